@@ -1,0 +1,191 @@
+"""prm_gym/Deduction-v0: prove a hypothesis, disprove it, or declare it unknown, one cited step at a time.
+
+hypothesis: {C}{a}
+fact1: (x): {A}x -> {B}x
+fact2: {A}{a}
+fact3: {B}{a} -> {C}{a}
+
+fact1 & fact2 -> int1: {B}{a}        a step: the statements it cites, a new label, its conclusion
+fact3 & int1 -> int2: {C}{a}
+PROVED                               the verdict: PROVED, DISPROVED or UNKNOWN
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack, get_args
+
+import msgspec
+import numpy as np
+
+from prm_gym.claims import Answer, Claim, Decision, Entailment, Json, Malformed, Statement
+from prm_gym.env import Situation, StepEnv, StepOptions, Transition
+from prm_gym.envs.logic.moves import Moves
+from prm_gym.envs.logic.theory import LEVELS, Theory, generate
+from prm_gym.errors import EnvironmentFault, FormulaError, OptionError
+from prm_gym.logic.entailment import shared_checker
+from prm_gym.logic.notation import parse, write
+from prm_gym.logic.proof import appraise_all, derivation, opposite
+from prm_gym.task import Task, content_key
+
+INSTRUCTIONS = """\
+Decide whether the hypothesis follows from the facts. Write one step at a time, in the form
+    fact1 & fact3 -> int1: {B}
+which says: from fact1 and fact3 alone follows {B}; call it int1. Predicates are {A} or {A}{a}, ¬ is not, & and, v or, -> if-then,
+(x): for all x, (Ex): for some x. A step may cite facts and earlier steps; a new step needs a new label (int1, int2, ...).
+When the hypothesis has been written down as a step, answer PROVED; when its negation has, answer DISPROVED; if the facts decide
+neither, answer UNKNOWN."""
+
+MAX_STATEMENTS = 64
+
+_STEP = re.compile(r"(?P<cited>(?:fact|int)\d{1,4}(?:\s*&\s*(?:fact|int)\d{1,4})*)\s*->\s*(?P<label>int\d{1,4})\s*:\s*(?P<formula>\S.*)", re.ASCII | re.DOTALL)
+_ANSWERS: tuple[Answer, ...] = get_args(Answer)
+
+
+class DeductionEnv(StepEnv):
+    """A generated theory and a hypothesis to prove, disprove or declare unknown.
+
+    Observation: the hypothesis, the facts, and the steps written down so far with what they cite.
+    Action: a step or a verdict, as text (see the module). A step is written down whether it is sound or not; a text that is no step, or that takes a label
+    twice, cites something that is not there or writes no formula, changes nothing.
+    Claims: `Entailment` for a step, `Decision` for a verdict, `Malformed` for anything else.
+    Outcome: 1 for the right verdict, where PROVED and DISPROVED also need a sound derivation of the hypothesis or its negation among the steps; else 0.
+    state_key: the facts and hypothesis, and the set of formulas written down with whether each stands; neither the order nor the route matters.
+    Difficulty 1 to 5: depth 1 to 6, 3 to 12 distractors, quantified rules about individuals from 3 on. Every label is checked with Z3.
+    Source: the task and notation follow FLD (Morishita et al. 2023) and FoVer (Kamoi et al. 2025); the generator is our own.
+    """
+
+    default_verifiers: ClassVar[tuple[str, ...]] = ("z3",)
+    default_max_steps: ClassVar[int] = 16
+
+    def __init__(self, *, difficulty: int = 2, candidates: int = 12, **options: Unpack[StepOptions]) -> None:
+        """Set the difficulty.
+
+        Args:
+            difficulty: 1 to 5.
+            candidates: how many admissible actions to list, verdicts included; >= 4.
+            **options: see `StepOptions`.
+        """
+        if difficulty not in LEVELS:
+            raise OptionError(f"difficulty is one of {sorted(LEVELS)}, got {difficulty!r}")
+        if candidates < 4:
+            raise OptionError(f"candidates must be at least 4 (three verdicts and a step), got {candidates}")
+        super().__init__(**options)
+        self.difficulty = difficulty
+        self.candidates = candidates
+        self._theory = Theory((), "", "UNKNOWN", (), 0)
+        self._derived: tuple[Statement, ...] = ()
+        self._entropy = 0
+
+    def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
+        """Draw a theory."""
+        if options:
+            raise OptionError(f"reset of Deduction takes no options, got {sorted(options)}")
+        self._entropy = int(self.np_random.integers(2**63))
+        self._set_theory(generate(self._entropy, LEVELS[self.difficulty]))
+        theory = self._theory
+        question = "\n".join([f"hypothesis: {theory.hypothesis}", *(f"{fact.label}: {fact.formula}" for fact in theory.facts)])
+        task = Task(
+            key=content_key("Deduction-v0", question),
+            instructions=INSTRUCTIONS,
+            question=question,
+            sealed={"answer": theory.answer, "proof": [msgspec.to_builtins(statement) for statement in theory.proof]},
+            metadata={"difficulty": self.difficulty, "depth": theory.depth, "entropy": self._entropy},
+        )
+        return task, self._situation_now(task)
+
+    def advance(self, action: str) -> Transition:
+        """Write a step down, or end with a verdict."""
+        text = action.strip()
+        if text in _ANSWERS:
+            return self._decide(text)
+        statement = _read_step(text)
+        if isinstance(statement, Malformed):
+            return self._unchanged(statement)
+        known = self._known
+        claim = Entailment(statement=statement, known=known)
+        labels = {past.label for past in known}
+        if statement.label in labels or not labels.issuperset(statement.cited):
+            return self._unchanged(claim)
+        if len(known) >= len(self._theory.facts) + MAX_STATEMENTS:
+            return self._unchanged(Malformed(f"{MAX_STATEMENTS} steps have been written down; no more are taken"))
+        self._derived += (statement,)
+        return Transition(situation=self._situation_now(self.task), claims=(claim,))
+
+    def _unchanged(self, claim: Claim) -> Transition:
+        return Transition(situation=self.situation, claims=(claim,))
+
+    def _decide(self, answer: Answer) -> Transition:
+        theory = self._theory
+        right: bool | None = answer == theory.answer
+        if right and answer != "UNKNOWN":
+            goal = theory.hypothesis if answer == "PROVED" else opposite(theory.hypothesis)
+            right = derivation(goal, self._known, shared_checker())
+            if right is None:
+                raise EnvironmentFault("the solver cannot tell whether the derivation stands")
+        claim = Decision(answer=answer, hypothesis=theory.hypothesis, known=self._known)
+        return Transition(situation=msgspec.structs.replace(self.situation, actions=()), claims=(claim,), terminated=True, outcome=float(right))
+
+    @property
+    def _known(self) -> tuple[Statement, ...]:
+        return self._theory.facts + self._derived
+
+    def _set_theory(self, theory: Theory) -> None:
+        self._theory = theory
+        self._derived = ()
+
+    def _situation_now(self, task: Task) -> Situation:
+        derived = [f"{s.label}: {s.formula}   ({' & '.join(s.cited)})" for s in self._derived]
+        standing = appraise_all(self._known, shared_checker()) if self._derived else {}
+        state = sorted(f"{s.formula} {standing[s.label].stands}" for s in self._derived)
+        state_key = content_key(task.key, *dict.fromkeys(state))
+        return Situation(observation="\n".join([task.question, *derived]), state_key=state_key, actions=self._candidates(state_key))
+
+    def _candidates(self, state_key: str) -> tuple[str, ...]:
+        """Admissible actions in random order; they depend on the state alone, not on how it was reached."""
+        rng = np.random.default_rng([self._entropy, int(state_key, 16)])
+        moves = Moves(self._known, self._theory.hypothesis, rng)
+        known = {statement.formula for statement in self._known}
+        towards = {statement.formula for statement in self._theory.proof} - known
+        useful = [move for move in moves.sound if write(move[1]) in towards]
+        others = [move for move in moves.sound if write(move[1]) not in towards]
+        room = self.candidates - len(_ANSWERS)
+        chosen = _some(useful, max(1, room // 3), rng)
+        chosen += _some(others, max(1, room // 2) - len(chosen), rng)
+        chosen += _some(moves.tempting, room - len(chosen), rng)
+        label = f"int{len(self._derived) + 1}"
+        texts = [f"{' & '.join(cited)} -> {label}: {write(conclusion)}" for cited, conclusion in chosen]
+        texts = list(dict.fromkeys([*texts, *_ANSWERS]))
+        return tuple(texts[int(i)] for i in rng.permutation(len(texts)))
+
+    def solution(self) -> list[str]:
+        """The generated proof and the verdict."""
+        theory = self._theory
+        steps = [f"{' & '.join(s.cited)} -> {s.label}: {s.formula}" for s in theory.proof]
+        return [*steps, theory.answer]
+
+    def save_state(self) -> Json:
+        """The entropy that the theory is generated from, and what was written down."""
+        return {"entropy": self._entropy, "difficulty": self.difficulty, "derived": msgspec.to_builtins(self._derived)}
+
+    def load_state(self, state: Any) -> None:
+        """Generate the theory again and put back what was written down."""
+        self._entropy, self.difficulty = state["entropy"], state["difficulty"]
+        self._set_theory(generate(self._entropy, LEVELS[self.difficulty]))
+        self._derived = msgspec.convert(state["derived"], tuple[Statement, ...])
+
+
+def _read_step(text: str) -> Statement | Malformed:
+    match = _STEP.fullmatch(text)
+    if match is None:
+        return Malformed("not of the form `fact1 & fact3 -> int1: {B}`, nor PROVED, DISPROVED or UNKNOWN")
+    try:
+        formula = write(parse(match["formula"]))
+    except FormulaError as error:
+        return Malformed(f"the conclusion is no formula: {error}")
+    cited = tuple(dict.fromkeys(label.strip() for label in match["cited"].split("&")))
+    return Statement(match["label"], formula, cited)
+
+
+def _some(items: list[Any], count: int, rng: np.random.Generator) -> list[Any]:
+    """At most `count` of the items, at random."""
+    return [items[int(i)] for i in rng.permutation(len(items))[: max(0, count)]]

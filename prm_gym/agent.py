@@ -1,0 +1,122 @@
+"""Agents: prompts in, actions out, in batches.
+
+class Mine(Agent):
+    id = "mine"
+
+    def act(self, prompts):
+        return [Action(text=prompt.actions[0]) for prompt in prompts]
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias
+
+import msgspec
+
+from prm_gym.credit import Credit, StepBatch
+from prm_gym.env import StepEnv
+from prm_gym.plugins import Registry
+from prm_gym.verifier import PastStep
+
+
+class Prompt(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent acts on.
+
+    Attributes:
+        instructions: how an action is written.
+        observation: what it sees now.
+        actions: admissible actions, where the environment lists them.
+        task_key: same task, same key.
+        state_key: same situation, same key.
+        history: the earlier steps of the episode.
+        environment: the environment itself, for privileged agents alone (scripted solvers); None for all others.
+    """
+
+    instructions: str
+    observation: str
+    actions: tuple[str, ...] = ()
+    task_key: str = ""
+    state_key: str = ""
+    history: tuple[PastStep, ...] = ()
+    environment: Any = None
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent does.
+
+    Attributes:
+        text: the action.
+        token_ids: its tokens, if the agent has them.
+        logprobs: log-probability of each token under the acting policy; one entry for the whole action when it chose among candidates.
+    """
+
+    text: str
+    token_ids: tuple[int, ...] | None = None
+    logprobs: tuple[float, ...] | None = None
+
+
+class Agent(ABC):
+    """Acts in batches.
+
+    Attributes:
+        id: its name, stored with its trajectories.
+        privileged: it is given the environment (see `Prompt.environment`); only for floors, ceilings and demonstrations.
+    """
+
+    id: str
+    privileged: ClassVar[bool] = False
+
+    @abstractmethod
+    def act(self, prompts: Sequence[Prompt]) -> list[Action]:
+        """One action a prompt, in order."""
+
+    def close(self) -> None:  # noqa: B027 - most agents hold nothing
+        """Free what the agent holds."""
+
+
+class TrainableAgent(Agent):
+    """An agent that learns from advantages and can be saved."""
+
+    @abstractmethod
+    def update(self, batch: StepBatch, credit: Credit) -> dict[str, float]:
+        """Learn from a batch of steps and one advantage for each.
+
+        Args:
+            batch: N steps with their trajectories.
+            credit: advantages [N] and which steps to keep [N].
+
+        Returns:
+            Metrics by name.
+        """
+
+    @abstractmethod
+    def save(self, directory: Path) -> None:
+        """Write everything that is needed to go on exactly as now (weights, optimiser, random states)."""
+
+    @abstractmethod
+    def load(self, directory: Path) -> None:
+        """Put back what `save` wrote."""
+
+    @abstractmethod
+    def greedy(self) -> Agent:
+        """This agent with its most probable action instead of a sampled one, for evaluation; shares the weights."""
+
+
+AgentFactory: TypeAlias = Callable[..., Agent]
+
+AGENTS: Registry[AgentFactory] = Registry("prm_gym.agents", "agent")
+
+
+def prompt_of(env: StepEnv, privileged: bool = False) -> Prompt:
+    """What an agent is shown of the environment as it stands."""
+    situation, task = env.situation, env.task
+    return Prompt(
+        instructions=task.instructions,
+        observation=situation.observation,
+        actions=situation.actions,
+        task_key=task.key,
+        state_key=situation.state_key,
+        history=env.past_steps,
+        environment=env if privileged else None,
+    )

@@ -1,0 +1,147 @@
+"""Claims: the typed, checkable statements that an environment makes about a step.
+
+Claims are the common language between environments and verifiers: an environment emits them, a verifier declares which
+types it understands and abstains on the rest. So any environment composes with any verifier, and neither imports the other.
+
+A claim is a frozen record of plain JSON values, so that it can be stored with a trajectory and judged again later. Everything that is
+needed to judge the claim is in the claim itself. To add one, subclass `Claim` and `msgspec.Struct` with a `tag`.
+"""
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+Answer: TypeAlias = Literal["PROVED", "DISPROVED", "UNKNOWN"]
+
+
+class Claim:
+    """A checkable statement about one step. Subclasses are frozen msgspec structs with a tag of their own."""
+
+    __slots__ = ()
+
+
+class Malformed(Claim, msgspec.Struct, frozen=True, tag="malformed"):
+    """The action is not a step at all. Every verifier of claims answers it with the label `malformed` and the score 0.
+
+    Attributes:
+        reason: why, in one sentence for a person.
+    """
+
+    reason: str
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """A formula that a proof has written down under a label.
+
+    Attributes:
+        label: its name ("fact3", "int1").
+        formula: in the notation of `prm_gym.logic.notation`.
+        cited: labels of the statements it was derived from; empty for what was given.
+    """
+
+    label: str
+    formula: str
+    cited: tuple[str, ...] = ()
+
+
+class Entailment(Claim, msgspec.Struct, frozen=True, tag="entailment"):
+    """The statement follows from the statements that it cites, and from them alone.
+
+    Attributes:
+        statement: the new statement, with at least one citation.
+        known: everything written down before, in order.
+    """
+
+    statement: Statement
+    known: tuple[Statement, ...]
+
+
+class Decision(Claim, msgspec.Struct, frozen=True, tag="decision"):
+    """`answer` is the status of the hypothesis, and a PROVED or DISPROVED rests on a derivation.
+
+    Attributes:
+        answer: PROVED (what was given entails the hypothesis), DISPROVED (it entails its negation) or UNKNOWN (neither).
+        hypothesis: the formula to decide.
+        known: everything written down, in order; what has no citation was given.
+    """
+
+    answer: Answer
+    hypothesis: str
+    known: tuple[Statement, ...]
+
+
+class Equality(Claim, msgspec.Struct, frozen=True, tag="equality"):
+    """Two arithmetic expressions have the same value, as exact rationals.
+
+    Attributes:
+        left: an expression over integers, fractions, decimals, `+ - * /` and parentheses.
+        right: likewise.
+    """
+
+    left: str
+    right: str
+
+
+class Reachable(Claim, msgspec.Struct, frozen=True, tag="reachable"):
+    """The target can still be made from the numbers left, using each once (`+ - * /`, exact rationals).
+
+    Attributes:
+        numbers: what is left, as exact rationals in text ("7", "8/3").
+        target: the number to make, likewise.
+        integers_only: whether every intermediate result must be a positive integer (the rule of the Countdown game).
+    """
+
+    numbers: tuple[str, ...]
+    target: str
+    integers_only: bool = False
+
+
+class ForeignClaim(Claim, msgspec.Struct, frozen=True, tag="foreign"):
+    """A stored claim whose type is not imported here; kept as it was, understood by no verifier.
+
+    Attributes:
+        kind: its tag.
+        fields: its fields as stored.
+    """
+
+    kind: str
+    fields: dict[str, Any]
+
+
+def _claim_types() -> dict[str, type[msgspec.Struct]]:
+    found: dict[str, type[msgspec.Struct]] = {}
+    pending: list[type[Claim]] = [Claim]
+    while pending:
+        kind = pending.pop()
+        pending.extend(kind.__subclasses__())
+        if issubclass(kind, msgspec.Struct):
+            found[str(kind.__struct_config__.tag)] = kind
+    return found
+
+
+def claim_from_json(data: dict[str, Any]) -> Claim:
+    """Give back the claim that `msgspec.to_builtins` or the store wrote.
+
+    Args:
+        data: the claim's fields with its tag under "type".
+
+    Returns:
+        The claim; a `ForeignClaim` when its type is not imported.
+
+    Raises:
+        msgspec.ValidationError: the fields do not fit the type.
+    """
+    tag = data.get("type")
+    kind = _claim_types().get(str(tag))
+    if kind is None:
+        return ForeignClaim(kind=str(tag), fields={k: v for k, v in data.items() if k != "type"})
+    claim: Any = msgspec.convert(data, kind)
+    return claim
+
+
+def decode_claims(kind: type[Any], value: Any) -> Any:
+    """`dec_hook` for msgspec: decodes fields annotated `Claim`."""
+    if kind is Claim:
+        return claim_from_json(value)
+    raise NotImplementedError(f"no decoding for {kind!r}")

@@ -1,0 +1,228 @@
+"""Verifiers made of verifiers: sequence, all, any, weighted, consensus, cached.
+
+Each is itself a verifier, so they nest. In a specification string: `all(arithmetic, reachable)`, `weighted(z3=0.7, prm:PATH=0.3)`,
+`sequence(arithmetic, judge:MODEL)`, `cached(prm:PATH)`. "Cannot tell" (score None) is handled by each as its docstring says, and never
+turned into a number.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from prm_gym.errors import OptionError, UnknownNameError
+from prm_gym.verdict import Verdict, abstained, judged
+from prm_gym.verifier import StepContext, Verifier, make_verifier, make_verifiers, verify_batch
+
+
+class _Composition(Verifier):
+    """Shared by the compositions: members, their common version and purity, and the batched call of all of them."""
+
+    def __init__(self, name: str, members: Sequence[Any]) -> None:
+        self.members = make_verifiers(members)
+        if not self.members:
+            raise OptionError(f"{name} needs at least one verifier")
+        self.id = f"{name}({', '.join(member.id for member in self.members)})"
+        self.version = "+".join(member.version for member in self.members)
+        self.pure = all(member.pure for member in self.members)
+
+    def close(self) -> None:
+        """Close the members."""
+        for member in self.members:
+            member.close()
+
+    def verify(self, steps: Sequence[StepContext]) -> list[Verdict]:
+        """Combine the members' verdicts, step by step."""
+        return [self.combine(list(verdicts.values())) for verdicts in verify_batch(self.members, steps)]
+
+    def combine(self, verdicts: list[Verdict]) -> Verdict:
+        """One verdict from those of the members, in their order."""
+        raise NotImplementedError
+
+
+def _trace(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    return {verdict.verifier: {"score": verdict.score, "label": verdict.label, "status": verdict.status} for verdict in verdicts}
+
+
+class AllOf(_Composition):
+    """Right only if every member says so: the verdict of the lowest score; undecided if none refutes and one cannot tell."""
+
+    def __init__(self, members: Sequence[Any]) -> None:
+        """Take the members as specifications or verifiers."""
+        super().__init__("all", members)
+
+    def combine(self, verdicts: list[Verdict]) -> Verdict:
+        """The lowest score decides; a None decides unless some member scores below one half."""
+        scored = [verdict for verdict in verdicts if verdict.score is not None]
+        lowest = min(scored, key=_score, default=None)
+        if lowest is not None and (_score(lowest) < 0.5 or len(scored) == len(verdicts)):
+            return lowest
+        return abstained("not every member could tell", members=_trace(verdicts))
+
+
+class AnyOf(_Composition):
+    """Right if one member says so: the verdict of the highest score; undecided if none accepts and one cannot tell."""
+
+    def __init__(self, members: Sequence[Any]) -> None:
+        """Take the members as specifications or verifiers."""
+        super().__init__("any", members)
+
+    def combine(self, verdicts: list[Verdict]) -> Verdict:
+        """The highest score decides; a None decides unless some member scores above one half."""
+        scored = [verdict for verdict in verdicts if verdict.score is not None]
+        highest = max(scored, key=_score, default=None)
+        if highest is not None and (_score(highest) > 0.5 or len(scored) == len(verdicts)):
+            return highest
+        return abstained("no member accepts and not every member could tell", members=_trace(verdicts))
+
+
+class Consensus(_Composition):
+    """The members' common answer; abstains where those who can tell disagree, or fewer than `quorum` can tell."""
+
+    def __init__(self, members: Sequence[Any], quorum: int = 2) -> None:
+        """Take the members, and how many of them must be able to tell."""
+        super().__init__("consensus", members)
+        self.quorum = quorum
+
+    def combine(self, verdicts: list[Verdict]) -> Verdict:
+        """The lowest of the scores where all of them lie on one side of one half."""
+        scored = [verdict for verdict in verdicts if verdict.score is not None]
+        if len(scored) < self.quorum:
+            return abstained(f"{len(scored)} of {len(verdicts)} members could tell, {self.quorum} are needed", members=_trace(verdicts))
+        sides = {_score(verdict) >= 0.5 for verdict in scored}
+        if len(sides) > 1:
+            return abstained("the members disagree", members=_trace(verdicts))
+        return min(scored, key=_score)
+
+
+class Weighted(_Composition):
+    """The weighted mean of the scores of the members that can tell; abstains when none can."""
+
+    def __init__(self, members: Sequence[Any], weights: Sequence[float]) -> None:
+        """Take the members and a positive weight for each."""
+        super().__init__("weighted", members)
+        if len(weights) != len(self.members) or any(weight <= 0 for weight in weights):
+            raise OptionError(f"weighted needs one positive weight a member, got {list(weights)} for {len(self.members)}")
+        self.weights = tuple(weights)
+
+    def combine(self, verdicts: list[Verdict]) -> Verdict:
+        """Mean over those who can tell; their weights are scaled to sum to one."""
+        scored = [(verdict, weight) for verdict, weight in zip(verdicts, self.weights, strict=True) if verdict.score is not None]
+        if not scored:
+            return abstained("no member could tell", members=_trace(verdicts))
+        score = sum(_score(verdict) * weight for verdict, weight in scored) / sum(weight for _, weight in scored)
+        label = "correct" if score > 0.5 else "incorrect" if score < 0.5 else "neutral"
+        return judged(label, score, f"weighted mean of {len(scored)} of {len(verdicts)} members", members=_trace(verdicts))
+
+
+class InSequence(_Composition):
+    """Cheap first: a later member sees only the steps on which the earlier ones could not tell, or which they accept.
+
+    A refusal (score below one half) ends the sequence for its step; otherwise the last verdict that could tell counts.
+    """
+
+    def __init__(self, members: Sequence[Any]) -> None:
+        """Take the members in the order of asking."""
+        super().__init__("sequence", members)
+
+    def verify(self, steps: Sequence[StepContext]) -> list[Verdict]:
+        """Ask the members in turn, each once on what is left."""
+        results = [abstained("no member could tell") for _ in steps]
+        pending = list(range(len(steps)))
+        for member in self.members:
+            verdicts = verify_batch([member], [steps[row] for row in pending])
+            rest: list[int] = []
+            for row, by_id in zip(pending, verdicts, strict=True):
+                verdict = by_id[member.id]
+                if verdict.score is not None:
+                    results[row] = verdict
+                if verdict.score is None or verdict.score >= 0.5:
+                    rest.append(row)
+            pending = rest
+        return results
+
+
+class Cached(_Composition):
+    """Remembers the verdicts of one pure verifier; equal steps are asked once. Only `ok` and `abstain` are remembered."""
+
+    def __init__(self, members: Sequence[Any], size: int = 100_000) -> None:
+        """Take one verifier and how many verdicts to keep (the least recently used goes first)."""
+        super().__init__("cached", members)
+        if len(self.members) != 1 or not self.pure:
+            raise OptionError("cached takes exactly one pure verifier")
+        self.id = self.members[0].id
+        self.size = size
+        self.hits = 0
+        self._kept: OrderedDict[bytes, Verdict] = OrderedDict()
+
+    def _key(self, step: StepContext) -> bytes:
+        whole = not self.members[0].claims
+        return msgspec.msgpack.encode(step if whole else (step.task.key, step.task.sealed, step.claims))
+
+    def verify(self, steps: Sequence[StepContext]) -> list[Verdict]:
+        """Look up what is known, ask once about the rest."""
+        keys = [self._key(step) for step in steps]
+        wanted = {key: step for key, step in zip(keys, steps, strict=True) if key not in self._kept}
+        self.hits += len(steps) - len(wanted)
+        fresh = dict(zip(wanted, verify_batch(self.members, list(wanted.values())), strict=True))
+        found = {key: fresh[key][self.id] if key in fresh else self._kept[key] for key in keys}
+        for key, verdict in found.items():
+            if verdict.status in ("ok", "abstain"):
+                self._kept[key] = verdict
+                self._kept.move_to_end(key)
+        while len(self._kept) > self.size:
+            self._kept.popitem(last=False)
+        return [found[key] for key in keys]
+
+
+def _score(verdict: Verdict) -> float:
+    return 0.0 if verdict.score is None else verdict.score
+
+
+def _weighted(members: Sequence[str]) -> Verifier:
+    pairs = [member.rpartition("=") for member in members]
+    try:
+        weights = [float(weight) for _, _, weight in pairs]
+    except ValueError as error:
+        raise OptionError(f"weighted takes name=weight pairs, got {', '.join(members)}") from error
+    return Weighted([name for name, _, _ in pairs], weights)
+
+
+COMPOSITIONS: dict[str, Callable[[Sequence[str]], Verifier]] = {
+    "all": AllOf,
+    "any": AnyOf,
+    "cached": Cached,
+    "consensus": Consensus,
+    "sequence": InSequence,
+    "weighted": _weighted,
+}
+
+
+def make_composition(text: str) -> Verifier:
+    """The verifier that a composition such as `all(arithmetic, cached(prm:PATH))` describes.
+
+    Raises:
+        UnknownNameError: no composition has that name.
+        OptionError: the parentheses do not match.
+    """
+    name, _, rest = text.strip().partition("(")
+    name = name.strip()
+    if name not in COMPOSITIONS:
+        raise UnknownNameError("composition of verifiers", name, COMPOSITIONS)
+    members: list[str] = []
+    depth, start, body = 0, 0, rest[:-1]
+    for position, character in enumerate(body):
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            break
+        if character == "," and depth == 0:
+            members.append(body[start:position].strip())
+            start = position + 1
+    if depth != 0:
+        raise OptionError(f"the parentheses of {text!r} do not match")
+    members.append(body[start:].strip())
+    return COMPOSITIONS[name]([member for member in members if member])
+
+
+__all__ = ["COMPOSITIONS", "AllOf", "AnyOf", "Cached", "Consensus", "InSequence", "Weighted", "make_composition", "make_verifier"]

@@ -1,0 +1,377 @@
+"""StepEnv: the base class of environments whose every step is checked.
+
+An environment says what happens (`begin`, `advance`) and what it claims about each step; this class does the rest: Gymnasium's contract, the call of
+the verifiers, the reward scheme, the step limit, snapshots, and the guard against actions that are no text an environment should see.
+
+A step has two halves, `_take` and `_settle`, with the verifiers between them. `StepEnv.step` runs them for one environment, `StepEnv.step_batch` (and so
+`prm_gym.vector.StepVectorEnv` and the rollouts) for many, where each verifier is called once on the whole batch.
+"""
+
+import inspect
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias, TypedDict
+
+import gymnasium
+import msgspec
+import numpy as np
+
+from prm_gym.claims import Claim, Json, Malformed, decode_claims
+from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError
+from prm_gym.rewards import JudgedStep, RewardSpec, make_reward
+from prm_gym.spaces import TextSpace
+from prm_gym.task import Task
+from prm_gym.verdict import Verdict
+from prm_gym.verifier import PastStep, StepContext, Verifier, VerifierSpec, make_verifiers, verify_batch
+
+OBSERVATION_LENGTH = 1 << 20
+ACTION_LENGTH = 1 << 14
+
+StepResult: TypeAlias = tuple[str, float, bool, bool, dict[str, Any]]
+
+
+class StepOptions(TypedDict, total=False):
+    """The options that every step environment takes.
+
+    Attributes:
+        verifiers: list of verifier specifications; None for the environment's own default, [] for none.
+        reward: reward scheme: "outcome", "dense", "potential", a mapping with options, or a `RewardScheme`.
+        max_steps: after so many steps the episode is truncated.
+        render_mode: None or "ansi".
+    """
+
+    verifiers: Sequence[VerifierSpec] | None
+    reward: RewardSpec
+    max_steps: int
+    render_mode: str | None
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """What the agent faces.
+
+    Attributes:
+        observation: the text it sees; never a reward, a verdict or anything sealed.
+        state_key: equal exactly when the situation is the same (steps taken aside).
+        actions: the admissible actions, where the environment can list them.
+    """
+
+    observation: str
+    state_key: str
+    actions: tuple[str, ...] = ()
+
+
+class Transition(msgspec.Struct, frozen=True, kw_only=True):
+    """What an action did.
+
+    Attributes:
+        situation: where it led.
+        claims: checkable statements about the step.
+        terminated: the task ends here.
+        outcome: in [0, 1]; given exactly when terminated.
+    """
+
+    situation: Situation
+    claims: tuple[Claim, ...] = ()
+    terminated: bool = False
+    outcome: float | None = None
+
+
+# A step between the transition and the verdicts: observation before, action as recorded, transition, truncated, outcome, valid.
+_Taken: TypeAlias = tuple[str, str, Transition, bool, float | None, bool]
+
+
+class _Saved(msgspec.Struct, frozen=True):
+    """What `snapshot` writes."""
+
+    env: str
+    task: Task
+    state: Any
+    random_state: str
+    situation: Situation
+    past: tuple[PastStep, ...]
+    judged: tuple[JudgedStep, ...]
+    running: bool
+
+
+class StepEnv(gymnasium.Env[str, str], ABC):
+    """A Gymnasium environment that emits verdicts on every step.
+
+    `info` of `reset` and `step` has the keys
+
+    - `task_key` (str): same task, same key.
+    - `state_key` (str): key of the state that the agent now sees.
+    - `actions` (tuple of str): admissible actions now; empty where they cannot be listed.
+    - `verdicts` (dict of str to `Verdict`): on the step just taken; empty after `reset`. For the trainer, not for the agent.
+    - `outcome` (float in [0, 1] or None): at the end of a valid episode, else None.
+    - `valid` (bool): False when the infrastructure spoilt the episode; it ends truncated, with reward 0, and trains nobody.
+
+    To write one: implement `begin`, `advance`, `save_state`, `load_state` and `solution`; take your own options as keywords in `__init__` and pass
+    `**options` on to `super().__init__`. Draw from `self.np_random` alone.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 - Gymnasium declares it so
+    default_verifiers: ClassVar[tuple[str, ...]] = ()
+    default_max_steps: ClassVar[int] = 32
+
+    def __init__(
+        self,
+        *,
+        verifiers: Sequence[VerifierSpec] | None = None,
+        reward: RewardSpec = "outcome",
+        max_steps: int | None = None,
+        render_mode: str | None = None,
+        **unknown: Any,
+    ) -> None:
+        """Set up verifiers, reward and limits; see `StepOptions`.
+
+        Raises:
+            OptionError: an option that no class of this environment knows, or a value that cannot be honoured.
+            UnknownNameError: no verifier or reward scheme has that name.
+        """
+        for name in unknown:
+            raise OptionError(str(UnknownNameError(f"option of {type(self).__name__}", name, option_names(type(self)))))
+        self.max_steps = self.default_max_steps if max_steps is None else max_steps
+        if self.max_steps < 1:
+            raise OptionError(f"max_steps must be at least 1, got {self.max_steps}")
+        if render_mode not in (None, "ansi"):
+            raise OptionError(f"render_mode is None or 'ansi', got {render_mode!r}")
+        self.render_mode = render_mode
+        specs = self.default_verifiers if verifiers is None else verifiers
+        self.verifiers: tuple[Verifier, ...] = make_verifiers(specs)
+        self._owned = tuple(v for v, spec in zip(self.verifiers, specs, strict=True) if v is not spec)
+        self.reward_scheme = make_reward(reward, self.max_steps)
+        self.observation_space: gymnasium.Space[str] = TextSpace(OBSERVATION_LENGTH)
+        self.action_space: gymnasium.Space[str] = TextSpace(ACTION_LENGTH)
+        self._task: Task | None = None
+        self._situation = Situation(observation="", state_key="")
+        self._past: list[PastStep] = []
+        self._judged: list[JudgedStep] = []
+        self._running = False
+
+    # What an environment implements.
+
+    @abstractmethod
+    def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
+        """Draw a task from `self.np_random` and set the state to its beginning.
+
+        Args:
+            options: what was given to `reset(options=...)`.
+        """
+
+    @abstractmethod
+    def advance(self, action: str) -> Transition:
+        """Apply an action text: encodable Unicode of at most ACTION_LENGTH characters.
+
+        A text that is no step must change nothing and claim `Malformed`; nothing that an agent writes may raise.
+
+        Raises:
+            EnvironmentFault: the infrastructure failed; the episode ends truncated and invalid.
+        """
+
+    @abstractmethod
+    def save_state(self) -> Json:
+        """The environment's own state beside the task, as JSON values."""
+
+    @abstractmethod
+    def load_state(self, state: Any) -> None:
+        """Put back what `save_state` gave; `self.task` is already that of the snapshot."""
+
+    @abstractmethod
+    def solution(self) -> list[str]:
+        """Actions that earn the outcome 1 from the beginning of the current task: the proof that it is solvable."""
+
+    def truncation_outcome(self) -> float:
+        """The outcome of an episode that runs into the step limit; 0 unless the environment says otherwise."""
+        return 0.0
+
+    # Gymnasium's side.
+
+    @property
+    def task(self) -> Task:
+        """The current task, with its sealed part.
+
+        Raises:
+            ContractError: before the first `reset`.
+        """
+        if self._task is None:
+            raise ContractError("there is no task before the first reset()")
+        return self._task
+
+    @property
+    def situation(self) -> Situation:
+        """What the agent faces now."""
+        return self._situation
+
+    @property
+    def past_steps(self) -> tuple[PastStep, ...]:
+        """The steps of the episode so far."""
+        return tuple(self._past)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        """Begin an episode; the same seed gives the same episode in any process."""
+        super().reset(seed=seed)
+        self._task, self._situation = self.begin(options or {})
+        self._past.clear()
+        self._judged.clear()
+        self._running = True
+        return self._situation.observation, self._info({}, None, True)
+
+    def step(self, action: str) -> StepResult:
+        """Take one step and have it verified.
+
+        Raises:
+            gymnasium.error.ResetNeeded: the episode has ended, or none has begun.
+            ContractError: the action is no `str`.
+        """
+        taken = self._take(action)
+        verdicts = verify_batch(self.verifiers, (self._context(taken),))[0] if self.verifiers else {}
+        return self._settle(taken, verdicts)
+
+    def render(self) -> str | None:
+        """The current observation in the mode "ansi"."""
+        return self._situation.observation if self.render_mode == "ansi" else None
+
+    def close(self) -> None:
+        """Close the verifiers that were made from specifications; those given as objects belong to the caller."""
+        for verifier in self._owned:
+            verifier.close()
+
+    # Snapshots.
+
+    def snapshot(self) -> bytes:
+        """The whole episode as it stands: task, state, random generator, history. `restore` puts it back, in any process."""
+        saved = _Saved(
+            env=type(self).__name__,
+            task=self.task,
+            state=self.save_state(),
+            random_state=json.dumps(self.np_random.bit_generator.state),
+            situation=self._situation,
+            past=tuple(self._past),
+            judged=tuple(self._judged),
+            running=self._running,
+        )
+        return msgspec.msgpack.encode(saved)
+
+    def restore(self, snapshot: bytes) -> None:
+        """Put back an episode that `snapshot` saved from an environment of the same class and options.
+
+        Raises:
+            ContractError: the bytes are no snapshot, or one of another environment.
+        """
+        try:
+            saved = msgspec.msgpack.decode(snapshot, type=_Saved, dec_hook=decode_claims)
+        except msgspec.DecodeError as error:
+            raise ContractError(f"these bytes are no snapshot: {error}") from error
+        if saved.env != type(self).__name__:
+            raise ContractError(f"a snapshot of {saved.env} cannot be restored into {type(self).__name__}")
+        state = json.loads(saved.random_state)
+        bits = getattr(np.random, state["bit_generator"])()
+        bits.state = state
+        self.np_random = np.random.Generator(bits)
+        self._task, self._situation, self._running = saved.task, saved.situation, saved.running
+        self._past, self._judged = list(saved.past), list(saved.judged)
+        self.load_state(saved.state)
+
+    @staticmethod
+    def step_batch(envs: "Sequence[StepEnv]", actions: Sequence[str], verifiers: Sequence[Verifier]) -> list[StepResult]:
+        """Step all environments, then call each verifier once on the whole batch.
+
+        Args:
+            envs: distinct environments with a running episode.
+            actions: one for each.
+            verifiers: shared by all of them.
+
+        Returns:
+            [len(envs)] results of `gymnasium.Env.step`, in order.
+        """
+        taken = [env._take(action) for env, action in zip(envs, actions, strict=True)]
+        if not verifiers:
+            return [env._settle(step, {}) for env, step in zip(envs, taken, strict=True)]
+        verdicts = verify_batch(verifiers, [env._context(step) for env, step in zip(envs, taken, strict=True)])
+        return [env._settle(step, judged) for env, step, judged in zip(envs, taken, verdicts, strict=True)]
+
+    # The two halves of a step; `step_batch` puts the verifiers between them. Plain tuples, because this is the hot path.
+
+    def _take(self, action: str) -> _Taken:
+        if not self._running:
+            raise gymnasium.error.ResetNeeded("the episode has ended or has not begun: call reset() before step()")
+        if not isinstance(action, str):
+            raise ContractError(f"an action is a str, got {type(action).__name__}")
+        before, valid, defect = self._situation, True, None
+        if len(action) > ACTION_LENGTH or not action.isascii():
+            action, defect = _readable(action)
+        if defect is not None:
+            transition = Transition(situation=before, claims=(Malformed(defect),))
+        else:
+            try:
+                transition = self.advance(action)
+            except EnvironmentFault as fault:
+                valid = False
+                transition = Transition(situation=before, claims=(Malformed(f"the infrastructure failed: {fault}"),))
+        outcome, terminated = transition.outcome, transition.terminated
+        if (outcome is None) is terminated:
+            raise ContractError(f"{type(self).__name__}.advance must give an outcome exactly when it terminates, got {transition!r}")
+        truncated = not terminated and (not valid or len(self._past) + 1 >= self.max_steps)
+        if truncated and valid:
+            outcome = self.truncation_outcome()
+        self._situation = transition.situation
+        self._running = not (terminated or truncated)
+        return before.observation, action, transition, truncated, outcome, valid
+
+    def _context(self, taken: _Taken) -> StepContext:
+        observation, action, transition, truncated, outcome, _ = taken
+        return StepContext(
+            task=self.task,
+            observation=observation,
+            action=action,
+            claims=transition.claims,
+            previous=self.past_steps,
+            terminated=transition.terminated,
+            truncated=truncated,
+            outcome=outcome,
+        )
+
+    def _settle(self, taken: _Taken, verdicts: dict[str, Verdict]) -> StepResult:
+        observation, action, transition, truncated, outcome, valid = taken
+        terminated = transition.terminated
+        judged = JudgedStep(verdicts, outcome, terminated or truncated)
+        reward = self.reward_scheme.reward(judged, self._judged) if valid else 0.0
+        self._past.append(PastStep(observation, action, transition.claims))
+        self._judged.append(judged)
+        return self._situation.observation, reward, terminated, truncated, self._info(verdicts.copy(), outcome, valid)
+
+    def _info(self, verdicts: dict[str, Verdict], outcome: float | None, valid: bool) -> dict[str, Any]:
+        situation = self._situation
+        return {
+            "task_key": self._task.key if self._task is not None else "",
+            "state_key": situation.state_key,
+            "actions": situation.actions,
+            "verdicts": verdicts,
+            "outcome": outcome,
+            "valid": valid,
+        }
+
+
+def option_names(env_class: type[StepEnv]) -> list[str]:
+    """Every keyword option that an environment class and its bases take."""
+    names: set[str] = set()
+    for kind in env_class.__mro__:
+        if issubclass(kind, StepEnv):
+            parameters = inspect.signature(kind.__init__).parameters.values()
+            names.update(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
+    return sorted(names)
+
+
+def _readable(action: str) -> tuple[str, str | None]:
+    """The action as it is recorded, and why no environment should see it, if so."""
+    defect = None
+    if len(action) > ACTION_LENGTH:
+        defect = f"the action has {len(action):,} characters; at most {ACTION_LENGTH:,} are read"
+        action = action[:ACTION_LENGTH]
+    try:
+        action.encode("utf-8")
+    except UnicodeEncodeError:
+        action = action.encode("utf-8", "replace").decode("utf-8")
+        defect = defect or "the action holds surrogates that no encoding can write"
+    return action, defect

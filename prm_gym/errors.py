@@ -1,0 +1,88 @@
+"""The errors of prm_gym: one family, each saying what was expected, what came and what to do.
+
+    PrmGymError
+    ├── UnknownNameError        a name that no registry holds (with the near miss)
+    ├── DuplicateNameError      two plug-ins under one name
+    ├── OptionError             an option or specification that cannot be honoured
+    ├── MissingExtraError       an optional dependency that is not installed
+    ├── ContractError           a plug-in or environment that breaks its contract
+    ├── FormulaError            text that is no formula
+    ├── CreditError             a batch that an assigner cannot work on
+    ├── StoreError              a trajectory file that cannot be read
+    └── EnvironmentFault        the infrastructure failed; the episode is invalid and trains nobody
+
+What a policy writes never raises: a malformed action is a step with a `malformed` verdict.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class PrmGymError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class UnknownNameError(PrmGymError, LookupError):
+    """A name was asked for that the registry does not hold."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        """Say which names exist and which one was probably meant.
+
+        Args:
+            kind: what was looked up, in words ("verifier", "credit assigner").
+            name: the name that was asked for.
+            known: the names that exist.
+        """
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        near = difflib.get_close_matches(name, self.known, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        listed = ", ".join(self.known) or "none"
+        super().__init__(f"There is no {kind} named {name!r}.{hint} Known: {listed}.")
+
+    def __reduce__(self) -> tuple[type["UnknownNameError"], tuple[str, str, list[str]]]:
+        """Rebuild from the constructor's own arguments, so that the error crosses processes."""
+        return (UnknownNameError, (self.kind, self.name, self.known))
+
+
+class DuplicateNameError(PrmGymError):
+    """Two plug-ins claim one name; neither may win in silence."""
+
+
+class OptionError(PrmGymError, ValueError):
+    """An option has a value that cannot be honoured."""
+
+
+class MissingExtraError(PrmGymError, ImportError):
+    """An optional dependency is needed and absent; the message names the extra to install."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        """Name the missing package and the extra that brings it."""
+        self.package, self.extra = package, extra
+        super().__init__(f"This needs the package {package!r}. Install it with: pip install 'prm-gym[{extra}]'")
+
+    def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str]]:
+        """Rebuild from the constructor's own arguments."""
+        return (MissingExtraError, (self.package, self.extra))
+
+
+class ContractError(PrmGymError):
+    """A plug-in, an environment or an agent does not keep the contract it declares."""
+
+
+class FormulaError(PrmGymError, ValueError):
+    """A text is no formula of the notation; the message says where and why."""
+
+
+class CreditError(PrmGymError, ValueError):
+    """A batch that an assigner cannot work on; the message names the column and the rows."""
+
+
+class StoreError(PrmGymError, ValueError):
+    """A trajectory file that cannot be read or written."""
+
+
+class EnvironmentFault(PrmGymError):  # noqa: N818 - the field's word; it marks the episode, it is not a bug
+    """Raised by an environment when its infrastructure spoilt the step.
+
+    The episode ends truncated with `info["valid"] = False`, no outcome and reward 0; such an episode trains nobody.
+    """

@@ -1,0 +1,1 @@
+"""Formal logic: formulas, their notation, their semantics, and entailment by Z3."""

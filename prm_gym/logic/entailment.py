@@ -1,0 +1,291 @@
+"""Entailment by Z3, with three answers: it follows, it does not (here is a counterexample), cannot tell.
+
+Only `unsat` counts as proof. A model that Z3 gives is checked with our own semantics before it counts as a refutation. Names do not matter to
+entailment: an inference is renamed to its form (`prm_gym.logic.formula.Renaming`), and each form is examined once. The solver, its declarations and its
+translations are kept from check to check (push and pop).
+
+One checker serves one thread; `shared_checker` gives each thread its own. Z3's default context is not used: it is not safe with threads.
+"""
+
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Formula, Implies, Not, Or, Renaming, atoms, negation, predicates
+from prm_gym.logic.notation import parse
+from prm_gym.logic.semantics import Structure, holds
+
+Status: TypeAlias = Literal["entailed", "refuted", "inconsistent", "unknown"]
+Answer: TypeAlias = Literal["PROVED", "DISPROVED", "UNKNOWN", "inconsistent", "undecided"]
+
+# Z3's own unit of work: the same limit gives the same answer on any machine. An inference of our environments takes some thousands.
+RESOURCE_LIMIT = 5_000_000
+# Second fence, in milliseconds; far beyond what the resource limit allows.
+TIMEOUT = 10_000
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known about one inference.
+
+    Attributes:
+        status: `entailed`; `refuted` (with a counterexample); `inconsistent` (the premises contradict one another); `unknown`.
+        needed: indices of the premises of a smallest-by-deletion set that still entails the conclusion; empty for a tautology.
+        tautology: the conclusion holds without any premise.
+        restates: the conclusion says just what the needed premises say together.
+        counterexample: a structure in which the premises hold and the conclusion does not.
+        detail: why nothing is known, if so.
+    """
+
+    status: Status
+    needed: tuple[int, ...] = ()
+    tautology: bool = False
+    restates: bool = False
+    counterexample: Structure | None = None
+    detail: str = ""
+
+
+class EntailmentChecker:
+    """Examines inferences. Not for use by two threads at once."""
+
+    def __init__(self, cache_size: int = 100_000, keep_solver: bool = True, resource_limit: int = RESOURCE_LIMIT) -> None:
+        """Set the limits.
+
+        Args:
+            cache_size: how many forms of inference to remember; 0 for none.
+            keep_solver: go on with one solver; False makes a fresh one for every inference (the naive way, for comparison).
+            resource_limit: Z3's `rlimit` for each single check.
+        """
+        self.cache_size = cache_size
+        self.keep_solver = keep_solver
+        self.resource_limit = resource_limit
+        self.checks = 0
+        self._by_text: dict[tuple[tuple[str, ...], str], Finding] = {}
+        self._by_form: dict[tuple[Formula, ...], Finding] = {}
+        self._solver: _Solver | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Z3's objects stay behind: a copy starts with the same limits and an empty memory."""
+        return {"cache_size": self.cache_size, "keep_solver": self.keep_solver, "resource_limit": self.resource_limit}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)
+
+    def examine(self, premises: tuple[str, ...], conclusion: str) -> Finding:
+        """What is known about the inference from the premises to the conclusion.
+
+        Args:
+            premises: formulas in the notation.
+            conclusion: likewise.
+
+        Raises:
+            FormulaError: one of them is no formula.
+        """
+        key = (premises, conclusion)
+        found = self._by_text.get(key)
+        if found is None:
+            found = self._examine_form([parse(premise) for premise in premises], parse(conclusion))
+            _remember(self._by_text, key, found, self.cache_size)
+        return found
+
+    def status_of(self, facts: tuple[str, ...], hypothesis: str) -> Answer:
+        """Whether the facts prove the hypothesis, disprove it, or leave it open.
+
+        Returns:
+            PROVED, DISPROVED, UNKNOWN, `inconsistent` (the facts contradict one another) or `undecided` (Z3 cannot tell).
+
+        Raises:
+            FormulaError: one of them is no formula.
+        """
+        premises = [parse(fact) for fact in facts]
+        goal = parse(hypothesis)
+        for answer, conclusion in (("PROVED", goal), ("DISPROVED", negation(goal))):
+            status = self._examine_form(premises, conclusion, deep=False).status
+            if status == "entailed":
+                return "PROVED" if answer == "PROVED" else "DISPROVED"
+            if status != "refuted":
+                return "inconsistent" if status == "inconsistent" else "undecided"
+        return "UNKNOWN"
+
+    def _examine_form(self, premises: Sequence[Formula], conclusion: Formula, deep: bool = True) -> Finding:
+        renaming = Renaming()
+        form = tuple(renaming(formula) for formula in (*premises, conclusion))
+        found = self._by_form.get(form)
+        if found is None:
+            found = self._ask(form[:-1], form[-1], deep)
+            if deep:  # a shallow finding lacks what a later question may want
+                _remember(self._by_form, form, found, self.cache_size)
+        if found.counterexample is None:
+            return found
+        return msgspec.structs.replace(found, counterexample=_renamed_back(found.counterexample, renaming))
+
+    def _ask(self, premises: tuple[Formula, ...], conclusion: Formula, deep: bool) -> Finding:
+        if self._solver is None or not self.keep_solver:
+            self._solver = _Solver(self.resource_limit)
+        solver = self._solver
+        finding = _ask(solver, premises, conclusion, deep)
+        self.checks += solver.checks
+        solver.checks = 0
+        return finding
+
+
+def _ask(solver: "_Solver", premises: tuple[Formula, ...], conclusion: Formula, deep: bool) -> Finding:
+    consistent = solver.satisfiable(premises)
+    if consistent is None:
+        return Finding(status="unknown", detail=f"whether the premises are consistent: {solver.reason}")
+    if not consistent:
+        return Finding(status="inconsistent")
+    open_case = solver.satisfiable((*premises, Not(conclusion)))
+    if open_case is None:
+        return Finding(status="unknown", detail=f"whether the conclusion follows: {solver.reason}")
+    if open_case:
+        counterexample = solver.structure((*premises, conclusion))
+        if all(holds(premise, counterexample) for premise in premises) and not holds(conclusion, counterexample):
+            return Finding(status="refuted", counterexample=counterexample)
+        return Finding(status="unknown", detail="the solver's counterexample does not check")
+    if not deep:
+        return Finding(status="entailed")
+    needed = list(range(len(premises)))
+    for index in range(len(premises) - 1, -1, -1):
+        fewer = [premises[i] for i in needed if i != index]
+        if solver.satisfiable((*fewer, Not(conclusion))) is False:
+            needed.remove(index)
+    restates = bool(needed) and all(solver.satisfiable((conclusion, Not(premises[i]))) is False for i in needed)
+    return Finding(status="entailed", needed=tuple(needed), tautology=not needed, restates=restates)
+
+
+class _Solver:
+    """A Z3 solver of its own context, with the translation of formulas into it."""
+
+    def __init__(self, resource_limit: int) -> None:
+        import z3
+
+        self._z3: Any = z3
+        self._context: Any = z3.Context()
+        self._sort: Any = z3.DeclareSort("Individual", self._context)
+        self._solver: Any = z3.Solver(ctx=self._context)
+        self._solver.set("rlimit", resource_limit)
+        self._solver.set("timeout", TIMEOUT)
+        self._terms: dict[Formula, Any] = {}
+        self._model: Any = None
+        self.checks = 0
+        self.reason = ""
+
+    def satisfiable(self, formulas: Sequence[Formula]) -> bool | None:
+        """Whether the formulas can hold together; None when Z3 cannot tell."""
+        self.checks += 1
+        self._solver.push()
+        try:
+            self._solver.add(*(self._closed(formula) for formula in formulas))
+            answer = self._solver.check()
+            if answer == self._z3.sat:
+                self._model = self._solver.model()
+                return True
+            if answer == self._z3.unsat:
+                return False
+            self.reason = str(self._solver.reason_unknown())
+            return None
+        finally:
+            self._solver.pop()
+
+    def structure(self, formulas: Sequence[Formula]) -> Structure:
+        """The last model, over the vocabulary of the formulas."""
+        vocabulary = list(dict.fromkeys(atom for formula in formulas for atom in atoms(formula)))
+        constants = list(dict.fromkeys(atom.argument.name for atom in vocabulary if isinstance(atom.argument, Constant)))
+        values: dict[str, Any] = {name: self._model.eval(self._constant(name), model_completion=True) for name in constants}
+        universe: list[Any] = [*values.values(), *(self._model.get_universe(self._sort) or [])]
+        elements: dict[str, Any] = {str(value): value for value in universe}
+        if not elements:
+            value = self._model.eval(self._constant("anything"), model_completion=True)
+            elements[str(value)] = value
+        names = {key: f"e{number}" for number, key in enumerate(elements, start=1)}
+        true: set[tuple[str, str | None]] = set()
+        for atom in vocabulary:
+            if atom.argument is None:
+                if self._holds_in_model(self._proposition(atom.predicate)):
+                    true.add((atom.predicate, None))
+                continue
+            predicate = self._predicate(atom.predicate)
+            true.update((atom.predicate, names[key]) for key, value in elements.items() if self._holds_in_model(predicate(value)))
+        pairs = tuple((name, names[str(value)]) for name, value in values.items())
+        return Structure(tuple(names.values()), pairs, frozenset(true))
+
+    def _holds_in_model(self, term: Any) -> bool:
+        return bool(self._z3.is_true(self._model.eval(term, model_completion=True)))
+
+    def _constant(self, name: str) -> Any:
+        return self._z3.Const(f"c_{name}", self._sort)
+
+    def _proposition(self, name: str) -> Any:
+        return self._z3.Bool(f"p_{name}", self._context)
+
+    def _predicate(self, name: str) -> Any:
+        return self._z3.Function(f"u_{name}", self._sort, self._z3.BoolSort(self._context))
+
+    def _closed(self, formula: Formula) -> Any:
+        term = self._terms.get(formula)
+        if term is None:
+            term = self._translate(formula, {})
+            _remember(self._terms, formula, term, 20_000)
+        return term
+
+    def _translate(self, formula: Formula, bound: dict[str, Any]) -> Any:
+        match formula:
+            case Atom(predicate, argument):
+                if argument is None:
+                    return self._proposition(predicate)
+                return self._predicate(predicate)(self._constant(argument.name) if isinstance(argument, Constant) else bound[argument.name])
+            case Not(body):
+                return self._z3.Not(self._translate(body, bound))
+            case And(left, right):
+                return self._z3.And(self._translate(left, bound), self._translate(right, bound))
+            case Or(left, right):
+                return self._z3.Or(self._translate(left, bound), self._translate(right, bound))
+            case Implies(left, right):
+                return self._z3.Implies(self._translate(left, bound), self._translate(right, bound))
+            case ForAll(name, body) | Exists(name, body):
+                variable = self._z3.Const(f"v_{name}", self._sort)
+                inner = self._translate(body, {**bound, name: variable})
+                return self._z3.ForAll([variable], inner) if isinstance(formula, ForAll) else self._z3.Exists([variable], inner)
+
+
+def _renamed_back(structure: Structure, renaming: Renaming) -> Structure:
+    predicate = {short: name for name, short in renaming.predicates.items()}
+    constant = {short: name for name, short in renaming.constants.items()}
+    return Structure(
+        structure.domain,
+        tuple((constant[name], element) for name, element in structure.constants),
+        frozenset((predicate[name], element) for name, element in structure.true),
+    )
+
+
+def _remember(memory: dict[Any, Any], key: Any, value: Any, size: int) -> None:
+    """Keep at most `size` entries; the oldest goes first."""
+    if size == 0:
+        return
+    if len(memory) >= size:
+        del memory[next(iter(memory))]
+    memory[key] = value
+
+
+_local = threading.local()
+
+
+def shared_checker() -> EntailmentChecker:
+    """This thread's checker, which environments and verifiers share with its memory."""
+    checker = getattr(_local, "checker", None)
+    if not isinstance(checker, EntailmentChecker):
+        checker = EntailmentChecker()
+        _local.checker = checker
+    return checker
+
+
+@lru_cache(maxsize=10_000)
+def adds_vocabulary(premises: tuple[str, ...], conclusion: str) -> bool:
+    """Whether the conclusion speaks of a predicate that no premise speaks of: what it adds is then empty (weakening)."""
+    spoken: set[str] = set()
+    for premise in premises:
+        spoken |= predicates(parse(premise))
+    return not predicates(parse(conclusion)) <= spoken

@@ -1,0 +1,204 @@
+"""Formulas of monadic first-order logic as frozen trees: equal trees, equal formulas; hashable; cheap to build.
+
+formula := {A}  |  {A}{a}  |  {A}x  |  ¬f  |  f & f  |  f v f  |  f -> f  |  (x): f  |  (Ex): f
+"""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import msgspec
+
+
+class Constant(msgspec.Struct, frozen=True, tag="constant"):
+    """A named individual, `{a}`."""
+
+    name: str
+
+
+class Variable(msgspec.Struct, frozen=True, tag="variable"):
+    """A variable, `x`."""
+
+    name: str
+
+
+Term: TypeAlias = Constant | Variable
+
+
+class Atom(msgspec.Struct, frozen=True, tag="atom"):
+    """A predicate of no argument (a proposition) or of one."""
+
+    predicate: str
+    argument: Term | None = None
+
+
+class Not(msgspec.Struct, frozen=True, tag="not"):
+    """Negation."""
+
+    body: "Formula"
+
+
+class And(msgspec.Struct, frozen=True, tag="and"):
+    """Conjunction of two."""
+
+    left: "Formula"
+    right: "Formula"
+
+
+class Or(msgspec.Struct, frozen=True, tag="or"):
+    """Disjunction of two."""
+
+    left: "Formula"
+    right: "Formula"
+
+
+class Implies(msgspec.Struct, frozen=True, tag="implies"):
+    """Material implication."""
+
+    left: "Formula"
+    right: "Formula"
+
+
+class ForAll(msgspec.Struct, frozen=True, tag="forall"):
+    """Universal quantification over the one domain."""
+
+    variable: str
+    body: "Formula"
+
+
+class Exists(msgspec.Struct, frozen=True, tag="exists"):
+    """Existential quantification over the one domain."""
+
+    variable: str
+    body: "Formula"
+
+
+Formula: TypeAlias = Atom | Not | And | Or | Implies | ForAll | Exists
+
+
+def negation(formula: Formula) -> Formula:
+    """The opposite, without a double negation in front."""
+    return formula.body if isinstance(formula, Not) else Not(formula)
+
+
+def is_literal(formula: Formula) -> bool:
+    """Whether it is an atom or a negated atom."""
+    return isinstance(formula, Atom) or (isinstance(formula, Not) and isinstance(formula.body, Atom))
+
+
+def atoms(formula: Formula) -> Iterator[Atom]:
+    """Its atoms, from left to right, with repetitions."""
+    match formula:
+        case Atom():
+            yield formula
+        case Not(body) | ForAll(_, body) | Exists(_, body):
+            yield from atoms(body)
+        case And(left, right) | Or(left, right) | Implies(left, right):
+            yield from atoms(left)
+            yield from atoms(right)
+
+
+def predicates(formula: Formula) -> set[str]:
+    """Names of the predicates that occur in it."""
+    return {atom.predicate for atom in atoms(formula)}
+
+
+def instantiate(formula: Formula, variable: str, value: Term) -> Formula:
+    """The formula with the free occurrences of a variable replaced.
+
+    Args:
+        formula: any formula.
+        variable: name of the variable.
+        value: a constant, or a variable that no quantifier in the formula binds.
+    """
+    match formula:
+        case Atom(predicate, Variable(name)) if name == variable:
+            return Atom(predicate, value)
+        case Atom():
+            return formula
+        case Not(body):
+            return Not(instantiate(body, variable, value))
+        case And(left, right) | Or(left, right) | Implies(left, right):
+            return type(formula)(instantiate(left, variable, value), instantiate(right, variable, value))
+        case ForAll(name, body) | Exists(name, body):
+            return formula if name == variable else type(formula)(name, instantiate(body, variable, value))
+
+
+def normal_form(formula: Formula, positive: bool = True) -> Formula:
+    """Negation normal form with the operands of & and v in a fixed order: a cheap test of sameness.
+
+    Formulas with the same normal form are equivalent; equivalent formulas may have different ones.
+
+    Args:
+        formula: any formula.
+        positive: False for the normal form of its negation.
+    """
+    match formula:
+        case Atom():
+            return formula if positive else Not(formula)
+        case Not(body):
+            return normal_form(body, not positive)
+        case Implies(left, right):
+            return _ordered(Or if positive else And, normal_form(left, not positive), normal_form(right, positive))
+        case And(left, right):
+            return _ordered(And if positive else Or, normal_form(left, positive), normal_form(right, positive))
+        case Or(left, right):
+            return _ordered(Or if positive else And, normal_form(left, positive), normal_form(right, positive))
+        case ForAll(name, body):
+            return (ForAll if positive else Exists)(name, normal_form(body, positive))
+        case Exists(name, body):
+            return (Exists if positive else ForAll)(name, normal_form(body, positive))
+
+
+def _ordered(kind: type[And] | type[Or], left: Formula, right: Formula) -> Formula:
+    """The flattened operands, sorted and without repetitions, as a chain to the right."""
+    parts: set[Formula] = set()
+    pending: list[Formula] = [left, right]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, kind):
+            pending += [part.left, part.right]
+        else:
+            parts.add(part)
+    ordered = sorted(parts, key=repr)
+    chain = ordered.pop()
+    while ordered:
+        chain = kind(ordered.pop(), chain)
+    return chain
+
+
+class Renaming:
+    """Names of predicates, constants and bound variables replaced by their order of first occurrence.
+
+    Entailment does not depend on names. Formulas renamed together by one object are a canonical form of themselves: two inferences of the same form have equal
+    renamed formulas, and the answer about one is the answer about the other.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing renamed."""
+        self.predicates: dict[str, str] = {}
+        self.constants: dict[str, str] = {}
+
+    def __call__(self, formula: Formula) -> Formula:
+        """The formula with its names replaced; names already met keep their replacement."""
+        return self._rename(formula, {})
+
+    def _rename(self, formula: Formula, bound: dict[str, str]) -> Formula:
+        match formula:
+            case Atom(predicate, argument):
+                return Atom(self.predicates.setdefault(predicate, f"P{len(self.predicates)}"), self._rename_term(argument, bound))
+            case Not(body):
+                return Not(self._rename(body, bound))
+            case And(left, right) | Or(left, right) | Implies(left, right):
+                return type(formula)(self._rename(left, bound), self._rename(right, bound))
+            case ForAll(name, body) | Exists(name, body):
+                fresh = f"x{len(bound)}"
+                return type(formula)(fresh, self._rename(body, {**bound, name: fresh}))
+
+    def _rename_term(self, term: Term | None, bound: dict[str, str]) -> Term | None:
+        match term:
+            case None:
+                return None
+            case Variable(name):
+                return Variable(bound[name])
+            case Constant(name):
+                return Constant(self.constants.setdefault(name, f"c{len(self.constants)}"))

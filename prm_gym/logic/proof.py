@@ -1,0 +1,152 @@
+"""Proofs as lists of statements: which of them stand, and what they decide.
+
+A statement stands when it was given, or when it follows from statements that stand, were written down before it, and are cited by it. What rests on an unsound
+statement does not stand, however right its own inference is: otherwise one false step would make every later one right.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from prm_gym.claims import Statement
+from prm_gym.errors import FormulaError
+from prm_gym.logic.entailment import EntailmentChecker, Finding, adds_vocabulary
+from prm_gym.logic.formula import Formula, negation, normal_form
+from prm_gym.logic.notation import parse, write
+
+Fault: TypeAlias = Literal["citation", "formula", "inference", "premises", "rests", "unknown"]
+
+
+class Appraisal(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be said of a statement.
+
+    Attributes:
+        stands: True, False, or None when the solver cannot tell.
+        fault: why not: a citation that names nothing earlier, no formula, a refuted inference, contradictory premises, or premises that do not stand.
+        empty: why a statement that stands adds nothing (tautology, restatement, weakening); "" when it does add something.
+        reason: one sentence for a person.
+        finding: the inference, where it was examined.
+    """
+
+    stands: bool | None
+    fault: Fault | None = None
+    empty: str = ""
+    reason: str = ""
+    finding: Finding | None = None
+
+
+_GIVEN = Appraisal(stands=True, reason="given")
+
+
+def appraise(statement: Statement, known: Sequence[Statement], checker: EntailmentChecker, propagate: bool = True) -> Appraisal:
+    """Whether a statement stands, and whether it adds something, given what was written down before it.
+
+    Args:
+        statement: the new statement; it must cite something.
+        known: the earlier ones, in order; what cites nothing was given.
+        checker: examines the inferences.
+        propagate: whether the cited statements must stand themselves; False judges the inference alone (the labels of FoVer are of this kind).
+    """
+    earlier = _by_label(known)
+    if not statement.cited:
+        return Appraisal(stands=False, fault="citation", reason="no premise is cited")
+    standing = appraise_all(known, checker) if propagate else {}
+    appraisal = _appraise_one(statement, earlier, standing, checker)
+    if not appraisal.stands or appraisal.finding is None:
+        return appraisal
+    empty = _emptiness(statement, known, appraisal.finding, standing)
+    return msgspec.structs.replace(appraisal, empty=empty, reason=empty or appraisal.reason)
+
+
+def appraise_all(known: Sequence[Statement], checker: EntailmentChecker) -> dict[str, Appraisal]:
+    """Whether each statement stands, by label, in one pass; of two with one label the first counts."""
+    earlier: dict[str, Statement] = {}
+    standing: dict[str, Appraisal] = {}
+    for statement in known:
+        if statement.label not in earlier:
+            standing[statement.label] = _appraise_one(statement, earlier, standing, checker) if statement.cited else _GIVEN
+            earlier[statement.label] = statement
+    return standing
+
+
+def _by_label(known: Sequence[Statement]) -> dict[str, Statement]:
+    return {statement.label: statement for statement in reversed(known)}
+
+
+def _appraise_one(statement: Statement, earlier: dict[str, Statement], standing: dict[str, Appraisal], checker: EntailmentChecker) -> Appraisal:
+    if statement.label in earlier:
+        return Appraisal(stands=False, fault="citation", reason=f"{statement.label} is already taken: {earlier[statement.label].formula}")
+    for label in statement.cited:
+        if label not in earlier:
+            return Appraisal(stands=False, fault="citation", reason=f"{label} has not been established before this step")
+    premises = tuple(earlier[label].formula for label in statement.cited)
+    try:
+        finding = checker.examine(premises, statement.formula)
+    except FormulaError as error:
+        return Appraisal(stands=False, fault="formula", reason=str(error))
+    if finding.status == "unknown":
+        return Appraisal(stands=None, fault="unknown", reason=f"the solver cannot tell {finding.detail}", finding=finding)
+    if finding.status == "inconsistent":
+        return Appraisal(stands=False, fault="premises", reason="the cited premises contradict one another: anything follows", finding=finding)
+    if finding.counterexample is not None:
+        shown = finding.counterexample.describe([parse(text) for text in (*premises, statement.formula)])
+        return Appraisal(stands=False, fault="inference", reason=f"does not follow from the cited premises: {shown}", finding=finding)
+    for label in statement.cited:
+        below = standing.get(label, _GIVEN)
+        if not below.stands:
+            return Appraisal(stands=below.stands, fault="rests", reason=f"rests on {label}, which does not stand", finding=finding)
+    needed = ", ".join(statement.cited[i] for i in finding.needed)
+    return Appraisal(stands=True, reason=f"follows from {needed}", finding=finding)
+
+
+def _emptiness(statement: Statement, known: Sequence[Statement], finding: Finding, standing: dict[str, Appraisal]) -> str:
+    """Why a statement that stands adds nothing; "" when it does add something."""
+    if finding.tautology:
+        return "holds without any premise (a tautology)"
+    earlier = _by_label(known)
+    labels = [statement.cited[i] for i in finding.needed]
+    if finding.restates:
+        return f"only restates {' and '.join(labels)}"
+    if adds_vocabulary(tuple(earlier[label].formula for label in labels), statement.formula):
+        return "only weakens what it rests on: it speaks of predicates that no needed premise speaks of"
+    form = normal_form(parse(statement.formula))
+    for label, past in earlier.items():
+        if standing.get(label, _GIVEN).stands and _says(past, form):
+            return f"repeats {label}"
+    return ""
+
+
+def _says(statement: Statement, form: Formula) -> bool:
+    try:
+        return normal_form(parse(statement.formula)) == form
+    except FormulaError:
+        return False
+
+
+def derivation(goal: str, known: Sequence[Statement], checker: EntailmentChecker) -> bool | None:
+    """Whether some statement that says `goal` stands; None when the solver cannot tell of any.
+
+    Raises:
+        FormulaError: the goal is no formula.
+    """
+    form = normal_form(parse(goal))
+    standing = appraise_all(known, checker)
+    answers = [standing[label].stands for label, past in _by_label(known).items() if _says(past, form)]
+    if True in answers:
+        return True
+    return None if None in answers else False
+
+
+def given(known: Sequence[Statement]) -> tuple[str, ...]:
+    """The formulas of the statements that were given."""
+    return tuple(statement.formula for statement in known if not statement.cited)
+
+
+def opposite(formula: str) -> str:
+    """The negation of a formula in text.
+
+    Raises:
+        FormulaError: it is no formula.
+    """
+    return write(negation(parse(formula)))

@@ -1,0 +1,84 @@
+"""Registries over entry points: how verifiers, reward schemes, credit assigners and agents find their way in.
+
+A third party declares, in its own package,
+
+    [project.entry-points."prm_gym.verifiers"]
+    mine = "my_package:MyVerifier"
+
+and the name works everywhere a verifier is named. Our own parts are declared in the same way; nothing is privileged.
+"""
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar, cast
+
+from prm_gym.errors import ContractError, DuplicateNameError, UnknownNameError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """The objects of one entry point group, loaded when first asked for."""
+
+    def __init__(self, group: str, kind: str) -> None:
+        """Name the group; nothing is read yet.
+
+        Args:
+            group: entry point group, such as "prm_gym.verifiers".
+            kind: what it holds, in words, for error messages ("verifier").
+        """
+        self.group = group
+        self.kind = kind
+        self._declared: dict[str, EntryPoint] | None = None
+        self._loaded: dict[str, T] = {}
+
+    def _entry_points(self) -> dict[str, EntryPoint]:
+        if self._declared is None:
+            declared: dict[str, EntryPoint] = {}
+            for point in entry_points(group=self.group):
+                other = declared.get(point.name)
+                if other is not None and other.value != point.value:
+                    raise DuplicateNameError(
+                        f"Two packages declare the {self.kind} {point.name!r}: {other.value} ({_distribution(other)}) and "
+                        f"{point.value} ({_distribution(point)}). Rename one of them or uninstall its package."
+                    )
+                declared[point.name] = point
+            self._declared = declared
+        return self._declared
+
+    def names(self) -> list[str]:
+        """All names, sorted; loads no plug-in."""
+        return sorted({*self._entry_points(), *self._loaded})
+
+    def load(self, name: str) -> T:
+        """The object under `name`.
+
+        Raises:
+            UnknownNameError: no such name; says the near miss.
+            DuplicateNameError: two packages declare one name.
+            ContractError: the plug-in cannot be imported; the cause is chained.
+        """
+        if name not in self._loaded:
+            point = self._entry_points().get(name)
+            if point is None:
+                raise UnknownNameError(self.kind, name, self.names())
+            try:
+                self._loaded[name] = cast("T", point.load())
+            except (ImportError, AttributeError) as error:
+                raise ContractError(f"The {self.kind} {name!r} ({point.value}, {_distribution(point)}) cannot be imported: {error}") from error
+        return self._loaded[name]
+
+    def register(self, name: str, entry: T) -> None:
+        """Add an object in this process only (a notebook, a test); packages use entry points.
+
+        Raises:
+            DuplicateNameError: the name is taken by another object.
+        """
+        if name in self._loaded and self._loaded[name] is entry:
+            return
+        if name in self._loaded or name in self._entry_points():
+            raise DuplicateNameError(f"The {self.kind} {name!r} is registered already. Choose another name.")
+        self._loaded[name] = entry
+
+
+def _distribution(point: EntryPoint) -> str:
+    return f"package {point.dist.name}" if point.dist is not None else "unknown package"

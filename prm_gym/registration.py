@@ -1,0 +1,38 @@
+"""The environments and how they reach Gymnasium's registry.
+
+To add one: write its module and add a line to `ENVIRONMENTS`. The contract tests run over this table.
+"""
+
+import gymnasium
+
+from prm_gym.errors import DuplicateNameError
+
+ENVIRONMENTS: dict[str, str] = {
+    "prm_gym/Countdown-v0": "prm_gym.envs.math.countdown:CountdownEnv",
+    "prm_gym/Deduction-v0": "prm_gym.envs.logic.deduction:DeductionEnv",
+}
+
+
+def register(env_id: str, entry_point: str) -> None:
+    """Register a step environment, scalar and vector form, with Gymnasium. Nothing is imported yet.
+
+    Args:
+        env_id: such as "my_package/Puzzle-v0".
+        entry_point: "package.module:Class" of a `StepEnv`.
+
+    Raises:
+        DuplicateNameError: the id belongs to another environment.
+    """
+    known = gymnasium.registry.get(env_id)
+    if known is not None:
+        if known.entry_point == entry_point:
+            return
+        raise DuplicateNameError(f"the environment id {env_id!r} belongs to {known.entry_point}; choose another id for {entry_point}")
+    vector = "prm_gym.vector:" + entry_point.replace(":", ".")
+    gymnasium.register(env_id, entry_point=entry_point, vector_entry_point=vector)
+
+
+def register_all() -> None:
+    """Register every environment of this package."""
+    for env_id, entry_point in ENVIRONMENTS.items():
+        register(env_id, entry_point)

@@ -1,0 +1,171 @@
+"""Reward schemes: from the verdicts and the outcome to the number that `step` returns.
+
+What a scheme returns is causal: it uses this step and the ones before. What needs the end of the episode belongs to `prm_gym.credit`.
+A verdict without a score ("cannot tell") contributes no term; it is counted neither as right nor as wrong.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from prm_gym.errors import ContractError, OptionError
+from prm_gym.plugins import Registry
+from prm_gym.verdict import Verdict
+
+
+class JudgedStep(msgspec.Struct, frozen=True):
+    """What a scheme sees of a step.
+
+    Attributes:
+        verdicts: verdict by verifier id.
+        outcome: in [0, 1] when the episode ends here, else None.
+        ends: the episode ends here (terminated or truncated).
+    """
+
+    verdicts: dict[str, Verdict]
+    outcome: float | None = None
+    ends: bool = False
+
+
+class RewardScheme(ABC):
+    """Turns a judged step into its reward.
+
+    Attributes:
+        id: its name.
+        reward_range: least and greatest reward of one step.
+    """
+
+    id: str
+    reward_range: tuple[float, float]
+
+    @abstractmethod
+    def reward(self, step: JudgedStep, previous: Sequence[JudgedStep]) -> float:
+        """The reward of `step`.
+
+        Args:
+            step: the step just taken.
+            previous: the earlier steps of the episode, in order.
+        """
+
+
+class OutcomeReward(RewardScheme):
+    """The outcome at the end, 0 before it: the baseline that every other scheme is to be compared with."""
+
+    id = "outcome"
+    reward_range = (0.0, 1.0)
+
+    def __init__(self, horizon: int = 1) -> None:
+        """Take the step limit of the environment (not needed here)."""
+
+    def reward(self, step: JudgedStep, previous: Sequence[JudgedStep]) -> float:
+        """The outcome if the episode ends here with one, else 0."""
+        return step.outcome if step.outcome is not None else 0.0
+
+
+class DenseReward(RewardScheme):
+    """The outcome, plus a term for every judged step.
+
+        r_t = [t ends] outcome + (step_weight / horizon) mean_v value(verdict_v)
+
+    with value = 2 score - 1 in [-1, 1]; `trivial` and `neutral` steps have the value 0, and verdicts without a score are left out of the mean.
+    The terms of a whole episode lie within +-step_weight: with step_weight < 1/2 no failed episode can be worth more than a solved one, however
+    many right steps it is padded with.
+    """
+
+    id = "dense"
+
+    def __init__(self, horizon: int, step_weight: float = 0.45) -> None:
+        """Set the scale.
+
+        Args:
+            horizon: step limit of the environment, >= 1.
+            step_weight: most that all step terms of an episode can sum to, >= 0.
+        """
+        if horizon < 1 or not step_weight >= 0:
+            raise OptionError(f"dense needs horizon >= 1 and step_weight >= 0, got {horizon} and {step_weight}")
+        self.step_weight = step_weight
+        self.per_step = step_weight / horizon
+        self.reward_range = (-self.per_step, 1.0 + self.per_step)
+
+    def reward(self, step: JudgedStep, previous: Sequence[JudgedStep]) -> float:
+        """The mean value of this step's verdicts, scaled, plus the outcome at the end."""
+        values = [_value(verdict) for verdict in step.verdicts.values() if verdict.score is not None]
+        term = self.per_step * sum(values) / len(values) if values else 0.0
+        return term + (step.outcome or 0.0)
+
+
+class PotentialReward(RewardScheme):
+    """Potential-based shaping on top of the outcome; it leaves the optimal policies as they are.
+
+        r_t = [t ends] outcome + weight (gamma Phi_{t+1} - Phi_t),   Phi_0 = 0,   Phi(end) = 0
+
+    Phi after a step is the mean score that the verifiers give it; where none can tell, Phi stays what it was. It is meant for verifiers that
+    judge the state a step leads to (`reachable`, a value model). The terms of an undiscounted episode sum to exactly 0.
+
+    Source: Ng, Harada, Russell 1999 (policy invariance); Grzes 2017 (Phi = 0 at every end of an episode, time limits included).
+    """
+
+    id = "potential"
+
+    def __init__(self, horizon: int = 1, gamma: float = 1.0, weight: float = 1.0) -> None:
+        """Set the discount, in (0, 1], and the weight of the shaping term, >= 0."""
+        if not (0.0 < gamma <= 1.0 and weight >= 0.0):
+            raise OptionError(f"potential needs gamma in (0, 1] and weight >= 0, got {gamma} and {weight}")
+        self.gamma, self.weight = gamma, weight
+        self.reward_range = (-weight, 1.0 + weight)
+
+    def reward(self, step: JudgedStep, previous: Sequence[JudgedStep]) -> float:
+        """The change of the potential, plus the outcome at the end."""
+        before = _potential(previous)
+        after = 0.0 if step.ends else _potential([*previous, step])
+        return self.weight * (self.gamma * after - before) + (step.outcome or 0.0)
+
+
+def _value(verdict: Verdict) -> float:
+    if verdict.label in ("trivial", "neutral") or verdict.score is None:
+        return 0.0
+    return 2.0 * verdict.score - 1.0
+
+
+def _potential(steps: Sequence[JudgedStep]) -> float:
+    for step in reversed(steps):
+        scores = [verdict.score for verdict in step.verdicts.values() if verdict.score is not None]
+        if scores:
+            return sum(scores) / len(scores)
+    return 0.0
+
+
+RewardFactory: TypeAlias = Callable[..., RewardScheme]
+RewardSpec: TypeAlias = str | RewardScheme | Mapping[str, object]
+
+REWARDS: Registry[RewardFactory] = Registry("prm_gym.rewards", "reward scheme")
+
+
+def make_reward(spec: RewardSpec, horizon: int) -> RewardScheme:
+    """The reward scheme that a specification names.
+
+    Args:
+        spec: a name ("dense"), a mapping with the name under "id" and options beside it ({"id": "dense", "step_weight": 0.3}), or a scheme.
+        horizon: step limit of the environment.
+
+    Raises:
+        UnknownNameError: no scheme has that name; says the near miss.
+        OptionError: an option does not fit.
+        ContractError: what came out is no reward scheme.
+    """
+    if isinstance(spec, RewardScheme):
+        return spec
+    options = dict(spec) if isinstance(spec, Mapping) else {"id": spec}
+    name = options.pop("id", None)
+    if not isinstance(name, str):
+        raise OptionError(f"a reward scheme is a name, a mapping with an 'id', or a RewardScheme, got {spec!r}")
+    factory = REWARDS.load(name)
+    try:
+        scheme = factory(horizon=horizon, **options)
+    except TypeError as error:
+        raise OptionError(f"reward scheme {name!r}: {error}") from error
+    if not isinstance(scheme, RewardScheme):
+        raise ContractError(f"the reward scheme {name!r} made a {type(scheme).__name__}, not a prm_gym.RewardScheme")
+    return scheme

@@ -1,0 +1,228 @@
+"""Rollouts: groups of trajectories from an environment and an agent.
+
+A group is several attempts at one task, which is what group baselines are taken over. All running episodes act in one batch, step in one batch, and each
+verifier is called once on it; a slot that ends takes the next episode at once.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import gymnasium
+import msgspec
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from prm_gym._version import VERSION
+from prm_gym.agent import Action, Agent, prompt_of
+from prm_gym.env import Situation, StepEnv
+from prm_gym.errors import ContractError, OptionError, UnknownNameError
+from prm_gym.trajectory import Step, Trajectory
+from prm_gym.vector import StepVectorEnv
+
+
+class Episode(msgspec.Struct, frozen=True):
+    """One episode to be played.
+
+    Attributes:
+        seed: given to `reset`.
+        group_id: shared by the attempts at one task.
+        attempt: number within the group.
+        options: given to `reset`.
+    """
+
+    seed: int
+    group_id: str
+    attempt: int = 0
+    options: dict[str, Any] = {}
+
+    @property
+    def id(self) -> str:
+        """`<group>/<attempt>`."""
+        return f"{self.group_id}/{self.attempt}"
+
+
+def groups(seeds: Iterable[int], attempts: int, prefix: str = "") -> list[Episode]:
+    """Episodes of one group a seed, `attempts` each.
+
+    Args:
+        seeds: one task each.
+        attempts: how many episodes of every task, >= 1.
+        prefix: put before the group ids, so that they stay distinct across calls.
+    """
+    if attempts < 1:
+        raise OptionError(f"attempts must be at least 1, got {attempts}")
+    return [Episode(seed, f"{prefix}{seed}", attempt) for seed in seeds for attempt in range(attempts)]
+
+
+class Rollouts:
+    """Plays episodes in `num_envs` environments at once.
+
+    One object can be used again and again; environments and verifiers are made once.
+    """
+
+    def __init__(self, env_id: str, env_options: Mapping[str, Any] | None = None, num_envs: int = 32) -> None:
+        """Make the environments.
+
+        Args:
+            env_id: a registered id.
+            env_options: keyword options of the environment.
+            num_envs: how many episodes run at once, >= 1.
+
+        Raises:
+            UnknownNameError: no environment has that id; says the near miss.
+        """
+        self.env_id = env_id
+        self.env_options = dict(env_options or {})
+        self.envs = make_envs(env_id, num_envs, self.env_options)
+        self.steps_taken = 0
+        self.verdicts_given: dict[str, int] = {verifier.id: 0 for verifier in self.envs.verifiers}
+        self.abstentions: dict[str, int] = dict(self.verdicts_given)
+
+    def close(self) -> None:
+        """Close environments and verifiers."""
+        self.envs.close()
+
+    def task_key(self, seed: int) -> str:
+        """Key of the task that a seed gives."""
+        return str(self.envs.envs[0].reset(seed=seed)[1]["task_key"])
+
+    def play(self, agent: Agent, episodes: Sequence[Episode], progress: Callable[[int], None] | None = None) -> list[Trajectory]:
+        """The trajectories of the episodes, in the order given.
+
+        Args:
+            agent: acts for all of them.
+            episodes: with distinct ids.
+            progress: called with the number of steps just taken, after every batch.
+        """
+        by_id = {trajectory.id: trajectory for trajectory in self.stream(agent, episodes, progress)}
+        if len(by_id) != len(episodes):
+            raise OptionError(f"{len(episodes)} episodes have only {len(by_id)} distinct ids")
+        return [by_id[episode.id] for episode in episodes]
+
+    def stream(self, agent: Agent, episodes: Iterable[Episode], progress: Callable[[int], None] | None = None) -> Iterator[Trajectory]:
+        """The trajectories as they end."""
+        waiting = deque(episodes)
+        free = list(range(self.envs.num_envs - 1, -1, -1))
+        running: dict[int, _Running] = {}
+        while waiting or running:
+            while waiting and free:
+                slot, episode = free.pop(), waiting.popleft()
+                env = self.envs.envs[slot]
+                env.reset(seed=episode.seed, options=episode.options)
+                running[slot] = _Running(episode, env)
+            slots = list(running)
+            actions = _act(agent, [running[slot].env for slot in slots])
+            self._step(running, slots, actions)
+            if progress is not None:
+                progress(len(slots))
+            for slot in slots:
+                if running[slot].ended:
+                    yield self._finished(running.pop(slot), agent)
+                    free.append(slot)
+
+    def _step(self, running: "Mapping[int, _Running]", slots: Sequence[int], actions: Sequence[Action]) -> None:
+        before = [running[slot].env.situation for slot in slots]
+        results = StepEnv.step_batch([running[slot].env for slot in slots], [action.text for action in actions], self.envs.verifiers)
+        self.steps_taken += len(slots)
+        for slot, action, situation, result in zip(slots, actions, before, results, strict=True):
+            running[slot].record(situation, action, result)
+            for verifier_id, verdict in result[4]["verdicts"].items():
+                self.verdicts_given[verifier_id] += 1
+                self.abstentions[verifier_id] += verdict.score is None
+
+    def _finished(self, run: "_Running", agent: Agent) -> Trajectory:
+        return Trajectory(
+            id=run.episode.id,
+            group_id=run.episode.group_id,
+            task=run.env.task,
+            seed=run.episode.seed,
+            env_id=self.env_id,
+            env_options=_plain(self.env_options),
+            agent=agent.id,
+            outcome=run.outcome,
+            valid=run.valid,
+            steps=tuple(run.steps),
+            library_version=VERSION,
+        )
+
+
+class _Running:
+    """An episode under way."""
+
+    def __init__(self, episode: Episode, env: StepEnv) -> None:
+        self.episode = episode
+        self.env = env
+        self.steps: list[Step] = []
+        self.outcome: float | None = None
+        self.valid = True
+        self.ended = False
+
+    def record(self, before: Situation, action: Action, result: tuple[str, float, bool, bool, dict[str, Any]]) -> None:
+        _, reward, terminated, truncated, info = result
+        past = self.env.past_steps[-1]
+        self.steps.append(
+            Step(
+                index=len(self.steps),
+                observation=before.observation,
+                action=past.action,
+                actions=before.actions,
+                claims=past.claims,
+                state_key=before.state_key,
+                next_state_key=info["state_key"],
+                reward=reward,
+                verdicts=info["verdicts"],
+                terminated=terminated,
+                truncated=truncated,
+                token_ids=action.token_ids,
+                logprobs=action.logprobs,
+            )
+        )
+        self.outcome, self.valid = info["outcome"], info["valid"]
+        self.ended = terminated or truncated
+
+
+def make_envs(env_id: str, num_envs: int, env_options: Mapping[str, Any]) -> StepVectorEnv:
+    """The batched environments of a registered id, with autoreset off.
+
+    Raises:
+        UnknownNameError: no such id; says the near miss.
+        ContractError: the id belongs to something else than a step environment.
+    """
+    if env_id not in gymnasium.registry:
+        raise UnknownNameError("environment", env_id, [name for name, spec in gymnasium.registry.items() if _is_ours(spec)])
+    if not _is_ours(gymnasium.registry[env_id]):
+        raise ContractError(f"{env_id} is no step environment: register it with prm_gym.register")
+    envs = gymnasium.make_vec(env_id, num_envs=num_envs, vectorization_mode="vector_entry_point", autoreset_mode=AutoresetMode.DISABLED, **env_options)
+    if not isinstance(envs, StepVectorEnv):
+        raise ContractError(f"{env_id} makes a {type(envs).__name__}, not a StepVectorEnv")
+    return envs
+
+
+def _is_ours(spec: Any) -> bool:
+    return str(spec.vector_entry_point).startswith("prm_gym.vector:")
+
+
+def _act(agent: Agent, envs: Sequence[StepEnv]) -> list[Action]:
+    prompts = [prompt_of(env, agent.privileged) for env in envs]
+    actions = agent.act(prompts)
+    if len(actions) != len(prompts):
+        raise ContractError(f"agent {agent.id!r} gave {len(actions)} actions for {len(prompts)} prompts")
+    return actions
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as JSON values; an object that is none is written as its representation."""
+    plain: dict[str, Any] = {}
+    for name, value in options.items():
+        try:
+            plain[name] = msgspec.to_builtins(value)
+        except (TypeError, msgspec.ValidationError):
+            plain[name] = repr(value)
+    return plain
+
+
+def success_rate(trajectories: Sequence[Trajectory]) -> float:
+    """Mean outcome of the valid trajectories; NaN without any."""
+    outcomes = [trajectory.outcome for trajectory in trajectories if trajectory.valid and trajectory.outcome is not None]
+    return float(np.mean(outcomes)) if outcomes else float("nan")

@@ -1,0 +1,98 @@
+"""Trajectories on disk: JSON lines, one trajectory a line, appended as they end.
+
+A crash loses at most the line being written; a reader that meets a broken line says so and goes on.
+"""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from prm_gym.claims import decode_claims
+from prm_gym.errors import StoreError
+from prm_gym.trajectory import Trajectory
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Trajectory, dec_hook=decode_claims)
+
+
+class BrokenLine(UserWarning):
+    """A line of a trajectory file could not be read and was left out."""
+
+
+class TrajectoryWriter:
+    """Appends trajectories to a file, flushing after each.
+
+    A file whose last line was cut by a crash is continued on a new line.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        """Open the file for appending; folders on the way are made."""
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        torn = _last_byte(self.path) not in (b"", b"\n")
+        self._file = self.path.open("ab")
+        if torn:
+            self._file.write(b"\n")
+
+    def write(self, trajectories: Iterable[Trajectory]) -> int:
+        """Append them; returns how many."""
+        count = 0
+        for trajectory in trajectories:
+            try:
+                line = _ENCODER.encode(trajectory)
+            except (TypeError, UnicodeEncodeError) as error:
+                raise StoreError(f"trajectory {trajectory.id!r} cannot be written as JSON: {error}") from error
+            self._file.write(line + b"\n")
+            self._file.flush()
+            count += 1
+        return count
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> "TrajectoryWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def read_trajectories(path: Path | str) -> Iterator[Trajectory]:
+    """The trajectories of a file, in order. Broken lines are left out with a `BrokenLine` warning that names them.
+
+    Raises:
+        StoreError: there is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise StoreError(f"there is no trajectory file {path}")
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield _DECODER.decode(line)
+            except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
+                warnings.warn(f"{path}, line {number}: {error}", BrokenLine, stacklevel=2)
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write a record as indented JSON, in one step: a reader sees the old file or the new one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(msgspec.json.format(_ENCODER.encode(value), indent=1))
+    temporary.replace(path)
+
+
+def _last_byte(path: Path) -> bytes:
+    if not path.is_file() or path.stat().st_size == 0:
+        return b""
+    with path.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read(1)

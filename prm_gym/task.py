@@ -1,0 +1,37 @@
+"""Task: what an episode is about, with the part that only verifiers may see."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+
+class Task(msgspec.Struct, frozen=True):
+    """One problem.
+
+    Attributes:
+        key: same task, same key, in any process (see `content_key`).
+        instructions: how an action is written, for a person or a language model.
+        question: the problem itself, in text; public.
+        sealed: what only verifiers (and scripted solvers) may see: gold answers, labels. JSON values.
+        metadata: public facts about the task: difficulty, depth, rank. JSON values.
+    """
+
+    key: str
+    instructions: str
+    question: str
+    sealed: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+
+
+def content_key(*parts: str) -> str:
+    """A short key of the parts: equal parts, equal key; 128 bits of BLAKE2b in hexadecimal.
+
+    Parts are framed by their length, so that ("ab", "c") and ("a", "bc") differ.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()

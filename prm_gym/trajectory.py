@@ -1,0 +1,90 @@
+"""Step and Trajectory: what happened in an episode, as it is stored, re-scored, viewed and learned from."""
+
+from typing import Any
+
+import msgspec
+
+from prm_gym.claims import Claim
+from prm_gym.task import Task
+from prm_gym.verdict import Verdict
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a trajectory.
+
+    Attributes:
+        index: position in the trajectory, from 0.
+        observation: what the agent saw before it acted.
+        action: what it wrote.
+        actions: the admissible actions it could choose from, where the environment lists them.
+        claims: what the environment claimed about the step.
+        state_key: canonical key of the state in which it acted.
+        next_state_key: likewise of the state it led to.
+        reward: what `step` returned.
+        verdicts: verdict by verifier id.
+        terminated: the task ended here.
+        truncated: the episode was cut here.
+        parent: id of the step it branches from, for trees; None in a plain episode.
+        token_ids: tokens of the action, if the agent has them.
+        logprobs: log-probability of each token under the policy that acted; of the whole action (one entry) when it chose among candidates.
+    """
+
+    index: int
+    observation: str
+    action: str
+    state_key: str
+    next_state_key: str
+    reward: float
+    actions: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    verdicts: dict[str, Verdict] = {}
+    terminated: bool = False
+    truncated: bool = False
+    parent: str | None = None
+    token_ids: tuple[int, ...] | None = None
+    logprobs: tuple[float, ...] | None = None
+
+
+class Trajectory(msgspec.Struct, frozen=True, kw_only=True):
+    """One episode.
+
+    Attributes:
+        id: unique in its file; step `i` of it has the id `<id>/<i>`.
+        group_id: attempts at the same task share it (what group baselines are taken over).
+        task: the task, with its sealed part, so that verifiers can be run again.
+        seed: what `reset` was given.
+        env_id: registered id of the environment, or its class name.
+        env_options: keyword arguments it was made with. JSON values.
+        agent: id of the agent.
+        outcome: in [0, 1]; None when the episode is not valid.
+        valid: False when the infrastructure spoilt the episode; such an episode trains nobody.
+        steps: in time order.
+        library_version: version of prm_gym that wrote it.
+    """
+
+    id: str
+    group_id: str
+    task: Task
+    seed: int | None
+    env_id: str
+    agent: str
+    outcome: float | None
+    steps: tuple[Step, ...]
+    valid: bool = True
+    env_options: dict[str, Any] = {}
+    library_version: str = ""
+
+    @property
+    def task_key(self) -> str:
+        """Key of the task: same task, same key."""
+        return self.task.key
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the episode was cut rather than finished."""
+        return bool(self.steps) and self.steps[-1].truncated
+
+    @property
+    def total_reward(self) -> float:
+        """Undiscounted sum of the rewards."""
+        return sum(step.reward for step in self.steps)

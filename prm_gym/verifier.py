@@ -1,0 +1,210 @@
+"""Verifiers: claims or the text of a step in, verdicts out, in batches.
+
+To write one, subclass `ClaimVerifier` (one claim at a time) or `Verifier` (the whole batch at once), give it an `id` and a `version`, and
+declare it as an entry point of the group `prm_gym.verifiers`. `prm_gym.testing.check_verifier` tests it against the contract.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeAlias
+
+import msgspec
+
+from prm_gym.claims import Claim, Malformed
+from prm_gym.errors import ContractError, OptionError
+from prm_gym.plugins import Registry
+from prm_gym.task import Task
+from prm_gym.verdict import Verdict, abstained, failed, judged
+
+
+class PastStep(msgspec.Struct, frozen=True):
+    """What was seen, written and claimed at an earlier step of the episode."""
+
+    observation: str
+    action: str
+    claims: tuple[Claim, ...] = ()
+
+
+class StepContext(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a verifier may know about a step.
+
+    Attributes:
+        task: the task with its sealed part.
+        previous: the earlier steps of the episode, in order.
+        observation: what the agent saw.
+        action: what it wrote.
+        claims: what the environment claims about the step.
+        terminated: the step ends the task.
+        truncated: the step is the last one allowed.
+        outcome: in [0, 1] when the episode ends here, else None.
+    """
+
+    task: Task
+    observation: str
+    action: str
+    claims: tuple[Claim, ...] = ()
+    previous: tuple[PastStep, ...] = ()
+    terminated: bool = False
+    truncated: bool = False
+    outcome: float | None = None
+
+
+class Verifier(ABC):
+    """Judges steps in batches.
+
+    Attributes:
+        id: key under which its verdicts stand in `info["verdicts"]`.
+        version: changes whenever the same input may get another verdict.
+        claims: claim types it understands; empty when it judges the step's text.
+        pure: the same input always gets the same verdict, so that it may be cached and run again over stored trajectories.
+    """
+
+    id: str
+    version: str
+    claims: ClassVar[tuple[type[Claim], ...]] = ()
+    pure: bool = True
+
+    @abstractmethod
+    def verify(self, steps: Sequence[StepContext]) -> list[Verdict]:
+        """One verdict per step, in order.
+
+        Args:
+            steps: any number of steps, of any tasks and environments.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most verifiers hold nothing
+        """Free what the verifier holds (processes, models). May be called twice."""
+
+
+class ClaimVerifier(Verifier):
+    """A verifier that judges one claim at a time; a step gets the verdict of its worst claim.
+
+    The worst is: malformed or the lowest score; a claim that cannot be decided makes the step undecided unless another claim of the
+    step is refuted. A step without a claim of the declared types is abstained on.
+    """
+
+    @abstractmethod
+    def check(self, claim: Claim, step: StepContext) -> Verdict:
+        """Judge one claim of one of the declared types.
+
+        Args:
+            claim: a claim whose type is in `self.claims`.
+            step: the step it was made about.
+        """
+
+    def verify(self, steps: Sequence[StepContext]) -> list[Verdict]:
+        """One verdict per step: that of its worst claim."""
+        return [self._verify_one(step) for step in steps]
+
+    def _verify_one(self, step: StepContext) -> Verdict:
+        worst: Verdict | None = None
+        for claim in step.claims:
+            if isinstance(claim, Malformed):
+                return judged("malformed", 0.0, claim.reason)
+            if isinstance(claim, self.claims):
+                verdict = self.check(claim, step)
+                if worst is None or _badness(verdict) > _badness(worst):
+                    worst = verdict
+        return worst if worst is not None else abstained("the step makes no claim of a kind that this verifier understands")
+
+
+def _badness(verdict: Verdict) -> float:
+    """Order of verdicts: right < undecided < wrong; 0.5 is where a verdict would be undecided."""
+    if verdict.score is None:
+        return 0.5
+    return 1.0 - verdict.score if verdict.score < 0.5 else 0.5 * (1.0 - verdict.score)
+
+
+VerifierFactory: TypeAlias = Callable[..., Verifier]
+VerifierSpec: TypeAlias = str | Verifier | VerifierFactory
+
+VERIFIERS: Registry[VerifierFactory] = Registry("prm_gym.verifiers", "verifier")
+
+
+def make_verifier(spec: VerifierSpec) -> Verifier:
+    """The verifier that a specification names.
+
+    Args:
+        spec: a name ("z3"), a name with an argument ("prm:PATH", handed to the factory), a composition ("all(arithmetic, reachable)",
+            see `prm_gym.compose`), a `Verifier`, or a class or function that makes one.
+
+    Raises:
+        UnknownNameError: no verifier has that name; says the near miss.
+        OptionError: the specification cannot be read.
+        ContractError: what came out is no verifier.
+    """
+    if isinstance(spec, Verifier):
+        return _checked(spec)
+    if not isinstance(spec, str):
+        if not callable(spec):
+            raise OptionError(f"a verifier is a name, a Verifier or something that makes one, got {spec!r}")
+        return _checked(spec())
+    text = spec.strip()
+    if text.endswith(")") and "(" in text:
+        from prm_gym.compose import make_composition
+
+        return _checked(make_composition(text))
+    name, separator, argument = text.partition(":")
+    factory = VERIFIERS.load(name)
+    return _checked(factory(argument) if separator else factory())
+
+
+def make_verifiers(specs: Sequence[VerifierSpec]) -> tuple[Verifier, ...]:
+    """The verifiers of a list of specifications, with distinct ids.
+
+    Raises:
+        OptionError: two of them have one id, or a single string came instead of a list.
+    """
+    if isinstance(specs, str):
+        raise OptionError(f"verifiers is a list of specifications, got the single string {specs!r}; write [{specs!r}]")
+    made = tuple(make_verifier(spec) for spec in specs)
+    ids = [verifier.id for verifier in made]
+    for verifier_id in ids:
+        if ids.count(verifier_id) > 1:
+            raise OptionError(f"two verifiers have the id {verifier_id!r}; their verdicts could not be told apart. Give one of them another id.")
+    return made
+
+
+def _checked(verifier: Any) -> Verifier:
+    if not isinstance(verifier, Verifier):
+        raise ContractError(f"a verifier must be a subclass of prm_gym.Verifier, got {type(verifier).__name__}")
+    for attribute in ("id", "version"):
+        if not isinstance(getattr(verifier, attribute, None), str):
+            raise ContractError(f"{type(verifier).__name__} declares no {attribute} (a string)")
+    return verifier
+
+
+def verify_batch(verifiers: Sequence[Verifier], steps: Sequence[StepContext]) -> list[dict[str, Verdict]]:
+    """The verdicts of each verifier on each step; every verifier is called once on the whole batch.
+
+    A verifier that raises, or returns something else than one verdict a step, is named in verdicts with `status="error"`, and the run
+    goes on. A pure verifier that raised on a batch is asked again step by step, so that one bad step does not spoil its neighbours.
+
+    Returns:
+        [len(steps)] dictionaries from verifier id to verdict.
+    """
+    columns = [(verifier.id, _run(verifier, steps)) for verifier in verifiers]
+    return [{verifier_id: column[row] for verifier_id, column in columns} for row in range(len(steps))]
+
+
+def _run(verifier: Verifier, steps: Sequence[StepContext]) -> list[Verdict]:
+    if not steps:
+        return []
+    started = time.perf_counter()
+    try:
+        verdicts: list[Any] = list(verifier.verify(steps))
+    except Exception as error:  # a plug-in may raise anything; it must not end the run
+        if verifier.pure and len(steps) > 1:
+            return [_run(verifier, [step])[0] for step in steps]
+        verdicts = [failed(f"verifier {verifier.id!r} raised {type(error).__name__}: {error}") for _ in steps]
+    if len(verdicts) != len(steps):
+        verdicts = [failed(f"verifier {verifier.id!r} returned {len(verdicts)} verdicts for {len(steps)} steps") for _ in steps]
+    share = (time.perf_counter() - started) / len(steps)
+    return [_signed(verifier, verdict, share) for verdict in verdicts]
+
+
+def _signed(verifier: Verifier, verdict: Any, seconds: float) -> Verdict:
+    if not isinstance(verdict, Verdict):
+        verdict = failed(f"verifier {verifier.id!r} returned {type(verdict).__name__} instead of a Verdict")
+    return msgspec.structs.replace(verdict, verifier=verifier.id, version=verifier.version, run_seconds=verdict.run_seconds or seconds)

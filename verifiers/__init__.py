@@ -1,0 +1,4 @@
+"""The verifiers of prm_gym; import them as `prm_gym.verifiers`."""
+
+if __name__ != "prm_gym.verifiers":
+    raise ImportError("import prm_gym.verifiers: the bare name 'verifiers' belongs to another package")
