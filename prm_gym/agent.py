@@ -16,6 +16,7 @@ import msgspec
 
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.env import StepEnv
+from prm_gym.errors import ContractError, OptionError
 from prm_gym.plugins import Registry
 from prm_gym.verifier import PastStep
 
@@ -120,3 +121,28 @@ def prompt_of(env: StepEnv, privileged: bool = False) -> Prompt:
         history=env.past_steps,
         environment=env if privileged else None,
     )
+
+
+def make_agent(spec: str | Agent, **options: Any) -> Agent:
+    """The agent that a specification names.
+
+    Args:
+        spec: a name ("random"), a name with an argument ("constant:UNKNOWN"), or an agent.
+        **options: keyword options of the agent.
+
+    Raises:
+        UnknownNameError: no agent has that name; says the near miss.
+        OptionError: an option does not fit.
+        ContractError: what came out is no agent.
+    """
+    if isinstance(spec, Agent):
+        return spec
+    name, separator, argument = spec.partition(":")
+    factory = AGENTS.load(name)
+    try:
+        agent = factory(argument, **options) if separator else factory(**options)
+    except TypeError as error:
+        raise OptionError(f"agent {name!r}: {error}") from error
+    if not isinstance(agent, Agent):
+        raise ContractError(f"the agent {name!r} made a {type(agent).__name__}, not a prm_gym Agent")
+    return agent

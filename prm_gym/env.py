@@ -106,6 +106,8 @@ class StepEnv(gymnasium.Env[str, str], ABC):
     - `outcome` (float in [0, 1] or None): at the end of a valid episode, else None.
     - `valid` (bool): False when the infrastructure spoilt the episode; it ends truncated, with reward 0, and trains nobody.
 
+    `constant_action` is the single action that does best when it is always taken, where there is one: comparisons show it beside the random agent.
+
     To write one: implement `begin`, `advance`, `save_state`, `load_state` and `solution`; take your own options as keywords in `__init__` and pass
     `**options` on to `super().__init__`. Draw from `self.np_random` alone.
     """
@@ -113,6 +115,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
     metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 - Gymnasium declares it so
     default_verifiers: ClassVar[tuple[str, ...]] = ()
     default_max_steps: ClassVar[int] = 32
+    constant_action: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -184,6 +187,11 @@ class StepEnv(gymnasium.Env[str, str], ABC):
     def truncation_outcome(self) -> float:
         """The outcome of an episode that runs into the step limit; 0 unless the environment says otherwise."""
         return 0.0
+
+    @property
+    def task_count(self) -> int | None:
+        """How many tasks the environment chooses from, where they are listed (a task file): `reset(options={"task_index": i})` then takes one."""
+        return None
 
     # Gymnasium's side.
 

@@ -35,10 +35,12 @@ class RewardScheme(ABC):
     Attributes:
         id: its name.
         reward_range: least and greatest reward of one step.
+        needs_verdicts: whether it looks at verdicts at all; where nothing does, training need not pay for verifiers.
     """
 
     id: str
     reward_range: tuple[float, float]
+    needs_verdicts: bool = True
 
     @abstractmethod
     def reward(self, step: JudgedStep, previous: Sequence[JudgedStep]) -> float:
@@ -55,6 +57,7 @@ class OutcomeReward(RewardScheme):
 
     id = "outcome"
     reward_range = (0.0, 1.0)
+    needs_verdicts = False
 
     def __init__(self, horizon: int = 1) -> None:
         """Take the step limit of the environment (not needed here)."""
@@ -67,33 +70,38 @@ class OutcomeReward(RewardScheme):
 class DenseReward(RewardScheme):
     """The outcome, plus a term for every judged step.
 
-        r_t = [t ends] outcome + (step_weight / horizon) mean_v value(verdict_v)
+        r_t = [t ends] outcome + (step_weight / horizon) mean_v value(verdict_v),    value = score - penalty (1 - score)
 
-    with value = 2 score - 1 in [-1, 1]; `trivial` and `neutral` steps have the value 0, and verdicts without a score are left out of the mean.
-    The terms of a whole episode lie within +-step_weight: with step_weight < 1/2 no failed episode can be worth more than a solved one, however
-    many right steps it is padded with.
+    so a right step is worth 1, a wrong one -penalty, in units of step_weight / horizon. `trivial` and `neutral` steps have the value 0, and verdicts
+    without a score are left out of the mean: "cannot tell" is worth less than right and more than wrong. The terms of a whole episode lie within
+    +-step_weight: with step_weight < 1/2 no failed episode is worth more than a solved one, however many right steps it is padded with. The
+    penalty is small on purpose: where most steps of a beginner are wrong, a large one teaches it to end the episode at once.
     """
 
     id = "dense"
 
-    def __init__(self, horizon: int, step_weight: float = 0.45) -> None:
+    def __init__(self, horizon: int, step_weight: float = 0.45, penalty: float = 0.2) -> None:
         """Set the scale.
 
         Args:
             horizon: step limit of the environment, >= 1.
             step_weight: most that all step terms of an episode can sum to, >= 0.
+            penalty: what a wrong step costs where a right one earns 1, in [0, 1].
         """
-        if horizon < 1 or not step_weight >= 0:
-            raise OptionError(f"dense needs horizon >= 1 and step_weight >= 0, got {horizon} and {step_weight}")
-        self.step_weight = step_weight
+        if horizon < 1 or not step_weight >= 0 or not 0 <= penalty <= 1:
+            raise OptionError(f"dense needs horizon >= 1, step_weight >= 0 and penalty in [0, 1], got {horizon}, {step_weight}, {penalty}")
+        self.penalty = penalty
         self.per_step = step_weight / horizon
-        self.reward_range = (-self.per_step, 1.0 + self.per_step)
+        self.reward_range = (-self.per_step * penalty, 1.0 + self.per_step)
 
     def reward(self, step: JudgedStep, previous: Sequence[JudgedStep]) -> float:
         """The mean value of this step's verdicts, scaled, plus the outcome at the end."""
-        values = [_value(verdict) for verdict in step.verdicts.values() if verdict.score is not None]
+        values = [self._value(verdict.label, verdict.score) for verdict in step.verdicts.values() if verdict.score is not None]
         term = self.per_step * sum(values) / len(values) if values else 0.0
         return term + (step.outcome or 0.0)
+
+    def _value(self, label: str | None, score: float) -> float:
+        return 0.0 if label in ("trivial", "neutral") else score - self.penalty * (1.0 - score)
 
 
 class PotentialReward(RewardScheme):
@@ -121,12 +129,6 @@ class PotentialReward(RewardScheme):
         before = _potential(previous)
         after = 0.0 if step.ends else _potential([*previous, step])
         return self.weight * (self.gamma * after - before) + (step.outcome or 0.0)
-
-
-def _value(verdict: Verdict) -> float:
-    if verdict.label in ("trivial", "neutral") or verdict.score is None:
-        return 0.0
-    return 2.0 * verdict.score - 1.0
 
 
 def _potential(steps: Sequence[JudgedStep]) -> float:

@@ -55,20 +55,20 @@ class DeductionEnv(StepEnv):
     """
 
     default_verifiers: ClassVar[tuple[str, ...]] = ("z3",)
-    default_max_steps: ClassVar[int] = 16
-
+    constant_action: ClassVar[str | None] = "UNKNOWN"
     def __init__(self, *, difficulty: int = 2, candidates: int = 12, **options: Unpack[StepOptions]) -> None:
         """Set the difficulty.
 
         Args:
             difficulty: 1 to 5.
             candidates: how many admissible actions to list, verdicts included; >= 4.
-            **options: see `StepOptions`.
+            **options: see `StepOptions`; max_steps is 4 plus twice the greatest depth unless given.
         """
         if difficulty not in LEVELS:
             raise OptionError(f"difficulty is one of {sorted(LEVELS)}, got {difficulty!r}")
         if candidates < 4:
             raise OptionError(f"candidates must be at least 4 (three verdicts and a step), got {candidates}")
+        options.setdefault("max_steps", 4 + 2 * LEVELS[difficulty].max_depth)
         super().__init__(**options)
         self.difficulty = difficulty
         self.candidates = candidates

@@ -1,0 +1,265 @@
+"""`candidate`: a small torch policy that reads the observation and the admissible actions, and chooses one.
+
+A transformer reads each candidate (see `prm_gym.agents.reading`), a second one lets the candidates of a state attend to one another, a linear head
+scores them. Trained from scratch by the clipped policy gradient on per-step advantages. Equal candidates of a batch are encoded once.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prm_gym.agent import Action, Agent, Prompt, TrainableAgent
+from prm_gym.agents.reading import COLUMNS, LENGTH, MARKS, VOCABULARY, read
+from prm_gym.credit import Credit, StepBatch
+from prm_gym.errors import ContractError, MissingExtraError, OptionError
+
+try:
+    import torch
+    from torch import Tensor, nn
+    from torch.nn import functional
+except ImportError as error:
+    raise MissingExtraError("torch", "torch") from error
+
+
+class CandidatePolicy(TrainableAgent):
+    """Chooses among the admissible actions; about 0.2 million parameters at the default width."""
+
+    id = "candidate"
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        device: str = "auto",
+        width: int = 64,
+        learning_rate: float = 1e-3,
+        epochs: int = 2,
+        minibatch: int = 256,
+        clip: float = 0.2,
+        entropy_weight: float = 0.01,
+    ) -> None:
+        """Make the network and its optimiser.
+
+        Args:
+            seed: of the initial weights and of the choices.
+            device: "cpu", "cuda" or "auto" (CUDA where there is one).
+            width: of the embeddings; a multiple of 4.
+            learning_rate: of Adam, > 0.
+            epochs: passes over a batch in one update, >= 1.
+            minibatch: steps in one gradient, >= 1.
+            clip: range of the probability ratio, in (0, 1).
+            entropy_weight: of the entropy bonus, in nats, >= 0.
+        """
+        if device not in ("auto", "cpu", "cuda"):
+            raise OptionError(f"device is 'auto', 'cpu' or 'cuda', got {device!r}")
+        if width % 4 or width < 8:
+            raise OptionError(f"width must be a multiple of 4 and at least 8, got {width}")
+        name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        self.device = torch.device(name)
+        self.options = {"seed": seed, "width": width, "learning_rate": learning_rate, "epochs": epochs}
+        self.options |= {"minibatch": minibatch, "clip": clip, "entropy_weight": entropy_weight}
+        self.epochs, self.minibatch, self.clip, self.entropy_weight = epochs, minibatch, clip, entropy_weight
+        self._generator = torch.Generator().manual_seed(seed)
+        self.network = _Scorer(width, self._generator).to(self.device)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=learning_rate, eps=1e-5)
+
+    @property
+    def parameters(self) -> int:
+        """How many weights it has."""
+        return sum(weight.numel() for weight in self.network.parameters())
+
+    def act(self, prompts: Sequence[Prompt]) -> list[Action]:
+        """Sample one candidate a prompt, with its log-probability.
+
+        Raises:
+            ContractError: the environment lists no actions.
+        """
+        logprobs = self._logprobs(prompts).cpu()
+        chosen = torch.multinomial(logprobs.exp(), 1, generator=self._generator)[:, 0]
+        return _actions(prompts, chosen, logprobs)
+
+    def greedy(self) -> Agent:
+        """The most probable candidate instead of a sampled one; shares the weights."""
+        return _Greedy(self)
+
+    def most_probable(self, prompts: Sequence[Prompt]) -> list[Action]:
+        """The most probable candidate of each prompt."""
+        logprobs = self._logprobs(prompts).cpu()
+        return _actions(prompts, logprobs.argmax(dim=1), logprobs)
+
+    def _logprobs(self, prompts: Sequence[Prompt]) -> Tensor:
+        with torch.no_grad():
+            return self.network(*self._batch([(prompt.observation, prompt.actions) for prompt in prompts]))
+
+    def _batch(self, states: Sequence[tuple[str, tuple[str, ...]]]) -> tuple[Tensor, Tensor]:
+        """Distinct candidates [U, LENGTH, 2] and, for every state, which of them it has [B, K] (-1: none)."""
+        if any(not actions for _, actions in states):
+            raise ContractError("the candidate policy needs an environment that lists its admissible actions")
+        index: dict[bytes, int] = {}
+        rows: list[NDArray[np.int16]] = []
+        table = np.full((len(states), max(len(actions) for _, actions in states)), -1, dtype=np.int64)
+        for state, (observation, actions) in enumerate(states):
+            for column, row in enumerate(read(observation, actions)):
+                key = row.tobytes()
+                if key not in index:
+                    index[key] = len(rows)
+                    rows.append(row)
+                table[state, column] = index[key]
+        tokens = np.stack(rows)
+        length = max(1, int((tokens[:, :, 0] != 0).sum(axis=1).max()))
+        return torch.from_numpy(tokens[:, :length].astype(np.int64)).to(self.device), torch.from_numpy(table).to(self.device)
+
+    def update(self, batch: StepBatch, credit: Credit) -> dict[str, float]:
+        """Clipped policy gradient on the advantages, scaled by their root mean square.
+
+            L = -mean_t min(r_t A_t, clip(r_t, 1 - c, 1 + c) A_t) - w H_t,     r_t = pi(a_t|s_t) / pi_old(a_t|s_t)
+
+        The scale is taken out (and no mean subtracted) so that assigners whose advantages differ only in scale train alike. The mean is over steps.
+
+        Raises:
+            ContractError: a step whose action is none of its candidates, or that was not sampled by this policy.
+
+        Source: Schulman et al. 2017, equation 7, with a whole action as the unit.
+        """
+        rows = np.flatnonzero(credit.keep)
+        scale = math.sqrt(float(np.mean(credit.advantages[rows] ** 2))) if rows.size else 0.0
+        if scale == 0.0:
+            return {"loss": 0.0, "entropy": float("nan"), "clipped": 0.0, "advantage_scale": 0.0}
+        steps = batch.steps
+        chosen = np.empty(len(steps), dtype=np.int64)
+        old = np.empty(len(steps), dtype=np.float32)
+        for row in rows:
+            step = steps[row]
+            if step.action not in step.actions or step.logprobs is None:
+                raise ContractError(f"step {step.index} ({step.action[:60]!r}) was not chosen among its candidates by this policy")
+            chosen[row], old[row] = step.actions.index(step.action), sum(step.logprobs)
+        sums = np.zeros(3)
+        count = 0
+        for _ in range(self.epochs):
+            order = rows[torch.randperm(rows.size, generator=self._generator).numpy()]
+            for start in range(0, order.size, self.minibatch):
+                part = order[start : start + self.minibatch]
+                advantages = credit.advantages[part] / scale
+                sums += self._gradient_step([(steps[row].observation, steps[row].actions) for row in part], chosen[part], old[part], advantages)
+                count += 1
+        loss, entropy, clipped = (sums / count).tolist()
+        return {"loss": loss, "entropy": entropy, "clipped": clipped, "advantage_scale": scale}
+
+    def _gradient_step(
+        self, states: Sequence[tuple[str, tuple[str, ...]]], chosen: NDArray[Any], old: NDArray[Any], advantages: NDArray[Any]
+    ) -> NDArray[np.float64]:
+        logprobs = self.network(*self._batch(states))
+        picked = logprobs.gather(1, torch.from_numpy(chosen).to(self.device)[:, None])[:, 0]
+        ratio = (picked - torch.from_numpy(old).to(self.device)).exp()
+        advantage = torch.from_numpy(advantages.astype(np.float32)).to(self.device)
+        clipped = ratio.clamp(1 - self.clip, 1 + self.clip)
+        gain = torch.minimum(ratio * advantage, clipped * advantage).mean()
+        entropy = -(logprobs.exp() * logprobs.masked_fill(logprobs.isinf(), 0.0)).sum(dim=1).mean()
+        loss = -gain - self.entropy_weight * entropy
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        outside = (ratio != clipped).float().mean()
+        return torch.stack([loss.detach(), entropy.detach(), outside]).double().cpu().numpy()
+
+    def save(self, directory: Path) -> None:
+        """Write weights, optimiser, random state and options; a reader sees the old files or the new ones."""
+        directory.mkdir(parents=True, exist_ok=True)
+        state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "generator": self._generator.get_state()}
+        temporary = directory / "agent.pt.tmp"
+        torch.save(state, temporary)
+        (directory / "agent.json").write_text(json.dumps({"id": self.id, "options": self.options}))
+        temporary.replace(directory / "agent.pt")
+
+    def load(self, directory: Path) -> None:
+        """Put back what `save` wrote into a policy of the same width."""
+        state = torch.load(directory / "agent.pt", map_location=self.device, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._generator.set_state(state["generator"].cpu())
+
+
+class _Greedy(Agent):
+    def __init__(self, policy: CandidatePolicy) -> None:
+        self.id = f"{policy.id}:greedy"
+        self._policy = policy
+
+    def act(self, prompts: Sequence[Prompt]) -> list[Action]:
+        return self._policy.most_probable(prompts)
+
+
+def _actions(prompts: Sequence[Prompt], chosen: Tensor, logprobs: Tensor) -> list[Action]:
+    picked = logprobs.gather(1, chosen[:, None])[:, 0].tolist()
+    return [Action(text=prompt.actions[i], logprobs=(value,)) for prompt, i, value in zip(prompts, chosen.tolist(), picked, strict=True)]
+
+
+class _Block(nn.Module):
+    """Pre-norm transformer block with a key mask."""
+
+    def __init__(self, width: int, heads: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.norm_feed = nn.LayerNorm(width)
+        self.feed = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+
+    def forward(self, x: Tensor, present: Tensor) -> Tensor:
+        """Mix x [B, T, D] over the places of present [B, T] bool; [B, T, D]."""
+        b, t, d = x.shape
+        q, k, v = self.qkv(self.norm_attention(x)).view(b, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=present[:, None, None, :])
+        x = x + self.out(mixed.transpose(1, 2).reshape(b, t, d))
+        return x + self.feed(self.norm_feed(x))
+
+
+class _Scorer(nn.Module):
+    """Log-probabilities of a state's candidates."""
+
+    def __init__(self, width: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.token = nn.Embedding(VOCABULARY, width)
+        self.mark = nn.Embedding(MARKS, width)
+        self.position = nn.Embedding(LENGTH, width)
+        self.reader = nn.ModuleList([_Block(width), _Block(width)])
+        self.pool = nn.Linear(2 * width, width)
+        self.comparer = _Block(width)
+        self.norm = nn.LayerNorm(width)
+        self.score = nn.Linear(width, 1)
+        with torch.no_grad():
+            for weight in self.parameters():
+                if weight.dim() > 1:
+                    spread = 0.3 / math.sqrt(COLUMNS) if weight.shape[0] in (VOCABULARY, MARKS, LENGTH) else 1 / math.sqrt(weight.shape[1])
+                    weight.copy_(torch.randn(weight.shape, generator=generator) * spread)
+            self.score.weight.mul_(0.1)
+
+    def forward(self, tokens: Tensor, table: Tensor) -> Tensor:
+        """Score the candidates.
+
+        Args:
+            tokens: [U, T, 2] int64, the distinct candidates.
+            table: [B, K] int64, the candidates of each state; -1 for none.
+
+        Returns:
+            [B, K] float32, log-probabilities; -inf where there is no candidate.
+        """
+        present = tokens[:, :, 0] != 0
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        x = self.token(tokens[:, :, 0]) + self.mark(tokens[:, :, 1]) + self.position(places)
+        for block in self.reader:
+            x = block(x, present)
+        weight = present[:, :, None].to(x.dtype)
+        mean = (x * weight).sum(dim=1) / weight.sum(dim=1)
+        peak = x.masked_fill(~present[:, :, None], -1e4).amax(dim=1)
+        vectors = self.pool(torch.cat([mean, peak], dim=1))
+        listed = table >= 0
+        y = self.comparer(vectors[table.clamp(min=0)], listed)
+        scores = self.score(self.norm(y))[:, :, 0].masked_fill(~listed, float("-inf"))
+        return torch.log_softmax(scores, dim=1)

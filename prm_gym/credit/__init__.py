@@ -1,0 +1,35 @@
+"""Credit assignment: stored trajectories in, one advantage for every step out. A library of its own, apart from any trainer.
+
+    batch = StepBatch.from_trajectories(trajectories)
+    credit = assign("gigpo", batch, gamma=0.95)
+    credit.advantages       # [N] float64, one for each step
+
+The assigners are pure functions over arrays and may be called directly: `gigpo(batch, gamma=0.95)`.
+"""
+
+from prm_gym.credit.assigner import Assigner, assigner
+from prm_gym.credit.gigpo import gigpo
+from prm_gym.credit.grouping import key_array
+from prm_gym.credit.grpo import dr_grpo, grpo
+from prm_gym.credit.registry import ASSIGNERS, assign
+from prm_gym.credit.reinforce import reinforce
+from prm_gym.credit.result import Credit
+from prm_gym.credit.rloo import rloo
+from prm_gym.credit.salt import salt
+from prm_gym.credit.step_batch import StepBatch
+
+__all__ = [
+    "ASSIGNERS",
+    "Assigner",
+    "Credit",
+    "StepBatch",
+    "assign",
+    "assigner",
+    "dr_grpo",
+    "gigpo",
+    "grpo",
+    "key_array",
+    "reinforce",
+    "rloo",
+    "salt",
+]

@@ -1,0 +1,59 @@
+"""Returns of ragged trajectories, without a loop over steps."""
+
+import numpy as np
+
+from prm_gym.credit.array_types import FloatArray, IntArray
+from prm_gym.credit.options import require_between
+
+
+def discounted_returns(rewards: FloatArray, offsets: IntArray, gamma: float) -> FloatArray:
+    """Discounted return-to-go of every step.
+
+        G_t = r_t + gamma * G_{t+1},    G_T = 0
+
+    By recursive doubling, O(N log T) for the longest trajectory T: with G^h the return cut after h steps,
+
+        G^1_t = r_t,    G^2h_t = G^h_t + gamma**h * G^h_{t+h}
+
+    The sum for a step depends on its own trajectory's future alone, so equal futures have bit-identical returns.
+
+    Args:
+        rewards: [N] float64, per step.
+        offsets: [M+1] int64, trajectory i owns the rows offsets[i]:offsets[i+1]; it may own none.
+        gamma: discount, in [0, 1].
+
+    Returns:
+        [N] float64, per step. A truncated trajectory ends with value 0, like a finished one.
+
+    Raises:
+        OptionError: gamma is not in [0, 1].
+
+    >>> import numpy as np
+    >>> discounted_returns(np.array([0.0, 0.0, 1.0, 5.0]), np.array([0, 3, 4]), gamma=0.5).tolist()
+    [0.25, 0.5, 1.0, 5.0]
+    """
+    require_between("gamma", gamma, 0.0, 1.0)
+    returns = rewards.astype(np.float64, copy=True)
+    lengths = np.diff(offsets)
+    longest = int(lengths.max(initial=0))
+    # Steps from this one to the end of its trajectory, itself included.
+    remaining = np.repeat(offsets[1:], lengths) - np.arange(rewards.size)
+    reach, discount = 1, float(gamma)
+    while reach < longest and discount > 0.0:
+        later = returns[reach:] * discount
+        later[remaining[:-reach] <= reach] = 0.0  # that row belongs to another trajectory
+        returns[:-reach] += later
+        reach, discount = 2 * reach, discount * discount
+    return returns
+
+
+def trajectory_returns(rewards: FloatArray, offsets: IntArray) -> FloatArray:
+    """[M] float64, undiscounted sum of the rewards of each trajectory: R_i = sum_t r_{i,t}. 0 for a trajectory without steps. O(N).
+
+    Args:
+        rewards: [N] float64, per step.
+        offsets: [M+1] int64, trajectory i owns the rows offsets[i]:offsets[i+1].
+    """
+    lengths = np.diff(offsets)
+    owner = np.repeat(np.arange(lengths.size), lengths)
+    return np.bincount(owner, weights=rewards, minlength=lengths.size).astype(np.float64, copy=False)

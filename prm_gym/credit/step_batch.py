@@ -1,0 +1,193 @@
+"""StepBatch: the steps of many trajectories as flat columns, which is what credit is assigned over."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from prm_gym.credit.array_types import BoolArray, Column, FloatArray, IntArray
+from prm_gym.credit.grouping import key_array, rows_text
+from prm_gym.errors import CreditError
+from prm_gym.trajectory import Step, Trajectory
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepBatch:
+    """N steps of M trajectories, flat and in time order.
+
+    A trajectory without steps is refused: it holds no action that could get credit, and would move its group's baseline all the same. A batch
+    without trajectories is fine (every episode of an iteration may have been spoilt); its credit is empty.
+
+    Columns that the assigners know: `state_key`, `next_state_key`, `action_key`, `belief_key` (keys of any kind: strings, bytes, integers,
+    tuples; lists of them become object arrays); `value`, `score` (of a process reward model), `potential`, `mc_value`, `logprob`,
+    `ref_logprob`, `entropy`, `n_tokens` (numbers, NaN where a step has none); `parent`. Others may be added under names of their own.
+
+    Attributes:
+        rewards: [N] float64, per step, finite.
+        offsets: [M+1] int64, trajectory i owns the rows offsets[i]:offsets[i+1], in time order; offsets[0] = 0, offsets[M] = N.
+        group_ids: [M] keys of any kind, per trajectory, as given; attempts at the same task share one.
+        outcomes: [M] float64, per trajectory, in [0, 1]; NaN where it is not known.
+        truncated: [M] bool, per trajectory: cut rather than finished.
+        columns: [N] each, optional per-step columns by name.
+        trajectories: what the batch was made from, in order, or None.
+    """
+
+    rewards: FloatArray
+    offsets: IntArray
+    group_ids: Column
+    outcomes: FloatArray
+    truncated: BoolArray
+    columns: Mapping[str, Column] = field(default_factory=dict[str, Column])
+    trajectories: tuple[Trajectory, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Convert sequences to arrays and refuse what does not fit together."""
+        rewards = _numbers("rewards", self.rewards)
+        steps = rewards.size
+        if not np.isfinite(rewards).all():
+            raise CreditError(
+                f"rewards must be finite, got NaN or infinity in {rows_text(~np.isfinite(rewards))}. A step that could not be judged gets its "
+                "number from the reward scheme; a spoilt episode is marked valid=False and left out."
+            )
+        offsets = _checked_offsets(self.offsets, steps)
+        trajectories = offsets.size - 1
+        outcomes = _numbers("outcomes", self.outcomes)
+        if np.isinf(outcomes).any():
+            raise CreditError(f"outcomes must be finite, or NaN where not known, got infinity in {rows_text(np.isinf(outcomes))}.")
+        truncated = np.asarray(self.truncated, dtype=np.bool_)
+        group_ids = _keys(self.group_ids)
+        for name, column in (("group_ids", group_ids), ("outcomes", outcomes), ("truncated", truncated)):
+            _require_length(name, column, trajectories, "trajectories")
+        columns = {name: _keys(column) for name, column in self.columns.items()}
+        for name, column in columns.items():
+            _require_length(name, column, steps, "steps")
+        _require_source(self.trajectories, np.diff(offsets))
+        converted = {"rewards": rewards, "offsets": offsets, "group_ids": group_ids, "outcomes": outcomes, "truncated": truncated}
+        for name, value in (*converted.items(), ("columns", columns)):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_trajectories(cls, trajectories: Iterable[Trajectory]) -> "StepBatch":
+        """The batch of the valid trajectories, with the columns that they can fill.
+
+        Trajectories with `valid=False` are left out: they train nobody. Columns: `state_key`, `next_state_key`, `action_key` (the action's
+        text); `logprob`, the sum of a step's log-probabilities, when every step has them; `score`, the mean over the verifiers that gave the
+        step a score, NaN on a step where none did, when at least one step has one.
+
+        Args:
+            trajectories: of any number of tasks; `group_id` says which belong together.
+
+        Returns:
+            The batch, holding its trajectories.
+
+        Raises:
+            CreditError: a trajectory has no steps, or a reward is not finite.
+        """
+        valid = tuple(trajectory for trajectory in trajectories if trajectory.valid)
+        steps = [step for trajectory in valid for step in trajectory.steps]
+        columns: dict[str, Column] = {
+            "state_key": key_array(step.state_key for step in steps),
+            "next_state_key": key_array(step.next_state_key for step in steps),
+            "action_key": key_array(step.action for step in steps),
+        }
+        logprobs = [sum(step.logprobs) for step in steps if step.logprobs is not None]
+        if steps and len(logprobs) == len(steps):
+            columns["logprob"] = np.array(logprobs, dtype=np.float64)
+        scores = np.array([_mean_score(step) for step in steps], dtype=np.float64)
+        if not np.isnan(scores).all():
+            columns["score"] = scores
+        return cls(
+            rewards=np.array([step.reward for step in steps], dtype=np.float64),
+            offsets=np.cumsum([0, *(len(trajectory.steps) for trajectory in valid)], dtype=np.int64),
+            group_ids=key_array(trajectory.group_id for trajectory in valid),
+            outcomes=np.array([np.nan if trajectory.outcome is None else trajectory.outcome for trajectory in valid], dtype=np.float64),
+            truncated=np.array([trajectory.truncated for trajectory in valid], dtype=np.bool_),
+            columns=columns,
+            trajectories=valid,
+        )
+
+    @property
+    def lengths(self) -> IntArray:
+        """[M] int64, number of steps of each trajectory."""
+        return np.diff(self.offsets)
+
+    @property
+    def trajectory_of_step(self) -> IntArray:
+        """[N] int64, which trajectory a step belongs to, in [0, M)."""
+        return np.repeat(np.arange(self.offsets.size - 1, dtype=np.int64), self.lengths)
+
+    @property
+    def time_of_step(self) -> IntArray:
+        """[N] int64, position of a step in its trajectory, from 0."""
+        return np.arange(self.rewards.size, dtype=np.int64) - np.repeat(self.offsets[:-1], self.lengths)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The N steps of the source, in the order of the rows.
+
+        Raises:
+            CreditError: the batch was made from arrays.
+        """
+        if self.trajectories is None:
+            raise CreditError("This batch was made from arrays and has no steps to look up; StepBatch.from_trajectories keeps them.")
+        return tuple(step for trajectory in self.trajectories for step in trajectory.steps)
+
+    def column(self, name: str) -> Column:
+        """[N], the optional column of that name.
+
+        Raises:
+            CreditError: the batch does not have it; says which it has.
+        """
+        if name not in self.columns:
+            present = ", ".join(sorted(self.columns)) or "none"
+            raise CreditError(f"The batch has no column {name!r}. Its columns: {present}.")
+        return self.columns[name]
+
+
+def _numbers(name: str, values: Sequence[float] | FloatArray) -> FloatArray:
+    try:
+        numbers = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise CreditError(f"{name} must be numbers: {error}.") from error
+    if numbers.ndim != 1:
+        raise CreditError(f"{name} must be one-dimensional, got shape {numbers.shape}.")
+    return numbers
+
+
+def _keys(values: Iterable[Hashable] | Column) -> Column:
+    return cast("Column", values) if isinstance(values, np.ndarray) else key_array(values)
+
+
+def _checked_offsets(values: Sequence[int] | IntArray, steps: int) -> IntArray:
+    given: npt.NDArray[np.generic] = np.asarray(values)
+    if given.ndim != 1 or given.size == 0 or given.dtype.kind not in "iu":
+        raise CreditError(f"offsets must be [M+1] integers starting with 0, got {given.dtype} of shape {given.shape}.")
+    offsets = given.astype(np.int64)
+    if offsets[0] != 0 or offsets[-1] != steps:
+        raise CreditError(f"offsets must run from 0 to the number of rewards, {steps}, got {offsets[0]} to {offsets[-1]}.")
+    lengths = np.diff(offsets)
+    if (lengths < 0).any():
+        raise CreditError(f"offsets must increase; the entry after {rows_text(lengths < 0)} is smaller.")
+    if (lengths == 0).any():
+        raise CreditError(f"Every trajectory needs a step; trajectories in {rows_text(lengths == 0)} have none. Leave them out.")
+    return offsets
+
+
+def _require_length(name: str, column: Column, length: int, unit: str) -> None:
+    if column.shape[:1] != (length,) or column.ndim != 1:
+        raise CreditError(f"{name} must have one entry for each of {length} {unit}, got shape {column.shape}.")
+
+
+def _require_source(trajectories: tuple[Trajectory, ...] | None, lengths: IntArray) -> None:
+    if trajectories is None:
+        return
+    given = [len(trajectory.steps) for trajectory in trajectories]
+    if given != lengths.tolist():
+        raise CreditError(f"trajectories must be the source of the rows: their {len(given)} step counts differ from the {lengths.size} of offsets.")
+
+
+def _mean_score(step: Step) -> float:
+    scores = [verdict.score for verdict in step.verdicts.values() if verdict.score is not None]
+    return sum(scores) / len(scores) if scores else float("nan")

@@ -1,0 +1,392 @@
+"""The comparison as one self-contained HTML page: no network, no fonts, no libraries; readable without its script, in the dark and on paper."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from prm_gym.report.comparison import Cell, Comparison, Contrast, contrasts, summarise
+from prm_gym.report.figures import bin_panel, contrast_mark, curve_panel, strip_panel, swatch
+from prm_gym.report.findings import fewest_seeds, findings
+from prm_gym.report.formatting import MISSING, count, counted, duration, ends, interval, p_value, percent, share, signed, signed_interval
+from prm_gym.report.learning_curve import LearningCurve, evaluation_names, learning_curves
+from prm_gym.report.markup import Html, element, join, trusted
+from prm_gym.report.palette import DARK, LIGHT
+
+NARROW_BELOW = 10
+"""With fewer seeds than this the page says how much too narrow a percentile interval is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        heading: what the header says.
+        kind: what its cells hold, which is their class in the style sheet: "text" (left), "number" (right) or "drawn" (centred).
+        sortable: whether the script may sort by it.
+    """
+
+    heading: str
+    kind: Literal["text", "number", "drawn"] = "text"
+    sortable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A cell of a table that sorts by a number.
+
+    Attributes:
+        text: what it shows.
+        value: what it sorts by; None sorts last.
+    """
+
+    text: str
+    value: float | None
+
+
+def write_page(comparison: Comparison, path: Path) -> None:
+    """Write the page; the old file stays whole until the new one is.
+
+    Args:
+        comparison: the results.
+        path: of the HTML file.
+    """
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.write_text(render_page(comparison), encoding="utf-8")
+    os.replace(unfinished, path)
+
+
+def render_page(comparison: Comparison) -> str:
+    """The page's HTML.
+
+    All text of the comparison is escaped, and the page's content policy allows only its own style sheet and script (by their hash), so that
+    nothing in a name or a note can run and nothing is ever loaded.
+    """
+    style, script = _style(), _asset("page.js")
+    cells, against_first, curves = summarise(comparison), contrasts(comparison), learning_curves(comparison)
+    policy = f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("meta", name="generator", content=f"prm_gym {comparison.library_version}"),
+        element("title", comparison.title),
+        element("link", rel="icon", href="data:,"),
+        element("style", trusted(style)),
+    )
+    main = element(
+        "main",
+        _header(comparison),
+        _summary(comparison, cells, against_first),
+        _results(comparison, cells),
+        _seed_by_seed(comparison, cells),
+        _learning(comparison, curves),
+        _differences(cells, against_first),
+        _difficulty(comparison),
+        _costs(comparison, cells),
+        _notes(comparison),
+        _reproduction(comparison),
+    )
+    body = element("body", main, element("script", trusted(script)))
+    return "<!doctype html>\n" + element("html", head, body, lang="en").text + "\n"
+
+
+def _header(comparison: Comparison) -> Html:
+    """Title and what it is about."""
+    line = join(
+        element("span", comparison.env_id), element("span", f"prm_gym {comparison.library_version}"),
+        element("time", comparison.created.replace("T", " ").removesuffix("Z"), datetime=comparison.created),
+    )  # fmt: skip
+    return element("header", element("h1", comparison.title), element("p", line, class_="byline"))
+
+
+def _summary(comparison: Comparison, cells: tuple[Cell, ...], against_first: tuple[Contrast, ...]) -> Html:
+    """The findings as one paragraph, in which no interval breaks over two lines."""
+    said = re.sub(r"(\[[-+.\d]+), (?=[-+.\d]+\])", "\\1,\N{NO-BREAK SPACE}", " ".join(findings(comparison, cells, against_first)))
+    return element("p", said, class_="summary")
+
+
+def _results(comparison: Comparison, cells: tuple[Cell, ...]) -> Html:
+    """The main table: a row a combination, the fixed agents below."""
+    columns = (
+        Column("Credit"), Column("Reward"), Column("Seeds", kind="number"), Column("Final success", kind="number"), Column("Area under curve", kind="number"),
+        Column("Verifier calls", kind="number"), Column("Wall time", kind="number"),
+    )  # fmt: skip
+    rows = [
+        (
+            _named(comparison, cell.credit), cell.reward, Figure(str(len(cell.seeds)), len(cell.seeds)),
+            Figure(interval(cell.final_success), cell.final_success.mean), Figure(interval(cell.auc), None if cell.auc is None else cell.auc.mean),
+            Figure(count(cell.verifier_calls), cell.verifier_calls), Figure(duration(cell.wall_seconds), cell.wall_seconds),
+        )
+        for cell in cells
+    ]  # fmt: skip
+    fixed = [
+        (
+            reference.agent, reference.role, Figure(MISSING, None),
+            Figure(share(reference.success) + ("" if reference.low is None else " " + ends(reference.low, reference.high, "")), reference.success),
+            Figure(MISSING, None), Figure(MISSING, None), Figure(MISSING, None),
+        )
+        for reference in comparison.references
+    ]  # fmt: skip
+    return _section("results", "Results", _table("Every combination, with the fixed agents below", columns, rows, fixed), *_interval_notes(comparison, cells))
+
+
+def _interval_notes(comparison: Comparison, cells: tuple[Cell, ...]) -> tuple[Html, ...]:
+    """What the brackets mean, and how far they can be trusted."""
+    fewest = min((len(cell.seeds) for cell in cells), default=0)
+    said = "Mean over seeds, with its 95% percentile bootstrap interval in brackets."
+    if 1 < fewest < NARROW_BELOW:
+        said += (
+            " With so few seeds the interval is narrower than its name says: of five normal values it covers the true mean about 83% of the time, of ten 90%."
+        )
+    if fewest == 1:
+        said += " A combination with one seed has no interval."
+    if comparison.references:
+        said += " The fixed agents do not learn; their interval is over evaluation episodes."
+    said += " The area under the curve is the mean success over the whole of training, in [0, 1]."
+    return (element("p", said, class_="caption"),)
+
+
+def _seed_by_seed(comparison: Comparison, cells: tuple[Cell, ...]) -> Html:
+    """Every run's final success as a dot."""
+    if not cells:
+        return join()
+    rewards = [reward for reward in comparison.rewards if any(cell.reward == reward for cell in cells)]
+    panels = [_panel(f"reward: {reward}", strip_panel(comparison, cells, reward)) for reward in rewards]
+    caption = element("p", "A dot is one seed; below the dots, the mean and its interval. Dashed: the fixed agents.", class_="caption")
+    return _section("seeds", "Final success, seed by seed", _panels(panels), caption)
+
+
+def _learning(comparison: Comparison, curves: tuple[LearningCurve, ...]) -> Html:
+    """Learning curves, with the same numbers as a table for whoever cannot see them or wants to copy them."""
+    if not curves:
+        return _section("curves", "Learning curves", element("p", "No run was evaluated on the way, so there is no curve to draw.", class_="caption"))
+    rewards = [reward for reward in comparison.rewards if any(curve.reward == reward for curve in curves)]
+    panels = [_panel(f"reward: {reward}", curve_panel(comparison, curves, reward)) for reward in rewards]
+    caption = element(
+        "p", "Mean success on the evaluation tasks against environment steps of training; the band is the pointwise 95% interval.", class_="caption"
+    )
+    numbers = element("details", element("summary", "The numbers behind the curves"), *(_curve_table(curves, reward) for reward in rewards))
+    return _section("curves", "Learning curves", _legend(comparison, [curve.credit for curve in curves]), _panels(panels), caption, numbers)
+
+
+def _curve_table(curves: tuple[LearningCurve, ...], reward: str) -> Html:
+    """One panel's numbers: a row an evaluation, a column a credit assigner."""
+    own = [curve for curve in curves if curve.reward == reward]
+    values: list[dict[str, str]] = []
+    places: dict[str, float] = {}
+    for curve, names in zip(own, evaluation_names(own), strict=True):
+        values.append({name: _at(curve, index) for index, name in enumerate(names)})
+        places |= dict(zip(names, curve.env_steps.tolist(), strict=True))
+    columns = (Column("Evaluated after", sortable=False), *(Column(curve.credit, kind="number", sortable=False) for curve in own))
+    rows = [(name, *(value.get(name, MISSING) for value in values)) for name in sorted(places, key=places.__getitem__)]
+    return _table(f"Success with reward {reward}", columns, rows, show_caption=True)
+
+
+def _at(curve: LearningCurve, index: int) -> str:
+    """A curve's value and interval at one of its points."""
+    if curve.low is None or curve.high is None:
+        return share(float(curve.mean[index]))
+    return f"{share(float(curve.mean[index]))} {ends(float(curve.low[index]), float(curve.high[index]), '')}"
+
+
+def _differences(cells: tuple[Cell, ...], against_first: tuple[Contrast, ...]) -> Html:
+    """Every combination against the first-named one."""
+    if not against_first:
+        return join()
+    baseline = cells[0].name
+    widths = [abs(end) for item in against_first for end in _reach(item)]
+    extent = max([*widths, 0.05])
+    columns = (
+        Column("Combination"), Column("Pairs", kind="number"), Column("Difference", kind="number"), Column("95% interval", kind="number", sortable=False),
+        Column("lower\N{EM SPACE}|\N{EM SPACE}higher", kind="drawn", sortable=False), Column("p", kind="number"), Column("p, corrected", kind="number"),
+    )  # fmt: skip
+    rows = [
+        (
+            item.name, Figure(str(len(item.seeds)), len(item.seeds)), Figure(signed(item.difference.interval.mean), item.difference.interval.mean),
+            Figure(signed_interval(item.difference.interval), None), contrast_mark(item.difference.interval, extent),
+            Figure(p_value(item.difference.p_value), item.difference.p_value), Figure(p_value(item.adjusted_p), item.adjusted_p),
+        )
+        for item in against_first
+    ]  # fmt: skip
+    smallest = min(item.difference.smallest_p for item in against_first)
+    pairs, tests = max(len(item.seeds) for item in against_first), len(against_first)
+    said = (
+        f"Final success minus that of {baseline}, the first combination named, over the seeds that both have. p: exact two-sided sign-flip permutation "
+        f"test; corrected by Holm's method for {counted(tests, 'comparison')}. {counted(pairs, 'pair')} cannot give a p below {p_value(smallest)}"
+        f"; after correction, p < 0.05 takes {fewest_seeds(tests)} seeds or more."
+    )
+    return _section("differences", f"Differences from {baseline}", _table("Differences in final success", columns, rows), element("p", said, class_="caption"))
+
+
+def _reach(contrast: Contrast) -> tuple[float, ...]:
+    """The values that a contrast's mark has to show."""
+    value = contrast.difference.interval
+    return (value.mean,) if value.low is None or value.high is None else (value.mean, value.low, value.high)
+
+
+def _difficulty(comparison: Comparison) -> Html:
+    """Success on the task file, by difficulty."""
+    panels = [(reward, bin_panel(comparison, reward)) for reward in comparison.rewards]
+    drawn = [_panel(f"reward: {reward}", panel) for reward, panel in panels if panel is not None]
+    if not drawn:
+        return join()
+    measured = [run.credit for run in comparison.runs if run.file_success is not None]
+    said = (
+        f"Success on the tasks of {comparison.file_name}, in bins by the difficulty rank that the file gives, easiest on the left; mean over seeds "
+        "and its 95% interval. Dashed: the fixed agents."
+    )
+    return _section("difficulty", "Success by difficulty", _legend(comparison, measured), _panels(drawn), element("p", said, class_="caption"))
+
+
+def _costs(comparison: Comparison, cells: tuple[Cell, ...]) -> Html:
+    """What each combination cost."""
+    if not cells:
+        return join()
+    columns = (
+        Column("Credit"), Column("Reward"), Column("Verifier calls a run", kind="number"), Column("Abstained", kind="number"),
+        Column("Wall time a run", kind="number"), Column("Wall time, all seeds", kind="number"), Column("Trajectories stored", kind="number"),
+    )  # fmt: skip
+    rows: list[Sequence[Html | Figure | str]] = []
+    for cell in cells:
+        stored = sum(run.trajectories for run in comparison.runs_of(cell.credit, cell.reward))
+        total = cell.wall_seconds * len(cell.seeds)
+        rows.append(
+            (
+                _named(comparison, cell.credit), cell.reward, Figure(count(cell.verifier_calls), cell.verifier_calls),
+                Figure(percent(cell.abstention_share), cell.abstention_share), Figure(duration(cell.wall_seconds), cell.wall_seconds),
+                Figure(duration(total), total), Figure(count(stored), stored),
+            )
+        )  # fmt: skip
+    said = (
+        "A verifier call is one verdict asked for on one step in training. Abstained: the share of them that came without a score "
+        f"(the verifier could not tell, ran out of time or failed). Wall time was measured on: {comparison.machine}."
+    )
+    return _section("costs", "Costs", _table("Costs of every combination", columns, rows), element("p", said, class_="caption"))
+
+
+def _notes(comparison: Comparison) -> Html:
+    """The comparison's own notes."""
+    if not comparison.notes:
+        return join()
+    return _section("notes", "Notes", element("ul", *(element("li", note) for note in comparison.notes)))
+
+
+def _reproduction(comparison: Comparison) -> Html:
+    """What is needed to measure it again."""
+    facts = (
+        ("Environment", comparison.env_id),
+        ("Options", json.dumps(comparison.env_options, ensure_ascii=False)),
+        ("Trained agent", comparison.agent),
+        ("Budget", f"{counted(comparison.budget_env_steps, 'environment step')} a run"),
+        ("Training groups", f"{counted(comparison.attempts, 'attempt')} at each task"),
+        ("Evaluation", f"{counted(comparison.eval_tasks, 'task')}"),
+        ("Seeds", ", ".join(str(seed) for seed in comparison.seeds) or "none"),
+        ("Machine", comparison.machine),
+        ("Versions", ", ".join([f"prm_gym {comparison.library_version}", *(f"{name} {version}" for name, version in comparison.versions.items())])),
+        ("Written", comparison.created),
+    )
+    terms = [element("div", element("dt", term), element("dd", text)) for term, text in facts]
+    command = element("pre", element("code", comparison.command), tabindex=0, aria_label="Command")
+    return _section("reproduce", "How to reproduce", command, element("dl", *terms))
+
+
+def _section(name: str, heading: str, *children: Html) -> Html:
+    """A section with its heading."""
+    return element("section", element("h2", heading, id=name), *children, aria_labelledby=name)
+
+
+def _panels(panels: list[Html]) -> Html:
+    """Figures side by side where there is room."""
+    return element("div", *panels, class_="panels")
+
+
+def _panel(heading: str, drawing: Html) -> Html:
+    """A figure with its heading."""
+    return element("figure", element("figcaption", heading), drawing)
+
+
+def _legend(comparison: Comparison, credits: list[str]) -> Html:
+    """Colour, marker and name of every credit assigner among those given."""
+    present = [(index, credit) for index, credit in enumerate(comparison.credits) if credit in credits]
+    return element("ul", *(element("li", swatch(index), credit) for index, credit in present), class_="legend", aria_label="Credit assigners")
+
+
+def _named(comparison: Comparison, credit: str) -> Html:
+    """A credit assigner's swatch and name."""
+    return join(swatch(comparison.credits.index(credit)), element("span", credit))
+
+
+def _table(
+    caption: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Html | Figure | str]],
+    fixed: Sequence[Sequence[Html | Figure | str]] = (),
+    show_caption: bool = False,
+) -> Html:
+    """A table whose rows the script can sort; the fixed ones stay below. Its frame scrolls on a narrow screen.
+
+    Args:
+        caption: what the table holds, for a screen reader and, with `show_caption`, for everyone.
+        columns: from the left; the first cell of each row is the row's header.
+        rows: cells by row.
+        fixed: further rows, set apart and never sorted.
+        show_caption: whether the caption is visible.
+    """
+    heads = [
+        element("th", column.heading, scope="col", class_=None if column.kind == "text" else column.kind, data_sort="" if column.sortable else None)
+        for column in columns
+    ]
+    foot = (element("tbody", *(_row(columns, row) for row in fixed), class_="fixed"),) if fixed else ()
+    table = element(
+        "table",
+        element("caption", caption, class_=None if show_caption else "unseen"),
+        element("thead", element("tr", *heads)),
+        element("tbody", *(_row(columns, row) for row in rows)),
+        *foot,
+    )
+    return element("div", table, class_="scroll", role="region", aria_label=caption, tabindex=0)
+
+
+def _row(columns: Sequence[Column], cells: Sequence[Html | Figure | str]) -> Html:
+    """One row; its first cell is its header."""
+    made: list[Html] = []
+    for index, (column, cell) in enumerate(zip(columns, cells, strict=True)):
+        content = cell.text if isinstance(cell, Figure) else cell
+        if index == 0:
+            content = element("span", content, class_="named")
+        made.append(
+            element(
+                "td" if index else "th", content, scope=None if index else "row", class_=None if column.kind == "text" else column.kind,
+                data_value=cell.value if isinstance(cell, Figure) else None,
+            )
+        )  # fmt: skip
+    return element("tr", *made)
+
+
+def _style() -> str:
+    """The style sheet, with the palette's colours for both schemes."""
+    light = "".join(f"--series-{index}:{colour};" for index, colour in enumerate(LIGHT))
+    dark = "".join(f"--series-{index}:{colour};" for index, colour in enumerate(DARK))
+    classes = "".join(f".series-{index}{{--series:var(--series-{index})}}" for index in range(len(LIGHT)))
+    schemes = f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    return f"{schemes}\n{classes}\n{_asset('page.css')}"
+
+
+def _asset(name: str) -> str:
+    """A data file that lies beside this module."""
+    return files("prm_gym.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """The hash by which the content policy knows an inline style sheet or script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from prm_gym.credit import StepBatch, key_array
+
+
+def ragged_batch(seed, *, tasks=5, states=6, actions=3, longest=9):
+    """A batch with everything that trips a fast implementation: ragged lengths, groups of one to six attempts that stand interleaved, states
+    that come back within a trajectory and in other attempts, and the same state names in every task.
+    """
+    rng = np.random.default_rng(seed)
+    group_ids = np.concatenate([np.full(rng.integers(1, 7), task) for task in range(tasks)])
+    rng.shuffle(group_ids)
+    lengths = rng.integers(1, longest + 1, group_ids.size)
+    steps = int(lengths.sum())
+    visited = rng.integers(0, states, steps)
+    return StepBatch(
+        rewards=np.round(rng.normal(size=steps), 2) * (rng.random(steps) < 0.4),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        group_ids=key_array(f"task {group}" for group in group_ids),
+        outcomes=rng.integers(0, 2, group_ids.size).astype(float),
+        truncated=rng.random(group_ids.size) < 0.2,
+        columns={
+            "state_key": key_array(f"state {state}" for state in visited),
+            "action_key": rng.integers(0, actions, steps),
+            "next_state_key": key_array(f"state {state}".encode() for state in rng.integers(0, 2, steps)),
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def make_batch():
+    return ragged_batch

@@ -1,0 +1,59 @@
+import importlib
+
+import numpy as np
+import pytest
+
+import prm_gym.credit
+from prm_gym.credit import ASSIGNERS, Assigner, StepBatch, assign, assigner, gigpo
+from prm_gym.errors import ContractError, CreditError, OptionError, UnknownNameError
+from prm_gym.plugins import Registry
+
+OURS = ["dr_grpo", "gigpo", "grpo", "reinforce", "rloo", "salt"]
+BATCH = StepBatch([0.0, 1.0, 0.0], [0, 2, 3], ["g", "g"], [1.0, 0.0], [False, False], {"state_key": ["s", "u", "s"]})
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_ours_are_registered_under_their_own_names(name):
+    assert name in ASSIGNERS.names()
+    loaded = ASSIGNERS.load(name)
+    assert isinstance(loaded, Assigner)
+    assert loaded is getattr(prm_gym.credit, name)
+    assert loaded.name == name
+
+
+def test_assigning_by_name_is_calling_the_function():
+    assert np.array_equal(assign("gigpo", BATCH, gamma=0.5).advantages, gigpo(BATCH, gamma=0.5).advantages)
+
+
+def test_an_unknown_name_gets_the_near_miss():
+    with pytest.raises(UnknownNameError, match=r"no credit assigner named 'gipgo'. Did you mean 'gigpo'\?"):
+        assign("gipgo", BATCH)
+
+
+def test_an_unknown_option_gets_the_near_miss_and_the_list():
+    with pytest.raises(OptionError, match=r"'gigpo' has no option 'step_wieght'. Did you mean 'step_weight'\? Its options: gamma=0.95, step_weight=1.0"):
+        assign("gigpo", BATCH, step_wieght=0.5)
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(CreditError, match="the batch lacks action_key, next_state_key"):
+        assign("salt", BATCH)
+
+
+def test_third_parties_register_their_own(monkeypatch):
+    # A registry of our own, so that the real one stays as the other tests expect it.
+    registry = Registry("prm_gym.credit", "credit assigner")
+    monkeypatch.setattr(importlib.import_module("prm_gym.credit.registry"), "ASSIGNERS", registry)
+
+    @assigner(needs=("state_key",))
+    def twice(batch, *, factor=2.0):
+        """GiGPO, louder."""
+        credit = gigpo(batch)
+        return prm_gym.credit.Credit(factor * credit.advantages, credit.returns, credit.keep, {})
+
+    registry.register("twice", twice)
+    np.testing.assert_allclose(assign("twice", BATCH, factor=3.0).advantages, 3.0 * gigpo(BATCH).advantages)
+
+    registry.register("bare", lambda batch: None)
+    with pytest.raises(ContractError, match=r"'bare' .* must be an Assigner"):
+        assign("bare", BATCH)

@@ -1,0 +1,257 @@
+"""Relations between the assigners, and between their answers to related batches; none of them needs a reference."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prm_gym.credit import StepBatch, dr_grpo, gigpo, grpo, key_array, reinforce, rloo, salt
+
+# Quarters are exact in binary, so that sums of rewards carry no rounding of their own.
+REWARDS = st.integers(-8, 8).map(lambda quarters: quarters / 4)
+
+ALL = [
+    ("reinforce", lambda batch: reinforce(batch, gamma=0.9)),
+    ("reinforce, baseline", lambda batch: reinforce(batch, gamma=0.9, baseline="batch")),
+    ("rloo", rloo),
+    ("grpo", grpo),
+    ("dr_grpo", dr_grpo),
+    ("gigpo", gigpo),
+    ("gigpo, std", lambda batch: gigpo(batch, normalize="mean_std")),
+    ("gigpo, per row", lambda batch: gigpo(batch, episode_baseline="per_row")),
+    ("salt", salt),
+    ("salt, history", lambda batch: salt(batch, base="rloo", history_length=1)),
+]
+# The same answer up to the order of summation; a division by the standard deviation of near-equal returns magnifies that a little.
+CLOSE = {"rtol": 1e-9, "atol": 1e-10}
+
+relation = settings(derandomize=True, deadline=None, max_examples=40, database=None)
+every_assigner = pytest.mark.parametrize("assigner", [function for _, function in ALL], ids=[name for name, _ in ALL])
+
+
+@st.composite
+def batches(draw, shared_states=True, longest=5):
+    trajectories = draw(st.lists(st.tuples(st.integers(0, 2), st.lists(REWARDS, min_size=1, max_size=longest)), min_size=1, max_size=8))
+    lengths = [len(rewards) for _, rewards in trajectories]
+    steps = sum(lengths)
+    places = draw(st.lists(st.integers(0, 2), min_size=steps, max_size=steps)) if shared_states else range(steps)
+    return StepBatch(
+        np.array([reward for _, rewards in trajectories for reward in rewards]),
+        np.cumsum([0, *lengths]),
+        key_array(f"task {task}" for task, _ in trajectories),
+        np.zeros(len(lengths)),
+        np.zeros(len(lengths), dtype=bool),
+        {"state_key": key_array(places), "action_key": key_array(place % 2 for place in places), "next_state_key": key_array(places)},
+    )
+
+
+def changed(batch, **changes):
+    fields = {name: getattr(batch, name) for name in ("rewards", "offsets", "group_ids", "outcomes", "truncated", "columns")}
+    return StepBatch(**{**fields, **changes})
+
+
+def taken(batch, order):
+    """The batch of the trajectories in that order, and the rows they come from."""
+    rows = np.concatenate([np.arange(batch.offsets[i], batch.offsets[i + 1]) for i in order])
+    picked = changed(
+        batch,
+        rewards=batch.rewards[rows],
+        offsets=np.cumsum([0, *(int(batch.lengths[i]) for i in order)]),
+        group_ids=batch.group_ids[order],
+        outcomes=batch.outcomes[order],
+        truncated=batch.truncated[order],
+        columns={name: column[rows] for name, column in batch.columns.items()},
+    )
+    return picked, rows
+
+
+def with_terminal_bonus(batch, bonus):
+    rewards = batch.rewards.copy()
+    rewards[batch.offsets[1:] - 1] += bonus
+    return changed(batch, rewards=rewards)
+
+
+@every_assigner
+@relation
+@given(batch=batches(), data=st.data())
+def test_permuting_the_trajectories_permutes_the_advantages(assigner, batch, data):
+    order = data.draw(st.permutations(range(len(batch.group_ids))))
+    permuted, rows = taken(batch, list(order))
+    np.testing.assert_allclose(assigner(permuted).advantages, assigner(batch).advantages[rows], **CLOSE)
+
+
+@pytest.mark.parametrize("assigner", [rloo, grpo, dr_grpo, gigpo, salt], ids=lambda assigner: assigner.name)
+@relation
+@given(batch=batches())
+def test_a_task_does_not_see_the_other_tasks(assigner, batch):
+    credit = assigner(batch)
+    for task in set(batch.group_ids.tolist()):
+        alone, rows = taken(batch, [i for i, group in enumerate(batch.group_ids) if group == task])
+        np.testing.assert_allclose(assigner(alone).advantages, credit.advantages[rows], **CLOSE)
+
+
+@pytest.mark.parametrize(
+    "assigner",
+    [
+        lambda batch: grpo(batch, singleton="zero"),
+        lambda batch: dr_grpo(batch, singleton="zero"),
+        lambda batch: rloo(batch, singleton="zero"),
+        lambda batch: gigpo(batch, gamma=1.0, episode_baseline="per_row"),
+        lambda batch: gigpo(batch, gamma=1.0, normalize="mean_std", episode_baseline="per_row"),
+        lambda batch: reinforce(batch, baseline="batch"),
+    ],
+    ids=["grpo", "dr_grpo", "rloo", "gigpo", "gigpo, std", "reinforce"],
+)
+@relation
+@given(batch=batches(), bonus=REWARDS)
+def test_a_bonus_for_everybody_changes_nothing(assigner, batch, bonus):
+    # Without discount a bonus on the last reward moves every return of the batch by the same amount. Doubled trajectories: no group of one.
+    batch, _ = taken(batch, [*range(len(batch.group_ids))] * 2)
+    np.testing.assert_allclose(assigner(with_terminal_bonus(batch, bonus)).advantages, assigner(batch).advantages, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    "assigner", [reinforce, rloo, dr_grpo, gigpo, lambda batch: salt(batch, base="rloo")], ids=["reinforce", "rloo", "dr_grpo", "gigpo", "salt"]
+)
+@relation
+@given(batch=batches(), factor=st.sampled_from([-2.0, 0.25, 3.0]))
+def test_scaled_rewards_scale_the_advantages(assigner, batch, factor):
+    scaled = changed(batch, rewards=factor * batch.rewards)
+    np.testing.assert_allclose(assigner(scaled).advantages, factor * assigner(batch).advantages, **CLOSE)
+
+
+@relation
+@given(batch=batches(), factor=st.sampled_from([0.25, 3.0]))
+def test_the_scale_of_the_rewards_cancels_against_the_standard_deviation(batch, factor):
+    scaled = changed(batch, rewards=factor * batch.rewards)
+    for assigner in (lambda b: grpo(b, eps=0.0, singleton="zero"), lambda b: gigpo(b, normalize="mean_std", step_weight=2.0, eps=0.0)):
+        several = np.bincount(np.unique(batch.group_ids.tolist(), return_inverse=True)[1]) > 1
+        shown = several[np.unique(batch.group_ids.tolist(), return_inverse=True)[1]][batch.trajectory_of_step]  # a lone attempt gets its raw reward
+        np.testing.assert_allclose(assigner(scaled).advantages[shown], assigner(batch).advantages[shown], **CLOSE)
+
+
+@relation
+@given(batch=batches())
+def test_rloo_is_dr_grpo_stretched(batch):
+    groups = batch.group_ids.tolist()
+    sizes = np.array([groups.count(group) for group in groups])[batch.trajectory_of_step]
+    stretch = sizes / np.maximum(sizes - 1, 1)
+    np.testing.assert_allclose(rloo(batch).advantages, stretch * dr_grpo(batch).advantages, rtol=1e-14, atol=0.0)
+
+
+@relation
+@given(batch=batches())
+def test_gigpo_without_its_step_term_is_grpo_exactly(batch):
+    assert np.array_equal(gigpo(batch, step_weight=0.0).advantages, dr_grpo(batch).advantages)
+    assert np.array_equal(gigpo(batch, step_weight=0.0, normalize="mean_std").advantages, grpo(batch).advantages)
+
+
+@relation
+@given(batch=batches(), weight=st.sampled_from([-1.0, 0.5, 2.0]))
+def test_gigpo_is_linear_in_the_step_weight(batch, weight):
+    none, one = gigpo(batch, step_weight=0.0).advantages, gigpo(batch, step_weight=1.0).advantages
+    np.testing.assert_allclose(gigpo(batch, step_weight=weight).advantages, none + weight * (one - none), **CLOSE)
+
+
+@relation
+@given(batch=batches(longest=1))
+def test_in_a_bandit_the_step_groups_are_the_episode_groups(batch):
+    # One step each, all in the state s: G = R and S = g. A group of one differs: its episode term is raw, its step term 0.
+    bandit = changed(batch, columns={"state_key": key_array(["s"] * batch.rewards.size)})
+    groups = bandit.group_ids.tolist()
+    weight = np.array([1.0 if groups.count(group) == 1 else 1.5 for group in groups])
+    for normalize, base in (("mean", dr_grpo), ("mean_std", grpo)):
+        np.testing.assert_allclose(gigpo(bandit, step_weight=0.5, normalize=normalize).advantages, weight * base(bandit).advantages, rtol=1e-14)
+
+
+@relation
+@given(batch=batches())
+def test_episode_advantages_sum_to_zero_over_what_they_average(batch):
+    per_trajectory = gigpo(batch, step_weight=0.0).advantages[batch.offsets[:-1]]
+    per_row = gigpo(batch, step_weight=0.0, episode_baseline="per_row").advantages
+    groups = batch.group_ids
+    for task in set(groups.tolist()):
+        members = groups == task
+        rows = members[batch.trajectory_of_step]
+        if members.sum() > 1:
+            assert per_trajectory[members].sum() == pytest.approx(0.0, abs=1e-12)
+        if rows.sum() > 1:
+            assert per_row[rows].sum() == pytest.approx(0.0, abs=1e-12)
+
+
+@relation
+@given(batch=batches())
+def test_the_step_term_sums_to_zero_over_every_state(batch):
+    step = gigpo(batch, step_weight=1.0).advantages - gigpo(batch, step_weight=0.0).advantages
+    visits = list(zip(batch.group_ids[batch.trajectory_of_step].tolist(), batch.column("state_key").tolist(), strict=True))
+    for visit in set(visits):
+        assert step[[other == visit for other in visits]].sum() == pytest.approx(0.0, abs=1e-12)
+
+
+@relation
+@given(batch=batches(shared_states=False))
+def test_salt_without_shared_edges_is_its_base_exactly(batch):
+    assert np.array_equal(salt(batch).advantages, grpo(batch).advantages)
+    assert np.array_equal(salt(batch, base="rloo").advantages, rloo(batch).advantages)
+
+
+@relation
+@given(batch=batches(), history_length=st.integers(0, 2))
+def test_salt_moves_credit_within_a_task_and_makes_none(batch, history_length):
+    # Every occurrence of an edge gets the mean over its occurrences, so the sum over the rows of a task stays.
+    moved = salt(batch, base="rloo", history_length=history_length).advantages - rloo(batch).advantages
+    task_of_step = batch.group_ids[batch.trajectory_of_step]
+    for task in set(batch.group_ids.tolist()):
+        assert moved[task_of_step == task].sum() == pytest.approx(0.0, abs=1e-11)
+
+
+@relation
+@given(batch=batches(longest=1))
+def test_identical_one_step_attempts_share_everything(batch):
+    # One edge for all attempts of a task: each gets the mean of advantages that sum to zero. A lone attempt keeps its own.
+    alike = changed(batch, columns={name: key_array(["same"] * batch.rewards.size) for name in ("state_key", "action_key", "next_state_key")})
+    groups = alike.group_ids.tolist()
+    several = np.array([groups.count(group) > 1 for group in groups])
+    np.testing.assert_allclose(salt(alike, base="rloo").advantages, np.where(several, 0.0, alike.rewards), atol=1e-12)
+
+
+@every_assigner
+@relation
+@given(batch=batches())
+def test_truncated_attempts_end_with_value_zero_like_finished_ones(assigner, batch):
+    cut = changed(batch, truncated=np.ones_like(batch.truncated))
+    assert np.array_equal(assigner(cut).advantages, assigner(batch).advantages)
+
+
+@every_assigner
+def test_an_empty_batch_has_empty_credit(assigner):
+    nothing = key_array([])
+    columns = dict.fromkeys(("state_key", "action_key", "next_state_key"), nothing)
+    credit = assigner(StepBatch([], [0], nothing, [], [], columns))
+    assert credit.advantages.shape == credit.returns.shape == credit.keep.shape == (0,)
+    assert credit.advantages.dtype == np.float64
+    assert all(np.isfinite(list(credit.diagnostics.values())))
+
+
+@every_assigner
+def test_the_batch_is_not_written_to(assigner, make_batch):
+    batch, untouched = make_batch(5), make_batch(5)
+    credit = assigner(batch)
+    credit.advantages[:] = credit.returns[:] = 99.0
+    assert np.array_equal(batch.rewards, untouched.rewards)
+    assert all(batch.column(name).tolist() == untouched.column(name).tolist() for name in batch.columns)
+
+
+@every_assigner
+def test_a_quarter_of_a_million_steps_take_a_fraction_of_a_second(assigner):
+    # Some hundredths of a second of processor time. Quadratic work, as the returns of verl-agent are, would take minutes.
+    rng = np.random.default_rng(0)
+    steps, length = 245_760, 30
+    attempts = steps // length
+    columns = {name: rng.integers(0, 50, steps) for name in ("state_key", "action_key", "next_state_key")}
+    batch = StepBatch(rng.normal(size=steps), np.arange(attempts + 1) * length, np.arange(attempts) // 8, np.zeros(attempts), np.zeros(attempts, bool), columns)
+    start = time.process_time()
+    assert assigner(batch).advantages.size == steps
+    assert time.process_time() - start < 1.0
