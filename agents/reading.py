@@ -1,4 +1,4 @@
-"""How the candidate policy reads: observation and candidate texts as small integer matrices.
+"""How the candidate policy reads: observation and candidate texts as bags of hashed n-grams.
 
 Three habits of reading are built in, none of them about any one environment:
 
@@ -8,7 +8,7 @@ Three habits of reading are built in, none of them about any one environment:
 - what matters elsewhere is marked: every token carries whether it occurs in the first line (the goal), and in how many of the other lines.
 
 Lines without a number in their label (`hypothesis: ...`, `numbers: ...`) and the last line (what happened most recently) are read after each
-candidate, as its context.
+candidate, as its context. What is read becomes the set of its n-grams, hashed into a table (as fastText does; Joulin et al. 2016).
 """
 
 import re
@@ -19,13 +19,15 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-LENGTH = 48
+LENGTH = 48  # tokens read of a candidate and its context
+LONGEST = 4  # greatest n of the n-grams
+BUCKETS = 1 << 13
+FEATURES = LENGTH * LONGEST
+
+# Token codes: words, numbers, then names of the two kinds ({A}: upper case, {a}: lower case).
 WORDS = 1024
 NUMBERS = 1024
 NAMES = 16
-VOCABULARY = 1 + WORDS + NUMBERS + 2 * NAMES
-MARKS = 2 * 5
-COLUMNS = 2
 
 _TOKEN = re.compile(r"\{[A-Za-z]+\}|\d+|[A-Za-z]+\d*|->|\S")
 _LINE = re.compile(r"([A-Za-z]+)(\d*):[ \t]*(.*)")
@@ -33,15 +35,15 @@ _LINE = re.compile(r"([A-Za-z]+)(\d*):[ \t]*(.*)")
 
 @lru_cache(maxsize=8192)
 def read(observation: str, actions: tuple[str, ...]) -> NDArray[np.int16]:
-    """The candidates as token codes and marks.
+    """The candidates as bags of n-grams.
 
     Args:
         observation: what the agent sees.
         actions: the candidates, at least one.
 
     Returns:
-        [len(actions), LENGTH, 2] int16: token code in [0, VOCABULARY), 0 for nothing; mark in [0, MARKS): 5 * occurs in the first line + min(4, other lines it
-        occurs in).
+        [len(actions), FEATURES] int16 in [0, BUCKETS): the buckets of each candidate's n-grams; 0 for nothing. A 1-gram is a token with its mark
+        (5 * occurs in the first line + min(4, other lines it occurs in)); longer ones are runs of tokens.
     """
     lines = observation.split("\n")
     goal = set(_TOKEN.findall(lines[0]))
@@ -58,11 +60,13 @@ def read(observation: str, actions: tuple[str, ...]) -> NDArray[np.int16]:
             references[name + number] = tokens
         if not number or place == len(lines) - 1:
             context += [name, *tokens]
-    matrix = np.zeros((len(actions), LENGTH, COLUMNS), dtype=np.int16)
+    codes = np.zeros((len(actions), LENGTH), dtype=np.int64)
+    marks = np.zeros((len(actions), LENGTH), dtype=np.int64)
     for row, action in enumerate(actions):
-        tokens = [*_expanded(_TOKEN.findall(action), references), "|", *context]
-        _encode(tokens[:LENGTH], goal, elsewhere, matrix[row])
-    return matrix
+        tokens = [*_expanded(_TOKEN.findall(action), references), "|", *context][:LENGTH]
+        codes[row, : len(tokens)] = _codes(tokens)
+        marks[row, : len(tokens)] = [5 * (token in goal) + min(4, elsewhere[token]) for token in tokens]
+    return _hashed_ngrams(codes, marks)
 
 
 def _expanded(tokens: list[str], references: dict[str, list[str]]) -> list[str]:
@@ -77,22 +81,41 @@ def _expanded(tokens: list[str], references: dict[str, list[str]]) -> list[str]:
     return expanded
 
 
-def _encode(tokens: list[str], goal: set[str], elsewhere: "Counter[str]", out: NDArray[np.int16]) -> None:
+def _codes(tokens: list[str]) -> list[int]:
+    """A positive code for each token."""
     names: dict[str, int] = {}
     seen = [0, 0]
-    for position, token in enumerate(tokens):
+    codes: list[int] = []
+    for token in tokens:
         if token[0] == "{":
             kind = int(token[1].islower())
             if token not in names:
                 names[token] = 1 + WORDS + NUMBERS + kind * NAMES + min(seen[kind], NAMES - 1)
                 seen[kind] += 1
-            code = names[token]
+            codes.append(names[token])
         elif token.isdigit():
-            code = 1 + WORDS + min(int(token[:9]), NUMBERS - 1)
+            codes.append(1 + WORDS + min(int(token[:9]), NUMBERS - 1))
         else:
-            code = 1 + _word(token)
-        out[position, 0] = code
-        out[position, 1] = 5 * (token in goal) + min(4, elsewhere[token])
+            codes.append(1 + _word(token))
+    return codes
+
+
+def _hashed_ngrams(codes: NDArray[np.int64], marks: NDArray[np.int64]) -> NDArray[np.int16]:
+    """Buckets of all n-grams up to LONGEST: [K, LENGTH] codes (0: nothing) and marks -> [K, FEATURES]."""
+    features = np.zeros((codes.shape[0], FEATURES), dtype=np.int16)
+    present = codes != 0
+    features[:, :LENGTH] = np.where(present, _bucket(codes * 31 + marks * 7919), 0)
+    run = codes
+    for n in range(2, LONGEST + 1):
+        following = np.zeros_like(codes)
+        following[:, : LENGTH - n + 1] = codes[:, n - 1 :]
+        run = run * 1_000_003 + following * 8_191 + n
+        features[:, (n - 1) * LENGTH : n * LENGTH] = np.where(present & (following != 0), _bucket(run), 0)
+    return features
+
+
+def _bucket(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    return (values ^ (values >> 17)) % (BUCKETS - 1) + 1
 
 
 @lru_cache(maxsize=65536)

@@ -104,7 +104,7 @@ def _header(comparison: Comparison) -> Html:
     """Title and what it is about."""
     line = join(
         element("span", comparison.env_id), element("span", f"prm_gym {comparison.library_version}"),
-        element("time", comparison.created.replace("T", " ").removesuffix("Z"), datetime=comparison.created),
+        element("time", re.sub(r"^([-\d]+)T([:\d]+)Z$", r"\1 \2 UTC", comparison.created), datetime=comparison.created),
     )  # fmt: skip
     return element("header", element("h1", comparison.title), element("p", line, class_="byline"))
 

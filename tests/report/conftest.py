@@ -25,7 +25,7 @@ def bare():
 @pytest.fixture
 def hostile():
     """A text that breaks whatever takes it for markup: HTML, attributes, console markup, mathtext."""
-    return "</script><script>alert(1)</script>\"'&<img src=x onerror=alert(2)>[red]$\\frac{1"
+    return "</script><script>alert(1)</script>\"'&<img src=x onerror=alert(2)>[red]$\\frac{1$"
 
 
 def make_comparison(credits=("grpo", "gigpo", "salt"), rewards=("outcome", "dense"), seeds=(0, 1, 2, 3, 4), points=9, bins=BINS, jitter=0, **changes):

@@ -46,6 +46,13 @@ def test_enough_seeds_and_one_sign_make_a_difference(bare):
     assert "Against a + x, b + x is higher (sign-flip p corrected for 1 comparison: at most 0.0312)." in text
 
 
+def test_a_difference_that_correction_takes_away_is_not_claimed(bare):
+    # Six pairs and two comparisons: 2 x 0.0312 = 0.0625, whatever the results.
+    text = said(bare({("a", "x"): even(0.1, 6), ("b", "x"): even(0.9, 6), ("c", "x"): even(0.8, 6)}))
+    assert "6 seeds cannot give a corrected p-value below 0.0625" in text
+    assert "higher" not in text
+
+
 def test_both_directions_are_told(bare):
     text = said(bare({("a", "x"): even(0.5, 8), ("b", "x"): even(0.9, 8), ("c", "x"): even(0.1, 8)}))
     assert "Against a + x, b + x is higher; c + x is lower" in text
@@ -89,6 +96,9 @@ def test_what_reaches_down_to_the_floor_is_not_shown_to_have_learned(bare):
     floor = Reference(agent="random", role="floor", success=0.2, low=0.15, high=0.25, mean_steps=3.0)
     flat = bare({("a", "x"): {0: 0.2, 1: 0.3}, ("b", "x"): {0: 0.6, 1: 0.8}}, references=(floor,))
     assert "The interval of a + x reaches down to the random agent: it is not shown to do better." in said(flat)
+    # Its mean lies above the floor's interval; it is its own interval that counts.
+    above = bare({("a", "x"): {0: 0.2, 1: 0.6}, ("b", "x"): {0: 0.7, 1: 0.8}}, references=(floor,))
+    assert "The interval of a + x reaches down to the random agent" in said(above)
     constant = msgspec.structs.replace(floor, agent="constant", role="baseline", success=0.7, low=None, high=None)
     both = said(msgspec.structs.replace(flat, references=(floor, constant)))
     assert "The interval of every combination reaches down to the constant agent: it is not shown to do better." in both

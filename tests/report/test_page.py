@@ -125,6 +125,7 @@ def test_the_numbers_are_on_the_page(synthetic):
     words = Reader(render_page(comparison)).words()
     assert "The highest mean final success is" in words
     assert "0.060 [0.030, 0.090]" in words
+    assert "2025-11-20 16:30:00 UTC" in words
     assert "ranks" in words
     assert "1091-1362" in words
     assert comparison.command in words
