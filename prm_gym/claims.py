@@ -87,7 +87,7 @@ class Reachable(Claim, msgspec.Struct, frozen=True, tag="reachable"):
     """The target can still be made from the numbers left, using each once (`+ - * /`, exact rationals).
 
     Attributes:
-        numbers: what is left, as exact rationals in text ("7", "8/3").
+        numbers: what is left, as exact rationals in text ("7", "8/3"); empty when nothing honestly made is left.
         target: the number to make, likewise.
         integers_only: whether every intermediate result must be a positive integer (the rule of the Countdown game).
     """

@@ -109,34 +109,43 @@ class PotentialReward(RewardScheme):
 
         r_t = [t ends] outcome + weight (gamma Phi_{t+1} - Phi_t),   Phi_0 = 0,   Phi(end) = 0
 
-    Phi after a step is the mean score that the verifiers give it; where none can tell, Phi stays what it was. It is meant for verifiers that
-    judge the state a step leads to (`reachable`, a value model). The terms of an undiscounted episode sum to exactly 0.
+    Phi after a step is the mean score that the verifiers give it, or the score of one of them; where none can tell, and after a malformed step
+    (which leaves the state as it was), Phi stays what it was. It is meant for verifiers that judge the state a step leads to (`reachable`, a value
+    model). The terms of an undiscounted episode sum to exactly 0.
 
     Source: Ng, Harada, Russell 1999 (policy invariance); Grzes 2017 (Phi = 0 at every end of an episode, time limits included).
     """
 
     id = "potential"
 
-    def __init__(self, horizon: int = 1, gamma: float = 1.0, weight: float = 1.0) -> None:
-        """Set the discount, in (0, 1], and the weight of the shaping term, >= 0."""
+    def __init__(self, horizon: int = 1, gamma: float = 1.0, weight: float = 1.0, verifier: str | None = None) -> None:
+        """Set up the shaping term.
+
+        Args:
+            horizon: step limit of the environment (not needed here).
+            gamma: discount, in (0, 1].
+            weight: of the shaping term, >= 0.
+            verifier: id of the one verifier whose score is the potential; None for the mean of all.
+        """
         if not (0.0 < gamma <= 1.0 and weight >= 0.0):
             raise OptionError(f"potential needs gamma in (0, 1] and weight >= 0, got {gamma} and {weight}")
-        self.gamma, self.weight = gamma, weight
+        self.gamma, self.weight, self.verifier = gamma, weight, verifier
         self.reward_range = (-weight, 1.0 + weight)
 
     def reward(self, step: JudgedStep, previous: Sequence[JudgedStep]) -> float:
         """The change of the potential, plus the outcome at the end."""
-        before = _potential(previous)
-        after = 0.0 if step.ends else _potential([*previous, step])
+        before = self._potential(previous)
+        after = 0.0 if step.ends else self._potential([*previous, step])
         return self.weight * (self.gamma * after - before) + (step.outcome or 0.0)
 
-
-def _potential(steps: Sequence[JudgedStep]) -> float:
-    for step in reversed(steps):
-        scores = [verdict.score for verdict in step.verdicts.values() if verdict.score is not None]
-        if scores:
-            return sum(scores) / len(scores)
-    return 0.0
+    def _potential(self, steps: Sequence[JudgedStep]) -> float:
+        """Phi after the last of the steps; 0 before the first."""
+        for step in reversed(steps):
+            chosen = step.verdicts.values() if self.verifier is None else [v for v in step.verdicts.values() if v.verifier == self.verifier]
+            scores = [verdict.score for verdict in chosen if verdict.score is not None and verdict.label != "malformed"]
+            if scores:
+                return sum(scores) / len(scores)
+        return 0.0
 
 
 RewardFactory: TypeAlias = Callable[..., RewardScheme]

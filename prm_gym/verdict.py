@@ -60,6 +60,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Verdict) and self._content() == other._content()
 
+    def __ne__(self, other: object) -> bool:  # the struct's own comparison would not be derived from __eq__
+        return not self == other
+
     def __hash__(self) -> int:
         return hash((self.status, self.label, self.score, self.reason, self.verifier, self.version))
 

@@ -1,0 +1,5 @@
+"""`python -m prm_gym`: the command line."""
+
+from prm_gym.cli import main
+
+main()
