@@ -41,7 +41,7 @@ class CandidatePolicy(TrainableAgent):
         epochs: int = 2,
         minibatch: int = 256,
         clip: float = 0.2,
-        entropy_weight: float = 0.01,
+        entropy_weight: float = 0.02,
     ) -> None:
         """Make the network and its optimiser.
 

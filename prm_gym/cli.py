@@ -187,6 +187,7 @@ def compare(
     attempts: int = 8,
     evaluate_every: int = 4_000,
     eval_tasks: int = 200,
+    split: Literal["dev", "test"] = "test",
     eval_file: str = "",
     out: str = "",
     workers: int = 0,
@@ -208,6 +209,7 @@ def compare(
         attempts: attempts at each.
         evaluate_every: environment steps between evaluations.
         eval_tasks: held-out tasks.
+        split: which held-out tasks: dev to tune settings on, test to report.
         eval_file: a file of public tasks to evaluate the trained agents on as well.
         out: folder of the comparison; by default one under runs/ that is named after the settings.
         workers: runs trained at once; 0 for one a core.
@@ -231,6 +233,7 @@ def compare(
         attempts=attempts,
         evaluate_every=evaluate_every,
         eval_tasks=eval_tasks,
+        split=split,
         task_file=str(Path(eval_file).resolve()) if eval_file else "",
     )
     plan = Plan(

@@ -56,6 +56,7 @@ class DeductionEnv(StepEnv):
 
     default_verifiers: ClassVar[tuple[str, ...]] = ("z3",)
     constant_action: ClassVar[str | None] = "UNKNOWN"
+
     def __init__(self, *, difficulty: int = 2, candidates: int = 12, **options: Unpack[StepOptions]) -> None:
         """Set the difficulty.
 

@@ -1,6 +1,7 @@
 """Moves in a deduction: what follows in one natural inference, and what only looks as if it did."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -34,15 +35,10 @@ class Moves:
             self._label_of.setdefault(formula, label)
         self._literals = [formula for formula in self._label_of if is_literal(formula)]
         self._rng = rng
-        rules = [(label, body) for label, formula in formulas.items() for body in self._instances(formula, formulas)]
+        individuals = dict.fromkeys(constant for formula in formulas.values() for constant in constants(formula))
+        rules = [(label, body) for label, formula in formulas.items() for body in instances(formula, tuple(individuals))]
         self.sound: list[Move] = _distinct(move for label, rule in rules for move in self._apply(label, rule) if move[1] not in self._label_of)
         self.tempting: list[Move] = _distinct(self._misuses(rules, parse(hypothesis)))
-
-    def _instances(self, formula: Formula, formulas: dict[str, Formula]) -> list[Formula]:
-        if not isinstance(formula, ForAll):
-            return [formula]
-        names = dict.fromkeys(a.argument for f in formulas.values() for a in atoms(f) if isinstance(a.argument, Constant))
-        return [instance(formula, constant) for constant in names]
 
     def _support(self, condition: Formula) -> tuple[str, ...] | None:
         """Labels of statements that say the condition, or None."""
@@ -96,6 +92,18 @@ class Moves:
 
     def _some_literal(self) -> str:
         return self._label_of[self._literals[int(self._rng.integers(len(self._literals)))]]
+
+
+@lru_cache(maxsize=100_000)
+def constants(formula: Formula) -> tuple[Constant, ...]:
+    """The individuals that a formula speaks of."""
+    return tuple(dict.fromkeys(atom.argument for atom in atoms(formula) if isinstance(atom.argument, Constant)))
+
+
+@lru_cache(maxsize=100_000)
+def instances(formula: Formula, individuals: tuple[Constant, ...]) -> tuple[Formula, ...]:
+    """A universal rule about each of the individuals; any other formula as it is."""
+    return tuple(instance(formula, individual) for individual in individuals) if isinstance(formula, ForAll) else (formula,)
 
 
 def _distinct(moves: "Iterator[Move] | list[Move]") -> list[Move]:

@@ -169,6 +169,9 @@ class _Solver:
         self._solver.set("rlimit", resource_limit)
         self._solver.set("timeout", TIMEOUT)
         self._terms: dict[Formula, Any] = {}
+        self._constants: dict[str, Any] = {}
+        self._propositions: dict[str, Any] = {}
+        self._predicates: dict[str, Any] = {}
         self._model: Any = None
         self.checks = 0
         self.reason = ""
@@ -216,13 +219,19 @@ class _Solver:
         return bool(self._z3.is_true(self._model.eval(term, model_completion=True)))
 
     def _constant(self, name: str) -> Any:
-        return self._z3.Const(f"c_{name}", self._sort)
+        if name not in self._constants:
+            self._constants[name] = self._z3.Const(f"c_{name}", self._sort)
+        return self._constants[name]
 
     def _proposition(self, name: str) -> Any:
-        return self._z3.Bool(f"p_{name}", self._context)
+        if name not in self._propositions:
+            self._propositions[name] = self._z3.Bool(f"p_{name}", self._context)
+        return self._propositions[name]
 
     def _predicate(self, name: str) -> Any:
-        return self._z3.Function(f"u_{name}", self._sort, self._z3.BoolSort(self._context))
+        if name not in self._predicates:
+            self._predicates[name] = self._z3.Function(f"u_{name}", self._sort, self._z3.BoolSort(self._context))
+        return self._predicates[name]
 
     def _closed(self, formula: Formula) -> Any:
         term = self._terms.get(formula)

@@ -5,6 +5,7 @@ statement does not stand, however right its own inference is: otherwise one fals
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -14,6 +15,7 @@ from prm_gym.errors import FormulaError
 from prm_gym.logic.entailment import EntailmentChecker, Finding, adds_vocabulary
 from prm_gym.logic.formula import Formula, negation, normal_form
 from prm_gym.logic.notation import parse, write
+from prm_gym.logic.semantics import Structure
 
 Fault: TypeAlias = Literal["citation", "formula", "inference", "premises", "rests", "unknown"]
 
@@ -90,7 +92,7 @@ def _appraise_one(statement: Statement, earlier: dict[str, Statement], standing:
     if finding.status == "inconsistent":
         return Appraisal(stands=False, fault="premises", reason="the cited premises contradict one another: anything follows", finding=finding)
     if finding.counterexample is not None:
-        shown = finding.counterexample.describe([parse(text) for text in (*premises, statement.formula)])
+        shown = _shown(finding.counterexample, (*premises, statement.formula))
         return Appraisal(stands=False, fault="inference", reason=f"does not follow from the cited premises: {shown}", finding=finding)
     for label in statement.cited:
         below = standing.get(label, _GIVEN)
@@ -98,6 +100,11 @@ def _appraise_one(statement: Statement, earlier: dict[str, Statement], standing:
             return Appraisal(stands=below.stands, fault="rests", reason=f"rests on {label}, which does not stand", finding=finding)
     needed = ", ".join(statement.cited[i] for i in finding.needed)
     return Appraisal(stands=True, reason=f"follows from {needed}", finding=finding)
+
+
+@lru_cache(maxsize=100_000)
+def _shown(counterexample: Structure, formulas: tuple[str, ...]) -> str:
+    return counterexample.describe([parse(text) for text in formulas])
 
 
 def _emptiness(statement: Statement, known: Sequence[Statement], finding: Finding, standing: dict[str, Appraisal]) -> str:
@@ -110,16 +117,21 @@ def _emptiness(statement: Statement, known: Sequence[Statement], finding: Findin
         return f"only restates {' and '.join(labels)}"
     if adds_vocabulary(tuple(earlier[label].formula for label in labels), statement.formula):
         return "only weakens what it rests on: it speaks of predicates that no needed premise speaks of"
-    form = normal_form(parse(statement.formula))
+    form = _form(statement.formula)
     for label, past in earlier.items():
         if standing.get(label, _GIVEN).stands and _says(past, form):
             return f"repeats {label}"
     return ""
 
 
+@lru_cache(maxsize=100_000)
+def _form(formula: str) -> Formula:
+    return normal_form(parse(formula))
+
+
 def _says(statement: Statement, form: Formula) -> bool:
     try:
-        return normal_form(parse(statement.formula)) == form
+        return _form(statement.formula) == form
     except FormulaError:
         return False
 
@@ -130,7 +142,7 @@ def derivation(goal: str, known: Sequence[Statement], checker: EntailmentChecker
     Raises:
         FormulaError: the goal is no formula.
     """
-    form = normal_form(parse(goal))
+    form = _form(goal)
     standing = appraise_all(known, checker)
     answers = [standing[label].stands for label, past in _by_label(known).items() if _says(past, form)]
     if True in answers:

@@ -21,13 +21,13 @@ import numpy as np
 
 from prm_gym._version import VERSION
 from prm_gym.agent import Agent, make_agent
-from prm_gym.errors import OptionError, PrmGymError
+from prm_gym.errors import MissingExtraError, OptionError, PrmGymError
 from prm_gym.report.comparison import Comparison, Reference, RunResult, write_results
 from prm_gym.report.curves import draw_curves
 from prm_gym.report.page import write_page
 from prm_gym.report.statistics import bootstrap_interval
-from prm_gym.rollout import Episode, Rollouts
-from prm_gym.training.run import HELD_OUT, TrainConfig, read_result, train
+from prm_gym.rollout import Rollouts
+from prm_gym.training.run import TrainConfig, read_result, train
 from prm_gym.training.task_file import TaskFile
 
 RANDOM_ATTEMPTS = 5
@@ -114,7 +114,10 @@ def write_reports(comparison: Comparison, directory: Path) -> None:
     write_results(comparison, directory / "results.json")
     write_page(comparison, directory / "report.html")
     if comparison.runs:
-        draw_curves(comparison, directory / "curves.png")
+        try:
+            draw_curves(comparison, directory / "curves.png")
+        except MissingExtraError as missing:  # the page draws its own curves
+            print(f"curves.png was not drawn. {missing}", file=sys.stderr)
 
 
 def _tell(notice: Notice | None, config: TrainConfig, steps: int) -> None:
@@ -213,8 +216,7 @@ def _references(plan: Plan) -> tuple[tuple[Reference, ...], tuple[str, ...]]:
     agents.append(("scripted", "ceiling", make_agent("scripted"), 1))
     references: list[Reference] = []
     for name, role, agent, attempts in agents:
-        episodes = [Episode(HELD_OUT + i, f"eval-{i}", attempt) for i in range(base.eval_tasks) for attempt in range(attempts)]
-        trajectories = rollouts.play(agent, episodes)
+        trajectories = rollouts.play(agent, base.evaluation(attempts))
         outcomes = np.array([trajectory.outcome or 0.0 for trajectory in trajectories], dtype=np.float64)
         interval = bootstrap_interval(outcomes.reshape(-1, attempts).mean(axis=1), np.random.default_rng(0))
         references.append(

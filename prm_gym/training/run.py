@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -29,8 +29,9 @@ from prm_gym.store import TrajectoryWriter, write_json
 from prm_gym.training.task_file import TaskFile
 from prm_gym.trajectory import Trajectory
 
-# Task seeds of training lie below, those of evaluation from here on.
-HELD_OUT = 1 << 31
+# Task seeds of training lie below 2^31. Those of evaluation lie above, in two parts: settings may be tuned on "dev"; reports are made on "test".
+TRAINING_SEEDS = 1 << 31
+FIRST_SEED = {"dev": 1 << 31, "test": (1 << 31) + (1 << 30)}
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +51,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         attempts: attempts at each.
         evaluate_every: environment steps between evaluations, at least.
         eval_tasks: held-out tasks of an evaluation.
+        split: which held-out tasks: "dev" to tune settings on, "test" to report.
         num_envs: episodes played at once.
         task_file: a file of public tasks to evaluate the trained agent on; "" for none. No task of it is trained on.
         store_groups: groups of every training batch whose trajectories are stored; those of the last evaluation always are.
@@ -68,6 +70,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 8
     evaluate_every: int = 2_000
     eval_tasks: int = 200
+    split: Literal["dev", "test"] = "test"
     num_envs: int = 64
     task_file: str = ""
     store_groups: int = 1
@@ -77,6 +80,11 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("budget", "tasks", "attempts", "evaluate_every", "eval_tasks", "num_envs"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    def evaluation(self, attempts: int = 1) -> list[Episode]:
+        """The episodes of an evaluation."""
+        first = FIRST_SEED[self.split]
+        return [Episode(first + i, f"eval-{i}", attempt) for i in range(self.eval_tasks) for attempt in range(attempts)]
 
     def env_options_for_training(self) -> dict[str, Any]:
         """Options of the environment; without verifiers where neither the reward nor the assigner uses a verdict."""
@@ -162,7 +170,7 @@ class _Run:
             raise ContractError(f"agent {config.agent!r} cannot be trained: it has no update()")
         self.agent = agent
         self.rollouts = Rollouts(config.env_id, config.env_options_for_training(), config.num_envs)
-        self.evaluation = [Episode(HELD_OUT + i, f"eval-{i}") for i in range(config.eval_tasks)]
+        self.evaluation = config.evaluation()
         self.held_out = {self.rollouts.task_key(episode.seed) for episode in self.evaluation}
         self.task_file = TaskFile(config.env_id, config.env_options, config.task_file, config.num_envs) if config.task_file else None
         if self.task_file is not None:
@@ -245,7 +253,7 @@ class _Run:
         rng = np.random.default_rng([self.config.seed, self.state.batches])
         seeds: list[int] = []
         for _ in range(100 * self.config.tasks):
-            seed = int(rng.integers(HELD_OUT))
+            seed = int(rng.integers(TRAINING_SEEDS))
             if seed not in seeds and self.rollouts.task_key(seed) not in self.held_out:
                 seeds.append(seed)
                 if len(seeds) == self.config.tasks:

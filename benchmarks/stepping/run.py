@@ -1,0 +1,152 @@
+"""How fast environments step, as ratios against named baselines in the same run.
+
+    python benchmarks/stepping/run.py [--json]
+
+1. Verified stepping: 64 Deduction environments with the z3 verifier, stepped as one vector environment, against the same work done naively: one
+   environment at a time, a fresh Z3 solver for every step, no memory. The naive verifier judges each step for itself (mode "local"): with its fresh
+   solvers it would else examine the whole proof again at every step. Both take the same kind of random steps on the same tasks; resets are not timed.
+2. Machinery: a step environment that does nothing, without verifiers, against a bare `gymnasium.Env` with a `gymnasium.spaces.Text` space, both
+   through `gymnasium.make`. The bare environment is measured twice: testing that its action lies in its space (as Gymnasium's own environments do),
+   and without any test.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+import prm_gym
+from prm_gym.claims import Json
+from prm_gym.env import Situation, StepEnv, Transition
+from prm_gym.logic.entailment import EntailmentChecker
+from prm_gym.rollout import make_envs
+from prm_gym.task import Task
+from prm_gym.verifiers.z3 import Z3Verifier
+
+ENVS = 64
+STEPS = 6
+LONG, SHORT = 60, 6  # vector steps timed: of ours (its memory is empty at first), of the naive way (which has none)
+REPEATS = 3
+ACTION = "fact1 & fact3 -> int1: {B}"
+
+
+def verified(difficulty: int, tasks: int, naive: bool, seed: int, steps: int) -> float:
+    """Seconds a step, over so many vector steps: `tasks` new tasks every STEPS of them, each in ENVS / tasks environments."""
+    checker = EntailmentChecker(cache_size=0, keep_solver=False) if naive else EntailmentChecker()
+    options = {"difficulty": difficulty, "verifiers": [Z3Verifier("local" if naive else "propagate", checker)], "max_steps": STEPS + 1}
+    envs = make_envs("prm_gym/Deduction-v0", ENVS, options)
+    rng = np.random.default_rng(seed)
+    spent, count = 0.0, 0
+    for step in range(steps):
+        if step % STEPS == 0:
+            envs.reset(seed=[seed * 1_000_000 + step * 1_000 + i % tasks for i in range(ENVS)])
+        actions = [str(rng.choice([a for a in env.situation.actions if "->" in a] or ["nothing"])) for env in envs.envs]
+        started = time.perf_counter()
+        if naive:
+            for env, action in zip(envs.envs, actions, strict=True):
+                env.step(action)
+        else:
+            envs.step(actions)
+        spent += time.perf_counter() - started
+        count += ENVS
+    envs.close()
+    return spent / count
+
+
+class Idle(StepEnv):
+    """A step environment that does nothing."""
+
+    def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
+        """Nothing to begin."""
+        return Task(key="idle", instructions="", question=""), Situation(observation="ready", state_key="idle")
+
+    def advance(self, action: str) -> Transition:
+        """Nothing happens."""
+        return Transition(situation=Situation(observation="ready", state_key="idle"))
+
+    def save_state(self) -> Json:
+        """No state."""
+        return None
+
+    def load_state(self, state: Any) -> None:
+        """No state."""
+
+    def solution(self) -> list[str]:
+        """Nothing to solve."""
+        return []
+
+
+class Bare(gymnasium.Env[str, str]):
+    """The least that Gymnasium asks of an environment."""
+
+    def __init__(self, check: bool) -> None:
+        self.check = check
+        self.observation_space = gymnasium.spaces.Text(1_000, charset=frozenset(map(chr, range(32, 127))))
+        self.action_space = gymnasium.spaces.Text(1_000, charset=frozenset(map(chr, range(32, 127))))
+        self.steps = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        """Begin."""
+        super().reset(seed=seed)
+        self.steps = 0
+        return "ready", {}
+
+    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        """Count."""
+        if self.check and not self.action_space.contains(action):
+            raise ValueError(action)
+        self.steps += 1
+        return "ready", 0.0, False, self.steps >= 32, {}
+
+
+def machinery(env: Any, episodes: int = 2_000) -> float:
+    """Seconds a step, of episodes of 32 steps, resets included."""
+    env.reset(seed=0)
+    started = time.perf_counter()
+    for _ in range(episodes):
+        env.reset()
+        for _ in range(32):
+            env.step(ACTION)
+    return (time.perf_counter() - started) / (episodes * 32)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    as_json = parser.parse_args().json
+    rows: list[dict[str, Any]] = []
+    for difficulty in (2, 3, 5):
+        for tasks in (8, 64):
+            pairs = [(verified(difficulty, tasks, False, seed, LONG), verified(difficulty, tasks, True, seed, SHORT)) for seed in range(REPEATS)]
+            ours, naive = (statistics.median(column) for column in zip(*pairs, strict=True))
+            ratios = [slow / fast for fast, slow in pairs]
+            rows.append({"difficulty": difficulty, "tasks": tasks, "ours_steps_s": 1 / ours, "naive_steps_s": 1 / naive})
+            rows[-1] |= {"ratio": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios)}
+    gymnasium.register("bench/Bare-v0", entry_point=Bare)
+    gymnasium.register("bench/Idle-v0", entry_point=Idle)
+    measured = {
+        "bare, action tested": [machinery(gymnasium.make("bench/Bare-v0", check=True)) for _ in range(REPEATS)],
+        "bare, nothing tested": [machinery(gymnasium.make("bench/Bare-v0", check=False)) for _ in range(REPEATS)],
+        "StepEnv": [machinery(gymnasium.make("bench/Idle-v0", verifiers=[], max_steps=32)) for _ in range(REPEATS)],
+    }
+    micro = {name: 1e6 * statistics.median(values) for name, values in measured.items()}
+    if as_json:
+        print(json.dumps({"version": prm_gym.__version__, "verified": rows, "machinery_microseconds": micro}, indent=1))
+        return
+    print("| difficulty | distinct tasks | vector, steps/s | naive, steps/s | ratio (lowest to highest of 3) |\n|---|---|---|---|---|")
+    for row in rows:
+        rates = f"{row['ours_steps_s']:,.0f} | {row['naive_steps_s']:,.0f}"
+        print(f"| {row['difficulty']} | {row['tasks']} | {rates} | {row['ratio']:.1f} ({row['lowest']:.1f} to {row['highest']:.1f}) |")
+    print("\n| environment | microseconds a step | StepEnv against it |\n|---|---|---|")
+    for name, value in micro.items():
+        print(f"| {name} | {value:.2f} | {micro['StepEnv'] / value:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
