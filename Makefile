@@ -1,0 +1,48 @@
+# make demo   set everything up and run a comparison that ends within five minutes of training on two cores
+# make test   set everything up and run the tests
+# make check  the linters and type checks that CI runs
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
+
+.PHONY: demo test test-fast check lock wheel-test clean
+
+demo: $(STAMP)
+	$(BIN)/prm-gym compare --env prm_gym/Deduction-v0 --env-option difficulty=1 --credit grpo,gigpo,salt --reward outcome,dense \
+		--seeds 3 --budget 16000 --evaluate-every 2000 --device cpu --out runs/demo
+
+test: $(STAMP)
+	$(BIN)/pytest -q -n 2
+
+test-fast: $(STAMP)
+	$(BIN)/pytest -q -n 2 -m "not slow"
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+# The core alone: a wheel in a clean environment without torch, and the tests that need none.
+wheel-test: $(STAMP)
+	bash .ci/wheel-test
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("prm_gym needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -r requirements.lock
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	rm -f $(VENV)/.installed-*
+	touch $@
+
+# Pins what the newest releases resolve to today. torch stays where it is pinned.
+lock:
+	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/python -m pip install -q torch==2.13.0 "setuptools>=77" wheel
+	.cache/lock/bin/python -m pip install -q -e ".[dev]"
+	.cache/lock/bin/python -m pip freeze --all --exclude-editable | grep -Ev '^(pip|prm-gym)[=@ ]' | sed 's/+cpu$$//' > requirements.lock
+	rm -rf .cache/lock
+
+clean:
+	rm -rf $(VENV) .cache build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
