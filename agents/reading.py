@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LENGTH = 48  # tokens read of a candidate and its context
-LONGEST = 4  # greatest n of the n-grams
+LONGEST = 5  # greatest n of the n-grams
 BUCKETS = 1 << 13
 FEATURES = LENGTH * LONGEST
 

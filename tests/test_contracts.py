@@ -279,11 +279,6 @@ class OutOfRange(OutcomeReward):
         return 2.0
 
 
-class NumpyReward(OutcomeReward):
-    def reward(self, step, previous):
-        return np.float64(0.0)
-
-
 class NotAStepEnv(gym.Env):
     pass
 
@@ -422,6 +417,12 @@ class NoValidInInfo(WordsEnv):
         return (*rest, {key: value for key, value in info.items() if key != "valid"})
 
 
+class NumpyReward(WordsEnv):
+    def step(self, action):
+        observation, reward, *rest = super().step(action)
+        return (observation, np.float64(reward), *rest)
+
+
 class NoVerdicts(WordsEnv):
     default_verifiers = ("arithmetic",)
 
@@ -512,7 +513,7 @@ class TupleInAClaim(WordsEnv):
         (PunishesTheMalformed, "a Malformed step changes nothing and ends nothing"),
         (GreatOutcome, r"the outcome is in \[0, 1\]"),
         (lambda: WordsEnv(reward=OutOfRange()), r"reward_range \[0.0, 1.0\], got 2.0"),
-        (lambda: WordsEnv(reward=NumpyReward()), "the reward is a Python number"),
+        (NumpyReward, "the reward is a Python number"),
         (NoValidInInfo, r"info has the keys and types that StepEnv documents, got none or another type under \['valid'\]"),
         (NoVerdicts, r"a Verdict of each of the verifiers \['arithmetic'\]"),
         (EndsTwice, "not both True"),

@@ -1,5 +1,6 @@
 import gymnasium as gym
 import msgspec
+import numpy as np
 import pytest
 
 from prm_gym import Malformed, Situation, StepEnv, Task, Transition, Verifier
@@ -310,6 +311,18 @@ def test_a_verifier_that_fails_does_not_end_the_episode():
     assert info["verdicts"]["arithmetic"].label == "correct"
     # Only the verifier that can tell counts: step_weight / horizon * 1 = 0.45 / 5.
     assert reward == 0.45 / 5
+
+
+def test_the_reward_is_a_python_number_whatever_the_scheme_returns():
+    # Numpy's floats cannot be stored with the trajectory.
+    class Numpy(OutcomeReward):
+        def reward(self, step, previous):
+            return np.float64(0.5)
+
+    env = CountEnv(reward=Numpy())
+    env.reset(seed=1)
+    reward = env.step("1")[1]
+    assert (type(reward), reward) == (float, 0.5)
 
 
 def test_a_scheme_as_object_sees_the_whole_episode():

@@ -42,7 +42,7 @@ class Level(NamedTuple):
 LEVELS: dict[int, Level] = {
     1: Level(3, (1, 10), (10, 50), True),
     2: Level(4, (1, 10), (10, 100), True),
-    3: Level(4, (1, 13), (24, 24), False),
+    3: Level(4, (1, 24), (24, 24), False),
     4: Level(5, (1, 25), (100, 500), True),
     5: Level(6, (1, 100), (100, 999), True),
 }

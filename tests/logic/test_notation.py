@@ -1,3 +1,4 @@
+import contextlib
 import re
 import time
 
@@ -37,7 +38,8 @@ LOOKALIKES = {
     "next line": "{A} &\u0085{B}",
     "capital variable": "(X): {A}X",
 }
-WORDS = ["and", "or", "not", "true", "false", "forall", "exists", "assert", "v", "E", "x", "PROVED", "hypothesis", "fact1", "{and}", "{}", "{ A }", "{Aa}", "{A_B}"]
+WORDS = ["and", "or", "not", "true", "false", "forall", "exists", "assert", "v", "E", "x", "PROVED", "hypothesis", "fact1"]
+NAMES = ["{and}", "{}", "{ A }", "{Aa}", "{A_B}", "{A}{A}", "{A}{}", "{A}{ a }"]
 SMT = [
     "(assert false)",
     "(set-option :timeout 1)",
@@ -96,10 +98,8 @@ def test_a_text_is_read_back_from_what_is_written_or_refused(text):
 @settings(max_examples=200, derandomize=True, deadline=None, database=None)
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text):
-    try:
+    with contextlib.suppress(FormulaError):
         parse(text)
-    except FormulaError as error:
-        assert str(error)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_look_alikes_are_refused(text):
         parse(text)
 
 
-@pytest.mark.parametrize("text", [*WORDS, *SMT])
+@pytest.mark.parametrize("text", [*WORDS, *NAMES, *SMT])
 def test_words_and_solver_commands_are_refused(text):
     with pytest.raises(FormulaError):
         parse(text)
