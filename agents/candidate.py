@@ -106,8 +106,8 @@ class CandidatePolicy(TrainableAgent):
         for state, bag in enumerate(bags):
             table[state, : len(bag)] = np.arange(start, start + len(bag))
             start += len(bag)
-        ngrams = np.concatenate(bags).astype(np.int64)
-        return torch.from_numpy(ngrams).to(self.device), torch.from_numpy(table).to(self.device)
+        ngrams = torch.from_numpy(np.concatenate(bags)).to(self.device).long()  # int16 until it is there: a quarter of the bytes
+        return ngrams, torch.from_numpy(table).to(self.device)
 
     def update(self, batch: StepBatch, credit: Credit) -> dict[str, float]:
         """Clipped policy gradient on the advantages, scaled by their root mean square.

@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "play": play,
         "rollout": rollout,
         "compare": compare,
+        "report": report,
         "rescore": rescore,
         "doctor": doctor,
     }
@@ -256,6 +257,25 @@ def compare(
 
     print_comparison(comparison, Console())
     print(f"\n{plan.directory}/report.html  {plan.directory}/results.json  {plan.directory}/curves.png")
+
+
+def report(path: Annotated[str, tyro.conf.Positional]) -> None:
+    """Print the table of a finished comparison again, and write its page and curves beside it.
+
+    Args:
+        path: the `results.json` of a comparison.
+    """
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from prm_gym.report.comparison import read_results
+    from prm_gym.report.terminal import print_comparison
+    from prm_gym.training.compare import write_reports
+
+    comparison = read_results(Path(path))
+    write_reports(comparison, Path(path).parent)
+    print_comparison(comparison, Console())
 
 
 def rescore(path: Annotated[str, tyro.conf.Positional], verifier: tuple[str, ...], out: str = "", json: bool = False) -> None:

@@ -213,7 +213,7 @@ def test_a_lone_surrogate_cannot_be_written(tmp_path):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(StoreError, match="there is no trajectory file .*nowhere"):
+    with pytest.raises(StoreError, match=r"there is no trajectory file .*nowhere"):
         list(read_trajectories(tmp_path / "nowhere"))
     (tmp_path / "empty").touch()
     assert list(read_trajectories(tmp_path / "empty")) == []

@@ -104,7 +104,7 @@ class _Draft:
     def __init__(self, rng: np.random.Generator, config: TheoryConfig) -> None:
         self.rng = rng
         self.config = config
-        self.names: Iterator[str] = iter([_letters(int(i)) for i in rng.permutation(26 * 27)])
+        self.names: Iterator[str] = iter([_letters(int(i)) for i in (*rng.permutation(26), *(26 + rng.permutation(26 * 26)))])
         self.individuals = [Constant(_letters(int(i)).lower()) for i in rng.permutation(26)[:2]]
         self.given: list[Formula] = []
         self.inferences: list[tuple[tuple[Formula, ...], Formula]] = []
