@@ -79,6 +79,8 @@ class CandidatePolicy(TrainableAgent):
         Raises:
             ContractError: the environment lists no actions.
         """
+        if not prompts:
+            return []
         logprobs = self._logprobs(prompts).cpu()
         chosen = torch.multinomial(logprobs.exp(), 1, generator=self._generator)[:, 0]
         return _actions(prompts, chosen, logprobs)
@@ -89,6 +91,8 @@ class CandidatePolicy(TrainableAgent):
 
     def most_probable(self, prompts: Sequence[Prompt]) -> list[Action]:
         """The most probable candidate of each prompt."""
+        if not prompts:
+            return []
         logprobs = self._logprobs(prompts).cpu()
         return _actions(prompts, logprobs.argmax(dim=1), logprobs)
 
@@ -228,11 +232,14 @@ class _Scorer(nn.Module):
         self.comparer = _Block(wide)
         self.norm = nn.LayerNorm(wide)
         self.score = nn.Linear(wide, 1)
-        with torch.no_grad():
+        with torch.no_grad():  # drawn anew from our own generator: torch's layers draw theirs from the global one
             for weight in self.parameters():
                 if weight.dim() > 1:
                     spread = 0.1 if weight.shape[0] == BUCKETS else weight.shape[1] ** -0.5
                     weight.copy_(torch.randn(weight.shape, generator=generator) * spread)
+            for layer in self.modules():
+                if isinstance(layer, nn.Linear):
+                    layer.bias.zero_()
             self.score.weight.mul_(0.1)
 
     def forward(self, ngrams: Tensor, table: Tensor) -> Tensor:

@@ -87,13 +87,13 @@ def _codes(tokens: list[str]) -> list[int]:
     seen = [0, 0]
     codes: list[int] = []
     for token in tokens:
-        if token[0] == "{":
+        if token[0] == "{" and token[-1] == "}":
             kind = int(token[1].islower())
             if token not in names:
                 names[token] = 1 + WORDS + NUMBERS + kind * NAMES + min(seen[kind], NAMES - 1)
                 seen[kind] += 1
             codes.append(names[token])
-        elif token.isdigit():
+        elif token.isdecimal():
             codes.append(1 + WORDS + min(int(token[:9]), NUMBERS - 1))
         else:
             codes.append(1 + _word(token))

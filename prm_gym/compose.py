@@ -5,6 +5,7 @@ Each is itself a verifier, so they nest. In a specification string: `all(arithme
 turned into a number.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -102,12 +103,15 @@ class Weighted(_Composition):
     def __init__(self, members: Sequence[Any], weights: Sequence[float]) -> None:
         """Take the members and a positive weight for each."""
         super().__init__("weighted", members)
-        if len(weights) != len(self.members) or any(weight <= 0 for weight in weights):
+        if len(weights) != len(self.members) or not all(0 < weight < math.inf for weight in weights):
             raise OptionError(f"weighted needs one positive weight a member, got {list(weights)} for {len(self.members)}")
         self.weights = tuple(weights)
 
     def combine(self, verdicts: list[Verdict]) -> Verdict:
-        """Mean over those who can tell; their weights are scaled to sum to one."""
+        """Mean over those who can tell, their weights scaled to sum to one; a step that is malformed stays so."""
+        malformed = next((verdict for verdict in verdicts if verdict.label == "malformed"), None)
+        if malformed is not None:
+            return malformed
         scored = [(verdict, weight) for verdict, weight in zip(verdicts, self.weights, strict=True) if verdict.score is not None]
         if not scored:
             return abstained("no member could tell", members=_trace(verdicts))

@@ -135,8 +135,8 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         for name in unknown:
             raise OptionError(str(UnknownNameError(f"option of {type(self).__name__}", name, option_names(type(self)))))
         self.max_steps = self.default_max_steps if max_steps is None else max_steps
-        if self.max_steps < 1:
-            raise OptionError(f"max_steps must be at least 1, got {self.max_steps}")
+        if not isinstance(self.max_steps, int) or self.max_steps < 1:
+            raise OptionError(f"max_steps must be an integer from 1 on, got {self.max_steps!r}")
         if render_mode not in (None, "ansi"):
             raise OptionError(f"render_mode is None or 'ansi', got {render_mode!r}")
         self.render_mode = render_mode
@@ -344,7 +344,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         observation, action, transition, truncated, outcome, valid = taken
         terminated = transition.terminated
         judged = JudgedStep(verdicts, outcome, terminated or truncated)
-        reward = self.reward_scheme.reward(judged, self._judged) if valid else 0.0
+        reward = float(self.reward_scheme.reward(judged, self._judged)) if valid else 0.0
         self._past.append(PastStep(observation, action, transition.claims))
         self._judged.append(judged)
         return self._situation.observation, reward, terminated, truncated, self._info(verdicts.copy(), outcome, valid)

@@ -11,7 +11,7 @@ and the name works everywhere a verifier is named. Our own parts are declared in
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar, cast
 
-from prm_gym.errors import ContractError, DuplicateNameError, UnknownNameError
+from prm_gym.errors import ContractError, DuplicateNameError, MissingExtraError, UnknownNameError
 
 T = TypeVar("T")
 
@@ -63,7 +63,9 @@ class Registry(Generic[T]):
                 raise UnknownNameError(self.kind, name, self.names())
             try:
                 self._loaded[name] = cast("T", point.load())
-            except (ImportError, AttributeError) as error:
+            except MissingExtraError:
+                raise
+            except Exception as error:  # importing runs whatever the plug-in's module does
                 raise ContractError(f"The {self.kind} {name!r} ({point.value}, {_distribution(point)}) cannot be imported: {error}") from error
         return self._loaded[name]
 

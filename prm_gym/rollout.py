@@ -52,7 +52,7 @@ def groups(seeds: Iterable[int], attempts: int, prefix: str = "") -> list[Episod
     """
     if attempts < 1:
         raise OptionError(f"attempts must be at least 1, got {attempts}")
-    return [Episode(seed, f"{prefix}{seed}", attempt) for seed in seeds for attempt in range(attempts)]
+    return [Episode(int(seed), f"{prefix}{seed}", attempt) for seed in seeds for attempt in range(attempts)]
 
 
 class Rollouts:

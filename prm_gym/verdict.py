@@ -1,7 +1,7 @@
 """Verdict: what a verifier says of one step."""
 
 import math
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -11,6 +11,9 @@ Status: TypeAlias = Literal["ok", "abstain", "timeout", "error"]
 Label: TypeAlias = Literal["correct", "incorrect", "neutral", "trivial", "vacuous", "malformed"]
 
 SCHEMA_VERSION = 1
+
+_STATUSES = frozenset(get_args(Status))
+_LABELS = frozenset((None, *get_args(Label)))
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -44,6 +47,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     schema: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
+        if self.status not in _STATUSES or self.label not in _LABELS:
+            raise ContractError(
+                f"a verdict's status is one of {', '.join(get_args(Status))} and its label one of {', '.join(get_args(Label))} or None, "
+                f"got {self.status!r} and {self.label!r}"
+            )
         score = self.score
         if score is None:
             if self.status == "ok" and self.label not in (None, "neutral"):
@@ -53,6 +61,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             raise ContractError(f"a verdict with status {self.status!r} cannot have a score, got {score!r}")
         if not (math.isfinite(score) and 0.0 <= score <= 1.0):
             raise ContractError(f"a verdict's score is a probability in [0, 1] or None, got {score!r}")
+        if type(score) is not float:  # numpy's floats, which cannot be stored
+            msgspec.structs.force_setattr(self, "score", float(score))
 
     def _content(self) -> tuple[Any, ...]:
         return (self.status, self.label, self.score, self.reason, self.evidence, self.verifier, self.version, self.schema)

@@ -147,7 +147,11 @@ def make_verifier(spec: VerifierSpec) -> Verifier:
         return _checked(make_composition(text))
     name, separator, argument = text.partition(":")
     factory = VERIFIERS.load(name)
-    return _checked(factory(argument) if separator else factory())
+    try:
+        made = factory(argument) if separator else factory()
+    except TypeError as error:
+        raise OptionError(f"verifier {text!r}: {error}") from error
+    return _checked(made)
 
 
 def make_verifiers(specs: Sequence[VerifierSpec]) -> tuple[Verifier, ...]:

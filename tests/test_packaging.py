@@ -88,10 +88,9 @@ def _python(*arguments, cwd=ROOT, **environment):
     return subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.mark.parametrize("wing", WINGS)
-def test_the_bare_name_of_a_wing_is_refused_where_it_could_be_found(wing):
+@pytest.mark.parametrize(("wing", "module"), [("agents", "random"), ("envs", "logic"), ("verifiers", "arithmetic")])
+def test_the_bare_name_of_a_wing_is_refused_where_it_could_be_found(wing, module):
     # Without the guard this makes a second copy of every class, and isinstance is False between the two.
-    module = next(path.stem for path in sorted((ROOT / wing).rglob("*.py")) if path.stem != "__init__" and path.parent == ROOT / wing) if wing != "envs" else "logic"
     for name in (wing, f"{wing}.{module}"):
         done = _python("-c", f"import {name}")
         assert done.returncode == 1

@@ -160,7 +160,8 @@ def said(make):
     except Exception as error:
         return [type(error).__name__, str(error)]
 
-makers = [lambda: make_verifier("short"), lambda: make_reward("example_thrift", 1), lambda: assign("example_last_step", None), lambda: make_agent("example_first")]
+makers = [lambda: make_verifier("short"), lambda: make_reward("example_thrift", 1)]
+makers += [lambda: assign("example_last_step", None), lambda: make_agent("example_first")]
 print(json.dumps([said(make) for make in makers]))
 """
     for kind, message in _run(program, installed, tmp_path / "site"):

@@ -67,8 +67,8 @@ def test_a_wing_is_never_imported_under_its_bare_name_anywhere(wing):
 
 def test_the_check_bites(tmp_path, monkeypatch):
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
-    lines = ("from prm_gym import envs", "import prm_gym.verifiers.z3", "def f():", "    import prm_gym.agents.random", "import verifiers", "import prm_gym.env")
-    (tmp_path / "a.py").write_text("\n".join(lines))
+    lines = ["from prm_gym import envs", "import prm_gym.verifiers.z3", "def f():", "    import prm_gym.agents.random", "import verifiers"]
+    (tmp_path / "a.py").write_text("\n".join([*lines, "import prm_gym.env"]))
     assert [trespass.split(" imports ")[1] for trespass in _trespasses(tmp_path, "agents")] == ["prm_gym.envs", "prm_gym.verifiers.z3", "verifiers"]
     assert len(_trespasses(tmp_path, None)) == 4
 

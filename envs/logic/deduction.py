@@ -12,6 +12,7 @@ PROVED                               the verdict: PROVED, DISPROVED or UNKNOWN
 
 import re
 from collections.abc import Mapping
+from itertools import count
 from typing import Any, ClassVar, Unpack, get_args
 
 import msgspec
@@ -21,7 +22,7 @@ from prm_gym.claims import Answer, Claim, Decision, Entailment, Json, Malformed,
 from prm_gym.env import Situation, StepEnv, StepOptions, Transition
 from prm_gym.envs.logic.moves import Moves
 from prm_gym.envs.logic.theory import LEVELS, Theory, generate
-from prm_gym.errors import EnvironmentFault, FormulaError, OptionError
+from prm_gym.errors import FormulaError, OptionError
 from prm_gym.logic.entailment import shared_checker
 from prm_gym.logic.notation import parse, write
 from prm_gym.logic.proof import appraise_all, derivation, opposite
@@ -50,7 +51,8 @@ class DeductionEnv(StepEnv):
     Claims: `Entailment` for a step, `Decision` for a verdict, `Malformed` for anything else.
     Outcome: 1 for the right verdict, where PROVED and DISPROVED also need a sound derivation of the hypothesis or its negation among the steps; else 0.
     state_key: the facts and hypothesis, and the set of formulas written down with whether each stands; neither the order nor the route matters.
-    Difficulty 1 to 5: depth 1 to 6, 3 to 12 distractors, quantified rules about individuals from 3 on. Every label is checked with Z3.
+    Difficulty 1 to 5: depth 1 to 6, 1 to 6 distractors around three proof trees of which one is whole, quantified rules about individuals from 3 on.
+    Every label is checked with Z3.
     Source: the task and notation follow FLD (Morishita et al. 2023) and FoVer (Kamoi et al. 2025); the generator is our own.
     """
 
@@ -89,7 +91,7 @@ class DeductionEnv(StepEnv):
             key=content_key("Deduction-v0", question),
             instructions=INSTRUCTIONS,
             question=question,
-            sealed={"answer": theory.answer, "proof": [msgspec.to_builtins(statement) for statement in theory.proof]},
+            sealed={"answer": theory.answer, "proof": [{"label": s.label, "formula": s.formula, "cited": list(s.cited)} for s in theory.proof]},
             metadata={"difficulty": self.difficulty, "depth": theory.depth, "entropy": self._entropy},
         )
         return task, self._situation_now(task)
@@ -117,12 +119,11 @@ class DeductionEnv(StepEnv):
 
     def _decide(self, answer: Answer) -> Transition:
         theory = self._theory
-        right: bool | None = answer == theory.answer
+        right = answer == theory.answer
         if right and answer != "UNKNOWN":
             goal = theory.hypothesis if answer == "PROVED" else opposite(theory.hypothesis)
-            right = derivation(goal, self._known, shared_checker())
-            if right is None:
-                raise EnvironmentFault("the solver cannot tell whether the derivation stands")
+            # A derivation that the solver cannot confirm does not count: what makes it hard was written by the agent.
+            right = derivation(goal, self._known, shared_checker()) is True
         claim = Decision(answer=answer, hypothesis=theory.hypothesis, known=self._known)
         return Transition(situation=msgspec.structs.replace(self.situation, actions=()), claims=(claim,), terminated=True, outcome=float(right))
 
@@ -145,15 +146,15 @@ class DeductionEnv(StepEnv):
         """Admissible actions in random order; they depend on the state alone, not on how it was reached."""
         rng = np.random.default_rng([self._entropy, int(state_key, 16)])
         moves = Moves(self._known, self._theory.hypothesis, rng)
-        known = {statement.formula for statement in self._known}
-        towards = {statement.formula for statement in self._theory.proof} - known
+        towards = {statement.formula for statement in self._theory.proof}
         useful = [move for move in moves.sound if write(move[1]) in towards]
         others = [move for move in moves.sound if write(move[1]) not in towards]
         room = self.candidates - len(_ANSWERS)
         chosen = _some(useful, max(1, room // 3), rng)
         chosen += _some(others, max(1, room // 2) - len(chosen), rng)
         chosen += _some(moves.tempting, room - len(chosen), rng)
-        label = f"int{len(self._derived) + 1}"
+        taken = {statement.label for statement in self._derived}
+        label = next(name for number in count(1) if (name := f"int{number}") not in taken)
         texts = [f"{' & '.join(cited)} -> {label}: {write(conclusion)}" for cited, conclusion in chosen]
         texts = list(dict.fromkeys([*texts, *_ANSWERS]))
         return tuple(texts[int(i)] for i in rng.permutation(len(texts)))
@@ -181,12 +182,13 @@ def _read_step(text: str) -> Statement | Malformed:
         return Malformed("not of the form `fact1 & fact3 -> int1: {B}`, nor PROVED, DISPROVED or UNKNOWN")
     try:
         formula = write(parse(match["formula"]))
+        parse(formula)  # what is written down can be read again
     except FormulaError as error:
         return Malformed(f"the conclusion is no formula: {error}")
     cited = tuple(dict.fromkeys(label.strip() for label in match["cited"].split("&")))
     return Statement(match["label"], formula, cited)
 
 
-def _some(items: list[Any], count: int, rng: np.random.Generator) -> list[Any]:
-    """At most `count` of the items, at random."""
-    return [items[int(i)] for i in rng.permutation(len(items))[: max(0, count)]]
+def _some(items: list[Any], number: int, rng: np.random.Generator) -> list[Any]:
+    """At most so many of the items, at random."""
+    return [items[int(i)] for i in rng.permutation(len(items))[: max(0, number)]]

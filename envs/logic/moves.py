@@ -6,9 +6,9 @@ from functools import lru_cache
 import numpy as np
 
 from prm_gym.claims import Statement
-from prm_gym.envs.logic.theory import instance
+from prm_gym.envs.logic.theory import in_order, instance
 from prm_gym.logic.formula import And, Constant, ForAll, Formula, Implies, Or, atoms, is_literal, negation
-from prm_gym.logic.notation import parse
+from prm_gym.logic.notation import parse, write
 
 Move = tuple[tuple[str, ...], Formula]
 
@@ -17,7 +17,7 @@ class Moves:
     """The one-step inferences from a list of statements.
 
     Attributes:
-        sound: inferences that hold, whose conclusion has not been written down.
+        sound: inferences that hold and have not been written down; their conclusion is no fact.
         tempting: inferences that do not hold, or say nothing: affirmed consequents, missing conditions, flipped signs, jumps to the hypothesis, repetitions.
     """
 
@@ -33,11 +33,16 @@ class Moves:
         self._label_of: dict[Formula, str] = {}
         for label, formula in formulas.items():
             self._label_of.setdefault(formula, label)
-        self._literals = [formula for formula in self._label_of if is_literal(formula)]
+        # In an order that does not depend on when a statement was written down.
+        self._literals = sorted((formula for formula in self._label_of if is_literal(formula)), key=write)
+        facts = {formulas[statement.label] for statement in known if not statement.cited}
+        written = {(statement.cited, formulas[statement.label]) for statement in known}
         self._rng = rng
         individuals = dict.fromkeys(constant for formula in formulas.values() for constant in constants(formula))
         rules = [(label, body) for label, formula in formulas.items() for body in instances(formula, tuple(individuals))]
-        self.sound: list[Move] = _distinct(move for label, rule in rules for move in self._apply(label, rule) if move[1] not in self._label_of)
+        rules.sort(key=lambda rule: (write(rule[1]), write(formulas[rule[0]])))
+        applied = _distinct(move for label, rule in rules for move in self._apply(label, rule))
+        self.sound: list[Move] = [move for move in applied if move[1] not in facts and move not in written]
         self.tempting: list[Move] = _distinct(self._misuses(rules, parse(hypothesis)))
 
     def _support(self, condition: Formula) -> tuple[str, ...] | None:
@@ -107,4 +112,4 @@ def instances(formula: Formula, individuals: tuple[Constant, ...]) -> tuple[Form
 
 
 def _distinct(moves: "Iterator[Move] | list[Move]") -> list[Move]:
-    return list(dict.fromkeys((tuple(dict.fromkeys(cited)), conclusion) for cited, conclusion in moves))
+    return list(dict.fromkeys((in_order(cited), conclusion) for cited, conclusion in moves))

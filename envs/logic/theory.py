@@ -1,12 +1,13 @@
 """Generated theories: facts and rules, a hypothesis, its status, and a proof where there is one.
 
-A proof tree is grown from its goal down: every node is an inference (modus ponens with one or two conditions, either of two conditions, disjunctive
-syllogism, modus tollens, instantiation of a quantified rule), every leaf a fact. Distractors are hung around it: rules that lead nowhere, rules
-towards the goal whose condition cannot be had, converses, loose facts. For an UNKNOWN task one fact of the proof is left out. Z3 then has the last
-word: a theory whose status is not what was planned, or whose proof has a step that is not sound and informative, is drawn again.
+Three proof trees of one shape are grown from their goals down: one towards a literal, one towards its opposite, one towards another literal. Every node
+is an inference (modus ponens with one or two conditions, either of two conditions, disjunctive syllogism, modus tollens, instantiation of a quantified
+rule), every leaf a fact. Exactly one tree is left whole; in each of the others one leaf is exchanged for a loose fact. Which tree is whole decides the
+status, and nothing that can be counted tells which it is. Distractors are hung around them. Z3 has the last word: a theory whose status is not what was
+planned, or whose proof has a step that is not sound and informative, is drawn again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -32,7 +33,7 @@ class TheoryConfig(msgspec.Struct, frozen=True):
     Attributes:
         min_depth: least length of the longest chain of inferences in the proof.
         max_depth: greatest.
-        distractors: how many facts and rules have no part in the proof.
+        distractors: how many facts and rules hang around the three trees.
         quantifiers: whether predicates take an individual and rules are quantified.
     """
 
@@ -43,11 +44,11 @@ class TheoryConfig(msgspec.Struct, frozen=True):
 
 
 LEVELS: dict[int, TheoryConfig] = {
-    1: TheoryConfig(1, 1, 3, False),
-    2: TheoryConfig(1, 2, 4, False),
-    3: TheoryConfig(2, 3, 6, True),
-    4: TheoryConfig(3, 4, 8, True),
-    5: TheoryConfig(4, 6, 12, True),
+    1: TheoryConfig(1, 1, 1, False),
+    2: TheoryConfig(1, 2, 2, False),
+    3: TheoryConfig(2, 3, 3, True),
+    4: TheoryConfig(3, 4, 4, True),
+    5: TheoryConfig(4, 6, 6, True),
 }
 
 
@@ -59,7 +60,7 @@ class Theory(msgspec.Struct, frozen=True):
         hypothesis: the formula to decide.
         answer: its status, checked by Z3.
         proof: the statements `int1`, `int2`, ... of one proof; the last says the hypothesis or its negation. Empty for UNKNOWN.
-        depth: length of the longest chain of inferences (of the proof before a fact was left out, for UNKNOWN).
+        depth: length of the longest chain of inferences in each tree.
     """
 
     facts: tuple[Statement, ...]
@@ -98,116 +99,120 @@ def _confirmed(theory: Theory) -> bool:
     return True
 
 
+class _Tree(msgspec.Struct):
+    """What a proof tree asks for: its leaves, its rules, and its inferences from the leaves up."""
+
+    goal: Formula
+    leaves: list[Formula] = []
+    rules: list[Formula] = []
+    inferences: list[tuple[tuple[Formula, ...], Formula]] = []
+
+
 class _Draft:
-    """One draw: a proof tree and what hangs around it."""
+    """One draw: three proof trees and what hangs around them."""
 
     def __init__(self, rng: np.random.Generator, config: TheoryConfig) -> None:
         self.rng = rng
         self.config = config
         self.names: Iterator[str] = iter([_letters(int(i)) for i in (*rng.permutation(26), *(26 + rng.permutation(26 * 26)))])
         self.individuals = [Constant(_letters(int(i)).lower()) for i in rng.permutation(26)[:2]]
-        self.given: list[Formula] = []
-        self.inferences: list[tuple[tuple[Formula, ...], Formula]] = []
-        self.depth = 0
 
     def theory(self, answer: Answer) -> Theory | None:
         depth = int(self.rng.integers(self.config.min_depth, self.config.max_depth + 1))
         goal = self._literal()
-        self._prove(goal, depth)
-        hypothesis = negation(goal) if answer == "DISPROVED" else goal
-        if answer == "UNKNOWN":
-            hypothesis = negation(goal) if self._chance(0.5) else goal
-            leaves = [formula for formula in self.given if isinstance(formula, Atom | Not)]
-            if not leaves:
-                return None
-            self.given.remove(leaves[int(self.rng.integers(len(leaves)))])
-        self._distract(goal)
-        facts = list(dict.fromkeys(self.given))
+        plan = int(self.rng.integers(2**31))
+        trees = [self._tree(root, depth, plan) for root in (goal, negation(goal), self._about(goal))]
+        hypothesis = goal if self._chance(0.5) else negation(goal)
+        whole = {"PROVED": hypothesis, "DISPROVED": negation(hypothesis), "UNKNOWN": trees[2].goal}[answer]
+        given: list[Formula] = []
+        for tree in trees:
+            leaves = list(tree.leaves)
+            if tree.goal != whole:
+                place = int(self.rng.integers(len(leaves)))
+                leaves[place] = self._about(leaves[place], keep_sign=True)
+            given += leaves + tree.rules
+        given += self._distractors(trees)
+        facts = list(dict.fromkeys(given))
         facts = [facts[int(i)] for i in self.rng.permutation(len(facts))]
         labels = {formula: f"fact{number}" for number, formula in enumerate(facts, start=1)}
         statements = tuple(Statement(labels[formula], write(formula)) for formula in facts)
-        if answer == "UNKNOWN":
-            return Theory(statements, write(hypothesis), answer, (), depth)
         proof: list[Statement] = []
-        for premises, conclusion in self.inferences:
+        for premises, conclusion in next(tree.inferences for tree in trees if tree.goal == whole) if answer != "UNKNOWN" else ():
             if conclusion in labels or any(premise not in labels for premise in premises):
                 return None
             labels[conclusion] = f"int{len(proof) + 1}"
-            cited = tuple(sorted((labels[premise] for premise in premises), key=_label_order))
-            proof.append(Statement(labels[conclusion], write(conclusion), cited))
+            proof.append(Statement(labels[conclusion], write(conclusion), in_order(labels[premise] for premise in premises)))
         return Theory(statements, write(hypothesis), answer, tuple(proof), depth)
 
     def _chance(self, probability: float) -> bool:
         return bool(self.rng.random() < probability)
 
-    def _predicate(self) -> str:
-        return next(self.names)
-
     def _literal(self) -> Formula:
         """A fresh literal: a proposition, or a predicate of one of the individuals."""
         argument = self.individuals[int(self.rng.integers(2))] if self.config.quantifiers else None
-        atom = Atom(self._predicate(), argument)
-        return Not(atom) if self._chance(0.3) else atom
+        atom = Atom(next(self.names), argument)
+        return Not(atom) if self._chance(0.5) else atom
 
-    def _about(self, literal: Formula) -> Formula:
+    def _about(self, literal: Formula, keep_sign: bool = False) -> Formula:
         """A fresh literal about the same individual as a given one."""
         atom = literal.body if isinstance(literal, Not) else literal
-        fresh = Atom(self._predicate(), atom.argument if isinstance(atom, Atom) else None)
-        return Not(fresh) if self._chance(0.3) else fresh
+        fresh = Atom(next(self.names), atom.argument if isinstance(atom, Atom) else None)
+        negative = isinstance(literal, Not) if keep_sign else self._chance(0.5)
+        return Not(fresh) if negative else fresh
 
-    def _infer(self, premises: tuple[Formula, ...], conclusion: Formula) -> None:
-        self.inferences.append((premises, conclusion))
+    def _tree(self, goal: Formula, depth: int, plan: int) -> _Tree:
+        """A tree for the goal; trees of one plan have one shape."""
+        tree = _Tree(goal)
+        self._prove(goal, depth, tree, np.random.default_rng(plan))
+        return tree
 
-    def _prove(self, goal: Formula, depth: int) -> None:
-        """Give facts and inferences from which `goal` follows in `depth` steps."""
+    def _prove(self, goal: Formula, depth: int, tree: _Tree, plan: np.random.Generator) -> None:
+        """Add leaves, rules and inferences from which `goal` follows in `depth` steps."""
         if depth == 0:
-            self.given.append(goal)
+            tree.leaves.append(goal)
             return
         first, second = self._about(goal), self._about(goal)
-        shape = int(self.rng.integers(6))
+        shape, quantified, swapped = int(plan.integers(6)), self.config.quantifiers and plan.random() < 0.75, plan.random() < 0.5
+        conditions: tuple[Formula, ...] = (first,)
         if shape <= 1:
-            rule, conditions = self._rule(first, goal), (first,)
+            rule: Formula = Implies(first, goal)
         elif shape == 2:
-            rule, conditions = self._rule(And(first, second), goal), (first, second)
+            rule, conditions = Implies(And(first, second), goal), (first, second)
         elif shape == 3:
-            rule, conditions = self._rule(Or(first, second), goal), (first,)
+            rule = Implies(Or(first, second), goal)
         elif shape == 4:
-            either = (first, goal) if self._chance(0.5) else (goal, first)
-            rule, conditions = Or(*either), (negation(first),)
+            rule, conditions = Or(first, goal) if swapped else Or(goal, first), (negation(first),)
         else:
-            rule, conditions = self._rule(negation(goal), first), (negation(first),)
-        self.given.append(rule)
+            rule, conditions = Implies(negation(goal), first), (negation(first),)
+        if quantified and isinstance(rule, Implies):
+            rule = ForAll("x", _generalised(rule))
+        tree.rules.append(rule)
         for number, condition in enumerate(conditions):
-            self._prove(condition, depth - 1 if number == 0 else int(self.rng.integers(depth)))
-        self._infer((rule, *conditions), goal)
+            self._prove(condition, depth - 1 if number == 0 else int(plan.integers(depth)), tree, plan)
+        tree.inferences.append(((rule, *conditions), goal))
 
     def _rule(self, condition: Formula, conclusion: Formula) -> Formula:
         """An implication, quantified where there are individuals (most of the time)."""
         rule = Implies(condition, conclusion)
-        if not self.config.quantifiers or self._chance(0.25):
-            return rule
-        return ForAll("x", _generalised(rule))
+        return ForAll("x", _generalised(rule)) if self.config.quantifiers and self._chance(0.75) else rule
 
-    def _distract(self, goal: Formula) -> None:
-        literals = [formula for _, formula in self.inferences]
-        literals += [formula for formula in self.given if isinstance(formula, Atom | Not)]
+    def _distractors(self, trees: Sequence[_Tree]) -> list[Formula]:
+        """Facts and rules around any of the three trees alike."""
+        added: list[Formula] = []
         for number in range(self.config.distractors):
-            known = literals[int(self.rng.integers(len(literals)))] if literals else goal
-            shape = number % 5
-            if shape == 0:  # a rule that applies and leads nowhere
-                fresh = self._about(known)
-                self.given.append(self._rule(known, fresh))
-                literals.append(fresh)
-            elif shape == 1:  # a rule to the goal or its opposite, whose condition cannot be had
-                self.given.append(self._rule(self._about(goal), goal if self._chance(0.5) else negation(goal)))
-            elif shape == 2:  # a loose fact
-                fresh = self._about(goal)
-                self.given.append(fresh)
-                literals.append(fresh)
-            elif shape == 3:  # a rule whose second condition cannot be had
-                self.given.append(self._rule(And(known, self._about(known)), self._about(known)))
-            else:  # a converse, which invites affirming the consequent
-                self.given.append(self._rule(self._about(known), known))
+            tree = trees[int(self.rng.integers(len(trees)))]
+            nodes = [conclusion for _, conclusion in tree.inferences] + tree.leaves
+            node = nodes[int(self.rng.integers(len(nodes)))]
+            shape = (number + int(self.rng.integers(2))) % 4
+            if shape == 0:  # a rule that leads away
+                added.append(self._rule(node, self._about(node)))
+            elif shape == 1:  # a rule towards it, whose condition cannot be had
+                added.append(self._rule(self._about(node), node))
+            elif shape == 2:  # a rule with a second condition that cannot be had
+                added.append(self._rule(And(node, self._about(node)), self._about(node)))
+            else:  # a loose fact
+                added.append(self._about(node))
+        return added
 
 
 def _generalised(rule: Implies) -> Formula:
@@ -235,6 +240,11 @@ def instance(rule: ForAll, individual: Constant) -> Formula:
 def _letters(number: int) -> str:
     """A, B, ..., Z, AA, AB, ..."""
     return chr(65 + number) if number < 26 else _letters(number // 26 - 1) + chr(65 + number % 26)
+
+
+def in_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Labels without repetitions, facts before steps, each by number."""
+    return tuple(sorted(set(labels), key=_label_order))
 
 
 def _label_order(label: str) -> tuple[str, int]:

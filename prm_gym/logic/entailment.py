@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Formula, Implies, Not, Or, Renaming, atoms, negation, predicates
+from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Formula, Implies, Not, Or, Renaming, Variable, atoms, conjuncts, negation
 from prm_gym.logic.notation import parse
 from prm_gym.logic.semantics import Structure, holds
 
@@ -34,7 +34,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         status: `entailed`; `refuted` (with a counterexample); `inconsistent` (the premises contradict one another); `unknown`.
         needed: indices of the premises of a smallest-by-deletion set that still entails the conclusion; empty for a tautology.
         tautology: the conclusion holds without any premise.
-        restates: the conclusion says just what the needed premises say together.
+        restates: the conclusion says what the needed premises say and no more: it entails each of them, and each of its conjuncts follows from one.
         counterexample: a structure in which the premises hold and the conclusion does not.
         detail: why nothing is known, if so.
     """
@@ -152,8 +152,15 @@ def _ask(solver: "_Solver", premises: tuple[Formula, ...], conclusion: Formula, 
         fewer = [premises[i] for i in needed if i != index]
         if solver.satisfiable((*fewer, Not(conclusion))) is False:
             needed.remove(index)
-    restates = bool(needed) and all(solver.satisfiable((conclusion, Not(premises[i]))) is False for i in needed)
+    restates = bool(needed) and _restates([premises[i] for i in needed], conclusion, solver)
     return Finding(status="entailed", needed=tuple(needed), tautology=not needed, restates=restates)
+
+
+def _restates(needed: Sequence[Formula], conclusion: Formula, solver: "_Solver") -> bool:
+    def follows(premise: Formula, formula: Formula) -> bool:
+        return solver.satisfiable((premise, Not(formula))) is False
+
+    return all(follows(conclusion, premise) for premise in needed) and all(any(follows(premise, part) for premise in needed) for part in conjuncts(conclusion))
 
 
 class _Solver:
@@ -293,8 +300,16 @@ def shared_checker() -> EntailmentChecker:
 
 @lru_cache(maxsize=10_000)
 def adds_vocabulary(premises: tuple[str, ...], conclusion: str) -> bool:
-    """Whether the conclusion speaks of a predicate that no premise speaks of: what it adds is then empty (weakening)."""
-    spoken: set[str] = set()
-    for premise in premises:
-        spoken |= predicates(parse(premise))
-    return not predicates(parse(conclusion)) <= spoken
+    """Whether the conclusion speaks of something that no premise speaks of: what it adds is then empty (weakening).
+
+    A predicate is spoken of with its number of arguments; of an individual, when a premise speaks of the predicate about it or about all.
+    """
+    spoken = {atom for premise in premises for atom in atoms(parse(premise))}
+    predicates = {(atom.predicate, atom.argument is None) for atom in spoken}
+    general = {atom.predicate for atom in spoken if isinstance(atom.argument, Variable)}
+    for atom in atoms(parse(conclusion)):
+        if (atom.predicate, atom.argument is None) not in predicates:
+            return True
+        if isinstance(atom.argument, Constant) and atom not in spoken and atom.predicate not in general:
+            return True
+    return False

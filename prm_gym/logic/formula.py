@@ -97,9 +97,29 @@ def atoms(formula: Formula) -> Iterator[Atom]:
             yield from atoms(right)
 
 
-def predicates(formula: Formula) -> set[str]:
-    """Names of the predicates that occur in it."""
-    return {atom.predicate for atom in atoms(formula)}
+def height(formula: Formula) -> int:
+    """Height of the tree: 1 for an atom. Any tree, however high."""
+    greatest, pending = 0, [(formula, 1)]
+    while pending:
+        part, level = pending.pop()
+        greatest = max(greatest, level)
+        match part:
+            case Atom():
+                pass
+            case Not(body) | ForAll(_, body) | Exists(_, body):
+                pending.append((body, level + 1))
+            case And(left, right) | Or(left, right) | Implies(left, right):
+                pending += [(left, level + 1), (right, level + 1)]
+    return greatest
+
+
+def conjuncts(formula: Formula) -> Iterator[Formula]:
+    """The parts of a conjunction, from left to right; the formula itself if it is none."""
+    if isinstance(formula, And):
+        yield from conjuncts(formula.left)
+        yield from conjuncts(formula.right)
+    else:
+        yield formula
 
 
 def instantiate(formula: Formula, variable: str, value: Term) -> Formula:
@@ -180,19 +200,19 @@ class Renaming:
 
     def __call__(self, formula: Formula) -> Formula:
         """The formula with its names replaced; names already met keep their replacement."""
-        return self._rename(formula, {})
+        return self._rename(formula, {}, 0)
 
-    def _rename(self, formula: Formula, bound: dict[str, str]) -> Formula:
+    def _rename(self, formula: Formula, bound: dict[str, str], depth: int) -> Formula:
         match formula:
             case Atom(predicate, argument):
                 return Atom(self.predicates.setdefault(predicate, f"P{len(self.predicates)}"), self._rename_term(argument, bound))
             case Not(body):
-                return Not(self._rename(body, bound))
+                return Not(self._rename(body, bound, depth))
             case And(left, right) | Or(left, right) | Implies(left, right):
-                return type(formula)(self._rename(left, bound), self._rename(right, bound))
+                return type(formula)(self._rename(left, bound, depth), self._rename(right, bound, depth))
             case ForAll(name, body) | Exists(name, body):
-                fresh = f"x{len(bound)}"
-                return type(formula)(fresh, self._rename(body, {**bound, name: fresh}))
+                fresh = f"x{depth}"
+                return type(formula)(fresh, self._rename(body, {**bound, name: fresh}, depth + 1))
 
     def _rename_term(self, term: Term | None, bound: dict[str, str]) -> Term | None:
         match term:

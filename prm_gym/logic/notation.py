@@ -11,10 +11,11 @@ import re
 from functools import lru_cache
 
 from prm_gym.errors import FormulaError
-from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Formula, Implies, Not, Or, Term, Variable
+from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Formula, Implies, Not, Or, Term, Variable, height
 
 MAX_LENGTH = 2_000
 MAX_DEPTH = 50
+MAX_TREE = 60  # height of the tree; chains of & and v count by their length
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<predicate>\{[A-Z]{1,8}\})|(?P<constant>\{[a-z]{1,8}\})|(?P<exists>\(E[xyzuw]\):)|(?P<forall>\([xyzuw]\):)"
@@ -54,12 +55,14 @@ class _Parser:
         parsed = self._implication()
         if self.kind != "end":
             raise self._error(f"the formula ends before {self.token!r}")
+        if height(parsed) > MAX_TREE:
+            raise FormulaError(f"the formula is a tree higher than {MAX_TREE}: too many operands or too deep")
         return parsed
 
     def _next(self) -> None:
         match = _TOKEN.match(self.text, self.position)
         if match is None or match.lastgroup is None:
-            rest = self.text[self.position :].lstrip()
+            rest = self.text[self.position :].lstrip(" \t\n\r\f\v")
             raise FormulaError(f"{rest[:20]!r} at character {len(self.text) - len(rest) + 1} belongs to no formula")
         self.kind, self.token = match.lastgroup, match.group(match.lastgroup)
         self.start, self.position = match.start(match.lastgroup), match.end()
@@ -148,11 +151,11 @@ def write(formula: Formula) -> str:
     """The formula in the notation; `parse` reads it back as the same tree."""
     match formula:
         case Implies(left, right):
-            return f"{_operand(left)} -> {_operand(right)}"
+            return f"{_operand(left)} -> {_operand(right, Implies)}"
         case And(left, right):
-            return f"{_operand(left)} & {_operand(right)}"
+            return f"{_operand(left, And)} & {_operand(right)}"
         case Or(left, right):
-            return f"{_operand(left)} v {_operand(right)}"
+            return f"{_operand(left, Or)} v {_operand(right)}"
         case ForAll(variable, body):
             return f"({variable}): {write(body)}"
         case Exists(variable, body):
@@ -161,7 +164,10 @@ def write(formula: Formula) -> str:
             return _operand(formula)
 
 
-def _operand(formula: Formula) -> str:
+def _operand(formula: Formula, chain: type[And | Or | Implies] | None = None) -> str:
+    """An operand, in parentheses unless it needs none; one of the kind `chain` goes on without them."""
+    if chain is not None and isinstance(formula, chain):
+        return write(formula)
     match formula:
         case Atom(predicate, None):
             return f"{{{predicate}}}"

@@ -13,7 +13,7 @@ import msgspec
 from prm_gym.claims import Statement
 from prm_gym.errors import FormulaError
 from prm_gym.logic.entailment import EntailmentChecker, Finding, adds_vocabulary
-from prm_gym.logic.formula import Formula, negation, normal_form
+from prm_gym.logic.formula import Atom, Formula, Variable, atoms, negation, normal_form
 from prm_gym.logic.notation import parse, write
 from prm_gym.logic.semantics import Structure
 
@@ -57,7 +57,7 @@ def appraise(statement: Statement, known: Sequence[Statement], checker: Entailme
     appraisal = _appraise_one(statement, earlier, standing, checker)
     if not appraisal.stands or appraisal.finding is None:
         return appraisal
-    empty = _emptiness(statement, known, appraisal.finding, standing)
+    empty = _emptiness(statement, known, appraisal.finding, standing, checker)
     return msgspec.structs.replace(appraisal, empty=empty, reason=empty or appraisal.reason)
 
 
@@ -107,7 +107,7 @@ def _shown(counterexample: Structure, formulas: tuple[str, ...]) -> str:
     return counterexample.describe([parse(text) for text in formulas])
 
 
-def _emptiness(statement: Statement, known: Sequence[Statement], finding: Finding, standing: dict[str, Appraisal]) -> str:
+def _emptiness(statement: Statement, known: Sequence[Statement], finding: Finding, standing: dict[str, Appraisal], checker: EntailmentChecker) -> str:
     """Why a statement that stands adds nothing; "" when it does add something."""
     if finding.tautology:
         return "holds without any premise (a tautology)"
@@ -117,11 +117,26 @@ def _emptiness(statement: Statement, known: Sequence[Statement], finding: Findin
         return f"only restates {' and '.join(labels)}"
     if adds_vocabulary(tuple(earlier[label].formula for label in labels), statement.formula):
         return "only weakens what it rests on: it speaks of predicates that no needed premise speaks of"
-    form = _form(statement.formula)
     for label, past in earlier.items():
-        if standing.get(label, _GIVEN).stands and _says(past, form):
+        if standing.get(label, _GIVEN).stands and _equivalent(past.formula, statement.formula, checker):
             return f"repeats {label}"
     return ""
+
+
+def _equivalent(past: str, formula: str, checker: EntailmentChecker) -> bool:
+    """Whether two formulas say the same; only those that speak of the same are put to the solver."""
+    try:
+        if _form(past) == _form(formula):
+            return True
+        return _spoken(past) == _spoken(formula) and checker.examine((past,), formula).restates
+    except FormulaError:
+        return False
+
+
+@lru_cache(maxsize=100_000)
+def _spoken(formula: str) -> frozenset[Atom]:
+    """The atoms of a formula, every variable counted as one."""
+    return frozenset(Atom(a.predicate, Variable("x")) if isinstance(a.argument, Variable) else a for a in atoms(parse(formula)))
 
 
 @lru_cache(maxsize=100_000)

@@ -105,6 +105,7 @@ class _State(msgspec.Struct, kw_only=True):
     wall_seconds: float = 0.0
     stored: int = 0
     stored_bytes: int = 0
+    metrics_bytes: int = 0
     dropped: int = 0
     next_evaluation: int = 0
     curve: list[CurvePoint] = []
@@ -195,24 +196,28 @@ class _Run:
             self.state.stored += writer.write(last)
         self.agent.save(directory / "agent")
         result = self._result()
+        write_json(directory / "result.json", result)  # first: a checkpoint with the last evaluation in it could not be gone on from
         self._checkpoint()
-        write_json(directory / "result.json", result)
         self.rollouts.close()
+        if self.task_file is not None:
+            self.task_file.close()
         return result
 
     def _resume(self) -> None:
         state = _read_state(self.directory)
         if state is None:
-            self._cut(self.directory / "trajectories.jsonl", 0)
+            self._cut("trajectories.jsonl", 0)
+            self._cut("metrics.jsonl", 0)
             return
         self.state = state
         self.agent.load(self.directory / state.checkpoint)
-        self._cut(self.directory / "trajectories.jsonl", state.stored_bytes)
+        self._cut("trajectories.jsonl", state.stored_bytes)
+        self._cut("metrics.jsonl", state.metrics_bytes)
         self.progress(state.env_steps)
 
-    @staticmethod
-    def _cut(path: Path, size: int) -> None:
+    def _cut(self, name: str, size: int) -> None:
         """Drop what was written after the checkpoint: those batches will be played again."""
+        path = self.directory / name
         if path.is_file():
             with path.open("rb+") as file:
                 file.truncate(size)
@@ -222,8 +227,8 @@ class _Run:
         state, old = self.state, self.state.checkpoint
         state.checkpoint = f"checkpoint-{state.batches}"
         state.wall_seconds = time.monotonic() - self.resumed_at
-        path = self.directory / "trajectories.jsonl"
-        state.stored_bytes = path.stat().st_size if path.is_file() else 0
+        state.stored_bytes = _size(self.directory / "trajectories.jsonl")
+        state.metrics_bytes = _size(self.directory / "metrics.jsonl")
         self.agent.save(self.directory / state.checkpoint)
         write_json(self.directory / "state.json", state)
         if old and old != state.checkpoint:
@@ -296,3 +301,7 @@ class _Run:
             file_success=self.task_file.success(self.agent.greedy()) if self.task_file is not None else None,
             trajectories=state.stored,
         )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0

@@ -307,9 +307,7 @@ def test_what_z3_leaves_open_stays_open():
     assert checker.examine((successor,), "¬((Ex): {A}x & {B}x & {C}x)").status in ("unknown", "refuted")
     assert checker.examine((successor,), "{P}").status in ("unknown", "refuted")
     assert time.perf_counter() - started < 10
-    eight = Structure(
-        tuple(f"e{i}" for i in range(8)), (), frozenset((name, f"e{i}") for i in range(8) for bit, name in enumerate("ABC") if i >> bit & 1)
-    )
+    eight = Structure(tuple(f"e{i}" for i in range(8)), (), frozenset((name, f"e{i}") for i in range(8) for bit, name in enumerate("ABC") if i >> bit & 1))
     assert holds(parse(successor), eight)
     assert not holds(parse(successor), Structure(("e1",), (), frozenset()))
 

@@ -1,9 +1,11 @@
+import itertools
 import shutil
 from collections import Counter
 
 import msgspec
 import pytest
 
+from prm_gym.agent import make_agent
 from prm_gym.errors import ContractError, OptionError, StoreError, UnknownNameError
 from prm_gym.report.comparison import RunResult
 from prm_gym.report.statistics import area_under_curve
@@ -56,7 +58,7 @@ def _course(directory):
     return _timeless(result), list(read_trajectories(directory / "trajectories.jsonl")), metrics
 
 
-class _Stop(Exception):
+class _StopError(Exception):
     """The interruption."""
 
 
@@ -66,7 +68,7 @@ def _stopping_after(batches):
     def progress(steps):
         seen.append(steps)
         if len(seen) == batches:
-            raise _Stop
+            raise _StopError
 
     return progress
 
@@ -78,7 +80,7 @@ def test_a_run(puzzles, tmp_path):
     # An evaluation before the first batch, then not sooner than every 30 steps, and one at the end.
     assert steps[0] == 0
     assert steps[-1] == seen[-1] >= 100 > seen[-2]
-    assert all(later - earlier >= 30 for earlier, later in zip(steps, steps[1:-1], strict=False))
+    assert all(later - earlier >= 30 for earlier, later in itertools.pairwise(steps[:-1]))
     assert (result.credit, result.reward, result.seed) == ("gigpo", "dense", 0)
     assert result.final_success == result.curve[-1].success
     assert result.auc == area_under_curve([float(step) for step in steps], [point.success for point in result.curve])
@@ -121,7 +123,7 @@ def uninterrupted(puzzles, tmp_path):
 
 @pytest.mark.parametrize("batches", [1, 2, 3, 4, 5])
 def test_a_run_that_was_stopped_goes_on_along_the_same_curve(puzzles, tmp_path, uninterrupted, batches):
-    with pytest.raises(_Stop):
+    with pytest.raises(_StopError):
         train(_config(puzzles), tmp_path / "cut", _stopping_after(batches))
     assert read_result(_config(puzzles), tmp_path / "cut") is None
     train(_config(puzzles), tmp_path / "cut")
@@ -131,16 +133,16 @@ def test_a_run_that_was_stopped_goes_on_along_the_same_curve(puzzles, tmp_path, 
 def test_a_run_that_was_stopped_again_and_again(puzzles, tmp_path, uninterrupted):
     for _ in range(20):
         try:
-            # The first call says where the run stands, so every life plays two batches.
-            train(_config(puzzles), tmp_path / "cut", _stopping_after(3))
+            # The first call says where the run stands, so every life plays three batches: enough to come to the next checkpoint.
+            train(_config(puzzles), tmp_path / "cut", _stopping_after(4))
             break
-        except _Stop:
+        except _StopError:
             continue
     assert _course(tmp_path / "cut") == uninterrupted
 
 
 def test_a_run_that_was_stopped_with_a_torn_line(puzzles, tmp_path, uninterrupted):
-    with pytest.raises(_Stop):
+    with pytest.raises(_StopError):
         train(_config(puzzles), tmp_path / "cut", _stopping_after(4))
     for name in ("trajectories.jsonl", "metrics.jsonl"):
         path = tmp_path / "cut" / name
@@ -209,7 +211,8 @@ def test_too_few_tasks_are_told(puzzles, tmp_path):
 def test_a_file_of_public_tasks(tmp_path):
     # Tasks of the file are played by the trained agent, in five bins from easy to hard, and are never trained on.
     path = tmp_path / "public.csv"
-    path.write_text("Rank,Puzzles\n" + "".join(f"{rank},{puzzle}\n" for rank, puzzle in enumerate(("1 1 4 6", "1 2 3 4", "3 3 8 8", "1 1 3 8", "4 4 6 6", "1 1 1 8"), 1)))
+    games = ("1 1 4 6", "1 2 3 4", "3 3 8 8", "1 1 3 8", "4 4 10 10", "1 1 1 8")
+    path.write_text("Rank,Puzzles\n" + "".join(f"{rank},{game}\n" for rank, game in enumerate(games, start=1)))
     config = TrainConfig(
         env_id="prm_gym/Countdown-v0",
         env_options={"difficulty": 3, "max_steps": 4},
@@ -227,7 +230,7 @@ def test_a_file_of_public_tasks(tmp_path):
     tasks = TaskFile(config.env_id, config.env_options, str(path))
     assert tasks.bins == ("ranks 1-2", "ranks 3-3", "ranks 4-4", "ranks 5-5", "ranks 6-6")
     # numpy.array_split: six tasks in five bins, the first one longer.
-    played = tasks.play(__import__("prm_gym.agent", fromlist=["agent"]).make_agent("scripted"))
+    played = tasks.play(make_agent("scripted"))
     assert [len(part) for part in played] == [2, 1, 1, 1, 1]
     assert all(trajectory.outcome == 1.0 for part in played for trajectory in part)
     stored = {trajectory.task_key for trajectory in read_trajectories(tmp_path / "run" / "trajectories.jsonl")}
@@ -238,7 +241,9 @@ def test_a_file_of_public_tasks(tmp_path):
 # What a run costs.
 
 
-@pytest.mark.parametrize(("credit", "reward", "judged"), [("grpo", "outcome", False), ("gigpo", "outcome", False), ("grpo", "dense", True), ("grpo", "potential", True)])
+@pytest.mark.parametrize(
+    ("credit", "reward", "judged"), [("grpo", "outcome", False), ("gigpo", "outcome", False), ("grpo", "dense", True), ("grpo", "potential", True)]
+)
 def test_verifiers_are_not_paid_for_where_nobody_looks(puzzles, tmp_path, credit, reward, judged):
     config = _config(puzzles, credit=credit, reward=reward, budget=10)
     assert (config.env_options_for_training().get("verifiers") is None) is judged
@@ -261,7 +266,7 @@ def test_other_settings_are_refused(puzzles, tmp_path):
 
 
 def test_a_broken_state_is_told(puzzles, tmp_path):
-    with pytest.raises(_Stop):
+    with pytest.raises(_StopError):
         train(_config(puzzles), tmp_path / "run", _stopping_after(2))
     (tmp_path / "run" / "state.json").write_text("{")
     with pytest.raises(StoreError, match=r"state\.json cannot be read .*remove .* to start the run again"):

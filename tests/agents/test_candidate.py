@@ -1,0 +1,309 @@
+import json
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+
+import prm_gym
+from prm_gym import Malformed, Situation, StepEnv, Task, Transition
+from prm_gym.agent import Prompt, make_agent
+from prm_gym.agents.reading import read
+from prm_gym.credit import Credit, StepBatch, assign
+from prm_gym.errors import ContractError, OptionError
+from prm_gym.rollout import Rollouts, groups, success_rate
+
+torch = pytest.importorskip("torch")
+
+from prm_gym.agents.candidate import CandidatePolicy  # noqa: E402 - after the skip
+
+WORDS = ("red", "green", "blue", "black", "white", "brown")
+
+
+class EchoEnv(StepEnv):
+    """Say the word that the observation names; four are offered, in any order. One step."""
+
+    def begin(self, options):
+        words = [WORDS[int(i)] for i in self.np_random.permutation(len(WORDS))[:4]]
+        self.word = words[int(self.np_random.integers(4))]
+        self.words = tuple(words)
+        task = Task(key=f"{self.word} of {words}", instructions="Say the word.", question=self.word)
+        return task, Situation(observation=f"say: {self.word}", state_key=task.key, actions=self.words)
+
+    def advance(self, action):
+        if action not in self.words:
+            return Transition(situation=self.situation, claims=(Malformed("no word on offer"),))
+        return Transition(situation=self.situation, terminated=True, outcome=float(action == self.word))
+
+    def save_state(self):
+        return [self.word, list(self.words)]
+
+    def load_state(self, state):
+        self.word, self.words = state[0], tuple(state[1])
+
+    def solution(self):
+        return [self.word]
+
+
+prm_gym.register("test_candidate/Echo-v0", f"{__name__}:EchoEnv")
+
+
+def _policy(seed=0, **options):
+    return CandidatePolicy(seed=seed, device="cpu", **{"width": 8, **options})
+
+
+def _prompts(count, seed=0):
+    env, prompts = EchoEnv(), []
+    for number in range(count):
+        observation, info = env.reset(seed=seed + number)
+        prompts.append(Prompt(instructions="", observation=observation, actions=info["actions"]))
+    return prompts
+
+
+def _batch(policy, seeds=range(8), attempts=2):
+    return StepBatch.from_trajectories(Rollouts("test_candidate/Echo-v0").play(policy, groups(seeds, attempts)))
+
+
+def _credit(advantages, keep=None):
+    advantages = np.asarray(advantages, dtype=np.float64)
+    return Credit(advantages, advantages.copy(), np.ones(advantages.size, dtype=np.bool_) if keep is None else np.asarray(keep), {})
+
+
+def _weights(policy):
+    return [weight.detach().clone() for weight in policy.network.parameters()]
+
+
+def _same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _logprobs(policy, prompt):
+    """Log-probabilities of one prompt's candidates, worked out apart from the policy's own batching."""
+    ngrams = torch.from_numpy(read(prompt.observation, prompt.actions).astype(np.int64))
+    with torch.no_grad():
+        return policy.network(ngrams, torch.arange(len(prompt.actions))[None, :])[0]
+
+
+# Acting.
+
+
+def test_the_same_seed_gives_the_same_weights_and_actions():
+    torch.manual_seed(1)
+    one = _policy(seed=3)
+    torch.manual_seed(2)  # the global generator must not matter
+    other = _policy(seed=3)
+    assert _same(_weights(one), _weights(other))
+    prompts = _prompts(50)
+    assert [one.act(prompts) for _ in range(3)] == [other.act(prompts) for _ in range(3)]
+    assert [action.text for action in _policy(seed=4).act(prompts)] != [action.text for action in _policy(seed=3).act(prompts)]
+
+
+def test_logprobs_are_those_of_the_policy():
+    policy = _policy()
+    prompts = [*_prompts(20), Prompt(instructions="", observation="say: red", actions=("red", "green"))]
+    for prompt, action in zip(prompts, policy.act(prompts), strict=True):
+        logprobs = _logprobs(policy, prompt)
+        assert action.text in prompt.actions
+        # A padded batch of other sizes adds up in another order; float32 has seven digits.
+        assert action.logprobs == pytest.approx((float(logprobs[prompt.actions.index(action.text)]),), abs=1e-5)
+        assert float(logprobs.exp().sum()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_it_acts_as_often_as_it_says():
+    policy = _policy(seed=1)
+    prompt = _prompts(1)[0]
+    shares = _logprobs(policy, prompt).exp().tolist()
+    texts = [action.text for action in policy.act([prompt] * 4_000)]
+    for text, share in zip(prompt.actions, shares, strict=True):
+        # Five standard deviations of a share of 4000 draws, at most 5 * sqrt(0.25 / 4000) = 0.04.
+        assert texts.count(text) / 4_000 == pytest.approx(share, abs=0.04)
+
+
+def test_greedy_takes_the_most_probable_and_draws_nothing():
+    policy, prompts = _policy(seed=2), _prompts(10)
+    greedy = policy.greedy()
+    assert greedy.id == "candidate:greedy"
+    twin = _policy(seed=2)
+    chosen = greedy.act(prompts)
+    for prompt, action in zip(prompts, chosen, strict=True):
+        logprobs = _logprobs(policy, prompt)
+        assert prompt.actions.index(action.text) == int(logprobs.argmax())
+        assert action.logprobs == pytest.approx((float(logprobs.max()),), abs=1e-5)
+    assert policy.act(prompts) == twin.act(prompts)
+
+
+def test_the_order_of_the_candidates_does_not_matter():
+    policy, prompt = _policy(), _prompts(1)[0]
+    turned = msgspec.structs.replace(prompt, actions=prompt.actions[::-1])
+    assert _logprobs(policy, turned).tolist()[::-1] == pytest.approx(_logprobs(policy, prompt).tolist(), abs=1e-5)
+
+
+def test_an_environment_that_lists_nothing_is_refused():
+    with pytest.raises(ContractError, match="lists its admissible actions"):
+        _policy().act([*_prompts(2), Prompt(instructions="", observation="")])
+
+
+def test_no_prompts_no_actions():
+    assert _policy().act([]) == []
+    assert _policy().greedy().act([]) == []
+
+
+# Learning.
+
+
+def _learn(policy, batches, credit="grpo", **options):
+    rollouts = Rollouts("test_candidate/Echo-v0")
+    metrics = []
+    for number in range(batches):
+        batch = StepBatch.from_trajectories(rollouts.play(policy, groups(range(1000 * number, 1000 * number + 16), 8)))
+        metrics.append(policy.update(batch, assign(credit, batch, **options)))
+    return metrics
+
+
+def _success(policy):
+    return success_rate(Rollouts("test_candidate/Echo-v0").play(policy.greedy(), groups(range(10**6, 10**6 + 200), 1)))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_it_learns_to_say_the_word(seed):
+    # Chance is 1/4. The right word is marked as standing in the goal, so a linear reader can have all of it.
+    policy = _policy(seed=seed, learning_rate=1e-2)
+    assert _success(policy) < 0.6
+    _learn(policy, 10)
+    assert _success(policy) > 0.95
+
+
+def test_an_update_moves_towards_what_did_better_and_from_what_did_worse():
+    policy = _policy(epochs=1)
+    batch = _batch(policy, seeds=[0], attempts=1)
+    step = batch.steps[0]
+    prompt = Prompt(instructions="", observation=step.observation, actions=step.actions)
+    place = step.actions.index(step.action)
+    for advantage in (1.0, -1.0):
+        policy = _policy(epochs=1, entropy_weight=0.0)
+        before = float(_logprobs(policy, prompt)[place])
+        policy.update(batch, _credit([advantage]))
+        assert (float(_logprobs(policy, prompt)[place]) - before) * advantage > 0
+
+
+def test_where_nothing_is_to_be_learned_nothing_changes():
+    policy = _policy()
+    batch = _batch(policy)
+    before = _weights(policy)
+    size = batch.rewards.size
+    for credit in (_credit(np.zeros(size)), _credit(np.ones(size), np.zeros(size, dtype=bool))):
+        metrics = policy.update(batch, credit)
+        assert (metrics["loss"], metrics["advantage_scale"]) == (0.0, 0.0)
+        assert _same(_weights(policy), before)
+
+
+def test_steps_that_are_not_kept_do_not_count():
+    one, other = _policy(), _policy()
+    batch = _batch(one)
+    _batch(other)  # so that both have drawn the same
+    size = batch.rewards.size
+    keep = np.arange(size) % 2 == 0
+    advantages = np.where(keep, np.linspace(-1, 1, size), 0.0)
+    one.update(batch, _credit(advantages, keep))
+    other.update(batch, _credit(np.where(keep, advantages, 99.0), keep))
+    assert _same(_weights(one), _weights(other))
+
+
+def test_the_scale_of_the_advantages_is_taken_out():
+    one, other = _policy(), _policy()
+    batch = _batch(one)
+    _batch(other)
+    advantages = np.linspace(-1, 2, batch.rewards.size)
+    assert one.update(batch, _credit(advantages))["advantage_scale"] == pytest.approx(np.sqrt(np.mean(advantages**2)))
+    other.update(batch, _credit(8.0 * advantages))  # a power of two, so nothing is rounded
+    assert _same(_weights(one), _weights(other))
+
+
+def test_the_metrics_of_the_first_gradient_by_hand():
+    # Before any change the ratio is 1: nothing is clipped, and the loss is -(mean advantage / root mean square) - w H.
+    policy = _policy(epochs=1, minibatch=10_000, entropy_weight=0.5)
+    batch = _batch(policy)
+    advantages = np.linspace(-1, 2, batch.rewards.size)
+    prompts = [Prompt(instructions="", observation=step.observation, actions=step.actions) for step in batch.steps]
+    entropy = np.mean([float(-(logprobs.exp() * logprobs).sum()) for logprobs in (_logprobs(policy, prompt) for prompt in prompts)])
+    metrics = policy.update(batch, _credit(advantages))
+    assert metrics["clipped"] == 0.0
+    assert metrics["entropy"] == pytest.approx(entropy, abs=1e-5)
+    assert metrics["loss"] == pytest.approx(-advantages.mean() / np.sqrt(np.mean(advantages**2)) - 0.5 * entropy, abs=1e-5)
+
+
+def _changed(batch, **changes):
+    first, *rest = batch.trajectories
+    step = msgspec.structs.replace(first.steps[0], **changes)
+    return replace(batch, trajectories=(msgspec.structs.replace(first, steps=(step,)), *rest))
+
+
+@pytest.mark.parametrize("changes", [{"action": "purple"}, {"logprobs": None}, {"actions": ()}])
+def test_steps_that_this_policy_did_not_take_are_refused(changes):
+    policy = _policy()
+    batch = _changed(_batch(policy), **changes)
+    advantages = np.linspace(-1, 1, batch.rewards.size)
+    with pytest.raises(ContractError, match=r"step 0 \('.*'\) was not chosen among its candidates by this policy"):
+        policy.update(batch, _credit(advantages))
+    # Unless the step is not kept.
+    keep = np.ones(batch.rewards.size, dtype=bool)
+    keep[0] = False
+    policy.update(batch, _credit(advantages, keep))
+
+
+# Saving.
+
+
+def test_a_saved_policy_goes_on_exactly_as_the_original(tmp_path):
+    policy = _policy(seed=5)
+    _learn(policy, 2)
+    policy.save(tmp_path / "agent")
+    copy = _policy(seed=99)
+    copy.load(tmp_path / "agent")
+    assert _same(_weights(policy), _weights(copy))
+    # Actions, optimiser and the order of minibatches: two more batches are the same to the last bit.
+    assert _learn(policy, 2) == _learn(copy, 2)
+    assert _same(_weights(policy), _weights(copy))
+    assert policy.act(_prompts(20)) == copy.act(_prompts(20))
+
+
+def test_saving_again_replaces_what_was_there(tmp_path):
+    policy = _policy()
+    policy.save(tmp_path)
+    _learn(policy, 1)
+    policy.save(tmp_path)
+    copy = _policy(seed=1)
+    copy.load(tmp_path)
+    assert _same(_weights(policy), _weights(copy))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["agent.json", "agent.pt"]
+    assert json.loads((tmp_path / "agent.json").read_text())["options"]["width"] == 8
+
+
+# Options.
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [({"device": "tpu"}, "'auto', 'cpu' or 'cuda', got 'tpu'"), ({"width": 5}, "width must be even"), ({"width": 2}, "width"), ({"widht": 8}, "widht")],
+)
+def test_options_that_cannot_be_honoured(options, says):
+    with pytest.raises(OptionError, match=says):
+        make_agent("candidate", **options)
+
+
+def test_its_size():
+    # About 0.3 million at the default width, nearly all of it the table of n-grams: 8192 * 32.
+    assert 8192 * 32 < CandidatePolicy(device="cpu").parameters < 350_000
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_a_gpu_it_says_what_it_says_on_the_cpu(tmp_path):
+    gpu, cpu = CandidatePolicy(seed=1, device="cuda", width=8), _policy(seed=1)
+    prompts = _prompts(20)
+    for one, other in zip(gpu.greedy().act(prompts), cpu.greedy().act(prompts), strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+    _learn(gpu, 2)
+    gpu.save(tmp_path)
+    cpu.load(tmp_path)
+    for one, other in zip(gpu.greedy().act(prompts), cpu.greedy().act(prompts), strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)

@@ -1,0 +1,134 @@
+import math
+from collections import Counter
+
+import gymnasium as gym
+import pytest
+
+from prm_gym.agent import AGENTS, Action, Agent, Prompt, make_agent, prompt_of
+from prm_gym.agents.constant import ConstantAgent
+from prm_gym.agents.random import RandomAgent
+from prm_gym.agents.scripted import ScriptedAgent
+from prm_gym.errors import ContractError, OptionError, UnknownNameError
+from prm_gym.registration import ENVIRONMENTS
+from prm_gym.rollout import Rollouts, groups, success_rate
+
+FOUR = Prompt(instructions="", observation="", actions=("a", "b", "c", "d"))
+
+
+# Random.
+
+
+def test_random_chooses_evenly_and_says_so():
+    actions = RandomAgent(seed=0).act([FOUR] * 4_000)
+    counts = Counter(action.text for action in actions)
+    # 1000 expected of each, standard deviation sqrt(4000 * 1/4 * 3/4) = 27; five of them.
+    assert all(abs(counts[text] - 1_000) < 5 * 27.4 for text in FOUR.actions)
+    assert all(action.logprobs == (-math.log(4),) for action in actions)
+    only = Prompt(instructions="", observation="", actions=("a",))
+    assert RandomAgent().act([only]) == [Action(text="a", logprobs=(0.0,))]
+
+
+def test_a_seed_decides_the_choices_however_they_are_batched():
+    together = RandomAgent(seed=5).act([FOUR] * 50)
+    agent = RandomAgent(seed=5)
+    assert [agent.act([FOUR])[0] for _ in range(50)] == together
+    assert RandomAgent(seed=6).act([FOUR] * 50) != together
+
+
+def test_random_needs_listed_actions():
+    with pytest.raises(ContractError, match="needs an environment that lists its admissible actions"):
+        RandomAgent().act([Prompt(instructions="", observation="")])
+
+
+# Constant.
+
+
+@pytest.mark.parametrize("text", ["UNKNOWN", "", "a:b : c"])
+def test_constant_writes_one_text(text):
+    agent = make_agent(f"constant:{text}")
+    assert isinstance(agent, ConstantAgent)
+    assert agent.id == f"constant:{text}"
+    assert agent.act([FOUR, FOUR]) == [Action(text=text)] * 2
+
+
+def test_the_constant_answer_of_deduction_is_worth_a_fifth():
+    # UNKNOWN is right in a fifth of the tasks by design; 200 of them have a standard deviation of sqrt(0.2 * 0.8 / 200) = 0.028.
+    env_class = type(gym.make("prm_gym/Deduction-v0").unwrapped)
+    rollouts = Rollouts("prm_gym/Deduction-v0", {"difficulty": 1, "verifiers": []})
+    played = rollouts.play(make_agent(f"constant:{env_class.constant_action}"), groups(range(200), 1))
+    assert success_rate(played) == pytest.approx(0.2, abs=4 * 0.028)
+    assert all(len(trajectory.steps) == 1 for trajectory in played)
+
+
+# Scripted.
+
+
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_the_ceiling_is_one_and_the_floor_below_it(env_id):
+    rollouts = Rollouts(env_id, {"verifiers": []})
+    episodes = groups(range(20), 1)
+    assert success_rate(rollouts.play(make_agent("scripted"), episodes)) == 1.0
+    assert success_rate(rollouts.play(make_agent("random"), episodes)) < 0.8
+
+
+def test_scripted_must_be_given_the_environment_and_have_something_left():
+    agent = ScriptedAgent()
+    with pytest.raises(ContractError, match="it must be given the environment"):
+        agent.act([FOUR])
+    env = gym.make("prm_gym/Countdown-v0", difficulty=1).unwrapped
+    env.reset(seed=0)
+    solution = env.solution()
+    assert agent.act([prompt_of(env, privileged=True)]) == [Action(text=solution[0])]
+    for _ in solution:
+        env.step("nonsense")
+    with pytest.raises(ContractError, match=f"the solution of CountdownEnv has {len(solution)} steps and the episode goes on"):
+        agent.act([prompt_of(env, privileged=True)])
+
+
+def test_only_the_scripted_agent_is_privileged():
+    assert [AGENTS.load(name).privileged for name in ("candidate", "constant", "random", "scripted")] == [False, False, False, True]
+
+
+# Specifications.
+
+
+def test_agents_by_name():
+    assert isinstance(make_agent("random"), RandomAgent)
+    assert make_agent("random", seed=3).act([FOUR] * 9) == RandomAgent(seed=3).act([FOUR] * 9)
+    agent = RandomAgent()
+    assert make_agent(agent) is agent
+    for name in ("random", "scripted"):
+        assert make_agent(name).id == name
+        assert make_agent(name).act([]) == []
+        make_agent(name).close()
+
+
+@pytest.mark.parametrize(
+    ("spec", "options", "error", "says"),
+    [
+        ("randm", {}, UnknownNameError, r"no agent named 'randm'. Did you mean 'random'\?"),
+        ("constant", {}, OptionError, "agent 'constant': .*text"),
+        ("scripted:x", {}, OptionError, "agent 'scripted'"),
+        ("random", {"sede": 3}, OptionError, "agent 'random': .*sede"),
+    ],
+)
+def test_specifications_that_cannot_be_honoured(spec, options, error, says):
+    with pytest.raises(error, match=says):
+        make_agent(spec, **options)
+
+
+def test_what_is_no_agent_is_refused():
+    AGENTS.register("test_reference_agents.nothing", dict)
+    with pytest.raises(ContractError, match="made a dict, not a prm_gym Agent"):
+        make_agent("test_reference_agents.nothing")
+
+
+def test_an_agent_of_ones_own():
+    class First(Agent):
+        id = "first"
+
+        def act(self, prompts):
+            return [Action(text=prompt.actions[0]) for prompt in prompts]
+
+    AGENTS.register("test_reference_agents.first", First)
+    assert make_agent("test_reference_agents.first").act([FOUR]) == [Action(text="a")]
