@@ -185,6 +185,7 @@ def _score(verdict: Verdict) -> float:
 
 
 def _weighted(members: Sequence[str]) -> Verifier:
+    """The weighted mean of the scores of the members that can tell: `weighted(z3=0.7, prm:PATH=0.3)`."""
     pairs = [member.rpartition("=") for member in members]
     try:
         weights = [float(weight) for _, _, weight in pairs]

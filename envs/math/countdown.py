@@ -33,7 +33,7 @@ _RESULT_LIMIT = 10**40  # of any result; an honest one stays below it (six numbe
 class Level(NamedTuple):
     """What the tasks of one difficulty are like: bounds are inclusive, numbers and targets are drawn evenly among the solvable tasks."""
 
-    count: int
+    size: int
     numbers: tuple[int, int]
     target: tuple[int, int]
     integers_only: bool
@@ -353,7 +353,7 @@ def _generated_task(entropy: int, difficulty: int) -> Task:
     rng = np.random.default_rng(entropy)
     level = LEVELS[difficulty]
     while True:
-        numbers = tuple(Fraction(int(number)) for number in sorted(rng.integers(*level.numbers, size=level.count, endpoint=True)))
+        numbers = tuple(Fraction(int(number)) for number in sorted(rng.integers(*level.numbers, size=level.size, endpoint=True)))
         target = Fraction(int(rng.integers(*level.target, endpoint=True)))
         steps = solve(numbers, target, level.integers_only)
         if steps is not None:

@@ -9,6 +9,7 @@ import platform
 import queue
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -21,11 +22,13 @@ import numpy as np
 
 from prm_gym._version import VERSION
 from prm_gym.agent import Agent, make_agent
+from prm_gym.credit import ASSIGNERS
 from prm_gym.errors import MissingExtraError, OptionError, PrmGymError
 from prm_gym.report.comparison import Comparison, Reference, RunResult, write_results
 from prm_gym.report.curves import draw_curves
 from prm_gym.report.page import write_page
 from prm_gym.report.statistics import bootstrap_interval
+from prm_gym.rewards import make_reward
 from prm_gym.rollout import Rollouts
 from prm_gym.training.run import TrainConfig, read_result, train
 from prm_gym.training.task_file import TaskFile
@@ -95,7 +98,11 @@ def compare(plan: Plan, notice: Notice | None = None) -> Comparison:
     finished = {i: result for i, (config, directory) in enumerate(runs) if (result := read_result(config, directory)) is not None}
     for index in finished:
         _tell(notice, runs[index][0], runs[index][0].budget)
-    Rollouts(plan.base.env_id, plan.base.env_options_for_training(), 1).close()  # a wrong name or option fails here, once, not in every process
+    for credit in plan.credits:  # a wrong name or option fails here, once, not in every process
+        ASSIGNERS.load(credit)
+    for reward in plan.rewards:
+        make_reward(reward, 1)
+    Rollouts(plan.base.env_id, msgspec.structs.replace(plan.base, credit=plan.credits[0], reward=plan.rewards[0]).env_options_for_training(), 1).close()
     references, bins = _references(plan)
     waiting = [(i, *runs[i]) for i in range(len(runs)) if i not in finished]
     failures: list[str] = []
@@ -182,6 +189,7 @@ _TOLD = 3
 def _train_in_process(index: int, config: bytes, directory: Path, messages: Any) -> None:
     """One run in a process of its own; reports its steps, and its failure if it has one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     settings = msgspec.json.decode(config, type=TrainConfig)
     if "torch" in sys.modules or settings.agent == "candidate":
         import torch
@@ -202,6 +210,14 @@ def _train_in_process(index: int, config: bytes, directory: Path, messages: Any)
         if not isinstance(error, PrmGymError):
             sys.excepthook(type(error), error, error.__traceback__)
         sys.exit(_TOLD)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _references(plan: Plan) -> tuple[tuple[Reference, ...], tuple[str, ...]]:

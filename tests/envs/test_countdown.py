@@ -72,14 +72,14 @@ def test_every_generated_task_keeps_its_level_and_its_solution_earns_1(difficult
         target, numbers = re.fullmatch(r"target: (\d+)\nnumbers: ([\d ]+)", observation).groups()
         drawn = [int(number) for number in numbers.split()]
         assert drawn == sorted(drawn)
-        assert len(drawn) == level.count
+        assert len(drawn) == level.size
         assert level.numbers[0] <= drawn[0]
         assert drawn[-1] <= level.numbers[1]
         assert level.target[0] <= int(target) <= level.target[1]
         assert env.task.metadata["difficulty"] == difficulty
         assert env.task.metadata["integers_only"] is level.integers_only
         steps = env.solution()
-        assert len(steps) == level.count - 1 <= env.max_steps
+        assert len(steps) == level.size - 1 <= env.max_steps
         for step in steps:
             _, reward, terminated, truncated, info = env.step(step)
             assert _labels(info) == ("correct", "correct")

@@ -1,0 +1,62 @@
+import json
+
+import pytest
+
+from prm_gym import cli
+from prm_gym.store import read_trajectories
+
+
+def _run(capsys, *arguments):
+    cli.main(arguments)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("command", "expected"), [("envs", "prm_gym/Deduction-v0"), ("verifiers", "z3"), ("credit", "gigpo")])
+def test_lists_name_what_there_is(capsys, command, expected):
+    assert expected in _run(capsys, command)
+    rows = json.loads(_run(capsys, command, "--json"))
+    assert any(expected in row.values() for row in rows)
+    assert all(row["summary"] for row in rows)
+
+
+def test_rollout_stores_and_rescore_finds_nothing_new_in_it(capsys, tmp_path):
+    path = tmp_path / "played.jsonl"
+    (played,) = json.loads(_run(capsys, "rollout", "--tasks", "3", "--attempts", "2", "--env-option", "difficulty=1", "--out", str(path), "--json"))
+    assert played["episodes"] == 6 == len(list(read_trajectories(path)))
+    (rescored,) = json.loads(_run(capsys, "rescore", str(path), "--verifier", "z3", "--json"))
+    assert (rescored["trajectories"], rescored["changed"]) == (6, 0)
+    # A verifier that was not there before gives one new verdict a step.
+    (other,) = json.loads(_run(capsys, "rescore", str(path), "--verifier", "arithmetic", "--json"))
+    assert other["changed"] == played["steps"]
+
+
+def test_play_shows_verdicts_and_ends(capsys, monkeypatch):
+    answers = iter(["nonsense", "UNKNOWN"])
+    monkeypatch.setattr("builtins.input", lambda _: next(answers))
+    shown = _run(capsys, "play", "--env-option", "difficulty=1")
+    assert "z3: malformed" in shown
+    assert "The episode is over" in shown
+
+
+def test_doctor_says_what_works(capsys):
+    rows = json.loads(_run(capsys, "doctor", "--json"))
+    assert {"python", "gymnasium", "z3-solver", "torch", "GPU"} <= {row["part"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare", "--env", "prm_gym/Deducton-v0"], "prm_gym/Deduction-v0"),
+        (["compare", "--credit", "grop", "--budget", "10", "--out", "OUT"], "grpo"),
+        (["rollout", "--agent", "randon"], "random"),
+        (["rollout", "--reward", "dens"], "dense"),
+        (["rollout", "--env-option", "dificulty=2"], "difficulty"),
+        (["rollout", "--env-option", "difficulty"], "NAME=VALUE"),
+        (["rescore", "nowhere.jsonl", "--verifier", "z3"], "nowhere.jsonl"),
+    ],
+)
+def test_what_cannot_be_honoured_says_the_near_miss_and_exits_with_2(capsys, tmp_path, arguments, message):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(tmp_path) if argument == "OUT" else argument for argument in arguments])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,124 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from prm_gym.errors import OptionError, UnknownNameError
+from prm_gym.report.comparison import read_results
+from prm_gym.store import read_trajectories
+from prm_gym.training.compare import Plan, compare
+from prm_gym.training.run import TrainConfig
+
+TINY = {"budget": 60, "tasks": 2, "attempts": 2, "evaluate_every": 30, "eval_tasks": 6, "num_envs": 4, "env_options": {"difficulty": 1}}
+
+
+def _plan(directory, credits=("grpo", "gigpo"), rewards=("outcome", "dense"), seeds=(0, 1), **changes):
+    base = TrainConfig(env_id="prm_gym/Deduction-v0", **{**TINY, **changes})
+    return Plan(base=base, credits=credits, rewards=rewards, seeds=seeds, directory=directory, workers=2, command="test")
+
+
+@pytest.mark.slow
+def test_every_combination_is_trained_once_and_reported(tmp_path):
+    told = {}
+    comparison = compare(_plan(tmp_path), lambda config, steps: told.__setitem__((config.credit, config.reward, config.seed), steps))
+    assert {(run.credit, run.reward, run.seed) for run in comparison.runs} == {
+        (c, r, s) for c in ("grpo", "gigpo") for r in ("outcome", "dense") for s in (0, 1)
+    }
+    assert set(told) == {(run.credit, run.reward, run.seed) for run in comparison.runs}
+    assert read_results(tmp_path / "results.json") == comparison
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    # Floor, constant and ceiling; the scripted solver solves everything.
+    assert [reference.role for reference in comparison.references] == ["floor", "baseline", "ceiling"]
+    assert comparison.references[-1].success == 1.0
+    # Where no verdict is used, none is paid for; with dense rewards there is one a step.
+    for run in comparison.runs:
+        assert (run.verifier_calls == 0) == (run.reward == "outcome")
+        assert run.curve[0].env_steps == 0
+        assert run.curve[-1].env_steps >= TINY["budget"]
+    stored = list(read_trajectories(tmp_path / "grpo-dense" / "seed-0" / "trajectories.jsonl"))
+    assert len(stored) == next(run.trajectories for run in comparison.runs if (run.credit, run.reward, run.seed) == ("grpo", "dense", 0))
+
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*/result.json")}
+    again = compare(_plan(tmp_path))
+    assert again.runs == comparison.runs
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*/result.json")} == before
+
+
+@pytest.mark.slow
+def test_a_failing_combination_is_named_and_the_rest_is_finished(tmp_path):
+    # gigpo has an option gamma, grpo has none: its run fails at its first batch.
+    comparison = compare(_plan(tmp_path, rewards=("outcome",), seeds=(0,), credit_options={"gamma": 0.5}))
+    assert [(run.credit, run.reward) for run in comparison.runs] == [("gigpo", "outcome")]
+    assert any(note.startswith("Failed") and "grpo" in note and "gamma" in note for note in comparison.notes)
+
+
+@pytest.mark.parametrize(("changes", "near"), [({"credits": ("grop",)}, "grpo"), ({"rewards": ("dens",)}, "dense")])
+def test_a_wrong_name_fails_before_anything_is_trained(tmp_path, changes, near):
+    with pytest.raises(UnknownNameError, match=near):
+        compare(_plan(tmp_path, **changes))
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_settings_in_the_same_directory_are_refused(tmp_path):
+    compare(_plan(tmp_path, credits=("grpo",), rewards=("outcome",), seeds=(0,)))
+    with pytest.raises(OptionError, match="other settings"):
+        compare(_plan(tmp_path, credits=("grpo",), rewards=("outcome",), seeds=(0,), budget=80))
+
+
+@pytest.mark.parametrize("changes", [{"credits": ()}, {"seeds": (0, 0)}, {"rewards": ("dense", "dense")}])
+def test_an_empty_or_repetitive_plan_is_refused(tmp_path, changes):
+    with pytest.raises(OptionError, match="distinct"):
+        _plan(tmp_path, **changes)
+
+
+_SCRIPT = """
+import sys
+from pathlib import Path
+from prm_gym.training.compare import Plan, compare
+from prm_gym.training.run import TrainConfig
+if __name__ == "__main__":
+    base = TrainConfig(env_id="prm_gym/Deduction-v0", env_options={"difficulty": 1}, budget=1_000_000, tasks=2, attempts=2, evaluate_every=50, eval_tasks=4)
+    compare(Plan(base=base, credits=("grpo",), rewards=("outcome",), seeds=(0, 1), directory=Path(sys.argv[1]), workers=2))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_comparison_leaves_no_process_and_its_checkpoints(tmp_path, how):
+    script = tmp_path / "script.py"
+    script.write_text(_SCRIPT)
+    directory = tmp_path / "runs"
+    process = subprocess.Popen([sys.executable, str(script), str(directory)], stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 120
+        while len(list(directory.glob("*/*/state.json"))) < 2:
+            assert time.monotonic() < deadline, "no checkpoint within two minutes"
+            time.sleep(0.2)
+    finally:
+        process.send_signal(how)
+    process.wait(timeout=60)
+    while (left := _alive(process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not left
+    assert len(list(directory.glob("*/*/state.json"))) == 2
+    if how is signal.SIGINT:
+        assert "0 of 2 runs" in " ".join(read_results(directory / "results.json").notes)
+
+
+def _alive(session):
+    """Process ids of a session that are not zombies."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat") as file:
+                    fields = file.read().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(fields[3]) == session and fields[0] != "Z":
+                found.append(int(entry))
+    return found
