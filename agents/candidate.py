@@ -59,6 +59,16 @@ class CandidatePolicy(TrainableAgent):
             raise OptionError(f"device is 'auto', 'cpu' or 'cuda', got {device!r}")
         if width % 2 or width < 4:
             raise OptionError(f"width must be even and at least 4, got {width}")
+        for option, value, lowest in (
+            ("learning_rate", learning_rate, 0.0),
+            ("epochs", epochs, 1),
+            ("minibatch", minibatch, 1),
+            ("entropy_weight", entropy_weight, 0.0),
+        ):
+            if not value >= lowest:
+                raise OptionError(f"{option} must be at least {lowest}, got {value!r}")
+        if not 0.0 < clip < 1.0:
+            raise OptionError(f"clip must lie in (0, 1), got {clip!r}")
         name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self.device = torch.device(name)
         self.options = {"seed": seed, "width": width, "learning_rate": learning_rate, "epochs": epochs}

@@ -153,6 +153,8 @@ def rollout(
     from prm_gym.store import TrajectoryWriter
 
     rollouts = Rollouts(env, {**_options(env_option), "reward": reward})
+    if tasks < 1:
+        raise OptionError(f"tasks must be at least 1, got {tasks}")
     trajectories = rollouts.play(make_agent(agent), groups(range(seed, seed + tasks), attempts))
     if out:
         with TrajectoryWriter(out) as writer:
@@ -256,7 +258,11 @@ def compare(
     from prm_gym.report.terminal import print_comparison
 
     print_comparison(comparison, Console())
-    print(f"\n{plan.directory}/report.html  {plan.directory}/results.json  {plan.directory}/curves.png")
+    for note in comparison.notes:
+        print(f"Note: {note}")
+    print("\n" + "  ".join(str(path) for name in ("report.html", "results.json", "curves.png") if (path := plan.directory / name).is_file()))
+    if len(comparison.runs) < len(plan.runs()):
+        sys.exit(1)
 
 
 def report(path: Annotated[str, tyro.conf.Positional]) -> None:

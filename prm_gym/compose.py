@@ -123,7 +123,8 @@ class Weighted(_Composition):
 class InSequence(_Composition):
     """Cheap first: a later member sees only the steps on which the earlier ones could not tell, or which they accept.
 
-    A refusal (score below one half) ends the sequence for its step; otherwise the last verdict that could tell counts.
+    A refusal (score below one half) ends the sequence for its step; otherwise the last verdict counts that could tell, or whose member broke or ran out of
+    time: acceptance by the cheap members does not make up for a failure of the last.
     """
 
     def __init__(self, members: Sequence[Any]) -> None:
@@ -139,8 +140,8 @@ class InSequence(_Composition):
             rest: list[int] = []
             for row, by_id in zip(pending, verdicts, strict=True):
                 verdict = by_id[member.id]
-                if verdict.score is not None:
-                    results[row] = verdict
+                if verdict.score is not None or verdict.status in ("error", "timeout"):
+                    results[row] = verdict  # that earlier members accepted it does not make up for one that broke
                 if verdict.score is None or verdict.score >= 0.5:
                     rest.append(row)
             pending = rest

@@ -4,6 +4,7 @@ A group is several attempts at one task, which is what group baselines are taken
 verifier is called once on it; a slot that ends takes the next episode at once.
 """
 
+import importlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -83,9 +84,10 @@ class Rollouts:
         """Close environments and verifiers."""
         self.envs.close()
 
-    def task_key(self, seed: int) -> str:
-        """Key of the task that a seed gives."""
-        return str(self.envs.envs[0].reset(seed=seed)[1]["task_key"])
+    def question(self, seed: int) -> str:
+        """What the task of a seed asks."""
+        self.envs.envs[0].reset(seed=seed)
+        return self.envs.envs[0].task.question
 
     def play(self, agent: Agent, episodes: Sequence[Episode], progress: Callable[[int], None] | None = None) -> list[Trajectory]:
         """The trajectories of the episodes, in the order given.
@@ -185,13 +187,25 @@ class _Running:
 def make_envs(env_id: str, num_envs: int, env_options: Mapping[str, Any]) -> StepVectorEnv:
     """The batched environments of a registered id, with autoreset off.
 
+    Args:
+        env_id: as Gymnasium takes it: "prm_gym/Deduction-v0", or "my_package:mine/Puzzle-v0", which imports `my_package` first.
+        num_envs: how many.
+        env_options: their options.
+
     Raises:
         UnknownNameError: no such id; says the near miss.
+        OptionError: the module before the colon cannot be imported.
         ContractError: the id belongs to something else than a step environment.
     """
-    if env_id not in gymnasium.registry:
-        raise UnknownNameError("environment", env_id, [name for name, spec in gymnasium.registry.items() if _is_ours(spec)])
-    if not _is_ours(gymnasium.registry[env_id]):
+    module, separator, name = env_id.rpartition(":")
+    if separator:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise OptionError(f"the module of {env_id!r} cannot be imported: {error}") from error
+    if name not in gymnasium.registry:
+        raise UnknownNameError("environment", name, [known for known, spec in gymnasium.registry.items() if _is_ours(spec)])
+    if not _is_ours(gymnasium.registry[name]):
         raise ContractError(f"{env_id} is no step environment: register it with prm_gym.register")
     envs = gymnasium.make_vec(env_id, num_envs=num_envs, vectorization_mode="vector_entry_point", autoreset_mode=AutoresetMode.DISABLED, **env_options)
     if not isinstance(envs, StepVectorEnv):

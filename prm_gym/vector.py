@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, OptionError
-from prm_gym.verifier import make_verifiers
 
 Batch = tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
 
@@ -48,7 +47,7 @@ class StepVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], NDArray[Any]]):
             raise OptionError(f"num_envs must be at least 1, got {num_envs}")
         specs = options.pop("verifiers", None)
         first = env_class(**options, verifiers=specs)
-        self.verifiers = first.verifiers if specs is None else make_verifiers(first.verifiers)
+        self.verifiers = first.verifiers
         self.envs: list[StepEnv] = [first, *(env_class(**options, verifiers=list(self.verifiers)) for _ in range(num_envs - 1))]
         self.num_envs = num_envs
         self.autoreset_mode = AutoresetMode(autoreset_mode)

@@ -211,4 +211,9 @@ def _run(verifier: Verifier, steps: Sequence[StepContext]) -> list[Verdict]:
 def _signed(verifier: Verifier, verdict: Any, seconds: float) -> Verdict:
     if not isinstance(verdict, Verdict):
         verdict = failed(f"verifier {verifier.id!r} returned {type(verdict).__name__} instead of a Verdict")
+    elif verdict.evidence:
+        try:
+            msgspec.json.encode(verdict.evidence)
+        except (TypeError, ValueError) as error:
+            verdict = failed(f"verifier {verifier.id!r} gave evidence that cannot be stored as JSON: {error}")
     return msgspec.structs.replace(verdict, verifier=verifier.id, version=verifier.version, run_seconds=verdict.run_seconds or seconds)

@@ -145,6 +145,8 @@ def test_errors_and_timeouts_are_cannot_tell():
     assert _scores(AllOf([Fixed("a", 0.0), broken]), 1) == [0.0]
     assert _scores(AnyOf([Fixed("a", 1.0), broken]), 1) == [1.0]
     assert _scores(InSequence([broken, Fixed("a", 1.0)]), 1) == [1.0]
+    assert _scores(InSequence([Fixed("a", 1.0), broken]), 1) == [None]
+    assert _scores(InSequence([Fixed("a", 0.0), broken]), 1) == [0.0]
     assert _scores(Weighted([Fixed("a", 1.0), broken], [1, 9]), 1) == [1.0]
 
 
@@ -269,7 +271,7 @@ def test_specifications_nest():
     assert isinstance(inner.members[0], Cached)
     assert inner.members[1].mode == "local"
     assert made.id == "all(arithmetic, sequence(reachable, z3))"
-    assert made.version == "1+1+1"
+    assert made.version == "1+1+2"
     weighted = make_composition(" weighted( arithmetic = 0.7 , all(reachable, z3)=0.3 ) ")
     assert weighted.weights == (0.7, 0.3)
     assert set(COMPOSITIONS) == {"all", "any", "cached", "consensus", "sequence", "weighted"}

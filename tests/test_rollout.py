@@ -267,12 +267,13 @@ def test_a_second_environment_under_one_id_is_refused():
 # Around it.
 
 
-def test_the_key_of_a_seeds_task():
+def test_the_question_of_a_seed():
     rollouts = _rollouts(2)
     env = LadderEnv()
-    assert rollouts.task_key(11) == env.reset(seed=11)[1]["task_key"] == rollouts.task_key(11)
-    assert rollouts.task_key(12) != rollouts.task_key(11)
-    assert rollouts.play(Texts(), groups([11], 1))[0].task_key == rollouts.task_key(11)
+    env.reset(seed=11)
+    assert rollouts.question(11) == env.task.question == rollouts.question(11)
+    assert rollouts.question(12) != rollouts.question(11)
+    assert rollouts.play(Texts(), groups([11], 1))[0].task.question == rollouts.question(11)
 
 
 def test_success_is_the_mean_over_valid_trajectories():

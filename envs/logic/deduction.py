@@ -32,11 +32,12 @@ INSTRUCTIONS = """\
 Decide whether the hypothesis follows from the facts. Write one step at a time, in the form
     fact1 & fact3 -> int1: {B}
 which says: from fact1 and fact3 alone follows {B}; call it int1. Predicates are {A} or {A}{a}, ¬ is not, & and, v or, -> if-then,
-(x): for all x, (Ex): for some x. A step may cite facts and earlier steps; a new step needs a new label (int1, int2, ...).
+(x): for all x, (Ex): for some x. A step may cite up to four facts and earlier steps; a new step needs a new label (int1, int2, ...).
 When the hypothesis has been written down as a step, answer PROVED; when its negation has, answer DISPROVED; if the facts decide
 neither, answer UNKNOWN."""
 
 MAX_STATEMENTS = 64
+MAX_CITED = 4  # or citing everything would prove in one step whatever can be guessed; the generated proofs cite at most three
 
 _STEP = re.compile(r"(?P<cited>(?:fact|int)\d{1,4}(?:\s*&\s*(?:fact|int)\d{1,4})*)\s*->\s*(?P<label>int\d{1,4})\s*:\s*(?P<formula>\S.*)", re.ASCII | re.DOTALL)
 _ANSWERS: tuple[Answer, ...] = get_args(Answer)
@@ -50,7 +51,8 @@ class DeductionEnv(StepEnv):
     twice, cites something that is not there or writes no formula, changes nothing.
     Claims: `Entailment` for a step, `Decision` for a verdict, `Malformed` for anything else.
     Outcome: 1 for the right verdict, where PROVED and DISPROVED also need a sound derivation of the hypothesis or its negation among the steps; else 0.
-    state_key: the facts and hypothesis, and the set of formulas written down with whether each stands; neither the order nor the route matters.
+    state_key: the facts and hypothesis, and the set of formulas written down with whether each stands; neither the order nor the route matters, nor the
+    labels: states that differ only in which step is called int1 count as one, so action texts that cite steps are comparable up to labels.
     Difficulty 1 to 5: depth 1 to 6, 1 to 6 distractors around three proof trees of which one is whole, quantified rules about individuals from 3 on.
     Every label is checked with Z3.
     Source: the task and notation follow FLD (Morishita et al. 2023) and FoVer (Kamoi et al. 2025); the generator is our own.
@@ -67,11 +69,12 @@ class DeductionEnv(StepEnv):
             candidates: how many admissible actions to list, verdicts included; >= 4.
             **options: see `StepOptions`; max_steps is 4 plus twice the greatest depth unless given.
         """
-        if difficulty not in LEVELS:
+        if type(difficulty) is not int or difficulty not in LEVELS:
             raise OptionError(f"difficulty is one of {sorted(LEVELS)}, got {difficulty!r}")
-        if candidates < 4:
+        if type(candidates) is not int or candidates < 4:
             raise OptionError(f"candidates must be at least 4 (three verdicts and a step), got {candidates}")
-        options.setdefault("max_steps", 4 + 2 * LEVELS[difficulty].max_depth)
+        if options.get("max_steps") is None:
+            options["max_steps"] = 4 + 2 * LEVELS[difficulty].max_depth
         super().__init__(**options)
         self.difficulty = difficulty
         self.candidates = candidates
@@ -91,8 +94,12 @@ class DeductionEnv(StepEnv):
             key=content_key("Deduction-v0", question),
             instructions=INSTRUCTIONS,
             question=question,
-            sealed={"answer": theory.answer, "proof": [{"label": s.label, "formula": s.formula, "cited": list(s.cited)} for s in theory.proof]},
-            metadata={"difficulty": self.difficulty, "depth": theory.depth, "entropy": self._entropy},
+            sealed={
+                "entropy": self._entropy,
+                "answer": theory.answer,
+                "proof": [{"label": s.label, "formula": s.formula, "cited": list(s.cited)} for s in theory.proof],
+            },
+            metadata={"difficulty": self.difficulty, "depth": theory.depth},
         )
         return task, self._situation_now(task)
 
@@ -186,6 +193,8 @@ def _read_step(text: str) -> Statement | Malformed:
     except FormulaError as error:
         return Malformed(f"the conclusion is no formula: {error}")
     cited = tuple(dict.fromkeys(label.strip() for label in match["cited"].split("&")))
+    if len(cited) > MAX_CITED:
+        return Malformed(f"the step cites {len(cited)} statements; at most {MAX_CITED} are taken")
     return Statement(match["label"], formula, cited)
 
 

@@ -38,7 +38,8 @@ class Moves:
         facts = {formulas[statement.label] for statement in known if not statement.cited}
         written = {(statement.cited, formulas[statement.label]) for statement in known}
         self._rng = rng
-        individuals = dict.fromkeys(constant for formula in formulas.values() for constant in constants(formula))
+        # The task's own individuals: an agent may invent as many others as it likes.
+        individuals = dict.fromkeys(constant for statement in known if not statement.cited for constant in constants(formulas[statement.label]))
         rules = [(label, body) for label, formula in formulas.items() for body in instances(formula, tuple(individuals))]
         rules.sort(key=lambda rule: (write(rule[1]), write(formulas[rule[0]])))
         applied = _distinct(move for label, rule in rules for move in self._apply(label, rule))

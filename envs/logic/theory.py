@@ -122,6 +122,8 @@ class _Draft:
         goal = self._literal()
         plan = int(self.rng.integers(2**31))
         trees = [self._tree(root, depth, plan) for root in (goal, negation(goal), self._about(goal))]
+        if len(trees[0].inferences) > 2 * self.config.max_depth + 3:  # with its verdict it must fit into the episode
+            return None
         hypothesis = goal if self._chance(0.5) else negation(goal)
         whole = {"PROVED": hypothesis, "DISPROVED": negation(hypothesis), "UNKNOWN": trees[2].goal}[answer]
         given: list[Formula] = []

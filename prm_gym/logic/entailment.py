@@ -22,7 +22,7 @@ Status: TypeAlias = Literal["entailed", "refuted", "inconsistent", "unknown"]
 Answer: TypeAlias = Literal["PROVED", "DISPROVED", "UNKNOWN", "inconsistent", "undecided"]
 
 # Z3's own unit of work: the same limit gives the same answer on any machine. An inference of our environments takes some thousands.
-RESOURCE_LIMIT = 5_000_000
+RESOURCE_LIMIT = 500_000
 # Second fence, in milliseconds; far beyond what the resource limit allows.
 TIMEOUT = 10_000
 
@@ -90,6 +90,10 @@ class EntailmentChecker:
             _remember(self._by_text, key, found, self.cache_size)
         return found
 
+    def follows(self, premise: Formula, conclusion: Formula) -> bool:
+        """Whether a formula is known to follow from another alone."""
+        return self._examine_form([premise], conclusion).status == "entailed"
+
     def status_of(self, facts: tuple[str, ...], hypothesis: str) -> Answer:
         """Whether the facts prove the hypothesis, disprove it, or leave it open.
 
@@ -140,8 +144,14 @@ def _ask(solver: "_Solver", premises: tuple[Formula, ...], conclusion: Formula, 
     open_case = solver.satisfiable((*premises, Not(conclusion)))
     if open_case is None:
         return Finding(status="unknown", detail=f"whether the conclusion follows: {solver.reason}")
+    if open_case and not deep:
+        return Finding(status="refuted")
     if open_case:
-        counterexample = solver.structure((*premises, conclusion))
+        # Which model a kept solver finds depends on what it was asked before; a fresh one depends on the question alone.
+        fresh = _Solver(solver.resource_limit)
+        if not fresh.satisfiable((*premises, Not(conclusion))):
+            return Finding(status="unknown", detail=f"a counterexample: {fresh.reason}")
+        counterexample = fresh.structure((*premises, conclusion))
         if all(holds(premise, counterexample) for premise in premises) and not holds(conclusion, counterexample):
             return Finding(status="refuted", counterexample=counterexample)
         return Finding(status="unknown", detail="the solver's counterexample does not check")
@@ -173,6 +183,7 @@ class _Solver:
         self._context: Any = z3.Context()
         self._sort: Any = z3.DeclareSort("Individual", self._context)
         self._solver: Any = z3.Solver(ctx=self._context)
+        self.resource_limit = resource_limit
         self._solver.set("rlimit", resource_limit)
         self._solver.set("timeout", TIMEOUT)
         self._terms: dict[Formula, Any] = {}

@@ -13,7 +13,7 @@ import msgspec
 from prm_gym.claims import Statement
 from prm_gym.errors import FormulaError
 from prm_gym.logic.entailment import EntailmentChecker, Finding, adds_vocabulary
-from prm_gym.logic.formula import Atom, Formula, Variable, atoms, negation, normal_form
+from prm_gym.logic.formula import Formula, atoms, conjuncts, negation, normal_form
 from prm_gym.logic.notation import parse, write
 from prm_gym.logic.semantics import Structure
 
@@ -88,6 +88,9 @@ def _appraise_one(statement: Statement, earlier: dict[str, Statement], standing:
     except FormulaError as error:
         return Appraisal(stands=False, fault="formula", reason=str(error))
     if finding.status == "unknown":
+        fallen = [label for label in statement.cited if standing.get(label, _GIVEN).stands is False]
+        if fallen:  # whatever the solver would say of the inference
+            return Appraisal(stands=False, fault="rests", reason=f"rests on {fallen[0]}, which does not stand", finding=finding)
         return Appraisal(stands=None, fault="unknown", reason=f"the solver cannot tell {finding.detail}", finding=finding)
     if finding.status == "inconsistent":
         return Appraisal(stands=False, fault="premises", reason="the cited premises contradict one another: anything follows", finding=finding)
@@ -117,26 +120,27 @@ def _emptiness(statement: Statement, known: Sequence[Statement], finding: Findin
         return f"only restates {' and '.join(labels)}"
     if adds_vocabulary(tuple(earlier[label].formula for label in labels), statement.formula):
         return "only weakens what it rests on: it speaks of predicates that no needed premise speaks of"
-    for label, past in earlier.items():
-        if standing.get(label, _GIVEN).stands and _equivalent(past.formula, statement.formula, checker):
-            return f"repeats {label}"
-    return ""
+    past = {label: said.formula for label, said in earlier.items() if standing.get(label, _GIVEN).stands}
+    sources = [_source(part, past, checker) for part in conjuncts(_form(statement.formula))]
+    return "" if "" in sources else f"says nothing beyond {' and '.join(dict.fromkeys(sources))}"
 
 
-def _equivalent(past: str, formula: str, checker: EntailmentChecker) -> bool:
-    """Whether two formulas say the same; only those that speak of the same are put to the solver."""
+def _source(part: Formula, past: dict[str, str], checker: EntailmentChecker) -> str:
+    """Label of a statement that says the part by itself, or more than it; "" where none does."""
+    return next((label for label, formula in past.items() if _says_alone(formula, part, checker)), "")
+
+
+def _says_alone(formula: str, part: Formula, checker: EntailmentChecker) -> bool:
     try:
-        if _form(past) == _form(formula):
-            return True
-        return _spoken(past) == _spoken(formula) and checker.examine((past,), formula).restates
+        form = _form(formula)
     except FormulaError:
         return False
+    return not _predicates(form).isdisjoint(_predicates(part)) and checker.follows(form, part)
 
 
 @lru_cache(maxsize=100_000)
-def _spoken(formula: str) -> frozenset[Atom]:
-    """The atoms of a formula, every variable counted as one."""
-    return frozenset(Atom(a.predicate, Variable("x")) if isinstance(a.argument, Variable) else a for a in atoms(parse(formula)))
+def _predicates(formula: Formula) -> frozenset[str]:
+    return frozenset(atom.predicate for atom in atoms(formula))
 
 
 @lru_cache(maxsize=100_000)

@@ -30,7 +30,7 @@ from prm_gym.report.page import write_page
 from prm_gym.report.statistics import bootstrap_interval
 from prm_gym.rewards import make_reward
 from prm_gym.rollout import Rollouts
-from prm_gym.training.run import TrainConfig, read_result, train
+from prm_gym.training.run import TrainConfig, read_result, train, trainable
 from prm_gym.training.task_file import TaskFile
 
 RANDOM_ATTEMPTS = 5
@@ -102,6 +102,7 @@ def compare(plan: Plan, notice: Notice | None = None) -> Comparison:
         ASSIGNERS.load(credit)
     for reward in plan.rewards:
         make_reward(reward, 1)
+    trainable(plan.base).close()
     Rollouts(plan.base.env_id, msgspec.structs.replace(plan.base, credit=plan.credits[0], reward=plan.rewards[0]).env_options_for_training(), 1).close()
     references, bins = _references(plan)
     waiting = [(i, *runs[i]) for i in range(len(runs)) if i not in finished]
@@ -158,21 +159,24 @@ class _Pool:
         self.running[index] = (process, config)
 
     def _listen(self, failures: list[str]) -> None:
-        try:
-            index, steps, problem = self.messages.get(timeout=0.5)
+        # Who has ended is asked first: what it said last is then in the queue, and is read before it is let go.
+        ended = [index for index, (process, _) in self.running.items() if not process.is_alive()]
+        wait = 0.0 if ended else 0.5
+        while True:
+            try:
+                index, steps, problem = self.messages.get(timeout=wait) if wait else self.messages.get_nowait()
+            except queue.Empty:
+                break
+            wait = 0.0
             if problem:
                 failures.append(problem)
             elif index in self.running:
                 _tell(self.notice, self.running[index][1], steps)
-            return
-        except queue.Empty:
-            pass
-        for index, (process, config) in list(self.running.items()):
-            if not process.is_alive():
-                process.join()
-                del self.running[index]
-                if process.exitcode and process.exitcode != _TOLD:
-                    failures.append(f"{config.credit} + {config.reward}, seed {config.seed}: the process ended with code {process.exitcode}")
+        for index in ended:
+            process, config = self.running.pop(index)
+            process.join()
+            if process.exitcode and process.exitcode != _TOLD:
+                failures.append(f"{config.credit} + {config.reward}, seed {config.seed}: the process ended with code {process.exitcode}")
 
     def _end(self) -> None:
         for process, _ in self.running.values():

@@ -115,6 +115,21 @@ class _State(msgspec.Struct, kw_only=True):
 Progress = Callable[[int], None]
 
 
+def trainable(config: TrainConfig) -> TrainableAgent:
+    """The untrained agent of a run.
+
+    Raises:
+        OptionError: an option of the agent does not fit, or its seed is given beside that of the run.
+        ContractError: the agent cannot be trained.
+    """
+    if "seed" in config.agent_options:
+        raise OptionError("the agent's seed is that of the run; leave it out of its options")
+    agent = make_agent(config.agent, seed=config.seed, **config.agent_options)
+    if not isinstance(agent, TrainableAgent):
+        raise ContractError(f"agent {config.agent!r} cannot be trained: it has no update()")
+    return agent
+
+
 def train(config: TrainConfig, directory: Path, progress: Progress | None = None) -> RunResult:
     """Train one agent, or go on where an interrupted run in the same directory stopped.
 
@@ -166,16 +181,13 @@ class _Run:
         self.config = config
         self.directory = directory
         self.progress = progress
-        agent = make_agent(config.agent, seed=config.seed, **config.agent_options)
-        if not isinstance(agent, TrainableAgent):
-            raise ContractError(f"agent {config.agent!r} cannot be trained: it has no update()")
-        self.agent = agent
+        self.agent = trainable(config)
         self.rollouts = Rollouts(config.env_id, config.env_options_for_training(), config.num_envs)
         self.evaluation = config.evaluation()
-        self.held_out = {self.rollouts.task_key(episode.seed) for episode in self.evaluation}
+        self.held_out = {self.rollouts.question(episode.seed) for episode in self.evaluation}
         self.task_file = TaskFile(config.env_id, config.env_options, config.task_file, config.num_envs) if config.task_file else None
         if self.task_file is not None:
-            self.held_out |= self.task_file.keys
+            self.held_out |= self.task_file.questions
         self.state = _State(config=config)
         self.resumed_at = 0.0
 
@@ -259,7 +271,7 @@ class _Run:
         seeds: list[int] = []
         for _ in range(100 * self.config.tasks):
             seed = int(rng.integers(TRAINING_SEEDS))
-            if seed not in seeds and self.rollouts.task_key(seed) not in self.held_out:
+            if seed not in seeds and self.rollouts.question(seed) not in self.held_out:
                 seeds.append(seed)
                 if len(seeds) == self.config.tasks:
                     return seeds

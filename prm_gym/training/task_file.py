@@ -44,9 +44,9 @@ class TaskFile:
         return (rank if isinstance(rank, int) else index + 1, index)
 
     @property
-    def keys(self) -> set[str]:
-        """Keys of its tasks."""
-        return {task.key for task in self.tasks}
+    def questions(self) -> set[str]:
+        """What its tasks ask, as the agent sees it: tasks of other rules that look the same count as the same."""
+        return {task.question for task in self.tasks}
 
     @property
     def bins(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from prm_gym.claims import Decision, Entailment, Statement
 from prm_gym.envs.logic.deduction import DeductionEnv
 from prm_gym.errors import OptionError
 from prm_gym.logic.entailment import EntailmentChecker
-from prm_gym.logic.formula import And, Exists, ForAll, Implies, Not, Or, Variable, instantiate, is_literal
+from prm_gym.logic.formula import And, Exists, ForAll, Implies, Not, Or, Variable, atoms, instantiate, is_literal
 from prm_gym.logic.notation import parse, write
 from prm_gym.logic.proof import opposite
 from prm_gym.logic.semantics import Structure, holds
@@ -232,11 +232,10 @@ def test_weakening(target):
 
 @pytest.mark.parametrize("target", [board for board in BOARDS if board.answer != "UNKNOWN"], ids=lambda board: f"{board.answer} at {board.difficulty}")
 def test_an_honest_proof_in_one_jump_is_accepted(target):
-    env = target.env()
-    leaves = dict.fromkeys(label for step in env.task.sealed["proof"] for label in step["cited"] if label.startswith("fact"))
-    episode = run(target, [f"{' & '.join(leaves)} -> int1: {target.goal}", target.verdict])
-    assert episode.labels == ["correct", "correct"]
-    assert episode.outcome == 1.0
+    leaves = dict.fromkeys(label for step in target.env().task.sealed["proof"] for label in step["cited"] if label.startswith("fact"))
+    verdict = judge_step(said("int1", target.goal, *leaves), *(said(label, formula) for label, formula in target.facts.items()))
+    assert (verdict.label, verdict.score) == ("correct", 1.0)
+    assert set(verdict.evidence["needed"]) == set(leaves)
 
 
 def test_an_honest_proof_is_accepted(target):
@@ -280,21 +279,26 @@ def test_citing_one_label_twice(target):
 
 
 def test_citing_everything_does_not_prove_what_does_not_follow(target):
-    everything = " & ".join(target.facts)
-    wrong = opposite(target.goal) if target.answer != "UNKNOWN" else target.goal
-    episode = run(target, [f"{everything} -> int1: {wrong}", f"{everything} & int1 -> int2: {target.goal}"])
-    assert episode.labels[0] == "incorrect"
+    given = [said(label, formula) for label, formula in target.facts.items()]
+    wrong = said("int1", opposite(target.goal) if target.answer != "UNKNOWN" else target.goal, *target.facts)
+    assert (judge_step(wrong, *given).label, judge_step(wrong, *given).score) == ("incorrect", 0.0)
     # The facts entail the goal and int1 denies it, or int1 is the goal itself.
-    assert episode.labels[1] == ("incorrect" if target.answer == "UNKNOWN" else "vacuous")
-    assert episode.scores == [0.0, 0.0]
+    verdict = judge_step(said("int2", target.goal, *target.facts, "int1"), *given, wrong)
+    assert (verdict.label, verdict.score) == ("incorrect" if target.answer == "UNKNOWN" else "vacuous", 0.0)
+
+
+def test_citing_everything_is_no_step(target):
+    """One step from all the facts would prove whatever can be guessed; the environment takes at most MAX_CITED citations a step."""
+    episode = run(target, [f"{' & '.join(target.facts)} -> int1: {target.goal}", target.verdict])
+    assert episode.labels[0] == "malformed"
+    assert episode.outcome == 0.0
 
 
 @pytest.mark.parametrize("target", [board for board in BOARDS if board.answer == "UNKNOWN"], ids=lambda board: f"at {board.difficulty}")
 @pytest.mark.parametrize("verdict", ["PROVED", "DISPROVED"])
 def test_deriving_an_open_hypothesis(target, verdict):
     goal = target.hypothesis if verdict == "PROVED" else opposite(target.hypothesis)
-    everything = " & ".join(target.facts)
-    episode = run(target, [f"{everything} -> int1: {goal}", verdict])
+    episode = run(target, [f"{' & '.join(list(target.facts)[:4])} -> int1: {goal}", verdict])
     assert episode.labels == ["incorrect", "incorrect"]
     assert episode.outcome == 0.0
     assert episode.total < honest_total(target)
@@ -383,7 +387,7 @@ def test_a_right_step_pays_once(target):
     assert episode.labels == ["correct", "trivial", "trivial", "trivial", "trivial"]
 
 
-# What is padding and still counts: each of these is to become `trivial`.
+# Padding that says nothing new, and how much of it is seen.
 
 _IMPLICATIONS = (said("fact1", "(x): {A}x -> {B}x"), said("fact2", "(x): {B}x -> {C}x"), said("int1", "(x): {A}x -> {C}x", "fact1", "fact2"))
 _PONENS = (
@@ -393,23 +397,49 @@ _PONENS = (
 _UNARY = (said("fact1", "(x): {A}x -> {B}x"), said("fact2", "{A}{a}"), said("fact3", "{A}{b}"))
 
 
-@pytest.mark.xfail(strict=True, reason="repetition is looked for by normal form alone, vocabulary by name alone")
 @pytest.mark.parametrize(
     ("statement", "known"),
     [
         pytest.param(said("int2", "(y): {A}y -> {C}y", "fact1", "fact2"), _IMPLICATIONS, id="repetition with the bound variable renamed"),
+        pytest.param(said("int1", "{A}{a} v {A}", "fact2"), _UNARY, id="weakening by a proposition named like the predicate"),
+        pytest.param(said("int1", "{A}{a} v {A}{b}", "fact2"), _UNARY, id="weakening by another individual"),
+    ],
+)
+def test_padding_in_disguise(statement, known):
+    verdict = judge_step(statement, *known)
+    assert (verdict.label, verdict.score) == ("trivial", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("statement", "known"),
+    [
         pytest.param(said("int3", "{B} & ({B} v {A})", "fact1", "fact2"), _PONENS, id="repetition blown up by absorption"),
         pytest.param(said("int3", "({B} v {A}) & ({B} v ¬{A})", "fact1", "fact2"), _PONENS, id="repetition blown up by distribution"),
         pytest.param(said("int3", "{B} & {C}", "fact1", "fact2", "fact3"), _PONENS, id="two results put together out of what they rest on"),
-        pytest.param(said("int1", "{A}{a} v {A}", "fact2"), _UNARY, id="weakening by a proposition named like the predicate"),
-        pytest.param(said("int1", "{A}{a} v {A}{b}", "fact2"), _UNARY, id="weakening by another individual"),
         pytest.param(said("int1", "(Ex): {A}x", "fact2"), _UNARY, id="weakening to existence"),
         pytest.param(said("int1", "{A}{zzz} -> {B}{zzz}", "fact1"), _UNARY, id="instance about somebody nobody spoke of"),
     ],
 )
-def test_padding_that_still_counts(statement, known):
+def test_padding_in_disguise_is_trivial(statement, known):
     verdict = judge_step(statement, *known)
     assert (verdict.label, verdict.score) == ("trivial", 0.0)
+
+
+@pytest.mark.parametrize("target", [board for board in BOARDS if board.answer == "PROVED"], ids=lambda board: f"at {board.difficulty}")
+def test_the_goal_blown_up_again_and_again_pays_once(target):
+    # goal & (goal v a) says what the goal says, for every a that the leaves of the proof speak of.
+    env = target.env()
+    leaves = list(dict.fromkeys(label for step in env.task.sealed["proof"] for label in step["cited"] if label.startswith("fact")))
+    spoken = {write(atom) for label in leaves for atom in atoms(parse(target.said(label))) if not isinstance(atom.argument, Variable)}
+    fillers = [target.goal, *(f"{target.goal} & ({target.goal} v {atom})" for atom in sorted(spoken) if atom not in target.goal)]
+    known = [*(said(label, formula) for label, formula in target.facts.items())]
+    labels = []
+    for number, formula in enumerate(fillers, start=1):
+        statement = said(f"int{number}", formula, *leaves)
+        labels.append(judge_step(statement, *known).label)
+        known.append(statement)
+    assert labels == ["correct", *["trivial"] * (len(fillers) - 1)]
+    assert len(labels) > 1
 
 
 def _irrelevant_steps(env):
@@ -446,7 +476,7 @@ def test_residual_sound_but_irrelevant_steps_count_and_stay_below_an_honest_solu
         earned = _irrelevant_steps(env)
         failed = earned + env.step("UNKNOWN")[1]
         assert failed <= 0.45
-        assert failed < 1.0 < honest <= 1.45
+        assert failed < 1.0 < honest <= 1.45 + 1e-9
         paid = max(paid, earned)
         env = target.env()
         earned = _irrelevant_steps(env)
@@ -457,21 +487,8 @@ def test_residual_sound_but_irrelevant_steps_count_and_stay_below_an_honest_solu
             earned += env.step(f"{' & '.join(rename.get(label, label) for label in step['cited'])} -> int{number}: {step['formula']}")[1]
         _, reward, _, _, info = env.step("PROVED")
         assert info["outcome"] == 1.0
-        assert honest - 1e-9 <= earned + reward <= 1.45
+        assert honest - 1e-9 <= earned + reward <= 1.45 + 1e-9
     assert difficulty == 1 or paid > 0.0, "the residual is gone: say so here"
-
-
-def test_residual_citing_everything_proves_what_follows():
-    """One step from all the facts to the goal is right, however deep its proof: who guesses the answer need not reason.
-
-    The verifier cannot object to it: the step follows. It names what was needed.
-    """
-    target = board(5, "PROVED")
-    episode = run(target, [f"{' & '.join(target.facts)} -> int1: {target.goal}", "PROVED"])
-    if episode.labels[0] == "malformed":
-        pytest.skip("the environment bounds how many statements a step may cite")
-    assert episode.labels == ["correct", "correct"]
-    assert episode.outcome == 1.0
 
 
 # Verdicts by hand: labels, evidence, modes, undecided.
