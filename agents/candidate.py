@@ -178,7 +178,7 @@ class CandidatePolicy(TrainableAgent):
         return torch.stack([loss.detach(), entropy.detach(), outside]).double().cpu().numpy()
 
     def save(self, directory: Path) -> None:
-        """Write weights, optimiser, random state and options; a reader sees the old files or the new ones."""
+        """Write weights, optimiser and random state in one step (a reader sees the old file or the new one), and the options beside them."""
         directory.mkdir(parents=True, exist_ok=True)
         state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "generator": self._generator.get_state()}
         temporary = directory / "agent.pt.tmp"

@@ -1,6 +1,6 @@
 """How the candidate policy reads: observation and candidate texts as bags of hashed n-grams.
 
-Three habits of reading are built in, none of them about any one environment:
+Three habits of reading are built in. They know a notation (labelled lines, names in braces), and no environment's rules:
 
 - references are looked up: where the observation has a line `fact3: {A} -> {B}`, the word `fact3` in a candidate is followed by what it stands for;
 - names are only names: `{A}`, `{QX}`, `{a}` are replaced by their order of first occurrence in the candidate, so that an inference looks the same

@@ -18,6 +18,7 @@ from prm_gym._version import VERSION
 from prm_gym.agent import Action, Agent, prompt_of
 from prm_gym.env import Situation, StepEnv
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
+from prm_gym.task import Task
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.vector import StepVectorEnv
 
@@ -84,10 +85,10 @@ class Rollouts:
         """Close environments and verifiers."""
         self.envs.close()
 
-    def question(self, seed: int) -> str:
-        """What the task of a seed asks."""
+    def task(self, seed: int) -> Task:
+        """The task of a seed."""
         self.envs.envs[0].reset(seed=seed)
-        return self.envs.envs[0].task.question
+        return self.envs.envs[0].task
 
     def play(self, agent: Agent, episodes: Sequence[Episode], progress: Callable[[int], None] | None = None) -> list[Trajectory]:
         """The trajectories of the episodes, in the order given.

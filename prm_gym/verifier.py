@@ -162,6 +162,8 @@ def make_verifiers(specs: Sequence[VerifierSpec]) -> tuple[Verifier, ...]:
     """
     if isinstance(specs, str):
         raise OptionError(f"verifiers is a list of specifications, got the single string {specs!r}; write [{specs!r}]")
+    if not isinstance(specs, Sequence):
+        raise OptionError(f"verifiers is a list of specifications, got {specs!r}")
     made = tuple(make_verifier(spec) for spec in specs)
     ids = [verifier.id for verifier in made]
     for verifier_id in ids:

@@ -267,13 +267,13 @@ def test_a_second_environment_under_one_id_is_refused():
 # Around it.
 
 
-def test_the_question_of_a_seed():
+def test_the_task_of_a_seed():
     rollouts = _rollouts(2)
     env = LadderEnv()
     env.reset(seed=11)
-    assert rollouts.question(11) == env.task.question == rollouts.question(11)
-    assert rollouts.question(12) != rollouts.question(11)
-    assert rollouts.play(Texts(), groups([11], 1))[0].task.question == rollouts.question(11)
+    assert rollouts.task(11) == env.task == rollouts.task(11)
+    assert rollouts.task(12).key != rollouts.task(11).key
+    assert rollouts.play(Texts(), groups([11], 1))[0].task == rollouts.task(11)
 
 
 def test_success_is_the_mean_over_valid_trajectories():

@@ -106,7 +106,6 @@ class _State(msgspec.Struct, kw_only=True):
     stored: int = 0
     stored_bytes: int = 0
     metrics_bytes: int = 0
-    dropped: int = 0
     next_evaluation: int = 0
     curve: list[CurvePoint] = []
     checkpoint: str = ""
@@ -184,10 +183,10 @@ class _Run:
         self.agent = trainable(config)
         self.rollouts = Rollouts(config.env_id, config.env_options_for_training(), config.num_envs)
         self.evaluation = config.evaluation()
-        self.held_out = {self.rollouts.question(episode.seed) for episode in self.evaluation}
+        self.held_out = {self.rollouts.task(episode.seed).key for episode in self.evaluation}
         self.task_file = TaskFile(config.env_id, config.env_options, config.task_file, config.num_envs) if config.task_file else None
         if self.task_file is not None:
-            self.held_out |= self.task_file.questions
+            self.held_out |= self.task_file.held_out
         self.state = _State(config=config)
         self.resumed_at = 0.0
 
@@ -259,7 +258,6 @@ class _Run:
         after, after_abstentions = self._verdicts()
         state.verifier_calls += after - calls
         state.abstentions += after_abstentions - abstentions
-        state.dropped += sum(not trajectory.valid for trajectory in trajectories)
         state.stored += writer.write(trajectories[: config.store_groups * config.attempts])
         record = {"batch": state.batches, "env_steps": state.env_steps, "success": success_rate(trajectories), **metrics, **credit.diagnostics}
         with (self.directory / "metrics.jsonl").open("ab") as file:
@@ -271,7 +269,8 @@ class _Run:
         seeds: list[int] = []
         for _ in range(100 * self.config.tasks):
             seed = int(rng.integers(TRAINING_SEEDS))
-            if seed not in seeds and self.rollouts.question(seed) not in self.held_out:
+            task = self.rollouts.task(seed)
+            if seed not in seeds and self.held_out.isdisjoint((task.key, task.question)):
                 seeds.append(seed)
                 if len(seeds) == self.config.tasks:
                     return seeds

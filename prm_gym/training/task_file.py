@@ -44,9 +44,13 @@ class TaskFile:
         return (rank if isinstance(rank, int) else index + 1, index)
 
     @property
-    def questions(self) -> set[str]:
-        """What its tasks ask, as the agent sees it: tasks of other rules that look the same count as the same."""
-        return {task.question for task in self.tasks}
+    def held_out(self) -> set[str]:
+        """What no training task may share: the keys of its tasks and, where they tell the tasks apart, their questions.
+
+        A task of other rules that looks the same to the agent has another key.
+        """
+        questions = {task.question for task in self.tasks}
+        return {task.key for task in self.tasks} | (questions if len(questions) == len(self.tasks) else set())
 
     @property
     def bins(self) -> tuple[str, ...]:

@@ -233,8 +233,8 @@ def test_a_file_of_public_tasks(tmp_path):
     played = tasks.play(make_agent("scripted"))
     assert [len(part) for part in played] == [2, 1, 1, 1, 1]
     assert all(trajectory.outcome == 1.0 for part in played for trajectory in part)
-    stored = {trajectory.task.question for trajectory in read_trajectories(tmp_path / "run" / "trajectories.jsonl")}
-    assert not stored & tasks.questions
+    stored = {text for trajectory in read_trajectories(tmp_path / "run" / "trajectories.jsonl") for text in (trajectory.task.key, trajectory.task.question)}
+    assert not stored & tasks.held_out
     tasks.close()
 
 
@@ -306,4 +306,4 @@ def test_a_directory_without_a_run(puzzles, tmp_path):
 def test_the_rollouts_of_training_and_a_plain_rollout_see_the_same_tasks(puzzles):
     config = _config(puzzles)
     rollouts = Rollouts(config.env_id, config.env_options)
-    assert rollouts.question(7) == Rollouts(config.env_id, config.env_options_for_training()).question(7)
+    assert rollouts.task(7) == Rollouts(config.env_id, config.env_options_for_training()).task(7)
