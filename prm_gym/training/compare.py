@@ -102,8 +102,8 @@ def compare(plan: Plan, notice: Notice | None = None) -> Comparison:
         ASSIGNERS.load(credit)
     for reward in plan.rewards:
         make_reward(reward, 1)
-    trainable(plan.base).close()
     Rollouts(plan.base.env_id, msgspec.structs.replace(plan.base, credit=plan.credits[0], reward=plan.rewards[0]).env_options_for_training(), 1).close()
+    trainable(plan.base).close()
     references, bins = _references(plan)
     waiting = [(i, *runs[i]) for i in range(len(runs)) if i not in finished]
     failures: list[str] = []
