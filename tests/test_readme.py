@@ -1,0 +1,26 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+@pytest.mark.skipif(not README.is_file(), reason="the tests run without the checkout around them")
+def test_the_first_example_prints_what_the_readme_shows():
+    code, shown = re.search(r"```python\n(import gymnasium.*?)```\n\n```\n(.*?)```", README.read_text(), re.DOTALL).groups()
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert ran.stdout == shown
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not README.is_file(), reason="the tests run without the checkout around them")
+def test_the_training_loop_of_the_readme_learns():
+    code = re.search(r"```python\n(from prm_gym.agent.*?)```", README.read_text(), re.DOTALL)[1]
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=280, check=True)
+    success = [float(line.split()[2]) for line in ran.stdout.splitlines()]
+    # A random agent solves a tenth of the tasks, always answering UNKNOWN a fifth.
+    assert len(success) == 60
+    assert sum(success[-10:]) / 10 > 0.35
