@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from operator import itemgetter
 
 import numpy as np
 
@@ -39,9 +40,10 @@ class Moves:
         written = {(statement.cited, formulas[statement.label]) for statement in known}
         self._rng = rng
         # The task's own individuals: an agent may invent as many others as it likes.
-        individuals = dict.fromkeys(constant for statement in known if not statement.cited for constant in constants(formulas[statement.label]))
-        rules = [(label, body) for label, formula in formulas.items() for body in instances(formula, tuple(individuals))]
-        rules.sort(key=lambda rule: (write(rule[1]), write(formulas[rule[0]])))
+        individuals = individuals_of(tuple(statement.formula for statement in known if not statement.cited))
+        keyed = [(text, said.formula, said.label, body) for said in known for text, body in instances(said.formula, individuals)]
+        keyed.sort(key=itemgetter(0, 1))
+        rules = [(label, body) for _, _, label, body in keyed]
         applied = _distinct(move for label, rule in rules for move in self._apply(label, rule))
         self.sound: list[Move] = [move for move in applied if move[1] not in facts and move not in written]
         self.tempting: list[Move] = _distinct(self._misuses(rules, parse(hypothesis)))
@@ -100,16 +102,18 @@ class Moves:
         return self._label_of[self._literals[int(self._rng.integers(len(self._literals)))]]
 
 
-@lru_cache(maxsize=100_000)
-def constants(formula: Formula) -> tuple[Constant, ...]:
-    """The individuals that a formula speaks of."""
-    return tuple(dict.fromkeys(atom.argument for atom in atoms(formula) if isinstance(atom.argument, Constant)))
+@lru_cache(maxsize=10_000)
+def individuals_of(formulas: tuple[str, ...]) -> tuple[Constant, ...]:
+    """The individuals that the formulas speak of, in order."""
+    return tuple(dict.fromkeys(a.argument for text in formulas for a in atoms(parse(text)) if isinstance(a.argument, Constant)))
 
 
 @lru_cache(maxsize=100_000)
-def instances(formula: Formula, individuals: tuple[Constant, ...]) -> tuple[Formula, ...]:
-    """A universal rule about each of the individuals; any other formula as it is."""
-    return tuple(instance(formula, individual) for individual in individuals) if isinstance(formula, ForAll) else (formula,)
+def instances(text: str, individuals: tuple[Constant, ...]) -> tuple[tuple[str, Formula], ...]:
+    """A universal rule about each of the individuals, any other formula as it is; each with its text, by which it is ordered."""
+    formula = parse(text)
+    bodies = tuple(instance(formula, individual) for individual in individuals) if isinstance(formula, ForAll) else (formula,)
+    return tuple((write(body), body) for body in bodies)
 
 
 def _distinct(moves: "Iterator[Move] | list[Move]") -> list[Move]:

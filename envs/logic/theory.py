@@ -249,6 +249,7 @@ def in_order(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(labels), key=_label_order))
 
 
+@lru_cache(maxsize=10_000)
 def _label_order(label: str) -> tuple[str, int]:
     name = label.rstrip("0123456789")
     return name, int(label[len(name) :])

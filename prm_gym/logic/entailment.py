@@ -16,13 +16,15 @@ import msgspec
 
 from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Formula, Implies, Not, Or, Renaming, Variable, atoms, conjuncts, negation
 from prm_gym.logic.notation import parse
-from prm_gym.logic.semantics import Structure, holds
+from prm_gym.logic.semantics import Structure, all_structures, holds
 
 Status: TypeAlias = Literal["entailed", "refuted", "inconsistent", "unknown"]
 Answer: TypeAlias = Literal["PROVED", "DISPROVED", "UNKNOWN", "inconsistent", "undecided"]
 
 # Z3's own unit of work: the same limit gives the same answer on any machine. An inference of our environments takes some thousands.
 RESOURCE_LIMIT = 500_000
+# Up to so many facts (propositions, and predicates of each element) all structures are tried for a counterexample.
+SMALL = 7
 # Second fence, in milliseconds; far beyond what the resource limit allows.
 TIMEOUT = 10_000
 
@@ -64,6 +66,7 @@ class EntailmentChecker:
         self.checks = 0
         self._by_text: dict[tuple[tuple[str, ...], str], Finding] = {}
         self._by_form: dict[tuple[Formula, ...], Finding] = {}
+        self._shallow: dict[tuple[Formula, ...], Finding] = {}
         self._solver: _Solver | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -72,6 +75,13 @@ class EntailmentChecker:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)
+
+    def forget(self) -> None:
+        """Drop the memory and the solver: the next question meets a checker as good as new."""
+        self._by_text.clear()
+        self._by_form.clear()
+        self._shallow.clear()
+        self._solver = None
 
     def examine(self, premises: tuple[str, ...], conclusion: str) -> Finding:
         """What is known about the inference from the premises to the conclusion.
@@ -92,7 +102,7 @@ class EntailmentChecker:
 
     def follows(self, premise: Formula, conclusion: Formula) -> bool:
         """Whether a formula is known to follow from another alone."""
-        return self._examine_form([premise], conclusion).status == "entailed"
+        return self._examine_form([premise], conclusion, deep=False).status == "entailed"
 
     def status_of(self, facts: tuple[str, ...], hypothesis: str) -> Answer:
         """Whether the facts prove the hypothesis, disprove it, or leave it open.
@@ -117,10 +127,12 @@ class EntailmentChecker:
         renaming = Renaming()
         form = tuple(renaming(formula) for formula in (*premises, conclusion))
         found = self._by_form.get(form)
+        if found is None and not deep:
+            found = self._shallow.get(form)
         if found is None:
             found = self._ask(form[:-1], form[-1], deep)
-            if deep:  # a shallow finding lacks what a later question may want
-                _remember(self._by_form, form, found, self.cache_size)
+            # A shallow finding lacks what a later question may want, so the two are kept apart.
+            _remember(self._by_form if deep else self._shallow, form, found, self.cache_size)
         if found.counterexample is None:
             return found
         return msgspec.structs.replace(found, counterexample=_renamed_back(found.counterexample, renaming))
@@ -147,7 +159,11 @@ def _ask(solver: "_Solver", premises: tuple[Formula, ...], conclusion: Formula, 
     if open_case and not deep:
         return Finding(status="refuted")
     if open_case:
-        # Which model a kept solver finds depends on what it was asked before; a fresh one depends on the question alone.
+        # Which model a kept solver finds depends on what it was asked before; the first of all small structures, and what a fresh solver
+        # finds, depend on the question alone.
+        counterexample = _first_counterexample(premises, conclusion)
+        if counterexample is not None:
+            return Finding(status="refuted", counterexample=counterexample)
         fresh = _Solver(solver.resource_limit)
         if not fresh.satisfiable((*premises, Not(conclusion))):
             return Finding(status="unknown", detail=f"a counterexample: {fresh.reason}")
@@ -164,6 +180,20 @@ def _ask(solver: "_Solver", premises: tuple[Formula, ...], conclusion: Formula, 
             needed.remove(index)
     restates = bool(needed) and _restates([premises[i] for i in needed], conclusion, solver)
     return Finding(status="entailed", needed=tuple(needed), tautology=not needed, restates=restates)
+
+
+def _first_counterexample(premises: tuple[Formula, ...], conclusion: Formula) -> Structure | None:
+    """The first counterexample among the structures of one or two elements; None when there is none or they are too many to try."""
+    vocabulary = {atom for formula in (*premises, conclusion) for atom in atoms(formula)}
+    propositions = len({atom.predicate for atom in vocabulary if atom.argument is None})
+    unary = len({atom.predicate for atom in vocabulary if atom.argument is not None})
+    for size in (1, 2) if unary else (1,):
+        if propositions + size * unary > SMALL:
+            return None
+        for structure in all_structures((*premises, conclusion), size):
+            if not holds(conclusion, structure) and all(holds(premise, structure) for premise in premises):
+                return structure
+    return None
 
 
 def _restates(needed: Sequence[Formula], conclusion: Formula, solver: "_Solver") -> bool:
