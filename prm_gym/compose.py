@@ -14,7 +14,7 @@ import msgspec
 
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.verdict import Verdict, abstained, judged
-from prm_gym.verifier import StepContext, Verifier, make_verifier, make_verifiers, verify_batch
+from prm_gym.verifier import StepContext, Verifier, make_verifiers, verify_batch
 
 
 class _Composition(Verifier):
@@ -231,4 +231,4 @@ def make_composition(text: str) -> Verifier:
     return COMPOSITIONS[name]([member for member in members if member])
 
 
-__all__ = ["COMPOSITIONS", "AllOf", "AnyOf", "Cached", "Consensus", "InSequence", "Weighted", "make_composition", "make_verifier"]
+__all__ = ["COMPOSITIONS", "AllOf", "AnyOf", "Cached", "Consensus", "InSequence", "Weighted", "make_composition"]
