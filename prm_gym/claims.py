@@ -21,7 +21,7 @@ class Claim:
     __slots__ = ()
 
 
-class Malformed(Claim, msgspec.Struct, frozen=True, tag="malformed"):
+class Malformed(Claim, msgspec.Struct, frozen=True, gc=False, tag="malformed"):
     """The action is not a step at all. Every verifier of claims answers it with the label `malformed` and the score 0.
 
     Attributes:
@@ -31,7 +31,7 @@ class Malformed(Claim, msgspec.Struct, frozen=True, tag="malformed"):
     reason: str
 
 
-class Statement(msgspec.Struct, frozen=True):
+class Statement(msgspec.Struct, frozen=True, gc=False):
     """A formula that a proof has written down under a label.
 
     Attributes:
@@ -45,7 +45,7 @@ class Statement(msgspec.Struct, frozen=True):
     cited: tuple[str, ...] = ()
 
 
-class Entailment(Claim, msgspec.Struct, frozen=True, tag="entailment"):
+class Entailment(Claim, msgspec.Struct, frozen=True, gc=False, tag="entailment"):
     """The statement follows from the statements that it cites, and from them alone.
 
     Attributes:
@@ -57,7 +57,7 @@ class Entailment(Claim, msgspec.Struct, frozen=True, tag="entailment"):
     known: tuple[Statement, ...]
 
 
-class Decision(Claim, msgspec.Struct, frozen=True, tag="decision"):
+class Decision(Claim, msgspec.Struct, frozen=True, gc=False, tag="decision"):
     """`answer` is the status of the hypothesis, and a PROVED or DISPROVED rests on a derivation.
 
     Attributes:
@@ -71,7 +71,7 @@ class Decision(Claim, msgspec.Struct, frozen=True, tag="decision"):
     known: tuple[Statement, ...]
 
 
-class Equality(Claim, msgspec.Struct, frozen=True, tag="equality"):
+class Equality(Claim, msgspec.Struct, frozen=True, gc=False, tag="equality"):
     """Two arithmetic expressions have the same value, as exact rationals.
 
     Attributes:
@@ -83,7 +83,7 @@ class Equality(Claim, msgspec.Struct, frozen=True, tag="equality"):
     right: str
 
 
-class Reachable(Claim, msgspec.Struct, frozen=True, tag="reachable"):
+class Reachable(Claim, msgspec.Struct, frozen=True, gc=False, tag="reachable"):
     """The target can still be made from the numbers left, using each once (`+ - * /`, exact rationals).
 
     Attributes:

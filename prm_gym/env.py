@@ -47,7 +47,7 @@ class StepOptions(TypedDict, total=False):
     render_mode: str | None
 
 
-class Situation(msgspec.Struct, frozen=True, kw_only=True):
+class Situation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What the agent faces.
 
     Attributes:
@@ -61,7 +61,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[str, ...] = ()
 
 
-class Transition(msgspec.Struct, frozen=True, kw_only=True):
+class Transition(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What an action did.
 
     Attributes:

@@ -15,7 +15,7 @@ from prm_gym.plugins import Registry
 from prm_gym.verdict import Verdict
 
 
-class JudgedStep(msgspec.Struct, frozen=True):
+class JudgedStep(msgspec.Struct, frozen=True, gc=False):
     """What a scheme sees of a step.
 
     Attributes:

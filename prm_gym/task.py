@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 
-class Task(msgspec.Struct, frozen=True):
+class Task(msgspec.Struct, frozen=True, gc=False):
     """One problem.
 
     Attributes:

@@ -9,7 +9,7 @@ from prm_gym.task import Task
 from prm_gym.verdict import Verdict
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Step(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One step of a trajectory.
 
     Attributes:

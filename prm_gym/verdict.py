@@ -16,7 +16,7 @@ _STATUSES = frozenset(get_args(Status))
 _LABELS = frozenset((None, *get_args(Label)))
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True, eq=False):
     """A verifier's judgement of one step. "Cannot tell" is `score=None`, never 0.
 
     Attributes:

@@ -18,7 +18,7 @@ from prm_gym.task import Task
 from prm_gym.verdict import Verdict, abstained, failed, judged
 
 
-class PastStep(msgspec.Struct, frozen=True):
+class PastStep(msgspec.Struct, frozen=True, gc=False):
     """What was seen, written and claimed at an earlier step of the episode."""
 
     observation: str
@@ -26,7 +26,7 @@ class PastStep(msgspec.Struct, frozen=True):
     claims: tuple[Claim, ...] = ()
 
 
-class StepContext(msgspec.Struct, frozen=True, kw_only=True):
+class StepContext(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Everything that a verifier may know about a step.
 
     Attributes:

@@ -12,6 +12,7 @@ PROVED                               the verdict: PROVED, DISPROVED or UNKNOWN
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import count
 from typing import Any, ClassVar, Unpack, get_args
 
@@ -147,24 +148,7 @@ class DeductionEnv(StepEnv):
         standing = appraise_all(self._known, shared_checker()) if self._derived else {}
         state = sorted(f"{s.formula} {standing[s.label].stands}" for s in self._derived)
         state_key = content_key(task.key, *dict.fromkeys(state))
-        return Situation(observation="\n".join([task.question, *derived]), state_key=state_key, actions=self._candidates(state_key))
-
-    def _candidates(self, state_key: str) -> tuple[str, ...]:
-        """Admissible actions in random order; they depend on the state alone, not on how it was reached."""
-        rng = np.random.default_rng([self._entropy, int(state_key, 16)])
-        moves = Moves(self._known, self._theory.hypothesis, rng)
-        towards = {statement.formula for statement in self._theory.proof}
-        useful = [move for move in moves.sound if write(move[1]) in towards]
-        others = [move for move in moves.sound if write(move[1]) not in towards]
-        room = self.candidates - len(_ANSWERS)
-        chosen = _some(useful, max(1, room // 3), rng)
-        chosen += _some(others, max(1, room // 2) - len(chosen), rng)
-        chosen += _some(moves.tempting, room - len(chosen), rng)
-        taken = {statement.label for statement in self._derived}
-        label = next(name for number in count(1) if (name := f"int{number}") not in taken)
-        texts = [f"{' & '.join(cited)} -> {label}: {write(conclusion)}" for cited, conclusion in chosen]
-        texts = list(dict.fromkeys([*texts, *_ANSWERS]))
-        return tuple(texts[int(i)] for i in rng.permutation(len(texts)))
+        return Situation(observation="\n".join([task.question, *derived]), state_key=state_key, actions=_listing(self._entropy, self.difficulty, self._derived, self.candidates, state_key))
 
     def solution(self) -> list[str]:
         """The generated proof and the verdict."""
@@ -198,6 +182,25 @@ def _read_step(text: str) -> Statement | Malformed:
     return Statement(match["label"], formula, cited)
 
 
+@lru_cache(maxsize=20_000)
+def _listing(entropy: int, difficulty: int, derived: tuple[Statement, ...], number: int, state_key: str) -> tuple[str, ...]:
+    """Admissible actions in random order; they depend on the state alone, not on how it was reached. Attempts at one task meet the same states."""
+    theory = generate(entropy, LEVELS[difficulty])
+    rng = np.random.default_rng([entropy, int(state_key, 16)])
+    moves = Moves(theory.facts, derived, theory.hypothesis, rng)
+    towards = {statement.formula for statement in theory.proof}
+    useful = [move for move in moves.sound if move[1] in towards]
+    others = [move for move in moves.sound if move[1] not in towards]
+    room = number - len(_ANSWERS)
+    chosen = _some(useful, max(1, room // 3), rng)
+    chosen += _some(others, max(1, room // 2) - len(chosen), rng)
+    chosen += _some(moves.tempting, room - len(chosen), rng)
+    taken = {statement.label for statement in derived}
+    label = next(name for place in count(1) if (name := f"int{place}") not in taken)
+    texts = [f"{' & '.join(cited)} -> {label}: {conclusion}" for cited, conclusion in chosen]
+    return tuple(_some(list(dict.fromkeys([*texts, *_ANSWERS])), len(texts) + len(_ANSWERS), rng))
+
+
 def _some(items: list[Any], number: int, rng: np.random.Generator) -> list[Any]:
     """At most so many of the items, at random."""
-    return [items[int(i)] for i in rng.permutation(len(items))[: max(0, number)]]
+    return [items[place] for place in rng.permutation(len(items)).tolist()[: max(0, number)]]

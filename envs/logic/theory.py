@@ -7,7 +7,7 @@ status, and nothing that can be counted tells which it is. Distractors are hung 
 planned, or whose proof has a step that is not sound and informative, is drawn again.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -143,7 +143,7 @@ class _Draft:
             if conclusion in labels or any(premise not in labels for premise in premises):
                 return None
             labels[conclusion] = f"int{len(proof) + 1}"
-            proof.append(Statement(labels[conclusion], write(conclusion), in_order(labels[premise] for premise in premises)))
+            proof.append(Statement(labels[conclusion], write(conclusion), in_order(tuple(labels[premise] for premise in premises))))
         return Theory(statements, write(hypothesis), answer, tuple(proof), depth)
 
     def _chance(self, probability: float) -> bool:
@@ -244,7 +244,8 @@ def _letters(number: int) -> str:
     return chr(65 + number) if number < 26 else _letters(number // 26 - 1) + chr(65 + number % 26)
 
 
-def in_order(labels: Iterable[str]) -> tuple[str, ...]:
+@lru_cache(maxsize=100_000)
+def in_order(labels: tuple[str, ...]) -> tuple[str, ...]:
     """Labels without repetitions, facts before steps, each by number."""
     return tuple(sorted(set(labels), key=_label_order))
 

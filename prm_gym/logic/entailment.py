@@ -8,28 +8,30 @@ One checker serves one thread; `shared_checker` gives each thread its own. Z3's 
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Formula, Implies, Not, Or, Renaming, Variable, atoms, conjuncts, negation
+from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Form, Formula, Implies, Not, Or, Renaming, Variable, atoms, conjuncts, negation, outline_of
 from prm_gym.logic.notation import parse
-from prm_gym.logic.semantics import Structure, all_structures, holds
+from prm_gym.logic.semantics import Structure, holds, small_model
 
 Status: TypeAlias = Literal["entailed", "refuted", "inconsistent", "unknown"]
 Answer: TypeAlias = Literal["PROVED", "DISPROVED", "UNKNOWN", "inconsistent", "undecided"]
 
 # Z3's own unit of work: the same limit gives the same answer on any machine. An inference of our environments takes some thousands.
 RESOURCE_LIMIT = 500_000
-# Up to so many facts (propositions, and predicates of each element) all structures are tried for a counterexample.
+# Up to so many facts (propositions, and predicates of each element) all structures are tried for a model before the solver is asked.
 SMALL = 7
+# What `EntailmentChecker.keep` holds at most: a few kilobytes each.
+KEPT = 20_000
 # Second fence, in milliseconds; far beyond what the resource limit allows.
 TIMEOUT = 10_000
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Finding(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What is known about one inference.
 
     Attributes:
@@ -65,8 +67,9 @@ class EntailmentChecker:
         self.resource_limit = resource_limit
         self.checks = 0
         self._by_text: dict[tuple[tuple[str, ...], str], Finding] = {}
-        self._by_form: dict[tuple[Formula, ...], Finding] = {}
-        self._shallow: dict[tuple[Formula, ...], Finding] = {}
+        self._by_form: dict[Form, Finding] = {}
+        self._shallow: dict[Form, Finding] = {}
+        self._kept: dict[Hashable, Any] = {}
         self._solver: _Solver | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -81,6 +84,7 @@ class EntailmentChecker:
         self._by_text.clear()
         self._by_form.clear()
         self._shallow.clear()
+        self._kept.clear()
         self._solver = None
 
     def examine(self, premises: tuple[str, ...], conclusion: str) -> Finding:
@@ -123,19 +127,28 @@ class EntailmentChecker:
                 return "inconsistent" if status == "inconsistent" else "undecided"
         return "UNKNOWN"
 
+    def kept(self, key: Hashable) -> Any:
+        """What `keep` was given for the key, as long as it is remembered; else None."""
+        return self._kept.get(key)
+
+    def keep(self, key: Hashable, value: Any) -> None:
+        """Remember something that rests on this checker's findings alone."""
+        _remember(self._kept, key, value, min(self.cache_size, KEPT))
+
     def _examine_form(self, premises: Sequence[Formula], conclusion: Formula, deep: bool = True) -> Finding:
-        renaming = Renaming()
-        form = tuple(renaming(formula) for formula in (*premises, conclusion))
+        form, predicates, constants = outline_of((*premises, conclusion))
         found = self._by_form.get(form)
         if found is None and not deep:
             found = self._shallow.get(form)
         if found is None:
-            found = self._ask(form[:-1], form[-1], deep)
+            renaming = Renaming()
+            renamed = tuple(renaming(formula) for formula in (*premises, conclusion))
+            found = self._ask(renamed[:-1], renamed[-1], deep)
             # A shallow finding lacks what a later question may want, so the two are kept apart.
             _remember(self._by_form if deep else self._shallow, form, found, self.cache_size)
         if found.counterexample is None:
             return found
-        return msgspec.structs.replace(found, counterexample=_renamed_back(found.counterexample, renaming))
+        return msgspec.structs.replace(found, counterexample=_renamed_back(found.counterexample, predicates, constants))
 
     def _ask(self, premises: tuple[Formula, ...], conclusion: Formula, deep: bool) -> Finding:
         if self._solver is None or not self.keep_solver:
@@ -161,11 +174,11 @@ def _ask(solver: "_Solver", premises: tuple[Formula, ...], conclusion: Formula, 
     if open_case:
         # Which model a kept solver finds depends on what it was asked before; the first of all small structures, and what a fresh solver
         # finds, depend on the question alone.
-        counterexample = _first_counterexample(premises, conclusion)
+        counterexample = small_model((*premises, Not(conclusion)), SMALL)
         if counterexample is not None:
             return Finding(status="refuted", counterexample=counterexample)
         fresh = _Solver(solver.resource_limit)
-        if not fresh.satisfiable((*premises, Not(conclusion))):
+        if not fresh.ask((*premises, Not(conclusion))):
             return Finding(status="unknown", detail=f"a counterexample: {fresh.reason}")
         counterexample = fresh.structure((*premises, conclusion))
         if all(holds(premise, counterexample) for premise in premises) and not holds(conclusion, counterexample):
@@ -180,20 +193,6 @@ def _ask(solver: "_Solver", premises: tuple[Formula, ...], conclusion: Formula, 
             needed.remove(index)
     restates = bool(needed) and _restates([premises[i] for i in needed], conclusion, solver)
     return Finding(status="entailed", needed=tuple(needed), tautology=not needed, restates=restates)
-
-
-def _first_counterexample(premises: tuple[Formula, ...], conclusion: Formula) -> Structure | None:
-    """The first counterexample among the structures of one or two elements; None when there is none or they are too many to try."""
-    vocabulary = {atom for formula in (*premises, conclusion) for atom in atoms(formula)}
-    propositions = len({atom.predicate for atom in vocabulary if atom.argument is None})
-    unary = len({atom.predicate for atom in vocabulary if atom.argument is not None})
-    for size in (1, 2) if unary else (1,):
-        if propositions + size * unary > SMALL:
-            return None
-        for structure in all_structures((*premises, conclusion), size):
-            if not holds(conclusion, structure) and all(holds(premise, structure) for premise in premises):
-                return structure
-    return None
 
 
 def _restates(needed: Sequence[Formula], conclusion: Formula, solver: "_Solver") -> bool:
@@ -225,14 +224,24 @@ class _Solver:
         self.reason = ""
 
     def satisfiable(self, formulas: Sequence[Formula]) -> bool | None:
-        """Whether the formulas can hold together; None when Z3 cannot tell."""
+        """Whether the formulas can hold together; None when Z3 cannot tell. A small structure in which they do needs no solver."""
+        return True if small_model(formulas, SMALL) is not None else self.ask(formulas, keep_model=False)
+
+    def ask(self, formulas: Sequence[Formula], keep_model: bool = True) -> bool | None:
+        """Whether the formulas can hold together, by Z3; None when it cannot tell.
+
+        Args:
+            formulas: closed formulas.
+            keep_model: whether `structure` will be asked for.
+        """
         self.checks += 1
         self._solver.push()
         try:
             self._solver.add(*(self._closed(formula) for formula in formulas))
             answer = self._solver.check()
             if answer == self._z3.sat:
-                self._model = self._solver.model()
+                if keep_model:
+                    self._model = self._solver.model()
                 return True
             if answer == self._z3.unsat:
                 return False
@@ -308,13 +317,12 @@ class _Solver:
                 return self._z3.ForAll([variable], inner) if isinstance(formula, ForAll) else self._z3.Exists([variable], inner)
 
 
-def _renamed_back(structure: Structure, renaming: Renaming) -> Structure:
-    predicate = {short: name for name, short in renaming.predicates.items()}
-    constant = {short: name for name, short in renaming.constants.items()}
+def _renamed_back(structure: Structure, predicates: Sequence[str], constants: Sequence[str]) -> Structure:
+    """A structure over the names of a renaming (P0, P1, ..., c0, c1, ...) with the names that it replaced."""
     return Structure(
         structure.domain,
-        tuple((constant[name], element) for name, element in structure.constants),
-        frozenset((predicate[name], element) for name, element in structure.true),
+        tuple((constants[int(name[1:])], element) for name, element in structure.constants),
+        frozenset((predicates[int(name[1:])], element) for name, element in structure.true),
     )
 
 

@@ -4,18 +4,19 @@ formula := {A}  |  {A}{a}  |  {A}x  |  ¬f  |  f & f  |  f v f  |  f -> f  |  (x
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
 
 
-class Constant(msgspec.Struct, frozen=True, tag="constant"):
+class Constant(msgspec.Struct, frozen=True, gc=False, tag="constant"):
     """A named individual, `{a}`."""
 
     name: str
 
 
-class Variable(msgspec.Struct, frozen=True, tag="variable"):
+class Variable(msgspec.Struct, frozen=True, gc=False, tag="variable"):
     """A variable, `x`."""
 
     name: str
@@ -24,48 +25,48 @@ class Variable(msgspec.Struct, frozen=True, tag="variable"):
 Term: TypeAlias = Constant | Variable
 
 
-class Atom(msgspec.Struct, frozen=True, tag="atom"):
+class Atom(msgspec.Struct, frozen=True, gc=False, tag="atom"):
     """A predicate of no argument (a proposition) or of one."""
 
     predicate: str
     argument: Term | None = None
 
 
-class Not(msgspec.Struct, frozen=True, tag="not"):
+class Not(msgspec.Struct, frozen=True, gc=False, tag="not"):
     """Negation."""
 
     body: "Formula"
 
 
-class And(msgspec.Struct, frozen=True, tag="and"):
+class And(msgspec.Struct, frozen=True, gc=False, tag="and"):
     """Conjunction of two."""
 
     left: "Formula"
     right: "Formula"
 
 
-class Or(msgspec.Struct, frozen=True, tag="or"):
+class Or(msgspec.Struct, frozen=True, gc=False, tag="or"):
     """Disjunction of two."""
 
     left: "Formula"
     right: "Formula"
 
 
-class Implies(msgspec.Struct, frozen=True, tag="implies"):
+class Implies(msgspec.Struct, frozen=True, gc=False, tag="implies"):
     """Material implication."""
 
     left: "Formula"
     right: "Formula"
 
 
-class ForAll(msgspec.Struct, frozen=True, tag="forall"):
+class ForAll(msgspec.Struct, frozen=True, gc=False, tag="forall"):
     """Universal quantification over the one domain."""
 
     variable: str
     body: "Formula"
 
 
-class Exists(msgspec.Struct, frozen=True, tag="exists"):
+class Exists(msgspec.Struct, frozen=True, gc=False, tag="exists"):
     """Existential quantification over the one domain."""
 
     variable: str
@@ -222,3 +223,32 @@ class Renaming:
                 return Variable(bound[name])
             case Constant(name):
                 return Constant(self.constants.setdefault(name, f"c{len(self.constants)}"))
+
+
+Form: TypeAlias = tuple["tuple[int, ...] | Formula", ...]
+"""What is left of a list of formulas when names do not matter."""
+
+
+@lru_cache(maxsize=100_000)
+def _outline(formula: Formula) -> tuple[Formula, tuple[str, ...], tuple[str, ...]]:
+    """The formula renamed by itself, and the predicates and constants that were replaced, in order."""
+    renaming = Renaming()
+    renamed = renaming(formula)
+    return renamed, tuple(renaming.predicates), tuple(renaming.constants)
+
+
+def outline_of(formulas: tuple[Formula, ...]) -> tuple[Form, tuple[str, ...], tuple[str, ...]]:
+    """A key that is equal for two lists of formulas exactly when one `Renaming` of each gives equal formulas, without building those.
+
+    Returns:
+        The key, and the predicates and constants that the renaming replaces, in order of first occurrence.
+    """
+    predicates: dict[str, int] = {}
+    constants: dict[str, int] = {}
+    form: list[tuple[int, ...] | Formula] = []
+    for formula in formulas:
+        renamed, its_predicates, its_constants = _outline(formula)
+        form.append(renamed)
+        form.append(tuple([predicates.setdefault(name, len(predicates)) for name in its_predicates]))
+        form.append(tuple([constants.setdefault(name, len(constants)) for name in its_constants]))
+    return tuple(form), tuple(predicates), tuple(constants)

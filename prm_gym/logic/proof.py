@@ -4,7 +4,7 @@ A statement stands when it was given, or when it follows from statements that st
 statement does not stand, however right its own inference is: otherwise one false step would make every later one right.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -20,7 +20,7 @@ from prm_gym.logic.semantics import Structure
 Fault: TypeAlias = Literal["citation", "formula", "inference", "premises", "rests", "unknown"]
 
 
-class Appraisal(msgspec.Struct, frozen=True, kw_only=True):
+class Appraisal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What is to be said of a statement.
 
     Attributes:
@@ -54,21 +54,33 @@ def appraise(statement: Statement, known: Sequence[Statement], checker: Entailme
     if not statement.cited:
         return Appraisal(stands=False, fault="citation", reason="no premise is cited")
     standing = appraise_all(known, checker) if propagate else {}
-    appraisal = _appraise_one(statement, earlier, standing, checker)
+    if propagate and statement.label not in earlier:
+        appraisal = appraise_all((*known, statement), checker)[statement.label]
+    else:
+        appraisal = _appraise_one(statement, earlier, standing, checker)
     if not appraisal.stands or appraisal.finding is None:
         return appraisal
-    empty = _emptiness(statement, known, appraisal.finding, standing, checker)
+    empty = _emptiness(statement, earlier, appraisal.finding, standing, checker)
     return msgspec.structs.replace(appraisal, empty=empty, reason=empty or appraisal.reason)
 
 
-def appraise_all(known: Sequence[Statement], checker: EntailmentChecker) -> dict[str, Appraisal]:
-    """Whether each statement stands, by label, in one pass; of two with one label the first counts."""
-    earlier: dict[str, Statement] = {}
-    standing: dict[str, Appraisal] = {}
-    for statement in known:
-        if statement.label not in earlier:
-            standing[statement.label] = _appraise_one(statement, earlier, standing, checker) if statement.cited else _GIVEN
-            earlier[statement.label] = statement
+def appraise_all(known: Sequence[Statement], checker: EntailmentChecker) -> Mapping[str, Appraisal]:
+    """Whether each statement stands, by label; of two with one label the first counts.
+
+    The checker keeps the answer, so that a proof which grows by a statement costs one more inference; the mapping is not to be changed.
+    """
+    key = tuple(known)
+    standing: dict[str, Appraisal] | None = checker.kept(key)
+    if standing is None:
+        shorter: dict[str, Appraisal] | None = checker.kept(key[:-1])
+        standing = {} if shorter is None else dict(shorter)
+        begun = 0 if shorter is None else len(key) - 1
+        earlier = _by_label(key[:begun])
+        for statement in key[begun:]:
+            if statement.label not in earlier:
+                standing[statement.label] = _appraise_one(statement, earlier, standing, checker) if statement.cited else _GIVEN
+                earlier[statement.label] = statement
+        checker.keep(key, standing)
     return standing
 
 
@@ -76,7 +88,7 @@ def _by_label(known: Sequence[Statement]) -> dict[str, Statement]:
     return {statement.label: statement for statement in reversed(known)}
 
 
-def _appraise_one(statement: Statement, earlier: dict[str, Statement], standing: dict[str, Appraisal], checker: EntailmentChecker) -> Appraisal:
+def _appraise_one(statement: Statement, earlier: dict[str, Statement], standing: Mapping[str, Appraisal], checker: EntailmentChecker) -> Appraisal:
     if statement.label in earlier:
         return Appraisal(stands=False, fault="citation", reason=f"{statement.label} is already taken: {earlier[statement.label].formula}")
     for label in statement.cited:
@@ -110,37 +122,50 @@ def _shown(counterexample: Structure, formulas: tuple[str, ...]) -> str:
     return counterexample.describe([parse(text) for text in formulas])
 
 
-def _emptiness(statement: Statement, known: Sequence[Statement], finding: Finding, standing: dict[str, Appraisal], checker: EntailmentChecker) -> str:
+def _emptiness(
+    statement: Statement, earlier: Mapping[str, Statement], finding: Finding, standing: Mapping[str, Appraisal], checker: EntailmentChecker
+) -> str:
     """Why a statement that stands adds nothing; "" when it does add something."""
     if finding.tautology:
         return "holds without any premise (a tautology)"
-    earlier = _by_label(known)
     labels = [statement.cited[i] for i in finding.needed]
     if finding.restates:
         return f"only restates {' and '.join(labels)}"
     if adds_vocabulary(tuple(earlier[label].formula for label in labels), statement.formula):
         return "only weakens what it rests on: it speaks of predicates that no needed premise speaks of"
-    past = {label: said.formula for label, said in earlier.items() if standing.get(label, _GIVEN).stands}
-    sources = [_source(part, past, checker) for part in conjuncts(_form(statement.formula))]
+    past = [(label, said.formula) for label, said in earlier.items() if standing.get(label, _GIVEN).stands]
+    sources = [_source(text, part, past, checker) for text, part in _parts(statement.formula)]
     return "" if "" in sources else f"says nothing beyond {' and '.join(dict.fromkeys(sources))}"
 
 
-def _source(part: Formula, past: dict[str, str], checker: EntailmentChecker) -> str:
+def _source(text: str, part: Formula, past: Sequence[tuple[str, str]], checker: EntailmentChecker) -> str:
     """Label of a statement that says the part by itself, or more than it; "" where none does."""
-    return next((label for label, formula in past.items() if _says_alone(formula, part, checker)), "")
-
-
-def _says_alone(formula: str, part: Formula, checker: EntailmentChecker) -> bool:
-    try:
-        form = _form(formula)
-    except FormulaError:
-        return False
-    return not _predicates(form).isdisjoint(_predicates(part)) and checker.follows(form, part)
+    spoken = frozenset(atom.predicate for atom in atoms(part))
+    for label, formula in past:
+        if spoken.isdisjoint(_predicates(formula)):
+            continue
+        follows: bool | None = checker.kept((formula, text))
+        if follows is None:
+            follows = checker.follows(_form(formula), part)
+            checker.keep((formula, text), follows)
+        if follows:
+            return label
+    return ""
 
 
 @lru_cache(maxsize=100_000)
-def _predicates(formula: Formula) -> frozenset[str]:
-    return frozenset(atom.predicate for atom in atoms(formula))
+def _parts(formula: str) -> tuple[tuple[str, Formula], ...]:
+    """The conjuncts of a formula's normal form, each with its text."""
+    return tuple((write(part), part) for part in conjuncts(_form(formula)))
+
+
+@lru_cache(maxsize=100_000)
+def _predicates(formula: str) -> frozenset[str]:
+    """The predicates of a text; none where it is no formula."""
+    try:
+        return frozenset(atom.predicate for atom in atoms(parse(formula)))
+    except FormulaError:
+        return frozenset()
 
 
 @lru_cache(maxsize=100_000)
