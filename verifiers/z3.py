@@ -24,7 +24,7 @@ class Z3Verifier(ClaimVerifier):
     """
 
     id = "z3"
-    version = "2"
+    version = "3"
     claims = (Entailment, Decision)
 
     def __init__(self, mode: str = "propagate", checker: EntailmentChecker | None = None) -> None:

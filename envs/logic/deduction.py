@@ -67,13 +67,14 @@ class DeductionEnv(StepEnv):
 
         Args:
             difficulty: 1 to 5.
-            candidates: how many admissible actions to list, verdicts included; >= 4.
+            candidates: how many admissible actions to list, verdicts included; >= 4, or 0 to list none (for agents that write free text: a listing takes
+                about half the time of a step).
             **options: see `StepOptions`; max_steps is 4 plus twice the greatest depth unless given.
         """
         if type(difficulty) is not int or difficulty not in LEVELS:
             raise OptionError(f"difficulty is one of {sorted(LEVELS)}, got {difficulty!r}")
-        if type(candidates) is not int or candidates < 4:
-            raise OptionError(f"candidates must be at least 4 (three verdicts and a step), got {candidates}")
+        if type(candidates) is not int or 0 != candidates < 4:
+            raise OptionError(f"candidates must be at least 4 (three verdicts and a step), or 0 for none, got {candidates}")
         if options.get("max_steps") is None:
             options["max_steps"] = 4 + 2 * LEVELS[difficulty].max_depth
         super().__init__(**options)
@@ -148,7 +149,8 @@ class DeductionEnv(StepEnv):
         standing = appraise_all(self._known, shared_checker()) if self._derived else {}
         state = sorted(f"{s.formula} {standing[s.label].stands}" for s in self._derived)
         state_key = content_key(task.key, *dict.fromkeys(state))
-        return Situation(observation="\n".join([task.question, *derived]), state_key=state_key, actions=_listing(self._entropy, self.difficulty, self._derived, self.candidates, state_key))
+        actions = listed_actions(self._entropy, self.difficulty, self._derived, self.candidates, state_key) if self.candidates else ()
+        return Situation(observation="\n".join([task.question, *derived]), state_key=state_key, actions=actions)
 
     def solution(self) -> list[str]:
         """The generated proof and the verdict."""
@@ -183,7 +185,7 @@ def _read_step(text: str) -> Statement | Malformed:
 
 
 @lru_cache(maxsize=20_000)
-def _listing(entropy: int, difficulty: int, derived: tuple[Statement, ...], number: int, state_key: str) -> tuple[str, ...]:
+def listed_actions(entropy: int, difficulty: int, derived: tuple[Statement, ...], number: int, state_key: str) -> tuple[str, ...]:
     """Admissible actions in random order; they depend on the state alone, not on how it was reached. Attempts at one task meet the same states."""
     theory = generate(entropy, LEVELS[difficulty])
     rng = np.random.default_rng([entropy, int(state_key, 16)])

@@ -4,8 +4,8 @@ Formulas are handled as texts here, each in the one way that `prm_gym.logic.nota
 are kept. What depends on the given facts alone is worked out once a theory.
 """
 
-from bisect import insort
-from collections.abc import Sequence
+from bisect import bisect
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 
@@ -56,12 +56,39 @@ _Entry = tuple[str, str, str, _Rule]
 _ORDER = itemgetter(0, 1)
 
 
+class _Found(msgspec.Struct, frozen=True, gc=False):
+    """What an entry allows, as far as chance has no part in it.
+
+    Attributes:
+        sound: inferences that hold.
+        affirmed: its condition concluded from its conclusion, where that has been written down.
+        flipped: the opposite of what follows; None where the condition has not been written down (or the entry is no implication).
+        unmet: the label and conclusion of an implication whose condition has not been written down, else None.
+    """
+
+    sound: tuple[Move, ...] = ()
+    affirmed: Move | None = None
+    flipped: Move | None = None
+    unmet: tuple[str, str] | None = None
+
+
 class _Given(msgspec.Struct, frozen=True):
-    """What the moves of a theory share."""
+    """What the moves of a theory share.
+
+    Attributes:
+        label_of: labels of the facts.
+        literals: the facts that are literals, in order.
+        entries: the rules about each individual, in order.
+        found: what each entry allows before anything is derived.
+        touched: for each text, the entries whose moves may change when it is written down.
+        individuals: those that the facts speak of.
+    """
 
     label_of: dict[str, str]
     literals: tuple[str, ...]
     entries: tuple[_Entry, ...]
+    found: tuple[_Found, ...]
+    touched: dict[str, list[int]]
     individuals: tuple[Constant, ...]
 
 
@@ -87,87 +114,127 @@ class Moves:
         self._label_of = given.label_of
         self._literals: Sequence[str] = given.literals
         entries: Sequence[_Entry] = given.entries
+        found: Sequence[_Found] = given.found
         if derived:
             self._label_of = {**{said.formula: said.label for said in reversed(derived)}, **given.label_of}
-            # In an order that does not depend on when a statement was written down.
-            self._literals = sorted({*given.literals, *(said.formula for said in derived if _literal(said.formula))})
-            entries = list(entries)
-            for said in derived:
-                for text, rule in _instances(said.formula, given.individuals):
-                    insort(entries, (text, said.formula, said.label, rule), key=_ORDER)
+            entries, found = self._grown(given, derived)
+            fresh = {said.formula for said in derived if said.formula not in given.label_of and _literal(said.formula)}
+            if fresh:  # in an order that does not depend on when a statement was written down
+                self._literals = sorted([*given.literals, *fresh])
         written = {(said.cited, said.formula) for said in derived}
-        applied: list[Move] = []
-        for _, _, label, rule in entries:
-            self._apply(label, rule, applied)
-        self.sound: list[Move] = [move for move in _distinct(applied) if move[1] not in given.label_of and move not in written]
-        self.tempting: list[Move] = _distinct(self._misuses(entries, hypothesis))
+        applied = dict.fromkeys(move for one in found for move in one.sound)
+        self.sound: list[Move] = [move for move in applied if move[1] not in given.label_of and move not in written]
+        self.tempting: list[Move] = list(dict.fromkeys(self._misuses(entries, found, hypothesis)))
 
-    def _support(self, condition: _Condition) -> tuple[str, ...] | None:
-        """Labels of statements that say the condition, or None."""
-        label = self._label_of.get(condition.text)
-        if label is not None:
-            return (label,)
-        if condition.sides is None:
-            return None
-        left = self._support(condition.sides[0])
-        if not condition.joint:
-            return left or self._support(condition.sides[1])
-        right = self._support(condition.sides[1]) if left is not None else None
-        return left + right if left is not None and right is not None else None
+    def _grown(self, given: _Given, derived: Sequence[Statement]) -> tuple[list[_Entry], list[_Found]]:
+        """The entries and what they allow, with the derived statements among them."""
+        found = list(given.found)
+        fresh = {said.formula for said in derived if said.formula not in given.label_of}
+        for place in {place for text in fresh for place in given.touched.get(text, ())}:
+            found[place] = _found(given.entries[place], self._label_of)
+        entries = list(given.entries)
+        for said in derived:
+            for text, rule in _instances(said.formula, given.individuals):
+                entry = (text, said.formula, said.label, rule)
+                place = bisect(entries, _ORDER(entry), key=_ORDER)
+                entries.insert(place, entry)
+                found.insert(place, _found(entry, self._label_of))
+        return entries, found
 
-    def _apply(self, label: str, rule: _Rule, moves: list[Move]) -> None:
-        """Add the inferences that a rule allows."""
-        if isinstance(rule, _Implication):
-            support = self._support(rule.condition)
-            if support is not None:
-                moves.append(((label, *support), rule.conclusion))
-            refuted = self._label_of.get(rule.denied_conclusion)
-            if refuted is not None and rule.denied_condition is not None:
-                moves.append(((label, refuted), rule.denied_condition))
-        elif isinstance(rule, _Disjunction):
-            for denial, other in rule.ways:
-                refuted = self._label_of.get(denial)
-                if refuted is not None:
-                    moves.append(((label, refuted), other))
-        elif isinstance(rule, _Conjunction):
-            moves += [((label,), side) for side in rule.sides]
-
-    def _misuses(self, entries: Sequence[_Entry], hypothesis: str) -> list[Move]:
-        implications = [(label, rule, self._support(rule.condition)) for _, _, label, rule in entries if isinstance(rule, _Implication)]
-        found: list[Move] = []
-        drawn = self._some_literals(2 + sum(support is None for _, _, support in implications))
-        for label, rule, support in implications:
-            affirmed = self._label_of.get(rule.conclusion)
-            if affirmed is not None and rule.denied_condition is not None:
-                found.append(((label, affirmed), rule.condition.text))
-            if support is not None:
-                found.append(((label, *support), rule.denied_conclusion))
-            elif drawn:
-                found.append(((label, self._label_of[drawn.pop()]), rule.conclusion))
+    def _misuses(self, entries: Sequence[_Entry], found: Sequence[_Found], hypothesis: str) -> list[Move]:
+        drawn = self._some_literals(2 + sum(one.unmet is not None for one in found))
+        misuses: list[Move] = []
+        for one in found:
+            if one.affirmed is not None:
+                misuses.append(one.affirmed)
+            if one.flipped is not None:
+                misuses.append(one.flipped)
+            elif one.unmet is not None and drawn:
+                misuses.append((in_order((one.unmet[0], self._label_of[drawn.pop()])), one.unmet[1]))
         if drawn:
             conclusion, premise = drawn
-            found.append(((self._label_of[premise],), conclusion))
-            cited = (entries[int(self._rng.integers(len(entries)))][2], self._label_of[self._some_literals(1)[0]])
-            found.append((cited, hypothesis if self._rng.random() < 0.5 else _denied(hypothesis)))
-        return found
+            misuses.append(((self._label_of[premise],), conclusion))
+            cited = in_order((entries[int(self._rng.integers(len(entries)))][2], self._label_of[self._some_literals(1)[0]]))
+            misuses.append((cited, hypothesis if self._rng.random() < 0.5 else _denied(hypothesis)))
+        return misuses
 
     def _some_literals(self, number: int) -> list[str]:
         """Literals that have been written down, at random; none where there is none. The first drawn is the last of the list."""
         if not self._literals:
             return []
-        return [self._literals[place] for place in self._rng.integers(len(self._literals), size=number).tolist()[::-1]]
+        places = self._rng.integers(len(self._literals), size=number)
+        return [self._literals[int(place)] for place in places[::-1]]
 
 
-@lru_cache(maxsize=4096)
+def _found(entry: _Entry, label_of: Mapping[str, str]) -> _Found:
+    _, _, label, rule = entry
+    if isinstance(rule, _Implication):
+        support = _support(rule.condition, label_of)
+        sound: list[Move] = [] if support is None else [(in_order((label, *support)), rule.conclusion)]
+        refuted, affirmed = label_of.get(rule.denied_conclusion), label_of.get(rule.conclusion)
+        if refuted is not None and rule.denied_condition is not None:
+            sound.append((in_order((label, refuted)), rule.denied_condition))
+        return _Found(
+            sound=tuple(sound),
+            affirmed=None if affirmed is None or rule.denied_condition is None else (in_order((label, affirmed)), rule.condition.text),
+            flipped=None if support is None else (in_order((label, *support)), rule.denied_conclusion),
+            unmet=(label, rule.conclusion) if support is None else None,
+        )
+    if isinstance(rule, _Disjunction):
+        return _Found(tuple((in_order((label, label_of[denial])), other) for denial, other in rule.ways if denial in label_of))
+    if isinstance(rule, _Conjunction):
+        return _Found(tuple(((label,), side) for side in rule.sides))
+    return _NOTHING
+
+
+_NOTHING = _Found()
+
+
+def _support(condition: _Condition, label_of: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Labels of statements that say the condition, or None."""
+    label = label_of.get(condition.text)
+    if label is not None:
+        return (label,)
+    if condition.sides is None:
+        return None
+    left = _support(condition.sides[0], label_of)
+    if not condition.joint:
+        return left or _support(condition.sides[1], label_of)
+    right = _support(condition.sides[1], label_of) if left is not None else None
+    return left + right if left is not None and right is not None else None
+
+
+@lru_cache(maxsize=1024)
 def _given(facts: tuple[Statement, ...]) -> _Given:
     individuals = tuple(dict.fromkeys(a.argument for fact in facts for a in atoms(parse(fact.formula)) if isinstance(a.argument, Constant)))
+    label_of = {fact.formula: fact.label for fact in reversed(facts)}
     entries = [(text, fact.formula, fact.label, rule) for fact in facts for text, rule in _instances(fact.formula, individuals)]
+    entries.sort(key=_ORDER)
+    touched: dict[str, list[int]] = {}
+    for place, (_, _, _, rule) in enumerate(entries):
+        for text in _triggers(rule):
+            touched.setdefault(text, []).append(place)
     return _Given(
-        label_of={fact.formula: fact.label for fact in reversed(facts)},
+        label_of=label_of,
         literals=tuple(sorted({fact.formula for fact in facts if _literal(fact.formula)})),
-        entries=tuple(sorted(entries, key=_ORDER)),
+        entries=tuple(entries),
+        found=tuple(_found(entry, label_of) for entry in entries),
+        touched=touched,
         individuals=individuals,
     )
+
+
+def _triggers(rule: _Rule) -> set[str]:
+    """The texts that `_found` looks up for a rule."""
+    if isinstance(rule, _Implication):
+        return {rule.conclusion, rule.denied_conclusion, *_texts(rule.condition)}
+    return {denial for denial, _ in rule.ways} if isinstance(rule, _Disjunction) else set()
+
+
+def _texts(condition: _Condition) -> Iterator[str]:
+    yield condition.text
+    for side in condition.sides or ():
+        yield from _texts(side)
 
 
 @lru_cache(maxsize=100_000)
@@ -204,7 +271,3 @@ def _literal(text: str) -> bool:
 @lru_cache(maxsize=10_000)
 def _denied(text: str) -> str:
     return write(negation(parse(text)))
-
-
-def _distinct(moves: list[Move]) -> list[Move]:
-    return list(dict.fromkeys((in_order(cited), conclusion) for cited, conclusion in moves))

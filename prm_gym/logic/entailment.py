@@ -14,7 +14,24 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Form, Formula, Implies, Not, Or, Renaming, Variable, atoms, conjuncts, negation, outline_of
+from prm_gym.logic.formula import (
+    And,
+    Atom,
+    Constant,
+    Exists,
+    ForAll,
+    Form,
+    Formula,
+    Implies,
+    Not,
+    Or,
+    Renaming,
+    Variable,
+    atoms,
+    conjuncts,
+    negation,
+    outline_of,
+)
 from prm_gym.logic.notation import parse
 from prm_gym.logic.semantics import Structure, holds, small_model
 

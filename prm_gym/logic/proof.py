@@ -53,7 +53,7 @@ def appraise(statement: Statement, known: Sequence[Statement], checker: Entailme
     earlier = _by_label(known)
     if not statement.cited:
         return Appraisal(stands=False, fault="citation", reason="no premise is cited")
-    standing = appraise_all(known, checker) if propagate else {}
+    standing: Mapping[str, Appraisal] = appraise_all(known, checker) if propagate else {}
     if propagate and statement.label not in earlier:
         appraisal = appraise_all((*known, statement), checker)[statement.label]
     else:
@@ -122,9 +122,7 @@ def _shown(counterexample: Structure, formulas: tuple[str, ...]) -> str:
     return counterexample.describe([parse(text) for text in formulas])
 
 
-def _emptiness(
-    statement: Statement, earlier: Mapping[str, Statement], finding: Finding, standing: Mapping[str, Appraisal], checker: EntailmentChecker
-) -> str:
+def _emptiness(statement: Statement, earlier: Mapping[str, Statement], finding: Finding, standing: Mapping[str, Appraisal], checker: EntailmentChecker) -> str:
     """Why a statement that stands adds nothing; "" when it does add something."""
     if finding.tautology:
         return "holds without any premise (a tautology)"

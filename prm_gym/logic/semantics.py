@@ -4,9 +4,8 @@ A structure names what exists and what holds. A counterexample that a solver fin
 """
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache, reduce
+from functools import lru_cache
 from itertools import product
-from operator import and_, or_
 
 import msgspec
 
@@ -155,8 +154,14 @@ class _Table:
             case Implies(left, right):
                 return (self.everywhere ^ self.column(left, bound)) | self.column(right, bound)
             case ForAll(variable, body):
-                return reduce(and_, (self.column(body, {**bound, variable: element}) for element in self.domain))
+                every = self.everywhere
+                for element in self.domain:
+                    every &= self.column(body, {**bound, variable: element})
+                return every
             case Exists(variable, body):
-                return reduce(or_, (self.column(body, {**bound, variable: element}) for element in self.domain))
+                some = 0
+                for element in self.domain:
+                    some |= self.column(body, {**bound, variable: element})
+                return some
             case _:  # an atom whose argument is none of these cannot be made
                 raise TypeError(f"{formula!r} is no formula")

@@ -252,6 +252,17 @@ def test_the_number_of_candidates_is_bounded_and_some_step_is_among_them(candida
         assert 4 <= len(listed) <= candidates
 
 
+def test_an_environment_that_lists_nothing_takes_the_same_steps():
+    listing, silent = make(3, 1), make(3, 1, candidates=0)
+    while "->" in "".join(listing.situation.actions):
+        action = steps_of(listing.situation.actions)[0]
+        (seen, *result, info), (seen_too, *result_too, info_too) = listing.step(action), silent.step(action)
+        assert (seen, result, info["state_key"]) == (seen_too, result_too, info_too["state_key"])
+        assert info_too["actions"] == ()
+        if result[1] or result[2]:
+            break
+
+
 def _without_labels(env):
     """The candidates with formulas in the place of labels."""
     lines = [line.split(": ", 1) for line in env.situation.observation.splitlines()[1:]]

@@ -1,3 +1,5 @@
+from itertools import pairwise, product
+
 import numpy as np
 import pytest
 
@@ -17,9 +19,10 @@ from prm_gym.logic.formula import (
     is_literal,
     negation,
     normal_form,
+    outline_of,
 )
 from prm_gym.logic.notation import parse, write
-from prm_gym.logic.semantics import Structure, all_structures, holds
+from prm_gym.logic.semantics import Structure, all_structures, holds, small_model
 
 # a is e1, b is e2. {A} holds of e1 and e2, {B} of e2, {C} of nothing; the proposition {P} holds and {Q} does not.
 TWO = Structure(("e1", "e2"), (("a", "e1"), ("b", "e2")), frozenset({("A", "e1"), ("A", "e2"), ("B", "e2"), ("P", None)}))
@@ -188,6 +191,20 @@ def test_formulas_that_differ_in_what_they_share_have_two_forms():
     assert form("{A}{a}") != form("{A}")
 
 
+def test_two_lists_have_one_outline_exactly_when_they_have_one_form():
+    texts = ["{A}", "{B}", "{A}{a}", "{A}{b}", "{B}{a}", "(x): {A}x -> {B}x", "(y): {B}y -> {A}y", "{A} & {A}", "{A} & {B}", "(Ex): {A}x v {B}{a}"]
+    by_form, by_outline = {}, {}
+    for pair in product(map(parse, texts), repeat=2):
+        renaming = Renaming()
+        by_form.setdefault(tuple(renaming(formula) for formula in pair), []).append(pair)
+        outline, predicates, constants = outline_of(pair)
+        by_outline.setdefault(outline, []).append(pair)
+        assert [renaming.predicates[name] for name in predicates] == [f"P{i}" for i in range(len(predicates))]
+        assert [renaming.constants[name] for name in constants] == [f"c{i}" for i in range(len(constants))]
+    assert sorted(map(repr, by_form.values())) == sorted(map(repr, by_outline.values()))
+    assert 10 < len(by_form) < 100
+
+
 def test_renaming_keeps_variables_apart_where_one_is_shadowed():
     # (x)(x)(y)(A x & B y), which the notation refuses and a tree can hold: x and y must stay two variables.
     def tree(inner):
@@ -226,6 +243,27 @@ def test_all_structures_are_all_and_each_once(texts, size, count):
     # size^constants places, and two values for each proposition and for each predicate of each element
     structures = list(all_structures([parse(text) for text in texts], size))
     assert len(structures) == len(set(structures)) == count
+
+
+def test_the_small_model_is_the_first_of_all_structures():
+    found = 0
+    for (one, _), (other, _) in pairwise(_cases(3, 400)):
+        formulas = [one, other]
+        facts = {size: len({a.predicate for f in formulas for a in atoms(f) if a.argument is None}) for size in (1, 2)}
+        unary = len({a.predicate for f in formulas for a in atoms(f) if a.argument is not None})
+        expected = None
+        for size in (1, 2) if unary else (1,):
+            if facts[size] + size * unary > 6:
+                break
+            expected = next((s for s in all_structures(formulas, size) if holds(one, s) and holds(other, s)), None)
+            if expected is not None:
+                break
+        assert small_model(formulas, 6) == expected, [write(formula) for formula in formulas]
+        found += expected is not None
+    assert 100 < found < 399
+    assert small_model([parse("(x): {A}x"), parse("(Ex): ¬{A}x")], 16) is None
+    assert small_model([parse("{A} & ¬{B}")], 1) is None  # too many to try
+    assert small_model([], 0) == Structure(("e0",), (), frozenset())
 
 
 def test_describe_names_individuals_and_tells_true_from_false():

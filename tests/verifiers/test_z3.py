@@ -577,21 +577,23 @@ def test_what_the_solver_cannot_tell_has_no_score():
     known = (*FACTS, said("int1", "{B}", "fact1", "fact2"))
     for claim in (
         Entailment(statement=said("int2", "{C}", "int1", "fact3"), known=known),
-        Entailment(statement=said("int2", "{Z}", "fact1"), known=known),
         Decision(answer="PROVED", hypothesis="{C}", known=known),
-        Decision(answer="UNKNOWN", hypothesis="{Z}", known=known),
+        Decision(answer="DISPROVED", hypothesis="{C}", known=known),
     ):
         verdict = judge(claim, blind)
         assert (verdict.status, verdict.label, verdict.score) == ("abstain", None, None)
         assert "cannot tell" in verdict.reason
-    # What needs no solver is judged nevertheless.
+    # What needs no solver is judged nevertheless: a small counterexample is found without one.
+    assert judge_step(said("int2", "{Z}", "fact1"), *known, verifier=blind).label == "incorrect"
+    assert judge(Decision(answer="UNKNOWN", hypothesis="{Z}", known=known), blind).label == "correct"
     assert judge_step(said("int2", "{C}", "int7"), *known, verifier=blind).label == "incorrect"
     assert judge_step(said("int2", "{C"), *known, verifier=blind).score == 0.0
 
 
 def test_an_undecided_step_neither_pays_nor_costs(target):
     blind = Z3Verifier(checker=EntailmentChecker(resource_limit=1))
-    episode = run(target, [f"{target.literal} -> int1: {target.goal}", f"{target.literal} -> int2: {target.goal}"], verifiers=[blind])
+    sound = target.env().solution()[0]
+    episode = run(target, [sound, sound.replace("int1", "int2")], verifiers=[blind])
     assert episode.labels == [None, None]
     assert episode.scores == [None, None]
     assert episode.total == 0.0
