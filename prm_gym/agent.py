@@ -16,8 +16,8 @@ import msgspec
 
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.env import StepEnv
-from prm_gym.errors import ContractError, OptionError
-from prm_gym.plugins import Registry
+from prm_gym.errors import ContractError
+from prm_gym.plugins import Registry, make
 from prm_gym.verifier import PastStep
 
 
@@ -138,11 +138,7 @@ def make_agent(spec: str | Agent, **options: Any) -> Agent:
     if isinstance(spec, Agent):
         return spec
     name, separator, argument = spec.partition(":")
-    factory = AGENTS.load(name)
-    try:
-        agent = factory(argument, **options) if separator else factory(**options)
-    except TypeError as error:
-        raise OptionError(f"agent {name!r}: {error}") from error
+    agent: Any = make("agent", name, AGENTS.load(name), *([argument] if separator else []), **options)
     if not isinstance(agent, Agent):
         raise ContractError(f"the agent {name!r} made a {type(agent).__name__}, not a prm_gym Agent")
     return agent

@@ -144,6 +144,10 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         self.verifiers: tuple[Verifier, ...] = make_verifiers(specs)
         self._owned = tuple(v for v, spec in zip(self.verifiers, specs, strict=True) if v is not spec)
         self.reward_scheme = make_reward(reward, self.max_steps)
+        ids = [verifier.id for verifier in self.verifiers]
+        for verifier_id in self.reward_scheme.verifier_ids:
+            if verifier_id not in ids:
+                raise OptionError(str(UnknownNameError(f"verifier of this environment for the reward {self.reward_scheme.id!r}", verifier_id, ids)))
         self.observation_space: gymnasium.Space[str] = TextSpace(OBSERVATION_LENGTH)
         self.action_space: gymnasium.Space[str] = TextSpace(ACTION_LENGTH)
         self._task: Task | None = None

@@ -8,10 +8,12 @@ A third party declares, in its own package,
 and the name works everywhere a verifier is named. Our own parts are declared in the same way; nothing is privileged.
 """
 
+import inspect
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
-from prm_gym.errors import ContractError, DuplicateNameError, MissingExtraError, UnknownNameError
+from prm_gym.errors import ContractError, DuplicateNameError, MissingExtraError, OptionError, UnknownNameError
 
 T = TypeVar("T")
 
@@ -80,6 +82,34 @@ class Registry(Generic[T]):
         if name in self._loaded or name in self._entry_points():
             raise DuplicateNameError(f"The {self.kind} {name!r} is registered already. Choose another name.")
         self._loaded[name] = entry
+
+
+def make(kind: str, name: str, factory: Callable[..., T], /, *arguments: Any, **options: Any) -> T:
+    """Call what a plug-in registered.
+
+    Args:
+        kind: what it makes, in words ("reward scheme").
+        name: its name.
+        factory: what was registered.
+        *arguments: its positional arguments.
+        **options: its keyword options.
+
+    Raises:
+        OptionError: it takes no option of that name (says the near miss), or the call does not fit.
+    """
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except ValueError:  # a callable that says nothing about itself
+        parameters = ()
+    named = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if named and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        for option in options:
+            if option not in named:
+                raise OptionError(str(UnknownNameError(f"option of the {kind} {name!r}", option, named)))
+    try:
+        return factory(*arguments, **options)
+    except TypeError as error:
+        raise OptionError(f"{kind} {name!r}: {error}") from error
 
 
 def _distribution(point: EntryPoint) -> str:

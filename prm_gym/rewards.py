@@ -6,12 +6,12 @@ A verdict without a score ("cannot tell") contributes no term; it is counted nei
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
 from prm_gym.errors import ContractError, OptionError
-from prm_gym.plugins import Registry
+from prm_gym.plugins import Registry, make
 from prm_gym.verdict import Verdict
 
 
@@ -36,11 +36,13 @@ class RewardScheme(ABC):
         id: its name.
         reward_range: least and greatest reward of one step.
         needs_verdicts: whether it looks at verdicts at all; where nothing does, training need not pay for verifiers.
+        verifier_ids: the verifiers that it asks for by id; an environment without them refuses it.
     """
 
     id: str
     reward_range: tuple[float, float]
     needs_verdicts: bool = True
+    verifier_ids: tuple[str, ...] = ()
 
     @abstractmethod
     def reward(self, step: JudgedStep, previous: Sequence[JudgedStep]) -> float:
@@ -131,6 +133,7 @@ class PotentialReward(RewardScheme):
             raise OptionError(f"potential needs gamma in (0, 1] and weight >= 0, got {gamma} and {weight}")
         self.gamma, self.weight, self.verifier = gamma, weight, verifier
         self.reward_range = (-weight, 1.0 + weight)
+        self.verifier_ids = () if verifier is None else (verifier,)
 
     def reward(self, step: JudgedStep, previous: Sequence[JudgedStep]) -> float:
         """The change of the potential, plus the outcome at the end."""
@@ -172,11 +175,7 @@ def make_reward(spec: RewardSpec, horizon: int) -> RewardScheme:
     name = options.pop("id", None)
     if not isinstance(name, str):
         raise OptionError(f"a reward scheme is a name, a mapping with an 'id', or a RewardScheme, got {spec!r}")
-    factory = REWARDS.load(name)
-    try:
-        scheme = factory(horizon=horizon, **options)
-    except TypeError as error:
-        raise OptionError(f"reward scheme {name!r}: {error}") from error
+    scheme: Any = make("reward scheme", name, REWARDS.load(name), horizon=horizon, **options)
     if not isinstance(scheme, RewardScheme):
         raise ContractError(f"the reward scheme {name!r} made a {type(scheme).__name__}, not a prm_gym.RewardScheme")
     return scheme

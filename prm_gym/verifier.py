@@ -13,7 +13,7 @@ import msgspec
 
 from prm_gym.claims import Claim, Malformed
 from prm_gym.errors import ContractError, OptionError
-from prm_gym.plugins import Registry
+from prm_gym.plugins import Registry, make
 from prm_gym.task import Task
 from prm_gym.verdict import Verdict, abstained, failed, judged
 
@@ -146,12 +146,7 @@ def make_verifier(spec: VerifierSpec) -> Verifier:
 
         return _checked(make_composition(text))
     name, separator, argument = text.partition(":")
-    factory = VERIFIERS.load(name)
-    try:
-        made = factory(argument) if separator else factory()
-    except TypeError as error:
-        raise OptionError(f"verifier {text!r}: {error}") from error
-    return _checked(made)
+    return _checked(make("verifier", text, VERIFIERS.load(name), *([argument] if separator else [])))
 
 
 def make_verifiers(specs: Sequence[VerifierSpec]) -> tuple[Verifier, ...]:

@@ -232,7 +232,7 @@ def test_options_have_defaults_and_spaces():
         ({"verifiers": ["arithmetic", "arithmetic"]}, OptionError, "two verifiers have the id 'arithmetic'"),
         ({"verifiers": [None]}, OptionError, "got None"),
         ({"reward": "dens"}, UnknownNameError, r"no reward scheme named 'dens'. Did you mean 'dense'\?"),
-        ({"reward": {"id": "dense", "step_wieght": 1}}, OptionError, "reward scheme 'dense': .*step_wieght"),
+        ({"reward": {"id": "dense", "step_wieght": 1}}, OptionError, "Did you mean 'step_weight'"),
         ({"reward": {"step_weight": 1}}, OptionError, "a mapping with an 'id'"),
         ({"reward": 3}, OptionError, "a name, a mapping with an 'id', or a RewardScheme, got 3"),
     ],

@@ -6,8 +6,8 @@ import pytest
 
 from prm_gym.agent import AGENTS, make_agent
 from prm_gym.credit import ASSIGNERS
-from prm_gym.errors import ContractError, DuplicateNameError, MissingExtraError, UnknownNameError
-from prm_gym.plugins import Registry
+from prm_gym.errors import ContractError, DuplicateNameError, MissingExtraError, OptionError, UnknownNameError
+from prm_gym.plugins import Registry, make
 from prm_gym.rewards import REWARDS
 from prm_gym.verifier import VERIFIERS
 from prm_gym.verifiers.arithmetic import ArithmeticVerifier
@@ -136,3 +136,19 @@ def test_ours_are_declared_like_anybodys():
         assert name in registry.names()
         assert registry.load(name).__module__.startswith("prm_gym.")
     assert VERIFIERS.load("arithmetic") is ArithmeticVerifier
+
+
+def test_a_plug_in_is_called_with_options_that_it_takes_alone():
+    def factory(size, *, colour="red"):
+        return size, colour
+
+    def anything(**options):
+        return options
+
+    assert make("thing", "mine", factory, 3, colour="blue") == (3, "blue")
+    assert make("thing", "mine", anything, kind=1, name=2) == {"kind": 1, "name": 2}
+    assert make("thing", "mine", dict) == {}
+    with pytest.raises(OptionError, match=r"option of the thing 'mine' named 'color'\. Did you mean 'colour'"):
+        make("thing", "mine", factory, 3, color="blue")
+    with pytest.raises(OptionError, match=r"thing 'mine': .*size"):
+        make("thing", "mine", factory)

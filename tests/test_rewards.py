@@ -1,6 +1,7 @@
 import itertools
 import math
 
+import gymnasium
 import pytest
 
 from prm_gym import RewardScheme
@@ -189,7 +190,9 @@ def test_schemes_by_name():
     ("spec", "error", "says"),
     [
         ("dens", UnknownNameError, r"no reward scheme named 'dens'. Did you mean 'dense'\? Known: .*dense, .*outcome"),
-        ({"id": "dense", "weight": 1}, OptionError, "reward scheme 'dense': .*weight"),
+        ({"id": "dense", "weight": 1}, OptionError, "reward scheme 'dense' named 'weight'.*step_weight"),
+        ({"id": "dense", "step_wieght": 1}, OptionError, "Did you mean 'step_weight'"),
+        ({"id": "potential", "name": "z3"}, OptionError, "There is no option of the reward scheme 'potential' named 'name'"),
         ({"step_weight": 1}, OptionError, "a mapping with an 'id'"),
         ({"id": 3}, OptionError, "a reward scheme is a name"),
         ({"id": "dense", "step_weight": -1.0}, OptionError, "step_weight >= 0"),
@@ -222,3 +225,10 @@ def test_a_scheme_of_ones_own_in_this_process():
     REWARDS.register("test_rewards.nothing", dict)
     with pytest.raises(ContractError, match=r"made a dict, not a prm_gym\.RewardScheme"):
         make_reward("test_rewards.nothing", 1)
+
+
+@pytest.mark.parametrize("make", [gymnasium.make, gymnasium.make_vec])
+def test_a_scheme_that_asks_for_a_verifier_is_refused_where_there_is_none(make):
+    with pytest.raises(OptionError, match=r"no verifier of this environment for the reward 'potential' named 'rechable'\. Did you mean 'reachable'"):
+        make("prm_gym/Countdown-v0", reward={"id": "potential", "verifier": "rechable"}, verifiers=["arithmetic", "reachable"])
+    make("prm_gym/Countdown-v0", reward={"id": "potential", "verifier": "reachable"}, verifiers=["arithmetic", "reachable"]).close()

@@ -175,7 +175,6 @@ def _read_step(text: str) -> Statement | Malformed:
         return Malformed("not of the form `fact1 & fact3 -> int1: {B}`, nor PROVED, DISPROVED or UNKNOWN")
     try:
         formula = write(parse(match["formula"]))
-        parse(formula)  # what is written down can be read again
     except FormulaError as error:
         return Malformed(f"the conclusion is no formula: {error}")
     cited = tuple(dict.fromkeys(label.strip() for label in match["cited"].split("&")))

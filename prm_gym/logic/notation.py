@@ -32,11 +32,14 @@ def parse(text: str) -> Formula:
         text: one closed formula.
 
     Raises:
-        FormulaError: what is wrong and where; also for texts over MAX_LENGTH characters or nested deeper than MAX_DEPTH.
+        FormulaError: what is wrong and where; also for texts over MAX_LENGTH characters (also as `write` writes them) or nested deeper than MAX_DEPTH.
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"the formula has {len(text):,} characters; at most {MAX_LENGTH:,} are read")
-    return _Parser(text).formula()
+    formula = _Parser(text).formula()
+    if len(write(formula)) > MAX_LENGTH:
+        raise FormulaError(f"the formula is longer than {MAX_LENGTH:,} characters when it is written out with its parentheses and spaces")
+    return formula
 
 
 class _Parser:

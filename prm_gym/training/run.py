@@ -18,6 +18,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
+from prm_gym._version import VERSION
 from prm_gym.agent import TrainableAgent, make_agent
 from prm_gym.credit import ASSIGNERS, StepBatch, assign
 from prm_gym.errors import ContractError, OptionError, StoreError
@@ -98,6 +99,7 @@ class _State(msgspec.Struct, kw_only=True):
     """Where a run stands; what a checkpoint holds beside the agent."""
 
     config: TrainConfig
+    version: str = ""
     batches: int = 0
     env_steps: int = 0
     verifier_calls: int = 0
@@ -161,6 +163,9 @@ def read_result(config: TrainConfig, directory: Path) -> RunResult | None:
         return None
     if state.config != config:
         raise OptionError(f"{directory} holds a run with other settings; choose another directory, or remove it to start again")
+    if state.version != VERSION:
+        made = f"prm_gym {state.version}" if state.version else "another version of prm_gym"
+        raise OptionError(f"{directory} holds a run of {made} and this is {VERSION}: one curve of two programs would mean nothing; remove it to start again")
     path = directory / "result.json"
     return msgspec.json.decode(path.read_bytes(), type=RunResult) if path.is_file() else None
 
@@ -187,7 +192,7 @@ class _Run:
         self.task_file = TaskFile(config.env_id, config.env_options, config.task_file, config.num_envs) if config.task_file else None
         if self.task_file is not None:
             self.held_out |= self.task_file.held_out
-        self.state = _State(config=config)
+        self.state = _State(config=config, version=VERSION)
         self.resumed_at = 0.0
 
     def to_the_end(self) -> RunResult:

@@ -265,6 +265,13 @@ def test_other_settings_are_refused(puzzles, tmp_path):
             train(_config(puzzles, **{"budget": 10, **changes}), tmp_path / "run")
 
 
+def test_a_run_of_another_version_is_not_gone_on_with(puzzles, tmp_path, monkeypatch):
+    train(_config(puzzles), tmp_path)
+    monkeypatch.setattr("prm_gym.training.run.VERSION", "99.0")
+    with pytest.raises(OptionError, match=r"holds a run of prm_gym .* and this is 99\.0"):
+        train(_config(puzzles), tmp_path)
+
+
 def test_a_broken_state_is_told(puzzles, tmp_path):
     with pytest.raises(_StopError):
         train(_config(puzzles), tmp_path / "run", _stopping_after(2))

@@ -1,0 +1,33 @@
+"""The contracts as functions: what every environment, verifier and credit assigner must do, ours and yours alike.
+
+    from prm_gym.testing import VerifierCase, check_assigner, check_step_env, check_verifier
+
+    check_step_env("my_package/Puzzle-v0")
+    check_step_env(lambda: PuzzleEnv(difficulty=5), seeds=range(20))
+    check_verifier("mine", [VerifierCase(kind="full", step=right), VerifierCase(kind="hack", step=looks_right)])
+    check_assigner("mine")
+
+Each returns None, or raises a `ContractError` that says what was expected, what came and what to do. They are plain functions for any test runner.
+
+`play_episode` is here for tests across processes: what a spawned process runs must be importable there, and functions of a test file are not.
+"""
+
+from prm_gym.testing.assigners import check_assigner
+from prm_gym.testing.environments import check_step_env
+from prm_gym.testing.episodes import EpisodeRecord, play_episode
+from prm_gym.testing.playing import EnvSource
+from prm_gym.testing.texts import NO_STEPS, STRANGE
+from prm_gym.testing.verifiers import CaseKind, VerifierCase, check_verifier
+
+__all__ = [
+    "NO_STEPS",
+    "STRANGE",
+    "CaseKind",
+    "EnvSource",
+    "EpisodeRecord",
+    "VerifierCase",
+    "check_assigner",
+    "check_step_env",
+    "check_verifier",
+    "play_episode",
+]

@@ -1,0 +1,123 @@
+"""The contract of credit assigners."""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from prm_gym.credit import ASSIGNERS, Assigner, Credit, StepBatch, key_array
+from prm_gym.credit.array_types import Column, IntArray
+from prm_gym.errors import ContractError, CreditError
+from prm_gym.testing.requirement import require
+
+
+def check_assigner(assigner: str | Assigner[...], batch: StepBatch | None = None) -> None:
+    """Check that a credit assigner, with its default options, keeps its contract.
+
+    Checked: float64 advantages and returns [N], finite, and bool keep [N]; diagnostics as numbers by name; that it leaves the batch as it is and gives the
+    same credit again; that the order of the trajectories does not matter; that it needs no column that it does not declare; a batch of one
+    trajectory, and one of none.
+
+    Args:
+        assigner: a registered name or the assigner.
+        batch: to try it on; by default 24 ragged trajectories of eight tasks with every column that `StepBatch` documents.
+
+    Raises:
+        ContractError: the contract is broken.
+    """
+    chosen: Any = ASSIGNERS.load(assigner) if isinstance(assigner, str) else assigner
+    require(isinstance(chosen, Assigner), assigner, "an Assigner", type(chosen).__name__, "Decorate the function with prm_gym.credit.assigner.")
+    subject, whole = f"credit assigner {chosen.name!r}", _sample_batch() if batch is None else batch
+    lacking = [name for name in chosen.needs if name not in whole.columns]
+    require(not lacking, subject, f"a batch with the columns {chosen.needs}", f"none called {lacking}", "Give check_assigner a batch of your own.")
+    before = pickle.dumps(_arrays(whole))
+    credit = _credit(chosen, whole)
+    require(pickle.dumps(_arrays(whole)) == before, subject, "the batch stays as it is", "changed arrays", "Copy an array before writing into it.")
+    again = _credit(chosen, whole)
+    order = np.random.default_rng(1).permutation(whole.offsets.size - 1)
+    permuted = _credit(chosen, _selected(whole, order))
+    rows = _rows(whole, order)
+    for name in ("advantages", "returns", "keep"):
+        one = getattr(credit, name)
+        same = np.array_equal(one, getattr(again, name))
+        require(same, subject, f"the same {name} for the same batch", "others the second time", "Take a seeded random generator as an option.")
+        follows = np.allclose(one[rows], getattr(permuted, name), rtol=1e-9, atol=1e-9)
+        require(follows, subject, f"{name} that follow their trajectories into another order", "others", "Group by keys, not by places in the batch.")
+    _credit(chosen, replace(whole, columns={name: whole.columns[name] for name in chosen.needs}, trajectories=whole.trajectories))
+    _credit(chosen, _selected(whole, order[:1]))
+    _credit(chosen, _selected(whole, order[:0]))
+
+
+def _credit(chosen: Assigner[...], batch: StepBatch) -> Credit:
+    """What the assigner returns, checked for its form."""
+    subject = f"credit assigner {chosen.name!r}, {batch.rewards.size} steps"
+    try:
+        credit: Any = chosen(batch)
+    except CreditError as error:
+        raise ContractError(f"{subject}: it works with the columns of needs={chosen.needs}, got CreditError: {error} Declare what it needs.") from error
+    except (ValueError, IndexError, ZeroDivisionError) as error:
+        raise ContractError(f"{subject}: a credit, got {type(error).__name__}: {error}. Copy arrays before writing; mind the empty batch.") from error
+    require(isinstance(credit, Credit), subject, "a Credit", type(credit).__name__, "Return prm_gym.credit.Credit.")
+    found: Credit = credit
+    dtypes = (found.advantages.dtype, found.returns.dtype, found.keep.dtype)
+    remedy = "Use astype(np.float64) and np.ones(n, dtype=np.bool_)."
+    require(dtypes == (np.float64, np.float64, np.bool_), subject, "advantages and returns in float64, keep in bool", dtypes, remedy)
+    figures: Mapping[Any, Any] = found.diagnostics
+    plain = all(isinstance(name, str) and type(value) in (float, int) for name, value in figures.items())
+    require(plain, subject, "diagnostics are Python numbers by name", figures, "Call float() on numpy's.")
+    return found
+
+
+def _arrays(batch: StepBatch) -> list[Column]:
+    columns: list[Column] = [batch.columns[name] for name in sorted(batch.columns)]
+    return [batch.rewards, batch.offsets, batch.group_ids, batch.outcomes, batch.truncated, *columns]
+
+
+def _rows(batch: StepBatch, order: IntArray) -> IntArray:
+    """Rows of the trajectories in the given order."""
+    spans = batch.offsets.tolist()
+    return np.array([row for i in order.tolist() for row in range(spans[i], spans[i + 1])], dtype=np.int64)
+
+
+def _selected(batch: StepBatch, order: IntArray) -> StepBatch:
+    """The batch of the given trajectories, in the given order."""
+    rows = _rows(batch, order)
+    return StepBatch(
+        rewards=batch.rewards[rows],
+        offsets=np.concatenate([[0], np.cumsum(batch.lengths[order])]).astype(np.int64),
+        group_ids=batch.group_ids[order],
+        outcomes=batch.outcomes[order],
+        truncated=batch.truncated[order],
+        columns={name: column[rows] for name, column in batch.columns.items()},
+        trajectories=None if batch.trajectories is None else tuple(batch.trajectories[int(i)] for i in order),
+    )
+
+
+def _sample_batch() -> StepBatch:
+    """Ragged lengths, groups of one to five that stand interleaved, a group of equal rewards, states that come back, every documented column."""
+    rng = np.random.default_rng(0)
+    tasks = rng.permutation(np.repeat(np.arange(8), [1, 2, 3, 4, 5, 4, 3, 2]))
+    lengths = rng.integers(1, 8, tasks.size)
+    steps, owner = int(lengths.sum()), np.repeat(np.arange(tasks.size), lengths)
+    rewards = np.round(rng.normal(size=steps), 2)
+    rewards[tasks[owner] == 7] = 0.0
+    states, actions = rng.integers(0, 6, steps), rng.integers(0, 3, steps)
+    keys = {
+        "state_key": key_array(f"state {state}" for state in states),
+        "next_state_key": key_array(f"state {state}" for state in (states + actions) % 6),
+        "action_key": key_array(f"action {action}" for action in actions),
+        "belief_key": key_array(f"belief {state % 3}" for state in states),
+        "parent": key_array(f"{trajectory}/{step}" for step, trajectory in enumerate(owner)),
+    }
+    shares = {name: rng.random(steps) for name in ("value", "score", "potential", "mc_value", "entropy")}
+    logs = {name: -rng.random(steps) for name in ("logprob", "ref_logprob")}
+    return StepBatch(
+        rewards=rewards,
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        group_ids=key_array(f"task {task}" for task in tasks),
+        outcomes=rng.integers(0, 2, tasks.size).astype(np.float64),
+        truncated=rng.random(tasks.size) < 0.2,
+        columns={**keys, **shares, **logs, "n_tokens": rng.integers(1, 50, steps)},
+    )
