@@ -76,11 +76,12 @@ def test_an_empty_or_repetitive_plan_is_refused(tmp_path, changes):
 
 
 _SCRIPT = """
-import sys
+import signal, sys
 from pathlib import Path
 from prm_gym.training.compare import Plan, compare
 from prm_gym.training.run import TrainConfig
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run as a background job, which a shell makes deaf to it
     base = TrainConfig(env_id="prm_gym/Deduction-v0", env_options={"difficulty": 1}, budget=1_000_000, tasks=2, attempts=2, evaluate_every=50, eval_tasks=4)
     compare(Plan(base=base, credits=("grpo",), rewards=("outcome",), seeds=(0, 1), directory=Path(sys.argv[1]), workers=2))
 """
@@ -98,9 +99,11 @@ def test_an_interrupted_comparison_leaves_no_process_and_its_checkpoints(tmp_pat
         while len(list(directory.glob("*/*/state.json"))) < 2:
             assert time.monotonic() < deadline, "no checkpoint within two minutes"
             time.sleep(0.2)
-    finally:
         process.send_signal(how)
-    process.wait(timeout=60)
+        process.wait(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
     while (left := _alive(process.pid)) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not left
