@@ -147,7 +147,7 @@ class CandidatePolicy(TrainableAgent):
             if step.action not in step.actions or step.logprobs is None:
                 raise ContractError(f"step {step.index} ({step.action[:60]!r}) was not chosen among its candidates by this policy")
             chosen[row], old[row] = step.actions.index(step.action), sum(step.logprobs)
-        sums = np.zeros(3)
+        sums = torch.zeros(3, dtype=torch.float64, device=self.device)  # read once, at the end: reading waits for the device
         count = 0
         for _ in range(self.epochs):
             order = rows[torch.randperm(rows.size, generator=self._generator).numpy()]
@@ -159,9 +159,7 @@ class CandidatePolicy(TrainableAgent):
         loss, entropy, clipped = (sums / count).tolist()
         return {"loss": loss, "entropy": entropy, "clipped": clipped, "advantage_scale": scale}
 
-    def _gradient_step(
-        self, states: Sequence[tuple[str, tuple[str, ...]]], chosen: NDArray[Any], old: NDArray[Any], advantages: NDArray[Any]
-    ) -> NDArray[np.float64]:
+    def _gradient_step(self, states: Sequence[tuple[str, tuple[str, ...]]], chosen: NDArray[Any], old: NDArray[Any], advantages: NDArray[Any]) -> Tensor:
         logprobs = self.network(*self._batch(states))
         picked = logprobs.gather(1, torch.from_numpy(chosen).to(self.device)[:, None])[:, 0]
         ratio = (picked - torch.from_numpy(old).to(self.device)).exp()
@@ -175,7 +173,7 @@ class CandidatePolicy(TrainableAgent):
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         outside = (ratio != clipped).float().mean()
-        return torch.stack([loss.detach(), entropy.detach(), outside]).double().cpu().numpy()
+        return torch.stack([loss.detach(), entropy.detach(), outside]).double()
 
     def save(self, directory: Path) -> None:
         """Write weights, optimiser and random state in one step (a reader sees the old file or the new one), and the options beside them."""

@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from prm_gym.errors import DuplicateNameError
+
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 Answer: TypeAlias = Literal["PROVED", "DISPROVED", "UNKNOWN"]
 
@@ -116,8 +118,15 @@ def _claim_types() -> dict[str, type[msgspec.Struct]]:
         kind = pending.pop()
         pending.extend(kind.__subclasses__())
         if issubclass(kind, msgspec.Struct):
-            found[str(kind.__struct_config__.tag)] = kind
+            tag = str(kind.__struct_config__.tag)
+            other = found.setdefault(tag, kind)
+            if (other.__module__, other.__qualname__) != (kind.__module__, kind.__qualname__):  # a module that was loaded again defines the same class anew
+                raise DuplicateNameError(f"the claims {_path(other)} and {_path(kind)} have one tag, {tag!r}: give one of them another (tag=...)")
     return found
+
+
+def _path(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def claim_from_json(data: dict[str, Any]) -> Claim:
@@ -131,6 +140,7 @@ def claim_from_json(data: dict[str, Any]) -> Claim:
 
     Raises:
         msgspec.ValidationError: the fields do not fit the type.
+        DuplicateNameError: two claim types have one tag.
     """
     if not isinstance(data, dict):
         raise msgspec.ValidationError(f"a claim is an object with a type, got {data!r}")

@@ -97,10 +97,14 @@ class Rollouts:
             agent: acts for all of them.
             episodes: with distinct ids.
             progress: called with the number of steps just taken, after every batch.
+
+        Raises:
+            OptionError: two episodes have one id.
         """
+        distinct = len({episode.id for episode in episodes})
+        if distinct != len(episodes):
+            raise OptionError(f"{len(episodes)} episodes have only {distinct} distinct ids")
         by_id = {trajectory.id: trajectory for trajectory in self.stream(agent, episodes, progress)}
-        if len(by_id) != len(episodes):
-            raise OptionError(f"{len(episodes)} episodes have only {len(by_id)} distinct ids")
         return [by_id[episode.id] for episode in episodes]
 
     def stream(self, agent: Agent, episodes: Iterable[Episode], progress: Callable[[int], None] | None = None) -> Iterator[Trajectory]:

@@ -233,7 +233,7 @@ def test_without_verifiers_nothing_is_counted():
 
 def test_ids_must_be_distinct():
     with pytest.raises(OptionError, match="3 episodes have only 2 distinct ids"):
-        _rollouts(2).play(Texts(), [Episode(1, "a"), Episode(2, "a"), Episode(3, "b")])
+        _rollouts(2).play(None, [Episode(1, "a"), Episode(2, "a"), Episode(3, "b")])  # before anything is played
 
 
 def test_an_agent_that_gives_too_few_actions_is_named():

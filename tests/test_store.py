@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import warnings
@@ -8,8 +9,8 @@ import pytest
 
 from prm_gym import Step, Task, Trajectory
 from prm_gym.agent import make_agent
-from prm_gym.claims import Claim, Decision, Equality, ForeignClaim, Malformed, Reachable, Statement
-from prm_gym.errors import StoreError
+from prm_gym.claims import Claim, Decision, Equality, ForeignClaim, Malformed, Reachable, Statement, claim_from_json
+from prm_gym.errors import DuplicateNameError, StoreError
 from prm_gym.registration import ENVIRONMENTS
 from prm_gym.rollout import Rollouts, groups
 from prm_gym.store import BrokenLine, TrajectoryWriter, read_trajectories, write_json
@@ -193,6 +194,19 @@ def test_a_claim_type_of_ones_own(tmp_path):
     step = msgspec.structs.replace(_trajectory().steps[1], claims=(Mine(3, (Statement("l", "f", ("c",)),)),))
     _write(tmp_path / "t", _trajectory(steps=(step,)))
     assert next(read_trajectories(tmp_path / "t")).steps == (step,)
+
+
+def test_two_claim_types_with_one_tag_are_told():
+    class Other(Claim, msgspec.Struct, frozen=True, tag="equality"):
+        size: int
+
+    try:
+        with pytest.raises(DuplicateNameError, match="have one tag, 'equality'"):
+            claim_from_json({"type": "malformed", "reason": "r"})
+    finally:
+        del Other
+        gc.collect()  # a class goes with the next collection
+    assert claim_from_json({"type": "malformed", "reason": "r"}) == Malformed("r")
 
 
 @pytest.mark.parametrize("value", [object(), np.zeros(2), {1, 2j}])
