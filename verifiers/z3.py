@@ -5,7 +5,9 @@ steps that rest on an unsound one; and steps that say nothing (`trivial`: tautol
 The attacks that it withstands are in tests/verifiers/test_z3.py.
 """
 
-from prm_gym.claims import Claim, Decision, Entailment
+from collections.abc import Callable
+
+from prm_gym.claims import Claim, Consistent, Decision, Entailment, Equivalent
 from prm_gym.errors import FormulaError, OptionError
 from prm_gym.logic.entailment import EntailmentChecker, Finding, shared_checker
 from prm_gym.logic.proof import appraise, derivation, given, opposite
@@ -16,7 +18,7 @@ _LABELS: dict[str | None, Label] = {"premises": "vacuous", "formula": "malformed
 
 
 class Z3Verifier(ClaimVerifier):
-    """Judges `Entailment` and `Decision` claims; `unsat` alone counts as proof, Z3's `unknown` abstains.
+    """Judges `Entailment`, `Decision`, `Consistent` and `Equivalent` claims; `unsat` alone counts as proof, Z3's `unknown` abstains.
 
     Labels: `correct`; `incorrect` (with the counterexample as evidence where the inference was refuted); `vacuous` (contradictory premises);
     `trivial`; `malformed` (no formula). Evidence: `needed` (labels of the premises that the step needed), `counterexample` (domain, constants,
@@ -25,7 +27,7 @@ class Z3Verifier(ClaimVerifier):
 
     id = "z3"
     version = "3"
-    claims = (Entailment, Decision)
+    claims = (Entailment, Decision, Consistent, Equivalent)
 
     def __init__(self, mode: str = "propagate", checker: EntailmentChecker | None = None) -> None:
         """Choose how earlier mistakes count.
@@ -40,16 +42,24 @@ class Z3Verifier(ClaimVerifier):
         self._own = checker
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
-        """Judge an `Entailment` or a `Decision`."""
+        """Judge a claim about formulas."""
         checker = self._own or shared_checker()
         if isinstance(claim, Entailment):
             return self._check_entailment(claim, checker)
         if isinstance(claim, Decision):
             return _check_decision(claim, checker)
-        return abstained("no claim about entailment")
+        if isinstance(claim, Consistent):
+            return _check_truth(
+                lambda: checker.consistent(claim.formulas, claim.language), "the formulas can hold together", "the formulas contradict one another"
+            )
+        if isinstance(claim, Equivalent):
+            return _check_truth(
+                lambda: checker.equivalent(claim.left, claim.right, claim.language), "the formulas say the same", "the formulas do not say the same"
+            )
+        return abstained("no claim about formulas")
 
     def _check_entailment(self, claim: Entailment, checker: EntailmentChecker) -> Verdict:
-        appraisal = appraise(claim.statement, claim.known, checker, propagate=self.mode == "propagate")
+        appraisal = appraise(claim.statement, claim.known, checker, propagate=self.mode == "propagate", language=claim.language)
         evidence = _evidence(claim, appraisal.finding)
         if appraisal.stands is None:
             return abstained(appraisal.reason, **evidence)
@@ -66,13 +76,31 @@ def _evidence(claim: Entailment, finding: Finding | None) -> dict[str, object]:
     structure = finding.counterexample
     if structure is None:
         return {}
-    true = sorted([name, element] for name, element in ((name, element or "") for name, element in structure.true))
-    return {"counterexample": {"domain": list(structure.domain), "constants": dict(structure.constants), "true": true}}
+    shown: dict[str, object] = {
+        "domain": list(structure.domain),
+        "constants": {name: str(value) for name, value in structure.constants},
+        "true": sorted([predicate, *map(str, values)] for predicate, *values in structure.true),
+    }
+    if structure.functions:
+        shown["functions"] = sorted([function, *map(str, values), str(result)] for (function, *values), result in structure.functions)
+    if structure.sorts:
+        shown["sorts"] = {sort: list(elements) for sort, elements in structure.sorts}
+    return {"counterexample": shown}
+
+
+def _check_truth(ask: Callable[[], bool | None], right: str, wrong: str) -> Verdict:
+    try:
+        answer = ask()
+    except FormulaError as error:
+        return judged("malformed", 0.0, str(error))
+    if answer is None:
+        return abstained(f"the solver cannot tell whether {right}")
+    return judged("correct", 1.0, right) if answer else judged("incorrect", 0.0, wrong)
 
 
 def _check_decision(claim: Decision, checker: EntailmentChecker) -> Verdict:
     try:
-        status = checker.status_of(given(claim.known), claim.hypothesis)
+        status = checker.status_of(given(claim.known), claim.hypothesis, claim.language)
         if status == "undecided":
             return abstained("the solver cannot tell whether the hypothesis follows from what was given")
         if status == "inconsistent":
@@ -81,8 +109,8 @@ def _check_decision(claim: Decision, checker: EntailmentChecker) -> Verdict:
             return judged("incorrect", 0.0, f"the hypothesis is not {claim.answer}", answer=status)
         if status == "UNKNOWN":
             return judged("correct", 1.0, "neither the hypothesis nor its negation follows from what was given", answer=status)
-        goal = claim.hypothesis if status == "PROVED" else opposite(claim.hypothesis)
-        derived = derivation(goal, claim.known, checker)
+        goal = claim.hypothesis if status == "PROVED" else opposite(claim.hypothesis, claim.language)
+        derived = derivation(goal, claim.known, checker, claim.language)
     except FormulaError as error:
         return judged("malformed", 0.0, str(error))
     if derived is None:

@@ -11,8 +11,8 @@ import z3
 
 from prm_gym.claims import Claim, Entailment
 from prm_gym.logic.entailment import adds_vocabulary
-from prm_gym.logic.formula import And, Atom, Constant, ForAll, Formula, Implies, Not, Or, atoms, conjuncts
-from prm_gym.logic.notation import parse
+from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Formula, Implies, Not, Or, Variable, atoms, conjuncts
+from prm_gym.logic.notations.fld import parse
 from prm_gym.verdict import Verdict, abstained, judged
 from prm_gym.verifier import ClaimVerifier, StepContext
 
@@ -22,9 +22,9 @@ _INDIVIDUALS = z3.DeclareSort("Individual")
 def translated(formula: Formula, bound: dict[str, Any]) -> Any:
     """A formula as a Z3 term of the main context."""
     match formula:
-        case Atom(predicate, argument):
-            if argument is None:
-                return z3.Bool(f"p_{predicate}")
+        case Atom(predicate, ()):
+            return z3.Bool(f"p_{predicate}")
+        case Atom(predicate, (Constant() | Variable() as argument,)):
             term = z3.Const(f"c_{argument.name}", _INDIVIDUALS) if isinstance(argument, Constant) else bound[argument.name]
             return z3.Function(f"u_{predicate}", _INDIVIDUALS, z3.BoolSort())(term)
         case Not(body):
@@ -35,10 +35,12 @@ def translated(formula: Formula, bound: dict[str, Any]) -> Any:
             return z3.Or(translated(left, bound), translated(right, bound))
         case Implies(left, right):
             return z3.Implies(translated(left, bound), translated(right, bound))
-        case _:
-            variable = z3.Const(f"v_{formula.variable}", _INDIVIDUALS)
-            inner = translated(formula.body, {**bound, formula.variable: variable})
+        case ForAll(name, body) | Exists(name, body):
+            variable = z3.Const(f"v_{name}", _INDIVIDUALS)
+            inner = translated(body, {**bound, name: variable})
             return z3.ForAll([variable], inner) if isinstance(formula, ForAll) else z3.Exists([variable], inner)
+        case _:
+            raise TypeError(f"{formula!r} is not in the notation of FLD")
 
 
 class NaiveZ3(ClaimVerifier):

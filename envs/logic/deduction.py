@@ -25,7 +25,7 @@ from prm_gym.envs.logic.moves import Moves
 from prm_gym.envs.logic.theory import LEVELS, Theory, generate
 from prm_gym.errors import FormulaError, OptionError
 from prm_gym.logic.entailment import shared_checker
-from prm_gym.logic.notation import parse, write
+from prm_gym.logic.notations.fld import parse, write
 from prm_gym.logic.proof import appraise_all, derivation, opposite
 from prm_gym.task import Task, content_key
 

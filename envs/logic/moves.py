@@ -1,6 +1,6 @@
 """Moves in a deduction: what follows in one natural inference, and what only looks as if it did.
 
-Formulas are handled as texts here, each in the one way that `prm_gym.logic.notation.write` has for it: equal texts, equal formulas, and their hashes
+Formulas are handled as texts here, each in the one way that `prm_gym.logic.notations.fld.write` has for it: equal texts, equal formulas, and their hashes
 are kept. What depends on the given facts alone is worked out once a theory.
 """
 
@@ -14,8 +14,8 @@ import numpy as np
 
 from prm_gym.claims import Statement
 from prm_gym.envs.logic.theory import in_order, instance
-from prm_gym.logic.formula import And, Constant, ForAll, Formula, Implies, Or, atoms, is_literal, negation
-from prm_gym.logic.notation import parse, write
+from prm_gym.logic.formula import And, Constant, ForAll, Formula, Implies, Or, constants, is_literal, negation
+from prm_gym.logic.notations.fld import parse, write
 
 Move = tuple[tuple[str, ...], str]
 """Labels of the statements that are cited, and the conclusion's text."""
@@ -206,7 +206,7 @@ def _support(condition: _Condition, label_of: Mapping[str, str]) -> tuple[str, .
 
 @lru_cache(maxsize=1024)
 def _given(facts: tuple[Statement, ...]) -> _Given:
-    individuals = tuple(dict.fromkeys(a.argument for fact in facts for a in atoms(parse(fact.formula)) if isinstance(a.argument, Constant)))
+    individuals = tuple(dict.fromkeys(individual for fact in facts for individual in constants(parse(fact.formula))))
     label_of = {fact.formula: fact.label for fact in reversed(facts)}
     entries = [(text, fact.formula, fact.label, rule) for fact in facts for text, rule in _instances(fact.formula, individuals)]
     entries.sort(key=_ORDER)

@@ -17,7 +17,7 @@ from prm_gym.claims import Answer, Statement
 from prm_gym.errors import ContractError
 from prm_gym.logic.entailment import shared_checker
 from prm_gym.logic.formula import And, Atom, Constant, ForAll, Formula, Implies, Not, Or, Variable, instantiate, negation
-from prm_gym.logic.notation import write
+from prm_gym.logic.notations.fld import write
 from prm_gym.logic.proof import appraise, given
 
 MAX_DRAWS = 200
@@ -151,14 +151,14 @@ class _Draft:
 
     def _literal(self) -> Formula:
         """A fresh literal: a proposition, or a predicate of one of the individuals."""
-        argument = self.individuals[int(self.rng.integers(2))] if self.config.quantifiers else None
-        atom = Atom(next(self.names), argument)
+        arguments = (self.individuals[int(self.rng.integers(2))],) if self.config.quantifiers else ()
+        atom = Atom(next(self.names), arguments)
         return Not(atom) if self._chance(0.5) else atom
 
     def _about(self, literal: Formula, keep_sign: bool = False) -> Formula:
         """A fresh literal about the same individual as a given one."""
         atom = literal.body if isinstance(literal, Not) else literal
-        fresh = Atom(next(self.names), atom.argument if isinstance(atom, Atom) else None)
+        fresh = Atom(next(self.names), atom.arguments if isinstance(atom, Atom) else ())
         negative = isinstance(literal, Not) if keep_sign else self._chance(0.5)
         return Not(fresh) if negative else fresh
 
@@ -222,8 +222,8 @@ def _generalised(rule: Implies) -> Formula:
 
     def general(formula: Formula) -> Formula:
         match formula:
-            case Atom(predicate, Constant()):
-                return Atom(predicate, Variable("x"))
+            case Atom(predicate, (Constant(),)):
+                return Atom(predicate, (Variable("x"),))
             case Not(body):
                 return Not(general(body))
             case And(left, right) | Or(left, right) | Implies(left, right):

@@ -14,7 +14,7 @@ from prm_gym.claims import Statement
 from prm_gym.errors import FormulaError
 from prm_gym.logic.entailment import EntailmentChecker, Finding, adds_vocabulary
 from prm_gym.logic.formula import Formula, atoms, conjuncts, negation, normal_form
-from prm_gym.logic.notation import parse, write
+from prm_gym.logic.language import FLD, Language
 from prm_gym.logic.semantics import Structure
 
 Fault: TypeAlias = Literal["citation", "formula", "inference", "premises", "rests", "unknown"]
@@ -41,7 +41,7 @@ class Appraisal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 _GIVEN = Appraisal(stands=True, reason="given")
 
 
-def appraise(statement: Statement, known: Sequence[Statement], checker: EntailmentChecker, propagate: bool = True) -> Appraisal:
+def appraise(statement: Statement, known: Sequence[Statement], checker: EntailmentChecker, propagate: bool = True, language: Language = FLD) -> Appraisal:
     """Whether a statement stands, and whether it adds something, given what was written down before it.
 
     Args:
@@ -49,38 +49,39 @@ def appraise(statement: Statement, known: Sequence[Statement], checker: Entailme
         known: the earlier ones, in order; what cites nothing was given.
         checker: examines the inferences.
         propagate: whether the cited statements must stand themselves; False judges the inference alone (the labels of FoVer are of this kind).
+        language: what the formulas are written in.
     """
     earlier = _by_label(known)
     if not statement.cited:
         return Appraisal(stands=False, fault="citation", reason="no premise is cited")
-    standing: Mapping[str, Appraisal] = appraise_all(known, checker) if propagate else {}
+    standing: Mapping[str, Appraisal] = appraise_all(known, checker, language) if propagate else {}
     if propagate and statement.label not in earlier:
-        appraisal = appraise_all((*known, statement), checker)[statement.label]
+        appraisal = appraise_all((*known, statement), checker, language)[statement.label]
     else:
-        appraisal = _appraise_one(statement, earlier, standing, checker)
+        appraisal = _appraise_one(statement, earlier, standing, checker, language)
     if not appraisal.stands or appraisal.finding is None:
         return appraisal
-    empty = _emptiness(statement, earlier, appraisal.finding, standing, checker)
+    empty = _emptiness(statement, earlier, appraisal.finding, standing, checker, language)
     return msgspec.structs.replace(appraisal, empty=empty, reason=empty or appraisal.reason)
 
 
-def appraise_all(known: Sequence[Statement], checker: EntailmentChecker) -> Mapping[str, Appraisal]:
+def appraise_all(known: Sequence[Statement], checker: EntailmentChecker, language: Language = FLD) -> Mapping[str, Appraisal]:
     """Whether each statement stands, by label; of two with one label the first counts.
 
     The checker keeps the answer, so that a proof which grows by a statement costs one more inference; the mapping is not to be changed.
     """
     key = tuple(known)
-    standing: dict[str, Appraisal] | None = checker.kept(key)
+    standing: dict[str, Appraisal] | None = checker.kept((key, language))
     if standing is None:
-        shorter: dict[str, Appraisal] | None = checker.kept(key[:-1])
+        shorter: dict[str, Appraisal] | None = checker.kept((key[:-1], language))
         standing = {} if shorter is None else dict(shorter)
         begun = 0 if shorter is None else len(key) - 1
         earlier = _by_label(key[:begun])
         for statement in key[begun:]:
             if statement.label not in earlier:
-                standing[statement.label] = _appraise_one(statement, earlier, standing, checker) if statement.cited else _GIVEN
+                standing[statement.label] = _appraise_one(statement, earlier, standing, checker, language) if statement.cited else _GIVEN
                 earlier[statement.label] = statement
-        checker.keep(key, standing)
+        checker.keep((key, language), standing)
     return standing
 
 
@@ -88,7 +89,9 @@ def _by_label(known: Sequence[Statement]) -> dict[str, Statement]:
     return {statement.label: statement for statement in reversed(known)}
 
 
-def _appraise_one(statement: Statement, earlier: dict[str, Statement], standing: Mapping[str, Appraisal], checker: EntailmentChecker) -> Appraisal:
+def _appraise_one(
+    statement: Statement, earlier: dict[str, Statement], standing: Mapping[str, Appraisal], checker: EntailmentChecker, language: Language
+) -> Appraisal:
     if statement.label in earlier:
         return Appraisal(stands=False, fault="citation", reason=f"{statement.label} is already taken: {earlier[statement.label].formula}")
     for label in statement.cited:
@@ -96,7 +99,7 @@ def _appraise_one(statement: Statement, earlier: dict[str, Statement], standing:
             return Appraisal(stands=False, fault="citation", reason=f"{label} has not been established before this step")
     premises = tuple(earlier[label].formula for label in statement.cited)
     try:
-        finding = checker.examine(premises, statement.formula)
+        finding = checker.examine(premises, statement.formula, language)
     except FormulaError as error:
         return Appraisal(stands=False, fault="formula", reason=str(error))
     if finding.status == "unknown":
@@ -107,7 +110,7 @@ def _appraise_one(statement: Statement, earlier: dict[str, Statement], standing:
     if finding.status == "inconsistent":
         return Appraisal(stands=False, fault="premises", reason="the cited premises contradict one another: anything follows", finding=finding)
     if finding.counterexample is not None:
-        shown = _shown(finding.counterexample, (*premises, statement.formula))
+        shown = _shown(finding.counterexample, (*premises, statement.formula), language)
         return Appraisal(stands=False, fault="inference", reason=f"does not follow from the cited premises: {shown}", finding=finding)
     for label in statement.cited:
         below = standing.get(label, _GIVEN)
@@ -118,75 +121,82 @@ def _appraise_one(statement: Statement, earlier: dict[str, Statement], standing:
 
 
 @lru_cache(maxsize=100_000)
-def _shown(counterexample: Structure, formulas: tuple[str, ...]) -> str:
-    return counterexample.describe([parse(text) for text in formulas])
+def _shown(counterexample: Structure, formulas: tuple[str, ...], language: Language) -> str:
+    return counterexample.describe([language.parse(text) for text in formulas], language.write)
 
 
-def _emptiness(statement: Statement, earlier: Mapping[str, Statement], finding: Finding, standing: Mapping[str, Appraisal], checker: EntailmentChecker) -> str:
+def _emptiness(
+    statement: Statement,
+    earlier: Mapping[str, Statement],
+    finding: Finding,
+    standing: Mapping[str, Appraisal],
+    checker: EntailmentChecker,
+    language: Language,
+) -> str:
     """Why a statement that stands adds nothing; "" when it does add something."""
     if finding.tautology:
         return "holds without any premise (a tautology)"
     labels = [statement.cited[i] for i in finding.needed]
     if finding.restates:
         return f"only restates {' and '.join(labels)}"
-    if adds_vocabulary(tuple(earlier[label].formula for label in labels), statement.formula):
+    if adds_vocabulary(tuple(earlier[label].formula for label in labels), statement.formula, language):
         return "only weakens what it rests on: it speaks of predicates that no needed premise speaks of"
     past = [(label, said.formula) for label, said in earlier.items() if standing.get(label, _GIVEN).stands]
-    sources = [_source(text, part, past, checker) for text, part in _parts(statement.formula)]
+    sources = [_source(text, part, past, checker, language) for text, part in _parts(statement.formula, language)]
     return "" if "" in sources else f"says nothing beyond {' and '.join(dict.fromkeys(sources))}"
 
 
-def _source(text: str, part: Formula, past: Sequence[tuple[str, str]], checker: EntailmentChecker) -> str:
+def _source(text: str, part: Formula, past: Sequence[tuple[str, str]], checker: EntailmentChecker, language: Language) -> str:
     """Label of a statement that says the part by itself, or more than it; "" where none does."""
     spoken = frozenset(atom.predicate for atom in atoms(part))
     for label, formula in past:
-        if spoken.isdisjoint(_predicates(formula)):
+        if spoken.isdisjoint(_predicates(formula, language)):
             continue
-        follows: bool | None = checker.kept((formula, text))
+        follows: bool | None = checker.kept((formula, text, language))
         if follows is None:
-            follows = checker.follows(_form(formula), part)
-            checker.keep((formula, text), follows)
+            follows = checker.follows(_form(formula, language), part, language)
+            checker.keep((formula, text, language), follows)
         if follows:
             return label
     return ""
 
 
 @lru_cache(maxsize=100_000)
-def _parts(formula: str) -> tuple[tuple[str, Formula], ...]:
+def _parts(formula: str, language: Language) -> tuple[tuple[str, Formula], ...]:
     """The conjuncts of a formula's normal form, each with its text."""
-    return tuple((write(part), part) for part in conjuncts(_form(formula)))
+    return tuple((language.write(part), part) for part in conjuncts(_form(formula, language)))
 
 
 @lru_cache(maxsize=100_000)
-def _predicates(formula: str) -> frozenset[str]:
+def _predicates(formula: str, language: Language) -> frozenset[str]:
     """The predicates of a text; none where it is no formula."""
     try:
-        return frozenset(atom.predicate for atom in atoms(parse(formula)))
+        return frozenset(atom.predicate for atom in atoms(language.parse(formula)))
     except FormulaError:
         return frozenset()
 
 
 @lru_cache(maxsize=100_000)
-def _form(formula: str) -> Formula:
-    return normal_form(parse(formula))
+def _form(formula: str, language: Language) -> Formula:
+    return normal_form(language.parse(formula))
 
 
-def _says(statement: Statement, form: Formula) -> bool:
+def _says(statement: Statement, form: Formula, language: Language) -> bool:
     try:
-        return _form(statement.formula) == form
+        return _form(statement.formula, language) == form
     except FormulaError:
         return False
 
 
-def derivation(goal: str, known: Sequence[Statement], checker: EntailmentChecker) -> bool | None:
+def derivation(goal: str, known: Sequence[Statement], checker: EntailmentChecker, language: Language = FLD) -> bool | None:
     """Whether some statement that says `goal` stands; None when the solver cannot tell of any.
 
     Raises:
         FormulaError: the goal is no formula.
     """
-    form = _form(goal)
-    standing = appraise_all(known, checker)
-    answers = [standing[label].stands for label, past in _by_label(known).items() if _says(past, form)]
+    form = _form(goal, language)
+    standing = appraise_all(known, checker, language)
+    answers = [standing[label].stands for label, past in _by_label(known).items() if _says(past, form, language)]
     if True in answers:
         return True
     return None if None in answers else False
@@ -197,10 +207,10 @@ def given(known: Sequence[Statement]) -> tuple[str, ...]:
     return tuple(statement.formula for statement in known if not statement.cited)
 
 
-def opposite(formula: str) -> str:
+def opposite(formula: str, language: Language = FLD) -> str:
     """The negation of a formula in text.
 
     Raises:
         FormulaError: it is no formula.
     """
-    return write(negation(parse(formula)))
+    return language.write(negation(language.parse(formula)))

@@ -1,123 +1,276 @@
 """Truth in finite structures: what a formula means, independent of any solver.
 
-A structure names what exists and what holds. A counterexample that a solver finds is checked here before anybody is told of it.
+A structure names what exists and what holds. A counterexample that a solver finds is checked here before anybody is told of it, as far as that can be done:
+a quantifier over all integers or all real numbers cannot be tried out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
 from itertools import product
+from typing import TypeAlias
 
 import msgspec
 
-from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Formula, Implies, Not, Or, Variable, atoms
+from prm_gym.logic.formula import (
+    And,
+    Apply,
+    Arithmetic,
+    Atom,
+    Compare,
+    Constant,
+    Exists,
+    ForAll,
+    Formula,
+    Iff,
+    Implies,
+    Negative,
+    Not,
+    Number,
+    Or,
+    Relation,
+    Term,
+    Truth,
+    Variable,
+    Xor,
+    atoms,
+    constants,
+    parts,
+    smallest,
+    terms,
+)
+from prm_gym.logic.signature import INDIVIDUAL, NUMBERS
+
+Value: TypeAlias = str | Fraction
+Fact: TypeAlias = tuple[str, *tuple[Value, ...]]
+"""A predicate or function, and the elements that it is applied to."""
+
+_COMPARE: dict[Relation, Callable[[Fraction, Fraction], bool]] = {
+    "<": lambda one, other: one < other,
+    "<=": lambda one, other: one <= other,
+    ">": lambda one, other: one > other,
+    ">=": lambda one, other: one >= other,
+}
+
+
+class UncheckableError(Exception):
+    """Whether a formula holds cannot be tried out: it speaks of all numbers, or of a value that the structure does not give."""
 
 
 class Structure(msgspec.Struct, frozen=True, gc=False):
     """A finite interpretation.
 
     Attributes:
-        domain: names of what exists; at least one.
-        constants: (constant, element) pairs.
-        true: what holds: (predicate, element), with the element None for a proposition. All else is false.
+        domain: names of the individuals; at least one.
+        constants: (constant, element or number) pairs.
+        true: what holds: the predicate and its elements; a proposition stands alone. All else is false.
+        functions: (function and elements, value) pairs.
+        sorts: (sort, names of its elements) of the further sorts.
     """
 
     domain: tuple[str, ...]
-    constants: tuple[tuple[str, str], ...]
-    true: frozenset[tuple[str, str | None]]
+    constants: tuple[tuple[str, Value], ...]
+    true: frozenset[Fact]
+    functions: tuple[tuple[Fact, Value], ...] = ()
+    sorts: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
-    def describe(self, formulas: Sequence[Formula]) -> str:
-        """What holds and what does not, of what the formulas speak of, in one line for a person."""
+    def describe(self, formulas: Sequence[Formula], write: Callable[[Formula], str]) -> str:
+        """What holds and what does not, of what the formulas speak of, in one line for a person.
+
+        Args:
+            formulas: what was claimed.
+            write: writes a formula for that person.
+        """
         elements = dict(self.constants)
-        names = {element: f"{{{constant}}}" for constant, element in reversed(self.constants)}
+        names: dict[Value, Term] = {element: Constant(constant) for constant, element in reversed(self.constants)}
         facts: dict[str, bool] = {}
         for atom in (atom for formula in formulas for atom in atoms(formula)):
-            match atom.argument:
-                case None:
-                    facts[f"{{{atom.predicate}}}"] = (atom.predicate, None) in self.true
-                case Constant(name):
-                    facts[f"{{{atom.predicate}}}{{{name}}}"] = (atom.predicate, elements[name]) in self.true
-                case Variable():
-                    for element in self.domain:
-                        facts[f"{{{atom.predicate}}}{names.get(element, element)}"] = (atom.predicate, element) in self.true
+            for values in product(*(self._values(term, elements) for term in atom.arguments)):
+                shown = write(Atom(atom.predicate, tuple(names.get(value, _shown(value)) for value in values)))
+                facts[shown] = (atom.predicate, *values) in self.true
+        numbers = [f"{constant} = {value}" for constant, value in self.constants if isinstance(value, Fraction)]
         true = ", ".join(sorted(fact for fact, value in facts.items() if value)) or "nothing"
         false = ", ".join(sorted(fact for fact, value in facts.items() if not value)) or "nothing"
-        return f"true: {true}; false: {false}"
+        told = [f"true: {true}; false: {false}"] if facts or not numbers else []
+        return "; ".join([*numbers, *told])
+
+    def _values(self, term: Term, elements: Mapping[str, Value]) -> tuple[Value, ...]:
+        """The elements that a term may stand for."""
+        match term:
+            case Constant(name):
+                return (elements[name],)
+            case Variable():
+                return self.domain
+            case _:
+                try:
+                    return (_Interpretation(self).value(term, {}),)
+                except (UncheckableError, KeyError):
+                    return ()
+
+
+def _shown(value: Value) -> Term:
+    return Number(value.numerator, value.denominator) if isinstance(value, Fraction) else Variable(value)
 
 
 def holds(formula: Formula, structure: Structure) -> bool:
-    """Whether a closed formula is true in a structure."""
-    return _holds(formula, structure, dict(structure.constants), {})
+    """Whether a closed formula is true in a structure.
+
+    Raises:
+        UncheckableError: it cannot be tried out.
+    """
+    return _Interpretation(structure).holds(formula, {})
 
 
-def _holds(formula: Formula, structure: Structure, constants: dict[str, str], bound: dict[str, str]) -> bool:
-    match formula:
-        case Atom(predicate, argument):
-            if argument is None:
-                return (predicate, None) in structure.true
-            element = constants[argument.name] if isinstance(argument, Constant) else bound[argument.name]
-            return (predicate, element) in structure.true
-        case Not(body):
-            return not _holds(body, structure, constants, bound)
-        case And(left, right):
-            return _holds(left, structure, constants, bound) and _holds(right, structure, constants, bound)
-        case Or(left, right):
-            return _holds(left, structure, constants, bound) or _holds(right, structure, constants, bound)
-        case Implies(left, right):
-            return not _holds(left, structure, constants, bound) or _holds(right, structure, constants, bound)
-        case ForAll(variable, body):
-            return all(_holds(body, structure, constants, {**bound, variable: element}) for element in structure.domain)
-        case Exists(variable, body):
-            return any(_holds(body, structure, constants, {**bound, variable: element}) for element in structure.domain)
+class _Interpretation:
+    """A structure, made ready to be asked."""
+
+    def __init__(self, structure: Structure) -> None:
+        self.true = structure.true
+        self.constants = dict(structure.constants)
+        self.functions = dict(structure.functions)
+        self.sorts = {INDIVIDUAL: structure.domain, **dict(structure.sorts)}
+
+    def holds(self, formula: Formula, bound: dict[str, Value]) -> bool:
+        """Whether the formula is true where the variables stand for the elements in `bound`."""
+        match formula:
+            case Truth(value):
+                return value
+            case Atom(predicate, arguments):
+                return (predicate, *(self.value(argument, bound) for argument in arguments)) in self.true
+            case Compare(relation, left, right):
+                one, other = self.value(left, bound), self.value(right, bound)
+                if relation in ("=", "!="):
+                    return (one == other) is (relation == "=")
+                if not (isinstance(one, Fraction) and isinstance(other, Fraction)):
+                    raise UncheckableError(f"{one} {relation} {other}")
+                return _COMPARE[relation](one, other)
+            case Not(body):
+                return not self.holds(body, bound)
+            case And(left, right):
+                return self.holds(left, bound) and self.holds(right, bound)
+            case Or(left, right):
+                return self.holds(left, bound) or self.holds(right, bound)
+            case Xor(left, right):
+                return self.holds(left, bound) is not self.holds(right, bound)
+            case Implies(left, right):
+                return not self.holds(left, bound) or self.holds(right, bound)
+            case Iff(left, right):
+                return self.holds(left, bound) is self.holds(right, bound)
+            case ForAll(variable, body, sort):
+                return all(self.holds(body, {**bound, variable: element}) for element in self._elements(sort))
+            case Exists(variable, body, sort):
+                return any(self.holds(body, {**bound, variable: element}) for element in self._elements(sort))
+
+    def _elements(self, sort: str) -> tuple[str, ...]:
+        if sort in NUMBERS:
+            raise UncheckableError("a quantifier over numbers")
+        return self.sorts[sort]
+
+    def value(self, term: Term, bound: Mapping[str, Value]) -> Value:
+        """What a term stands for."""
+        match term:
+            case Variable(name):
+                return bound[name]
+            case Constant(name):
+                return self.constants[name]
+            case Number(numerator, denominator):
+                return Fraction(numerator, denominator)
+            case Apply(function, arguments):
+                key = (function, *(self.value(argument, bound) for argument in arguments))
+                if key not in self.functions:
+                    raise UncheckableError(f"no value of {function} is given there")
+                return self.functions[key]
+            case Negative(body):
+                return -self._number(body, bound)
+            case Arithmetic(operator, left, right):
+                one, other = self._number(left, bound), self._number(right, bound)
+                return one + other if operator == "+" else one - other if operator == "-" else one * other
+
+    def _number(self, term: Term, bound: Mapping[str, Value]) -> Fraction:
+        value = self.value(term, bound)
+        if not isinstance(value, Fraction):
+            raise UncheckableError(f"{value} is no number")
+        return value
+
+
+class _Vocabulary:
+    """What structures for some formulas are to interpret; `plain` where they speak of one sort of individuals, without functions and numbers."""
+
+    def __init__(self, formulas: Sequence[Formula]) -> None:
+        predicates: set[tuple[int, str]] = set()
+        self.plain = all(_has_plain_quantifiers(formula) for formula in formulas)
+        for one in (one for formula in formulas for one in smallest(formula)):
+            if isinstance(one, Atom):
+                predicates.add((len(one.arguments), one.predicate))
+            ordered = isinstance(one, Compare) and one.relation not in ("=", "!=")
+            self.plain = self.plain and not ordered and all(isinstance(term, Constant | Variable) for term in terms(one))
+        self.predicates = sorted(predicates)
+        self.names = sorted({constant.name for formula in formulas for constant in constants(formula)})
+
+    def facts(self, domain: tuple[str, ...]) -> list[Fact]:
+        """Everything that may be true or false."""
+        return [(predicate, *elements) for arity, predicate in self.predicates for elements in product(domain, repeat=arity)]
+
+    @property
+    def first_order(self) -> bool:
+        """Whether it matters what exists."""
+        return bool(self.names) or any(arity for arity, _ in self.predicates)
+
+
+def _has_plain_quantifiers(formula: Formula) -> bool:
+    if isinstance(formula, ForAll | Exists) and formula.sort != INDIVIDUAL:
+        return False
+    return all(_has_plain_quantifiers(part) for part in parts(formula))
 
 
 def all_structures(formulas: Sequence[Formula], size: int) -> Iterator[Structure]:
-    """Every structure with `size` elements over the vocabulary of the formulas; exponentially many, for tests and tiny problems."""
-    vocabulary = [atom for formula in formulas for atom in atoms(formula)]
-    propositions = sorted({atom.predicate for atom in vocabulary if atom.argument is None})
-    unary = sorted({atom.predicate for atom in vocabulary if atom.argument is not None})
-    names = sorted({atom.argument.name for atom in vocabulary if isinstance(atom.argument, Constant)})
+    """Every structure with `size` individuals over the vocabulary of the formulas; exponentially many, for tests and tiny problems.
+
+    Args:
+        formulas: about individuals, without functions and numbers.
+        size: how many individuals there are.
+    """
+    vocabulary = _Vocabulary(formulas)
     domain = tuple(f"e{i}" for i in range(size))
-    facts: list[tuple[str, str | None]] = [(name, None) for name in propositions]
-    facts += [(name, element) for name in unary for element in domain]
-    for places in product(domain, repeat=len(names)):
+    facts = vocabulary.facts(domain)
+    for places in product(domain, repeat=len(vocabulary.names)):
         for values in product((False, True), repeat=len(facts)):
             true = frozenset(fact for fact, value in zip(facts, values, strict=True) if value)
-            yield Structure(domain, tuple(zip(names, places, strict=True)), true)
+            yield Structure(domain, tuple(zip(vocabulary.names, places, strict=True)), true)
 
 
 def small_model(formulas: Sequence[Formula], most: int) -> Structure | None:
-    """The first structure of one or two elements, in the order of `all_structures`, in which all the formulas hold.
+    """The first structure of one or two individuals, in the order of `all_structures`, in which all the formulas hold.
 
     All structures of one placing of the constants are tried at once: a formula's truth in each of them is a column of bits, and connectives are
     operations on whole columns.
 
     Args:
         formulas: closed formulas.
-        most: how many facts (propositions, and predicates of each element) a structure may have; larger ones are not tried. At most 16.
+        most: how many facts a structure may have; larger ones are not tried. At most 16.
 
     Returns:
-        None when there is none, and when there would be too many to try.
+        None when there is none, when there would be too many to try, and for formulas with functions, numbers or several sorts.
     """
-    vocabulary = {atom for formula in formulas for atom in atoms(formula)}
-    propositions = sorted({atom.predicate for atom in vocabulary if atom.argument is None})
-    unary = sorted({atom.predicate for atom in vocabulary if atom.argument is not None})
-    names = sorted({atom.argument.name for atom in vocabulary if isinstance(atom.argument, Constant)})
-    for size in (1, 2) if unary else (1,):
+    vocabulary = _Vocabulary(formulas)
+    if not vocabulary.plain or len(vocabulary.names) > most:
+        return None
+    for size in (1, 2) if vocabulary.first_order else (1,):
         domain = tuple(f"e{i}" for i in range(size))
-        facts: list[tuple[str, str | None]] = [*((name, None) for name in propositions), *((name, element) for name in unary for element in domain)]
-        if len(facts) > most:
+        if sum(size**arity for arity, _ in vocabulary.predicates) > most:
             return None
+        facts = vocabulary.facts(domain)
         columns = dict(zip(facts, _columns(len(facts)), strict=True))
         everywhere = (1 << (1 << len(facts))) - 1
-        for places in product(domain, repeat=len(names)):
-            table = _Table(columns, everywhere, domain, dict(zip(names, places, strict=True)))
+        for places in product(domain, repeat=len(vocabulary.names)):
+            table = _Table(columns, everywhere, domain, dict(zip(vocabulary.names, places, strict=True)))
             models = everywhere
             for formula in formulas:
                 models &= table.column(formula, {})
             if models:
                 first = (models & -models).bit_length() - 1
                 true = frozenset(fact for fact, column in columns.items() if column >> first & 1)
-                return Structure(domain, tuple(zip(names, places, strict=True)), true)
+                return Structure(domain, tuple(zip(vocabulary.names, places, strict=True)), true)
     return None
 
 
@@ -128,31 +281,36 @@ def _columns(number: int) -> tuple[int, ...]:
 
 
 class _Table:
-    """Truth of formulas in all structures of one domain and one placing of the constants."""
+    """Truth of plain formulas in all structures of one domain and one placing of the constants."""
 
-    def __init__(self, columns: dict[tuple[str, str | None], int], everywhere: int, domain: tuple[str, ...], constants: dict[str, str]) -> None:
+    def __init__(self, columns: dict[Fact, int], everywhere: int, domain: tuple[str, ...], placed: dict[str, str]) -> None:
         self.columns = columns
         self.everywhere = everywhere
         self.domain = domain
-        self.constants = constants
+        self.placed = placed
 
     def column(self, formula: Formula, bound: dict[str, str]) -> int:
         """The structures in which the formula holds, as bits."""
         match formula:
-            case Atom(predicate, None):
-                return self.columns[predicate, None]
-            case Atom(predicate, Constant(name)):
-                return self.columns[predicate, self.constants[name]]
-            case Atom(predicate, Variable(name)):
-                return self.columns[predicate, bound[name]]
+            case Truth(value):
+                return self.everywhere if value else 0
+            case Atom(predicate, arguments):
+                return self.columns[(predicate, *[self._element(argument, bound) for argument in arguments])]
+            case Compare(relation, left, right):
+                same = self._element(left, bound) == self._element(right, bound)
+                return self.everywhere if same is (relation == "=") else 0
             case Not(body):
                 return self.everywhere ^ self.column(body, bound)
             case And(left, right):
                 return self.column(left, bound) & self.column(right, bound)
             case Or(left, right):
                 return self.column(left, bound) | self.column(right, bound)
+            case Xor(left, right):
+                return self.column(left, bound) ^ self.column(right, bound)
             case Implies(left, right):
                 return (self.everywhere ^ self.column(left, bound)) | self.column(right, bound)
+            case Iff(left, right):
+                return self.everywhere ^ self.column(left, bound) ^ self.column(right, bound)
             case ForAll(variable, body):
                 every = self.everywhere
                 for element in self.domain:
@@ -163,5 +321,12 @@ class _Table:
                 for element in self.domain:
                     some |= self.column(body, {**bound, variable: element})
                 return some
-            case _:  # an atom whose argument is none of these cannot be made
-                raise TypeError(f"{formula!r} is no formula")
+
+    def _element(self, term: Term, bound: dict[str, str]) -> str:
+        match term:
+            case Variable(name):
+                return bound[name]
+            case Constant(name):
+                return self.placed[name]
+            case _:
+                raise TypeError(f"{term!r} is no plain term")

@@ -18,7 +18,7 @@ import pytest
 from prm_gym.errors import FormulaError
 from prm_gym.logic.entailment import EntailmentChecker, adds_vocabulary, shared_checker
 from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Implies, Not, Or, Variable
-from prm_gym.logic.notation import parse, write
+from prm_gym.logic.notations.fld import parse, write
 from prm_gym.logic.semantics import Structure, all_structures, holds
 
 
@@ -29,7 +29,7 @@ def _structures_by_types():
         unary = {(name, f"e{i}") for i in domain for name, value in zip("AB", types[i], strict=True) if value}
         for a, b in product(elements, repeat=2):
             for propositions in product((False, True), repeat=2):
-                true = unary | {(name, None) for name, value in zip("AP", propositions, strict=True) if value}
+                true = unary | {(name,) for name, value in zip("AP", propositions, strict=True) if value}
                 yield Structure(elements, (("a", a), ("b", b)), frozenset(true))
 
 
@@ -49,7 +49,7 @@ def _formula(rng, depth, bound=()):
         return Atom(("A", "P")[rng.integers(2)])
     if kind <= 3:
         terms = [Constant("a"), Constant("b"), *(Variable(name) for name in bound for _ in range(3))]
-        return Atom("AB"[rng.integers(2)], terms[rng.integers(len(terms))])
+        return Atom("AB"[rng.integers(2)], (terms[rng.integers(len(terms))],))
     if kind == 4:
         return Not(_formula(rng, depth - 1, bound))
     if kind <= 8:
@@ -171,7 +171,7 @@ def test_every_counterexample_checks(findings):
         if finding.counterexample is not None:
             assert all(holds(parse(premise), finding.counterexample) for premise in premises)
             assert not holds(parse(conclusion), finding.counterexample)
-            assert finding.counterexample.describe([parse(text) for text in (*premises, conclusion)])
+            assert finding.counterexample.describe([parse(text) for text in (*premises, conclusion)], write)
 
 
 def test_the_status_of_a_hypothesis_is_that_of_exhaustion(truths):
@@ -193,12 +193,12 @@ def test_the_status_of_a_hypothesis_is_that_of_exhaustion(truths):
 def _with_other_names(text, predicates, constants, variables):
     def rename(formula):
         match formula:
-            case Atom(predicate, None):
+            case Atom(predicate, ()):
                 return Atom(predicates[predicate])
-            case Atom(predicate, Constant(name)):
-                return Atom(predicates[predicate], Constant(constants[name]))
-            case Atom(predicate, Variable(name)):
-                return Atom(predicates[predicate], Variable(variables[name]))
+            case Atom(predicate, (Constant(name),)):
+                return Atom(predicates[predicate], (Constant(constants[name]),))
+            case Atom(predicate, (Variable(name),)):
+                return Atom(predicates[predicate], (Variable(variables[name]),))
             case Not(body):
                 return Not(rename(body))
             case ForAll(name, body) | Exists(name, body):

@@ -5,7 +5,7 @@ import pytest
 from prm_gym.claims import Statement
 from prm_gym.errors import FormulaError
 from prm_gym.logic.entailment import EntailmentChecker
-from prm_gym.logic.notation import parse
+from prm_gym.logic.notations.fld import parse
 from prm_gym.logic.proof import appraise, appraise_all, derivation, given, opposite
 from prm_gym.logic.semantics import holds
 

@@ -21,11 +21,11 @@ from prm_gym.logic.formula import (
     normal_form,
     outline_of,
 )
-from prm_gym.logic.notation import parse, write
+from prm_gym.logic.notations.fld import parse, write
 from prm_gym.logic.semantics import Structure, all_structures, holds, small_model
 
 # a is e1, b is e2. {A} holds of e1 and e2, {B} of e2, {C} of nothing; the proposition {P} holds and {Q} does not.
-TWO = Structure(("e1", "e2"), (("a", "e1"), ("b", "e2")), frozenset({("A", "e1"), ("A", "e2"), ("B", "e2"), ("P", None)}))
+TWO = Structure(("e1", "e2"), (("a", "e1"), ("b", "e2")), frozenset({("A", "e1"), ("A", "e2"), ("B", "e2"), ("P",)}))
 
 
 @pytest.mark.parametrize(
@@ -64,16 +64,16 @@ def test_truth_by_hand(text, truth):
 
 
 def test_a_proposition_and_a_predicate_of_one_name_are_two():
-    structure = Structure(("e1",), (("a", "e1"),), frozenset({("A", None)}))
+    structure = Structure(("e1",), (("a", "e1"),), frozenset({("A",)}))
     assert holds(parse("{A}"), structure)
     assert not holds(parse("{A}{a}"), structure)
 
 
 def test_an_inner_quantifier_shadows_an_outer_one():
     # (x)(B x or (Ex) C x): in TWO, B of e1 is false and C of nothing is true.
-    inner = Exists("x", Atom("C", Variable("x")))
-    assert not holds(ForAll("x", Or(Atom("B", Variable("x")), inner)), TWO)
-    assert holds(ForAll("x", Or(Atom("A", Variable("x")), inner)), TWO)
+    inner = Exists("x", Atom("C", (Variable("x"),)))
+    assert not holds(ForAll("x", Or(Atom("B", (Variable("x"),)), inner)), TWO)
+    assert holds(ForAll("x", Or(Atom("A", (Variable("x"),)), inner)), TWO)
 
 
 def _formula(rng, depth, bound=()):
@@ -83,7 +83,7 @@ def _formula(rng, depth, bound=()):
         return Atom(("A", "P")[rng.integers(2)])
     if kind <= 2:
         terms = [Constant("a"), Constant("b"), *(Variable(name) for name in bound for _ in range(2))]
-        return Atom("AB"[rng.integers(2)], terms[rng.integers(len(terms))])
+        return Atom("AB"[rng.integers(2)], (terms[rng.integers(len(terms))],))
     if kind <= 4:
         return Not(_formula(rng, depth - 1, bound))
     if kind <= 8:
@@ -97,7 +97,7 @@ def _structure(rng):
     """A random structure of one to three elements over the names that `_formula` uses."""
     domain = tuple(f"e{i}" for i in range(rng.integers(1, 4)))
     constants = tuple((name, domain[rng.integers(len(domain))]) for name in "ab")
-    facts = [("A", None), ("P", None), *((name, element) for name in "AB" for element in domain)]
+    facts = [("A",), ("P",), *((name, element) for name in "AB" for element in domain)]
     return Structure(domain, constants, frozenset(fact for fact in facts if rng.random() < 0.5))
 
 
@@ -158,7 +158,7 @@ def _renamed(structure, renaming):
     return Structure(
         structure.domain,
         tuple((renaming.constants[name], element) for name, element in structure.constants if name in renaming.constants),
-        frozenset((renaming.predicates[name], element) for name, element in structure.true if name in renaming.predicates),
+        frozenset((renaming.predicates[name], *elements) for name, *elements in structure.true if name in renaming.predicates),
     )
 
 
@@ -197,10 +197,10 @@ def test_two_lists_have_one_outline_exactly_when_they_have_one_form():
     for pair in product(map(parse, texts), repeat=2):
         renaming = Renaming()
         by_form.setdefault(tuple(renaming(formula) for formula in pair), []).append(pair)
-        outline, predicates, constants = outline_of(pair)
+        outline, names = outline_of(pair)
         by_outline.setdefault(outline, []).append(pair)
-        assert [renaming.predicates[name] for name in predicates] == [f"P{i}" for i in range(len(predicates))]
-        assert [renaming.constants[name] for name in constants] == [f"c{i}" for i in range(len(constants))]
+        assert [renaming.predicates[name] for name in names.predicates] == [f"P{i}" for i in range(len(names.predicates))]
+        assert [renaming.constants[name] for name in names.constants] == [f"c{i}" for i in range(len(names.constants))]
     assert sorted(map(repr, by_form.values())) == sorted(map(repr, by_outline.values()))
     assert 10 < len(by_form) < 100
 
@@ -208,7 +208,7 @@ def test_two_lists_have_one_outline_exactly_when_they_have_one_form():
 def test_renaming_keeps_variables_apart_where_one_is_shadowed():
     # (x)(x)(y)(A x & B y), which the notation refuses and a tree can hold: x and y must stay two variables.
     def tree(inner):
-        return ForAll("x", Exists("x", ForAll("y", And(Atom("A", Variable("x")), Atom("B", Variable(inner))))))
+        return ForAll("x", Exists("x", ForAll("y", And(Atom("A", (Variable("x"),)), Atom("B", (Variable(inner),))))))
 
     assert Renaming()(tree("y")) != Renaming()(tree("x"))
 
@@ -216,10 +216,10 @@ def test_renaming_keeps_variables_apart_where_one_is_shadowed():
 def test_instantiate_by_hand():
     a = Constant("a")
     assert instantiate(parse("(x): {A}x -> {B}x & {C}{b}").body, "x", a) == parse("{A}{a} -> {B}{a} & {C}{b}")
-    assert instantiate(Atom("A", Variable("y")), "x", a) == Atom("A", Variable("y"))
+    assert instantiate(Atom("A", (Variable("y"),)), "x", a) == Atom("A", (Variable("y"),))
     assert instantiate(Atom("A"), "x", a) == Atom("A")
-    shadowed = Or(Atom("A", Variable("x")), Exists("x", Atom("B", Variable("x"))))
-    assert instantiate(shadowed, "x", a) == Or(Atom("A", a), Exists("x", Atom("B", Variable("x"))))
+    shadowed = Or(Atom("A", (Variable("x"),)), Exists("x", Atom("B", (Variable("x"),))))
+    assert instantiate(shadowed, "x", a) == Or(Atom("A", (a,)), Exists("x", Atom("B", (Variable("x"),))))
     assert instantiate(parse("(x): (y): {A}x & ¬{B}y").body, "x", a) == parse("(y): {A}{a} & ¬{B}y")
 
 
@@ -228,7 +228,7 @@ def test_where_everything_has_a_name_all_means_every_instance():
     names = ("a", "b")
     for _ in range(200):
         body = _formula(rng, 3, ("x",))
-        facts = [("A", None), ("P", None), *((name, element) for name in "AB" for element in ("e1", "e2"))]
+        facts = [("A",), ("P",), *((name, element) for name in "AB" for element in ("e1", "e2"))]
         structure = Structure(("e1", "e2"), (("a", "e1"), ("b", "e2")), frozenset(fact for fact in facts if rng.random() < 0.5))
         instances = [holds(instantiate(body, "x", Constant(name)), structure) for name in names]
         assert holds(ForAll("x", body), structure) is all(instances)
@@ -249,8 +249,8 @@ def test_the_small_model_is_the_first_of_all_structures():
     found = 0
     for (one, _), (other, _) in pairwise(_cases(3, 400)):
         formulas = [one, other]
-        facts = {size: len({a.predicate for f in formulas for a in atoms(f) if a.argument is None}) for size in (1, 2)}
-        unary = len({a.predicate for f in formulas for a in atoms(f) if a.argument is not None})
+        facts = {size: len({a.predicate for f in formulas for a in atoms(f) if not a.arguments}) for size in (1, 2)}
+        unary = len({a.predicate for f in formulas for a in atoms(f) if a.arguments})
         expected = None
         for size in (1, 2) if unary else (1,):
             if facts[size] + size * unary > 6:
@@ -268,8 +268,8 @@ def test_the_small_model_is_the_first_of_all_structures():
 
 def test_describe_names_individuals_and_tells_true_from_false():
     formulas = [parse("(x): {A}x -> {B}x"), parse("{P} & {C}{a} & {Q}")]
-    assert TWO.describe(formulas) == "true: {A}{a}, {A}{b}, {B}{b}, {P}; false: {B}{a}, {C}{a}, {Q}"
-    assert Structure(("e1",), (), frozenset()).describe([parse("{Q}")]) == "true: nothing; false: {Q}"
+    assert TWO.describe(formulas, write) == "true: {A}{a}, {A}{b}, {B}{b}, {P}; false: {B}{a}, {C}{a}, {Q}"
+    assert Structure(("e1",), (), frozenset()).describe([parse("{Q}")], write) == "true: nothing; false: {Q}"
 
 
 def test_small_parts():

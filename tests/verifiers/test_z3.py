@@ -12,7 +12,7 @@ from prm_gym.envs.logic.deduction import DeductionEnv
 from prm_gym.errors import OptionError
 from prm_gym.logic.entailment import EntailmentChecker
 from prm_gym.logic.formula import And, Exists, ForAll, Implies, Not, Or, Variable, atoms, instantiate, is_literal
-from prm_gym.logic.notation import parse, write
+from prm_gym.logic.notations.fld import parse, write
 from prm_gym.logic.proof import opposite
 from prm_gym.logic.semantics import Structure, holds
 from prm_gym.task import Task
@@ -430,7 +430,9 @@ def test_the_goal_blown_up_again_and_again_pays_once(target):
     # goal & (goal v a) says what the goal says, for every a that the leaves of the proof speak of.
     env = target.env()
     leaves = list(dict.fromkeys(label for step in env.task.sealed["proof"] for label in step["cited"] if label.startswith("fact")))
-    spoken = {write(atom) for label in leaves for atom in atoms(parse(target.said(label))) if not isinstance(atom.argument, Variable)}
+    spoken = {
+        write(atom) for label in leaves for atom in atoms(parse(target.said(label))) if not any(isinstance(argument, Variable) for argument in atom.arguments)
+    }
     fillers = [target.goal, *(f"{target.goal} & ({target.goal} v {atom})" for atom in sorted(spoken) if atom not in target.goal)]
     known = [*(said(label, formula) for label, formula in target.facts.items())]
     labels = []
@@ -539,7 +541,7 @@ def test_a_refuted_step_carries_a_counterexample_that_checks(target):
                 continue
             refuted += 1
             shown = verdict.evidence["counterexample"]
-            true = frozenset((name, element or None) for name, element in shown["true"])
+            true = frozenset(map(tuple, shown["true"]))
             structure = Structure(tuple(shown["domain"]), tuple(shown["constants"].items()), true)
             assert all(holds(parse(target.said(fact)), structure) for fact in cited)
             assert not holds(parse(formula), structure)

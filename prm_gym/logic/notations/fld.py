@@ -121,7 +121,7 @@ class _Parser:
             self._next()
         elif kind == "predicate":
             self._next()
-            parsed = Atom(token[1:-1], self._argument())
+            parsed = Atom(token[1:-1], self._arguments())
         else:
             raise self._error("a formula is missing" if kind == "end" else f"{token!r} cannot begin a formula")
         self.depth -= 1
@@ -136,17 +136,17 @@ class _Parser:
         self.bound.pop()
         return ForAll(variable, body) if kind == "forall" else Exists(variable, body)
 
-    def _argument(self) -> Term | None:
+    def _arguments(self) -> tuple[Term, ...]:
         kind, token = self.kind, self.token
         if kind == "constant":
             self._next()
-            return Constant(token[1:-1])
+            return (Constant(token[1:-1]),)
         if kind == "variable":
             if token not in self.bound:
                 raise self._error(f"the variable {token} is bound by no quantifier")
             self._next()
-            return Variable(token)
-        return None
+            return (Variable(token),)
+        return ()
 
 
 @lru_cache(maxsize=100_000)
@@ -159,9 +159,9 @@ def write(formula: Formula) -> str:
             return f"{_operand(left, And)} & {_operand(right)}"
         case Or(left, right):
             return f"{_operand(left, Or)} v {_operand(right)}"
-        case ForAll(variable, body):
+        case ForAll(variable, body, ""):
             return f"({variable}): {write(body)}"
-        case Exists(variable, body):
+        case Exists(variable, body, ""):
             return f"(E{variable}): {write(body)}"
         case _:
             return _operand(formula)
@@ -172,13 +172,15 @@ def _operand(formula: Formula, chain: type[And | Or | Implies] | None = None) ->
     if chain is not None and isinstance(formula, chain):
         return write(formula)
     match formula:
-        case Atom(predicate, None):
+        case Atom(predicate, ()):
             return f"{{{predicate}}}"
-        case Atom(predicate, Constant(name)):
+        case Atom(predicate, (Constant(name),)):
             return f"{{{predicate}}}{{{name}}}"
-        case Atom(predicate, Variable(name)):
+        case Atom(predicate, (Variable(name),)):
             return f"{{{predicate}}}{name}"
         case Not(body):
             return f"¬{_operand(body)}"
-        case _:
+        case Implies() | And() | Or() | ForAll(_, _, "") | Exists(_, _, ""):
             return f"({write(formula)})"
+        case _:
+            raise FormulaError(f"this notation cannot write {formula!r}"[:200])

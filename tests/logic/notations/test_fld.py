@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from prm_gym.errors import FormulaError
 from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Implies, Not, Or, Variable
-from prm_gym.logic.notation import MAX_LENGTH, parse, write
+from prm_gym.logic.notations.fld import MAX_LENGTH, parse, write
 
 A, B, C, D, E = (Atom(name) for name in "ABCDE")
-AX, BX = Atom("A", Variable("x")), Atom("B", Variable("x"))
+AX, BX = Atom("A", (Variable("x"),)), Atom("B", (Variable("x"),))
 
 LOOKALIKES = {
     "Cyrillic A": "{\u0410}",
@@ -61,7 +61,7 @@ def closed_formulas(depth=5, bound=()):
     terms = st.none() | st.builds(Constant, st.text("avxz", min_size=1, max_size=8))
     if bound:
         terms |= st.builds(Variable, st.sampled_from(bound))
-    atom = st.builds(Atom, names, terms)
+    atom = st.builds(Atom, names, terms.map(lambda term: () if term is None else (term,)))
     if depth == 0:
         return atom
     deeper = st.deferred(lambda: closed_formulas(depth - 1, bound))
@@ -106,8 +106,8 @@ def test_any_text_is_read_or_refused(text):
     ("text", "formula"),
     [
         ("{A}", A),
-        ("{A}{a}", Atom("A", Constant("a"))),
-        ("{A} {a}", Atom("A", Constant("a"))),
+        ("{A}{a}", Atom("A", (Constant("a"),))),
+        ("{A} {a}", Atom("A", (Constant("a"),))),
         ("~{A}", Not(A)),
         ("¬¬{A}", Not(Not(A))),
         ("¬{A} & {B}", And(Not(A), B)),
@@ -124,9 +124,9 @@ def test_any_text_is_read_or_refused(text):
         ("{C} & (x): {A}x v {B}x", And(C, ForAll("x", Or(AX, BX)))),
         ("¬(x): {A}x -> {B}x", Not(ForAll("x", Implies(AX, BX)))),
         ("(Ex): {A}x v {B}x", Exists("x", Or(AX, BX))),
-        ("(x): (Ey): {A}x -> {B}y", ForAll("x", Exists("y", Implies(AX, Atom("B", Variable("y")))))),
+        ("(x): (Ey): {A}x -> {B}y", ForAll("x", Exists("y", Implies(AX, Atom("B", (Variable("y"),)))))),
         ("((x): {A}x) & (x): {B}x", And(ForAll("x", AX), ForAll("x", BX))),
-        ("{A}{v} v {A}{x}", Or(Atom("A", Constant("v")), Atom("A", Constant("x")))),
+        ("{A}{v} v {A}{x}", Or(Atom("A", (Constant("v"),)), Atom("A", (Constant("x"),)))),
         (" \n{A}\t& {B}\r\n", And(A, B)),
         ("{TRUE} v {ASSERT}", Or(Atom("TRUE"), Atom("ASSERT"))),  # names are names
     ],

@@ -1,0 +1,115 @@
+"""What the parsers of all notations share: a bounded list of tokens, read from left to right, and errors that say where."""
+
+import re
+from fractions import Fraction
+
+from prm_gym.errors import FormulaError
+from prm_gym.logic.formula import Number
+
+MAX_LENGTH = 20_000
+MAX_TOKENS = 8_000
+MAX_DEPTH = 100
+MAX_DIGITS = 40
+
+
+class Reader:
+    """Tokens of a text, one after the other."""
+
+    def __init__(self, text: str, token: re.Pattern[str]) -> None:
+        """Split the text.
+
+        Args:
+            text: what was written.
+            token: a pattern of named groups; the group that matches is the token's kind. Space between tokens is skipped.
+
+        Raises:
+            FormulaError: it is too long, or holds a character that belongs to no token.
+        """
+        if len(text) > MAX_LENGTH:
+            raise FormulaError(f"the formula has {len(text):,} characters; at most {MAX_LENGTH:,} are read")
+        self.text = text
+        self.tokens: list[tuple[str, str, int]] = []
+        position = 0
+        while position < len(text):
+            if text[position] in " \t\r\n":
+                position += 1
+                continue
+            match = token.match(text, position)
+            if match is None or match.lastgroup is None:
+                raise FormulaError(f"{text[position : position + 20]!r} at character {position + 1} belongs to no formula")
+            self.tokens.append((match.lastgroup, match.group(), position))
+            position = match.end()
+            if len(self.tokens) > MAX_TOKENS:
+                raise FormulaError(f"the formula has more than {MAX_TOKENS:,} symbols")
+        self.tokens.append(("end", "", len(text)))
+        self.place = 0
+        self.depth = 0
+        self.bound: dict[str, str] = {}
+
+    @property
+    def kind(self) -> str:
+        """Kind of the token that comes."""
+        return self.tokens[self.place][0]
+
+    @property
+    def token(self) -> str:
+        """The token that comes."""
+        return self.tokens[self.place][1]
+
+    def take(self) -> str:
+        """The token that comes, which is then read."""
+        token = self.token
+        self.place += 1
+        return token
+
+    def expect(self, kind: str, what: str) -> str:
+        """Take a token of a kind.
+
+        Raises:
+            FormulaError: another one comes.
+        """
+        if self.kind != kind:
+            raise self.error(f"{what} is missing" + (f" before {self.token!r}" if self.token else ""))
+        return self.take()
+
+    def error(self, problem: str) -> FormulaError:
+        """An error at the token that comes."""
+        start = self.tokens[self.place][2]
+        return FormulaError(f"{problem} at character {start + 1} of {self.text[:80]!r}")
+
+    def enter(self) -> None:
+        """Go one level deeper.
+
+        Raises:
+            FormulaError: that is too deep.
+        """
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise self.error(f"nesting deeper than {MAX_DEPTH}")
+
+    def leave(self) -> None:
+        """Come back up."""
+        self.depth -= 1
+
+    def finish(self) -> None:
+        """Nothing may come any more.
+
+        Raises:
+            FormulaError: something comes.
+        """
+        if self.kind != "end":
+            raise self.error(f"the formula ends before {self.token!r}")
+
+    def number(self, token: str) -> Number:
+        """A decimal or a fraction, exactly.
+
+        Raises:
+            FormulaError: it has too many digits, or a denominator of 0.
+        """
+        if len(token) > MAX_DIGITS:
+            raise self.error(f"a number of more than {MAX_DIGITS} digits")
+        try:
+            value = Fraction(token)
+        except ZeroDivisionError as error:
+            raise self.error("a division by 0") from error
+        return Number(value.numerator, value.denominator)
