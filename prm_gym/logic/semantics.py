@@ -33,7 +33,6 @@ from prm_gym.logic.formula import (
     Truth,
     Variable,
     Xor,
-    atoms,
     constants,
     parts,
     smallest,
@@ -81,31 +80,49 @@ class Structure(msgspec.Struct, frozen=True, gc=False):
             formulas: what was claimed.
             write: writes a formula for that person.
         """
-        elements = dict(self.constants)
-        names: dict[Value, Term] = {element: Constant(constant) for constant, element in reversed(self.constants)}
+        shown: dict[Value, Term] = {element: Constant(constant) for constant, element in reversed(self.constants) if not isinstance(element, Fraction)}
         facts: dict[str, bool] = {}
-        for atom in (atom for formula in formulas for atom in atoms(formula)):
-            for values in product(*(self._values(term, elements) for term in atom.arguments)):
-                shown = write(Atom(atom.predicate, tuple(names.get(value, _shown(value)) for value in values)))
-                facts[shown] = (atom.predicate, *values) in self.true
-        numbers = [f"{constant} = {value}" for constant, value in self.constants if isinstance(value, Fraction)]
+        for formula in formulas:
+            for atom, bound in _atoms_with_sorts(formula, {}):
+                for values in product(*(self._values(term, bound) for term in atom.arguments)):
+                    text = write(Atom(atom.predicate, tuple(shown.get(value, _shown(value)) for value in values)))
+                    facts[text] = (atom.predicate, *values) in self.true
+        told = [f"{constant} = {value}" for constant, value in self.constants if isinstance(value, Fraction)]
+        for (function, *values), value in self.functions:
+            told.append(f"{function}({', '.join(_name(shown, inner) for inner in values)}) = {_name(shown, value)}")
+        told += [f"{one} = {_name(shown, value)}" for one, value in self.constants if shown.get(value, Constant(one)) != Constant(one)]
         true = ", ".join(sorted(fact for fact, value in facts.items() if value)) or "nothing"
         false = ", ".join(sorted(fact for fact, value in facts.items() if not value)) or "nothing"
-        told = [f"true: {true}; false: {false}"] if facts or not numbers else []
-        return "; ".join([*numbers, *told])
+        if facts or not told:
+            told.append(f"true: {true}; false: {false}")
+        return "; ".join(told)
 
-    def _values(self, term: Term, elements: Mapping[str, Value]) -> tuple[Value, ...]:
+    def _values(self, term: Term, bound: Mapping[str, str]) -> tuple[Value, ...]:
         """The elements that a term may stand for."""
-        match term:
-            case Constant(name):
-                return (elements[name],)
-            case Variable():
-                return self.domain
-            case _:
-                try:
+        try:
+            match term:
+                case Variable(name):
+                    return _Interpretation(self).elements(bound[name])
+                case _:
                     return (_Interpretation(self).value(term, {}),)
-                except (UncheckableError, KeyError):
-                    return ()
+        except (UncheckableError, KeyError):
+            return ()
+
+
+def _atoms_with_sorts(formula: Formula, bound: Mapping[str, str]) -> Iterator[tuple[Atom, Mapping[str, str]]]:
+    """The atoms of a formula, each with the sorts of the variables that are bound there."""
+    if isinstance(formula, Atom):
+        yield formula, bound
+    elif isinstance(formula, ForAll | Exists):
+        yield from _atoms_with_sorts(formula.body, {**bound, formula.variable: formula.sort})
+    else:
+        for part in parts(formula):
+            yield from _atoms_with_sorts(part, bound)
+
+
+def _name(shown: Mapping[Value, Term], value: Value) -> str:
+    term = shown.get(value)
+    return term.name if isinstance(term, Constant) else str(value)
 
 
 def _shown(value: Value) -> Term:
@@ -157,14 +174,15 @@ class _Interpretation:
             case Iff(left, right):
                 return self.holds(left, bound) is self.holds(right, bound)
             case ForAll(variable, body, sort):
-                return all(self.holds(body, {**bound, variable: element}) for element in self._elements(sort))
+                return all(self.holds(body, {**bound, variable: element}) for element in self.elements(sort))
             case Exists(variable, body, sort):
-                return any(self.holds(body, {**bound, variable: element}) for element in self._elements(sort))
+                return any(self.holds(body, {**bound, variable: element}) for element in self.elements(sort))
 
-    def _elements(self, sort: str) -> tuple[str, ...]:
+    def elements(self, sort: str) -> tuple[str, ...]:
+        """What there is of a sort."""
         if sort in NUMBERS:
             raise UncheckableError("a quantifier over numbers")
-        return self.sorts[sort]
+        return self.sorts.get(sort, ())
 
     def value(self, term: Term, bound: Mapping[str, Value]) -> Value:
         """What a term stands for."""

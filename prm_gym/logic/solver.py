@@ -155,6 +155,10 @@ class Solver:
             self._symbols[key] = self._z3.Const(f"c_{name}", self.sort(self.signature.constants.get(name, INDIVIDUAL)))
         return self._symbols[key]
 
+    def anything(self, sort: str) -> Any:
+        """A constant of a sort that no formula speaks of."""
+        return self._z3.Const(f"anything {sort}", self.sort(sort))
+
     def predicate(self, name: str, arity: int) -> Any:
         """Z3's predicate of a name and a number of arguments; applied to none it is a proposition."""
         key = ("predicate", name, arity)
@@ -237,8 +241,8 @@ class _Reading:
             universe: list[Any] = model.get_universe(solver.sort(sort)) or []
             for value in universe:
                 self._add(sort, value)
-        if not self.elements.get(INDIVIDUAL):
-            self._add(INDIVIDUAL, self._eval(solver.constant("anything")))
+            if not self.elements.get(sort):  # of every sort there is something
+                self._add(sort, self._eval(solver.anything(sort)))
 
     def _eval(self, term: Any) -> Any:
         return self.model.eval(term, model_completion=True)
