@@ -6,11 +6,14 @@ The attacks that it withstands are in tests/verifiers/test_z3.py.
 """
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from prm_gym.claims import Claim, Consistent, Decision, Entailment, Equivalent
 from prm_gym.errors import FormulaError, OptionError
 from prm_gym.logic.entailment import EntailmentChecker, Finding, shared_checker
 from prm_gym.logic.proof import appraise, derivation, given, opposite
+from prm_gym.logic.solver import SolverClass
+from prm_gym.logic.z3_solver import Z3Solver
 from prm_gym.verdict import Label, Verdict, abstained, judged
 from prm_gym.verifier import ClaimVerifier, StepContext
 
@@ -29,6 +32,8 @@ class Z3Verifier(ClaimVerifier):
     version = "3"
     claims = (Entailment, Decision, Consistent, Equivalent)
 
+    solver: ClassVar[SolverClass] = Z3Solver
+
     def __init__(self, mode: str = "propagate", checker: EntailmentChecker | None = None) -> None:
         """Choose how earlier mistakes count.
 
@@ -37,13 +42,13 @@ class Z3Verifier(ClaimVerifier):
             checker: examines the inferences; by default the one that everything in this thread shares.
         """
         if mode not in ("propagate", "local"):
-            raise OptionError(f"the z3 verifier's mode is 'propagate' or 'local', got {mode!r}")
+            raise OptionError(f"the mode of {self.id} is 'propagate' or 'local', got {mode!r}")
         self.mode = mode
         self._own = checker
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
         """Judge a claim about formulas."""
-        checker = self._own or shared_checker()
+        checker = self._own or shared_checker(type(self).solver)
         if isinstance(claim, Entailment):
             return self._check_entailment(claim, checker)
         if isinstance(claim, Decision):

@@ -1,8 +1,8 @@
-"""Entailment by Z3, with three answers: it follows, it does not (here is a counterexample), cannot tell.
+"""Entailment by a solver, with three answers: it follows, it does not (here is a counterexample), cannot tell.
 
-Only `unsat` counts as proof. A model that Z3 gives is checked with our own semantics before it counts as a refutation, as far as it can be. Names do not
-matter to entailment: an inference is renamed to its form (`prm_gym.logic.formula.Renaming`), and each form is examined once. The solver, its declarations and
-its translations are kept from check to check (push and pop).
+Only `unsat` counts as proof. A model that the solver gives is checked with our own semantics before it counts as a refutation, as far as it can be. Names
+do not matter to entailment: an inference is renamed to its form (`prm_gym.logic.formula.Renaming`), and each form is examined once. The solver, its
+declarations and its translations are kept from check to check (push and pop).
 
 One checker serves one thread; `shared_checker` gives each thread its own.
 """
@@ -18,7 +18,8 @@ from prm_gym.logic.formula import Constant, Form, Formula, Implies, Names, Not, 
 from prm_gym.logic.language import FLD, Language
 from prm_gym.logic.semantics import Structure, UncheckableError, Value, holds, small_model
 from prm_gym.logic.signature import Signature
-from prm_gym.logic.solver import RESOURCE_LIMIT, SMALL, Solver, renamed_signature
+from prm_gym.logic.solver import RESOURCE_LIMIT, SMALL, Solver, SolverClass, renamed_signature
+from prm_gym.logic.z3_solver import Z3Solver
 
 Status: TypeAlias = Literal["entailed", "refuted", "inconsistent", "unknown"]
 Answer: TypeAlias = Literal["PROVED", "DISPROVED", "UNKNOWN", "inconsistent", "undecided"]
@@ -56,17 +57,19 @@ _Question: TypeAlias = tuple[Form, str]
 class EntailmentChecker:
     """Examines inferences. Not for use by two threads at once."""
 
-    def __init__(self, cache_size: int = 100_000, keep_solver: bool = True, resource_limit: int = RESOURCE_LIMIT) -> None:
+    def __init__(self, cache_size: int = 100_000, keep_solver: bool = True, resource_limit: int = RESOURCE_LIMIT, solver: SolverClass = Z3Solver) -> None:
         """Set the limits.
 
         Args:
             cache_size: how many forms of inference to remember; 0 for none.
             keep_solver: go on with one solver; False makes a fresh one for every inference (the naive way, for comparison).
-            resource_limit: Z3's `rlimit` for each single check.
+            resource_limit: the solver's own limit for each single check (Z3's `rlimit`).
+            solver: class of the solver.
         """
         self.cache_size = cache_size
         self.keep_solver = keep_solver
         self.resource_limit = resource_limit
+        self.solver = solver
         self.checks = 0
         self._by_text: dict[tuple[tuple[str, ...], str, Language], Finding] = {}
         self._by_form: dict[_Question, Finding] = {}
@@ -76,7 +79,7 @@ class EntailmentChecker:
 
     def __getstate__(self) -> dict[str, Any]:
         """Z3's objects stay behind: a copy starts with the same limits and an empty memory."""
-        return {"cache_size": self.cache_size, "keep_solver": self.keep_solver, "resource_limit": self.resource_limit}
+        return {"cache_size": self.cache_size, "keep_solver": self.keep_solver, "resource_limit": self.resource_limit, "solver": self.solver}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)
@@ -186,12 +189,12 @@ class EntailmentChecker:
     def _solver_for(self, signature: Signature | None) -> Solver:
         """The kept solver of a signature: symbols of one name and several sorts cannot live in one."""
         if not self.keep_solver:
-            return Solver(self.resource_limit, signature)
+            return self.solver(self.resource_limit, signature)
         key = "" if signature is None else repr(signature)
         if key not in self._solvers:
             if len(self._solvers) >= SOLVERS:
                 self._solvers.clear()
-            self._solvers[key] = Solver(self.resource_limit, signature)
+            self._solvers[key] = self.solver(self.resource_limit, signature)
         return self._solvers[key]
 
 
@@ -212,7 +215,7 @@ def _ask(solver: Solver, premises: tuple[Formula, ...], conclusion: Formula, dee
         counterexample = small_model((*premises, Not(conclusion)), SMALL)
         if counterexample is not None:
             return Finding(status="refuted", counterexample=counterexample)
-        fresh = Solver(solver.resource_limit, solver.declared)
+        fresh = type(solver)(solver.resource_limit, solver.declared)
         if not fresh.ask((*premises, Not(conclusion))):
             return Finding(status="unknown", detail=f"a counterexample: {fresh.reason}")
         counterexample = fresh.structure((*premises, conclusion))
@@ -269,13 +272,14 @@ def _remember(memory: dict[Any, Any], key: Any, value: Any, size: int) -> None:
 _local = threading.local()
 
 
-def shared_checker() -> EntailmentChecker:
-    """This thread's checker, which environments and verifiers share with its memory."""
-    checker = getattr(_local, "checker", None)
-    if not isinstance(checker, EntailmentChecker):
-        checker = EntailmentChecker()
-        _local.checker = checker
-    return checker
+def shared_checker(solver: SolverClass = Z3Solver) -> EntailmentChecker:
+    """This thread's checker with a solver of that class, which environments and verifiers share with its memory."""
+    checkers: dict[SolverClass, EntailmentChecker] | None = getattr(_local, "checkers", None)
+    if checkers is None:
+        checkers = _local.checkers = {}
+    if solver not in checkers:
+        checkers[solver] = EntailmentChecker(solver=solver)
+    return checkers[solver]
 
 
 @lru_cache(maxsize=10_000)

@@ -1,12 +1,13 @@
-"""A Z3 solver with the translation of our formulas into it, and of its models into our structures.
+"""Solvers: what asks whether formulas can hold together, and reads a model back as a structure of ours.
 
-Symbols are declared by name, number of arguments and sorts, so that one solver can be kept for questions of any signature. Z3's default context is not used:
-it is not safe with threads. No text reaches Z3's own parser.
+`Solver` holds what all of them share: the symbols, the translation of formulas, the reading of models. A backend (`prm_gym.logic.z3_solver`,
+`prm_gym.logic.cvc5_solver`) builds terms and asks. No text reaches a solver's own parser.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 from prm_gym.logic.formula import (
     And,
@@ -23,6 +24,7 @@ from prm_gym.logic.formula import (
     Negative,
     Not,
     Number,
+    Operator,
     Or,
     Relation,
     Renaming,
@@ -35,9 +37,9 @@ from prm_gym.logic.formula import (
     terms,
 )
 from prm_gym.logic.semantics import Fact, Structure, Value, small_model
-from prm_gym.logic.signature import INDIVIDUAL, INT, NUMBERS, REAL, Signature
+from prm_gym.logic.signature import INDIVIDUAL, NUMBERS, Signature
 
-# Z3's own unit of work: the same limit gives the same answer on any machine. An inference of our environments takes some thousands.
+# The solver's own unit of work: the same limit gives the same answer on any machine. An inference of our environments takes some thousands.
 RESOURCE_LIMIT = 500_000
 # Up to so many facts (propositions, and predicates of each element) all structures are tried for a model before the solver is asked.
 SMALL = 7
@@ -47,92 +49,122 @@ TIMEOUT = 10_000
 _TRANSLATED = 20_000
 
 
-_RELATIONS: dict[Relation, Callable[[Any, Any], Any]] = {
-    "=": lambda one, other: one == other,
-    "!=": lambda one, other: one != other,
-    "<": lambda one, other: one < other,
-    "<=": lambda one, other: one <= other,
-    ">": lambda one, other: one > other,
-    ">=": lambda one, other: one >= other,
-}
+class Solver(ABC):
+    """Asks whether formulas can hold together. Not for use by two threads at once.
 
-
-class Solver:
-    """Asks whether formulas can hold together. Not for use by two threads at once."""
+    Attributes:
+        checks: how often the backend was asked.
+        reason: why it could not tell, the last time that it could not.
+    """
 
     def __init__(self, resource_limit: int = RESOURCE_LIMIT, signature: Signature | None = None) -> None:
-        """Make a solver of its own context.
+        """Make a solver.
 
         Args:
-            resource_limit: Z3's `rlimit` for each single check.
+            resource_limit: for each single check, in the backend's own unit.
             signature: the sorts of all symbols; None where there are individuals alone.
         """
-        import z3
-
-        self._z3: Any = z3
-        self._context: Any = z3.Context()
-        self._solver: Any = z3.Solver(ctx=self._context)
-        self._solver.set("rlimit", resource_limit)
-        self._solver.set("timeout", TIMEOUT)
         self.resource_limit = resource_limit
         self.declared = signature
         self.signature = signature or Signature()
-        self._sorts: dict[str, Any] = {INT: z3.IntSort(self._context), REAL: z3.RealSort(self._context)}
-        self._symbols: dict[tuple[str, str, int], Any] = {}
-        self._terms: dict[Formula, Any] = {}
-        self._model: Any = None
         self.checks = 0
         self.reason = ""
+        self._sorts: dict[str, Any] = {}
+        self._symbols: dict[tuple[str, str, int], Any] = {}
+        self._terms: dict[Formula, Any] = {}
 
     def satisfiable(self, formulas: Sequence[Formula]) -> bool | None:
-        """Whether the formulas can hold together; None when Z3 cannot tell. A small structure in which they do needs no solver."""
+        """Whether the formulas can hold together; None when the solver cannot tell. A small structure in which they do needs no solver."""
         if self.declared is None and small_model(formulas, SMALL) is not None:
             return True
         return self.ask(formulas, keep_model=False)
 
     def ask(self, formulas: Sequence[Formula], keep_model: bool = True) -> bool | None:
-        """Whether the formulas can hold together, by Z3; None when it cannot tell.
+        """Whether the formulas can hold together, by the backend; None when it cannot tell.
 
         Args:
             formulas: closed formulas.
             keep_model: whether `structure` will be asked for.
         """
         self.checks += 1
-        self._solver.push()
-        try:
-            self._solver.add(*(self._closed(formula) for formula in formulas))
-            answer = self._solver.check()
-            if answer == self._z3.sat:
-                if keep_model:
-                    self._model = self._solver.model()
-                return True
-            if answer == self._z3.unsat:
-                return False
-            self.reason = str(self._solver.reason_unknown())
-            return None
-        finally:
-            self._solver.pop()
+        return self._ask([self._closed(formula) for formula in formulas], keep_model)
 
     def core(self, formulas: Sequence[Formula]) -> tuple[int, ...] | None:
-        """Indices of formulas that already cannot hold together: Z3's unsat core; None when they can, or when Z3 cannot tell."""
+        """Indices of formulas that already cannot hold together: the backend's unsat core; None when they can, or when it cannot tell."""
         self.checks += 1
-        marks = [self._z3.Bool(f"mark {i}", self._context) for i in range(len(formulas))]
-        self._solver.push()
-        try:
-            for mark, formula in zip(marks, formulas, strict=True):
-                self._solver.add(self._z3.Implies(mark, self._closed(formula)))
-            if self._solver.check(*marks) != self._z3.unsat:
-                return None
-            names = {str(mark) for mark in self._solver.unsat_core()}
-            return tuple(i for i, mark in enumerate(marks) if str(mark) in names)
-        finally:
-            self._solver.pop()
+        return self._core([self._closed(formula) for formula in formulas])
 
     def structure(self, formulas: Sequence[Formula]) -> Structure:
-        """The last model, over the vocabulary of the formulas."""
-        return _Reading(self, self._model, formulas).structure()
+        """The last model that was kept, over the vocabulary of the formulas."""
+        return _Reading(self, formulas).structure()
 
-    # From formulas to Z3's terms.
+    # What a backend does.
+
+    @abstractmethod
+    def _ask(self, terms: Sequence[Any], keep_model: bool) -> bool | None:
+        """Whether the terms can hold together."""
+
+    @abstractmethod
+    def _core(self, terms: Sequence[Any]) -> tuple[int, ...] | None:
+        """Indices of terms that cannot hold together."""
+
+    @abstractmethod
+    def _make_sort(self, name: str) -> Any:
+        """The sort of a name."""
+
+    @abstractmethod
+    def _make_constant(self, name: str, sort: Any) -> Any:
+        """A constant of a sort."""
+
+    @abstractmethod
+    def _make_function(self, name: str, sorts: Sequence[Any], result: Any) -> Any:
+        """A function that is not interpreted; the result None makes a predicate."""
+
+    @abstractmethod
+    def call(self, symbol: Any, arguments: Sequence[Any]) -> Any:
+        """A function or predicate of arguments; of none, where it has none."""
+
+    @abstractmethod
+    def _number(self, value: Fraction) -> Any:
+        """A number."""
+
+    @abstractmethod
+    def _truth(self, value: bool) -> Any:
+        """True or false."""
+
+    @abstractmethod
+    def _not(self, body: Any) -> Any:
+        """The negation."""
+
+    @abstractmethod
+    def _connected(self, kind: type[Formula], left: Any, right: Any) -> Any:
+        """Two formulas, connected by And, Or, Xor, Implies or Iff."""
+
+    @abstractmethod
+    def _compared(self, relation: Relation, left: Any, right: Any) -> Any:
+        """Two terms, compared."""
+
+    @abstractmethod
+    def _calculated(self, operator: Operator, left: Any, right: Any) -> Any:
+        """A sum, difference or product."""
+
+    @abstractmethod
+    def _make_variable(self, name: str, sort: Any) -> Any:
+        """A variable to be bound."""
+
+    @abstractmethod
+    def _quantified(self, every: bool, variable: Any, body: Any) -> Any:
+        """A formula about all values of a variable, or some."""
+
+    @abstractmethod
+    def value(self, term: Any) -> Any:
+        """The value of a closed term in the last model."""
+
+    @abstractmethod
+    def universe(self, sort: Any) -> Sequence[Any]:
+        """What there is of a sort in the last model, as far as the model says."""
+
+    # From formulas to terms.
 
     def _closed(self, formula: Formula) -> Any:
         term = self._terms.get(formula)
@@ -143,90 +175,76 @@ class Solver:
         return term
 
     def sort(self, name: str) -> Any:
-        """Z3's sort of a name."""
+        """The backend's sort of a name."""
         if name not in self._sorts:
-            self._sorts[name] = self._z3.DeclareSort(name or "Individual", self._context)
+            self._sorts[name] = self._make_sort(name)
         return self._sorts[name]
 
     def constant(self, name: str) -> Any:
-        """Z3's constant of a name."""
-        key = ("constant", name, 0)
-        if key not in self._symbols:
-            self._symbols[key] = self._z3.Const(f"c_{name}", self.sort(self.signature.constants.get(name, INDIVIDUAL)))
-        return self._symbols[key]
+        """The backend's constant of a name."""
+        return self._symbol(("constant", name, 0), lambda: self._make_constant(f"c_{name}", self.sort(self.signature.constants.get(name, INDIVIDUAL))))
 
     def anything(self, sort: str) -> Any:
         """A constant of a sort that no formula speaks of."""
-        return self._z3.Const(f"anything {sort}", self.sort(sort))
+        return self._symbol(("anything", sort, 0), lambda: self._make_constant(f"anything {sort}", self.sort(sort)))
 
     def predicate(self, name: str, arity: int) -> Any:
-        """Z3's predicate of a name and a number of arguments; applied to none it is a proposition."""
-        key = ("predicate", name, arity)
-        if key not in self._symbols:
-            sorts = [self.sort(sort) for sort in self.signature.predicates.get(name, (INDIVIDUAL,) * arity)]
-            self._symbols[key] = self._z3.Function(f"p{arity}_{name}", *sorts, self._z3.BoolSort(self._context))
-        return self._symbols[key]
+        """The backend's predicate of a name and a number of arguments."""
+        sorts = self.signature.predicates.get(name, (INDIVIDUAL,) * arity)
+        return self._symbol(("predicate", name, arity), lambda: self._make_function(f"p{arity}_{name}", [self.sort(sort) for sort in sorts], None))
 
     def function(self, name: str, arity: int) -> Any:
-        """Z3's function of a name and a number of arguments."""
-        key = ("function", name, arity)
+        """The backend's function of a name and a number of arguments."""
+        sorts, result = self.signature.functions.get(name, ((INDIVIDUAL,) * arity, INDIVIDUAL))
+        make = lambda: self._make_function(f"f{arity}_{name}", [self.sort(sort) for sort in sorts], self.sort(result))  # noqa: E731
+        return self._symbol(("function", name, arity), make)
+
+    def _symbol(self, key: tuple[str, str, int], make: Callable[[], Any]) -> Any:
         if key not in self._symbols:
-            sorts, result = self.signature.functions.get(name, ((INDIVIDUAL,) * arity, INDIVIDUAL))
-            self._symbols[key] = self._z3.Function(f"f{arity}_{name}", *(self.sort(sort) for sort in sorts), self.sort(result))
+            self._symbols[key] = make()
         return self._symbols[key]
 
     def _translate(self, formula: Formula, bound: Mapping[str, Any]) -> Any:
-        z3 = self._z3
         match formula:
             case Truth(value):
-                return z3.BoolVal(value, self._context)
+                return self._truth(value)
             case Atom(predicate, arguments):
-                return self.predicate(predicate, len(arguments))(*(self.term(argument, bound) for argument in arguments))
+                return self.call(self.predicate(predicate, len(arguments)), [self.term(argument, bound) for argument in arguments])
             case Compare(relation, left, right):
-                return _RELATIONS[relation](self.term(left, bound), self.term(right, bound))
+                return self._compared(relation, self.term(left, bound), self.term(right, bound))
             case Not(body):
-                return z3.Not(self._translate(body, bound))
-            case And(left, right):
-                return z3.And(self._translate(left, bound), self._translate(right, bound))
-            case Or(left, right):
-                return z3.Or(self._translate(left, bound), self._translate(right, bound))
-            case Xor(left, right):
-                return z3.Xor(self._translate(left, bound), self._translate(right, bound))
-            case Implies(left, right):
-                return z3.Implies(self._translate(left, bound), self._translate(right, bound))
-            case Iff(left, right):
-                return self._translate(left, bound) == self._translate(right, bound)
+                return self._not(self._translate(body, bound))
+            case And(left, right) | Or(left, right) | Xor(left, right) | Implies(left, right) | Iff(left, right):
+                return self._connected(type(formula), self._translate(left, bound), self._translate(right, bound))
             case ForAll(name, body, sort) | Exists(name, body, sort):
-                variable = z3.Const(f"v_{name}", self.sort(sort))
-                inner = self._translate(body, {**bound, name: variable})
-                return z3.ForAll([variable], inner) if isinstance(formula, ForAll) else z3.Exists([variable], inner)
+                variable = self._make_variable(f"v_{name}", self.sort(sort))
+                return self._quantified(isinstance(formula, ForAll), variable, self._translate(body, {**bound, name: variable}))
 
     def term(self, term: Term, bound: Mapping[str, Any]) -> Any:
-        """A term of ours as one of Z3's."""
+        """A term of ours as one of the backend's."""
         match term:
             case Variable(name):
                 return bound[name]
             case Constant(name):
                 return self.constant(name)
-            case Number(numerator, 1):
-                return self._z3.IntVal(numerator, self._context)
             case Number(numerator, denominator):
-                return self._z3.RatVal(numerator, denominator, self._context)
+                return self._number(Fraction(numerator, denominator))
             case Apply(function, arguments):
-                return self.function(function, len(arguments))(*(self.term(argument, bound) for argument in arguments))
+                return self.call(self.function(function, len(arguments)), [self.term(argument, bound) for argument in arguments])
             case Negative(body):
-                return -self.term(body, bound)
+                return self._calculated("*", self._number(Fraction(-1)), self.term(body, bound))
             case Arithmetic(operator, left, right):
-                one, other = self.term(left, bound), self.term(right, bound)
-                return one + other if operator == "+" else one - other if operator == "-" else one * other
+                return self._calculated(operator, self.term(left, bound), self.term(right, bound))
+
+
+SolverClass: TypeAlias = Callable[[int, Signature | None], Solver]
 
 
 class _Reading:
-    """One model of Z3's, read as a structure over the vocabulary of some formulas."""
+    """The last model of a solver, read as a structure over the vocabulary of some formulas."""
 
-    def __init__(self, solver: Solver, model: Any, formulas: Sequence[Formula]) -> None:
+    def __init__(self, solver: Solver, formulas: Sequence[Formula]) -> None:
         self.solver = solver
-        self.model = model
         self.signature = solver.signature
         self.used = [one for formula in formulas for one in smallest(formula)]
         self.inner = [inner for one in self.used for term in terms(one) for inner in subterms(term)]
@@ -236,16 +254,12 @@ class _Reading:
         for name in self.constants:
             sort = self.signature.constants.get(name, INDIVIDUAL)
             if sort in sorts:
-                self._add(sort, self._eval(solver.constant(name)))
+                self._add(sort, solver.value(solver.constant(name)))
         for sort in sorted(sorts):
-            universe: list[Any] = model.get_universe(solver.sort(sort)) or []
-            for value in universe:
+            for value in solver.universe(solver.sort(sort)):
                 self._add(sort, value)
             if not self.elements.get(sort):  # of every sort there is something
-                self._add(sort, self._eval(solver.anything(sort)))
-
-    def _eval(self, term: Any) -> Any:
-        return self.model.eval(term, model_completion=True)
+                self._add(sort, solver.value(solver.anything(sort)))
 
     def _add(self, sort: str, value: Any) -> None:
         self.elements.setdefault(sort, {}).setdefault(str(value), value)
@@ -253,13 +267,12 @@ class _Reading:
     def _name(self, sort: str, value: Any) -> Value:
         """What we call a value: an element, or a number."""
         if sort in NUMBERS:
-            text = str(value)
-            return Fraction(text)  # an algebraic number that is not rational raises: linear arithmetic has none
+            return _fraction(str(value))
         prefix = "e" if sort == INDIVIDUAL else f"{sort}."
         return f"{prefix}{1 + list(self.elements[sort]).index(str(value))}"
 
     def _tuples(self, sorts: Sequence[str]) -> Iterator[tuple[list[Value], list[Any]]]:
-        """All tuples of elements of some sorts, with our names and Z3's values; none where one of the sorts is of numbers."""
+        """All tuples of elements of some sorts, with our names and the solver's values; none where one of the sorts is of numbers."""
         if not sorts:
             yield [], []
         elif sorts[0] not in NUMBERS:
@@ -271,14 +284,14 @@ class _Reading:
     def structure(self) -> Structure:
         """The structure."""
         solver, signature = self.solver, self.signature
-        constants = tuple((name, self._name(signature.constants.get(name, INDIVIDUAL), self._eval(solver.constant(name)))) for name in self.constants)
+        constants = tuple((name, self._name(signature.constants.get(name, INDIVIDUAL), solver.value(solver.constant(name)))) for name in self.constants)
         functions: dict[Fact, Value] = {}
         for term in dict.fromkeys(term for term in self.inner if isinstance(term, Apply)):
             arity = len(term.arguments)
             sorts, result = signature.functions.get(term.function, ((INDIVIDUAL,) * arity, INDIVIDUAL))
             function = solver.function(term.function, arity)
             for names, values in self._ground(sorts, term.arguments):
-                value = self._eval(function(*values))
+                value = solver.value(solver.call(function, values))
                 if result not in NUMBERS:
                     self._add(result, value)
                 functions[(term.function, *names)] = self._name(result, value)
@@ -287,7 +300,7 @@ class _Reading:
             predicate = solver.predicate(atom.predicate, len(atom.arguments))
             sorts = signature.predicates.get(atom.predicate, (INDIVIDUAL,) * len(atom.arguments))
             for names, values in self._ground(sorts, atom.arguments):
-                if str(self._eval(predicate(*values))) == "True":
+                if str(solver.value(solver.call(predicate, values))).lower() == "true":
                     true.add((atom.predicate, *names))
         domains = {sort: tuple(str(self._name(sort, value)) for value in values.values()) for sort, values in self.elements.items()}
         further = tuple((sort, elements) for sort, elements in domains.items() if sort != INDIVIDUAL)
@@ -300,11 +313,19 @@ class _Reading:
             return
         if any(isinstance(inner, Variable) for argument in arguments for inner in subterms(argument)):
             return
-        values = [self._eval(self.solver.term(argument, {})) for argument in arguments]
+        values = [self.solver.value(self.solver.term(argument, {})) for argument in arguments]
         for sort, value in zip(sorts, values, strict=True):
             if sort not in NUMBERS:
                 self._add(sort, value)
         yield [self._name(sort, value) for sort, value in zip(sorts, values, strict=True)], values
+
+
+def _fraction(text: str) -> Fraction:
+    """A number as solvers write it: `3`, `-3`, `1/2`, `(/ 1 2)`, `(- 3)`, `(/ (- 1) 2)`, `0.5`."""
+    words = text.replace("(", " ").replace(")", " ").split()
+    sign = -1 if "-" in words else 1
+    numbers = [Fraction(word) for word in words if word not in ("-", "/")]
+    return sign * (numbers[0] if len(numbers) == 1 else numbers[0] / numbers[1])
 
 
 def renamed_signature(signature: Signature | None, renaming: Renaming) -> Signature | None:

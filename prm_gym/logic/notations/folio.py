@@ -15,9 +15,9 @@ from prm_gym.logic.signature import INDIVIDUAL
 
 _TOKEN = re.compile(
     r"(?P<forall>∀)|(?P<exists>∃)|(?P<not>¬)|(?P<and>∧)|(?P<or>∨)|(?P<xor>⊕)|(?P<implies>→)|(?P<iff>↔)|(?P<open>\()|(?P<close>\))|(?P<comma>,)"
-    r"|(?P<compare>[=≠])|(?P<truth>[⊤⊥])|(?P<name>[^\W_][\w'’.-]*)"
+    r"|(?P<compare>[=≠])|(?P<truth>[⊤⊥])|(?P<name>[^\W_][\w'’.+-]*)"
 )
-_NAME = re.compile(r"[^\W_][\w'’.-]*")
+_NAME = re.compile(r"[^\W_][\w'’.+-]*")
 _SYMBOLS: dict[type[Formula], str] = {And: "∧", Or: "∨", Xor: "⊕", Implies: "→", Iff: "↔"}
 
 
