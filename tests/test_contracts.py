@@ -18,7 +18,7 @@ from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
 import prm_gym
 from prm_gym import Claim, ClaimVerifier, Malformed, Situation, StepContext, StepEnv, Task, Transition, Verdict, Verifier
-from prm_gym.claims import Decision, Entailment, Equality, Reachable, Statement
+from prm_gym.claims import Consistent, Decision, Entailment, Equality, Equivalent, Reachable, Statement
 from prm_gym.credit import ASSIGNERS, Credit, StepBatch, assigner
 from prm_gym.env import option_names
 from prm_gym.errors import ContractError
@@ -217,6 +217,11 @@ Z3 = [
     _case("hack", _follows("{B}", "fact1", "fact9"), label="incorrect"),
     _case("full", Decision("UNKNOWN", "{C}", _follows("{B}").known)),
     _case("hack", Decision("PROVED", "{B}", _follows("{B}").known), label="incorrect"),
+    _case("full", Consistent(("{A}", "{A} -> {B}")), label="correct"),
+    _case("zero", Consistent(("{A}", "¬{A}")), label="incorrect"),
+    _case("full", Equivalent("{A} -> {B}", "¬{B} -> ¬{A}"), label="correct"),
+    _case("zero", Equivalent("{A} -> {B}", "{B} -> {A}"), label="incorrect"),
+    _case("malformed", Equivalent("{A} -> {B}", "(assert false)"), label="malformed"),
     _case("abstain", Equality("1", "1")),
     MALFORMED,
 ]
@@ -225,7 +230,7 @@ BOTH = [
     _case("zero", Equality("2 * 3", "7"), Reachable((), "24")),
     MALFORMED,
 ]
-CASES = {"arithmetic": ARITHMETIC, "reachable": REACHABLE, "z3": Z3}
+CASES = {"arithmetic": ARITHMETIC, "cvc5": Z3, "reachable": REACHABLE, "z3": Z3}
 
 
 @pytest.mark.parametrize("name", sorted(ENTRY_POINTS["prm_gym.verifiers"]))
