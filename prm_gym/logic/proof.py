@@ -181,7 +181,13 @@ def _form(formula: str, language: Language) -> Formula:
     return normal_form(language.parse(formula))
 
 
-def _says(statement: Statement, form: Formula, language: Language) -> bool:
+def says(statement: Statement, goal: str, language: Language = FLD) -> bool:
+    """Whether a statement says the goal: has its normal form.
+
+    Raises:
+        FormulaError: the goal is no formula.
+    """
+    form = _form(goal, language)
     try:
         return _form(statement.formula, language) == form
     except FormulaError:
@@ -194,9 +200,8 @@ def derivation(goal: str, known: Sequence[Statement], checker: EntailmentChecker
     Raises:
         FormulaError: the goal is no formula.
     """
-    form = _form(goal, language)
     standing = appraise_all(known, checker, language)
-    answers = [standing[label].stands for label, past in _by_label(known).items() if _says(past, form, language)]
+    answers = [standing[label].stands for label, past in _by_label(known).items() if says(past, goal, language)]
     if True in answers:
         return True
     return None if None in answers else False
