@@ -11,7 +11,8 @@ run, or when its CPU time is used up. There is no support for Windows. Use insid
 """
 
 from prm_gym.errors import WorkerError
+from prm_gym.workers.call import JobResult, JobStatus
 from prm_gym.workers.isolated import Isolated
-from prm_gym.workers.pool import JobResult, JobStatus, WorkerPool
+from prm_gym.workers.pool import WorkerPool
 
 __all__ = ["Isolated", "JobResult", "JobStatus", "WorkerError", "WorkerPool"]

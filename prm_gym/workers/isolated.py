@@ -10,7 +10,8 @@ import msgspec
 from prm_gym.errors import OptionError
 from prm_gym.verdict import Verdict, failed
 from prm_gym.verifier import StepContext, Verifier, VerifierSpec, make_verifier, verify_batch
-from prm_gym.workers.pool import JobResult, WorkerPool
+from prm_gym.workers.call import JobResult
+from prm_gym.workers.pool import WorkerPool
 
 # Verifiers of one process that ask for the same workers share them; a pool ends with the last verifier that uses it.
 _POOLS: "weakref.WeakValueDictionary[tuple[Any, ...], WorkerPool]" = weakref.WeakValueDictionary()

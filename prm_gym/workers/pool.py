@@ -5,21 +5,17 @@ import math
 import os
 import pickle
 import select
-import socket
 import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
-
-import msgspec
+from typing import Any, Self
 
 from prm_gym.errors import OptionError, WorkerError
+from prm_gym.workers.call import Call, JobResult, JobStatus
 from prm_gym.workers.process import Frame, Settings, Worker, pickled
-
-JobStatus: TypeAlias = Literal["ok", "timeout", "error", "crash", "memory"]
 
 # A call whose worker others wait for hands it over after the job that is running when it has had it for so many seconds.
 TURN_SECONDS = 0.002
@@ -29,54 +25,6 @@ PATIENCE, LAST_PATIENCE = 0.2, 5.0
 NAP_SECONDS = 1.0
 # So many workers in a row may be killed during their start before that is an error.
 FALSE_STARTS = 3
-
-
-class JobResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one job.
-
-    Attributes:
-        status: `ok`; `timeout` (not done within the deadline, the worker was killed); `error` (the function raised, or the job or its result
-            cannot be sent); `crash` (the worker died over it); `memory` (it raised MemoryError).
-        value: what the function returned if the status is `ok`, else None.
-        reason: one sentence for a person; empty if the status is `ok`.
-        run_seconds: time of the work, as the worker measured it; as the pool saw it where the worker did not survive.
-        queued_seconds: time from the call until the work began.
-    """
-
-    status: JobStatus
-    value: Any = None
-    reason: str = ""
-    run_seconds: float = 0.0
-    queued_seconds: float = 0.0
-
-
-class _Call:
-    """One `map` in progress: its jobs, what is left to hand out, and an ear by which other threads wake it."""
-
-    def __init__(self, jobs: list[Any]) -> None:
-        self.jobs = jobs
-        self.began = time.monotonic()
-        self.pending = deque(range(len(jobs)))
-        self.results: dict[int, JobResult] = {}
-        self.ear, self._mouth = socket.socketpair()
-        self.ear.setblocking(False)
-        self._mouth.setblocking(False)
-
-    @property
-    def unfinished(self) -> bool:
-        return len(self.results) < len(self.jobs)
-
-    def wake(self) -> None:
-        with contextlib.suppress(OSError):  # full, which wakes as well; or closed, when nobody listens any more
-            self._mouth.send(b"!")
-
-    def listen(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self.ear.recv(4096)
-
-    def close(self) -> None:
-        self.ear.close()
-        self._mouth.close()
 
 
 class WorkerPool:
@@ -145,7 +93,7 @@ class WorkerPool:
     def _begin(self) -> None:
         self._lock = threading.Lock()  # over owners, workers, waiting
         self._workers: list[Worker] = []
-        self._waiting: deque[_Call] = deque()  # calls that want more workers, longest first
+        self._waiting: deque[Call] = deque()  # calls that want more workers, longest first
         self._dying: list[Worker] = []
         self._closed = threading.Event()
         self._broken = ""
@@ -184,7 +132,7 @@ class WorkerPool:
         Raises:
             WorkerError: the workers cannot be started (the function cannot be imported, say), or the pool is closed.
         """
-        call = _Call(list(jobs))
+        call = Call(list(jobs))
         try:
             while call.unfinished:
                 self._advance(call, self._staff(call))
@@ -196,21 +144,18 @@ class WorkerPool:
         """Kill the workers; calls in progress raise WorkerError. May be called twice, and from any thread."""
         with self._lock:
             self._closed.set()
-            doomed = [worker for worker in self._workers if worker.owner is None]
-            for worker in self._workers:
+            self._sweep()
+            for worker in list(self._workers):
                 worker.kill()  # the owner, if there is one, notices and buries it
-            for worker in doomed:
-                self._workers.remove(worker)
+                if worker.owner is None:
+                    self._lay_out(worker)
             for call in self._waiting:
                 call.wake()
-            doomed += self._dying
-            self._dying.clear()
-        for worker in doomed:
-            worker.bury(LAST_PATIENCE)
+            self._bury(LAST_PATIENCE)
 
     # Who works for whom.
 
-    def _staff(self, call: _Call) -> list[Worker]:
+    def _staff(self, call: Call) -> list[Worker]:
         """The call's workers: as many more as it can use, free ones first, then new ones; what it cannot use is given back."""
         with self._lock:
             if self._closed.is_set():
@@ -224,6 +169,7 @@ class WorkerPool:
                 mine.remove(worker)
                 self._release(worker)
             if missing > 0:
+                self._sweep()
                 hired = sorted((worker for worker in self._workers if worker.owner is None), key=lambda worker: not worker.ready)[:missing]
                 while len(hired) < missing and len(self._workers) < self.size:
                     hired.append(self._start())
@@ -250,42 +196,62 @@ class WorkerPool:
             worker.owner, worker.claimed = heir, time.monotonic()
             self._waiting.popleft()
 
+    def _sweep(self) -> None:
+        """Take back the workers of calls that are over; those still at work, after an interruption, are killed. The lock is held.
+
+        Whatever an interruption leaves undone here, the next sweep does.
+        """
+        for call in [call for call in self._waiting if call.over]:
+            self._waiting.remove(call)
+        for worker in [worker for worker in self._workers if worker.owner is not None and worker.owner.over]:
+            if worker.job is None and not self._closed.is_set():
+                self._release(worker)
+            else:
+                self._lay_out(worker)
+                if self._waiting:
+                    self._waiting[0].wake()  # there is room for a new one
+
+    def _lay_out(self, worker: Worker) -> None:
+        """Kill a worker, to be buried later. The lock is held."""
+        worker.kill()
+        self._dying.append(worker)
+        self._workers.remove(worker)
+
+    def _bury(self, patience: float) -> None:
+        """Wait for the dead. The lock is held."""
+        self._dying[:] = [worker for worker in self._dying if worker.bury(patience) is None]
+
+    def _remove(self, worker: Worker) -> str | None:
+        """Kill a worker and wait for its end for a while; says how it ended, if it has."""
+        with self._lock:
+            self._workers.remove(worker)
+        ended = worker.bury(PATIENCE)
+        with self._lock:
+            self._bury(0)
+            if ended is None:
+                self._dying.append(worker)
+        return ended
+
     def _replace(self, worker: Worker) -> str | None:
-        """Bury a worker and start another in its place; says how it ended, if it has."""
+        """Remove a worker and start another in its place."""
         ended = self._remove(worker)
         with self._lock, contextlib.suppress(WorkerError):  # whoever needs one later will meet the error
             if not self._closed.is_set() and len(self._workers) < self.size:
                 self._release(self._start())
         return ended
 
-    def _remove(self, worker: Worker) -> str | None:
+    def _dismiss(self, call: Call) -> None:
+        """The call is over: free its workers."""
+        call.over = True
         with self._lock:
-            self._workers.remove(worker)
-        ended = worker.bury(PATIENCE)
-        with self._lock:
-            if ended is None:
-                self._dying.append(worker)
-            else:
-                self._dying[:] = [other for other in self._dying if other.bury(0) is None]
-        return ended
-
-    def _dismiss(self, call: _Call) -> None:
-        """The call is over: free its workers; those still at work, after an interruption, are killed."""
-        with self._lock:
-            if call in self._waiting:
-                self._waiting.remove(call)
-            mine = [worker for worker in self._workers if worker.owner is call]
-            for worker in mine:
-                if worker.job is None and not self._closed.is_set():
-                    self._release(worker)
-        for worker in mine:
-            if worker.owner is call:
-                self._replace(worker)
+            self._sweep()
+            if self._dying:
+                self._bury(PATIENCE)
         call.close()
 
     # One round: hand out jobs, wait until something happens, deal with it.
 
-    def _advance(self, call: _Call, mine: list[Worker]) -> None:
+    def _advance(self, call: Call, mine: list[Worker]) -> None:
         for worker in mine:
             if worker.ready and worker.job is None and not self._assign(call, worker):
                 return
@@ -305,7 +271,7 @@ class WorkerPool:
             elif worker.due <= now:
                 self._give_up(call, worker)
 
-    def _assign(self, call: _Call, worker: Worker) -> bool:
+    def _assign(self, call: Call, worker: Worker) -> bool:
         """Give the worker a job; False when there is none left, or the worker is gone."""
         while call.pending:
             job = call.pending.popleft()
@@ -322,7 +288,7 @@ class WorkerPool:
             return False
         return False
 
-    def _attend(self, call: _Call, worker: Worker) -> None:
+    def _attend(self, call: Call, worker: Worker) -> None:
         try:
             worker.push()
             frame = worker.hear()
@@ -347,7 +313,7 @@ class WorkerPool:
                 with self._lock:
                     self._release(worker)
 
-    def _finish(self, call: _Call, job: int, frame: Frame) -> None:
+    def _finish(self, call: Call, job: int, frame: Frame) -> None:
         status, value, reason = frame.kind, None, frame.body.decode("utf-8", "replace") if frame.kind == "error" else ""
         if status == "memory":
             reason = "it needs more memory than the worker may have" + (f" ({self.settings.memory_mb} MiB)" if self.settings.memory_mb else "")
@@ -364,11 +330,11 @@ class WorkerPool:
             queued_seconds=max(frame.started - call.began, 0.0),
         )
 
-    def _settle(self, call: _Call, job: int, status: JobStatus, reason: str, ran: float = 0.0) -> None:
+    def _settle(self, call: Call, job: int, status: JobStatus, reason: str, ran: float = 0.0) -> None:
         queued = max(time.monotonic() - ran - call.began, 0.0)
         call.results[job] = JobResult(status=status, reason=reason, run_seconds=ran, queued_seconds=queued)
 
-    def _lost(self, call: _Call, worker: Worker) -> None:
+    def _lost(self, call: Call, worker: Worker) -> None:
         """The worker has died."""
         job, ready, ran = worker.job, worker.ready, worker.running
         worker.job = None
@@ -383,7 +349,7 @@ class WorkerPool:
                 self._false_starts = 0
                 raise WorkerError(f"workers of {self.settings.function} cannot start: {FALSE_STARTS} in a row died, the last one {ended or 'died'}")
 
-    def _give_up(self, call: _Call, worker: Worker) -> None:
+    def _give_up(self, call: Call, worker: Worker) -> None:
         """The worker's time is up."""
         job, ran = worker.job, worker.running
         worker.job = None

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from prm_gym.errors import WorkerError
+from prm_gym.workers.call import Call
 from prm_gym.workers.child import HEADER, KINDS, LENGTH, MAX_FRAME_BYTES
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
@@ -64,7 +65,7 @@ class Worker:
             WorkerError: the system starts no process.
         """
         self.settings = settings
-        self.owner: object | None = None
+        self.owner: Call | None = None
         self.claimed = 0.0
         self.job: int | None = None
         self.ready = False
