@@ -44,7 +44,7 @@ class Limits:
         """
         self.jobs_left = recycle_after
         self.resident = float("inf")
-        self.cpu_seconds = deadline * (os.cpu_count() or 1) + 60
+        self.cpu_seconds = min(deadline * (os.cpu_count() or 1) + 60, 1e9)
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         if memory_mb is None or not os.path.exists("/proc/self/statm"):
             return

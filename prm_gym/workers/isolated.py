@@ -1,6 +1,5 @@
 """A verifier whose work is done in killable worker processes."""
 
-import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,11 +10,10 @@ from prm_gym.errors import OptionError
 from prm_gym.verdict import Verdict, failed
 from prm_gym.verifier import StepContext, Verifier, VerifierSpec, make_verifier, verify_batch
 from prm_gym.workers.call import JobResult
-from prm_gym.workers.pool import WorkerPool
+from prm_gym.workers.pool import FORK_LOCK, WorkerPool
 
 # Verifiers of one process that ask for the same workers share them; a pool ends with the last verifier that uses it.
 _POOLS: "weakref.WeakValueDictionary[tuple[Any, ...], WorkerPool]" = weakref.WeakValueDictionary()
-_SHARING = threading.Lock()
 
 
 class Isolated(Verifier):
@@ -60,7 +58,7 @@ class Isolated(Verifier):
         if not isinstance(self._member, str):
             return made()
         key = (self._member, *self._options.values())
-        with _SHARING:
+        with FORK_LOCK:
             pool = _POOLS.get(key)
             if pool is None:
                 pool = _POOLS[key] = made()

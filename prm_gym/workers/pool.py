@@ -34,10 +34,12 @@ class WorkerPool:
     calls `map` or `run` looks after the workers meanwhile, from any thread, several at once. Calls that wait for workers get them in turn. Workers
     start when they are first needed. A forked process gets workers of its own. When the process ends, however it ends, its workers end.
 
-    No job is done twice: one that was running when its worker died is a `crash`, and is not tried again.
+    No job is done twice: one that was running when its worker died is a `crash`, and is not tried again. A result that has come in when the caller looks
+    counts, even if the caller was kept from looking until after the deadline.
 
     The function is trusted, its data need not be: a worker is no sandbox. What it prints is discarded, its standard input is empty. Jobs run one after
-    another in one process, so what a job changes there (globals, working directory) the next one sees.
+    another in one process, so what a job changes there (globals, working directory) the next one sees. Processes that a job starts are killed with their
+    worker, unless they leave its session.
     """
 
     def __init__(
@@ -99,7 +101,7 @@ class WorkerPool:
         self._broken = ""
         self._false_starts = 0
         self._finalizer = weakref.finalize(self, _end, self._workers, self._closed)
-        with _FORKING:
+        with FORK_LOCK:
             _POOLS.add(self)
 
     def __getstate__(self) -> tuple[Settings, int]:
@@ -182,7 +184,7 @@ class WorkerPool:
             return mine
 
     def _start(self) -> Worker:
-        with _FORKING:
+        with FORK_LOCK:
             worker = Worker(self.settings)
             self._workers.append(worker)
         return worker
@@ -380,14 +382,14 @@ def _end(workers: list[Worker], closed: threading.Event) -> None:
 
 
 # Held while processes are started, so that no fork sees half of one; forked processes drop the parent's ends of the pipes, or the workers would outlive it.
-_FORKING = threading.RLock()
+FORK_LOCK = threading.RLock()
 _POOLS: "weakref.WeakSet[WorkerPool]" = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
     for pool in list(_POOLS):
         pool._forget()  # pyright: ignore[reportPrivateUsage] - the same module
-    _FORKING.release()
+    FORK_LOCK.release()
 
 
-os.register_at_fork(before=_FORKING.acquire, after_in_parent=_FORKING.release, after_in_child=_after_fork_in_child)
+os.register_at_fork(before=FORK_LOCK.acquire, after_in_parent=FORK_LOCK.release, after_in_child=_after_fork_in_child)

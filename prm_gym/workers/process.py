@@ -80,6 +80,8 @@ class Worker:
             raise WorkerError(f"no worker process could be started: {error}") from error
         words = {name: getattr(settings, name) for name in ("function", "setup", "memory_mb", "recycle_after", "deadline")}
         self._put(pickle.dumps({**words, "path": sys.path}))
+        with contextlib.suppress(EOFError):  # whoever works with it will notice
+            self.push()
 
     def _start(self) -> None:
         self._channel, theirs = socket.socketpair()

@@ -85,6 +85,41 @@ def test_what_the_workers_have_started_ends_as_well(tmp_path, gone):
     assert gone([*pids, int(note.read_text())], 1.0)
 
 
+def _alone(program):
+    """A process in a session of its own, as a worker is, with the reading end of a leash; and the writing end."""
+    reading, writing = os.pipe()
+    program = f"import fcntl, os, time\nfrom prm_gym.workers import child\nleash = {reading}\n{program}"
+    process = subprocess.Popen([sys.executable, "-c", program], pass_fds=[reading], start_new_session=True, stdout=subprocess.PIPE, text=True)
+    os.close(reading)
+    return process, writing
+
+
+def test_where_the_kernel_sends_no_signal_a_thread_watches():
+    process, leash = _alone("del fcntl.F_SETSIG\nchild.follow(leash)\nprint(flush=True)\ntime.sleep(60)")
+    with process:
+        process.stdout.readline()
+        os.close(leash)
+        assert process.wait(timeout=5) == -signal.SIGKILL
+
+
+def test_a_parent_that_is_gone_before_the_worker_looks():
+    process, leash = _alone("time.sleep(0.5)\nchild.follow(leash)\ntime.sleep(60)")
+    os.close(leash)
+    with process:
+        assert process.wait(timeout=20) == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_the_fence_of_cpu_time():
+    # One second for the job at hand, however much the process has used before.
+    program = "limits = child.Limits(None, 1, 1.0)\nlimits.cpu_seconds = 1.0\nlimits.job_begins()\nprint(flush=True)\nwhile True: pass"
+    process, leash = _alone(program)
+    with process:
+        process.stdout.readline()
+        assert process.wait(timeout=30) == -signal.SIGXCPU
+    os.close(leash)
+
+
 def test_workers_outlive_the_thread_that_started_them():
     # PR_SET_PDEATHSIG would kill them here.
     pool = WorkerPool("worker_jobs:work", workers=1)

@@ -3,8 +3,12 @@
 import copy
 import os
 import pickle
+import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -143,6 +147,30 @@ def test_importing_does_not_count(tmp_path, monkeypatch):
         results = pool.map([1, 2])
     assert _values(results) == [1, 2]
     assert results[0].run_seconds < 0.3 < results[0].queued_seconds
+
+
+@pytest.mark.slow
+def test_a_replacement_gets_ready_while_nobody_waits_for_it(tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text("import time; time.sleep(0.5)\ndef nap(job): return time.sleep(job)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with WorkerPool("slow_to_import:nap", workers=1, deadline=0.2) as pool:
+        assert pool.run(60).status == "timeout"
+        time.sleep(1.0)
+        assert pool.run(0).queued_seconds < 0.3
+
+
+def test_what_came_in_while_the_caller_was_stopped_is_not_late():
+    # The job takes 0.2 s of its 0.5 s; the process that waits for it is stopped for a second meanwhile.
+    program = "import os\nfrom prm_gym.workers import WorkerPool\npool = WorkerPool('worker_jobs:work', workers=1, deadline=0.5)\n"
+    program += "pool.run(('echo', 1))\nprint(flush=True)\nprint(pool.run(('sleep', 0.2)).status)"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    with subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True) as caller:
+        caller.stdout.readline()
+        time.sleep(0.05)
+        caller.send_signal(signal.SIGSTOP)
+        time.sleep(1.0)
+        caller.send_signal(signal.SIGCONT)
+        assert caller.communicate(timeout=20)[0] == "ok\n"
 
 
 def test_every_job_may_hang():
@@ -370,9 +398,10 @@ def test_an_interruption_kills_what_was_running_and_leaves_the_pool_usable(monke
                 raise KeyboardInterrupt
             waited(call, mine)
 
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as patch:
             patch.setattr(pool, "_advance", interrupted)
-            pool.map([("sleep", 20), ("sleep", 20), ("sleep", 20)])
+            with pytest.raises(KeyboardInterrupt):
+                pool.map([("sleep", 20), ("sleep", 20), ("sleep", 20)])
         assert gone(pids, 0.5)
         assert _values(pool.map([("echo", 1), ("echo", 2)])) == [1, 2]
 
