@@ -16,7 +16,7 @@ class JobResult(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         status: `ok`; `timeout` (not done within the deadline, the worker was killed); `error` (the function raised, or the job or its result
-            cannot be sent); `crash` (the worker died over it); `memory` (it raised MemoryError).
+            cannot be sent); `crash` (the worker died over it, as C code may do for want of memory); `memory` (it raised MemoryError).
         value: what the function returned if the status is `ok`, else None.
         reason: one sentence for a person; empty if the status is `ok`.
         run_seconds: time of the work, as the worker measured it; as the pool saw it where the worker did not survive.

@@ -4,6 +4,7 @@ The worker reads frames (8 bytes of length, a pickle) from its channel and answe
 the leash, a pipe that nobody writes to: when the last writing end is closed, which the parent's death does, the worker's process group is killed.
 """
 
+import contextlib
 import fcntl
 import importlib
 import os
@@ -46,6 +47,8 @@ class Limits:
         self.resident = float("inf")
         self.cpu_seconds = min(deadline * (os.cpu_count() or 1) + 60, 1e9)
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write("500")  # when the machine runs out of memory, the worker goes before its parent
         if memory_mb is None or not os.path.exists("/proc/self/statm"):
             return
         size, resident = _memory()

@@ -167,6 +167,8 @@ class WorkerPool:
             mine = [worker for worker in self._workers if worker.owner is call]
             free = [worker for worker in mine if worker.job is None]
             missing = len(call.pending) - len(free)
+            if missing <= 0 and call in self._waiting:
+                self._waiting.remove(call)
             for worker in sorted(free, key=lambda worker: worker.ready)[: max(0, -missing)]:
                 mine.remove(worker)
                 self._release(worker)
@@ -178,9 +180,8 @@ class WorkerPool:
                 for worker in hired:
                     worker.owner, worker.claimed = call, time.monotonic()
                 mine += hired
-                missing -= len(hired)
-            if (missing > 0) is not (call in self._waiting):
-                (self._waiting.append if missing > 0 else self._waiting.remove)(call)
+                if len(hired) < missing and call not in self._waiting:
+                    self._waiting.append(call)
             return mine
 
     def _start(self) -> Worker:

@@ -64,6 +64,7 @@ def test_stepping_gives_the_same_verdicts():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # of Python 3.12 and later, of any fork of a process with threads
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_in_an_asynchronous_vector_environment(context):
     # Its processes are daemons, which may have no children of multiprocessing.

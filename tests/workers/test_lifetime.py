@@ -14,6 +14,9 @@ import pytest
 
 from prm_gym.workers import WorkerPool
 
+# Python 3.12 and later warn of every fork of a process with threads, which are the point of some of these tests.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+
 FOLDER = str(Path(__file__).parent)
 
 PARENT = """
