@@ -172,7 +172,7 @@ def test_ctrl_c_reaches_the_caller_and_not_the_workers(gone):
 
 @pytest.mark.slow
 def test_a_storm_of_interruptions_loses_no_worker():
-    environment = {**os.environ, "PYTHONPATH": FOLDER}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, str(Path(FOLDER) / "storm.py")], env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, "True True {'ok'} True\n"), done.stderr
 
