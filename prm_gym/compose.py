@@ -1,11 +1,12 @@
-"""Verifiers made of verifiers: sequence, all, any, weighted, consensus, cached.
+"""Verifiers made of verifiers: sequence, all, any, weighted, consensus, cached, isolated.
 
 Each is itself a verifier, so they nest. In a specification string: `all(arithmetic, reachable)`, `weighted(z3=0.7, prm:PATH=0.3)`,
-`sequence(arithmetic, judge:MODEL)`, `cached(prm:PATH)`. "Cannot tell" (score None) is handled by each as its docstring says, and never
-turned into a number.
+`sequence(arithmetic, judge:MODEL)`, `cached(prm:PATH)`, `isolated(z3, deadline=2, workers=4)`. "Cannot tell" (score None) is handled by each as
+its docstring says, and never turned into a number.
 """
 
 import math
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import msgspec
 
 from prm_gym.errors import OptionError, UnknownNameError
+from prm_gym.plugins import make
 from prm_gym.verdict import Verdict, abstained, judged
 from prm_gym.verifier import StepContext, Verifier, make_verifiers, verify_batch
 
@@ -195,11 +197,30 @@ def _weighted(members: Sequence[str]) -> Verifier:
     return Weighted([name for name, _, _ in pairs], weights)
 
 
+def _isolated(members: Sequence[str]) -> Verifier:
+    """One pure verifier in killable worker processes with a deadline: `isolated(z3)`, `isolated(z3, deadline=2.5, workers=4, memory_mb=512)`."""
+    from prm_gym.workers import Isolated
+
+    verifiers = [member for member in members if not _OPTION.fullmatch(member)]
+    if len(verifiers) != 1:
+        raise OptionError(f"isolated takes exactly one verifier, got {', '.join(verifiers) or 'none'}")
+    options: dict[str, Any] = {}
+    for name, value in (match.groups() for match in map(_OPTION.fullmatch, members) if match is not None):
+        try:
+            options[name] = float(value) if name == "deadline" else int(value)
+        except ValueError as error:
+            raise OptionError(f"isolated: {name} is a number, got {value!r}") from error
+    return make("composition of verifiers", "isolated", Isolated, verifiers[0], **options)
+
+
+_OPTION = re.compile(r"(\w+)\s*=\s*([^()=]*)")
+
 COMPOSITIONS: dict[str, Callable[[Sequence[str]], Verifier]] = {
     "all": AllOf,
     "any": AnyOf,
     "cached": Cached,
     "consensus": Consensus,
+    "isolated": _isolated,
     "sequence": InSequence,
     "weighted": _weighted,
 }

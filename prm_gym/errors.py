@@ -9,6 +9,7 @@
     ├── FormulaError            text that is no formula
     ├── CreditError             a batch that an assigner cannot work on
     ├── StoreError              a trajectory file that cannot be read
+    ├── WorkerError             worker processes that cannot start, or a pool that is closed
     └── EnvironmentFault        the infrastructure failed; the episode is invalid and trains nobody
 
 What a policy writes never raises: a malformed action is a step with a `malformed` verdict.
@@ -79,6 +80,10 @@ class CreditError(PrmGymError, ValueError):
 
 class StoreError(PrmGymError, ValueError):
     """A trajectory file that cannot be read or written."""
+
+
+class WorkerError(PrmGymError):
+    """Worker processes cannot be started, or their pool is closed; what a job does is no error but a result."""
 
 
 class EnvironmentFault(PrmGymError):  # noqa: N818 - the field's word; it marks the episode, it is not a bug

@@ -274,7 +274,7 @@ def test_specifications_nest():
     assert made.version == "1+1+3"
     weighted = make_composition(" weighted( arithmetic = 0.7 , all(reachable, z3)=0.3 ) ")
     assert weighted.weights == (0.7, 0.3)
-    assert set(COMPOSITIONS) == {"all", "any", "cached", "consensus", "sequence", "weighted"}
+    assert set(COMPOSITIONS) == {"all", "any", "cached", "consensus", "isolated", "sequence", "weighted"}
 
 
 @pytest.mark.parametrize(

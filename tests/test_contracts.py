@@ -243,6 +243,7 @@ def test_verifiers(name):
     ("spec", "cases"),
     [
         ("cached(arithmetic)", ARITHMETIC),
+        ("isolated(arithmetic)", ARITHMETIC),
         ("sequence(arithmetic, reachable)", BOTH),
         ("all(arithmetic, reachable)", BOTH),
         ("any(arithmetic, reachable)", BOTH),
