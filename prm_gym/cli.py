@@ -1,13 +1,18 @@
 """`prm-gym`: the command line. Every command has `--help`; those that report take `--json`."""
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal, cast
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import msgspec
 import tyro
 
 from prm_gym.errors import OptionError, PrmGymError
+
+if TYPE_CHECKING:
+    from prm_gym.trajectory import Trajectory
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"prm-gym: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("prm-gym: interrupted; what was finished is kept, and the same command goes on", file=sys.stderr)
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        goes_on = "compare" in given[:1] or ("rollout" in given[:1] and "--out" in given)
+        print("prm-gym: interrupted" + ("; what was finished is kept, and the same command goes on" if goes_on else ""), file=sys.stderr)
         sys.exit(130)
 
 
@@ -87,6 +94,29 @@ def credit(json: bool = False) -> None:
     _report(rows, json)
 
 
+def _require_seed(seed: int) -> None:
+    if seed < 0:
+        raise OptionError(f"a seed is an integer from 0 on, got {seed}")
+
+
+def _stored(path: str, env: str, options: Mapping[str, Any], agent: str, seeds: Mapping[str, int]) -> "list[Trajectory]":
+    """The trajectories of a file that a rollout goes on with.
+
+    Raises:
+        OptionError: the file holds something else.
+    """
+    from prm_gym.store import read_trajectories
+
+    if not path or not Path(path).is_file():
+        return []
+    found = list(read_trajectories(path))
+    for trajectory in found:
+        same = (trajectory.env_id, trajectory.agent, trajectory.env_options, trajectory.seed) == (env, agent, options, seeds.get(trajectory.id))
+        if not same:
+            raise OptionError(f"{path} holds episodes of another rollout ({trajectory.env_id}, {trajectory.agent}, {trajectory.id}); choose another file")
+    return found
+
+
 def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str, ...] = ()) -> None:
     """Take the steps yourself and see the verdicts. A number takes a listed action; anything else is the action itself; an empty line ends.
 
@@ -98,6 +128,7 @@ def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str
     from prm_gym.rollout import make_envs
 
     made = make_envs(env, 1, _options(env_option)).envs[0]
+    _require_seed(seed)
     observation, info = made.reset(seed=seed)
     print(made.task.instructions)
     ended = False
@@ -143,7 +174,7 @@ def rollout(
         seed: of the first task; the next have the following ones.
         reward: name of the reward scheme.
         env_option: options of the environment, NAME=VALUE each.
-        out: file of trajectories (JSON lines) to append to; nothing is stored without it.
+        out: file of trajectories (JSON lines); nothing is stored without it. Episodes that it holds already are not played again.
         json: print JSON.
     """
     from collections import Counter
@@ -152,13 +183,20 @@ def rollout(
     from prm_gym.rollout import Rollouts, groups, success_rate
     from prm_gym.store import TrajectoryWriter
 
-    rollouts = Rollouts(env, {**_options(env_option), "reward": reward})
+    _require_seed(seed)
     if tasks < 1:
         raise OptionError(f"tasks must be at least 1, got {tasks}")
-    trajectories = rollouts.play(make_agent(agent), groups(range(seed, seed + tasks), attempts))
-    if out:
-        with TrajectoryWriter(out) as writer:
-            writer.write(trajectories)
+    player = make_agent(agent)
+    options = {**_options(env_option), "reward": reward}
+    rollouts = Rollouts(env, options)
+    episodes = groups(range(seed, seed + tasks), attempts)
+    trajectories = _stored(out, env, options, player.id, {episode.id: episode.seed for episode in episodes})
+    missing = [episode for episode in episodes if episode.id not in {trajectory.id for trajectory in trajectories}]
+    with TrajectoryWriter(out) if out else nullcontext() as writer:
+        for trajectory in rollouts.stream(player, missing):
+            trajectories.append(trajectory)
+            if writer is not None:
+                writer.write([trajectory])
     labels: Counter[str] = Counter()
     for trajectory in trajectories:
         labels.update(f"{v.verifier}: {v.label or v.status}" for step in trajectory.steps for v in step.verdicts.values())

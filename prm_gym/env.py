@@ -236,6 +236,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
             gymnasium.error.ResetNeeded: the episode has ended, or none has begun.
             ContractError: the action is no `str`.
         """
+        self._require_ready(action)
         taken = self._take(action)
         verdicts = verify_batch(self.verifiers, (self._context(taken),))[0] if self.verifiers else {}
         return self._settle(taken, verdicts)
@@ -297,6 +298,8 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         Returns:
             [len(envs)] results of `gymnasium.Env.step`, in order.
         """
+        for env, action in zip(envs, actions, strict=True):  # before any of them changes
+            env._require_ready(action)
         taken = [env._take(action) for env, action in zip(envs, actions, strict=True)]
         if not verifiers:
             return [env._settle(step, {}) for env, step in zip(envs, taken, strict=True)]
@@ -305,11 +308,13 @@ class StepEnv(gymnasium.Env[str, str], ABC):
 
     # The two halves of a step; `step_batch` puts the verifiers between them. Plain tuples, because this is the hot path.
 
-    def _take(self, action: str) -> _Taken:
+    def _require_ready(self, action: str) -> None:
         if not self._running:
             raise gymnasium.error.ResetNeeded("the episode has ended or has not begun: call reset() before step()")
         if not isinstance(action, str):
             raise ContractError(f"an action is a str, got {type(action).__name__}")
+
+    def _take(self, action: str) -> _Taken:
         before, valid, defect = self._situation, True, None
         if len(action) > ACTION_LENGTH or not action.isascii():
             action, defect = _readable(action)

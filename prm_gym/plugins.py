@@ -98,18 +98,20 @@ def make(kind: str, name: str, factory: Callable[..., T], /, *arguments: Any, **
         OptionError: it takes no option of that name (says the near miss), or the call does not fit.
     """
     try:
-        parameters = inspect.signature(factory).parameters.values()
+        signature = inspect.signature(factory)
     except ValueError:  # a callable that says nothing about itself
-        parameters = ()
+        return factory(*arguments, **options)
+    parameters = signature.parameters.values()
     named = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if named and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
         for option in options:
             if option not in named:
                 raise OptionError(str(UnknownNameError(f"option of the {kind} {name!r}", option, named)))
     try:
-        return factory(*arguments, **options)
+        signature.bind(*arguments, **options)
     except TypeError as error:
         raise OptionError(f"{kind} {name!r}: {error}") from error
+    return factory(*arguments, **options)
 
 
 def _distribution(point: EntryPoint) -> str:

@@ -4,6 +4,7 @@ What a scheme returns is causal: it uses this step and the ones before. What nee
 A verdict without a score ("cannot tell") contributes no term; it is counted neither as right nor as wrong.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -90,6 +91,7 @@ class DenseReward(RewardScheme):
             step_weight: most that all step terms of an episode can sum to, >= 0.
             penalty: what a wrong step costs where a right one earns 1, in [0, 1].
         """
+        _require_numbers("dense", step_weight=step_weight, penalty=penalty)
         if horizon < 1 or not step_weight >= 0 or not 0 <= penalty <= 1:
             raise OptionError(f"dense needs horizon >= 1, step_weight >= 0 and penalty in [0, 1], got {horizon}, {step_weight}, {penalty}")
         self.penalty = penalty
@@ -129,6 +131,7 @@ class PotentialReward(RewardScheme):
             weight: of the shaping term, >= 0.
             verifier: id of the one verifier whose score is the potential; None for the mean of all.
         """
+        _require_numbers("potential", gamma=gamma, weight=weight)
         if not (0.0 < gamma <= 1.0 and weight >= 0.0):
             raise OptionError(f"potential needs gamma in (0, 1] and weight >= 0, got {gamma} and {weight}")
         self.gamma, self.weight, self.verifier = gamma, weight, verifier
@@ -149,6 +152,12 @@ class PotentialReward(RewardScheme):
             if scores:
                 return sum(scores) / len(scores)
         return 0.0
+
+
+def _require_numbers(scheme: str, **options: object) -> None:
+    for name, value in options.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise OptionError(f"{name} of the reward scheme {scheme!r} must be a finite number, got {value!r}")
 
 
 RewardFactory: TypeAlias = Callable[..., RewardScheme]
@@ -175,7 +184,10 @@ def make_reward(spec: RewardSpec, horizon: int) -> RewardScheme:
     name = options.pop("id", None)
     if not isinstance(name, str):
         raise OptionError(f"a reward scheme is a name, a mapping with an 'id', or a RewardScheme, got {spec!r}")
-    scheme: Any = make("reward scheme", name, REWARDS.load(name), horizon=horizon, **options)
+    given: dict[str, Any] = {str(option): value for option, value in options.items()}
+    if "horizon" in given:
+        raise OptionError(f"the horizon of the reward scheme {name!r} is the step limit of the environment; set max_steps instead")
+    scheme: Any = make("reward scheme", name, REWARDS.load(name), **given, horizon=horizon)
     if not isinstance(scheme, RewardScheme):
         raise ContractError(f"the reward scheme {name!r} made a {type(scheme).__name__}, not a prm_gym.RewardScheme")
     return scheme

@@ -88,8 +88,9 @@ class StepVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], NDArray[Any]]):
         Raises:
             ContractError: not N actions, or, with autoreset disabled, an environment whose episode has ended.
         """
-        if len(actions) != self.num_envs:
-            raise ContractError(f"got {len(actions)} actions for {self.num_envs} environments")
+        if isinstance(actions, str) or len(actions) != self.num_envs:
+            given = "one text" if isinstance(actions, str) else f"{len(actions)} actions"
+            raise ContractError(f"got {given} for {self.num_envs} environments")
         resetting = self._ended.copy()
         if self.autoreset_mode is AutoresetMode.DISABLED and resetting.any():
             raise ContractError(f"environments {np.flatnonzero(resetting).tolist()} have ended: reset them (options={{'reset_mask': ...}})")

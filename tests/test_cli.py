@@ -19,6 +19,21 @@ def test_lists_name_what_there_is(capsys, command, expected):
     assert all(row["summary"] for row in rows)
 
 
+def test_a_rollout_goes_on_with_what_its_file_holds_and_with_nothing_else(capsys, tmp_path):
+    path = tmp_path / "t.jsonl"
+    command = ("rollout", "--agent", "scripted", "--attempts", "2", "--env-option", "difficulty=1", "--out", str(path), "--json")
+    (first,) = json.loads(_run(capsys, *command, "--tasks", "3"))
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:2]) + "\n")
+    assert json.loads(_run(capsys, *command, "--tasks", "3")) == [first]
+    assert sorted(path.read_text().splitlines()) == sorted(lines)
+    for changed in (("--tasks", "2"), ("--tasks", "3", "--agent", "random"), ("--tasks", "3", "--reward", "outcome"), ("--tasks", "3", "--seed", "1")):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*command, *changed])
+        assert ended.value.code == 2
+        assert "another rollout" in capsys.readouterr().err
+
+
 def test_rollout_stores_and_rescore_finds_nothing_new_in_it(capsys, tmp_path):
     path = tmp_path / "played.jsonl"
     (played,) = json.loads(_run(capsys, "rollout", "--tasks", "3", "--attempts", "2", "--env-option", "difficulty=1", "--out", str(path), "--json"))
@@ -49,6 +64,8 @@ def test_doctor_says_what_works(capsys):
         (["compare", "--env", "prm_gym/Deducton-v0"], "prm_gym/Deduction-v0"),
         (["compare", "--credit", "grop", "--budget", "10", "--out", "OUT"], "grpo"),
         (["rollout", "--agent", "randon"], "random"),
+        (["rollout", "--seed", "-3"], "from 0 on, got -3"),
+        (["play", "--seed", "-3"], "from 0 on, got -3"),
         (["rollout", "--reward", "dens"], "dense"),
         (["rollout", "--env-option", "dificulty=2"], "difficulty"),
         (["rollout", "--env-option", "difficulty"], "NAME=VALUE"),

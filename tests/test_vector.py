@@ -333,6 +333,19 @@ def test_steps_before_the_first_reset():
         StepVectorEnv(StairsEnv, 2).step(["up", "up"])
 
 
+@pytest.mark.parametrize("actions", [["fact1 -> int1: {A}", 3], ["fact1 -> int1: {A}", None]])
+def test_a_refused_batch_changes_nothing(actions):
+    envs = gym.make_vec("prm_gym/Deduction-v0", num_envs=2, vectorization_mode="vector_entry_point", difficulty=1).unwrapped
+    before, _ = envs.reset(seed=0)
+    with pytest.raises(ContractError, match="an action is a str"):
+        envs.step(actions)
+    with pytest.raises(ContractError, match="got one text for 2 environments"):
+        envs.step("ab")
+    assert tuple(env.situation.observation for env in envs.envs) == before
+    assert [env.past_steps for env in envs.envs] == [(), ()]
+    assert envs.step(["fact1 -> int1: {A}", "UNKNOWN"])[0][0].endswith("int1: {A}   (fact1)")
+
+
 def test_options_reach_every_environment_and_unknown_ones_are_refused():
     envs = gym.make_vec("prm_gym/Countdown-v0", num_envs=2, vectorization_mode="vector_entry_point", difficulty=1, reward="dense", max_steps=3).unwrapped
     assert [(env.difficulty, env.reward_scheme.id, env.max_steps) for env in envs.envs] == [(1, "dense", 3)] * 2

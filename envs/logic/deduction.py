@@ -23,8 +23,9 @@ from prm_gym.claims import Answer, Claim, Decision, Entailment, Json, Malformed,
 from prm_gym.env import Situation, StepEnv, StepOptions, Transition
 from prm_gym.envs.logic.moves import Moves
 from prm_gym.envs.logic.theory import LEVELS, Theory, generate
-from prm_gym.errors import FormulaError, OptionError
+from prm_gym.errors import ContractError, FormulaError, OptionError
 from prm_gym.logic.entailment import shared_checker
+from prm_gym.logic.formula import atoms
 from prm_gym.logic.notations.fld import parse, write
 from prm_gym.logic.proof import appraise_all, derivation, opposite
 from prm_gym.task import Task, content_key
@@ -33,12 +34,16 @@ INSTRUCTIONS = """\
 Decide whether the hypothesis follows from the facts. Write one step at a time, in the form
     fact1 & fact3 -> int1: {B}
 which says: from fact1 and fact3 alone follows {B}; call it int1. Predicates are {A} or {A}{a}, ¬ is not, & and, v or, -> if-then,
-(x): for all x, (Ex): for some x. A step may cite up to four facts and earlier steps; a new step needs a new label (int1, int2, ...).
+(x): for all x, (Ex): for some x. A step may cite up to four facts and earlier steps, and its conclusion may name up to two predicates, with repetitions;
+a new step needs a new label (int1, int2, ...).
 When the hypothesis has been written down as a step, answer PROVED; when its negation has, answer DISPROVED; if the facts decide
 neither, answer UNKNOWN."""
 
 MAX_STATEMENTS = 64
-MAX_CITED = 4  # or citing everything would prove in one step whatever can be guessed; the generated proofs cite at most three
+# Or citing everything, at once or in bundles, would prove in a few steps whatever can be guessed. The generated proofs cite at most three statements and
+# conclude literals.
+MAX_CITED = 4
+MAX_ATOMS = 2
 
 _STEP = re.compile(r"(?P<cited>(?:fact|int)\d{1,4}(?:\s*&\s*(?:fact|int)\d{1,4})*)\s*->\s*(?P<label>int\d{1,4})\s*:\s*(?P<formula>\S.*)", re.ASCII | re.DOTALL)
 _ANSWERS: tuple[Answer, ...] = get_args(Answer)
@@ -163,8 +168,14 @@ class DeductionEnv(StepEnv):
         return {"entropy": self._entropy, "difficulty": self.difficulty, "derived": msgspec.to_builtins(self._derived)}
 
     def load_state(self, state: Any) -> None:
-        """Generate the theory again and put back what was written down."""
-        self._entropy, self.difficulty = state["entropy"], state["difficulty"]
+        """Generate the theory again and put back what was written down.
+
+        Raises:
+            ContractError: the snapshot is of another difficulty.
+        """
+        if state["difficulty"] != self.difficulty:
+            raise ContractError(f"a snapshot of difficulty {state['difficulty']} cannot be restored into an environment of difficulty {self.difficulty}")
+        self._entropy = state["entropy"]
         self._set_theory(generate(self._entropy, LEVELS[self.difficulty]))
         self._derived = msgspec.convert(state["derived"], tuple[Statement, ...])
 
@@ -174,16 +185,20 @@ def _read_step(text: str) -> Statement | Malformed:
     if match is None:
         return Malformed("not of the form `fact1 & fact3 -> int1: {B}`, nor PROVED, DISPROVED or UNKNOWN")
     try:
-        formula = write(parse(match["formula"]))
+        parsed = parse(match["formula"])
+        formula = write(parsed)
     except FormulaError as error:
         return Malformed(f"the conclusion is no formula: {error}")
     cited = tuple(dict.fromkeys(label.strip() for label in match["cited"].split("&")))
     if len(cited) > MAX_CITED:
         return Malformed(f"the step cites {len(cited)} statements; at most {MAX_CITED} are taken")
+    named = sum(1 for _ in atoms(parsed))
+    if named > MAX_ATOMS:
+        return Malformed(f"the conclusion names {named} predicates, with repetitions; at most {MAX_ATOMS} are taken")
     return Statement(match["label"], formula, cited)
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_096)
 def listed_actions(entropy: int, difficulty: int, derived: tuple[Statement, ...], number: int, state_key: str) -> tuple[str, ...]:
     """Admissible actions in random order; they depend on the state alone, not on how it was reached. Attempts at one task meet the same states."""
     theory = generate(entropy, LEVELS[difficulty])

@@ -237,7 +237,7 @@ def _texts(condition: _Condition) -> Iterator[str]:
         yield from _texts(side)
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def _instances(text: str, individuals: tuple[Constant, ...]) -> tuple[tuple[str, _Rule], ...]:
     """A universal rule about each of the individuals, any other formula as it is; each with its text, by which it is ordered."""
     formula = parse(text)
@@ -263,7 +263,7 @@ def _condition(formula: Formula) -> _Condition:
     return _Condition(write(formula))
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def _literal(text: str) -> bool:
     return is_literal(parse(text))
 

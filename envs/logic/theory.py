@@ -70,7 +70,7 @@ class Theory(msgspec.Struct, frozen=True):
     depth: int
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def generate(entropy: int, config: TheoryConfig) -> Theory:
     """The theory of a number: the same number and configuration, the same theory, in any process.
 
@@ -244,7 +244,7 @@ def _letters(number: int) -> str:
     return chr(65 + number) if number < 26 else _letters(number // 26 - 1) + chr(65 + number % 26)
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def in_order(labels: tuple[str, ...]) -> tuple[str, ...]:
     """Labels without repetitions, facts before steps, each by number."""
     return tuple(sorted(set(labels), key=_label_order))

@@ -25,7 +25,7 @@ Status: TypeAlias = Literal["entailed", "refuted", "inconsistent", "unknown"]
 Answer: TypeAlias = Literal["PROVED", "DISPROVED", "UNKNOWN", "inconsistent", "undecided"]
 
 # What `EntailmentChecker.keep` holds at most: a few kilobytes each.
-KEPT = 20_000
+KEPT = 4_096
 # For how many signatures a solver is kept.
 SOLVERS = 32
 
@@ -57,7 +57,7 @@ _Question: TypeAlias = tuple[Form, str]
 class EntailmentChecker:
     """Examines inferences. Not for use by two threads at once."""
 
-    def __init__(self, cache_size: int = 100_000, keep_solver: bool = True, resource_limit: int = RESOURCE_LIMIT, solver: SolverClass = Z3Solver) -> None:
+    def __init__(self, cache_size: int = 50_000, keep_solver: bool = True, resource_limit: int = RESOURCE_LIMIT, solver: SolverClass = Z3Solver) -> None:
         """Set the limits.
 
         Args:

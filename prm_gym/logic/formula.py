@@ -392,7 +392,7 @@ class Names(msgspec.Struct, frozen=True):
     functions: tuple[str, ...]
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def _outline(formula: Formula) -> tuple[Formula, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """The formula renamed by itself, and what was replaced."""
     renaming = Renaming()

@@ -58,7 +58,7 @@ class Language(msgspec.Struct, frozen=True):
 FLD = Language()
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=20_000)
 def _parsed(language: Language, text: str) -> Formula:
     if language.notation not in NOTATIONS:
         raise FormulaError(f"there is no notation {language.notation!r}; there are {', '.join(NOTATIONS)}")

@@ -120,7 +120,7 @@ def _appraise_one(
     return Appraisal(stands=True, reason=f"follows from {needed}", finding=finding)
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def _shown(counterexample: Structure, formulas: tuple[str, ...], language: Language) -> str:
     return counterexample.describe([language.parse(text) for text in formulas], language.write)
 
@@ -161,13 +161,13 @@ def _source(text: str, part: Formula, past: Sequence[tuple[str, str]], checker: 
     return ""
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def _parts(formula: str, language: Language) -> tuple[tuple[str, Formula], ...]:
     """The conjuncts of a formula's normal form, each with its text."""
     return tuple((language.write(part), part) for part in conjuncts(_form(formula, language)))
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def _predicates(formula: str, language: Language) -> frozenset[str]:
     """The predicates of a text; none where it is no formula."""
     try:
@@ -176,7 +176,7 @@ def _predicates(formula: str, language: Language) -> frozenset[str]:
         return frozenset()
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def _form(formula: str, language: Language) -> Formula:
     return normal_form(language.parse(formula))
 

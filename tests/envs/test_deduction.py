@@ -721,3 +721,21 @@ def test_no_single_count_tells_what_is_unknown(difficulty):
         literals = sum(not re.search(r"&|->| v ", formula) for formula in formulas)
         seen[theory.answer == "UNKNOWN"].add(literals - sum(" & " in formula for formula in formulas))
     assert seen[True] & seen[False]
+
+
+def test_a_snapshot_of_another_difficulty_is_refused():
+    snapshot = make(5, 1).snapshot()
+    env = make(1, 1)
+    with pytest.raises(ContractError, match="a snapshot of difficulty 5 cannot be restored into an environment of difficulty 1"):
+        env.restore(snapshot)
+    assert env.difficulty == 1
+
+
+@pytest.mark.parametrize(
+    ("formula", "taken"), [("{A}", True), ("¬{A} v {B}", True), ("(x): {A}x -> {B}x", True), ("{A} & {A} & {A}", False), ("({A} & {B}) v {C}", False)]
+)
+def test_a_conclusion_names_at_most_two_predicates(formula, taken):
+    env = make(1, 0)
+    info = env.step(f"fact1 -> int1: {formula}")[4]
+    assert (info["verdicts"]["z3"].label != "malformed") is taken
+    assert ("int1" in env.situation.observation) is taken

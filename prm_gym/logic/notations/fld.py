@@ -24,7 +24,7 @@ _TOKEN = re.compile(
 )
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def parse(text: str) -> Formula:
     """The formula that a text writes.
 
@@ -149,7 +149,7 @@ class _Parser:
         return ()
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def write(formula: Formula) -> str:
     """The formula in the notation; `parse` reads it back as the same tree."""
     match formula:
