@@ -1,8 +1,10 @@
+import time
 from itertools import pairwise, product
 
 import numpy as np
 import pytest
 
+from prm_gym.logic.entailment import EntailmentChecker
 from prm_gym.logic.formula import (
     And,
     Atom,
@@ -264,6 +266,14 @@ def test_the_small_model_is_the_first_of_all_structures():
     assert small_model([parse("(x): {A}x"), parse("(Ex): ¬{A}x")], 16) is None
     assert small_model([parse("{A} & ¬{B}")], 1) is None  # too many to try
     assert small_model([], 0) == Structure(("e0",), (), frozenset())
+
+
+def test_a_formula_of_many_individuals_is_not_tried_out():
+    many = parse(" & ".join(f"({{A}}{{{name}}} v ¬{{A}}{{{name}}})" for name in "abcdefghijklmnopqrst"))
+    started = time.perf_counter()
+    assert small_model([many], 16) is None
+    assert EntailmentChecker().examine(("{A}{a}",), write(many)).tautology
+    assert time.perf_counter() - started < 1.0
 
 
 def test_describe_names_individuals_and_tells_true_from_false():
