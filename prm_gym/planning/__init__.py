@@ -1,0 +1,1 @@
+"""Exact distances in puzzles of planning."""
