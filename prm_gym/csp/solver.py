@@ -11,6 +11,7 @@ import msgspec
 
 from prm_gym.csp.problem import Is, Problem, Value, constraint_text
 from prm_gym.csp.propagation import Domains, Network
+from prm_gym.errors import ProblemError
 
 NODE_BUDGET = 20_000
 
@@ -90,6 +91,21 @@ class Solver:
             except BudgetSpentError:
                 self._unique = None
         return self._unique
+
+    def breach(self, assigned: Sequence[Is]) -> str:
+        """The constraint that a complete assignment breaks, as text; empty when it is a solution.
+
+        Raises:
+            ProblemError: an atom that the problem does not have, or a variable without a value.
+        """
+        domains = self.network.narrowed(assigned)
+        unfixed = [name for name, domain in zip(self.network.names, domains, strict=True) if domain & (domain - 1)]
+        if unfixed:
+            raise ProblemError(f"the assignment gives {unfixed[0]!r} no value")
+        broken = self.network.propagate(domains)
+        if broken is None:
+            return ""
+        return "the assignment gives a variable two values" if broken < 0 else constraint_text(self.problem.constraints[broken])
 
     def examine(self, assigned: Sequence[Is], atom: Is) -> Finding:
         """Whether an atom is forced, possible or impossible when the assigned atoms hold.
