@@ -10,6 +10,8 @@ from prm_gym.errors import DuplicateNameError
 ENVIRONMENTS: dict[str, str] = {
     "prm_gym/Countdown-v0": "prm_gym.envs.math.countdown:CountdownEnv",
     "prm_gym/Deduction-v0": "prm_gym.envs.logic.deduction:DeductionEnv",
+    "prm_gym/KnightsAndKnaves-v0": "prm_gym.envs.logic.knights_and_knaves:KnightsAndKnavesEnv",
+    "prm_gym/Sudoku-v0": "prm_gym.envs.logic.sudoku:SudokuEnv",
 }
 
 
