@@ -76,8 +76,8 @@ def statement_text(said: Formula) -> str:
 
     >>> statement_text(Iff(Is("Ann", "knight"), Is("Bob", "knight")))
     'Ann and Bob are of one kind'
-    >>> statement_text(at_least(2, (Is("Ann", "knave"), Is("Bob", "knave"))))
-    'at least 2 of us are knaves'
+    >>> statement_text(at_least(1, (Is("Ann", "knave"), Is("Bob", "knave"))))
+    'at least 1 of us are knaves'
     """
     match said:
         case Is(name, kind):
