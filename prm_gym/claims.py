@@ -154,7 +154,7 @@ class Progress(Claim, msgspec.Struct, frozen=True, gc=False, tag="progress"):
         puzzle: the rules: a name of `prm_gym.planning.PUZZLES`.
         before: the state, in the notation of the puzzle.
         after: the state after the step, likewise.
-        earlier: the states of the episode before `before`, in order.
+        earlier: the distinct states of the episode before `before`, in order.
     """
 
     puzzle: str

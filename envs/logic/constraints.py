@@ -69,8 +69,8 @@ class Puzzle(NamedTuple):
 class ConstraintsEnv(StepEnv):
     """A random constraint problem with few solutions, any of which will do.
 
-    Observation: the variables and their values, the constraints, and what has been assigned. Action: a variable and its value, `b := 1`. What is assigned stays,
-    right or wrong; a text that is no step, or names a variable that has a value, changes nothing.
+    Observation: the variables and their values, the constraints, and what has been assigned. Action: a variable and its value, `b := 1`. What is assigned
+    stays, right or wrong; a text that is no step, or names a variable that has a value, changes nothing.
     Claims: `Assignment` in the problem, given what has been assigned; `Malformed` for anything else. A value is forced, possible (a guess that loses
     nothing, and earns nothing under the reward "dense"), or wrong.
     Outcome: when every variable has a value, 1 if every constraint holds, else 0.
@@ -123,7 +123,7 @@ class ConstraintsEnv(StepEnv):
 
     def advance(self, action: str) -> Transition:
         """Give a variable its value."""
-        match = _STEP.fullmatch(action.strip().removesuffix("."))
+        match = _STEP.fullmatch(" ".join(action.split()).removesuffix("."))
         if match is None:
             return self._unchanged("not of the form `b := 1`")
         atom = Is(match[1].lower(), int(match[2]))

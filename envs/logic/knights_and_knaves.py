@@ -33,8 +33,6 @@ of them. When everyone's kind has been deduced, end with
     answer: {answer}
 with everyone in it. Nobody corrects a deduction that does not follow; the answer counts when it is right and every kind in it was soundly deduced."""
 
-MOST_NOTES = 64
-
 _STEP = re.compile(r"(\S+) is a (knight|knave),? because of (.+)", re.IGNORECASE | re.DOTALL)
 _KIND = re.compile(r"(\S+) is a (knight|knave)", re.IGNORECASE)
 _BETWEEN = re.compile(r"\s*(?:,\s*and\b|,|&|\band\b)\s*", re.IGNORECASE)
@@ -123,7 +121,7 @@ class KnightsAndKnavesEnv(StepEnv):
         problem = island.problem(step.cited)
         sound = atom in derived or shared_solver(problem).examine(derived, atom).status == "forced"
         note = (step.name, step.kind, sound)
-        if note not in self._notes and len(self._notes) < MOST_NOTES:
+        if note not in self._notes:
             # What has been found sound is no longer also a guess.
             self._notes = self._notes - {(step.name, step.kind, False)} | {note}
         claim = Assignment(problem, derived, step.name, step.kind, follows=True)

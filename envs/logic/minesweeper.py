@@ -132,7 +132,7 @@ class MinesweeperEnv(StepEnv):
 
     def advance(self, action: str) -> Transition:
         """Open a cell."""
-        field, match = self._field, _STEP.fullmatch(action.strip().removesuffix("."))
+        field, match = self._field, _STEP.fullmatch(" ".join(action.split()).removesuffix("."))
         if match is None:
             return self._unchanged("not of the form `open r3c4`")
         row, column = int(match[1]), int(match[2])
@@ -199,7 +199,7 @@ def _neighbours(rows: int, columns: int) -> tuple[frozenset[int], ...]:
     return tuple(around(row, column) for row in range(rows) for column in range(columns))
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 10)
 def knowledge(field: Field, opened: frozenset[int]) -> Problem:
     """What is seen as a constraint problem: a hidden cell is 1 where it holds a mine; the digits and the number of mines are sums."""
     hidden = [cell for cell in range(field.rows * field.columns) if cell not in opened]

@@ -115,7 +115,7 @@ class SokobanEnv(StepEnv):
 
     def advance(self, action: str) -> Transition:
         """Push a box."""
-        match = _STEP.fullmatch(action.strip().removesuffix("."))
+        match = _STEP.fullmatch(" ".join(action.split()).removesuffix("."))
         if match is None:
             return self._unchanged("not of the form `push r3c4 right`")
         board = parse_board(self._boards[-1])
@@ -126,7 +126,7 @@ class SokobanEnv(StepEnv):
         after = board.push(Push(box, _direction(match[3])))
         if after is None:
             return self._unchanged(f"the box at r{row}c{column} cannot be pushed there: what is before or behind it is not free, or not to be walked to")
-        claim = Progress("sokoban", self._boards[-1], board_text(after), tuple(self._boards[:-1]))
+        claim = Progress("sokoban", self._boards[-1], board_text(after), tuple(dict.fromkeys(self._boards[:-1])))
         self._boards.append(claim.after)
         over = after.boxes == after.level.goals
         return Transition(situation=self._describe(), claims=(claim,), terminated=over, outcome=1.0 if over else None)

@@ -111,7 +111,7 @@ class SudokuEnv(StepEnv):
 
     def advance(self, action: str) -> Transition:
         """Write a digit into an empty cell."""
-        size, match = self._puzzle.size, _STEP.fullmatch(action.strip().removesuffix("."))
+        size, match = self._puzzle.size, _STEP.fullmatch(" ".join(action.split()).removesuffix("."))
         if match is None:
             return self._unchanged("not of the form `r1c2 = 3`")
         row, column, digit = map(int, match.groups())

@@ -27,7 +27,7 @@ import msgspec
 from prm_gym.csp.problem import Is, Problem, Value
 from prm_gym.csp.propagation import Domains, LinearSum, Network
 
-STATE_BUDGET = 400_000  # transitions of one count
+STATE_BUDGET = 200_000  # transitions of one count
 
 _State: TypeAlias = tuple[int | tuple[int, ...], ...]
 

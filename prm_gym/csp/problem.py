@@ -176,6 +176,14 @@ def scope(constraint: Constraint) -> tuple[str, ...]:
     return tuple(dict.fromkeys(atom.variable for atom, _ in _walk(constraint) if isinstance(atom, Is)))
 
 
+def size(constraint: Constraint) -> int:
+    """How many nodes a constraint has: atoms and connectives, or variables and table cells."""
+    if isinstance(constraint, AllDifferent | Linear | Table):
+        rows = len(constraint.rows) if isinstance(constraint, Table) else 0
+        return len(constraint.variables) * (1 + rows)
+    return sum(1 for _ in _walk(constraint))
+
+
 def constraint_text(constraint: Constraint) -> str:
     """The constraint as a person reads it.
 
@@ -267,21 +275,21 @@ def _walk(formula: Formula) -> Iterator[tuple[Formula, int]]:
 def _checked_size(constraint: Constraint, domains: dict[str, frozenset[Value]], room: int) -> int:
     """How many nodes a constraint has, after checking each of them."""
     if isinstance(constraint, AllDifferent | Linear | Table):
-        size = len(constraint.variables) + (len(constraint.rows) * len(constraint.variables) if isinstance(constraint, Table) else 0)
-        if size > room:
+        nodes = size(constraint)
+        if nodes > room:
             raise ProblemError(f"the problem has more than {MAX_NODES:,} nodes")
         _check_global(constraint, domains)
-        return size
-    size = 0
+        return nodes
+    nodes = 0
     for part, depth in _walk(constraint):
-        size += 1
-        if size > room or depth > MAX_DEPTH:
+        nodes += 1
+        if nodes > room or depth > MAX_DEPTH:
             raise ProblemError(f"the formulas have more than {MAX_NODES:,} nodes, or one is deeper than {MAX_DEPTH}")
         if isinstance(part, Is) and part.value not in domains.get(part.variable, frozenset()):
             raise ProblemError(f"no variable {part.variable!r} has the value {part.value!r} in its domain")
         if isinstance(part, Count) and part.least > part.most:
             raise ProblemError(f"least is at most most, got {part.least} and {part.most}")
-    return size
+    return nodes
 
 
 def _check_global(constraint: AllDifferent | Linear | Table, domains: dict[str, frozenset[Value]]) -> None:

@@ -8,7 +8,7 @@ what it leaves may be impossible all the same, which is why `prm_gym.csp.solver`
 from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
-from prm_gym.csp.problem import AllDifferent, And, Constraint, Count, Formula, Iff, Implies, Is, Linear, Not, Problem, Table, Value, Xor, scope
+from prm_gym.csp.problem import AllDifferent, And, Constraint, Count, Formula, Iff, Implies, Is, Linear, Not, Problem, Table, Value, Xor, scope, size
 from prm_gym.errors import ProblemError
 
 Domains: TypeAlias = list[int]
@@ -24,7 +24,10 @@ class Propagator(Protocol):
 
 
 class Network:
-    """A problem, compiled: variables and values by number, constraints as propagators."""
+    """A problem, compiled: variables and values by number, constraints as propagators.
+
+    `work` is what the last propagation cost: the nodes of the constraints that it looked at, one at least.
+    """
 
     def __init__(self, problem: Problem) -> None:
         """Compile a problem."""
@@ -37,6 +40,8 @@ class Network:
         self.domains: Domains = [sum(self.bits[value] for value in variable.domain) for variable in problem.variables]
         self.propagators = [self._compiled(constraint) for constraint in problem.constraints]
         self.watching: list[list[int]] = [[] for _ in self.names]
+        self.costs = [size(constraint) for constraint in problem.constraints]
+        self.work = 0
         for place, constraint in enumerate(problem.constraints):
             for name in scope(constraint):
                 self.watching[self.index[name]].append(place)
@@ -78,6 +83,7 @@ class Network:
         Returns:
             None, or the number of a constraint that cannot hold any more; -1 when a domain was empty to begin with.
         """
+        self.work = 1
         if 0 in domains:
             return -1
         pending = dict.fromkeys(range(len(self.propagators)) if changed is None else (c for variable in changed for c in self.watching[variable]))
@@ -85,6 +91,7 @@ class Network:
         while pending:
             place = next(iter(pending))
             del pending[place]
+            self.work += self.costs[place]
             if not self.propagators[place].prune(domains, touched):
                 return place
             for variable in touched:

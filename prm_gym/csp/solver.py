@@ -13,7 +13,8 @@ from prm_gym.csp.problem import Is, Problem, Value, constraint_text
 from prm_gym.csp.propagation import Domains, Network
 from prm_gym.errors import ProblemError
 
-NODE_BUDGET = 20_000
+WORK_BUDGET = 300_000  # of one search, in nodes of the constraints that are propagated: some tenths of a second to about a second
+_KEPT_ANSWERS = 256
 
 Status: TypeAlias = Literal["forced", "possible", "impossible", "inconsistent"]
 
@@ -45,12 +46,12 @@ class Solver:
     It remembers what it has answered, and the first two solutions of the problem itself, but no answer depends on what was asked before.
     """
 
-    def __init__(self, problem: Problem, budget: int = NODE_BUDGET) -> None:
+    def __init__(self, problem: Problem, budget: int = WORK_BUDGET) -> None:
         """Compile a problem.
 
         Args:
             problem: the problem.
-            budget: nodes of one search; the count depends on nothing but the question.
+            budget: work of one search, in nodes of the constraints that are propagated; it depends on nothing but the question.
         """
         self.problem, self.budget = problem, budget
         self.network = Network(problem)
@@ -117,7 +118,7 @@ class Solver:
         found = self._answers.get(key)
         if found is None:
             found = self._examined(self.network.narrowed(assigned), atom)
-            if len(self._answers) >= 1 << 14:
+            if len(self._answers) >= _KEPT_ANSWERS:
                 self._answers.clear()
             self._answers[key] = found
         return found
@@ -140,7 +141,7 @@ class Solver:
             other = self._some(without)
             return Finding("forced") if other is None else Finding("possible", other=self._readable(other))
         except BudgetSpentError:
-            return Finding(None, reason=f"undecided after {self.budget:,} nodes")
+            return Finding(None, reason=f"undecided within the budget of {self.budget:,}")
 
     def _impossible(self, domains: Domains, place: int, bit: int, by: Literal["propagation", "search"]) -> Finding:
         """Say why; `inconsistent` when nothing else is possible either."""
@@ -149,7 +150,7 @@ class Solver:
                 if self._some(domains) is None:
                     return Finding("inconsistent", reason="no solution is left, whatever comes")
             except BudgetSpentError:
-                return Finding(None, reason=f"undecided after {self.budget:,} nodes")
+                return Finding(None, reason=f"undecided within the budget of {self.budget:,}")
         taken = domains.copy()
         taken[place] &= bit
         if not taken[place]:
@@ -178,11 +179,12 @@ class Solver:
         network = self.network
         pending: list[tuple[Domains, tuple[int] | None]] = [([a & b for a, b in zip(domains, self._root, strict=True)], None)]
         while pending:
-            spent += 1
+            here, changed = pending.pop()
+            broken = network.propagate(here, changed)
+            spent += network.work
             if spent > self.budget:
                 raise BudgetSpentError
-            here, changed = pending.pop()
-            if network.propagate(here, changed) is not None:
+            if broken is not None:
                 continue
             place = _smallest(here)
             if place is None:
@@ -217,6 +219,6 @@ def shared_solver(problem: Problem) -> Solver:
     return _solver(msgspec.msgpack.encode(problem))
 
 
-@lru_cache(maxsize=1 << 10)
+@lru_cache(maxsize=1 << 9)
 def _solver(encoded: bytes) -> Solver:
     return Solver(msgspec.msgpack.decode(encoded, type=Problem))
