@@ -40,6 +40,9 @@ _BETWEEN = re.compile(r"\s*(?:,\s*and\b|,|&|\band\b)\s*", re.IGNORECASE)
 _Note = tuple[str, Kind, bool]
 """An islander, a kind, and whether that was soundly deduced."""
 
+_Reason = tuple[str, tuple[str, ...]]
+"""An islander, and whose statements something about them is said to follow from."""
+
 
 class KnightsAndKnavesEnv(StepEnv):
     """Islanders, what each of them says, and the question who is a knight and who a knave; generated with exactly one solution.
@@ -215,22 +218,23 @@ def _tables(island: Island) -> Tables:
 def _candidates(island: Island, notes: tuple[_Note, ...], count: int, state_key: str) -> tuple[str, ...]:
     """Pairs of deductions and two answers in random order; they depend on the state alone.
 
-    Both kinds are listed for each reason, and reasons that decide nothing are made from those that do by exchanging one islander: neither the kind nor the
-    number of citations tells them apart.
+    Both kinds are listed for each reason, and reasons that decide nothing are as long as one that does: neither the kind nor the number of citations tells
+    them apart.
     """
     rng = np.random.default_rng(int(state_key, 16))
     tables, names = _tables(island), island.names
     known: dict[str, Kind] = {name: kind for name, kind, sound in notes if sound}
     forced = list(tables.deductions(known, island.most_cited))
     pairs = (count - 2) // 2
-    reasons: dict[tuple[str, tuple[str, ...]], None] = {}
+    reasons: dict[_Reason, None] = {}
     minimal = [step for step in forced if not any(other.name == step.name and set(other.cited) < set(step.cited) for other in forced)]
     for place in rng.permutation(len(minimal)).tolist()[: max(1, pairs // 3)]:
         reasons[minimal[place].name, minimal[place].cited] = None
+    sound = list(reasons)
     for _ in range(16 * count):
         if len(reasons) >= pairs:
             break
-        name, cited = _reason_like(list(reasons), names, island.most_cited, rng)
+        name, cited = _reason_like(sound, names, rng)
         if name in known or tables.forced(name, tables.left(known, cited)) is None or rng.random() < 0.1:
             reasons[name, cited] = None
     texts = [Deduction(name, kind, cited).text for name, cited in reasons for kind in KINDS]
@@ -242,17 +246,13 @@ def _candidates(island: Island, notes: tuple[_Note, ...], count: int, state_key:
     return tuple(texts[place] for place in rng.permutation(len(texts)).tolist())
 
 
-def _reason_like(reasons: list[tuple[str, tuple[str, ...]]], names: tuple[str, ...], most: int, rng: np.random.Generator) -> tuple[str, tuple[str, ...]]:
-    """A reason as long as one of these: with another islander concluded about, or another one cited."""
-    if not reasons:
-        name = names[int(rng.integers(len(names)))]
-        return name, tuple(sorted(names[i] for i in rng.permutation(len(names)).tolist()[: int(rng.integers(1, most + 1))]))
-    name, cited = reasons[int(rng.integers(len(reasons)))]
-    if rng.random() < 0.5:
-        return names[int(rng.integers(len(names)))], cited
-    outside = [other for other in names if other not in cited]
-    if not outside:
-        return names[int(rng.integers(len(names)))], cited
-    swapped = [*cited]
-    swapped[int(rng.integers(len(cited)))] = outside[int(rng.integers(len(outside)))]
-    return name, tuple(sorted(swapped))
+def _reason_like(sound: list[_Reason], names: tuple[str, ...], rng: np.random.Generator) -> _Reason:
+    """A reason drawn at random, as long as a sound one, and citing its own islander when that does; any, when there is none."""
+    name = names[int(rng.integers(len(names)))]
+    others = [other for other in names if other != name]
+    size, own = int(rng.integers(1, 3)), bool(rng.random() < 0.5)
+    if sound:
+        subject, cited = sound[int(rng.integers(len(sound)))]
+        size, own = len(cited), subject in cited
+    drawn = [others[i] for i in rng.permutation(len(others)).tolist()[: size - own]]
+    return name, tuple(sorted([*drawn, name] if own else drawn))

@@ -302,6 +302,7 @@ class LinearSum:
 
     def __init__(self, variables: list[int], constraint: Linear, values: list[Value]) -> None:
         self.variables, self.coefficients, self.values = variables, constraint.coefficients, values
+        self._factors = dict(zip(variables, constraint.coefficients, strict=True))
         total, relation = constraint.total, constraint.relation
         self.low = {"=": total, ">=": total, ">": total + 1}.get(relation)
         self.high = {"=": total, "<=": total, "<": total - 1}.get(relation)
@@ -310,7 +311,7 @@ class LinearSum:
 
     def factor(self, variable: int) -> int:
         """The coefficient of a variable of the sum."""
-        return self.coefficients[self.variables.index(variable)]
+        return self._factors[variable]
 
     def allows(self, least: int, most: int) -> bool:
         """Whether a sum that ends up between the two may be as it should; exact where they are equal."""
