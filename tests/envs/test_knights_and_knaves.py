@@ -356,3 +356,19 @@ def test_no_text_raises_or_wins(actions):
     for action in actions:
         assert env.step(action)[1] == 0.0
         assert isinstance(env.past_steps[-1].claims[0], Malformed | Assignment)
+
+
+@pytest.mark.parametrize("difficulty", LEVELS)
+def test_saying_both_kinds_of_everyone_without_reading_earns_next_to_nothing(difficulty):
+    rng, earned = np.random.default_rng(0), []
+    env = KnightsAndKnavesEnv(difficulty=difficulty, reward="dense")
+    for seed in range(40):
+        env.reset(seed=seed)
+        names, most = env.task.metadata["islanders"], env.task.metadata["most_cited"]
+        plan = []
+        for name in names:
+            cited = ", ".join(names[i] for i in rng.permutation(len(names))[:most])
+            plan += [f"{name} is a {kind} because of {cited}" for kind in ("knight", "knave")]
+        plan.append("answer: " + ", ".join(f"{name} is a {('knight', 'knave')[int(rng.integers(2))]}" for name in names))
+        earned.append(play(env, lambda _, plan=plan: plan.pop(0))[0])
+    assert np.mean(earned) < 0.15  # honest play earns more than 1
