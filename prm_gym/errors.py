@@ -7,6 +7,7 @@
     ├── MissingExtraError       an optional dependency that is not installed
     ├── ContractError           a plug-in or environment that breaks its contract
     ├── FormulaError            text that is no formula
+    ├── ProblemError            a constraint problem or board that is not well formed
     ├── CreditError             a batch that an assigner cannot work on
     ├── StoreError              a trajectory file that cannot be read
     ├── WorkerError             worker processes that cannot start, or a pool that is closed
@@ -72,6 +73,10 @@ class ContractError(PrmGymError):
 
 class FormulaError(PrmGymError, ValueError):
     """A text is no formula of the notation; the message says where and why."""
+
+
+class ProblemError(PrmGymError, ValueError):
+    """A constraint problem, an assignment or a board that is not well formed or beyond the bounds; the message says where."""
 
 
 class CreditError(PrmGymError, ValueError):

@@ -18,8 +18,9 @@ from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
 import prm_gym
 from prm_gym import Claim, ClaimVerifier, Malformed, Situation, StepContext, StepEnv, Task, Transition, Verdict, Verifier
-from prm_gym.claims import Consistent, Decision, Entailment, Equality, Equivalent, Reachable, Statement
+from prm_gym.claims import Assignment, Consistent, Decision, Entailment, Equality, Equivalent, Progress, Reachable, Safest, Solution, Statement
 from prm_gym.credit import ASSIGNERS, Credit, StepBatch, assigner
+from prm_gym.csp import AllDifferent, Is, Linear, Not, Or, Problem, Variable, exactly
 from prm_gym.env import option_names
 from prm_gym.errors import ContractError
 from prm_gym.registration import ENVIRONMENTS
@@ -225,12 +226,88 @@ Z3 = [
     _case("abstain", Equality("1", "1")),
     MALFORMED,
 ]
+# Two of a, b and c are 1 (the other 0), and a and b differ: so c = 1, and of a and b either may be it.
+_ABC = tuple(Is(name, 1) for name in "abc")
+TWO_OF_THREE = Problem(tuple(Variable(name, (0, 1)) for name in "abc"), (exactly(2, _ABC), AllDifferent(("a", "b"))))
+# Nine pigeons in eight holes: there is no solution, and no short proof of that by search.
+_PIGEONS = [[Is(f"p{pigeon}h{hole}", 1) for hole in range(8)] for pigeon in range(9)]
+PIGEONS = Problem(
+    tuple(Variable(atom.variable, (0, 1)) for row in _PIGEONS for atom in row),
+    (
+        *(Or(tuple(row)) for row in _PIGEONS),
+        *(Or((Not(one[hole]), Not(other[hole]))) for hole in range(8) for i, one in enumerate(_PIGEONS) for other in _PIGEONS[:i]),
+    ),
+)
+CONSTRAINT = [
+    _case("full", Assignment(TWO_OF_THREE, (), "c", 1), label="correct"),
+    _case("full", Assignment(TWO_OF_THREE, (Is("a", 1),), "b", 0), label="correct"),
+    _case("full", Solution(TWO_OF_THREE, (Is("a", 1), Is("b", 0), Is("c", 1))), label="correct"),
+    _case("zero", Assignment(TWO_OF_THREE, (), "c", 0), label="incorrect"),
+    _case("zero", Assignment(TWO_OF_THREE, (Is("a", 1),), "b", 1), label="incorrect"),
+    _case("zero", Solution(TWO_OF_THREE, (Is("a", 1), Is("b", 1), Is("c", 0))), label="incorrect"),
+    _case("hack", Assignment(TWO_OF_THREE, (), "a", 1), label="neutral"),
+    _case("hack", Assignment(TWO_OF_THREE, (), "a", 1, follows=True), label="incorrect"),
+    _case("hack", Assignment(TWO_OF_THREE, (Is("c", 1),), "c", 1), label="trivial"),
+    _case("hack", Assignment(TWO_OF_THREE, (Is("a", 1), Is("b", 1)), "c", 1), label="vacuous"),
+    _case("hack", Assignment(TWO_OF_THREE, (Is("a", 1), Is("a", 0)), "c", 1), label="vacuous"),
+    _case("hack", Solution(TWO_OF_THREE, (Is("a", 1), Is("b", 0))), label="incorrect"),
+    _case("hack", Solution(TWO_OF_THREE, (Is("a", 1), Is("a", 0), Is("b", 0), Is("c", 1))), label="incorrect"),
+    _case("hack", Solution(TWO_OF_THREE, (Is("a", 1), Is("b", 0), Is("c", 1)), derived=(Is("c", 1),)), label="incorrect"),
+    _case("abstain", Assignment(TWO_OF_THREE, (), "d", 1)),
+    _case("abstain", Assignment(PIGEONS, (), "p0h0", 1)),
+    _case("abstain", Equality("1", "1")),
+    MALFORMED,
+]
+# One mine among a and b, two among all six: a has 1/2, the other four cells share one mine.
+MINES = Problem(tuple(Variable(name, (0, 1)) for name in "abcdef"), (exactly(1, _ABC[:2]), Linear(tuple("abcdef"), (1,) * 6, "=", 2)))
+NO_MINES = Problem(MINES.variables, (*MINES.constraints, exactly(0, _ABC[:2])))
+POSTERIOR = [
+    _case("full", Safest(MINES, tuple("abcdef"), "d", 1), label="correct"),
+    _case("full", Safest(MINES, tuple("ab"), "a", 1), label="correct"),
+    _case("zero", Safest(MINES, tuple("abcdef"), "a", 1), label="incorrect"),
+    _case("hack", Safest(MINES, tuple("abcdef"), "g", 1), label="incorrect"),
+    _case("hack", Safest(NO_MINES, tuple("abcdef"), "a", 1), label="vacuous"),
+    _case("abstain", Safest(MINES, ("a", "z"), "a", 1)),
+    _case("abstain", Safest(PIGEONS, ("p0h0",), "p0h0", 1)),
+    _case("abstain", Equality("1", "1")),
+    MALFORMED,
+]
+
+
+def _corridor(cells):
+    return "#######\n#     #\n#" + cells + "#\n#######"
+
+
+# Two rows, the boxes in the lower one: they move left and right, and one in a corner is lost. Two pushes, one push, none; and away from the goal.
+TWO, ONE, NONE, AWAY, LOST = map(_corridor, ("@$ . ", " @$. ", "  @* ", " $@. ", "$@ . "))
+SEARCH = [
+    _case("full", Progress("sokoban", TWO, ONE), label="correct"),
+    _case("full", Progress("sokoban", ONE, NONE, (TWO,)), label="correct"),
+    _case("zero", Progress("sokoban", AWAY, LOST), label="incorrect"),
+    _case("zero", Progress("sokoban", TWO, NONE), label="incorrect"),
+    _case("hack", Progress("sokoban", TWO, TWO), label="incorrect"),
+    _case("hack", Progress("sokoban", ONE, AWAY, (TWO,)), label="neutral"),
+    _case("hack", Progress("sokoban", AWAY, ONE, (TWO, ONE)), label="trivial"),
+    _case("hack", Progress("sokoban", _corridor("$@$.."), _corridor("$ @*.")), label="vacuous"),
+    _case("abstain", Progress("hanoi", "", "")),
+    _case("abstain", Progress("sokoban", "no board", "at all")),
+    _case("abstain", Equality("1", "1")),
+    MALFORMED,
+]
 BOTH = [
     _case("full", Equality("2 * 3", "6"), Reachable(("4", "6"), "24")),
     _case("zero", Equality("2 * 3", "7"), Reachable((), "24")),
     MALFORMED,
 ]
-CASES = {"arithmetic": ARITHMETIC, "cvc5": Z3, "reachable": REACHABLE, "z3": Z3}
+CASES = {
+    "arithmetic": ARITHMETIC,
+    "constraint": CONSTRAINT,
+    "cvc5": Z3,
+    "posterior": POSTERIOR,
+    "reachable": REACHABLE,
+    "search": SEARCH,
+    "z3": Z3,
+}
 
 
 @pytest.mark.parametrize("name", sorted(ENTRY_POINTS["prm_gym.verifiers"]))
