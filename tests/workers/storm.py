@@ -13,6 +13,7 @@ SECONDS = 4.0
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell does not hear it
     pool = WorkerPool("worker_jobs:work", workers=2, deadline=5.0)
     pool.map([("sleep", 0.1)] * 2)
     end = time.monotonic() + SECONDS
