@@ -24,15 +24,21 @@ _OPERATORS: dict[Operator, Callable[[Any, Any], Any]] = {
 
 
 class Z3Solver(Solver):
-    """Z3 in a context of its own; the solver is kept from check to check (push and pop)."""
+    """Z3, by default in a context of its own; the solver is kept from check to check (push and pop)."""
 
-    def __init__(self, resource_limit: int = RESOURCE_LIMIT, signature: Signature | None = None) -> None:
-        """Make a solver; `resource_limit` is Z3's `rlimit`."""
+    def __init__(self, resource_limit: int = RESOURCE_LIMIT, signature: Signature | None = None, context: Any = None) -> None:
+        """Make a solver.
+
+        Args:
+            resource_limit: Z3's `rlimit` for each single check.
+            signature: see `Solver`.
+            context: a Z3 context to share with others of the same thread.
+        """
         super().__init__(resource_limit, signature)
         import z3
 
         self._z3: Any = z3
-        self._context: Any = z3.Context()
+        self._context: Any = context or z3.Context()
         self._solver: Any = z3.Solver(ctx=self._context)
         self._solver.set("rlimit", resource_limit)
         self._solver.set("timeout", TIMEOUT)
