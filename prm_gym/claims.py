@@ -41,19 +41,23 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         label: its name ("fact3", "int1").
         formula: in the language of the claim that it stands in.
-        cited: labels of the statements it was derived from; empty for what was given.
+        cited: labels of the statements it was derived from; empty for what was given or assumed.
+        assumed: it is assumed for the sake of the argument; what is derived from it rests on it until it is discharged.
+        discharged: labels of assumptions that this step closes: from C, derived under the assumption A, follows A -> C without it.
     """
 
     label: str
     formula: str
     cited: tuple[str, ...] = ()
+    assumed: bool = False
+    discharged: tuple[str, ...] = ()
 
 
 class Entailment(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="entailment"):
     """The statement follows from the statements that it cites, and from them alone.
 
     Attributes:
-        statement: the new statement, with at least one citation.
+        statement: the new statement: derived, with at least one citation, or assumed.
         known: everything written down before, in order.
         language: what the formulas are written in.
     """

@@ -68,6 +68,8 @@ class Z3Verifier(ClaimVerifier):
         evidence = _evidence(claim, appraisal.finding)
         if appraisal.stands is None:
             return abstained(appraisal.reason, **evidence)
+        if appraisal.stands and claim.statement.assumed:
+            return judged("neutral", 0.5, "an assumption: neither right nor wrong")
         if appraisal.stands:
             return judged("trivial", 0.0, appraisal.reason, **evidence) if appraisal.empty else judged("correct", 1.0, appraisal.reason, **evidence)
         return judged(_LABELS.get(appraisal.fault, "incorrect"), 0.0, appraisal.reason, **evidence)

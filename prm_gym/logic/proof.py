@@ -2,6 +2,10 @@
 
 A statement stands when it was given, or when it follows from statements that stand, were written down before it, and are cited by it. What rests on an unsound
 statement does not stand, however right its own inference is: otherwise one false step would make every later one right.
+
+Assumptions make it natural deduction: a statement may be assumed; what is derived from it rests on it; a step that discharges it takes each cited
+statement C that rests on it as `A -> C`. So an implication is introduced (cite C, discharge A), a supposition refuted (cite C and its opposite, discharge
+A) and cases are told apart (cite `A v B`, and C under each, discharge both). A goal is derived when it rests on no assumption.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +17,7 @@ import msgspec
 from prm_gym.claims import Statement
 from prm_gym.errors import FormulaError
 from prm_gym.logic.entailment import EntailmentChecker, Finding, adds_vocabulary
-from prm_gym.logic.formula import Formula, atoms, conjuncts, negation, normal_form
+from prm_gym.logic.formula import Formula, Implies, atoms, conjuncts, negation, normal_form
 from prm_gym.logic.language import FLD, Language
 from prm_gym.logic.semantics import Structure
 
@@ -52,6 +56,8 @@ def appraise(statement: Statement, known: Sequence[Statement], checker: Entailme
         language: what the formulas are written in.
     """
     earlier = _by_label(known)
+    if statement.assumed:
+        return _assumed(statement, earlier, language)
     if not statement.cited:
         return Appraisal(stands=False, fault="citation", reason="no premise is cited")
     standing: Mapping[str, Appraisal] = appraise_all(known, checker, language) if propagate else {}
@@ -79,14 +85,73 @@ def appraise_all(known: Sequence[Statement], checker: EntailmentChecker, languag
         earlier = _by_label(key[:begun])
         for statement in key[begun:]:
             if statement.label not in earlier:
-                standing[statement.label] = _appraise_one(statement, earlier, standing, checker, language) if statement.cited else _GIVEN
+                if statement.assumed:
+                    standing[statement.label] = _assumed(statement, earlier, language)
+                else:
+                    standing[statement.label] = _appraise_one(statement, earlier, standing, checker, language) if statement.cited else _GIVEN
                 earlier[statement.label] = statement
         checker.keep((key, language), standing)
     return standing
 
 
+def open_assumptions(known: Sequence[Statement]) -> dict[str, frozenset[str]]:
+    """The assumptions that each statement rests on, by label; of two with one label the first counts."""
+    found: dict[str, frozenset[str]] = {}
+    for statement in known:
+        if statement.label not in found:
+            below = frozenset[str]().union(*(found.get(label, frozenset()) for label in statement.cited))
+            found[statement.label] = frozenset({statement.label}) if statement.assumed else below - set(statement.discharged)
+    return found
+
+
+def _assumed(statement: Statement, earlier: Mapping[str, Statement], language: Language) -> Appraisal:
+    """An assumption stands for itself."""
+    if statement.label in earlier:
+        return Appraisal(stands=False, fault="citation", reason=f"{statement.label} is already taken: {earlier[statement.label].formula}")
+    if statement.cited or statement.discharged:
+        return Appraisal(stands=False, fault="citation", reason="an assumption rests on nothing and discharges nothing")
+    try:
+        language.parse(statement.formula)
+    except FormulaError as error:
+        return Appraisal(stands=False, fault="formula", reason=str(error))
+    return Appraisal(stands=True, reason="assumed")
+
+
+def _premises(statement: Statement, earlier: Mapping[str, Statement], language: Language) -> tuple[str, ...]:
+    """What the cited statements say once the discharged assumptions are conditions of it.
+
+    Raises:
+        _DischargeError: something discharged is no assumption that the cited statements rest on.
+        FormulaError: a statement is no formula.
+    """
+    if not statement.discharged:
+        return tuple([earlier[label].formula for label in statement.cited])
+    rests_on = open_assumptions(tuple(earlier.values()))
+    for label in statement.discharged:
+        if label not in earlier or not earlier[label].assumed:
+            raise _DischargeError(f"{label} is no assumption")
+        if not any(label in rests_on[cited] for cited in statement.cited):
+            raise _DischargeError(f"nothing that is cited rests on the assumption {label}")
+    premises: list[str] = []
+    for cited in statement.cited:
+        formula = language.parse(earlier[cited].formula)
+        for label in reversed(statement.discharged):
+            if label in rests_on[cited]:
+                formula = Implies(language.parse(earlier[label].formula), formula)
+        premises.append(language.write(formula))
+    return tuple(premises)
+
+
+class _DischargeError(Exception):
+    """What is discharged cannot be."""
+
+
 def _by_label(known: Sequence[Statement]) -> dict[str, Statement]:
-    return {statement.label: statement for statement in reversed(known)}
+    """The statements in order, by label; of two with one label the first."""
+    found: dict[str, Statement] = {}
+    for statement in known:
+        found.setdefault(statement.label, statement)
+    return found
 
 
 def _appraise_one(
@@ -97,9 +162,11 @@ def _appraise_one(
     for label in statement.cited:
         if label not in earlier:
             return Appraisal(stands=False, fault="citation", reason=f"{label} has not been established before this step")
-    premises = tuple(earlier[label].formula for label in statement.cited)
     try:
+        premises = _premises(statement, earlier, language)
         finding = checker.examine(premises, statement.formula, language)
+    except _DischargeError as error:
+        return Appraisal(stands=False, fault="citation", reason=str(error))
     except FormulaError as error:
         return Appraisal(stands=False, fault="formula", reason=str(error))
     if finding.status == "unknown":
@@ -127,7 +194,7 @@ def _shown(counterexample: Structure, formulas: tuple[str, ...], language: Langu
 
 def _emptiness(
     statement: Statement,
-    earlier: Mapping[str, Statement],
+    earlier: dict[str, Statement],
     finding: Finding,
     standing: Mapping[str, Appraisal],
     checker: EntailmentChecker,
@@ -137,11 +204,15 @@ def _emptiness(
     if finding.tautology:
         return "holds without any premise (a tautology)"
     labels = [statement.cited[i] for i in finding.needed]
-    if finding.restates:
+    if finding.restates and not statement.discharged:  # C under the assumption A says A -> C, and yet it is a step to say so
         return f"only restates {' and '.join(labels)}"
-    if adds_vocabulary(tuple(earlier[label].formula for label in labels), statement.formula, language):
+    premises = _premises(statement, earlier, language)
+    if adds_vocabulary(tuple(premises[i] for i in finding.needed), statement.formula, language):
         return "only weakens what it rests on: it speaks of predicates that no needed premise speaks of"
-    past = [(label, said.formula) for label, said in earlier.items() if standing.get(label, _GIVEN).stands]
+    past = [(label, said.formula) for label, said in reversed(earlier.items()) if standing.get(label, _GIVEN).stands]
+    if any(said.assumed for said in earlier.values()):  # what was said under an assumption has not been said without it
+        rests_on = open_assumptions((*earlier.values(), statement))
+        past = [(label, formula) for label, formula in past if rests_on[label] <= rests_on[statement.label]]
     sources = [_source(text, part, past, checker, language) for text, part in _parts(statement.formula, language)]
     return "" if "" in sources else f"says nothing beyond {' and '.join(dict.fromkeys(sources))}"
 
@@ -201,7 +272,8 @@ def derivation(goal: str, known: Sequence[Statement], checker: EntailmentChecker
         FormulaError: the goal is no formula.
     """
     standing = appraise_all(known, checker, language)
-    answers = [standing[label].stands for label, past in _by_label(known).items() if says(past, goal, language)]
+    rests_on = open_assumptions(known)
+    answers = [standing[label].stands for label, past in _by_label(known).items() if not rests_on[label] and says(past, goal, language)]
     if True in answers:
         return True
     return None if None in answers else False
@@ -209,7 +281,7 @@ def derivation(goal: str, known: Sequence[Statement], checker: EntailmentChecker
 
 def given(known: Sequence[Statement]) -> tuple[str, ...]:
     """The formulas of the statements that were given."""
-    return tuple(statement.formula for statement in known if not statement.cited)
+    return tuple(statement.formula for statement in known if not statement.cited and not statement.assumed)
 
 
 def opposite(formula: str, language: Language = FLD) -> str:

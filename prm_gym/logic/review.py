@@ -12,9 +12,9 @@ import msgspec
 from prm_gym.claims import Statement
 from prm_gym.logic.entailment import EntailmentChecker
 from prm_gym.logic.language import FLD, Language
-from prm_gym.logic.proof import Appraisal, appraise, says
+from prm_gym.logic.proof import Appraisal, appraise, open_assumptions, says
 
-Part: TypeAlias = Literal["given", "carries", "idle", "empty", "unsound", "undecided"]
+Part: TypeAlias = Literal["given", "assumed", "carries", "idle", "empty", "unsound", "undecided"]
 
 
 class ReviewedStep(msgspec.Struct, frozen=True):
@@ -22,8 +22,8 @@ class ReviewedStep(msgspec.Struct, frozen=True):
 
     Attributes:
         label: its label.
-        part: `given`; `carries` (the goal rests on it); `idle` (sound and new, and the goal does not rest on it); `empty` (it adds nothing: a tautology, a
-            restatement, a repetition, a weakening); `unsound`; `undecided` (the solver cannot tell).
+        part: `given`; `assumed`; `carries` (the goal rests on it); `idle` (sound and new, and the goal does not rest on it); `empty` (it adds nothing: a
+            tautology, a restatement, a repetition, a weakening); `unsound`; `undecided` (the solver cannot tell).
         rests_on: labels of the statements that it needs, as far as that was examined: not what it cites.
         reason: one sentence for a person.
     """
@@ -65,7 +65,8 @@ def review(known: Sequence[Statement], goal: str, checker: EntailmentChecker, la
     """
     appraisals = [_appraised(known, place, checker, language) for place in range(len(known))]
     needs = {statement.label: _needed(statement, appraisal) for statement, appraisal in zip(reversed(known), reversed(appraisals), strict=True)}
-    standing = [(statement, appraisal.stands) for statement, appraisal in zip(known, appraisals, strict=True) if says(statement, goal, language)]
+    closed = [not rests_on for rests_on in map(open_assumptions(known).__getitem__, [statement.label for statement in known])]
+    standing = [(s, appraisal.stands) for s, appraisal, free in zip(known, appraisals, closed, strict=True) if free and says(s, goal, language)]
     proved = True if any(stands for _, stands in standing) else None if any(stands is None for _, stands in standing) else False
     carrying: set[str] = set()
     pending = [next(statement.label for statement, stands in standing if stands)] if proved else []
@@ -75,13 +76,13 @@ def review(known: Sequence[Statement], goal: str, checker: EntailmentChecker, la
             carrying.add(label)
             pending += needs[label]
     steps = tuple(_step(statement, appraisal, needs, carrying) for statement, appraisal in zip(known, appraisals, strict=True))
-    derived = [step for step in steps if step.part != "given"]
+    derived = [step for step in steps if step.part not in ("given", "assumed")]
     return Review(proved, steps, sum(step.part != "carries" for step in derived) / len(derived) if derived else 0.0)
 
 
 def _appraised(known: Sequence[Statement], place: int, checker: EntailmentChecker, language: Language) -> Appraisal:
     statement = known[place]
-    if not statement.cited:
+    if not statement.cited and not statement.assumed:
         return Appraisal(stands=True, reason="given")
     return appraise(statement, known[:place], checker, language=language)
 
@@ -93,7 +94,9 @@ def _needed(statement: Statement, appraisal: Appraisal) -> tuple[str, ...]:
 def _step(statement: Statement, appraisal: Appraisal, needs: dict[str, tuple[str, ...]], carrying: set[str]) -> ReviewedStep:
     part: Part = "idle"
     reason = appraisal.reason
-    if not statement.cited:
+    if statement.assumed and appraisal.stands:
+        part = "assumed"
+    elif not statement.cited and not statement.assumed:
         part = "given"
     elif not appraisal.stands:
         part = "undecided" if appraisal.stands is None else "unsound"

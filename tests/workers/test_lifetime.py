@@ -19,8 +19,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarn
 
 FOLDER = str(Path(__file__).parent)
 
+# Signals that the tests' own parent ignores (a background job, nohup) would be ignored here as well.
 PARENT = """
-import os, sys, threading, time
+import os, signal, sys, threading, time
+for number in (signal.SIGHUP, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {folder!r})
 from prm_gym.workers import WorkerPool
 pool = WorkerPool("worker_jobs:work", workers=2, deadline=60)
@@ -160,8 +164,7 @@ def test_an_interpreter_that_exits_takes_its_workers_along(then, gone):
 
 
 def test_ctrl_c_reaches_the_caller_and_not_the_workers(gone):
-    deaf = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job of a shell does not hear it
-    then = deaf + "try:\n    pool.map([('sleep', 30)] * 4)\nexcept KeyboardInterrupt:\n    print(pool.run(('echo', 'usable')).value)"
+    then = "try:\n    pool.map([('sleep', 30)] * 4)\nexcept KeyboardInterrupt:\n    print(pool.run(('echo', 'usable')).value)"
     parent = _parent(SAY + then)
     pids = _pids(parent)
     time.sleep(0.3)
