@@ -10,7 +10,7 @@ A step has two halves, `_take` and `_settle`, with the verifiers between them. `
 import inspect
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias, TypedDict
 
 import gymnasium
@@ -368,6 +368,26 @@ class StepEnv(gymnasium.Env[str, str], ABC):
             "outcome": outcome,
             "valid": valid,
         }
+
+
+def require_difficulty(difficulty: object, levels: Collection[int]) -> None:
+    """Refuse a level that there is not.
+
+    Raises:
+        OptionError: it is none of the levels.
+    """
+    if type(difficulty) is not int or difficulty not in levels:
+        raise OptionError(f"difficulty is one of {sorted(levels)}, got {difficulty!r}")
+
+
+def require_candidates(candidates: object, least: int) -> None:
+    """Refuse a number of listed actions that is too small to hold the answers and a step; 0 lists none.
+
+    Raises:
+        OptionError: it is neither 0 nor an integer from `least` on.
+    """
+    if type(candidates) is not int or 0 != candidates < least:
+        raise OptionError(f"candidates must be at least {least}, or 0 for none, got {candidates!r}")
 
 
 def option_names(env_class: type[StepEnv]) -> list[str]:

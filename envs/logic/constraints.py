@@ -41,7 +41,7 @@ from prm_gym.csp import (
     constraint_text,
     shared_solver,
 )
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition
+from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
 from prm_gym.errors import OptionError
 from prm_gym.task import Task, content_key
 
@@ -89,10 +89,8 @@ class ConstraintsEnv(StepEnv):
             candidates: how many actions are listed at most; >= 4, or 0 for none.
             **options: see `StepOptions`; max_steps is 6 more than the number of variables unless given.
         """
-        if type(difficulty) is not int or difficulty not in LEVELS:
-            raise OptionError(f"difficulty is one of {sorted(LEVELS)}, got {difficulty!r}")
-        if type(candidates) is not int or 0 != candidates < 4:
-            raise OptionError(f"candidates must be at least 4, or 0 for none, got {candidates!r}")
+        require_difficulty(difficulty, LEVELS)
+        require_candidates(candidates, least=4)
         if options.get("max_steps") is None:
             options["max_steps"] = LEVELS[difficulty].size + 6
         super().__init__(**options)

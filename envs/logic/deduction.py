@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 
 from prm_gym.claims import Answer, Claim, Decision, Entailment, Json, Malformed, Statement
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition
+from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
 from prm_gym.envs.logic.moves import Moves
 from prm_gym.envs.logic.theory import LEVELS, Theory, generate
 from prm_gym.errors import ContractError, FormulaError, OptionError
@@ -76,10 +76,8 @@ class DeductionEnv(StepEnv):
                 about half the time of a step).
             **options: see `StepOptions`; max_steps is 4 plus twice the greatest depth unless given.
         """
-        if type(difficulty) is not int or difficulty not in LEVELS:
-            raise OptionError(f"difficulty is one of {sorted(LEVELS)}, got {difficulty!r}")
-        if type(candidates) is not int or 0 != candidates < 4:
-            raise OptionError(f"candidates must be at least 4 (three verdicts and a step), or 0 for none, got {candidates}")
+        require_difficulty(difficulty, LEVELS)
+        require_candidates(candidates, least=4)
         if options.get("max_steps") is None:
             options["max_steps"] = 4 + 2 * LEVELS[difficulty].max_depth
         super().__init__(**options)

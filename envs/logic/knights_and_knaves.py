@@ -20,7 +20,7 @@ import numpy as np
 
 from prm_gym.claims import Assignment, Json, Malformed, Solution
 from prm_gym.csp import Is, shared_solver
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition
+from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
 from prm_gym.envs.logic.island import KINDS, LEVELS, OTHER, Deduction, Island, Kind, Tables, generate, load_islands
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.task import Task, content_key
@@ -74,10 +74,8 @@ class KnightsAndKnavesEnv(StepEnv):
             candidates: how many actions are listed; >= 4, or 0 for none.
             **options: see `StepOptions`; max_steps is 4 plus twice the number of islanders unless given.
         """
-        if type(difficulty) is not int or difficulty not in LEVELS:
-            raise OptionError(f"difficulty is one of {sorted(LEVELS)}, got {difficulty!r}")
-        if type(candidates) is not int or 0 != candidates < 4:
-            raise OptionError(f"candidates must be at least 4, or 0 for none, got {candidates!r}")
+        require_difficulty(difficulty, LEVELS)
+        require_candidates(candidates, least=4)
         self.islands = () if tasks is None else load_islands(tasks)
         if options.get("max_steps") is None:
             options["max_steps"] = 4 + 2 * max((len(island.names) for island in self.islands), default=LEVELS[difficulty].size)

@@ -21,7 +21,7 @@ import numpy as np
 
 from prm_gym.claims import Json, Malformed, Safest
 from prm_gym.csp import Census, Is, Linear, Problem, Variable, census
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition
+from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
 from prm_gym.errors import OptionError
 from prm_gym.task import Task, content_key
 
@@ -99,10 +99,8 @@ class MinesweeperEnv(StepEnv):
             candidates: how many actions are listed at most; >= 3, or 0 for none.
             **options: see `StepOptions`; max_steps is the number of cells unless given.
         """
-        if type(difficulty) is not int or difficulty not in LEVELS:
-            raise OptionError(f"difficulty is one of {sorted(LEVELS)}, got {difficulty!r}")
-        if type(candidates) is not int or 0 != candidates < 3:
-            raise OptionError(f"candidates must be at least 3, or 0 for none, got {candidates!r}")
+        require_difficulty(difficulty, LEVELS)
+        require_candidates(candidates, least=3)
         if options.get("max_steps") is None:
             options["max_steps"] = LEVELS[difficulty].rows * LEVELS[difficulty].columns
         super().__init__(**options)

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Unpack
 import numpy as np
 
 from prm_gym.claims import Json, Malformed, Progress
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition
+from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
 from prm_gym.errors import OptionError
 from prm_gym.planning.sokoban import DIRECTIONS, Board, Direction, Push, State, bits, board_text, distances, parse_board, pushes
 from prm_gym.planning.sokoban import Level as Room
@@ -87,10 +87,8 @@ class SokobanEnv(StepEnv):
             candidates: how many actions are listed at most; >= 4, or 0 for none.
             **options: see `StepOptions`; max_steps is 6 and one and a half times the greatest number of pushes unless given.
         """
-        if type(difficulty) is not int or difficulty not in LEVELS:
-            raise OptionError(f"difficulty is one of {sorted(LEVELS)}, got {difficulty!r}")
-        if type(candidates) is not int or 0 != candidates < 4:
-            raise OptionError(f"candidates must be at least 4, or 0 for none, got {candidates!r}")
+        require_difficulty(difficulty, LEVELS)
+        require_candidates(candidates, least=4)
         if options.get("max_steps") is None:
             options["max_steps"] = 6 + LEVELS[difficulty].pushes[1] * 3 // 2
         super().__init__(**options)

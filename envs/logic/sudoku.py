@@ -21,7 +21,7 @@ import numpy as np
 from prm_gym.claims import Assignment, Json, Malformed
 from prm_gym.csp import AllDifferent, BudgetSpentError, Is, Problem, Variable, shared_solver
 from prm_gym.csp.propagation import Network
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition
+from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_difficulty
 from prm_gym.errors import OptionError
 from prm_gym.task import Task, content_key
 
@@ -87,8 +87,7 @@ class SudokuEnv(StepEnv):
             candidates: how many actions are listed, 0 to 64.
             **options: see `StepOptions`; max_steps is 6 more than the greatest number of empty cells unless given.
         """
-        if type(difficulty) is not int or difficulty not in LEVELS:
-            raise OptionError(f"difficulty is one of {sorted(LEVELS)}, got {difficulty!r}")
+        require_difficulty(difficulty, LEVELS)
         if type(candidates) is not int or not 0 <= candidates <= MOST_CANDIDATES:
             raise OptionError(f"candidates must be an integer between 0 and {MOST_CANDIDATES}, got {candidates!r}")
         if options.get("max_steps") is None:

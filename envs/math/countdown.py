@@ -18,7 +18,7 @@ import numpy as np
 
 from prm_gym.arithmetic import ExpressionError, Operation, SearchBudgetError, Symbol, evaluate, operand_text, operations, parse_expression, reachable, solve
 from prm_gym.claims import Equality, Json, Malformed, Reachable
-from prm_gym.env import Situation, StepEnv, Transition
+from prm_gym.env import Situation, StepEnv, Transition, require_difficulty
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
 from prm_gym.task import Task, content_key
 
@@ -90,8 +90,7 @@ class CountdownEnv(StepEnv):
             OptionError: a value out of range, or a task file that cannot be read; names the line.
         """
         super().__init__(**options)
-        if not isinstance(difficulty, int) or difficulty not in LEVELS:
-            raise OptionError(f"difficulty must be one of {', '.join(map(str, LEVELS))}, got {difficulty!r}")
+        require_difficulty(difficulty, LEVELS)
         if not isinstance(candidates, int) or not 0 <= candidates <= MOST_CANDIDATES:
             raise OptionError(f"candidates must be an integer between 0 and {MOST_CANDIDATES}, got {candidates!r}")
         self.difficulty = difficulty

@@ -85,7 +85,9 @@ class Worker:
 
     def _start(self) -> None:
         self._channel, theirs = socket.socketpair()
-        end, self._leash = os.pipe()
+        end, leash = os.pipe()
+        # As a file: its close() may be called twice, and nothing can come between the closing and the knowing of it.
+        self._leash = open(leash, "wb", buffering=0)  # noqa: SIM115 - closed in _hang_up
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", SCRIPT, str(theirs.fileno()), str(end)],
@@ -233,9 +235,7 @@ class Worker:
 
     def _hang_up(self) -> None:
         self._channel.close()
-        if self._leash >= 0:
-            os.close(self._leash)
-            self._leash = -1
+        self._leash.close()
 
 
 def pickled(job: Any) -> bytes:
