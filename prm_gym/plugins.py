@@ -96,7 +96,10 @@ def make(kind: str, name: str, factory: Callable[..., T], /, *arguments: Any, **
 
     Raises:
         OptionError: it takes no option of that name (says the near miss), or the call does not fit.
+        ContractError: it cannot be called.
     """
+    if not callable(factory):
+        raise ContractError(f"the {kind} {name!r} is a {type(factory).__name__}, which makes nothing when it is called")
     try:
         signature = inspect.signature(factory)
     except ValueError:  # a callable that says nothing about itself

@@ -152,3 +152,8 @@ def test_a_plug_in_is_called_with_options_that_it_takes_alone():
         make("thing", "mine", factory, 3, color="blue")
     with pytest.raises(OptionError, match=r"thing 'mine': .*size"):
         make("thing", "mine", factory)
+
+
+def test_a_plug_in_that_cannot_be_called():
+    with pytest.raises(ContractError, match="the thing 'mine' is a int, which makes nothing"):
+        make("thing", "mine", 3)

@@ -196,8 +196,8 @@ class Solver(ABC):
     def function(self, name: str, arity: int) -> Any:
         """The backend's function of a name and a number of arguments."""
         sorts, result = self.signature.functions.get(name, ((INDIVIDUAL,) * arity, INDIVIDUAL))
-        make = lambda: self._make_function(f"f{arity}_{name}", [self.sort(sort) for sort in sorts], self.sort(result))  # noqa: E731
-        return self._symbol(("function", name, arity), make)
+        key = ("function", name, arity)
+        return self._symbol(key, lambda: self._make_function(f"f{arity}_{name}", [self.sort(sort) for sort in sorts], self.sort(result)))
 
     def _symbol(self, key: tuple[str, str, int], make: Callable[[], Any]) -> Any:
         if key not in self._symbols:

@@ -56,14 +56,7 @@ class _Parser(Reader):
         return left
 
     def chain(self, kind: str, made: type[And] | type[Or] | type[Xor]) -> Formula:
-        left = self.operand(kind)
-        width = self.depth
-        while self.kind == kind:
-            self.take()
-            left = made(left, self.operand(kind))
-            self.enter()  # a chain is as high as it is long
-        self.depth = width
-        return left
+        return self.chained(self.operand(kind), kind, lambda: self.operand(kind), made)
 
     def operand(self, kind: str) -> Formula:
         if kind == "xor":
@@ -103,7 +96,7 @@ class _Parser(Reader):
 
     def atom(self) -> Formula:
         name = self.take()
-        arguments = self.arguments() if self.kind == "open" else ()
+        arguments = self.listed(self.term) if self.kind == "open" else ()
         if self.kind == "compare":
             relation = self.take()
             left = Apply(name, arguments) if arguments else self.symbol(name)
@@ -112,19 +105,10 @@ class _Parser(Reader):
             raise self.error(f"the variable {name} is no formula")
         return Atom(name, arguments)
 
-    def arguments(self) -> tuple[Term, ...]:
-        self.take()
-        found = [self.term()]
-        while self.kind == "comma":
-            self.take()
-            found.append(self.term())
-        self.expect("close", "a closing parenthesis")
-        return tuple(found)
-
     def term(self) -> Term:
         self.enter()
         name = self.expect("name", "a term")
-        term = Apply(name, self.arguments()) if self.kind == "open" else self.symbol(name)
+        term = Apply(name, self.listed(self.term)) if self.kind == "open" else self.symbol(name)
         self.leave()
         return term
 

@@ -1,10 +1,11 @@
 """What the parsers of all notations share: a bounded list of tokens, read from left to right, and errors that say where."""
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 
 from prm_gym.errors import FormulaError
-from prm_gym.logic.formula import Number
+from prm_gym.logic.formula import Formula, Number, Term
 
 MAX_LENGTH = 20_000
 MAX_TOKENS = 8_000
@@ -90,6 +91,33 @@ class Reader:
     def leave(self) -> None:
         """Come back up."""
         self.depth -= 1
+
+    def chained(self, left: Formula, kind: str, operand: Callable[[], Formula], made: Callable[[Formula, Formula], Formula]) -> Formula:
+        """The operands of one connective after `left`, from the left; a chain is as high as it is long.
+
+        Args:
+            left: the first operand.
+            kind: the connective's token.
+            operand: reads another operand.
+            made: puts two operands together.
+        """
+        depth = self.depth
+        while self.kind == kind:
+            self.take()
+            left = made(left, operand())
+            self.enter()
+        self.depth = depth
+        return left
+
+    def listed(self, read: Callable[[], Term]) -> tuple[Term, ...]:
+        """Terms in parentheses, with commas between them."""
+        self.expect("open", "an opening parenthesis")
+        found = [read()]
+        while self.kind == "comma":
+            self.take()
+            found.append(read())
+        self.expect("close", "a closing parenthesis")
+        return tuple(found)
 
     def finish(self) -> None:
         """Nothing may come any more.

@@ -76,7 +76,7 @@ class _Parser(Reader):
         left = self.unitary()
         kind = self.kind
         if kind in ("and", "or"):
-            left = self.chain(left, kind)
+            left = self.chained(left, kind, self.unitary, And if kind == "and" else Or)
         elif kind in _BINARY:
             self.take()
             left = _BINARY[kind](left, self.unitary())
@@ -86,15 +86,6 @@ class _Parser(Reader):
         if self.kind in ("and", "or", "implied", *_BINARY):
             raise self.error(f"{self.token!r} needs parentheses here")
         self.leave()
-        return left
-
-    def chain(self, left: Formula, kind: str) -> Formula:
-        depth = self.depth
-        while self.kind == kind:
-            self.take()
-            left = (And if kind == "and" else Or)(left, self.unitary())
-            self.enter()  # a chain is as high as it is long
-        self.depth = depth
         return left
 
     def unitary(self) -> Formula:
@@ -161,19 +152,10 @@ class _Parser(Reader):
         return Atom(name, term.arguments if isinstance(term, Apply) else ())
 
     def two(self) -> tuple[Term, Term]:
-        arguments = self.arguments()
+        arguments = self.listed(self.term)
         if len(arguments) != 2:
             raise self.error(f"two arguments are asked for and {len(arguments)} are given")
         return arguments[0], arguments[1]
-
-    def arguments(self) -> tuple[Term, ...]:
-        self.expect("open", "an opening parenthesis")
-        found = [self.term()]
-        while self.kind == "comma":
-            self.take()
-            found.append(self.term())
-        self.expect("close", "a closing parenthesis")
-        return tuple(found)
 
     def term(self) -> Term:
         self.enter()
@@ -187,13 +169,13 @@ class _Parser(Reader):
             term = Variable(self.take())
         elif kind == "name":
             self.take()
-            term = Apply(token, self.arguments()) if self.kind == "open" else Constant(token)
+            term = Apply(token, self.listed(self.term)) if self.kind == "open" else Constant(token)
         elif kind == "defined" and token in _OPERATORS:
             self.take()
             term = Arithmetic(_OPERATORS[token], *self.two())
         elif kind == "defined" and token == "$uminus":
             self.take()
-            arguments = self.arguments()
+            arguments = self.listed(self.term)
             if len(arguments) != 1:
                 raise self.error(f"one argument is asked for and {len(arguments)} are given")
             term = Negative(arguments[0])
