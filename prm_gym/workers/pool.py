@@ -227,12 +227,10 @@ class WorkerPool:
     def _remove(self, worker: Worker) -> str | None:
         """Kill a worker and wait for its end for a while; says how it ended, if it has."""
         with self._lock:
-            self._workers.remove(worker)
+            self._lay_out(worker)  # first, so that an interruption leaves it among the dying and nowhere lost
         ended = worker.bury(PATIENCE)
         with self._lock:
             self._bury(0)
-            if ended is None:
-                self._dying.append(worker)
         return ended
 
     def _replace(self, worker: Worker) -> str | None:
