@@ -109,16 +109,69 @@ class Equivalent(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=Tru
     language: Language = FLD
 
 
-class Equality(Claim, msgspec.Struct, frozen=True, gc=False, tag="equality"):
+class Equality(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="equality"):
     """Two arithmetic expressions have the same value, as exact rationals.
 
     Attributes:
         left: an expression over integers, fractions, decimals, `+ - * /` and parentheses.
         right: likewise.
+        rounded: where the right side is a number, it may be the value of the left one rounded to the places it is written with (`8 / 3 = 2.67`), as
+            people write.
     """
 
     left: str
     right: str
+    rounded: bool = False
+
+
+class Identity(Claim, msgspec.Struct, frozen=True, gc=False, tag="identity"):
+    """Two algebraic expressions have the same value wherever both have one.
+
+    Attributes:
+        left: an expression in the notation of `prm_gym.algebra`.
+        right: likewise.
+    """
+
+    left: str
+    right: str
+
+
+class SameSolutions(Claim, msgspec.Struct, frozen=True, gc=False, tag="same_solutions"):
+    """One set of equations and inequalities has exactly the real solutions of another.
+
+    Attributes:
+        before: relations in the notation of `prm_gym.algebra`, all of which are to hold ("2x + 3 = 7").
+        after: likewise.
+    """
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+class Consequence(Claim, msgspec.Struct, frozen=True, gc=False, tag="consequence"):
+    """Every real solution of the given equations satisfies another one.
+
+    Attributes:
+        given: equations in the notation of `prm_gym.algebra`.
+        conclusion: an equation, likewise.
+    """
+
+    given: tuple[str, ...]
+    conclusion: str
+
+
+class FinalAnswer(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="final_answer"):
+    """A text answers a question as the gold answer does.
+
+    Attributes:
+        answer: what was written: a bare answer, or a solution that ends in one.
+        gold: the known answer.
+        question: the problem, so that an answer that only restates it can be told; empty where it is not known.
+    """
+
+    answer: str
+    gold: str
+    question: str = ""
 
 
 class Reachable(Claim, msgspec.Struct, frozen=True, gc=False, tag="reachable"):
