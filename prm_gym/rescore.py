@@ -64,10 +64,19 @@ def rescore(trajectories: Iterable[Trajectory], verifiers: Sequence[Verifier]) -
     Raises:
         OptionError: a verifier is not pure: its verdict depends on more than what is stored.
     """
+    require_pure(verifiers)
+    return [_rescore_one(trajectory, verifiers) for trajectory in trajectories]
+
+
+def require_pure(verifiers: Sequence[Verifier]) -> None:
+    """Raise unless the verifiers can judge stored steps.
+
+    Raises:
+        OptionError: one of them is not pure.
+    """
     for verifier in verifiers:
         if not verifier.pure:
             raise OptionError(f"the verifier {verifier.id!r} is not pure: it cannot judge a stored step")
-    return [_rescore_one(trajectory, verifiers) for trajectory in trajectories]
 
 
 def _rescore_one(trajectory: Trajectory, verifiers: Sequence[Verifier]) -> Rescored:

@@ -83,10 +83,19 @@ def read_trajectories(path: Path | str) -> Iterator[Trajectory]:
 
 def write_json(path: Path | str, value: Any) -> None:
     """Write a record as indented JSON, in one step: a reader sees the old file or the new one."""
+    _replace(path, msgspec.json.format(_ENCODER.encode(value), indent=1))
+
+
+def write_json_lines(path: Path | str, rows: Iterable[Any]) -> None:
+    """Write records as JSON lines, in one step likewise."""
+    _replace(path, b"".join(_ENCODER.encode(row) + b"\n" for row in rows))
+
+
+def _replace(path: Path | str, data: bytes) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(msgspec.json.format(_ENCODER.encode(value), indent=1))
+    temporary.write_bytes(data)
     temporary.replace(path)
 
 

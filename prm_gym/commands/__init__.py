@@ -1,0 +1,1 @@
+"""The commands of `prm-gym`, a family a file; their imports are made when they run."""

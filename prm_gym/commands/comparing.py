@@ -1,0 +1,129 @@
+"""Comparisons and their reports: `compare`, `report`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import tyro
+
+from prm_gym.commands.records import read_names, read_options
+
+
+def compare(
+    env: str = "prm_gym/Deduction-v0",
+    credit: str = "grpo,gigpo,salt",
+    reward: str = "outcome,dense",
+    seeds: int = 5,
+    budget: int = 40_000,
+    env_option: tuple[str, ...] = (),
+    agent: str = "candidate",
+    agent_option: tuple[str, ...] = (),
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    tasks: int = 16,
+    attempts: int = 8,
+    evaluate_every: int = 4_000,
+    eval_tasks: int = 200,
+    split: Literal["dev", "test"] = "test",
+    eval_file: str = "",
+    out: str = "",
+    workers: int = 0,
+    json: bool = False,
+) -> None:
+    """Train every combination of credit assigner and reward scheme, and compare them on held-out tasks.
+
+    Args:
+        env: id of the environment.
+        credit: names of credit assigners, with commas between them.
+        reward: names of reward schemes, likewise.
+        seeds: how many seeds of each combination.
+        budget: environment steps of every run.
+        env_option: options of the environment, NAME=VALUE each.
+        agent: name of a trainable agent.
+        agent_option: its options, NAME=VALUE each.
+        device: where the agent learns.
+        tasks: tasks in a training batch.
+        attempts: attempts at each.
+        evaluate_every: environment steps between evaluations.
+        eval_tasks: held-out tasks.
+        split: which held-out tasks: dev to tune settings on, test to report.
+        eval_file: a file of public tasks to evaluate the trained agents on as well.
+        out: folder of the comparison; by default one under runs/ that is named after the settings.
+        workers: runs trained at once; 0 for one a core.
+        json: print the whole result as JSON.
+    """
+    import os
+
+    from prm_gym.training.compare import Plan
+    from prm_gym.training.compare import compare as run
+    from prm_gym.training.progress import progress_of
+    from prm_gym.training.run import TrainConfig
+
+    base = TrainConfig(
+        env_id=env,
+        env_options=read_options(env_option),
+        agent=agent,
+        agent_options={**read_options(agent_option), "device": device},
+        budget=budget,
+        tasks=tasks,
+        attempts=attempts,
+        evaluate_every=evaluate_every,
+        eval_tasks=eval_tasks,
+        split=split,
+        task_file=str(Path(eval_file).resolve()) if eval_file else "",
+    )
+    plan = Plan(
+        base=base,
+        credits=read_names(credit),
+        rewards=read_names(reward),
+        seeds=tuple(range(seeds)),
+        directory=Path(out) if out else _default_directory(base),
+        workers=workers or os.cpu_count() or 1,
+        command=_command_line(),
+    )
+    with progress_of(plan, quiet=json) as notice:
+        comparison = run(plan, notice)
+    if json:
+        print(msgspec.json.encode(comparison).decode())
+        return
+    from rich.console import Console
+
+    from prm_gym.report.terminal import print_comparison
+
+    print_comparison(comparison, Console())
+    for note in comparison.notes:
+        print(f"Note: {note}")
+    print("\n" + "  ".join(str(path) for name in ("report.html", "results.json", "curves.png") if (path := plan.directory / name).is_file()))
+    if len(comparison.runs) < len(plan.runs()):
+        sys.exit(1)
+
+
+def report(path: Annotated[str, tyro.conf.Positional]) -> None:
+    """Print the table of a finished comparison again, and write its page and curves beside it.
+
+    Args:
+        path: the `results.json` of a comparison.
+    """
+    from rich.console import Console
+
+    from prm_gym.report.comparison import read_results
+    from prm_gym.report.terminal import print_comparison
+    from prm_gym.training.compare import write_reports
+
+    comparison = read_results(Path(path))
+    write_reports(comparison, Path(path).parent)
+    print_comparison(comparison, Console())
+
+
+def _default_directory(base: Any) -> Any:
+    """A folder named after the settings, so that the same command finds its own runs again."""
+    from prm_gym.task import content_key
+
+    name = base.env_id.rpartition("/")[2]
+    return Path("runs") / f"{name}-{content_key(msgspec.json.encode(base).decode())[:8]}"
+
+
+def _command_line() -> str:
+    import shlex
+
+    return shlex.join(["prm-gym", *sys.argv[1:]])

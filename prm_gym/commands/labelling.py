@@ -1,0 +1,173 @@
+"""Step labels for training process reward models: `label`."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+import tyro
+
+from prm_gym.commands.records import print_records
+from prm_gym.errors import OptionError
+
+if TYPE_CHECKING:
+    from prm_gym.labelling.layouts import LabelPolicy
+    from prm_gym.trajectory import Trajectory
+    from prm_gym.verifier import Verifier
+
+
+def label(
+    path: Annotated[str, tyro.conf.Positional],
+    out: str = "",
+    trl: str = "",
+    processbench: str = "",
+    verifier: tuple[str, ...] = (),
+    kind: Literal["auto", "solution", "proof", "equations", "trajectory"] = "auto",
+    split: str = "auto",
+    notation: str = "fld",
+    undecided: Literal["leave-out", "right"] = "leave-out",
+    neutral: Literal["right", "wrong"] = "right",
+    stop_at_error: bool = False,
+    json: bool = False,
+) -> None:
+    """Label the steps of solutions in text with formal verifiers, with their evidence.
+
+    Args:
+        path: file of rows (JSON lines, a JSON array or Parquet): solutions of mathematical problems, proofs in the notation of FLD and FoVer, equations
+            solved line by line, or trajectories that `rollout` has stored.
+        out: file for the trajectories with all verdicts (JSON lines). Rows that it holds already are not judged again.
+        trl: file for TRL's stepwise supervision (`prompt`, `completions`, `labels`), as JSON lines.
+        processbench: file for the layout of ProcessBench (`label` is the index of the first wrong step), as a JSON array, or lines if it ends in .jsonl.
+        verifier: specifications of pure verifiers; by default those that fit the kind of the first row (`arithmetic` and `equivalence`, `z3`, or `algebra`).
+        kind: what the rows are; told by their fields unless it is given.
+        split: how the text of a solution is split into steps: auto, line, paragraph or sentence.
+        notation: of the formulas of proofs: fld, folio, tptp or smtlib.
+        undecided: steps that no verifier can judge: leave them out (a TRL row ends before the first one, a ProcessBench row with one before its first error
+            is dropped), or count them as right.
+        neutral: steps that are right and empty, or neither right nor wrong: count them as right or as wrong.
+        stop_at_error: leave out what comes after the first wrong step (TRL).
+        json: print JSON.
+    """
+    from prm_gym.labelling import LabelPolicy
+    from prm_gym.labelling.reading import DEFAULT_VERIFIERS, kind_of, read_rows
+    from prm_gym.problem_files import read_records
+    from prm_gym.verifier import make_verifiers
+
+    rows = read_records(path)
+    if not rows:
+        raise OptionError(f"{path} holds no rows")
+    policy = LabelPolicy(undecided=undecided, neutral_is_right=neutral == "right", stop_at_error=stop_at_error)
+    specs = verifier or DEFAULT_VERIFIERS[kind_of(rows[0]) if kind == "auto" else kind]
+    read = list(read_rows(rows, kind, split, notation))
+    trajectories = [row.trajectory for row in read if row.trajectory is not None]
+    unread = [row for row in read if row.trajectory is None]
+    for row in unread[:5]:
+        print(f"prm-gym: {path}, row {row.number} is left out: {row.reason}", file=sys.stderr)
+    if not trajectories:
+        raise OptionError(f"no row of {path} can be read")
+    verifiers = make_verifiers(specs)
+    try:
+        labelled = list(_labelled(trajectories, verifiers, out, quiet=json))
+    finally:
+        for each in verifiers:
+            each.close()
+    exported = {"trl": _export(labelled, policy, trl, "trl"), "processbench": _export(labelled, policy, processbench, "processbench")}
+    print_records([_summary(labelled, [each.id for each in verifiers], len(unread), policy, exported, out)], json)
+
+
+def _labelled(trajectories: list["Trajectory"], verifiers: tuple["Verifier", ...], out: str, quiet: bool) -> Iterator["Trajectory"]:
+    """The trajectories with verdicts: those of the file first, then the others as they are judged and written."""
+    from prm_gym.labelling import label as judge
+    from prm_gym.store import TrajectoryWriter
+
+    done = _stored(out, trajectories, [verifier.id for verifier in verifiers])
+    yield from done.values()
+    missing = [trajectory for trajectory in trajectories if trajectory.id not in done]
+    with TrajectoryWriter(out) if out else nullcontext() as writer:
+        for trajectory in _watched(judge(missing, verifiers), len(missing), quiet):
+            if writer is not None:
+                writer.write([trajectory])
+            yield trajectory
+
+
+def _stored(out: str, trajectories: list["Trajectory"], verifier_ids: list[str]) -> dict[str, "Trajectory"]:
+    """What a file holds of these trajectories, by id.
+
+    Raises:
+        OptionError: it holds something else, or verdicts of other verifiers.
+    """
+    from prm_gym.store import read_trajectories
+
+    if not out or not Path(out).is_file():
+        return {}
+    wanted = {trajectory.id: trajectory for trajectory in trajectories}
+    found = {trajectory.id: trajectory for trajectory in read_trajectories(out)}
+    for identity, trajectory in found.items():
+        asked = wanted.get(identity)
+        if asked is None or [step.action for step in asked.steps] != [step.action for step in trajectory.steps]:
+            raise OptionError(f"{out} holds labels of other solutions ({identity}); choose another file")
+        if not all(set(verifier_ids) <= set(step.verdicts) for step in trajectory.steps):
+            raise OptionError(f"{out} holds verdicts of other verifiers ({identity}); choose another file, or `prm-gym rescore` it")
+    return found
+
+
+def _watched(labelled: Iterable["Trajectory"], total: int, quiet: bool) -> Iterator["Trajectory"]:
+    """The trajectories, with progress on standard error: a bar on a terminal, a line every ten seconds elsewhere."""
+    with ExitStack() as stack:
+        if quiet or not sys.stderr.isatty():
+            began = said = time.monotonic()
+            for count, trajectory in enumerate(labelled, start=1):
+                yield trajectory
+                if not quiet and time.monotonic() - said > 10:
+                    said = time.monotonic()
+                    print(f"{count}/{total} labelled ({said - began:.0f} s)", file=sys.stderr, flush=True)
+            return
+        from rich.console import Console
+        from rich.progress import Progress
+
+        progress = stack.enter_context(Progress(console=Console(stderr=True)))
+        yield from progress.track(labelled, total=total, description="labelling")
+
+
+def _export(labelled: list["Trajectory"], policy: "LabelPolicy", path: str, layout: str) -> int | None:
+    """Write the rows of a layout; how many there are, None where nothing was asked for."""
+    from prm_gym.labelling import processbench_row, stepwise_row
+    from prm_gym.store import write_json, write_json_lines
+
+    if not path:
+        return None
+    made = [stepwise_row(trajectory, policy) if layout == "trl" else processbench_row(trajectory, policy) for trajectory in labelled]
+    rows = [row for row in made if row is not None]
+    if layout == "processbench" and not path.endswith(".jsonl"):
+        write_json(path, rows)
+    else:
+        write_json_lines(path, rows)
+    return len(rows)
+
+
+def _summary(
+    labelled: list["Trajectory"], verifier_ids: list[str], unread: int, policy: "LabelPolicy", exported: dict[str, int | None], out: str
+) -> dict[str, Any]:
+    from prm_gym.labelling import ratings
+
+    rated: Counter[str] = Counter()
+    said: Counter[str] = Counter()
+    for trajectory in labelled:
+        rated.update({None: "undecided", -1: "wrong", 0: "neutral", 1: "right"}[rating] for rating in ratings(trajectory))
+        said.update(f"{v.verifier}: {v.label or v.status}" for step in trajectory.steps for v in step.verdicts.values())
+    outcomes = Counter("unknown" if t.outcome is None else "right" if t.outcome == 1.0 else "wrong" for t in labelled)
+    return {
+        "solutions": len(labelled),
+        "rows left out": unread,
+        "steps": dict(rated.most_common()),
+        "final answers": dict(outcomes.most_common()),
+        "verifiers": verifier_ids,
+        "verdicts": dict(said.most_common()),
+        "policy": msgspec.to_builtins(policy),
+        "exported": {layout: count for layout, count in exported.items() if count is not None},
+        "stored": out or None,
+    }

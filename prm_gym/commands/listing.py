@@ -1,0 +1,93 @@
+"""What there is, and what works here: `envs`, `verifiers`, `credit`, `doctor`."""
+
+from typing import Any
+
+from prm_gym.commands.records import print_records
+
+
+def envs(json: bool = False) -> None:
+    """List the environments.
+
+    Args:
+        json: print JSON.
+    """
+    import gymnasium
+
+    from prm_gym.env import StepEnv, option_names
+    from prm_gym.registration import ENVIRONMENTS
+
+    rows: list[dict[str, Any]] = []
+    for env_id in sorted(ENVIRONMENTS):
+        env = gymnasium.make(env_id).unwrapped
+        if isinstance(env, StepEnv):
+            options = [name for name in option_names(type(env)) if name != "render_mode"]
+            rows.append({"id": env_id, "summary": _summary(env), "verifiers": list(env.default_verifiers), "options": options})
+    print_records(rows, json)
+
+
+def verifiers(json: bool = False) -> None:
+    """List the verifiers, with the claims that they understand.
+
+    Args:
+        json: print JSON.
+    """
+    from prm_gym.compose import COMPOSITIONS
+    from prm_gym.verifier import VERIFIERS
+
+    rows: list[dict[str, Any]] = []
+    for name in VERIFIERS.names():
+        factory = VERIFIERS.load(name)
+        claims = [claim.__name__ for claim in getattr(factory, "claims", ())]
+        rows.append({"name": name, "summary": _summary(factory), "claims": claims or ["the step's text"]})
+    rows += [{"name": f"{name}(...)", "summary": _summary(factory), "claims": ["those of its members"]} for name, factory in COMPOSITIONS.items()]
+    print_records(rows, json)
+
+
+def credit(json: bool = False) -> None:
+    """List the credit assigners, with the columns they need and their options.
+
+    Args:
+        json: print JSON.
+    """
+    from prm_gym.credit import ASSIGNERS
+
+    rows: list[dict[str, Any]] = []
+    for name in ASSIGNERS.names():
+        assigner = ASSIGNERS.load(name)
+        options = [f"{option}={default!r}" for option, default in assigner.options.items()]
+        rows.append({"name": name, "summary": assigner.summary, "needs": list(assigner.needs), "options": options})
+    print_records(rows, json)
+
+
+def doctor(json: bool = False) -> None:
+    """Say what works here, and how to get the rest.
+
+    Args:
+        json: print JSON.
+    """
+    import os
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    rows: list[dict[str, Any]] = [
+        {"part": "python", "state": platform.python_version(), "to get it": ""},
+        {"part": "cores", "state": str(os.cpu_count()), "to get it": ""},
+    ]
+    for package, extra in (("gymnasium", ""), ("numpy", ""), ("z3-solver", ""), ("torch", "torch"), ("matplotlib", "report")):
+        try:
+            rows.append({"part": package, "state": version(package), "to get it": ""})
+        except PackageNotFoundError:
+            rows.append({"part": package, "state": "missing", "to get it": f"pip install 'prm-gym[{extra}]'" if extra else "pip install prm-gym"})
+    try:
+        import torch
+
+        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none: agents learn on the CPU"
+    except ImportError:
+        gpu = "unknown without torch"
+    rows.append({"part": "GPU", "state": gpu, "to get it": ""})
+    print_records(rows, json)
+
+
+def _summary(thing: Any) -> str:
+    lines = (getattr(thing, "__doc__", None) or "").strip().splitlines()
+    return lines[0] if lines else ""

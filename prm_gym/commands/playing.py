@@ -1,0 +1,127 @@
+"""Episodes by hand and by agents: `play`, `rollout`."""
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prm_gym.commands.records import print_records, read_options, require_seed
+from prm_gym.errors import OptionError
+
+if TYPE_CHECKING:
+    from prm_gym.trajectory import Trajectory
+
+
+def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str, ...] = ()) -> None:
+    """Take the steps yourself and see the verdicts. A number takes a listed action; anything else is the action itself; an empty line ends.
+
+    Args:
+        env: id of the environment.
+        seed: of the task.
+        env_option: options of the environment, NAME=VALUE each.
+    """
+    from prm_gym.rollout import make_envs
+
+    made = make_envs(env, 1, read_options(env_option)).envs[0]
+    require_seed(seed)
+    observation, info = made.reset(seed=seed)
+    print(made.task.instructions)
+    ended = False
+    while not ended:
+        print(f"\n{observation}\n")
+        for number, action in enumerate(info["actions"], start=1):
+            print(f"  {number:>2}  {action}")
+        try:
+            text = input("> ")
+        except EOFError:
+            return
+        if not text:
+            return
+        if text.isdigit() and 1 <= int(text) <= len(info["actions"]):
+            text = info["actions"][int(text) - 1]
+        observation, reward, terminated, truncated, info = made.step(text)
+        for verdict in info["verdicts"].values():
+            score = "-" if verdict.score is None else f"{verdict.score:g}"
+            print(f"  {verdict.verifier}: {verdict.label or verdict.status} ({score}): {verdict.reason}")
+        print(f"  reward {reward:.3f}")
+        ended = terminated or truncated
+    print(f"\nThe episode is over. Outcome: {info['outcome']}")
+
+
+def rollout(
+    env: str = "prm_gym/Deduction-v0",
+    agent: str = "random",
+    tasks: int = 20,
+    attempts: int = 4,
+    seed: int = 0,
+    reward: str = "dense",
+    env_option: tuple[str, ...] = (),
+    out: str = "",
+    json: bool = False,
+) -> None:
+    """Play groups of episodes and store the trajectories.
+
+    Args:
+        env: id of the environment.
+        agent: name of the agent, as "random", "scripted" or "constant:UNKNOWN".
+        tasks: how many tasks.
+        attempts: attempts at each.
+        seed: of the first task; the next have the following ones.
+        reward: name of the reward scheme.
+        env_option: options of the environment, NAME=VALUE each.
+        out: file of trajectories (JSON lines); nothing is stored without it. Episodes that it holds already are not played again.
+        json: print JSON.
+    """
+    from collections import Counter
+
+    from prm_gym.agent import make_agent
+    from prm_gym.rollout import Rollouts, groups, success_rate
+    from prm_gym.store import TrajectoryWriter
+
+    require_seed(seed)
+    if tasks < 1:
+        raise OptionError(f"tasks must be at least 1, got {tasks}")
+    player = make_agent(agent)
+    options = {**read_options(env_option), "reward": reward}
+    rollouts = Rollouts(env, options)
+    episodes = groups(range(seed, seed + tasks), attempts)
+    trajectories = _stored(out, env, options, player.id, {episode.id: episode.seed for episode in episodes})
+    missing = [episode for episode in episodes if episode.id not in {trajectory.id for trajectory in trajectories}]
+    with TrajectoryWriter(out) if out else nullcontext() as writer:
+        for trajectory in rollouts.stream(player, missing):
+            trajectories.append(trajectory)
+            if writer is not None:
+                writer.write([trajectory])
+    labels: Counter[str] = Counter()
+    for trajectory in trajectories:
+        labels.update(f"{v.verifier}: {v.label or v.status}" for step in trajectory.steps for v in step.verdicts.values())
+    steps = sum(len(trajectory.steps) for trajectory in trajectories)
+    result = {
+        "episodes": len(trajectories),
+        "steps": steps,
+        "success": success_rate(trajectories),
+        "mean_reward": sum(trajectory.total_reward for trajectory in trajectories) / len(trajectories),
+        "invalid": sum(not trajectory.valid for trajectory in trajectories),
+        "verdicts": dict(labels.most_common()),
+        "stored": out or None,
+    }
+    rollouts.close()
+    print_records([result], json)
+
+
+def _stored(path: str, env: str, options: Mapping[str, Any], agent: str, seeds: Mapping[str, int]) -> "list[Trajectory]":
+    """The trajectories of a file that a rollout goes on with.
+
+    Raises:
+        OptionError: the file holds something else.
+    """
+    from prm_gym.store import read_trajectories
+
+    if not path or not Path(path).is_file():
+        return []
+    found = list(read_trajectories(path))
+    for trajectory in found:
+        same = (trajectory.env_id, trajectory.agent, trajectory.env_options, trajectory.seed) == (env, agent, options, seeds.get(trajectory.id))
+        if not same:
+            raise OptionError(f"{path} holds episodes of another rollout ({trajectory.env_id}, {trajectory.agent}, {trajectory.id}); choose another file")
+    return found

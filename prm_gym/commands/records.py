@@ -1,0 +1,69 @@
+"""What every command needs: options in, records out."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+
+from prm_gym.errors import OptionError
+
+
+def read_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE pairs; a value that is JSON is read as JSON, any other is text."""
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            raise OptionError(f"an option is written NAME=VALUE, got {pair!r}")
+        try:
+            options[name] = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            options[name] = value
+    return options
+
+
+def read_names(text: str) -> tuple[str, ...]:
+    """Names with commas between them.
+
+    Raises:
+        OptionError: there is none.
+    """
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise OptionError(f"expected names with commas between them, got {text!r}")
+    return names
+
+
+def require_seed(seed: int) -> None:
+    """Raise unless it is a seed.
+
+    Raises:
+        OptionError: it is negative.
+    """
+    if seed < 0:
+        raise OptionError(f"a seed is an integer from 0 on, got {seed}")
+
+
+def print_records(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """Print records as JSON, or each as a heading (its first field) with the rest below."""
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+        return
+    for row in rows:
+        (_, heading), *fields = row.items()
+        print(heading if fields and isinstance(heading, str) else "")
+        for name, value in row.items() if not isinstance(heading, str) else fields:
+            if value not in ("", None, [], {}):
+                print(f"    {name}: {_plainly(value)}")
+
+
+def _plainly(value: Any) -> str:
+    match value:
+        case dict():
+            return ", ".join(f"{key} {count}" for key, count in cast("dict[str, Any]", value).items())
+        case list():
+            return ", ".join(str(item) for item in cast("list[Any]", value))
+        case float():
+            return f"{value:.3f}"
+        case _:
+            return str(value)

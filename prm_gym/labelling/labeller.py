@@ -1,0 +1,55 @@
+"""Verdicts on the steps of many trajectories at once."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import msgspec
+
+from prm_gym.answers import grade_all
+from prm_gym.claims import FinalAnswer
+from prm_gym.rescore import contexts, require_pure
+from prm_gym.trajectory import Trajectory
+from prm_gym.verifier import Verifier, verify_batch
+
+CHUNK = 64  # trajectories judged in one batch
+
+
+def label(trajectories: Iterable[Trajectory], verifiers: Sequence[Verifier]) -> Iterator[Trajectory]:
+    """The trajectories with the verdicts of the verifiers, as they become known.
+
+    Verdicts of other verifiers are kept. A trajectory without an outcome whose last step states a final answer gets it from `prm_gym.answers`: 1 or 0, None
+    where that cannot tell.
+
+    Args:
+        trajectories: from `prm_gym.labelling`, or stored ones.
+        verifiers: pure ones; each is called once on all steps of a chunk of trajectories.
+
+    Raises:
+        OptionError: a verifier is not pure.
+    """
+    require_pure(verifiers)
+    pending = iter(trajectories)
+    while chunk := _with_outcomes(list(islice(pending, CHUNK))):
+        verdicts = iter(verify_batch(verifiers, [context for trajectory in chunk for context in contexts(trajectory)]))
+        for trajectory in chunk:
+            steps = tuple(msgspec.structs.replace(step, verdicts={**step.verdicts, **next(verdicts)}) for step in trajectory.steps)
+            yield msgspec.structs.replace(trajectory, steps=steps)
+
+
+def _with_outcomes(chunk: list[Trajectory]) -> list[Trajectory]:
+    answers = [_final_answer(trajectory) for trajectory in chunk]
+    grades = iter(grade_all([(answer.answer, answer.gold, answer.question) for answer in answers if answer is not None]))
+    return [
+        trajectory if answer is None else msgspec.structs.replace(trajectory, outcome=_outcome_of(next(grades).verdict))
+        for trajectory, answer in zip(chunk, answers, strict=True)
+    ]
+
+
+def _outcome_of(verdict: str | None) -> float | None:
+    return None if verdict in (None, "undecided") else float(verdict == "correct")
+
+
+def _final_answer(trajectory: Trajectory) -> FinalAnswer | None:
+    if trajectory.outcome is not None or not trajectory.steps:
+        return None
+    return next((claim for claim in trajectory.steps[-1].claims if isinstance(claim, FinalAnswer)), None)

@@ -1,0 +1,88 @@
+"""The layouts of other projects that labelled trajectories are written in.
+
+Sources: TRL's type "stepwise supervision" (`prompt`, `completions`, `labels`: read by its PRMTrainer); ProcessBench (Zheng et al. 2024: `problem`, `steps`,
+`final_answer_correct`, `label`, the index of the first wrong step or -1).
+"""
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from prm_gym.labelling.ratings import Rating, first_error, ratings
+from prm_gym.trajectory import Trajectory
+
+Undecided: TypeAlias = Literal["leave-out", "right"]
+
+
+class LabelPolicy(msgspec.Struct, frozen=True):
+    """How ratings become the labels of a layout that knows only right and wrong.
+
+    Attributes:
+        undecided: "leave-out": nothing is labelled that no verifier could judge; "right": what is not refuted counts as right. The latter labels more, and
+            wrongly wherever the verifiers overlook a mistake.
+        neutral_is_right: steps rated 0 count as right, as the neutral steps of PRM800K do for most PRMs trained on it.
+        stop_at_error: what comes after the first wrong step is left out.
+    """
+
+    undecided: Undecided = "leave-out"
+    neutral_is_right: bool = True
+    stop_at_error: bool = False
+
+    def label(self, rating: Rating | None) -> bool | None:
+        """True for right, False for wrong, None for what is not labelled."""
+        if rating is None:
+            return True if self.undecided == "right" else None
+        return rating == 1 or (rating == 0 and self.neutral_is_right)
+
+
+DEFAULT_POLICY = LabelPolicy()
+
+
+def stepwise_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLICY) -> dict[str, Any] | None:
+    """A row of TRL's stepwise supervision: the steps up to the first one that has no label.
+
+    Args:
+        trajectory: with its verdicts.
+        policy: how ratings become labels.
+
+    Returns:
+        `prompt` (str), `completions` (list of str) and `labels` (list of bool) of equal length, `id`; None when not even the first step has a label.
+    """
+    completions: list[str] = []
+    labels: list[bool] = []
+    for step, rating in zip(trajectory.steps, ratings(trajectory), strict=True):
+        label = policy.label(rating)
+        if label is None:
+            break
+        completions.append(step.action)
+        labels.append(label)
+        if policy.stop_at_error and not label:
+            break
+    if not labels:
+        return None
+    return {"id": trajectory.id, "prompt": trajectory.task.question, "completions": completions, "labels": labels}
+
+
+def processbench_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLICY) -> dict[str, Any] | None:
+    """A row of ProcessBench.
+
+    Args:
+        trajectory: with its verdicts.
+        policy: how ratings become labels.
+
+    Returns:
+        `id`, `generator`, `problem`, `steps`, `final_answer_correct` (bool, or None when it is not known) and `label` (index of the first wrong step, -1 if
+        none is wrong); None when the first error cannot be told.
+    """
+    rated: list[Rating | None] = [rating if rating != 0 or policy.neutral_is_right else -1 for rating in ratings(trajectory)]
+    error = first_error(rated, undecided_is_right=policy.undecided == "right")
+    if error is None:
+        return None
+    return {
+        "id": trajectory.id,
+        "generator": trajectory.agent,
+        "problem": trajectory.task.question,
+        "steps": [step.action for step in trajectory.steps],
+        "final_answer_correct": None if trajectory.outcome is None else trajectory.outcome == 1.0,
+        "label": error,
+    }
