@@ -272,6 +272,8 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         Raises:
             ContractError: the bytes are no snapshot, or one of another environment.
         """
+        if not isinstance(snapshot, bytes | bytearray | memoryview):
+            raise ContractError(f"a snapshot is bytes, got {type(snapshot).__name__}")
         try:
             saved = msgspec.msgpack.decode(snapshot, type=_Saved, dec_hook=decode_claims)
         except msgspec.DecodeError as error:

@@ -59,6 +59,14 @@ def test_doctor_says_what_works(capsys):
     assert {"python", "gymnasium", "z3-solver", "torch", "GPU"} <= {row["part"] for row in rows}
 
 
+def test_a_file_without_a_readable_trajectory_is_no_result(capsys, tmp_path):
+    path = tmp_path / "empty.jsonl"
+    path.write_text("")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["rescore", str(path), "--verifier", "z3"])
+    assert (ended.value.code, "no trajectory" in capsys.readouterr().err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -71,6 +79,7 @@ def test_doctor_says_what_works(capsys):
         (["rollout", "--env-option", "dificulty=2"], "difficulty"),
         (["rollout", "--env-option", "difficulty"], "NAME=VALUE"),
         (["rescore", "nowhere.jsonl", "--verifier", "z3"], "nowhere.jsonl"),
+        (["compare", "--agent", "random"], "'random' cannot be trained"),
     ],
 )
 def test_what_cannot_be_honoured_says_the_near_miss_and_exits_with_2(capsys, tmp_path, arguments, message):

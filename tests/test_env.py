@@ -409,6 +409,8 @@ def test_what_is_no_snapshot_is_refused():
     env.reset(seed=1)
     with pytest.raises(ContractError, match="a snapshot of CountEnv cannot be restored into OtherEnv"):
         OtherEnv().restore(env.snapshot())
+    with pytest.raises(ContractError, match="a snapshot is bytes, got str"):
+        env.restore("junk")
 
 
 # Batches.

@@ -5,6 +5,7 @@ from typing import Annotated
 import tyro
 
 from prm_gym.commands.records import print_records
+from prm_gym.errors import StoreError
 
 
 def rescore(path: Annotated[str, tyro.conf.Positional], verifier: tuple[str, ...], out: str = "", json: bool = False) -> None:
@@ -23,6 +24,8 @@ def rescore(path: Annotated[str, tyro.conf.Positional], verifier: tuple[str, ...
     from prm_gym.verifier import make_verifiers
 
     rescored = run(read_trajectories(path), make_verifiers(verifier))
+    if not rescored:
+        raise StoreError(f"{path} holds no trajectory that can be read")
     if out:
         with TrajectoryWriter(out) as writer:
             writer.write(each.trajectory for each in rescored)

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from prm_gym._version import VERSION
-from prm_gym.agent import TrainableAgent, make_agent
+from prm_gym.agent import AGENTS, TrainableAgent, make_agent
 from prm_gym.credit import ASSIGNERS, StepBatch, assign
 from prm_gym.errors import ContractError, OptionError, StoreError
 from prm_gym.report.comparison import CurvePoint, RunResult
@@ -125,9 +125,13 @@ def trainable(config: TrainConfig) -> TrainableAgent:
     """
     if "seed" in config.agent_options:
         raise OptionError("the agent's seed is that of the run; leave it out of its options")
+    refusal = f"agent {config.agent!r} cannot be trained: it has no update()"
+    factory = AGENTS.load(config.agent.partition(":")[0])
+    if isinstance(factory, type) and not issubclass(factory, TrainableAgent):  # said before anything is said about its options
+        raise ContractError(refusal)
     agent = make_agent(config.agent, seed=config.seed, **config.agent_options)
     if not isinstance(agent, TrainableAgent):
-        raise ContractError(f"agent {config.agent!r} cannot be trained: it has no update()")
+        raise ContractError(refusal)
     return agent
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from prm_gym.agent import Agent
+from prm_gym.env import option_names
 from prm_gym.errors import OptionError
 from prm_gym.rollout import Episode, Rollouts, success_rate
 from prm_gym.task import Task
@@ -28,6 +29,10 @@ class TaskFile:
         Raises:
             OptionError: the environment reads no task files, or this file holds too few tasks.
         """
+        probe = Rollouts(env_id, {**env_options, "verifiers": []}, 1)
+        if "tasks" not in option_names(type(probe.envs.envs[0])):
+            raise OptionError(f"{env_id} reads no task files, so {path} cannot be used to evaluate on")
+        probe.close()
         self.rollouts = Rollouts(env_id, {**env_options, "verifiers": [], "tasks": path}, num_envs)
         env = self.rollouts.envs.envs[0]
         count = env.task_count

@@ -11,6 +11,7 @@ from prm_gym.report.comparison import read_results
 from prm_gym.store import read_trajectories
 from prm_gym.training.compare import Plan, compare
 from prm_gym.training.run import TrainConfig
+from prm_gym.training.task_file import TaskFile
 
 TINY = {"budget": 60, "tasks": 2, "attempts": 2, "evaluate_every": 30, "eval_tasks": 6, "num_envs": 4, "env_options": {"difficulty": 1}}
 
@@ -80,6 +81,7 @@ import signal, sys
 from pathlib import Path
 from prm_gym.training.compare import Plan, compare
 from prm_gym.training.run import TrainConfig
+from prm_gym.training.task_file import TaskFile
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run as a background job, which a shell makes deaf to it
     base = TrainConfig(env_id="prm_gym/Deduction-v0", env_options={"difficulty": 1}, budget=1_000_000, tasks=2, attempts=2, evaluate_every=50, eval_tasks=4)
@@ -125,3 +127,8 @@ def _alive(session):
             if int(fields[3]) == session and fields[0] != "Z":
                 found.append(int(entry))
     return found
+
+
+def test_an_environment_without_task_files_says_so():
+    with pytest.raises(OptionError, match="prm_gym/Deduction-v0 reads no task files"):
+        TaskFile("prm_gym/Deduction-v0", {}, "24.csv")

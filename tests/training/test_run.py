@@ -295,6 +295,7 @@ def test_counts_below_one_are_refused(puzzles, name):
         ({"reward": "dens"}, UnknownNameError, "Did you mean 'dense'"),
         ({"agent": "candidat"}, UnknownNameError, "Did you mean 'candidate'"),
         ({"agent": "random", "agent_options": {}}, ContractError, "agent 'random' cannot be trained"),
+        ({"agent": "random", "agent_options": {"device": "cpu"}}, ContractError, "agent 'random' cannot be trained"),
         ({"env_id": "prm_gym/Countdwn-v0"}, UnknownNameError, "Did you mean 'prm_gym/Countdown-v0'"),
         ({"agent_options": {"widht": 8}}, OptionError, "widht"),
         ({"credit_options": {"gama": 0.9}}, OptionError, "Did you mean 'gamma'"),
