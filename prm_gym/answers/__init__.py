@@ -1,6 +1,6 @@
-r"""Final answers: what a text states as its answer, and whether that is the gold answer.
+"""Final answers: what a text states as its answer, and whether that is the gold answer.
 
-    grade(r"... so the answer is \\boxed{\\frac{1}{2}}.", gold="0.5").verdict      # "correct", "incorrect", "malformed" or "undecided"
+    grade("... so the answer is 1/2.", gold="0.5").verdict      # "correct", "incorrect", "malformed" or "undecided"
 
 Numbers are compared exactly, shapes (points, lists, sets, intervals) and units must fit, and an answer must be worked out: a restated problem is none.
 What cannot be decided exactly is compared in killable worker processes; that needs the extra `math`.

@@ -18,9 +18,10 @@ from prm_gym.answers.expression import Node, UnreadableError
 Monomial: TypeAlias = tuple[tuple[str, Fraction], ...]
 Polynomial: TypeAlias = dict[Monomial, Fraction]
 
-MAX_BITS = 200_000  # of a numerator or denominator
-MAX_TERMS = 300
-MAX_FACTORIAL = 5_000
+MAX_BITS = 100_000  # of a numerator or denominator
+MAX_TERMS = 200
+MAX_STEPS = 30_000  # of work for one expression; a step takes some microseconds
+MAX_FACTORIAL = 3_000
 _TRIAL = 10_000  # primes up to here are found in a radicand
 
 _OPAQUE = "?"  # first character of the name of an opaque generator
@@ -75,26 +76,32 @@ class Exact:
 
 
 def same(one: Exact, other: Exact) -> bool | None:
-    """Whether two values are equal; None where that is not proven either way."""
-    difference = _combined(_times(one.numerator, other.denominator), _times(other.numerator, one.denominator), -1)
+    """Whether two values are equal; None where that is not proven either way.
+
+    Raises:
+        UnreadableError: they are too large to be compared.
+    """
+    evaluation = Evaluation()
+    difference = _combined(evaluation.times(one.numerator, other.denominator), evaluation.times(other.numerator, one.denominator), -1)
     if not difference:
         return True
     return None if any(name[0] == _OPAQUE for key in difference for name, _ in key) else False
 
 
+def exact(node: Node) -> Exact:
+    """The value of an expression.
+
+    Raises:
+        DividedByZeroError: it has none.
+        UnreadableError: it is larger than what is computed here (`kind` is "beyond").
+    """
+    return Evaluation().value(node)
+
+
 def of_rational(value: Fraction | int) -> Exact:
     """A rational number."""
-    return Exact(_constant(Fraction(value)), {_ONE: Fraction(1)})
-
-
-def _constant(value: Fraction) -> Polynomial:
-    _check_size(value)
-    return {_ONE: value} if value else {}
-
-
-def _check_size(value: Fraction) -> None:
-    if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
-        raise UnreadableError("a number of more than 60,000 digits", "beyond")
+    value = Fraction(value)
+    return Exact({_ONE: value} if value else {}, {_ONE: Fraction(1)})
 
 
 def _generator(name: str, exponent: Fraction | int = 1) -> Exact:
@@ -116,24 +123,6 @@ def _combined(one: Polynomial, other: Polynomial, sign: int) -> Polynomial:
             result[key] = total
         else:
             del result[key]
-    return result
-
-
-def _times(one: Polynomial, other: Polynomial) -> Polynomial:
-    if len(one) * len(other) > 20 * MAX_TERMS:
-        raise UnreadableError("a product of sums that is too large", "beyond")
-    result: Polynomial = {}
-    for key, factor in one.items():
-        for second, weight in other.items():
-            product, scale = _joined(key, second)
-            total = result.get(product, Fraction(0)) + factor * weight * scale
-            if total:
-                _check_size(total)
-                result[product] = total
-            else:
-                result.pop(product, None)
-    if len(result) > MAX_TERMS:
-        raise UnreadableError(f"a sum of more than {MAX_TERMS} terms", "beyond")
     return result
 
 
@@ -161,17 +150,6 @@ def _normal(exponents: dict[str, Fraction]) -> tuple[Monomial, Fraction]:
     return tuple(sorted((name, exponent) for name, exponent in exponents.items() if exponent)), scale
 
 
-def _plus(one: Exact, other: Exact) -> Exact:
-    if one.denominator == other.denominator:
-        return Exact(_combined(one.numerator, other.numerator, 1), one.denominator)
-    left, right = _times(one.numerator, other.denominator), _times(other.numerator, one.denominator)
-    return Exact(_combined(left, right, 1), _times(one.denominator, other.denominator))
-
-
-def _product(one: Exact, other: Exact) -> Exact:
-    return Exact(_times(one.numerator, other.numerator), _times(one.denominator, other.denominator))
-
-
 def _inverse(value: Exact) -> Exact:
     if not value.numerator:
         raise DividedByZeroError("it divides by zero")
@@ -185,59 +163,144 @@ def _inverse(value: Exact) -> Exact:
     return Exact(value.denominator, value.numerator)
 
 
-def exact(node: Node) -> Exact:
-    """The value of an expression.
+class Evaluation:
+    """Computes the values of one tree and of everything in it, within a budget of work.
 
-    Raises:
-        DividedByZeroError: it has none.
-        UnreadableError: it is larger than what is computed here (`kind` is "beyond").
+    Attributes:
+        values: of the nodes that have been asked for, by identity.
     """
-    parts = [exact(part) for part in node.parts]
-    match node.kind:
-        case "number":
-            return of_rational(node.value)
-        case "name":
-            if node.name == "infty":
-                raise UnreadableError("infinity within an expression")
-            return _generator(node.name)
-        case "negative":
-            return _product(of_rational(-1), parts[0])
-        case "sum":
-            return functools.reduce(_plus, parts)
-        case "product":
-            return functools.reduce(_product, parts)
-        case "quotient":
-            return _product(parts[0], _inverse(parts[1]))
-        case "root":
-            degree = parts[0].rational
-            if degree is None or degree.denominator != 1 or not 2 <= degree <= 100:
-                raise UnreadableError("a root whose degree is no whole number from 2 to 100", "beyond")
-            return _root(parts[1], Fraction(1, degree.numerator), real=True)
-        case "power":
-            return _power(parts[0], parts[1])
-        case "call":
-            return _call(node.name, parts)
 
+    def __init__(self) -> None:
+        self.values: dict[int, Exact] = {}
+        self._steps = 0
 
-def _power(base: Exact, exponent: Exact) -> Exact:
-    power = exponent.rational
-    if power is None:
-        return _opaque("power", base.key, exponent.key)
-    if power.denominator != 1:
-        return _root(base, power, real=False)
-    value = base.rational
-    if value is not None:
-        return of_rational(_rational_power(value, power.numerator))
-    times = abs(power.numerator)
-    if times > 10_000:
-        raise UnreadableError("an exponent that is too large", "beyond")
-    result, square = of_rational(1), base
-    while times:
-        if times & 1:
-            result = _product(result, square)
-        times >>= 1
-        square = _product(square, square) if times else square
-    return _inverse(result) if power < 0 else result
+    def value(self, node: Node) -> Exact:
+        """The value of a node; see `exact`."""
+        known = self.values.get(id(node))
+        if known is None:
+            known = self.values[id(node)] = self._computed(node, [self.value(part) for part in node.parts])
+        return known
+
+    def _spend(self, value: Fraction) -> Fraction:
+        bits = max(value.numerator.bit_length(), value.denominator.bit_length())
+        if bits > MAX_BITS:
+            raise UnreadableError(f"a number of more than {MAX_BITS * 3 // 10:,} digits", "beyond")
+        self._steps += 1 + (bits // 1_000) ** 2
+        if self._steps > MAX_STEPS:
+            raise UnreadableError("an expression that takes too long to compute", "beyond")
+        return value
+
+    def times(self, one: Polynomial, other: Polynomial) -> Polynomial:
+        """The product of two polynomials."""
+        result: Polynomial = {}
+        for key, factor in one.items():
+            for second, weight in other.items():
+                product, scale = _joined(key, second)
+                total = result.get(product, Fraction(0)) + self._spend(factor * weight * scale)
+                if total:
+                    result[product] = total
+                else:
+                    result.pop(product, None)
+        if len(result) > MAX_TERMS:
+            raise UnreadableError(f"a sum of more than {MAX_TERMS} terms", "beyond")
+        return result
+
+    def _plus(self, one: Exact, other: Exact) -> Exact:
+        if one.denominator == other.denominator:
+            for factor in other.numerator.values():
+                self._spend(factor)
+            return Exact(_combined(one.numerator, other.numerator, 1), one.denominator)
+        left, right = self.times(one.numerator, other.denominator), self.times(other.numerator, one.denominator)
+        return Exact(_combined(left, right, 1), self.times(one.denominator, other.denominator))
+
+    def _product(self, one: Exact, other: Exact) -> Exact:
+        return Exact(self.times(one.numerator, other.numerator), self.times(one.denominator, other.denominator))
+
+    def _computed(self, node: Node, parts: list[Exact]) -> Exact:
+        match node.kind:
+            case "number":
+                return of_rational(self._spend(node.value))
+            case "name":
+                if node.name == "infty":
+                    raise UnreadableError("infinity within an expression")
+                return _generator(node.name)
+            case "negative":
+                return self._product(of_rational(-1), parts[0])
+            case "sum":
+                return functools.reduce(self._plus, parts)
+            case "product":
+                return functools.reduce(self._product, parts)
+            case "quotient":
+                return self._product(parts[0], _inverse(parts[1]))
+            case "root":
+                degree = parts[0].rational
+                if degree is None or degree.denominator != 1 or not 2 <= degree <= 100:
+                    raise UnreadableError("a root whose degree is no whole number from 2 to 100", "beyond")
+                return self._root(parts[1], Fraction(1, degree.numerator), real=True)
+            case "power":
+                return self._power(parts[0], parts[1])
+            case "call":
+                return _call(node.name, parts)
+
+    def _power(self, base: Exact, exponent: Exact) -> Exact:
+        power = exponent.rational
+        if power is None:
+            return _opaque("power", base.key, exponent.key)
+        if power.denominator != 1:
+            return self._root(base, power, real=False)
+        value = base.rational
+        if value is not None:
+            return of_rational(_rational_power(value, power.numerator))
+        times = abs(power.numerator)
+        if times > 10_000:
+            raise UnreadableError("an exponent that is too large", "beyond")
+        result, square = of_rational(1), base
+        while times:
+            if times & 1:
+                result = self._product(result, square)
+            times >>= 1
+            square = self._product(square, square) if times else square
+        return _inverse(result) if power < 0 else result
+
+    def _root(self, base: Exact, power: Fraction, real: bool) -> Exact:
+        """A power that is no whole number: of a rational number, or of one letter; anything else is opaque."""
+        value = base.rational
+        if value is not None:
+            return self._rational_root(value, power, real)
+        single = len(base.numerator) == 1 and base.denominator == {_ONE: Fraction(1)}
+        if single:
+            ((key, factor),) = base.numerator.items()
+            if factor == 1 and len(key) == 1 and key[0][0] == "e":
+                return _generator("e", key[0][1] * power)
+            if factor == 1 and len(key) == 1 and key[0][1] == 1 and not key[0][0][0].isdigit() and key[0][0] != "i":
+                return _generator(key[0][0], power)
+        return _opaque("power", base.key, str(power))
+
+    def _rational_root(self, value: Fraction, power: Fraction, real: bool) -> Exact:
+        if value == 0:
+            if power < 0:
+                raise DividedByZeroError("it divides by zero")
+            return of_rational(0)
+        sign = of_rational(1)
+        if value < 0:
+            if power == Fraction(1, 2):
+                sign = _generator("i")
+            elif real and power.numerator == 1 and power.denominator % 2:
+                sign = of_rational(-1)
+            else:
+                return _opaque("power", str(value), str(power))
+        result = sign
+        for radicand, direction in ((abs(value.numerator), 1), (value.denominator, -1)):
+            self._steps += 50
+            primes = _factors(radicand)
+            if primes is None or abs(power) > 1_000:
+                return _opaque("power", str(value), str(power))
+            for prime, times in primes.items():
+                exponent = direction * times * power
+                whole = math.floor(exponent)
+                part = of_rational(_rational_power(Fraction(prime), whole))
+                result = self._product(result, part if exponent == whole else self._product(part, _generator(str(prime), exponent - whole)))
+        return result
 
 
 def _rational_power(value: Fraction, power: int) -> Fraction:
@@ -249,47 +312,6 @@ def _rational_power(value: Fraction, power: int) -> Fraction:
     if abs(value) == 1:
         power %= 2
     return value**power
-
-
-def _root(base: Exact, power: Fraction, real: bool) -> Exact:
-    """A power that is no whole number: of a rational number, or of one letter; anything else is opaque."""
-    value = base.rational
-    if value is not None:
-        return _rational_root(value, power, real)
-    single = len(base.numerator) == 1 and base.denominator == {_ONE: Fraction(1)}
-    if single:
-        ((key, factor),) = base.numerator.items()
-        if factor == 1 and len(key) == 1 and key[0][0] == "e":
-            return _generator("e", key[0][1] * power)
-        if factor == 1 and len(key) == 1 and key[0][1] == 1 and not key[0][0][0].isdigit() and key[0][0] != "i":
-            return _generator(key[0][0], power)
-    return _opaque("power", base.key, str(power))
-
-
-def _rational_root(value: Fraction, power: Fraction, real: bool) -> Exact:
-    if value == 0:
-        if power < 0:
-            raise DividedByZeroError("it divides by zero")
-        return of_rational(0)
-    sign = of_rational(1)
-    if value < 0:
-        if power == Fraction(1, 2):
-            sign = _generator("i")
-        elif real and power.numerator == 1 and power.denominator % 2:
-            sign = of_rational(-1)
-        else:
-            return _opaque("power", str(value), str(power))
-    result = sign
-    for radicand, direction in ((abs(value.numerator), 1), (value.denominator, -1)):
-        primes = _factors(radicand)
-        if primes is None or abs(power) > 1_000:
-            return _opaque("power", str(value), str(power))
-        for prime, times in primes.items():
-            exponent = direction * times * power
-            whole = math.floor(exponent)
-            part = of_rational(_rational_power(Fraction(prime), whole))
-            result = _product(result, part if exponent == whole else _product(part, _generator(str(prime), exponent - whole)))
-    return result
 
 
 def _factors(number: int) -> dict[int, int] | None:

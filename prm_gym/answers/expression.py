@@ -34,6 +34,7 @@ GREEK = frozenset(
 COMPUTATIONS = frozenset("int iint iiint oint sum prod lim limsup liminf sup inf frown bigoplus pmod bmod mod".split())  # noqa: SIM905
 
 _NUMBER = re.compile(r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+")
+_REPEATING = re.compile(r"(\d{0,100})\.(\d{0,100})\\overline\s*(?:\{(\d{1,100})\}|(\d))")
 _SCIENTIFIC = re.compile(r"[eE]([+-]?\d{1,6})(?![\d.])")
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")
 _WORD = re.compile(r"[a-zA-Z]+")
@@ -97,6 +98,11 @@ def read_expression(text: str) -> Node:
         UnreadableError: it is none.
     """
     return _Reader(text).read()
+
+
+def _repeating(whole: str, decimals: str, period: str) -> Fraction:
+    """The value of a number whose last digits are repeated without end."""
+    return Fraction(int((whole or "0") + decimals), 10 ** len(decimals)) + Fraction(int(period), 10 ** len(decimals) * (10 ** len(period) - 1))
 
 
 class _Reader:
@@ -247,6 +253,10 @@ class _Reader:
         raise self._error("a number, a letter or a bracket")
 
     def _number(self) -> Node:
+        repeating = _REPEATING.match(self.text, self.at)
+        if repeating is not None:
+            self.at = repeating.end()
+            return number(_repeating(repeating[1], repeating[2], repeating[3] or repeating[4]))
         found = _NUMBER.match(self.text, self.at)
         if found is None:
             raise self._error("a number")

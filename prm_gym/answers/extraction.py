@@ -7,6 +7,7 @@ different answers, takes its answer back or hedges states none: otherwise the ch
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, TypeAlias
 
 from prm_gym.answers.spelling import MAX_ANSWER, literal, spelled
@@ -16,6 +17,7 @@ ExtractionDefect: TypeAlias = Literal["", "missing", "contradictory", "hedged", 
 
 MAX_TEXT = 400_000  # characters of a whole solution
 MAX_STATEMENTS = 50
+MAX_MARKS = 300  # places that look like statements; more are not looked at
 MAX_BARE = 300
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![a-zA-Z])\s*")
@@ -28,17 +30,32 @@ _SAID = re.compile(
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)(?<!\d\.(?=\d))|\n\s*\n|(?<=\S)\n")
 _AFTERTHOUGHT = re.compile(r",?\s+(?:because|since|as|which|so|where|when|if|given|after|by|for|since|therefore|thus)\b|;|\s\(", re.IGNORECASE)
 _HEDGE = re.compile(
-    r"\b(?:probably|maybe|perhaps|possibly|might|could\s+be|may\s+be|presumably|i\s+guess|guess(?:ing)?|not\s+sure|unsure|uncertain|not|n't|either|neither|alternatively|otherwise|"
-    r"can't\s+be|cannot\s+be|isn't|instead)\b",
+    r"\b(?:probably|maybe|perhaps|possibly|presumably|i\s+guess|(?:my|a)\s+(?:best\s+)?guess|guessing|not\s+sure|unsure|uncertain|alternatively)\b",
     re.IGNORECASE,
 )
+# Directly before an answer, or within it: what denies it or offers another one.
+_DENIAL = re.compile(
+    r"(?:\b(?:not|cannot\s+be|(?:might|could|may)\s+be|never|neither|either|nor|except|unlike)|n't(?:\s+be)?)\b"
+    r"(?:\s+(?:equal\s+to|exactly|the|be))?\s*[:$\\({*]*$",
+    re.IGNORECASE,
+)
+_OFFER = re.compile(r"\s*[$)\\*.]*\s*,?\s*(?:or|nor)\s+(?:[-$\\\d(]|\w+\s*[.!]?\s*$)", re.IGNORECASE)
 _TAKEN_BACK = re.compile(
     r"\b(?:wait|actually|scratch\s+that|correction|on\s+second\s+thought|my\s+mistake|i\s+was\s+wrong|that(?:'s|\s+is|\s+was)\s+(?:wrong|incorrect|not\s+right)|"
     r"is\s+(?:wrong|incorrect)|ignore\s+(?:that|this|the)|made\s+a\s+mistake|let\s+me\s+re|hmm|oops|no,)",
     re.IGNORECASE,
 )
-_UNSAID = re.compile(
-    r"(?:\bfor\s+example|\be\.\s?g\.|\bsuch\s+as|\bexample\b|\bformat\b|\bif\b|\bwhether\b|\bsuppose\b|\bassum\w*|\bwhat\b|\binstructions?\b|\bwrong(?:ly)?\b|\bplaceholder\b)[^\n.]{0,80}$",
+_EXAMPLE = re.compile(
+    r"(?:\be\.\s?g\.|\bsuch\s+as|\bexample\b|\bformat\b|\binstruct\w*|\bplaceholder\b|\bwrong(?:ly)?\b|\bincorrect(?:ly)?\b),?[^\n.,]{0,60}$", re.IGNORECASE
+)
+_UNSAID = re.compile(r"\b(?:if|whether|suppose|assum\w*|what|when|check|verify|confirm)\b[^\n.,]{0,60}$", re.IGNORECASE)
+# "the answer is for there to be", "the answer is correct": nothing is answered.
+_PROSE = re.compile(
+    r"(?:for|to|that|how|what|where|which|because|when|as|given|found|obtained|in|by)\b|(?:correct|right|wrong|clear|unique|simple|easy|below|above)\b",
+    re.IGNORECASE,
+)
+_MATHS = re.compile(
+    r"[\d\\$]|^\(?[A-Za-z]\)?$|^(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty)\b",
     re.IGNORECASE,
 )
 _QUOTE = re.compile(r"```.*?(?:```|\Z)|^[ \t]*>[^\n]*|\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”", re.MULTILINE | re.DOTALL)
@@ -90,13 +107,14 @@ def final_answer(text: str, same: Callable[[str, str], bool] | None = None) -> E
     if any(len(statement.answer) > MAX_ANSWER for statement in statements):
         return _defective(last, "too long", f"the answer has more than {MAX_ANSWER:,} characters")
     for statement in statements:
-        if _HEDGE.search(statement.answer) or _hedged_before(text, statement, first):
+        if _hedged(text, statement, first):
             return _defective(statement, "hedged", "the text hedges instead of stating an answer")
     keys = [literal(spelled(statement.answer)) for statement in statements]
     for statement, key in zip(statements[:-1], keys[:-1], strict=True):
         if key != keys[-1] and not (same is not None and same(statement.answer, last.answer)):
             return _defective(last, "contradictory", f"the text states different answers: {_short(statement.answer)} and {_short(last.answer)}")
-    if _TAKEN_BACK.search(text, last.end) or _HEDGE.search(_rest_of_sentence(text, last.end)):
+    rest = _rest_of_sentence(text, last.end)
+    if _TAKEN_BACK.search(text, last.end) or _HEDGE.search(rest) or _OFFER.match(rest):
         return _defective(last, "retracted", "the text takes its answer back, or hedges, after it has stated it")
     return last
 
@@ -118,7 +136,7 @@ def _bare(text: str, first: int) -> Extraction:
     if len(answer) > MAX_BARE or ("\n" in answer and not answer.startswith((r"\[", "$$", r"\begin"))):
         return Extraction("", "none", defect="missing", reason="the text states no final answer (a box, a line ####, or 'the answer is')")
     found = Extraction(answer, "bare", start, start + len(answer))
-    if _HEDGE.search(answer) or _TAKEN_BACK.search(answer):
+    if _HEDGE.search(answer) or _TAKEN_BACK.search(answer) or _DENIAL.match(answer.split(" ")[0]):
         return _defective(found, "hedged", "the text hedges instead of stating an answer")
     return found
 
@@ -128,23 +146,34 @@ def _statements(text: str, first: int) -> list[Extraction]:
     quoted = [found.span() for found in _QUOTE.finditer(text, first)]
     boxes = _boxes(text, first)
     found = list(boxes)
-    for mark in _MARK.finditer(text, first):
-        if not any(mark.start() <= box.start < mark.end() for box in boxes):
-            found.append(Extraction(mark[1].strip(), "marked", mark.start(1), mark.end(1)))
-    for said in _SAID.finditer(text, first):
-        end = _said_until(text, said.end())
-        inside = any(said.start() < box.end and box.start < end for box in boxes)
+    for mark in islice(_MARK.finditer(text, first), MAX_MARKS):
+        end = _before_box(text, mark.start(1), mark.end(1), boxes)
+        found.append(Extraction(text[mark.start(1) : end].strip(), "marked", mark.start(1), end))
+    for said in islice(_SAID.finditer(text, first), MAX_MARKS):
+        end = _before_box(text, said.end(), _said_until(text, said.end()), boxes)
         answer = _said_answer(text[said.end() : end])
-        if answer and not inside:
+        if answer and not _PROSE.match(answer) and not _UNSAID.search(text, max(first, said.start() - 120), said.start()):
             found.append(Extraction(answer, "said", said.start(), said.end() + len(answer)))
     found = [item for item in found if item.answer.strip() and not any(begin <= item.start and item.end <= end for begin, end in quoted)]
-    found = [item for item in found if not _UNSAID.search(text, max(first, item.start - 120), item.start)]
+    found = [item for item in found if not _EXAMPLE.search(text, max(first, item.start - 120), item.start)]
+    if any(_MATHS.search(item.answer) for item in found):
+        found = [item for item in found if item.source != "said" or _MATHS.search(item.answer)]
     return sorted(found, key=lambda item: item.end)
+
+
+def _before_box(text: str, start: int, end: int, boxes: list[Extraction]) -> int:
+    """The end of a statement in which a box stands: what leads to the box is no statement of its own, what differs from it is."""
+    box = next((box for box in boxes if start <= box.start < end), None)
+    if box is None:
+        return start if any(box.start < start < box.end for box in boxes) else end
+    lead = text[start : box.start].strip(" $:*\n([\\")
+    leads = not lead or lead.endswith(("=", "equiv", "in", "approx", "to")) or not _MATHS.search(lead)
+    return start if leads else box.start
 
 
 def _boxes(text: str, first: int) -> list[Extraction]:
     boxes: list[Extraction] = []
-    for box in _BOX.finditer(text, first):
+    for box in islice(_BOX.finditer(text, first), MAX_MARKS):
         at = box.end()
         if text[at : at + 1] != "{":
             found = re.compile(r"-?[\w.]+").match(text, at)
@@ -192,8 +221,9 @@ def _sentence_before(text: str, start: int, first: int) -> str:
     return re.split(r"[.!?]\s|\n|\}", before)[-1]
 
 
-def _hedged_before(text: str, statement: Extraction, first: int) -> bool:
-    return bool(_HEDGE.search(_sentence_before(text, statement.start, first)))
+def _hedged(text: str, statement: Extraction, first: int) -> bool:
+    before = _sentence_before(text, statement.start, first)
+    return bool(_HEDGE.search(statement.answer) or _HEDGE.search(before) or _DENIAL.search(before) or _DENIAL.match(statement.answer.split(" ")[0]))
 
 
 def _rest_of_sentence(text: str, end: int) -> str:

@@ -3,13 +3,14 @@
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeAlias
 
 from prm_gym.answers.exact import Exact, exact
 from prm_gym.answers.expression import Defect, Node, UnreadableError, number, read_expression
 from prm_gym.answers.units import CURRENCIES, MULTIPLIERS, Unit, read_unit
 
-MAX_ITEMS = 100
+MAX_ITEMS = 60
 MAX_NESTING = 5
 
 _OPENING = {"(": ")", "[": "]", r"\{": r"\}", r"\langle": r"\rangle"}
@@ -116,6 +117,7 @@ class Unknown:
 Reading: TypeAlias = Scalar | Group | Relation | Words | Numeral | Unknown
 
 
+@lru_cache(maxsize=4_096)
 def read_answer(text: str, depth: int = 0) -> Reading:
     """What a spelled text says; a text that is no answer in a known notation is an `Unknown`."""
     text = text.strip()
@@ -144,6 +146,9 @@ def _read(text: str, depth: int) -> Reading:
     relation = _relation(text, depth)
     if relation is not None:
         return relation
+    parts = _parts(text, re.compile(r":"))[0]
+    if len(parts) > 1:
+        return Group((":", ""), tuple(read_answer(part, depth + 1) for part in parts))
     parts = _parts(text, re.compile(r"\\cup(?![a-zA-Z])"))[0]
     if len(parts) > 1:
         return Group((r"\cup", ""), tuple(read_answer(part, depth + 1) for part in parts))
@@ -160,6 +165,9 @@ def _special(text: str) -> Reading | None:
     """Words and the empty set."""
     if text in (r"\emptyset", r"\varnothing", "∅"):
         return Group((r"\{", r"\}"), ())
+    if text in (r"\mathbb{R}", r"\mathbb R", "ℝ"):
+        low, high = (Scalar(text, number(0), None, infinite=sign) for sign in (-1, 1))
+        return Group(("(", ")"), (low, high))
     words = _TEXT.sub(r" \1 ", text).strip()
     if not _WORDS.fullmatch(words):
         return None
@@ -335,6 +343,8 @@ def _measured(text: str) -> tuple[str, Unit | None, bool, Fraction]:
     behind_unit = read_unit(" ".join(words))
     if behind_unit is None:
         raise UnreadableError(f"{' '.join(words)[:40]!r} is no unit")
+    if unit is not None and behind_unit.dimension.startswith("/"):
+        return core, Unit(unit.dimension + behind_unit.dimension, unit.factor * behind_unit.factor, behind_unit.known), False, scale
     if unit is not None and behind_unit.dimension != unit.dimension:
         raise UnreadableError("it has two units")
     return core, unit or behind_unit, False, scale

@@ -6,10 +6,11 @@ expressions with letters, like terms are added and powers of a letter collected.
 answer may contain as well.
 """
 
+import contextlib
 import re
 from collections import Counter
 
-from prm_gym.answers.exact import Exact, exact
+from prm_gym.answers.exact import Evaluation, Exact
 from prm_gym.answers.expression import FUNCTIONS, Node, UnreadableError
 
 _FORM_WORDS = re.compile(r"factor|expand|simplif|multipl|standard form|as a product|in the form|in terms of", re.IGNORECASE)
@@ -34,9 +35,10 @@ def not_worked_out(answer: Node, gold: Node, gold_value: Exact) -> str:
         if _is_numeral(answer, whole) or (not _is_numeral(gold, False) and _kinds(answer) <= _kinds(gold)):
             return ""
         return "it is not worked out: the gold answer is a number, this is an expression"
+    found, expected = _Values(answer), _Values(gold)
     for check in (_roots, _sums, _products, _powers, *(() if allowed else (_quotients,))):
-        reason = check(answer)
-        if reason and not check(gold):
+        reason = check(answer, found)
+        if reason and not check(gold, expected):
             return f"it is not worked out: {reason}"
     return ""
 
@@ -97,39 +99,44 @@ def _is_fraction(node: Node) -> bool:
     return _is_number(node) or (node.kind == "negative" and _is_fraction(node.parts[0])) or (node.kind == "quotient" and all(map(_is_number, node.parts)))
 
 
-def _value(node: Node) -> Exact | None:
-    try:
-        return exact(node)
-    except UnreadableError:
-        return None
+class _Values:
+    """The values of a tree's parts; None for what has none, or is too large."""
+
+    def __init__(self, tree: Node) -> None:
+        self._evaluation = Evaluation()
+        with contextlib.suppress(UnreadableError):
+            self._evaluation.value(tree)
+
+    def of(self, node: Node) -> Exact | None:
+        return self._evaluation.values.get(id(node))
 
 
 def _has_letters(node: Node) -> bool:
     return any(part.kind == "name" and part.name not in _CONSTANTS for part in node.walk())
 
 
-def _roots(node: Node) -> str:
+def _roots(node: Node, _: _Values) -> str:
     radicands = [part.parts[1] for part in node.walk() if part.kind == "root"]
     return "" if all(_is_fraction(radicand) or radicand.kind == "name" for radicand in radicands) else "a root of an expression"
 
 
-def _sums(node: Node) -> str:
+def _sums(node: Node, known: _Values) -> str:
     for part in node.walk():
         if part.kind == "sum":
-            values = [_value(term) for term in part.parts]
+            values = [known.of(term) for term in part.parts]
             monomials = Counter(key for value in values if value is not None and len(value.denominator) == 1 for key in value.numerator)
             if any(count > 1 for count in monomials.values()):
                 return "like terms are not added up"
     return ""
 
 
-def _products(node: Node) -> str:
+def _products(node: Node, known: _Values) -> str:
     for part in node.walk():
         if part.kind != "product":
             continue
         if sum(_is_fraction(factor) for factor in part.parts) > 1:
             return "numbers are not multiplied"
-        values = [_value(factor) for factor in part.parts]
+        values = [known.of(factor) for factor in part.parts]
         single = [value.letters | ({"pi"} & value.generators) for value in values if value is not None and len(value.numerator) == 1]
         if any(count > 1 for count in Counter(name for names in single for name in names).values()):
             return "powers of one letter are not collected"
@@ -139,7 +146,7 @@ def _products(node: Node) -> str:
     return ""
 
 
-def _powers(node: Node) -> str:
+def _powers(node: Node, _: _Values) -> str:
     for part in node.walk():
         if part.kind == "power" and not _has_letters(part) and not _is_power_of_ten(part):
             base, exponent = part.parts
@@ -148,7 +155,7 @@ def _powers(node: Node) -> str:
     return ""
 
 
-def _quotients(node: Node) -> str:
+def _quotients(node: Node, _: _Values) -> str:
     for part in node.walk():
         if (part.kind == "quotient" and _has_letters(part.parts[1])) or (
             part.kind == "power" and part.parts[1].kind == "number" and part.parts[1].value < 0 and _has_letters(part.parts[0])
