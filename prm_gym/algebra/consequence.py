@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from prm_gym.algebra.equation import expanded, linear_equation, restatement_key, statement_names
+from prm_gym.algebra.equation import expanded, linear_equation, restatement_key, single_relations, statement_names
 from prm_gym.algebra.expansion import ONE, Expander, Generator, NoValueError, Ratio, is_numeric
 from prm_gym.algebra.expression import Relation, Statement
-from prm_gym.algebra.finding import Finding, point_sentence, point_texts
+from prm_gym.algebra.finding import Finding, Status, point_sentence, point_texts
 from prm_gym.algebra.linear import LinearSystem, Point
 from prm_gym.algebra.polynomial import (
     BudgetSpentError,
@@ -30,6 +30,8 @@ from prm_gym.algebra.sampling import compared_at, points
 
 MAX_EQUATIONS = 40  # of a system
 
+_WORST: tuple[Status, ...] = ("different", "vacuous", "undecided", "equal", "trivial")
+
 
 def consequence(given: tuple[str, ...], conclusion: str, earlier: tuple[str, ...] | None = None) -> Finding:
     """Whether every real solution of the given equations satisfies the conclusion.
@@ -38,18 +40,23 @@ def consequence(given: tuple[str, ...], conclusion: str, earlier: tuple[str, ...
     'equal'
 
     Args:
-        given: equations.
-        conclusion: an equation.
+        given: equations; a chain `a = b = c` is two of them.
+        conclusion: an equation, or a chain, of which every part must follow.
         earlier: what was written before, where that is not what was given; a conclusion that already follows from it is trivial. With None, a conclusion that
             only restates one of the given equations is.
 
     Raises:
         AlgebraError: one of the texts is not read.
     """
-    if len(given) > MAX_EQUATIONS or len(earlier or ()) > MAX_EQUATIONS:
+    given, parts = tuple(part for text in given for part in single_relations(text)), single_relations(conclusion)
+    if max(len(given), len(earlier or ())) > MAX_EQUATIONS:
         return Finding("undecided", f"systems of at most {MAX_EQUATIONS} equations are decided")
-    statements = [read_statement(text) for text in (conclusion, *given)]
-    torn = two_ways(statements)
+    findings = [_consequence(given, part, earlier) for part in parts]
+    return min(findings, key=lambda finding: _WORST.index(finding.status))
+
+
+def _consequence(given: tuple[str, ...], conclusion: str, earlier: tuple[str, ...] | None) -> Finding:
+    torn = two_ways(map(read_statement, (conclusion, *given)))
     if torn is not None:
         return Finding("undecided", f"{torn!r} may be one name or a product of others; write * between factors")
     try:
@@ -278,7 +285,7 @@ def _after_elimination(solved: Elimination, relation: Relation, names: frozenset
         return Finding("different", "a side of the conclusion has no value under the given equations")
     follows = not ratio.numerator
     numeric = all(is_numeric(generator) for generator in expander.generators.values())
-    free = polynomial_names(ratio.numerator) - set(expander.generators)
+    free = polynomial_names(ratio.numerator) - set(expander.generators) - {"pi"}
     if not follows and numeric and not free and not solved.rooted:  # all names have values, and the two sides have different ones
         point = next(solved.points(names), None)
         shown = f"it does not follow: the given equations make {point_sentence(point)}" if point else "it does not hold under the given equations"

@@ -5,7 +5,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from prm_gym.algebra.expansion import ONE, Expander, Generator, NoValueError
-from prm_gym.algebra.expression import Absolute, Expression, Name, Negative, Number, Power, Product, Quotient, Relation, Statement, Sum, names_of, number, write
+from prm_gym.algebra.expression import (
+    Absolute,
+    Expression,
+    Name,
+    Negative,
+    Number,
+    Power,
+    Product,
+    Quotient,
+    Relation,
+    Statement,
+    Sum,
+    names_of,
+    number,
+    write,
+    write_relation,
+)
 from prm_gym.algebra.polynomial import Polynomial, is_linear
 from prm_gym.algebra.reading import read_statement
 
@@ -64,6 +80,20 @@ def linear_equation(text: str) -> Polynomial | None:
         return None
     equation = expanded(relation)
     return equation.difference if equation is not None and equation.is_linear and "pi" not in statement_names([read_statement(text)]) else None
+
+
+@lru_cache(maxsize=1 << 12)
+def single_relations(text: str) -> tuple[str, ...]:
+    """A line without alternatives as its single relations; any other as it is.
+
+    >>> single_relations("total = 3 * 4 = 12")
+    ('total = 3*4', '3*4 = 12')
+
+    Raises:
+        AlgebraError: the line is not read.
+    """
+    first, *others = read_statement(text).alternatives
+    return (text,) if others or len(first) == 1 else tuple(write_relation(relation) for relation in first)
 
 
 def statement_names(statements: Iterable[Statement]) -> frozenset[str]:

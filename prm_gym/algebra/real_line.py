@@ -169,4 +169,4 @@ def _between(one: Root, other: Root) -> Fraction:
 
 def root_text(root: Root) -> str:
     """A root as evidence: its value, or the bounds."""
-    return str(root.low) if root.low == root.high else f"between {float(root.low):.9g} and {float(root.high):.9g}"
+    return str(root.low) if root.low == root.high else f"between {float(root.low):.10g} and {float(root.high):.10g}"

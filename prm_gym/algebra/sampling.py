@@ -20,13 +20,15 @@ _STARTS = ((2, 1), (3, 2), (1, 1), (5, -1), (-2, 3), (7, 4), (-4, -3), (1, 0), (
 def points(names: Iterable[str]) -> Iterator[Point]:
     """Some points with a small rational value for each name; `pi` is none of them, for it has its own."""
     free = sorted(set(names) - {"pi"})
-    if not free:
-        return iter([{}])
     if len(free) > _MOST_NAMES:
-        return iter([])
+        return
+    if not free:
+        yield {}
+        return
     tuples = [tuple(base + step * place for place in range(len(free))) for base, step in _STARTS]
     more = product((0, 1, 4, -1, Fraction(1, 2)), repeat=len(free))
-    return (dict(zip(free, values, strict=True)) for values in islice(dict.fromkeys([*tuples, *islice(more, SAMPLES)]), SAMPLES))
+    for values in islice(dict.fromkeys([*tuples, *islice(more, SAMPLES)]), SAMPLES):
+        yield dict(zip(free, values, strict=True))
 
 
 def compared_at(relation: Relation, point: Point) -> Comparison:

@@ -6,6 +6,7 @@ A polynomial is a tuple of coefficients from the constant one up, the last not 0
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from math import gcd, lcm
 from typing import NamedTuple, TypeAlias
 
@@ -144,7 +145,7 @@ def sturm_chain(polynomial: Coefficients) -> tuple[Coefficients, ...]:
 
 def _changes(chain: Iterable[Coefficients], point: Fraction) -> int:
     signs = [sign for polynomial in chain if (sign := sign_at(polynomial, point))]
-    return sum(one != other for one, other in zip(signs, signs[1:], strict=False))
+    return sum(one != other for one, other in pairwise(signs))
 
 
 def count_real_roots(polynomial: Coefficients) -> int:
