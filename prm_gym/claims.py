@@ -148,16 +148,19 @@ class SameSolutions(Claim, msgspec.Struct, frozen=True, gc=False, tag="same_solu
     after: tuple[str, ...]
 
 
-class Consequence(Claim, msgspec.Struct, frozen=True, gc=False, tag="consequence"):
+class Consequence(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="consequence"):
     """Every real solution of the given equations satisfies another one.
 
     Attributes:
         given: equations in the notation of `prm_gym.algebra`.
         conclusion: an equation, likewise.
+        earlier: what was soundly written before, where that is not what was given (a model of the task that the agent does not see): a conclusion that already
+            follows from it is trivial. With None the given equations are what was written, and a conclusion that restates one of them is trivial.
     """
 
     given: tuple[str, ...]
     conclusion: str
+    earlier: tuple[str, ...] | None = None
 
 
 class FinalAnswer(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="final_answer"):

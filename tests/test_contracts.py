@@ -21,6 +21,7 @@ import prm_gym
 from prm_gym import Claim, ClaimVerifier, Malformed, Situation, StepContext, StepEnv, Task, Transition, Verdict, Verifier
 from prm_gym.claims import (
     Assignment,
+    Consequence,
     Consistent,
     Decision,
     Entailment,
@@ -308,6 +309,23 @@ SEARCH = [
     _case("abstain", Equality("1", "1")),
     MALFORMED,
 ]
+# The two equations have the one solution A = 7, B = 15.
+_BEAM = ("A + B = 22", "10B = 150")
+ALGEBRA = [
+    _case("full", Consequence(_BEAM, "A = 7"), label="correct"),
+    _case("full", Consequence(("price = 3", "total = 4 * price"), "total = 12"), label="correct"),
+    _case("full", Consequence(_BEAM, "A + B - 22 = 0", earlier=()), label="correct"),
+    _case("zero", Consequence(_BEAM, "A = 8"), label="incorrect"),
+    _case("hack", Consequence(_BEAM, "22 = B + A"), label="trivial"),
+    _case("hack", Consequence(_BEAM, "A = 7", earlier=_BEAM), label="trivial"),
+    _case("hack", Consequence(_BEAM, "A - A = 0"), label="trivial"),
+    _case("hack", Consequence(("x = 1", "x = 2"), "y = 3"), label="vacuous"),
+    _case("hack", Consequence(_BEAM, "__import__('os')"), label="malformed"),
+    _case("abstain", Consequence(_BEAM, "A = " + "1+" * 5_000 + "1")),
+    _case("abstain", Consequence(_BEAM, "A = 9^(99999)")),
+    _case("abstain", Equality("1", "1")),
+    MALFORMED,
+]
 BOTH = [
     _case("full", Equality("2 * 3", "6"), Reachable(("4", "6"), "24")),
     _case("zero", Equality("2 * 3", "7"), Reachable((), "24")),
@@ -346,6 +364,7 @@ REASONING_GYM = [
     MALFORMED,
 ]
 CASES = {
+    "algebra": ALGEBRA,
     "arithmetic": ARITHMETIC,
     "constraint": CONSTRAINT,
     "cvc5": Z3,

@@ -1,6 +1,6 @@
 """Whether an equation holds, in exact rationals."""
 
-from prm_gym.arithmetic import Expression, ExpressionError, parse_expression
+from prm_gym.arithmetic import Expression, ExpressionError, parse_expression, rounds_to
 from prm_gym.claims import Claim, Equality
 from prm_gym.errors import ContractError
 from prm_gym.verdict import Verdict, abstained, judged
@@ -8,11 +8,15 @@ from prm_gym.verifier import ClaimVerifier, StepContext
 
 
 class ArithmeticVerifier(ClaimVerifier):
-    """Judges `Equality` claims: the values of both sides are computed exactly and compared. Nothing is rounded: `8 / 3 = 2.67` is false.
+    """Judges `Equality` claims: the values of both sides are computed exactly and compared.
+
+    Nothing is rounded, so that `8 / 3 = 2.67` is false, unless the claim says that the right side may be.
 
     - `correct` or `incorrect`, with both values as evidence; `incorrect` also where a side divides by zero and so has no value.
     - `trivial` for an equation that says nothing: a bare number equal to itself (`7 = 7.0`), or the same expression on both sides
       (`2 + 3 = (2+3)`). A quotient that is its own reduced fraction is excepted: `8 / 3 = 8/3` says that the result is written 8/3.
+    - `neutral`, without a score, for an equation that is `rounded` and true when rounded to the places written (`8 / 3 = 2.67`, half up or down): it
+      is no mistake, and proves nothing.
     - `malformed` where a side is no expression.
     - It abstains on what is longer, deeper or greater than `prm_gym.arithmetic` reads.
 
@@ -21,7 +25,7 @@ class ArithmeticVerifier(ClaimVerifier):
     """
 
     id = "arithmetic"
-    version = "1"
+    version = "2"
     claims = (Equality,)
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
@@ -49,6 +53,8 @@ def _verdict(claim: Equality) -> Verdict:
         return abstained(beyond)
     left, right = sides
     values = {"left": str(left.value), "right": str(right.value)}
+    if left.value != right.value and claim.rounded and rounds_to(left.value, claim.right):
+        return Verdict(status="ok", label="neutral", reason=f"the left side is {values['left']}, which rounds to {claim.right.strip()}", evidence=values)
     if left.value != right.value:
         return judged("incorrect", 0.0, f"the left side is {values['left']}, the right side is {values['right']}", **values)
     if left.text == right.text and not right.in_lowest_terms:

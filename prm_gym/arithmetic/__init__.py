@@ -1,4 +1,4 @@
-"""Exact rational arithmetic on text, and the exact solver of number games (the game of 24, Countdown)."""
+"""Exact rational arithmetic on text, equations in running text, and the exact solver of number games (the game of 24, Countdown)."""
 
 from prm_gym.arithmetic.expression import (
     MAX_DIGITS,
@@ -11,6 +11,8 @@ from prm_gym.arithmetic.expression import (
     evaluate,
     parse_expression,
 )
+from prm_gym.arithmetic.free_text import FoundEquation, equations
+from prm_gym.arithmetic.rounding import rounds_to
 from prm_gym.arithmetic.search import (
     MAX_NUMBERS,
     NODE_BUDGET,
@@ -34,16 +36,19 @@ __all__ = [
     "Defect",
     "Expression",
     "ExpressionError",
+    "FoundEquation",
     "Multiset",
     "Operation",
     "Ratio",
     "SearchBudgetError",
     "Symbol",
+    "equations",
     "evaluate",
     "operand_text",
     "operations",
     "parse_expression",
     "reachable",
+    "rounds_to",
     "solve",
     "step_text",
 ]

@@ -110,8 +110,8 @@ def _known_answer(name: str, entry: dict[str, Any]) -> str | None:
 def _solves(dataset: Any, name: str, gold: str, entry: str) -> bool:
     """Whether an answer that is written as an agent would write it passes the wall and earns the full score."""
     try:
-        return _scored(dataset, name, gold.strip(), entry) >= 1.0 and bool(gold.strip())
-    except AnswerError:
+        return bool(gold.strip()) and _scored(dataset, name, gold.strip(), entry) >= 1.0
+    except Exception:  # the wall refuses it, or the scorer fails over it, in whatever way it likes
         return False
 
 
