@@ -51,7 +51,7 @@ class ReasoningGymEnv(StepEnv):
     `reset(options={"task_index": i})`. Entry i of seed s is entry i - 1 of seed s + 1 in most data sets: keep the seeds of a training and a test set at least
     `size` apart. An entry whose known answer does not earn 1 from its own scorer is passed over for the next one.
 
-    The package runs in worker processes with a fixed hash seed, so that a seed gives the same episode in any process; without that, six of its data sets do not.
+    The package runs in worker processes with a fixed hash seed, so that a seed gives the same episode in any process; six of its data sets depend on that.
     """
 
     default_verifiers: ClassVar[tuple[str, ...]] = ("arithmetic", "reasoning_gym")

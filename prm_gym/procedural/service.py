@@ -100,16 +100,12 @@ class ReasoningGymService:
         Raises:
             OptionError: it cannot; says what the package says.
         """
-        key = content_key("source", *map(str, msgspec.structs.astuple(source)))
-        with _LOCK:
-            reason = _TRIED.get(key)
-        if reason is None:
-            result = self._pool("entry_maker").run((msgspec.structs.astuple(source), None))
-            reason = result.reason
-            with _LOCK:
-                _TRIED[key] = reason
-        if reason:
-            raise OptionError(f"reasoning-gym cannot make the data set {source.dataset!r} with these options: {reason}")
+        if source in _TRIED:
+            return
+        result = self._pool("entry_maker").run((msgspec.structs.astuple(source), None))
+        if result.status != "ok":
+            raise OptionError(f"reasoning-gym cannot make the data set {source.dataset!r} with these options: {result.reason}")
+        _TRIED.add(source)
 
     def entry(self, source: Source, index: int) -> Entry:
         """Entry `index` of a data set. An entry without a known answer that its own scorer takes as right is passed over for the next.
@@ -176,7 +172,7 @@ class ReasoningGymService:
 _LOCK = threading.RLock()
 _POOLS: dict[str, WorkerPool] = {}
 _USERS: "weakref.WeakSet[ReasoningGymService]" = weakref.WeakSet()
-_TRIED: dict[str, str] = {}
+_TRIED: set[Source] = set()
 _SCORES: "OrderedDict[str, Scored]" = OrderedDict()
 
 

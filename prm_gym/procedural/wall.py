@@ -219,11 +219,11 @@ def _joined(left: _Part, symbol: str, right: _Part) -> _Part:
 
 
 def _value(a: Fraction | None, symbol: str, b: Fraction | None) -> Fraction | None:
+    if symbol == "/" and b == 0:
+        raise AnswerError("it divides by zero", "incorrect")
     if a is None or b is None:
         return None
     if symbol == "/":
-        if b == 0:
-            raise AnswerError("it divides by zero", "incorrect")
         return _small(a / b)
     return _small(a + b if symbol == "+" else a - b if symbol == "-" else a * b)
 

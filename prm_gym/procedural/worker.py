@@ -17,7 +17,7 @@ from typing import Any, cast
 import numpy as np
 
 from prm_gym.procedural.catalogue import COMPOSITE, EXAMPLES, TUPLES
-from prm_gym.procedural.wall import AnswerError, admitted
+from prm_gym.procedural.wall import admitted
 
 Arguments = tuple[str, str, int, int, int]  # data set, its configuration as JSON, difficulty (0 for none), seed, size
 
