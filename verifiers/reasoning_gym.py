@@ -27,7 +27,8 @@ class ReasoningGymVerifier(ClaimVerifier):
     **How far the wall goes.** Where a scorer calls `eval` or `sympy.parse_expr`, it sees either the known answer or an arithmetic expression that was read
     and written out by us, never the agent's text. The other scorers treat the text as data; they were read in release 0.1.25, and data sets that are
     not on that list are refused. In the worker, an audit hook refuses processes, files and connections while an answer is scored. A worker is no sandbox,
-    and the entry and the configuration in a claim are trusted: they come from the environment, not from the agent.
+    and the configuration in a claim is trusted: it comes from the environment, not from the agent. Of an entry, which may come from a file of stored
+    episodes, the parts that a scorer evaluates are read by the same grammar.
 
     What it cannot see: answers that a lenient scorer takes as right (a right number with others after it, where the scorer takes the first).
 

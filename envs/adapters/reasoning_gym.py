@@ -97,6 +97,7 @@ class ReasoningGymEnv(StepEnv):
         self._service.try_out(self.source)
         self._thoughts: list[str] = []
         self._answer: str | None = None
+        self._written: set[Claim] = set()
 
     @property
     def task_count(self) -> int | None:
@@ -112,7 +113,7 @@ class ReasoningGymEnv(StepEnv):
         if not (isinstance(index, int | np.integer) and 0 <= index < self.source.size):
             raise OptionError(f"task_index must be an integer from 0 to {self.source.size - 1}, got {index!r}")
         task = _task(self._service.entry(self.source, int(index)), self.source.dataset)
-        self._thoughts, self._answer = [], None
+        self._thoughts, self._answer, self._written = [], None, set()
         return task, self._describe(task)
 
     def advance(self, action: str) -> Transition:
@@ -122,7 +123,8 @@ class ReasoningGymEnv(StepEnv):
             return self._malformed("a step is a thought in words or numbers, or the answer after 'answer:'")
         if sum(map(len, self._thoughts)) + len(thought) > NOTES_LENGTH:
             return self._malformed(f"all thoughts together hold at most {NOTES_LENGTH:,} characters")
-        claims = self._new_equalities(thought)
+        claims = tuple(equality for equality in _equalities(thought) if equality not in self._written)
+        self._written.update(claims)
         if thought:
             self._thoughts.append(thought)
         if answer is None:
@@ -138,6 +140,7 @@ class ReasoningGymEnv(StepEnv):
     def load_state(self, state: Any) -> None:
         """Put back what `save_state` gave."""
         self._thoughts, self._answer = list(state["thoughts"]), state["answer"]
+        self._written = {equality for thought in self._thoughts for equality in _equalities(thought)}
 
     def solution(self) -> list[str]:
         """The known answer."""
@@ -154,10 +157,6 @@ class ReasoningGymEnv(StepEnv):
         except WorkerError as error:
             raise EnvironmentFault(str(error)) from error
         return float(score >= 1.0) if self.exact else score
-
-    def _new_equalities(self, thought: str) -> tuple[Claim, ...]:
-        written = {equality for text in self._thoughts for equality in _equalities(text)}
-        return tuple(equality for equality in _equalities(thought) if equality not in written)
 
     def _malformed(self, reason: str) -> Transition:
         return Transition(situation=self.situation, claims=(Malformed(reason),))

@@ -40,6 +40,12 @@ EVALUATED = frozenset({"countdown", "intermediate_integration", "polynomial_mult
 # Their scorers read NaN, which compares as they like: the full score.
 NUMBERS_ONLY: dict[str, str] = {"complex_arithmetic": r"[0-9eij.,+\-()\s]*", "number_sorting": r"[0-9eE.,+\-\[\]'\"\s]*"}
 
+# Their scorers evaluate a part of the entry, which is of this form.
+ENTRY_PARTS: dict[str, tuple[str, str]] = {
+    "bitwise_arithmetic": ("problem", r"[0-9a-fx+*<>()\s-]*"),
+    "number_sorting": ("answer", r"[0-9.,\-\[\]'\s]*"),
+}
+
 # Data sets whose entries hold no answer but an example of one in their metadata.
 EXAMPLES: dict[str, str] = {"graph_color": "possible_answer", "rubiks_cube": "example_correct_answer"}
 

@@ -20,7 +20,7 @@ from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
 from prm_gym.errors import PrmGymError
-from prm_gym.procedural.catalogue import COMPARED, EVALUATED, NUMBERS_ONLY
+from prm_gym.procedural.catalogue import COMPARED, ENTRY_PARTS, EVALUATED, NUMBERS_ONLY
 
 MAX_LENGTH = 2000  # characters of an expression
 MAX_NESTING = 40
@@ -64,17 +64,39 @@ def admitted(dataset: str, answer: str, entry: Mapping[str, Any]) -> str:
 
     Raises:
         AnswerError: it may see none; `kind` says why.
+        ValueError: the entry holds what its scorer would evaluate and must not; entries may come from a file.
     """
+    _require_harmless(dataset, entry)
     known = entry.get("answer")
+    if dataset in COMPARED:
+        return _compared(answer, entry["metadata"]["valid_answers"] if dataset == "n_queens" else [known])
     if isinstance(known, str) and answer.strip() == known.strip() and dataset not in EVALUATED:
         return known
-    if dataset in COMPARED:
-        return _compared(answer, entry["metadata"].get("valid_answers", []))
     if dataset in NUMBERS_ONLY and not re.fullmatch(NUMBERS_ONLY[dataset], answer):
         raise AnswerError("an answer to this data set holds numbers and punctuation alone", "incorrect")
     if dataset in EVALUATED:
         return _Reader(answer, _names(dataset, entry["metadata"]), plain=dataset == "countdown").read()
     return answer
+
+
+def _require_harmless(dataset: str, entry: Mapping[str, Any]) -> None:
+    """Some scorers evaluate parts of the entry itself.
+
+    Raises:
+        ValueError: they are not what the package writes.
+    """
+    metadata = entry["metadata"]
+    if dataset in ENTRY_PARTS:
+        name, pattern = ENTRY_PARTS[dataset]
+        if not re.fullmatch(pattern, entry["answer"] if name == "answer" else metadata[name]):
+            raise ValueError(f"the {name} of the entry is not what {dataset} writes")
+    text = metadata["integrand"] if dataset.endswith("_integration") else entry["answer"] if dataset == "polynomial_multiplication" else None
+    if text is None:
+        return
+    try:
+        _Reader(text, _names(dataset, metadata), plain=False).read()
+    except AnswerError as error:
+        raise ValueError(f"what {dataset} evaluates of its entry is no expression: {error}") from error
 
 
 def _compared(answer: str, valid: list[str]) -> str:

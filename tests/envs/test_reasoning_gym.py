@@ -215,9 +215,10 @@ def test_options_that_cannot_be_honoured(options, says):
 
 def test_a_seed_gives_the_same_episode_whatever_the_hash_seed():
     program = """
-import gymnasium as gym, prm_gym
+import sys, gymnasium as gym, prm_gym
 for name in ("knight_swap", "word_ladder", "polynomial_multiplication"):
     print(gym.make("prm_gym/ReasoningGym-v0", dataset=name, verifiers=[]).reset(seed=4)[1]["task_key"])
+assert not {"reasoning_gym", "sympy"} & set(sys.modules), "the package belongs into the workers"
 """
     command = [sys.executable, "-W", "error", "-c", program]
     done = subprocess.run(command, env={"PYTHONHASHSEED": "99", "PATH": ""}, capture_output=True, text=True, timeout=120, check=True)

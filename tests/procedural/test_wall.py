@@ -6,7 +6,7 @@ from prm_gym.errors import OptionError
 from prm_gym.procedural import REFUSED, SERVED, AnswerError, admitted, refuse
 from prm_gym.procedural.catalogue import COMPARED, EVALUATED, NUMBERS_ONLY
 
-INTEGRAL = {"answer": "x**2 + C", "metadata": {"variable": "x"}}
+INTEGRAL = {"answer": "x**2 + C", "metadata": {"variable": "x", "integrand": "2*x"}}
 SUM = {"answer": "1 + 2", "metadata": {}}
 PRODUCT = {"answer": "y", "metadata": {"variables": ["y", "z"]}}
 ENTRIES = {"simple_integration": INTEGRAL, "intermediate_integration": INTEGRAL, "polynomial_multiplication": PRODUCT, "countdown": SUM}
@@ -93,7 +93,7 @@ def test_countdown_has_whole_numbers_and_four_operations(text):
 
 @pytest.mark.parametrize("dataset", sorted(COMPARED))
 def test_where_answers_are_compared_only_the_known_one_passes(dataset):
-    entry = {"answer": "1 2\n3 4", "metadata": {"valid_answers": ["Q _", "_ Q"]}}
+    entry = {"answer": "1 2\n3 4", "metadata": {"valid_answers": ["1 2\n3 4", "_ Q"]}}
     assert admitted(dataset, " 1 2\n3 4 ", entry) == "1 2\n3 4"
     for text in ("[[1, 2], [3, 4]]", "['Q', '_']", "1 2", ""):
         with pytest.raises(AnswerError) as caught:
@@ -112,6 +112,27 @@ def test_where_answers_are_compared_only_the_known_one_passes(dataset):
 def test_numbers_that_are_none_do_not_pass(dataset, text):
     with pytest.raises(AnswerError):
         admitted(dataset, text, {"answer": "1", "metadata": {}})
+
+
+@pytest.mark.parametrize(
+    ("dataset", "entry"),
+    [
+        ("bitwise_arithmetic", {"answer": "0x1", "metadata": {"problem": "open('f', 'w')"}}),
+        ("number_sorting", {"answer": "[open('f', 'w')]", "metadata": {}}),
+        ("simple_integration", {"answer": "x", "metadata": {"variable": "x", "integrand": "open('f', 'w')"}}),
+        ("intermediate_integration", {"answer": "x", "metadata": {"variable": "x", "integrand": "x.__class__"}}),
+        ("polynomial_multiplication", {"answer": "open('f', 'w')", "metadata": {"variables": ["open"]}}),
+    ],
+)
+def test_an_entry_from_a_file_is_not_run_either(dataset, entry):
+    with pytest.raises(ValueError, match=r"is not what|of its entry is no expression") as caught:
+        admitted(dataset, "0x1", entry)
+    assert not isinstance(caught.value, AnswerError)
+
+
+def test_a_board_passes_only_where_its_scorer_compares_it():
+    with pytest.raises(AnswerError):
+        admitted("n_queens", "open('f', 'w')", {"answer": "open('f', 'w')", "metadata": {"valid_answers": ["_ Q"]}})
 
 
 def test_plain_texts_pass_as_they_are():
