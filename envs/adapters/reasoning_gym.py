@@ -200,7 +200,7 @@ def _task(entry: Entry, dataset: str) -> Task:
         instructions=INSTRUCTIONS,
         question=entry.question,
         sealed={"answer": entry.gold.strip(), "entry": entry.entry, "origin": origin},
-        metadata={"dataset": entry.dataset, "difficulty": entry.difficulty or None, "composite": dataset == COMPOSITE},
+        metadata={"dataset": entry.dataset, "difficulty": entry.difficulty or None, "index": entry.index, "composite": dataset == COMPOSITE},
     )
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from prm_gym.claims import ReasoningGymAnswer
 from prm_gym.errors import EnvironmentFault, MissingExtraError, OptionError
+from prm_gym.procedural.catalogue import ALL_OR_NOTHING
 from prm_gym.procedural.wall import AnswerError, admitted
 from prm_gym.task import content_key
 from prm_gym.workers import JobResult, WorkerPool
@@ -54,6 +55,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         dataset: the data set it is from; of a composite, the part.
         config: options of that data set, as JSON.
         difficulty: level of its curriculum; 0 for none.
+        index: its place in the data set.
     """
 
     question: str
@@ -62,6 +64,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     dataset: str
     config: str
     difficulty: int
+    index: int
 
 
 class Scored(msgspec.Struct, frozen=True, gc=False):
@@ -69,7 +72,7 @@ class Scored(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         status: `ok`; `malformed` or `bounds` (see `AnswerError`; the scorer has not seen it); `timeout`, `error` (the scorer failed over it).
-        score: in [0, 1], 0 unless it is above `FORM_ALONE`; None where nothing can be said.
+        score: in [0, 1], 0 unless it is above `FORM_ALONE` (of some data sets: unless it is 1); None where nothing can be said.
         raw: what the scorer gave; None where it was not asked.
         reason: one sentence for a person.
     """
@@ -139,7 +142,7 @@ class ReasoningGymService:
         jobs = [(claim.dataset, claim.config, claim.difficulty, claim.entry, claim.answer) for claim in asked.values()]
         if jobs:
             results = self._pool("answer_scorer").map(jobs)
-            found.update((key, _scored(result)) for key, result in zip(asked, results, strict=True))
+            found.update((key, _scored(claim.dataset, result)) for (key, claim), result in zip(asked.items(), results, strict=True))
         with _LOCK:
             for key in keys:
                 _SCORES[key] = found[key]
@@ -189,11 +192,12 @@ def _refused(claim: ReasoningGymAnswer) -> Scored | None:
     return None
 
 
-def _scored(result: JobResult) -> Scored:
+def _scored(dataset: str, result: JobResult) -> Scored:
     if result.status == "timeout":
         return Scored("timeout", None, None, f"the scorer of reasoning-gym gave no score within {SCORE_SECONDS:g} s")
     raw = result.value
     if result.status != "ok" or not isinstance(raw, float) or not math.isfinite(raw):
         return Scored("error", None, None, f"the scorer of reasoning-gym failed: {result.reason or raw}")
     score = min(max(raw, 0.0), 1.0)
-    return Scored("ok", score if score > FORM_ALONE else 0.0, raw, f"the scorer of reasoning-gym gives {raw:.4g}")
+    least = 1.0 if dataset in ALL_OR_NOTHING else math.nextafter(FORM_ALONE, 1.0)
+    return Scored("ok", score if score >= least else 0.0, raw, f"the scorer of reasoning-gym gives {raw:.4g}")

@@ -15,7 +15,7 @@ plain text (split, compared, `int`, `float`, `Decimal`, `Fraction`, JSON, regula
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
@@ -99,9 +99,9 @@ def _require_harmless(dataset: str, entry: Mapping[str, Any]) -> None:
         raise ValueError(f"what {dataset} evaluates of its entry is no expression: {error}") from error
 
 
-def _compared(answer: str, valid: list[str]) -> str:
+def _compared(answer: str, valid: Sequence[Any]) -> str:
     for text in valid:
-        if answer.strip() == text.strip():
+        if isinstance(text, str) and answer.strip() == text.strip():
             return text
     raise AnswerError("it is not the known answer", "incorrect")
 

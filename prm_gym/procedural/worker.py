@@ -86,7 +86,8 @@ def _make(job: tuple[Arguments, int | None]) -> dict[str, Any] | None:
         text = json.dumps(entry, default=_plain, sort_keys=True)
         gold = _known_answer(name, entry)
         if gold is not None and _solves(part, name, gold, text):
-            return {"question": entry["question"], "entry": text, "gold": gold, "dataset": name, "config": config, "difficulty": difficulty}
+            made = {"question": entry["question"], "entry": text, "gold": gold, "index": place % arguments[4]}
+            return {**made, "dataset": name, "config": config, "difficulty": difficulty}
         reason = "it has no known answer that its own scorer takes as right"
     raise ValueError(f"none of {MOST_PASSED_OVER} entries from {index} on can be used; of the last of them: {reason}")
 

@@ -148,7 +148,7 @@ def test_an_entry_without_a_known_answer_that_can_be_read_is_passed_over():
     for index in range(60):
         env.reset(seed=0, options={"task_index": index})
         assert "Integral" not in env.solution()[0]
-        passed += json.loads(env.task.sealed["entry"])["metadata"]["source_index"] != index
+        passed += env.task.metadata["index"] != index
     assert passed > 0
 
 
@@ -246,6 +246,14 @@ def test_partial_scores_count_unless_they_are_not_to():
     assert _outcome(_env(dataset="sentence_reordering"), half) == pytest.approx(expected)
     assert _outcome(_env(dataset="sentence_reordering", exact=True), half) == 0.0
     assert _outcome(_env(dataset="sentence_reordering", exact=True), " ".join(gold)) == 1.0
+
+
+def test_a_board_that_is_almost_right_is_wrong_where_any_board_is_almost_right():
+    # In the game of life most cells die: the scorer pays a board of dead cells for every one of them.
+    env = _begun(dataset="game_of_life")
+    board = json.loads(env.task.sealed["answer"])
+    assert _outcome(env, json.dumps([[0] * len(row) for row in board])) == 0.0
+    assert _outcome(env, json.dumps(board)) == 1.0
 
 
 def test_an_answer_that_breaks_the_scorer_is_a_lost_episode_and_no_spoilt_one():
