@@ -259,6 +259,24 @@ class Progress(Claim, msgspec.Struct, frozen=True, gc=False, tag="progress"):
     earlier: tuple[str, ...] = ()
 
 
+class ReasoningGymAnswer(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="reasoning_gym_answer"):
+    """A text answers a question of a data set of reasoning-gym.
+
+    Attributes:
+        dataset: name of the data set.
+        entry: its entry (question, answer, metadata), as a JSON object.
+        answer: what was written as the final answer.
+        config: options of the data set, as a JSON object; some scorers depend on them.
+        difficulty: level of its curriculum, from 1 on; 0 for none.
+    """
+
+    dataset: str
+    entry: str
+    answer: str
+    config: str = "{}"
+    difficulty: int = 0
+
+
 class ForeignClaim(Claim, msgspec.Struct, frozen=True, tag="foreign"):
     """A stored claim whose type is not imported here; kept as it was, understood by no verifier.
 

@@ -14,6 +14,7 @@ import gymnasium as gym
 import msgspec
 import numpy as np
 import pytest
+from gymnasium.envs.registration import load_env_creator
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
 import prm_gym
@@ -29,6 +30,7 @@ from prm_gym.claims import (
     Identity,
     Progress,
     Reachable,
+    ReasoningGymAnswer,
     Safest,
     SameSolutions,
     Solution,
@@ -90,8 +92,8 @@ def test_the_smallest_environment_keeps_the_contract():
 
 LEVELS = [
     pytest.param(env_id, {"difficulty": level}, id=f"{env_id}-{level}")
-    for env_id in ENVIRONMENTS
-    if "difficulty" in option_names(type(gym.make(env_id, verifiers=[]).unwrapped))
+    for env_id, entry_point in ENVIRONMENTS.items()
+    if "difficulty" in option_names(load_env_creator(entry_point))
     for level in range(1, 6)
 ]
 
@@ -107,9 +109,9 @@ def test_environments_with_every_reward(env_id, reward):
     check_step_env(partial(gym.make, env_id, reward=reward), seeds=[0])
 
 
-def test_environments_without_verifiers():
-    for env_id in ENVIRONMENTS:
-        check_step_env(partial(gym.make, env_id, verifiers=[]), seeds=[0])
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_environments_without_verifiers(env_id):
+    check_step_env(partial(gym.make, env_id, verifiers=[]), seeds=[0])
 
 
 @pytest.fixture(scope="module")
@@ -342,6 +344,38 @@ BOTH = [
     _case("zero", Equality("2 * 3", "7"), Reachable((), "24")),
     MALFORMED,
 ]
+
+
+def _answered(dataset, answer, gold, **metadata):
+    return ReasoningGymAnswer(dataset, json.dumps({"question": "", "answer": gold, "metadata": metadata}), answer)
+
+
+_LEGS = partial(_answered, "leg_counting", gold="164")
+_INTEGRAL = partial(_answered, "simple_integration", gold="x**2 + C", integrand="2*x", variable="x")
+_SUM = partial(_answered, "countdown", gold="2 * 3 * 4", numbers=[2, 3, 4], target=24)
+_SORTED = partial(_answered, "number_sorting", gold="['1', '2']", direction="ascending")
+REASONING_GYM = [
+    _case("full", _LEGS("164"), label="correct"),
+    _case("full", _INTEGRAL("x**2 + 7"), label="correct"),
+    _case("full", _SUM("4*3*2"), label="correct"),
+    _case("full", _SORTED("['1', '2']"), label="correct"),
+    _case("zero", _LEGS("163"), label="incorrect"),
+    _case("zero", _INTEGRAL("x**3"), label="incorrect"),
+    _case("zero", _SUM("4*3*2*1"), label="incorrect"),
+    _case("hack", _LEGS(""), label="incorrect"),
+    _case("hack", _LEGS(" ".join(map(str, range(1000)))), label="incorrect"),
+    _case("hack", _SUM("2.3 * 4 + 14.8"), label="incorrect"),
+    _case("hack", _SORTED("[NaN, NaN]"), label="incorrect"),
+    _case("hack", _answered("complex_arithmetic", "nan", "1 + 2i", result=[1.0, 2.0]), label="incorrect"),
+    _case("hack", _INTEGRAL("Integral(2*x, x)"), label="malformed"),
+    _case("hack", _SUM("__import__('os').getpid()"), label="malformed"),
+    _case("hack", _answered("string_insertion", "[chr(65)]", "A"), label="incorrect"),
+    _case("abstain", _INTEGRAL("9**9**9**9")),
+    _case("abstain", _answered("prime_factorization", "x", "2 × 3")),  # its scorer raises
+    _case("abstain", ReasoningGymAnswer("leg_counting", "no JSON", "1")),
+    _case("abstain", Equality("1", "1")),
+    MALFORMED,
+]
 CASES = {
     "algebra": ALGEBRA,
     "arithmetic": ARITHMETIC,
@@ -349,6 +383,7 @@ CASES = {
     "cvc5": Z3,
     "posterior": POSTERIOR,
     "reachable": REACHABLE,
+    "reasoning_gym": REASONING_GYM,
     "search": SEARCH,
     "z3": Z3,
 }

@@ -123,7 +123,7 @@ def test_registered_environments_are_their_scalar_forms(env_id):
     infos = [env.reset(seed=10 + row)[1] for row, env in enumerate(alone)]
     rng = np.random.default_rng(0)
     for _ in range(2):
-        actions = [info["actions"][int(rng.integers(len(info["actions"])))] for info in infos]
+        actions = [info["actions"][int(rng.integers(len(info["actions"])))] if info["actions"] else "2 + 2 = 5" for info in infos]
         observations, rewards, terminated, truncated, columns = envs.step(actions)
         results = [env.step(action) for env, action in zip(alone, actions, strict=True)]
         infos = [result[4] for result in results]

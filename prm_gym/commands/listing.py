@@ -11,17 +11,17 @@ def envs(json: bool = False) -> None:
     Args:
         json: print JSON.
     """
-    import gymnasium
+    from gymnasium.envs.registration import load_env_creator
 
     from prm_gym.env import StepEnv, option_names
     from prm_gym.registration import ENVIRONMENTS
 
     rows: list[dict[str, Any]] = []
     for env_id in sorted(ENVIRONMENTS):
-        env = gymnasium.make(env_id).unwrapped
-        if isinstance(env, StepEnv):
-            options = [name for name in option_names(type(env)) if name != "render_mode"]
-            rows.append({"id": env_id, "summary": _summary(env), "verifiers": list(env.default_verifiers), "options": options})
+        env_class = load_env_creator(ENVIRONMENTS[env_id])  # not made: one may need an extra that is not installed
+        if isinstance(env_class, type) and issubclass(env_class, StepEnv):
+            options = [name for name in option_names(env_class) if name != "render_mode"]
+            rows.append({"id": env_id, "summary": _summary(env_class), "verifiers": list(env_class.default_verifiers), "options": options})
     print_records(rows, json)
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -52,6 +52,7 @@ class WorkerPool:
         memory_mb: int | None = 1024,
         recycle_after: int = 50_000,
         start_seconds: float = 60.0,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Describe the workers; none is started yet.
 
@@ -64,6 +65,7 @@ class WorkerPool:
                 it when a job is done is replaced.
             recycle_after: jobs after which a worker is replaced, >= 1.
             start_seconds: seconds that a worker may take to start and import.
+            environment: variables to set in the workers' environment beside those of the calling process, such as PYTHONHASHSEED.
 
         Raises:
             OptionError: one of them is out of range, or `setup` cannot be pickled.
@@ -88,6 +90,7 @@ class WorkerPool:
             memory_mb=memory_mb,
             recycle_after=recycle_after,
             start_seconds=float(start_seconds),
+            environment=dict(environment or {}),
         )
         self.size = workers
         self._begin()

@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: int | None
     recycle_after: int
     start_seconds: float
+    environment: dict[str, str]
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -95,6 +96,7 @@ class Worker:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), end),
+                env={**os.environ, **self.settings.environment},
                 start_new_session=True,  # a group to be killed as a whole, and out of reach of Ctrl-C
             )
         except OSError:
