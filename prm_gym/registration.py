@@ -15,6 +15,7 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/Minesweeper-v0": "prm_gym.envs.logic.minesweeper:MinesweeperEnv",
     "prm_gym/Sokoban-v0": "prm_gym.envs.logic.sokoban:SokobanEnv",
     "prm_gym/Sudoku-v0": "prm_gym.envs.logic.sudoku:SudokuEnv",
+    "prm_gym/WordProblems-v0": "prm_gym.envs.math.word_problems:WordProblemsEnv",
 }
 
 
