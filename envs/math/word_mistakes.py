@@ -130,7 +130,7 @@ def _slipped(value: Fraction, rng: np.random.Generator) -> Fraction:
 
 def _answers(problem: WordProblem, known: Mapping[str, Fraction], rng: np.random.Generator) -> tuple[Fraction, ...]:
     """What is noted as the goal, when it is, and another amount; two amounts else."""
-    amounts = list(dict.fromkeys(known.values()))
-    drawn = [amounts[place] for place in rng.permutation(len(amounts)).tolist()]
-    goal = known.get(problem.goal)
-    return tuple(dict.fromkeys([*([] if goal is None else [goal]), *drawn]))[:2]
+    drawn = list(known.values())
+    drawn = [drawn[place] for place in rng.permutation(len(drawn)).tolist()]
+    found = dict.fromkeys([known[problem.goal], *drawn] if problem.goal in known else drawn)
+    return tuple(found)[:2]

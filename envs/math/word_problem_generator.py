@@ -232,7 +232,7 @@ class _Draft:
         if relation.parents < len(used) or (joins and relation.parents < 2):
             return None
         kind = self.quantities[used[0]].kind if used else _pick(self.rng, self._kinds())
-        ways = [child for parent, child in relation.kinds if parent == kind] if relation.kinds else [kind]
+        ways: list[Kind] = [child for parent, child in relation.kinds if parent == kind] if relation.kinds else [kind]
         if not ways or any(self.quantities[name].kind != kind for name in used):
             return None
         child, kept = ways[0], (dict(self.quantities), list(self.given), list(self.sentences))

@@ -30,9 +30,9 @@ from prm_gym.task import Task, content_key
 INSTRUCTIONS = """\
 Work the problem out one line at a time. A line names a quantity of the list, says how it is computed and what comes out:
     blue_pens = 12 * 3 = 36
-Use + - * / and parentheses, at most {most} operations a line, and exact numbers: 2.5 or 5/2. Every number must be told in the text or stand on an earlier line; a
-quantity that has an amount may stand by its name: spare_pens = blue_pens - 6 = 30. Each quantity is computed once. When the quantity that is asked for has been
-computed, end with
+Use + - * / and parentheses, at most {most} operations a line, and exact numbers: 2.5 or 5/2. Every number must be told in the text or stand on an earlier
+line; a quantity that has an amount may stand by its name: spare_pens = blue_pens - 6 = 30. Each quantity is computed once. When the quantity that is asked
+for has been computed, end with
     answer 30
 Nobody corrects a wrong line; the answer counts when it is right, its quantity has been computed, and every line was right."""
 
@@ -58,28 +58,28 @@ class WordProblemsEnv(StepEnv):
     Observation: the problem, and what has been noted (`blue_pens = 36`), in the order of the list of quantities.
 
     Action: a line or the answer (see the module). A line names a quantity of the list that has no amount yet and ends in a number; between them stands at
-    least one expression, and if one likes several (`= blue_pens - 6 = 36 - 6 = 30`). Every number is **grounded**: told in the text (in digits, by its words: 2
-    in "twice", 100 in a percentage; of p% also p/100, 1 + p/100 and 1 - p/100), noted before, or the result of a part of what stands before it on the line. What
-    is no such line changes nothing and is claimed `Malformed`: a number from nowhere, a quantity that is given or computed already, too many operations, and an
-    amount without a computation.
+    least one expression, and if one likes several (`= blue_pens - 6 = 36 - 6 = 30`). Every number is **grounded**: told in the text (in digits, by its
+    words: 2 in "twice", 100 in a percentage; of p% also p/100, 1 + p/100 and 1 - p/100), noted before, or the result of a part of what stands before it on
+    the line. What is no such line changes nothing and is claimed `Malformed`: a number from nowhere, a quantity that is given or computed already, too
+    many operations, and an amount without a computation.
 
-    **A wrong line is put down as written**, as on paper, and the problem can no longer be won. The observation and the candidates do not show it (they would be a
-    verdict); `state_key` does.
+    **A wrong line is put down as written**, as on paper, and the problem can no longer be won. The observation and the candidates do not show it (they
+    would be a verdict); `state_key` does.
 
-    Claims of a line: `Equality` of each two neighbouring sides, with amounts in the place of names, and `Consequence`: that the quantity has this amount follows from
-    what the text tells of it and of those that it comes from. A right line about a quantity that the question does not need claims nothing, so that it earns
-    nothing; a wrong one is refuted like any other. Claim of the answer: `Consequence` from what the text tells of the quantities that were rightly computed, so
-    that an answer without the computation of its quantity is refuted.
+    Claims of a line: `Equality` of each two neighbouring sides, with amounts in the place of names, and `Consequence`: that the quantity has this amount
+    follows from what the text tells of it and of those that it comes from. A right line about a quantity that the question does not need claims nothing,
+    so that it earns nothing; a wrong one is refuted like any other. Claim of the answer: `Consequence` from what the text tells of the quantities that
+    were rightly computed, so that an answer without the computation of its quantity is refuted.
 
     Outcome: 1 when the answer is right, its quantity was computed, and every line was right; else 0.
 
     state_key: the problem and the noted amounts, with whether each line was right; the order of lines does not matter.
 
-    Candidates: `info["actions"]` lists up to `candidates` actions in random order: about two quantities, of which one at least can be computed, the right line and
-    mistakes (another operation, another number of the text, a slip), and two answers. A function of the problem and the noted amounts.
+    Candidates: `info["actions"]` lists up to `candidates` actions in random order: about two quantities, of which one at least can be computed, the right
+    line and mistakes (another operation, another number of the text, a slip), and two answers. A function of the problem and the noted amounts.
 
-    Difficulty 1 to 5: 2, 3, 4, 6 and 8 lines; from 2 on with numbers and from 3 on with quantities that are of no use; fractions and rates from 3 on, decimals and
-    percentages from 4 on.
+    Difficulty 1 to 5: 2, 3, 4, 6 and 8 lines; from 2 on with numbers and from 3 on with quantities that are of no use; fractions and rates from 3 on,
+    decimals and percentages from 4 on.
     """
 
     default_verifiers: ClassVar[tuple[str, ...]] = ("arithmetic", "algebra")

@@ -4,9 +4,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 Kind: TypeAlias = Literal["count", "money", "hours", "km"]
 
-PEOPLE = tuple(
-    "Ada Ben Cleo Dara Emil Fay Gita Hugo Iris Jonas Kira Leo Mina Nils Olga Priya Quinn Rosa Sami Tara Uri Vera Wang Yusuf Zoe Amara Boris Chen Dilek".split()
-)
+_NAMES = "Ada Ben Cleo Dara Emil Fay Gita Hugo Iris Jonas Kira Leo Mina Nils Olga Priya Quinn Rosa Sami Tara Uri Vera Wang Yusuf Zoe Amara Boris Chen Dilek"
+PEOPLE = tuple(_NAMES.split())
 
 
 class Story(NamedTuple):
