@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from prm_gym.arithmetic import ExpressionError, evaluate
+from prm_gym.envs.math.word_forms import computed
 from prm_gym.envs.math.word_problem_generator import Definition, WordProblem, amount_text, operand_text
 
 _PLAIN = ("{0} + {1}", "{0} - {1}", "{0} * {1}", "{0} / {1}", "{1} - {0}", "{1} / {0}")
@@ -44,10 +44,11 @@ def candidates(problem: WordProblem, noted: Mapping[str, Fraction], count: int, 
     first = [due[int(rng.integers(len(due)))]] if due else []
     others = [definition for definition in undone if definition not in first]
     chosen = [*first, *(others[place] for place in rng.permutation(len(others)).tolist())][: max(1, (count - 2) // 5)]
+    told = sorted(value for value in problem.grounded if value > 1 and 20 % value.denominator == 0)
     texts: dict[str, None] = {}
     for definition in chosen:
         wanted = len(texts) + (count - 2 - len(texts)) // max(1, len(chosen) - chosen.index(definition))
-        for line in _lines(definition, definition in ready, known, problem, rng):
+        for line in _lines(definition, definition in ready, known, told, rng):
             if len(texts) >= wanted:
                 break
             texts[line] = None
@@ -65,7 +66,7 @@ class _Way(NamedTuple):
     value: Fraction
 
 
-def _lines(definition: Definition, is_ready: bool, known: Mapping[str, Fraction], problem: WordProblem, rng: np.random.Generator) -> Iterator[str]:
+def _lines(definition: Definition, is_ready: bool, known: Mapping[str, Fraction], told: Sequence[Fraction], rng: np.random.Generator) -> Iterator[str]:
     """Lines about one quantity: the right one first, where it can be computed; then mistakes without end.
 
     Two sets of operands and two forms are combined with each other, so that neither the operands nor the form of the right line stand out by number.
@@ -79,7 +80,7 @@ def _lines(definition: Definition, is_ready: bool, known: Mapping[str, Fraction]
     truth = first.value if is_ready else None
     yield _line(definition.name, first)
     for _ in range(20):
-        ways = _mistakes(definition, first, known, problem, rng)
+        ways = _mistakes(definition, first, known, told, rng)
         yield from (_line(definition.name, way) for way in ways if way.value != truth)
         way = (first, *ways)[int(rng.integers(len(ways) + 1))]
         slip = way._replace(value=_slipped(way.value, rng))
@@ -87,17 +88,16 @@ def _lines(definition: Definition, is_ready: bool, known: Mapping[str, Fraction]
             yield _line(definition.name, slip)
 
 
-def _mistakes(definition: Definition, first: _Way, known: Mapping[str, Fraction], problem: WordProblem, rng: np.random.Generator) -> tuple[_Way, ...]:
+def _mistakes(definition: Definition, first: _Way, known: Mapping[str, Fraction], told: Sequence[Fraction], rng: np.random.Generator) -> tuple[_Way, ...]:
     """The first way with another operand, in another form, and both; as likely as they can be found in a few draws."""
     amounts = list(known.values())
-    told = [value for value in problem.grounded if value > 1 and 20 % value.denominator == 0] or amounts
     forms = [form for form in _CONFUSED[definition.form] if form != definition.form]
     whole = all(value.denominator == 1 for value in (*amounts, first.value))
     found: tuple[_Way, ...] = ()
     for _ in range(12):
         changed = list(first.operands)
         place = int(rng.integers(len(changed)))
-        pool = amounts if definition.operands[place][0].isalpha() else told
+        pool = amounts if definition.operands[place][0].isalpha() else told or amounts
         changed[place] = pool[int(rng.integers(len(pool)))]
         form = forms[int(rng.integers(len(forms)))]
         tried = [_way(definition.form, changed), _way(form, first.operands), _way(form, changed)]
@@ -110,10 +110,8 @@ def _mistakes(definition: Definition, first: _Way, known: Mapping[str, Fraction]
 
 
 def _way(form: str, operands: Sequence[Fraction]) -> _Way | None:
-    try:
-        return _Way(form, tuple(operands), evaluate(form.format(*map(operand_text, operands))))
-    except ExpressionError:
-        return None
+    value = computed(form, operands)
+    return None if value is None else _Way(form, tuple(operands), value)
 
 
 def _line(name: str, way: _Way) -> str:

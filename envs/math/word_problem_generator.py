@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from prm_gym.arithmetic import evaluate
+from prm_gym.envs.math.word_forms import computed
 from prm_gym.envs.math.word_stories import GIVEN, PEOPLE, RELATIONS, STORIES, Kind, Relation, Story, amount
 
 T = TypeVar("T")
@@ -57,6 +57,13 @@ class Definition(NamedTuple):
         """The expression with numbers in the place of names."""
         return self.form.format(*(operand_text(values[operand]) if operand in values else operand for operand in self.operands))
 
+    def amount(self, values: Mapping[str, Fraction]) -> Fraction:
+        """What comes out."""
+        value = computed(self.form, [values[operand] if operand in values else Fraction(operand) for operand in self.operands])
+        if value is None:
+            raise ZeroDivisionError(f"{self.equation} divides by zero")  # amounts are at least 1
+        return value
+
     @property
     def equation(self) -> str:
         """It as an equation over names."""
@@ -99,7 +106,7 @@ class WordProblem(NamedTuple):
         """The amount of every quantity."""
         values = dict(self.given)
         for definition in self.definitions:
-            values[definition.name] = evaluate(definition.spelled(values))
+            values[definition.name] = definition.amount(values)
         return values
 
     def ancestors(self, names: Sequence[str]) -> tuple[str, ...]:
@@ -255,7 +262,7 @@ class _Draft:
             constants = self._constants(relation, parents[0].value)
             operands = (*(parent.name for parent in parents), *constants)
             definition = Definition(name, relation.form, operands)
-            value = evaluate(definition.spelled({parent.name: parent.value for parent in parents}))
+            value = definition.amount({parent.name: parent.value for parent in parents})
             if self._fits(value, child) and value not in {parent.value for parent in parents}:
                 words = {letter: parent.label for letter, parent in zip("abd", parents, strict=False)}
                 words |= {letter.upper(): amount(parent.kind, parent.label) for letter, parent in zip("abd", parents, strict=False)}
