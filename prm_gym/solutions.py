@@ -94,7 +94,7 @@ def _lines(text: str) -> Iterator[int]:
 
 def _sentences(text: str) -> Iterator[int]:
     for match in _SENTENCE.finditer(text):
-        if match[0][0] != "." or "\n" in match[0] or not _abbreviates(text, match.start()):
+        if match[0][0] != "." or not match[0][1].isspace() or "\n" in match[0] or not _abbreviates(text, match.start()):
             yield match.end()
 
 

@@ -158,7 +158,7 @@ def _safe_start(read: list[Token], kinds: str, first: int) -> int | None:
         spaced = read[first + 1].start > token.end
         if at_line and spaced:  # a mark of a list
             return first + 1
-        attached = before is not None and before.end == token.start
+        attached = before is not None and before.start < before.end == token.start
         return None if spaced or attached or not (token.fresh or before is None or before.kind in "pw") else first
     if token.fresh or before is None or before.kind in "np":
         return first

@@ -58,6 +58,34 @@ def test_labels_known_beforehand(left, right, label):
     assert verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "label"),
+    [
+        ("8 / 3", "2.67", "neutral"),
+        ("8 / 3", "3", "neutral"),
+        ("5 / 2", "3", "neutral"),  # half up
+        ("5 / 2", "2", "neutral"),  # half to even
+        ("8 / 3", "2.66", "incorrect"),
+        ("8 / 3", "2.670", "incorrect"),  # three places: 2.667
+        ("25 * 4", "90", "incorrect"),
+        ("8 / 3", "2.67 + 0", "incorrect"),  # no number is written on the right
+        ("2.67", "8 / 3", "incorrect"),
+        ("25 * 4", "100", "correct"),
+        ("7", "7", "trivial"),
+        ("8 / 3", "nonsense", "malformed"),
+    ],
+)
+def test_rounding_where_the_claim_allows_it(left, right, label):
+    (verdict,) = _verdicts(Equality(left, right, rounded=True))
+    assert (verdict.status, verdict.label) == ("ok", label)
+    assert verdict.score == {"correct": 1.0, "neutral": None}.get(label, 0.0)
+
+
+def test_a_rounded_equation_does_not_cover_for_a_false_one():
+    steps = [StepContext(task=TASK, observation="", action="", claims=(Equality("8/3", "2.67", rounded=True), Equality("1+1", "3", rounded=True)))]
+    assert verify_batch([ArithmeticVerifier()], steps)[0]["arithmetic"].label == "incorrect"
+
+
 def test_both_values_are_the_evidence():
     verdict = _verdict("25 * 4", "90")
     assert verdict.evidence == {"left": "100", "right": "90"}

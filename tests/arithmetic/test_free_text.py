@@ -1,0 +1,182 @@
+import random
+import time
+
+import pytest
+
+from prm_gym.arithmetic import ExpressionError, equations, parse_expression
+
+
+def _pairs(text):
+    return [(found.left, found.right) for found in equations(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ("16 - 3 - 4 = 9", [("16-3-4", "9")]),
+        ("She makes $<<9*2=18>>18.", [("9*2", "18")]),
+        ("She makes 9 * 2 = $<<9*2=18>>18 a day.", [("9*2", "18"), ("9*2", "18")]),
+        ("<<10/4=2.5>>", [("10/4", "2.5")]),
+        ("<<.5*4=2>>", []),  # `.5` is no number of `parse_expression`
+        ("3 * 4 = 12 = 24/2", [("3*4", "12"), ("12", "24/2")]),
+        (r"so \(18 \times 2 = 36\) eggs", [("18*2", "36")]),
+        (r"\frac{1}{3} \times 18 = 6", [("((1)/(3))*18", "6")]),
+        (r"\[ \dfrac12 \cdot 10 = 5 \]", [("((1)/(2))*10", "5")]),
+        ("20% of 50 = 10", [("(20/100)*50", "10")]),
+        ("20 percent of 50 = 10", [("(20/100)*50", "10")]),
+        ("1/3 of 18 = 6", [("1/3*18", "6")]),
+        ("15/20 = 75%", [("(15/20)*100", "75")]),
+        ("100% - 20% = 80%", [("100-20", "80")]),
+        ("$3 x 4 = $12", [("3*4", "12")]),
+        ("3x4=12", [("3*4", "12")]),
+        (r"\$3 \times 4 = \$12", [("3*4", "12")]),
+        ("1,200 + 300 = 1,500", [("1200+300", "1500")]),
+        (r"1{,}000 + 1 = 1{,}001", [("1000+1", "1001")]),
+        ("6 ÷ 2 = 3, 6 − 2 = 4 and 2 · 3 = 6", [("6/2", "3"), ("6-2", "4"), ("2*3", "6")]),
+        ("5 apples * $2 = $10", [("5*2", "10")]),
+        ("$2/apple * 5 apples = $10", [("2*5", "10")]),
+        ("5 miles per hour * 3 hours = 15 miles", [("5*3", "15")]),
+        ("8/3 ≈ 2.67", [("8/3", "2.67")]),
+        (r"8/3 \approx 2.67", [("8/3", "2.67")]),
+        ("Total = 3 + 4 = 7", [("3+4", "7")]),
+        ("x = 3 + 4 = 7", [("3+4", "7")]),
+        ("- 5 + 3 = 8", [("5+3", "8")]),  # the first is the mark of a list
+        ("-5 + 3 = -2", [("-5+3", "-2")]),
+        ("it gives -5 + 3 = -2", [("-5+3", "-2")]),
+        ("(5 + 3 = 8)", [("5+3", "8")]),
+        ("the sum (5 + 3 = 8) is", [("5+3", "8")]),
+        ("(5 + 3) * 2 = 8 * 2 = 16", [("(5+3)*2", "8*2"), ("8*2", "16")]),
+        ("**5 + 3 = 8**", [("5+3", "8")]),
+        ("5 + 3 = **8**", [("5+3", "8")]),
+        (r"5 + 3 = \boxed{8}", [("5+3", "8")]),
+        ("1. 5 + 3 = 8", [("5+3", "8")]),
+        ("2) 5 + 3 = 8", [("5+3", "8")]),
+        ("= 5 + 3\n= 8", [("5+3", "8")]),
+        ("5 + 3 = 8! And 9 too.", [("5+3", "8")]),
+        ("5 + 3 = 9", [("5+3", "9")]),  # false, and read all the same
+        ("1/0 = 5", [("1/0", "5")]),
+        ("0.5 = 1/2", [("0.5", "1/2")]),
+    ],
+)
+def test_what_is_read(text, pairs):
+    assert _pairs(text) == pairs
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x + 3 = 7",
+        "2x = 6",
+        "x - 3 = 4",
+        "2 + 3 = 5 + x",
+        "2 + 3 = 5x",
+        "2^3 = 8",
+        "2**3 = 8",
+        "2 + 3^2 = 11",
+        "2³ = 8",
+        "3! = 6",
+        "f(3) = 9",
+        "sqrt(16) = 4",
+        r"\sqrt{16} = 4",
+        r"\log 100 = 2",
+        "f^{-1}(6) = 3",
+        "3:4 = 6:8",
+        "the ratio 3:4 = 0.75",
+        "pages 3–7 = 5",
+        "3 weeks = 21 days",
+        "1 hour = 60 minutes",
+        "$1 = 100 cents",
+        "90 minutes - 30 minutes = 1 hour",
+        "5 pairs = 5 * 2 shoes",
+        "4+8 = 1 dozen",
+        "3 * 4 = 12 thousand",
+        "7/2 = 3 remainder 1",
+        "7/2 = 3 R 1",
+        "100 - 20% = 80",
+        "50 + 10% = 55",
+        "5/20 * 100 = 25%",
+        "2 boxes of 5 + 3 = 13",
+        "5 more than 3 * 2 = 11",
+        "twice 5 + 3 = 13",
+        "half of 10 + 2 = 7",
+        "5 and 3 * 2 = 6",
+        "25 pupils + his 1 teacher + 1 = 27",
+        "2 1/2 + 1 = 3.5",
+        r"2\frac{1}{2} + 1 = 3.5",
+        "3 feet 2 inches + 1 = 4",
+        "2.5 * 2 hours = 2 hours and 30 minutes",
+        "10/x = 5",
+        "Day 2 = 5 apples",
+        "A2 + 3 = 5",
+        "2/3 = 0.66...",
+        "2/3 = 0.6666…",
+        "555-0123 = home",
+        "2024-01-05 = 3",
+        "1,5 + 1 = 2,5",
+        "5 ± 2 = 7",
+        "5 <= 3 + 2 = 5",
+        "x == 3 + 4",
+        "3 + 4 != 8",
+        r"\begin{pmatrix} 1 \\ 2 \end{pmatrix} = \begin{pmatrix} 3 \\ 4 \end{pmatrix}",
+        "1234 + 3 ≈ 1200",
+        "٣ + 4 = 7",
+        "5 + 3 equals 8",
+        "=",
+        "5 =",
+        "= 5",
+        "",
+        "<<x=3>> <<>> <<=>> <<print(1)=1>>",
+    ],
+)
+def test_what_is_not_surely_understood_is_left_out(text):
+    assert _pairs(text) == []
+
+
+def test_the_place_of_an_equation():
+    text = "First, 5 apples * $2 = $10 in all."
+    (found,) = equations(text)
+    assert text[found.start : found.end] == "5 apples * $2 = $10"
+
+
+def test_what_is_found_can_be_evaluated():
+    rng = random.Random(0)
+    parts = (" ", "(", ")", "$", "%", "x", " of ", " and ", " apples ", r"\(", r"\times", "\n", ".", ",", "≈", "{", "}")
+    seen = 0
+    for _ in range(6_000):
+        pieces = [
+            rng.choice(("1", "23", " 4.5 ", "(7)", "$2", "20%", r"\frac{1}{2}")) + rng.choice((*parts, "+", "-", "*", "/", " = ", " = ")) for _ in range(5)
+        ]
+        for found in equations("".join(pieces)):
+            for side in (found.left, found.right):
+                try:
+                    parse_expression(side)
+                except ExpressionError as error:
+                    assert error.kind == "zero"
+            seen += 1
+    assert seen > 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 16_000,
+        "1+" * 8_000 + "1",
+        "1=" * 8_000 + "1",
+        "5 apples - " * 1_500,
+        "$" * 16_000,
+        "1 " * 8_000,
+        r"\frac{1}{" * 1_700,
+        r"\begin{ab}" * 1_600,
+        "<<" * 8_000,
+        "5 a b c " * 2_000,
+        "is -5 " * 2_500,
+        "9" * 16_000,
+        "1," * 8_000,
+        "5 and " * 2_500 + "= 3",
+        r"\text{" * 2_600,
+    ],
+)
+def test_hostile_texts_are_read_in_time(text):
+    started = time.process_time()
+    equations(text)
+    assert time.process_time() - started < 2.0
