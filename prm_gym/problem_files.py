@@ -7,17 +7,15 @@ Three layouts are understood without options: that of GSM8K (`question`, `answer
 `\boxed{18}`, if one likes `answer`), and the plain one (`question`, `problem` or `prompt`; `answer`, `gold` or `target`).
 """
 
-import importlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast, get_args
-
-import msgspec
+from typing import Literal, TypeAlias, cast, get_args
 
 from prm_gym.answers import final_answer
-from prm_gym.errors import MissingExtraError, OptionError
+from prm_gym.errors import OptionError
+from prm_gym.rows import rows_of
 
 BadRows: TypeAlias = Literal["error", "skip"]
 
@@ -93,7 +91,7 @@ def load_problems(tasks: str | Path | Sequence[str | Path], fields: Fields | Non
     found: list[Problem] = []
     skipped: list[str] = []
     for source in sources:
-        for where, row in _rows(source):
+        for where, row in rows_of(source):
             try:
                 found.append(_problem(row, fields or Fields()))
             except ValueError as error:
@@ -104,85 +102,6 @@ def load_problems(tasks: str | Path | Sequence[str | Path], fields: Fields | Non
         reasons = f" ({skipped[0]}{', ...' if len(skipped) > 1 else ''})" if skipped else ""
         raise OptionError(f"{', '.join(map(str, sources)) or 'an empty list of task files'}: no problem in it{reasons}")
     return ProblemFile(tuple(found), tuple(skipped))
-
-
-def _rows(source: str | Path) -> Iterator[tuple[str, object]]:
-    """The rows of one source, each with the words that say where it stands."""
-    if str(source).startswith("hf:"):
-        return _hugging_face(str(source)[3:])
-    path = Path(source)
-    if path.is_dir():
-        return _hugging_face(str(path))
-    readers: dict[str, Callable[[Path], Iterator[tuple[str, object]]]] = {
-        ".jsonl": _json_lines,
-        ".ndjson": _json_lines,
-        ".json": _json_array,
-        ".parquet": _parquet,
-    }
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise OptionError(f"a file of problems is .jsonl, .json or .parquet, or hf:NAME, got {str(source)!r}")
-    return reader(path)
-
-
-def _json_lines(path: Path) -> Iterator[tuple[str, object]]:
-    for number, line in enumerate(_text(path).split("\n"), start=1):
-        if line.strip():
-            try:
-                row = msgspec.json.decode(line)
-            except msgspec.DecodeError as error:
-                raise OptionError(f"{path}, line {number}: {error}") from error
-            yield f"line {number}", row
-
-
-def _json_array(path: Path) -> Iterator[tuple[str, object]]:
-    try:
-        rows = msgspec.json.decode(_text(path))
-    except msgspec.DecodeError as error:
-        raise OptionError(f"{path}: {error}") from error
-    if not isinstance(rows, list):
-        raise OptionError(f"{path}: a JSON file of problems is an array of objects; for one object a line use .jsonl")
-    return ((f"row {number}", row) for number, row in enumerate(cast("list[object]", rows), start=1))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(f"the file of problems {str(path)!r} cannot be read: {error}") from error
-
-
-def _parquet(path: Path) -> Iterator[tuple[str, object]]:
-    parquet = _module("pyarrow.parquet", "pyarrow", "parquet")
-    try:
-        rows: list[object] = parquet.read_table(path).to_pylist()
-    except (OSError, ValueError) as error:  # pyarrow's own errors derive from ValueError
-        raise OptionError(f"the file of problems {str(path)!r} cannot be read: {error}") from error
-    return ((f"row {number}", row) for number, row in enumerate(rows, start=1))
-
-
-def _hugging_face(name: str) -> Iterator[tuple[str, object]]:
-    datasets = _module("datasets", "datasets", "datasets")
-    parts = [name] if Path(name).is_dir() else name.split(":")
-    if not 1 <= len(parts) <= 3 or not parts[0]:
-        raise OptionError(f"a data set is hf:NAME, hf:NAME:CONFIG or hf:NAME:CONFIG:SPLIT, got {f'hf:{name}'!r}")
-    split = parts[2] if len(parts) > 2 else "test"
-    try:
-        if Path(parts[0]).is_dir():
-            data = datasets.load_from_disk(parts[0])
-            data = data[split] if isinstance(data, datasets.DatasetDict) else data
-        else:
-            data = datasets.load_dataset(parts[0], *parts[1:2], split=split)
-        return ((f"row {number}", dict(row)) for number, row in enumerate(data, start=1))
-    except Exception as error:  # the package raises whatever its network and file layers raise
-        raise OptionError(f"the data set {name!r} cannot be loaded: {type(error).__name__}: {error}") from error
-
-
-def _module(name: str, package: str, extra: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise MissingExtraError(package, extra) from error
 
 
 def _problem(row: object, fields: Fields) -> Problem:

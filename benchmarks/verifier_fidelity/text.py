@@ -2,8 +2,8 @@
 
     python benchmarks/verifier_fidelity/text.py --processbench gsm8k.json --mistakes multistep_arithmetic.jsonl --gsm8k test.jsonl
 
-The files are public: ProcessBench (Zheng et al. 2024), BIG-Bench-Mistake (Tyen et al. 2024), GSM8K (Cobbe et al. 2021). The reader of equations was developed on the rows with
-even index; figures are given for those with odd index, and for all.
+The files are public: ProcessBench (Zheng et al. 2024), BIG-Bench-Mistake (Tyen et al. 2024), GSM8K (Cobbe et al. 2021). The reader of equations was
+developed on the rows with even index; figures are given for those with odd index, and for all.
 """
 
 import argparse
@@ -13,10 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from prm_gym.labelling import first_error, label, ratings
+from prm_gym.labelling import Rating, first_error, label, ratings
 from prm_gym.labelling.solutions import solution_trajectory
 from prm_gym.trajectory import Trajectory
 from prm_gym.verifier import make_verifiers
+
+NAMES: dict[Rating | None, str] = {None: "undecided", -1: "refuted", 0: "neutral", 1: "confirmed"}
 
 
 class Labelled(NamedTuple):
@@ -70,11 +72,11 @@ def scores(pairs: Sequence[tuple[int, int]]) -> dict[str, Any]:
 
 def report(rows: Sequence[Labelled]) -> dict[str, Any]:
     """The detectors on the same solutions; None of a verifier counts as no error found."""
-    steps = [(index, step, item) for item in rows for index, step in enumerate(item.trajectory.steps)]
-    said = Counter()
-    for (index, _, item), rating in zip(steps, [r for item in rows for r in ratings(item.trajectory)], strict=True):
-        truth = "unlabelled" if 0 <= item.gold < index else "wrong" if index == item.gold else "right"
-        said[f"{truth} step, {({None: 'undecided', -1: 'refuted', 0: 'neutral', 1: 'confirmed'})[rating]}"] += 1
+    said: Counter[str] = Counter()
+    for item in rows:
+        for index, rating in enumerate(ratings(item.trajectory)):
+            truth = "unlabelled" if 0 <= item.gold < index else "wrong" if index == item.gold else "right"
+            said[f"{truth} step, {NAMES[rating]}"] += 1
     detectors = {
         "verifier": [first_error(ratings(item.trajectory), undecided_is_right=True) for item in rows],
         "constant: no error": [-1 for _ in rows],
@@ -91,7 +93,9 @@ def report(rows: Sequence[Labelled]) -> dict[str, Any]:
         "with an error": sum(item.gold >= 0 for item in rows),
         "right answer and an error": sum(item.gold >= 0 and item.answer_right for item in rows),
         "steps": dict(sorted(said.items())),
-        "detectors": {name: scores([(item.gold, -1 if error is None else error) for item, error in zip(rows, errors, strict=True)]) for name, errors in detectors.items()},
+        "detectors": {
+            name: scores([(item.gold, -1 if error is None else error) for item, error in zip(rows, errors, strict=True)]) for name, errors in detectors.items()
+        },
     }
 
 
@@ -101,7 +105,7 @@ def gsm8k(path: Path) -> dict[str, Any]:
     named = [{"problem": row["question"], "solution": row["answer"], "gold": row["answer"].rpartition("####")[2].strip()} for row in rows]
     trajectories = [solution_trajectory(row, f"row-{number}", "line") for number, row in enumerate(named)]
     found = list(label(trajectories, make_verifiers(["arithmetic", "equivalence"])))
-    counts = Counter({None: "undecided", -1: "refuted", 0: "neutral", 1: "confirmed"}[rating] for item in found for rating in ratings(item))
+    counts = Counter(NAMES[rating] for item in found for rating in ratings(item))
     flagged = [
         {"row": item.id, "step": step.action, "reason": verdict.reason}
         for item in found

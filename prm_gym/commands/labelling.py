@@ -27,7 +27,7 @@ def label(
     processbench: str = "",
     verifier: tuple[str, ...] = (),
     kind: Literal["auto", "solution", "proof", "equations", "trajectory"] = "auto",
-    split: str = "auto",
+    split: Literal["auto", "line", "paragraph", "sentence"] = "auto",
     notation: str = "fld",
     undecided: Literal["leave-out", "right"] = "leave-out",
     neutral: Literal["right", "wrong"] = "right",
@@ -54,10 +54,10 @@ def label(
     """
     from prm_gym.labelling import LabelPolicy
     from prm_gym.labelling.reading import DEFAULT_VERIFIERS, kind_of, read_rows
-    from prm_gym.problem_files import read_records
+    from prm_gym.rows import rows_of
     from prm_gym.verifier import make_verifiers
 
-    rows = read_records(path)
+    rows = [row for _, row in rows_of(path)]
     if not rows:
         raise OptionError(f"{path} holds no rows")
     policy = LabelPolicy(undecided=undecided, neutral_is_right=neutral == "right", stop_at_error=stop_at_error)

@@ -54,7 +54,7 @@ def stepwise_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLICY) -
         label = policy.label(rating)
         if label is None:
             break
-        completions.append(step.action)
+        completions.append(step.action.strip())  # the trainer puts its own separator between them
         labels.append(label)
         if policy.stop_at_error and not label:
             break
@@ -82,7 +82,7 @@ def processbench_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLIC
         "id": trajectory.id,
         "generator": trajectory.agent,
         "problem": trajectory.task.question,
-        "steps": [step.action for step in trajectory.steps],
+        "steps": [step.action.strip() for step in trajectory.steps],
         "final_answer_correct": None if trajectory.outcome is None else trajectory.outcome == 1.0,
         "label": error,
     }

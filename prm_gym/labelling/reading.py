@@ -1,7 +1,7 @@
 """Rows of files as trajectories to be labelled."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
@@ -10,6 +10,7 @@ from prm_gym.errors import OptionError
 from prm_gym.labelling.equations import equation_trajectory, is_equations
 from prm_gym.labelling.proofs import is_proof, proof_trajectory
 from prm_gym.labelling.solutions import solution_trajectory
+from prm_gym.solutions import Splitting
 from prm_gym.trajectory import Trajectory
 
 Kind: TypeAlias = Literal["auto", "solution", "proof", "equations", "trajectory"]
@@ -37,14 +38,20 @@ class ReadRow(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-def kind_of(row: Mapping[str, Any]) -> str:
+def kind_of(row: object) -> str:
     """What a row is, by its fields."""
-    if {"env_id", "task", "steps"} <= row.keys():
+    fields = _fields(row) or {}
+    if {"env_id", "task", "steps"} <= fields.keys():
         return "trajectory"
-    return "proof" if is_proof(row) else "equations" if is_equations(row) else "solution"
+    return "proof" if is_proof(fields) else "equations" if is_equations(fields) else "solution"
 
 
-def read_rows(rows: Iterable[Mapping[str, Any]], kind: Kind = "auto", split: str = "auto", notation: str = "fld") -> Iterator[ReadRow]:
+def _fields(row: object) -> Mapping[str, Any] | None:
+    """The fields of a row; None if it is no object."""
+    return cast("Mapping[str, Any]", row) if isinstance(row, Mapping) else None
+
+
+def read_rows(rows: Iterable[object], kind: Kind = "auto", split: Splitting = "auto", notation: str = "fld") -> Iterator[ReadRow]:
     """The trajectories of rows, without verdicts (a stored trajectory keeps its own).
 
     Args:
@@ -56,7 +63,10 @@ def read_rows(rows: Iterable[Mapping[str, Any]], kind: Kind = "auto", split: str
     seen: set[str] = set()
     for number, row in enumerate(rows, start=1):
         try:
-            trajectory = _trajectory(row, f"row-{number}", kind_of(row) if kind == "auto" else kind, split, notation)
+            fields = _fields(row)
+            if fields is None:
+                raise OptionError(f"a row is an object with fields, got {type(row).__name__}")
+            trajectory = _trajectory(fields, f"row-{number}", kind_of(fields) if kind == "auto" else kind, split, notation)
             if not trajectory.steps:
                 raise OptionError("it has no steps")
             if trajectory.id in seen:
@@ -68,7 +78,7 @@ def read_rows(rows: Iterable[Mapping[str, Any]], kind: Kind = "auto", split: str
         yield ReadRow(number, trajectory)
 
 
-def _trajectory(row: Mapping[str, Any], number: str, kind: str, split: str, notation: str) -> Trajectory:
+def _trajectory(row: Mapping[str, Any], number: str, kind: str, split: Splitting, notation: str) -> Trajectory:
     named = row.get("id")
     identity = named if isinstance(named, str) and named else number
     match kind:

@@ -11,7 +11,7 @@ from typing import Any
 from prm_gym.arithmetic.free_text import equations
 from prm_gym.claims import Claim, Equality, FinalAnswer
 from prm_gym.labelling.fields import field, text_of, texts
-from prm_gym.solutions import split_steps
+from prm_gym.solutions import Splitting, split_steps
 from prm_gym.task import Task, content_key
 from prm_gym.trajectory import Step, Trajectory
 
@@ -22,7 +22,7 @@ GOLD = ("gold", "gold_answer", "reference", "target", "answer", "final_answer")
 INSTRUCTIONS = "Solve the problem step by step and state the answer at the end."
 
 
-def solution_trajectory(row: Mapping[str, Any], identity: str, split: str = "auto") -> Trajectory:
+def solution_trajectory(row: Mapping[str, Any], identity: str, split: Splitting = "auto") -> Trajectory:
     """The trajectory of a solution in text, with the claims of its steps and no verdicts yet.
 
     Args:
