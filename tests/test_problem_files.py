@@ -113,7 +113,7 @@ def test_files_that_cannot_be_read(tmp_path):
             load_problems(tmp_path / name)
     with pytest.raises(OptionError, match="no problem in it"):
         load_problems(_file(tmp_path, [], "empty.jsonl"))
-    with pytest.raises(OptionError, match="no problem in it.*line 1"):
+    with pytest.raises(OptionError, match=r"no problem in it.*line 1"):
         load_problems(_file(tmp_path, [{}], "bad.jsonl"), bad_rows="skip")
     with pytest.raises(OptionError, match="bad_rows"):
         load_problems(_file(tmp_path, [GSM]), bad_rows="drop")
