@@ -124,28 +124,32 @@ class Equality(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True,
     rounded: bool = False
 
 
-class Identity(Claim, msgspec.Struct, frozen=True, gc=False, tag="identity"):
+class Identity(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="identity"):
     """Two algebraic expressions have the same value wherever both have one.
 
     Attributes:
         left: an expression in the notation of `prm_gym.algebra`.
         right: likewise.
+        earlier: expressions that were written before; a right side that says one of them again is trivial.
     """
 
     left: str
     right: str
+    earlier: tuple[str, ...] = ()
 
 
-class SameSolutions(Claim, msgspec.Struct, frozen=True, gc=False, tag="same_solutions"):
+class SameSolutions(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="same_solutions"):
     """One set of equations and inequalities has exactly the real solutions of another.
 
     Attributes:
         before: relations in the notation of `prm_gym.algebra`, all of which are to hold ("2x + 3 = 7").
         after: likewise.
+        earlier: sets of relations that were written before; an `after` that says one of them again is trivial.
     """
 
     before: tuple[str, ...]
     after: tuple[str, ...]
+    earlier: tuple[tuple[str, ...], ...] = ()
 
 
 class Consequence(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="consequence"):

@@ -18,7 +18,22 @@ from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
 import prm_gym
 from prm_gym import Claim, ClaimVerifier, Malformed, Situation, StepContext, StepEnv, Task, Transition, Verdict, Verifier
-from prm_gym.claims import Assignment, Consequence, Consistent, Decision, Entailment, Equality, Equivalent, Progress, Reachable, Safest, Solution, Statement
+from prm_gym.claims import (
+    Assignment,
+    Consequence,
+    Consistent,
+    Decision,
+    Entailment,
+    Equality,
+    Equivalent,
+    Identity,
+    Progress,
+    Reachable,
+    Safest,
+    SameSolutions,
+    Solution,
+    Statement,
+)
 from prm_gym.credit import ASSIGNERS, Credit, StepBatch, assigner
 from prm_gym.csp import AllDifferent, Is, Linear, Not, Or, Problem, Variable, exactly
 from prm_gym.env import option_names
@@ -305,6 +320,16 @@ ALGEBRA = [
     _case("full", Consequence(("price = 3", "total = 4 * price"), "total = 12"), label="correct"),
     _case("full", Consequence(_BEAM, "A + B - 22 = 0", earlier=()), label="correct"),
     _case("zero", Consequence(_BEAM, "A = 8"), label="incorrect"),
+    _case("full", Identity("2(x + 3)", "2x + 6"), label="correct"),
+    _case("full", SameSolutions(("x^2 = 9",), ("x = 3 or x = -3",)), label="correct"),
+    _case("full", SameSolutions(("x + y = 3", "x - y = 1"), ("x = 2", "y = 1")), label="correct"),
+    _case("zero", Identity("(x + 1)^2", "x^2 + 1"), label="incorrect"),
+    _case("zero", SameSolutions(("x^2 = 9",), ("x = 3",)), label="incorrect"),
+    _case("hack", SameSolutions(("x = 1",), ("0 = 0",)), label="incorrect"),
+    _case("hack", SameSolutions(("x = 1",), ("x + 0 = 1 * 1",)), label="trivial"),
+    _case("hack", SameSolutions(("2x = 2",), ("x = 1",), earlier=(("x = 1",),)), label="trivial"),
+    _case("hack", Identity("x^2 - 1", "(x - 1)(x + 1)", earlier=("(x + 1)(x - 1)",)), label="trivial"),
+    _case("hack", Identity("1/(x - x)", "1/(x - x)"), label="incorrect"),
     _case("hack", Consequence(_BEAM, "22 = B + A"), label="trivial"),
     _case("hack", Consequence(_BEAM, "A = 7", earlier=_BEAM), label="trivial"),
     _case("hack", Consequence(_BEAM, "A - A = 0"), label="trivial"),
@@ -312,6 +337,7 @@ ALGEBRA = [
     _case("hack", Consequence(_BEAM, "__import__('os')"), label="malformed"),
     _case("abstain", Consequence(_BEAM, "A = " + "1+" * 5_000 + "1")),
     _case("abstain", Consequence(_BEAM, "A = 9^(99999)")),
+    _case("abstain", Identity("1/2x", "x/2")),
     _case("abstain", Equality("1", "1")),
     MALFORMED,
 ]

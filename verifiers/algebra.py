@@ -13,8 +13,9 @@ class AlgebraVerifier(ClaimVerifier):
     """Judges `Identity`, `SameSolutions` and `Consequence` claims, in exact rationals; see `prm_gym.algebra` for what is decided and how.
 
     - `correct` or `incorrect`; a refuted claim carries a point at which it fails, or bounds of a root that was lost or gained.
-    - `trivial` for a step that says nothing: the same in other spacing or order, with the sides swapped, with `+ 0` or `* 1`; a consequence that holds whatever
-      the unknowns are, that restates a given equation, or that already follows from what the claim names as written earlier.
+    - `trivial` for a step that says nothing: the same in other spacing or order, with the sides swapped, with `+ 0` or `* 1`, or once more what the claim
+      names as written earlier; a consequence that holds whatever the unknowns are, that restates a given equation, or that already follows from what was
+      written earlier.
     - `vacuous` for a consequence of equations that contradict one another.
     - `malformed` where what the step wrote is no expression or relation.
     - It abstains on what is longer, deeper or of higher degree than is computed here, on what has two readings (`1/2x`), and on what no method here decides.
@@ -30,9 +31,9 @@ class AlgebraVerifier(ClaimVerifier):
         """Judge one claim."""
         try:
             if isinstance(claim, Identity):
-                return _verdict(identity(claim.left, claim.right))
+                return _verdict(identity(claim.left, claim.right, claim.earlier))
             if isinstance(claim, SameSolutions):
-                return _verdict(same_solutions(claim.before, claim.after))
+                return _verdict(same_solutions(claim.before, claim.after, claim.earlier))
             if isinstance(claim, Consequence):
                 return _verdict(consequence(claim.given, claim.conclusion, claim.earlier))
         except AlgebraError as error:

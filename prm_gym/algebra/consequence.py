@@ -7,12 +7,11 @@ word problem; what is left over, in one unknown, is decided on the real line. Wh
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice, product
 
-from prm_gym.algebra.equation import expanded, linear_equation, restatement_key, statement_names
+from prm_gym.algebra.equation import expanded, linear_equation, restatement_key, single_relations, statement_names
 from prm_gym.algebra.expansion import ONE, Expander, Generator, NoValueError, Ratio, is_numeric
-from prm_gym.algebra.expression import Relation
-from prm_gym.algebra.finding import Finding, point_sentence, point_texts
+from prm_gym.algebra.expression import Relation, Statement
+from prm_gym.algebra.finding import Finding, Status, point_sentence, point_texts
 from prm_gym.algebra.linear import LinearSystem, Point
 from prm_gym.algebra.polynomial import (
     BudgetSpentError,
@@ -26,9 +25,12 @@ from prm_gym.algebra.polynomial import (
     scaled,
 )
 from prm_gym.algebra.reading import read_statement, two_ways
+from prm_gym.algebra.real_line import Line, root_text
+from prm_gym.algebra.sampling import compared_at, points
 
 MAX_EQUATIONS = 40  # of a system
-SAMPLES = 12  # points that are tried for a counterexample
+
+_WORST: tuple[Status, ...] = ("different", "vacuous", "undecided", "equal", "trivial")
 
 
 def consequence(given: tuple[str, ...], conclusion: str, earlier: tuple[str, ...] | None = None) -> Finding:
@@ -38,18 +40,23 @@ def consequence(given: tuple[str, ...], conclusion: str, earlier: tuple[str, ...
     'equal'
 
     Args:
-        given: equations.
-        conclusion: an equation.
+        given: equations; a chain `a = b = c` is two of them.
+        conclusion: an equation, or a chain, of which every part must follow.
         earlier: what was written before, where that is not what was given; a conclusion that already follows from it is trivial. With None, a conclusion that
             only restates one of the given equations is.
 
     Raises:
         AlgebraError: one of the texts is not read.
     """
-    if len(given) > MAX_EQUATIONS or len(earlier or ()) > MAX_EQUATIONS:
+    given, parts = tuple(part for text in given for part in single_relations(text)), single_relations(conclusion)
+    if max(len(given), len(earlier or ())) > MAX_EQUATIONS:
         return Finding("undecided", f"systems of at most {MAX_EQUATIONS} equations are decided")
-    statements = [read_statement(text) for text in (conclusion, *given)]
-    torn = two_ways(statements)
+    findings = [_consequence(given, part, earlier) for part in parts]
+    return min(findings, key=lambda finding: _WORST.index(finding.status))
+
+
+def _consequence(given: tuple[str, ...], conclusion: str, earlier: tuple[str, ...] | None) -> Finding:
+    torn = two_ways(map(read_statement, (conclusion, *given)))
     if torn is not None:
         return Finding("undecided", f"{torn!r} may be one name or a product of others; write * between factors")
     try:
@@ -180,39 +187,12 @@ class Elimination:
 
     def points(self, names: Iterable[str]) -> Iterator[Point]:
         """Some rational solutions, with a value for all these names; only where nothing is left over."""
-        free = sorted(set(names) - set(self.values) - {"pi"})
-        for numbers in islice(_small_numbers(len(free)), SAMPLES):
-            point: Point = dict(zip(free, numbers, strict=True))
-            expander = Expander({name: Ratio(constant(value), ONE) for name, value in point.items()}, generators=self.generators)
-            values: Point = {}
-            for name, ratio in self.values.items():
-                value = _value_of(ratio, expander)
-                if value is None:
-                    break
-                values[name] = value
-            else:
-                full = {**point, **values}
-                if all(holds_at(relation, full) for relation in self.relations):
-                    yield full
-
-
-def _small_numbers(count: int) -> Iterator[tuple[int, ...]]:
-    """Tuples of small whole numbers, the plain ones first."""
-    if count == 0:
-        return iter([()])
-    first = [tuple(base + step * place for place in range(count)) for base, step in ((2, 1), (3, 2), (1, 1), (5, -1), (-2, 3), (7, 4), (1, 0), (0, 1))]
-    return iter([*dict.fromkeys(first), *islice(product((0, 1, 4, -1), repeat=min(count, 6)), SAMPLES)]) if count <= 6 else iter(first)
-
-
-def holds_at(relation: Relation, point: Point) -> bool | None:
-    """Whether an equation holds at a point with a value for every name; None when that is not found out. A side without a value makes it False."""
-    expander = Expander({name: Ratio(constant(value), ONE) for name, value in point.items()})
-    try:
-        return not expander.difference(relation.left, relation.right).numerator
-    except NoValueError:
-        return False
-    except BudgetSpentError:
-        return None
+        for point in points(set(names) - set(self.values)):
+            expander = Expander({name: Ratio(constant(value), ONE) for name, value in point.items()}, generators=dict(self.generators))
+            values = {name: _value_of(ratio, expander) for name, ratio in self.values.items()}
+            full = {**point, **{name: value for name, value in values.items() if value is not None}}
+            if None not in values.values() and all(compared_at(relation, full) == "same" for relation in self.relations):
+                yield full
 
 
 def _value_of(ratio: Ratio, expander: Expander) -> Rational | None:
@@ -264,10 +244,14 @@ def eliminated(given: tuple[str, ...]) -> Elimination | None:
 
 
 def _general(given: tuple[str, ...], conclusion: str) -> Finding:
-    relation = read_statement(conclusion).equation
-    solved = eliminated(given)
-    if relation is None or solved is None:
-        return Finding("undecided", "this is decided for equations alone")
+    statements = [read_statement(text) for text in given]
+    goal = read_statement(conclusion)
+    names = statement_names([*statements, goal])
+    relation, solved = goal.equation, eliminated(given)
+    if solved is None or relation is None or (solved.rest and len(names) < 2):
+        if len(names) < 2 and "pi" not in names:
+            return _on_the_line(statements, goal, next(iter(names), "x"))
+        return Finding("undecided", "in several unknowns this is decided for equations alone")
     alone = expanded(relation)
     if alone is None:
         return Finding("different", "a side of the conclusion has no value, whatever the names stand for")
@@ -277,24 +261,37 @@ def _general(given: tuple[str, ...], conclusion: str) -> Finding:
         return Finding("vacuous", "the given equations contradict one another")
     if solved.rest:
         return Finding("undecided", "the given equations are not solved for their unknowns one after another")
-    return _after_elimination(solved, relation, [*given, conclusion])
+    return _after_elimination(solved, relation, names)
 
 
-def _after_elimination(solved: Elimination, relation: Relation, texts: list[str]) -> Finding:
-    names = statement_names(read_statement(text) for text in texts)
+def _on_the_line(given: list[Statement], goal: Statement, name: str) -> Finding:
+    line = Line([*given, goal], name)
+    holding = [cell for cell in line.cells if line.truth(given, cell)]
+    if all(line.truth([goal], cell) for cell in line.cells):
+        return Finding("trivial", "it holds whatever the unknown is")
+    if not holding:
+        return Finding("vacuous", "what is given has no real solution")
+    failing = next((cell for cell in holding if not line.truth([goal], cell)), None)
+    if failing is None:
+        return Finding("equal", "it follows from what is given")
+    text = root_text(line.example(failing))
+    return Finding("different", f"it does not follow: what is given allows {name} {text if text.startswith('between') else f'= {text}'}", {name: text})
+
+
+def _after_elimination(solved: Elimination, relation: Relation, names: frozenset[str]) -> Finding:
     try:
         ratio, expander = solved.expand(relation)
     except NoValueError:
         return Finding("different", "a side of the conclusion has no value under the given equations")
     follows = not ratio.numerator
     numeric = all(is_numeric(generator) for generator in expander.generators.values())
-    free = polynomial_names(ratio.numerator) - set(expander.generators)
+    free = polynomial_names(ratio.numerator) - set(expander.generators) - {"pi"}
     if not follows and numeric and not free and not solved.rooted:  # all names have values, and the two sides have different ones
         point = next(solved.points(names), None)
         shown = f"it does not follow: the given equations make {point_sentence(point)}" if point else "it does not hold under the given equations"
         return Finding("different", shown, point_texts(point or {}))
     for point in solved.points(names):
-        if holds_at(relation, point) is False:
+        if compared_at(relation, point) in ("different", "no value"):
             return Finding("different", f"it does not follow: the given equations allow {point_sentence(point)}", point_texts(point))
     strict = all(primitive(polynomial) in solved.domain for polynomial in expander.domain) and not expander.radicands
     if follows and strict and (not solved.rooted or next(solved.points(names), None) is not None):

@@ -2,17 +2,28 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
 
 from prm_gym.algebra.expansion import ONE, Expander, Generator, NoValueError
-from prm_gym.algebra.expression import Absolute, Expression, Name, Negative, Number, Power, Product, Quotient, Relation, Statement, Sum, names_of
+from prm_gym.algebra.expression import (
+    Absolute,
+    Expression,
+    Name,
+    Negative,
+    Number,
+    Power,
+    Product,
+    Quotient,
+    Relation,
+    Statement,
+    Sum,
+    names_of,
+    number,
+    write,
+    write_relation,
+)
 from prm_gym.algebra.polynomial import Polynomial, is_linear
 from prm_gym.algebra.reading import read_statement
-
-Form: TypeAlias = tuple[object, ...]
-"""A tree with the order of terms and factors taken out; compares as the expression does, spacing and order aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,20 @@ def linear_equation(text: str) -> Polynomial | None:
     return equation.difference if equation is not None and equation.is_linear and "pi" not in statement_names([read_statement(text)]) else None
 
 
+@lru_cache(maxsize=1 << 12)
+def single_relations(text: str) -> tuple[str, ...]:
+    """A line without alternatives as its single relations; any other as it is.
+
+    >>> single_relations("total = 3 * 4 = 12")
+    ('total = 3*4', '3*4 = 12')
+
+    Raises:
+        AlgebraError: the line is not read.
+    """
+    first, *others = read_statement(text).alternatives
+    return (text,) if others or len(first) == 1 else tuple(write_relation(relation) for relation in first)
+
+
 def statement_names(statements: Iterable[Statement]) -> frozenset[str]:
     """The names in statements."""
     relations = (relation for statement in statements for together in statement.alternatives for relation in together)
@@ -80,85 +105,74 @@ def statement_names(statements: Iterable[Statement]) -> frozenset[str]:
 # The same in the same words.
 
 
-class _Flat(NamedTuple):
-    """Terms or factors without their neutral element, and what the numbers among them come to where there is only one."""
-
-    parts: list[Form]
-
-
 @lru_cache(maxsize=1 << 12)
-def restatement_key(text: str) -> tuple[Form, ...]:
+def restatement_key(text: str) -> str:
     """Equal for two lines that say the same in the same words: spacing, order, the sides of a relation, `+ 0`, `* 1`, `0.5` for `1/2`, spare parentheses aside.
 
     Raises:
         AlgebraError: the line is not read.
     """
-    statement = read_statement(text)
-    return tuple(sorted((tuple(sorted((_relation_form(relation) for relation in together), key=repr)) for together in statement.alternatives), key=repr))
+    clauses = (" and ".join(sorted(_relation_key(relation) for relation in together)) for together in read_statement(text).alternatives)
+    return " or ".join(sorted(clauses))
 
 
-def expression_form(expression: Expression) -> Form:
-    """Equal for two expressions that are the same in the same words (see `restatement_key`)."""
-    match expression:
-        case Number(value):
-            return ("number", value)
-        case Name(text):
-            return ("name", text)
-        case Negative(inner):
-            return _negative_form(expression_form(inner))
-        case Sum(terms):
-            return _gathered("sum", terms, ("number", Fraction(0)))
-        case Product(factors):
-            return _gathered("product", factors, ("number", Fraction(1)))
-        case Quotient(numerator, denominator):
-            return _quotient_form(expression_form(numerator), expression_form(denominator))
-        case Power(base, exponent):
-            return expression_form(base) if exponent == 1 else ("power", expression_form(base), exponent)
-        case Absolute(inner):
-            return ("absolute", expression_form(inner))
+def is_restated(one: Expression, other: Expression) -> bool:
+    """Whether two expressions are the same in the same words (see `restatement_key`)."""
+    return normal(one) == normal(other)
 
 
-def _relation_form(relation: Relation) -> Form:
-    left, right, symbol = expression_form(relation.left), expression_form(relation.right), relation.symbol
+def _relation_key(relation: Relation) -> str:
+    left, right, symbol = write(normal(relation.left)), write(normal(relation.right)), relation.symbol
     if symbol in (">", ">="):
         left, right, symbol = right, left, "<" if symbol == ">" else "<="
-    if symbol in ("=", "!="):
-        left, right = sorted((left, right), key=repr)
-    return (symbol, left, right)
+    if symbol in ("=", "!=") and right < left:
+        left, right = right, left
+    return f"{left} {symbol} {right}"
 
 
-def _negative_form(inner: Form) -> Form:
-    if inner[0] == "number" and isinstance(inner[1], Fraction):
-        return ("number", -inner[1])
-    if inner[0] == "negative" and isinstance(inner[1], tuple):
-        return inner[1]
-    return ("negative", inner)
+def normal(expression: Expression) -> Expression:
+    """The expression with terms and factors in order, and without what changes nothing: `+ 0`, `* 1`, `/ 1`, `^1`, double signs. No arithmetic is done."""
+    match expression:
+        case Number(value):
+            return number(value)
+        case Name():
+            return expression
+        case Negative(inner):
+            return _negated(normal(inner))
+        case Sum(terms):
+            return _gathered(Sum, [normal(term) for term in terms], number(0))
+        case Product(factors):
+            signs, plain = zip(*(_unsigned(normal(factor)) for factor in factors), strict=True)
+            product = _gathered(Product, list(plain), number(1))
+            return _negated(product) if sum(signs) % 2 else product
+        case Quotient(numerator, denominator):
+            (minus, top), (other, below) = _unsigned(normal(numerator)), _unsigned(normal(denominator))
+            quotient = top if below == number(1) else Quotient(top, below)
+            return _negated(quotient) if minus != other else quotient
+        case Power(base, exponent):
+            return normal(base) if exponent == 1 else Power(normal(base), exponent)
+        case Absolute(inner):
+            return Absolute(_unsigned(normal(inner))[1])
 
 
-def _quotient_form(top: Form, below: Form) -> Form:
-    if below == ("number", Fraction(1)):
-        return top
-    if isinstance(top[1], Fraction) and isinstance(below[1], Fraction) and below[1]:
-        return ("number", top[1] / below[1])
-    return ("quotient", top, below)
+def _negated(expression: Expression) -> Expression:
+    return expression.inner if isinstance(expression, Negative) else expression if expression == number(0) else Negative(expression)
 
 
-def _gathered(kind: str, parts: tuple[Expression, ...], neutral: Form) -> Form:
-    """Nested sums of sums as one, in order, without what changes nothing; signs of factors stand before the product."""
-    forms: list[Form] = []
-    negative = False
+def _unsigned(expression: Expression) -> tuple[bool, Expression]:
+    return (True, expression.inner) if isinstance(expression, Negative) else (False, expression)
+
+
+def _gathered(kind: type[Sum] | type[Product], parts: list[Expression], neutral: Expression) -> Expression:
+    """Nested sums of sums, or products of products, as one, in order, without their neutral element."""
+    flat: list[Expression] = []
     for part in parts:
-        form = expression_form(part)
-        while kind == "product" and form[0] == "negative" and isinstance(form[1], tuple):
-            negative, form = not negative, form[1]
-        if kind == "product" and form[0] == "number" and isinstance(form[1], Fraction) and form[1] < 0:
-            negative, form = not negative, ("number", -form[1])
-        inner = form[1] if form[0] == kind else (form,)
-        forms.extend(other for other in inner if other != neutral) if isinstance(inner, tuple) else None
-    if not forms:
-        result = neutral
-    elif len(forms) == 1:
-        result = forms[0]
-    else:
-        result = (kind, tuple(sorted(forms, key=repr)))
-    return _negative_form(result) if negative else result
+        if isinstance(part, Sum) and kind is Sum:
+            flat.extend(part.terms)
+        elif isinstance(part, Product) and kind is Product:
+            flat.extend(part.factors)
+        elif part != neutral:
+            flat.append(part)
+    if not flat:
+        return neutral
+    return flat[0] if len(flat) == 1 else kind(tuple(sorted(flat, key=write)))

@@ -107,6 +107,8 @@ class Expander:
                 return result
             case Quotient(numerator, denominator):
                 return self._times(self.expand(numerator), self._inverse(self.expand(denominator)))
+            case Power(Power(base, inner), exponent) if exponent.denominator % 2 == 0 and inner.denominator == 1 and inner.numerator % 2 == 0:
+                return self._power(self._absolute(self.expand(base)), inner * exponent)  # sqrt(b^2) = |b|
             case Power(base, exponent):
                 return self._power(self.expand(base), exponent)
             case Absolute(inner):
