@@ -46,7 +46,7 @@ _TAKEN_BACK = re.compile(
     re.IGNORECASE,
 )
 _EXAMPLE = re.compile(
-    r"(?:\be\.\s?g\.|\bsuch\s+as|\bexample\b|\bformat\b|\binstruct\w*|\bplaceholder\b|\bwrong(?:ly)?\b|\bincorrect(?:ly)?\b),?[^\n.,]{0,60}$", re.IGNORECASE
+    r"(?:\be\.\s?g\.|\bsuch\s+as|\bexample\b|\bformat\b|\bplaceholder\b|\bwrong(?:ly)?\b|\bincorrect(?:ly)?\b),?[^\n.,]{0,60}$", re.IGNORECASE
 )
 _UNSAID = re.compile(r"\b(?:if|whether|suppose|assum\w*|what|when|check|verify|confirm)\b[^\n.,]{0,60}$", re.IGNORECASE)
 # "the answer is for there to be", "the answer is correct": nothing is answered.
@@ -56,6 +56,13 @@ _PROSE = re.compile(
 )
 _MATHS = re.compile(
     r"[\d\\$]|^\(?[A-Za-z]\)?$|^(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty)\b",
+    re.IGNORECASE,
+)
+# "The answer: Verna received $7.00 in change": a sentence with one number, and no word that makes another number of it.
+_ONE_NUMBER = re.compile(r"[^\d\\${}^_=+*/<>]*[A-Za-z]{2,}[^\d\\${}^_=+*/<>]*\s(\$?\d[\d,]*(?:\.\d+)?%?)(?![\d:/^*+=-])[^\d\\${}^_=+*/<>]*")
+_OTHER_NUMBER = re.compile(
+    r"\b(?:not|no|less|more|fewer|greater|than|least|most|over|under|above|below|about|approximately|around|roughly|nearly|almost|between|except|minus|plus|times|half|"
+    r"twice|double|triple|percent|hundred|thousand|million|billion|dozen|or|and|but|one|two|three|four|five|six|seven|eight|nine|ten|if|squared|cubed|negative)\b",
     re.IGNORECASE,
 )
 _QUOTE = re.compile(r"```.*?(?:```|\Z)|^[ \t]*>[^\n]*|\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”", re.MULTILINE | re.DOTALL)
@@ -152,7 +159,7 @@ def _statements(text: str, first: int) -> list[Extraction]:
     for said in islice(_SAID.finditer(text, first), MAX_MARKS):
         end = _before_box(text, said.end(), _said_until(text, said.end()), boxes)
         answer = _said_answer(text[said.end() : end])
-        if answer and not _PROSE.match(answer) and not _UNSAID.search(text, max(first, said.start() - 120), said.start()):
+        if answer and not _UNSAID.search(text, max(first, said.start() - 120), said.start()):
             found.append(Extraction(answer, "said", said.start(), said.end() + len(answer)))
     found = [item for item in found if item.answer.strip() and not any(begin <= item.start and item.end <= end for begin, end in quoted)]
     found = [item for item in found if not _EXAMPLE.search(text, max(first, item.start - 120), item.start)]
@@ -213,7 +220,11 @@ def _said_until(text: str, start: int) -> int:
 def _said_answer(said: str) -> str:
     """What is said without what is added: a formula with the words behind it as far as they may be a unit, or the words before "because"."""
     cut = _AFTERTHOUGHT.split(said, maxsplit=1)[0] if not said.lstrip().startswith(("(", "$", "\\")) else said
-    return cut.strip().strip("*").strip()
+    cut = cut.strip().strip("*").strip()
+    if _PROSE.match(cut):
+        return ""
+    sentence = _ONE_NUMBER.fullmatch(cut) if len(cut) <= 200 and len(cut.split()) > 3 else None
+    return sentence[1] if sentence is not None and not _OTHER_NUMBER.search(cut) else cut
 
 
 def _sentence_before(text: str, start: int, first: int) -> str:
