@@ -18,7 +18,7 @@ from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
 import prm_gym
 from prm_gym import Claim, ClaimVerifier, Malformed, Situation, StepContext, StepEnv, Task, Transition, Verdict, Verifier
-from prm_gym.claims import Assignment, Consistent, Decision, Entailment, Equality, Equivalent, Progress, Reachable, Safest, Solution, Statement
+from prm_gym.claims import Assignment, Consistent, Decision, Entailment, Equality, Equivalent, FinalAnswer, Progress, Reachable, Safest, Solution, Statement
 from prm_gym.credit import ASSIGNERS, Credit, StepBatch, assigner
 from prm_gym.csp import AllDifferent, Is, Linear, Not, Or, Problem, Variable, exactly
 from prm_gym.env import option_names
@@ -299,10 +299,34 @@ BOTH = [
     _case("zero", Equality("2 * 3", "7"), Reachable((), "24")),
     MALFORMED,
 ]
+# What has to be compared in a worker needs the extra `math`, which may be missing; these cases do without.
+EQUIVALENCE = [
+    _case("full", FinalAnswer("7", "7"), label="correct"),
+    _case("full", FinalAnswer(r"So \boxed{\frac{2}{4}}. The answer is 0.5.", r"\frac12"), label="correct"),
+    _case("full", FinalAnswer(r"\sqrt{12}", r"2\sqrt{3}"), label="correct"),
+    _case("zero", FinalAnswer(r"\boxed{8}", "7"), label="incorrect"),
+    _case("hack", FinalAnswer(r"\boxed{8=7}", "7"), label="incorrect"),
+    _case("hack", FinalAnswer(r"\boxed{7} ... wait the answer is 9", "7"), label="incorrect"),
+    _case("hack", FinalAnswer("7 or 8", "7"), label="incorrect"),
+    _case("hack", FinalAnswer(r"\boxed{\sum_{k=1}^{100} k}", "5050"), label="incorrect"),
+    _case("hack", FinalAnswer("2e-8", "1e-8"), label="incorrect"),
+    _case("hack", FinalAnswer("10", r"10\%"), label="incorrect"),
+    _case("hack", FinalAnswer("1,2", "(1,2)"), label="incorrect"),
+    _case("hack", FinalAnswer("10 m", r"10\text{ cm}"), label="incorrect"),
+    _case("hack", FinalAnswer("3x+4y+14=0", "3x-y+13=0"), label="incorrect"),
+    _case("hack", FinalAnswer(r"\boxed{9^{9^{9^9}}}", "7"), label="incorrect"),
+    _case("hack", FinalAnswer("(1+x)^2", "x^2+2x+1", "Expand $(x+1)^2$."), label="incorrect"),
+    _case("malformed", FinalAnswer("I do not know.\nReally not.", "7"), label="malformed"),
+    _case("abstain", FinalAnswer("7", "")),
+    _case("abstain", FinalAnswer("tomorrow there is rain", "it rains tomorrow")),
+    _case("abstain", Equality("1", "1")),
+    MALFORMED,
+]
 CASES = {
     "arithmetic": ARITHMETIC,
     "constraint": CONSTRAINT,
     "cvc5": Z3,
+    "equivalence": EQUIVALENCE,
     "posterior": POSTERIOR,
     "reachable": REACHABLE,
     "search": SEARCH,

@@ -1,7 +1,8 @@
 """What a worker process does with expressions that are not decided exactly: evaluate both to 50 digits at several points, or ask math-verify.
 
-math-verify rounds to six places, and reads what it cannot parse as the last number in it. So it is believed only where what it parsed
-was evaluated to 50 digits and agrees, and where nothing of the text is missing in it. Nothing here evaluates a text: the trees of `prm_gym.answers.expression` are walked, and math-verify's parser of LaTeX is a grammar.
+math-verify rounds to six places, and reads what it cannot parse as the last number in it. So it is believed only where what it parsed was evaluated to 50
+digits and agrees, and where nothing of the text is missing in it. Nothing here evaluates a text: the trees of `prm_gym.answers.expression` are walked, and
+math-verify's parser of LaTeX is a grammar.
 """
 
 import importlib
