@@ -1,5 +1,6 @@
 """Whether a reading of an answer says what a reading of the gold answer says: shape first, then values, exactly."""
 
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -91,12 +92,14 @@ def compare(gold: Reading, answer: Reading, question: str = "") -> Outcome:
 # What math-verify would work on for longer than it is worth, or without end.
 _COSTLY = re.compile(r"!|\\binom|\\(?:sum|prod|int|lim|pmod|bmod|det)(?![a-zA-Z])|\^\s*\{?[^{}^]*\^|\^\s*\{?\s*-?\d{4}|\d{60}|\d[eE]\d")
 _LONG = 300
+_STEEP = 1_000_000  # all exponents multiplied: powers of powers
 
 
 def _by_math_verify(gold: str, answer: str) -> Outcome:
     """Two texts that go to a worker, if they are of a reasonable size."""
     for text in (gold, answer):
-        if len(text) > _LONG or _COSTLY.search(text):
+        exponents = math.prod(int(exponent) for exponent in re.findall(r"\^\s*\{?\s*(\d{1,3})", text))
+        if len(text) > _LONG or exponents > _STEEP or _COSTLY.search(text):
             return _open("they cannot be read here, and are too costly to be handed on")
     return Outcome("correct", "math-verify finds them equal", (Pair(gold, answer),))
 

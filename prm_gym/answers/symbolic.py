@@ -25,8 +25,16 @@ MAX_MAGNITUDE = 2_000  # digits before or after the point of anything that is co
 
 
 def _library(name: str) -> Any:
-    """A package of the extra `math`; imported when a worker first needs it, since most never need math-verify."""
+    """A package of the extra `math`."""
     return importlib.import_module(name)
+
+
+def comparer() -> Callable[[tuple[Node | str, Node | str]], tuple[Finding, str]]:
+    """What a worker does, once the packages are there: importing them is no part of the first job."""
+    for name in ("mpmath", "sympy", "math_verify"):
+        _library(name)
+    logging.disable(logging.CRITICAL)
+    return compare_pair
 
 
 class _NoValueError(ArithmeticError):
@@ -156,7 +164,6 @@ def _call(name: str, parts: list[Any], point: dict[str, Any]) -> Any:
 def _parsed(gold: str, answer: str) -> tuple[Finding, str]:
     """What math-verify says of two texts, where what it parsed agrees in value."""
     math_verify = _library("math_verify")
-    logging.disable(logging.CRITICAL)
     config = [math_verify.LatexExtractionConfig()]
     read: list[Any] = []
     for name, text in (("gold answer", gold), ("answer", answer)):
@@ -165,7 +172,11 @@ def _parsed(gold: str, answer: str) -> tuple[Finding, str]:
             return "unknown", f"math-verify cannot read the {name}"
         if not _is_expression(found[0]):
             return "unknown", f"math-verify reads the {name} as something else than an expression"
-        if not _covers(found[0], text):
+        try:
+            covered = _covers(found[0], text)
+        except ValueError:  # a number that Python does not write out
+            covered = False
+        if not covered:
             return "unknown", f"math-verify reads only a part of the {name}"
         read.append(found[0])
     one, other = read

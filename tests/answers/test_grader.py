@@ -31,7 +31,7 @@ def _children():
 
 @pytest.fixture(name="grader", scope="module")
 def _grader():
-    with Grader(workers=1, deadline=20.0) as grader:  # the first job imports math-verify, slowly on a busy machine
+    with Grader(workers=1, deadline=20.0) as grader:
         yield grader
 
 
@@ -87,9 +87,9 @@ def test_a_batch_gives_what_single_answers_give(grader):
 
 
 def test_a_comparison_that_hangs_is_a_timeout_and_costs_its_deadline_once():
-    hostile = r"x \mathbf{2}^{99}" + r"+(x 2+\cos 3)^{999}" * 8  # a grammar that our reader refuses, and algebra that takes long
+    hostile = r"x 2+\frac{1}{(x+\sin(x)+1)^{999}(\cos x+y)^{999}}"  # our reader refuses the product `x 2`; the rest takes seconds
     before = _children()
-    with Grader(workers=1, deadline=0.2) as grader:
+    with Grader(workers=1, deadline=0.1) as grader:
         started = time.monotonic()
         found = grader.grade(hostile, r"\sin^{-1} x")
         again = grader.grade(hostile, r"\sin^{-1} x")
@@ -152,4 +152,4 @@ def test_without_the_extra_it_says_which_one_is_missing():
 
 
 def test_the_shared_grader_is_there_for_environments():
-    assert grade(r"\frac{1}{\tan x}", r"\cot x").verdict in ("correct", "undecided")  # undecided where importing takes longer than its deadline
+    assert grade(r"\frac{1}{\tan x}", r"\cot x").verdict == "correct"
