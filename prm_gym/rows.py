@@ -85,9 +85,10 @@ def _hugging_face(name: str) -> Iterator[tuple[str, object]]:
             data = data[split] if isinstance(data, datasets.DatasetDict) else data
         else:
             data = datasets.load_dataset(parts[0], *parts[1:2], split=split)
-        return ((f"row {number}", dict(row)) for number, row in enumerate(data, start=1))
+        rows: list[object] = [dict(row) for row in data]
     except Exception as error:  # the package raises whatever its network and file layers raise
         raise OptionError(f"the data set {name!r} cannot be loaded: {type(error).__name__}: {error}") from error
+    return ((f"row {number}", row) for number, row in enumerate(rows, start=1))
 
 
 def _module(name: str, package: str, extra: str) -> Any:

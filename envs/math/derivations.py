@@ -50,7 +50,7 @@ def variants(line: Line, rng: np.random.Generator) -> Iterator[Line]:
     The line itself is among them. A number is changed in its sign or by a few units; exponents stay.
     """
     text = "; ".join(line)
-    found = list(_NUMBER.finditer(text))
+    found = [match for match in _NUMBER.finditer(text) if match[2] != "0"]
     chosen = sorted(rng.permutation(len(found))[:2].tolist())
     changes = [(found[place], _another(found[place], rng)) for place in chosen]
     for mask in rng.permutation(1 << len(changes)).tolist():
@@ -63,7 +63,8 @@ def variants(line: Line, rng: np.random.Generator) -> Iterator[Line]:
 
 def _another(match: re.Match[str], rng: np.random.Generator) -> str:
     sign, digits = match[1] or "", match[2]
-    if rng.random() < 0.5:
+    factor = match.start() > 0 and match.string[match.start() - 1] in "*/"
+    if rng.random() < 0.5 and not factor:
         return {"+": "-", "-": "+"}[sign[0]] + sign[1:] + digits if len(sign) == 2 else digits if sign else f"-{digits}"
     named = match.end() < len(match.string) and match.string[match.end()].isalpha()
     value, unit = Fraction(digits), Fraction(1, 10 ** len(digits.partition(".")[2]))

@@ -52,7 +52,7 @@ def candidates(problem: WordProblem, noted: Mapping[str, Fraction], count: int, 
             if len(texts) >= wanted:
                 break
             texts[line] = None
-    for answer in _answers(problem, known, rng):
+    for answer in _answers(problem, known, told, rng):
         texts[f"answer {amount_text(answer)}"] = None
     listed = list(texts)
     return tuple(listed[place] for place in rng.permutation(len(listed)).tolist())
@@ -126,9 +126,9 @@ def _slipped(value: Fraction, rng: np.random.Generator) -> Fraction:
     return value + (1, -1, 10, -10)[int(rng.integers(4))]
 
 
-def _answers(problem: WordProblem, known: Mapping[str, Fraction], rng: np.random.Generator) -> tuple[Fraction, ...]:
-    """What is noted as the goal, when it is, and another amount; two amounts else."""
+def _answers(problem: WordProblem, known: Mapping[str, Fraction], told: Sequence[Fraction], rng: np.random.Generator) -> tuple[Fraction, ...]:
+    """What is noted as the goal, when it is, and another amount; two amounts else, or an amount and a number of the text."""
     drawn = list(known.values())
     drawn = [drawn[place] for place in rng.permutation(len(drawn)).tolist()]
-    found = dict.fromkeys([known[problem.goal], *drawn] if problem.goal in known else drawn)
+    found = dict.fromkeys([*([known[problem.goal]] if problem.goal in known else []), *drawn, *told, Fraction(1)])
     return tuple(found)[:2]

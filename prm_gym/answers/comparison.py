@@ -1,5 +1,6 @@
 """Whether a reading of an answer says what a reading of the gold answer says: shape first, then values, exactly."""
 
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -8,7 +9,7 @@ from typing import Literal, TypeAlias
 from prm_gym.answers.exact import Exact, exact, same
 from prm_gym.answers.expression import Node, UnreadableError, number
 from prm_gym.answers.readings import Group, Numeral, Reading, Relation, Scalar, Unknown, Words
-from prm_gym.answers.units import mentions_instead
+from prm_gym.answers.units import mentions_instead, read_unit
 from prm_gym.answers.worked_out import not_worked_out, other_form
 
 GradeVerdict: TypeAlias = Literal["correct", "incorrect", "malformed", "undecided"]
@@ -91,12 +92,14 @@ def compare(gold: Reading, answer: Reading, question: str = "") -> Outcome:
 # What math-verify would work on for longer than it is worth, or without end.
 _COSTLY = re.compile(r"!|\\binom|\\(?:sum|prod|int|lim|pmod|bmod|det)(?![a-zA-Z])|\^\s*\{?[^{}^]*\^|\^\s*\{?\s*-?\d{4}|\d{60}|\d[eE]\d")
 _LONG = 300
+_STEEP = 1_000_000  # all exponents multiplied: powers of powers
 
 
 def _by_math_verify(gold: str, answer: str) -> Outcome:
     """Two texts that go to a worker, if they are of a reasonable size."""
     for text in (gold, answer):
-        if len(text) > _LONG or _COSTLY.search(text):
+        exponents = math.prod(int(exponent) for exponent in re.findall(r"\^\s*\{?\s*(\d{1,3})", text))
+        if len(text) > _LONG or exponents > _STEEP or _COSTLY.search(text):
             return _open("they cannot be read here, and are too costly to be handed on")
     return Outcome("correct", "math-verify finds them equal", (Pair(gold, answer),))
 
@@ -126,6 +129,8 @@ def _words(gold: Reading, answer: Reading) -> Outcome:
     if one and other:
         return _RIGHT if one == other else _wrong(f"it chooses {other}, the gold answer is {one}")
     if not (isinstance(gold, Words) and isinstance(answer, Words)):
+        if isinstance(gold, Words) and len(gold.text.split()) > 2:
+            return _open("whether a text and something else mean the same cannot be told here")
         return _wrong("one is text, the other is not")
     if gold.text == answer.text:
         return _RIGHT
@@ -162,6 +167,8 @@ def _scalars(gold: Scalar, answer: Scalar, question: str) -> Outcome:
         return _open(f"the gold answer has no value here: {gold.defect}")
     if gold.percent != answer.percent and not _PERCENT_ASKED.search(question):
         return _wrong("one is a percentage, the other is not")
+    if not gold.value.letters:
+        answer = _measured(answer)
     factor, objection = _conversion(gold, answer, question)
     if objection is not None:
         return objection
@@ -188,6 +195,15 @@ def _scalars(gold: Scalar, answer: Scalar, question: str) -> Outcome:
     return _wrong("the values differ")
 
 
+def _measured(answer: Scalar) -> Scalar:
+    """`10m` as ten metres, where the gold answer has no letters."""
+    if answer.unit is not None or answer.node.kind != "product" or len(answer.node.parts) != 2:
+        return answer
+    amount, name = answer.node.parts
+    unit = read_unit(name.name) if amount.kind == "number" and name.kind == "name" and name.name in ("m", "g", "s", "h", "L") else None
+    return answer if unit is None else Scalar(answer.text, amount, exact(amount), unit)
+
+
 def _scaled(value: Exact, factor: Fraction) -> Exact:
     return Exact({key: weight * factor for key, weight in value.numerator.items()}, value.denominator)
 
@@ -195,7 +211,7 @@ def _scaled(value: Exact, factor: Fraction) -> Exact:
 def _conversion(gold: Scalar, answer: Scalar, question: str) -> tuple[Fraction, Outcome | None]:
     """The factor from the answer's unit to the gold answer's, and what speaks against the units. A unit that one of them lacks is the one asked for."""
     if answer.unit is None:
-        return Fraction(1), None
+        return Fraction(1), _open("whether the letter behind the number is a unit cannot be told") if gold.unit is not None and gold.unit.letter else None
     if gold.unit is None:
         if (answer.unit.dimension == "radians" and "pi" not in gold.text) or (question and mentions_instead(question, answer.unit)):
             return Fraction(1), _wrong("the question asks for another unit")

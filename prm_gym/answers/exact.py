@@ -20,7 +20,7 @@ Polynomial: TypeAlias = dict[Monomial, Fraction]
 
 MAX_BITS = 100_000  # of a numerator or denominator
 MAX_TERMS = 200
-MAX_STEPS = 30_000  # of work for one expression; a step takes some microseconds
+MAX_STEPS = 10_000  # of work for one expression; a step takes some microseconds
 MAX_FACTORIAL = 3_000
 _TRIAL = 10_000  # primes up to here are found in a radicand
 

@@ -37,6 +37,7 @@ _NUMBER = re.compile(r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+")
 _REPEATING = re.compile(r"(\d{0,100})\.(\d{0,100})\\overline\s*(?:\{(\d{1,100})\}|(\d))")
 _SCIENTIFIC = re.compile(r"[eE]([+-]?\d{1,6})(?![\d.])")
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")
+_BOLD = re.compile(r"\\text\s*\{\s*([A-Za-z])\s*\}")
 _WORD = re.compile(r"[a-zA-Z]+")
 _PROPER_FRACTION = re.compile(r"\s*(?:\\frac\s*(?:\{\s*(\d{1,9})\s*\}|(\d))\s*(?:\{\s*(\d{1,9})\s*\}|(\d))|(?<=\s)(\d{1,9})\s*/\s*(\d{1,9})(?![\d.]))")
 
@@ -187,6 +188,8 @@ class _Reader:
         here = self._peek()
         if here == "\\":
             found = _COMMAND.match(self.text, self.at)
+            if found is not None and found[1] == "text":
+                return _BOLD.match(self.text, self.at) is not None
             return found is not None and found[1] in {"frac", "sqrt", "pi", "binom", "infty"} | FUNCTIONS | GREEK | COMPUTATIONS
         return bool(here) and (here in "({" or (here.isascii() and here.isalpha()))
 
@@ -300,6 +303,9 @@ class _Reader:
         if name in GREEK or name in ("pi", "infty"):
             self.at = found.end()
             return self._subscripted(name)
+        if name == "text" and (letter := _BOLD.match(self.text, self.at)):
+            self.at = letter.end()
+            return self._subscripted(letter[1])
         if name not in ("frac", "sqrt", "binom", "lfloor", "lceil"):
             raise self._error("a command that is known here")
         self.at = found.end()

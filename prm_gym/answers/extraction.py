@@ -46,7 +46,7 @@ _TAKEN_BACK = re.compile(
     re.IGNORECASE,
 )
 _EXAMPLE = re.compile(
-    r"(?:\be\.\s?g\.|\bsuch\s+as|\bexample\b|\bformat\b|\binstruct\w*|\bplaceholder\b|\bwrong(?:ly)?\b|\bincorrect(?:ly)?\b),?[^\n.,]{0,60}$", re.IGNORECASE
+    r"(?:\be\.\s?g\.|\bsuch\s+as|\bexample\b|\bformat\b|\bplaceholder\b|\bwrong(?:ly)?\b|\bincorrect(?:ly)?\b),?[^\n.,]{0,60}$", re.IGNORECASE
 )
 _UNSAID = re.compile(r"\b(?:if|whether|suppose|assum\w*|what|when|check|verify|confirm)\b[^\n.,]{0,60}$", re.IGNORECASE)
 # "the answer is for there to be", "the answer is correct": nothing is answered.
@@ -58,6 +58,14 @@ _MATHS = re.compile(
     r"[\d\\$]|^\(?[A-Za-z]\)?$|^(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty)\b",
     re.IGNORECASE,
 )
+# "The answer: Verna received $7.00 in change": a sentence with one number, and no word that makes another number of it.
+_ONE_NUMBER = re.compile(r"[^\d\\${}^_=+*/<>]*[A-Za-z]{2,}[^\d\\${}^_=+*/<>]*\s(\$?\d[\d,]*(?:\.\d+)?%?)(?![\d:/^*+=-])[^\d\\${}^_=+*/<>]*")
+_OTHER_NUMBER = re.compile(
+    r"\b(?:not|no|less|more|fewer|greater|than|least|most|over|under|above|below|about|approximately|around|roughly|nearly|almost|between|except|minus|plus|times|half|"
+    r"twice|double|triple|percent|hundred|thousand|million|billion|dozen|or|and|but|one|two|three|four|five|six|seven|eight|nine|ten|if|squared|cubed|negative)\b",
+    re.IGNORECASE,
+)
+_STYLE = re.compile(r"\\(?:text\w*|mbox|mathrm|mathbf)(?![a-zA-Z])|[{}]")
 _QUOTE = re.compile(r"```.*?(?:```|\Z)|^[ \t]*>[^\n]*|\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”", re.MULTILINE | re.DOTALL)
 
 
@@ -152,13 +160,18 @@ def _statements(text: str, first: int) -> list[Extraction]:
     for said in islice(_SAID.finditer(text, first), MAX_MARKS):
         end = _before_box(text, said.end(), _said_until(text, said.end()), boxes)
         answer = _said_answer(text[said.end() : end])
-        if answer and not _PROSE.match(answer) and not _UNSAID.search(text, max(first, said.start() - 120), said.start()):
-            found.append(Extraction(answer, "said", said.start(), said.end() + len(answer)))
+        if answer and not _UNSAID.search(text, max(first, said.start() - 120), said.start()):
+            found.append(Extraction(answer, "said", said.start(), text.find(answer, said.end()) + len(answer)))
     found = [item for item in found if item.answer.strip() and not any(begin <= item.start and item.end <= end for begin, end in quoted)]
     found = [item for item in found if not _EXAMPLE.search(text, max(first, item.start - 120), item.start)]
-    if any(_MATHS.search(item.answer) for item in found):
-        found = [item for item in found if item.source != "said" or _MATHS.search(item.answer)]
+    if any(_is_maths(item.answer) for item in found):
+        found = [item for item in found if item.source != "said" or _is_maths(item.answer)]
     return sorted(found, key=lambda item: item.end)
+
+
+def _is_maths(text: str) -> bool:
+    """Whether it is more than words."""
+    return bool(_MATHS.search(_STYLE.sub("", text).strip()))
 
 
 def _before_box(text: str, start: int, end: int, boxes: list[Extraction]) -> int:
@@ -167,7 +180,7 @@ def _before_box(text: str, start: int, end: int, boxes: list[Extraction]) -> int
     if box is None:
         return start if any(box.start < start < box.end for box in boxes) else end
     lead = text[start : box.start].strip(" $:*\n([\\")
-    leads = not lead or lead.endswith(("=", "equiv", "in", "approx", "to")) or not _MATHS.search(lead)
+    leads = not lead or lead.endswith(("=", "equiv", "in", "approx", "to")) or not _is_maths(lead)
     return start if leads else box.start
 
 
@@ -181,11 +194,9 @@ def _boxes(text: str, first: int) -> list[Extraction]:
                 boxes.append(Extraction(found[0], "boxed", box.start(), found.end()))
             continue
         end = _closing(text, at)
-        inner = text[at + 1 : end - 1] if end else text[at + 1 : at + 1 + MAX_ANSWER]
+        inner = text[at + 1 : end - 1] if end else text[at : at + MAX_ANSWER + 200]  # one that is not closed keeps its brace, and cannot be read
         if boxes and box.start() < boxes[-1].end:
             continue  # a box within a box
-        if not end:
-            inner = "\\unclosed"  # a box that is never closed says nothing that could be read
         boxes.append(Extraction(inner, "boxed", box.start(), end or box.end()))
     return boxes
 
@@ -213,7 +224,11 @@ def _said_until(text: str, start: int) -> int:
 def _said_answer(said: str) -> str:
     """What is said without what is added: a formula with the words behind it as far as they may be a unit, or the words before "because"."""
     cut = _AFTERTHOUGHT.split(said, maxsplit=1)[0] if not said.lstrip().startswith(("(", "$", "\\")) else said
-    return cut.strip().strip("*").strip()
+    cut = cut.strip().strip("*").strip()
+    if _PROSE.match(cut):
+        return ""
+    sentence = _ONE_NUMBER.fullmatch(cut) if len(cut) <= 200 and len(cut.split()) > 3 else None
+    return sentence[1] if sentence is not None and not _OTHER_NUMBER.search(cut) else cut
 
 
 def _sentence_before(text: str, start: int, first: int) -> str:

@@ -131,7 +131,7 @@ def _shared_pool(options: dict[str, Any]) -> WorkerPool:
     with FORK_LOCK:
         pool = _POOLS.get(key)
         if pool is None:
-            pool = _POOLS[key] = WorkerPool("prm_gym.answers.symbolic:compare_pair", **options)
+            pool = _POOLS[key] = WorkerPool("prm_gym.answers.symbolic:comparer", setup=(), **options)
         return pool
 
 

@@ -1,7 +1,7 @@
 """What an answer says, with its shape: a number with its unit, a point, a list, a set, an interval, a matrix, an equation, words."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
@@ -320,7 +320,7 @@ def _scalar(text: str) -> Reading:
 
 def _measured(text: str) -> tuple[str, Unit | None, bool, Fraction]:
     """The text of the number, its unit, whether it is a percentage, and the factor of a word like million."""
-    text = _TEXT.sub(r"\\text{\1}", text)
+    text = re.sub(r"(\\text\{[^{}]*)\}\s*\\text\s*\{", r"\1 ", _TEXT.sub(r"\\text{\1}", text))
     before = re.match(rf"(-?)\s*(?:\\?([{CURRENCIES}])|\\(pounds|euro)(?![a-zA-Z]))\s*(-?)\s*", text)
     unit: Unit | None = None
     if before is not None:
@@ -341,10 +341,14 @@ def _measured(text: str) -> tuple[str, Unit | None, bool, Fraction]:
     if not words:
         return core, unit, False, scale
     behind_unit = read_unit(" ".join(words))
+    if behind_unit is None and not re.search("[A-Za-z]{2}", " ".join(words)):
+        return text, unit, False, Fraction(1)  # letters, `2x`
     if behind_unit is None:
         raise UnreadableError(f"{' '.join(words)[:40]!r} is no unit")
     if unit is not None and behind_unit.dimension.startswith("/"):
         return core, Unit(unit.dimension + behind_unit.dimension, unit.factor * behind_unit.factor, behind_unit.known), False, scale
     if unit is not None and behind_unit.dimension != unit.dimension:
         raise UnreadableError("it has two units")
+    if found["unit"].startswith("\\text"):
+        behind_unit = replace(behind_unit, letter=False)
     return core, unit or behind_unit, False, scale

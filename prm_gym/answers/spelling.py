@@ -86,6 +86,8 @@ def spelled(text: str) -> str:
     '\\frac{1}{2} \\text{ cm}'
     """
     text = _undelimited(text.translate(_UNICODE).strip())
+    if text.startswith(r"\boxed{") and text.endswith("}") and text.count("{") == text.count("}") and text.count(r"\boxed") == 1:
+        text = text[len(r"\boxed{") : -1]
     for pattern, to in _REPLACEMENTS:
         text = pattern.sub(to, text)
     text = re.sub(r" {2,}", " ", text).strip()

@@ -1,17 +1,21 @@
 """What a worker process does with expressions that are not decided exactly: evaluate both to 50 digits at several points, or ask math-verify.
 
-math-verify rounds to six places, and reads what it cannot parse as the last number in it. So it is believed only where what it parsed was evaluated as
-well, and agrees. Nothing here evaluates a text: the trees of `prm_gym.answers.expression` are walked, and math-verify's parser of LaTeX is a grammar.
+math-verify rounds to six places, and reads what it cannot parse as the last number in it. So it is believed only where what it parsed was evaluated to 50
+digits and agrees, and where nothing of the text is missing in it. Nothing here evaluates a text: the trees of `prm_gym.answers.expression` are walked, and
+math-verify's parser of LaTeX is a grammar.
 """
 
 import importlib
 import logging
 import math
 import random
+import re
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
-from prm_gym.answers.expression import Node
+from prm_gym.answers.expression import FUNCTIONS, GREEK, Node
+
+_READ_COMMANDS = FUNCTIONS | GREEK | {"frac", "sqrt", "pi", "cdot", "times", "div", "infty"}
 
 Finding: TypeAlias = Literal["equal", "different", "unknown"]
 
@@ -21,8 +25,16 @@ MAX_MAGNITUDE = 2_000  # digits before or after the point of anything that is co
 
 
 def _library(name: str) -> Any:
-    """A package of the extra `math`; imported when a worker first needs it, since most never need math-verify."""
+    """A package of the extra `math`."""
     return importlib.import_module(name)
+
+
+def comparer() -> Callable[[tuple[Node | str, Node | str]], tuple[Finding, str]]:
+    """What a worker does, once the packages are there: importing them is no part of the first job."""
+    for name in ("mpmath", "sympy", "math_verify"):
+        _library(name)
+    logging.disable(logging.CRITICAL)
+    return compare_pair
 
 
 class _NoValueError(ArithmeticError):
@@ -56,14 +68,14 @@ def _is_log_of_no_base(node: Node) -> bool:
 
 
 def _evaluated(names: set[str], gold: Callable[[dict[str, Any]], Any], answer: Callable[[dict[str, Any]], Any]) -> tuple[Finding, str]:
-    """Compare at random points: rational, of both signs, the same for the same names."""
+    """Compare at random points: rational, at first positive, then of both signs, the same for the same names."""
     mpmath = _library("mpmath")
 
     compared = 0
     random_source = random.Random(20_240_117)
     with mpmath.workdps(DIGITS + 20):
         for trial in range(4 * POINTS):
-            sign = 1 if trial < POINTS else random_source.choice((-1, 1))
+            sign = 1 if trial < POINTS // 2 else random_source.choice((-1, 1))
             point: dict[str, Any] = {name: mpmath.mpf(sign * random_source.randint(1_000, 40_000)) / 9_973 for name in ("?log", *sorted(names))}
             try:
                 one, other = gold(point), answer(point)
@@ -71,6 +83,8 @@ def _evaluated(names: set[str], gold: Callable[[dict[str, Any]], Any], answer: C
                 continue
             compared += 1
             if not _close(one, other):
+                if compared > POINTS // 2:
+                    return "unknown", "they agree where all letters are positive, and not elsewhere"
                 return "different", f"they differ in value: {mpmath.nstr(one, 12)} and {mpmath.nstr(other, 12)}"
             if compared >= (POINTS if names else 1):
                 return "equal", f"they agree in {DIGITS} digits at {compared} points" if names else f"they agree in {DIGITS} digits"
@@ -150,27 +164,44 @@ def _call(name: str, parts: list[Any], point: dict[str, Any]) -> Any:
 def _parsed(gold: str, answer: str) -> tuple[Finding, str]:
     """What math-verify says of two texts, where what it parsed agrees in value."""
     math_verify = _library("math_verify")
-    logging.disable(logging.CRITICAL)
     config = [math_verify.LatexExtractionConfig()]
     read: list[Any] = []
     for name, text in (("gold answer", gold), ("answer", answer)):
         found: list[Any] = math_verify.parse(f"\\boxed{{{text}}}", config, fallback_mode="no_fallback", parsing_timeout=None)
         if not found:
             return "unknown", f"math-verify cannot read the {name}"
+        if not _is_expression(found[0]):
+            return "unknown", f"math-verify reads the {name} as something else than an expression"
+        try:
+            covered = _covers(found[0], text)
+        except ValueError:  # a number that Python does not write out
+            covered = False
+        if not covered:
+            return "unknown", f"math-verify reads only a part of the {name}"
         read.append(found[0])
     one, other = read
-    if not (_is_expression(one) and _is_expression(other)):
-        return "unknown", "math-verify reads them as something else than expressions"
-    if not math_verify.verify(one, other, timeout_seconds=None):
-        return "different", "math-verify finds them different"
     names = {str(symbol) for value in read for symbol in value.free_symbols}
-    return _evaluated(names, lambda point: _sympy_number(one, point), lambda point: _sympy_number(other, point))
+    finding, reason = _evaluated(names, lambda point: _sympy_number(one, point), lambda point: _sympy_number(other, point))
+    if finding == "equal" and not math_verify.verify(one, other, timeout_seconds=None):
+        return "unknown", "they agree in value, but math-verify finds them different"
+    return finding, reason
 
 
 def _is_expression(value: Any) -> bool:
     sympy = _library("sympy")
 
     return isinstance(value, sympy.Expr) and not isinstance(value, sympy.MatrixExpr)
+
+
+def _covers(value: Any, text: str) -> bool:
+    """Whether every letter and number of the text is in what was read, and every command one that is known to be read."""
+    sympy = _library("sympy")
+    letters = set(re.findall("[A-Za-z]", re.sub(r"\\[A-Za-z]+", " ", text))) - set("ei")
+    names = "".join(str(symbol) for symbol in value.free_symbols)
+    numbers = " ".join(str(atom) for atom in value.atoms(sympy.Number))
+    digits = set(re.findall(r"[0-9]+", text)) - {"0", "1", "2"}
+    commands = set(re.findall(r"\\([A-Za-z]+)", text))
+    return letters <= set(names) and all(run in numbers for run in digits) and commands <= _READ_COMMANDS
 
 
 def _sympy_number(value: Any, point: dict[str, Any]) -> Any:

@@ -67,18 +67,20 @@ class Unit:
         dimension: units of one dimension can be converted; a word that is not known is a dimension of its own.
         factor: how many of the dimension's base unit it is.
         known: whether it is a unit of the table, or made of such.
+        letter: whether it is one letter, which may be no unit but algebra, as in `2 m`.
     """
 
     dimension: str
     factor: Fraction
     known: bool
+    letter: bool = False
 
 
 def read_unit(words: str) -> Unit | None:
     """The unit that some words name.
 
     >>> read_unit("square meters")
-    Unit(dimension='length^2', factor=Fraction(1, 1), known=True)
+    Unit(dimension='length^2', factor=Fraction(1, 1), known=True, letter=False)
 
     Args:
         words: what stands behind a number, with an exponent if there is one ("cm^2", "miles per hour", "red apples").
@@ -118,8 +120,8 @@ def _simple(text: str) -> Unit | None:
         return Unit(f"unit^{power}" if power > 1 else "unit", Fraction(1), False)
     if name in _KNOWN:
         dimension, factor = _KNOWN[name]
-        return Unit(dimension if power == 1 else f"{dimension}^{power}", factor**power, True)
-    if power > 1 or not all(re.fullmatch(r"[a-z'’-]+", word) for word in words):
+        return Unit(dimension if power == 1 else f"{dimension}^{power}", factor**power, True, len(name) == 1 and name.isalpha())
+    if power > 1 or not all(re.fullmatch(r"[a-z'’-]{3,}", word) for word in words):
         return None
     return Unit(name, Fraction(1), False)
 
