@@ -14,6 +14,7 @@ from prm_gym.algebra.expression import Relation, Statement
 from prm_gym.algebra.finding import Finding, Status, point_sentence, point_texts
 from prm_gym.algebra.linear import LinearSystem, Point
 from prm_gym.algebra.polynomial import (
+    Budget,
     BudgetSpentError,
     Polynomial,
     Rational,
@@ -187,11 +188,12 @@ class Elimination:
 
     def points(self, names: Iterable[str]) -> Iterator[Point]:
         """Some rational solutions, with a value for all these names; only where nothing is left over."""
+        budget = Budget()
         for point in points(set(names) - set(self.values)):
             expander = Expander({name: Ratio(constant(value), ONE) for name, value in point.items()}, generators=dict(self.generators))
             values = {name: _value_of(ratio, expander) for name, ratio in self.values.items()}
             full = {**point, **{name: value for name, value in values.items() if value is not None}}
-            if None not in values.values() and all(compared_at(relation, full) == "same" for relation in self.relations):
+            if None not in values.values() and all(compared_at(relation, full, budget) == "same" for relation in self.relations):
                 yield full
 
 
@@ -290,8 +292,9 @@ def _after_elimination(solved: Elimination, relation: Relation, names: frozenset
         point = next(solved.points(names), None)
         shown = f"it does not follow: the given equations make {point_sentence(point)}" if point else "it does not hold under the given equations"
         return Finding("different", shown, point_texts(point or {}))
+    budget = Budget()
     for point in solved.points(names):
-        if compared_at(relation, point) in ("different", "no value"):
+        if compared_at(relation, point, budget) in ("different", "no value"):
             return Finding("different", f"it does not follow: the given equations allow {point_sentence(point)}", point_texts(point))
     strict = all(primitive(polynomial) in solved.domain for polynomial in expander.domain) and not expander.radicands
     if follows and strict and (not solved.rooted or next(solved.points(names), None) is not None):

@@ -163,8 +163,8 @@ class Expander:
         return result
 
     def _plus(self, one: Ratio, other: Ratio, sign: int) -> Ratio:
+        self.budget.spend(len(one.numerator) + len(other.numerator))
         if one.denominator == other.denominator:
-            self.budget.spend(len(other.numerator))
             return Ratio(add(one.numerator, other.numerator, sign), one.denominator)
         left, right = self.times(one.numerator, other.denominator), self.times(other.numerator, one.denominator)
         return self._ratio(add(left, right, sign), self.times(one.denominator, other.denominator))
@@ -211,6 +211,7 @@ class Expander:
     def _replaced(self, polynomial: Polynomial) -> Polynomial:
         """The polynomial with every power of a generator, from its degree on, replaced."""
         while True:
+            self.budget.spend(len(polynomial))
             high = next((monomial for monomial in polynomial if any(n in self.generators and e >= self.generators[n].degree for n, e in monomial)), None)
             if high is None:
                 return polynomial

@@ -14,7 +14,7 @@ from prm_gym.algebra.equation import is_restated
 from prm_gym.algebra.expansion import Expander, NoValueError, is_numeric
 from prm_gym.algebra.expression import Absolute, Expression, Name, Negative, Number, Power, Product, Quotient, Relation, Statement, Sum, names_of
 from prm_gym.algebra.finding import Finding, point_sentence, point_texts
-from prm_gym.algebra.polynomial import BudgetSpentError
+from prm_gym.algebra.polynomial import Budget, BudgetSpentError
 from prm_gym.algebra.reading import read_expression, two_ways
 from prm_gym.algebra.sampling import compared_at, points
 
@@ -82,13 +82,15 @@ def _expanded(relation: Relation) -> Finding:
 
 def _somewhere(relation: Relation) -> bool:
     names = names_of(relation.left) | names_of(relation.right)
-    return any(compared_at(relation, point) == "same" for point in points(names))
+    budget = Budget()
+    return any(compared_at(relation, point, budget) == "same" for point in points(names))
 
 
 def _refuted(relation: Relation) -> Finding | None:
     names = names_of(relation.left) | names_of(relation.right)
+    budget = Budget()
     for point in points(names):
-        if compared_at(relation, point) == "different":
+        if compared_at(relation, point, budget) == "different":
             shown = f"the sides differ at {point_sentence(point)}" if point else "the sides are different numbers"
             return Finding("different", shown, point_texts(point))
     return None

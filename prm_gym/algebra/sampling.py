@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from prm_gym.algebra.expansion import ONE, Expander, NoValueError, Ratio, is_numeric
 from prm_gym.algebra.expression import Relation
 from prm_gym.algebra.linear import Point
-from prm_gym.algebra.polynomial import BudgetSpentError, constant
+from prm_gym.algebra.polynomial import Budget, BudgetSpentError, constant
 
 Comparison: TypeAlias = Literal["same", "different", "no value", "unknown"]
 
@@ -31,9 +31,15 @@ def points(names: Iterable[str]) -> Iterator[Point]:
         yield dict(zip(free, values, strict=True))
 
 
-def compared_at(relation: Relation, point: Point) -> Comparison:
-    """How the two sides of a relation compare at a point with a value for every name but `pi`."""
-    expander = Expander({name: Ratio(constant(value), ONE) for name, value in point.items()})
+def compared_at(relation: Relation, point: Point, budget: Budget | None = None) -> Comparison:
+    """How the two sides of a relation compare at a point with a value for every name but `pi`.
+
+    Args:
+        relation: of two sides; its sign does not matter.
+        point: the values.
+        budget: what may be spent, shared by several points; None for that of one question.
+    """
+    expander = Expander({name: Ratio(constant(value), ONE) for name, value in point.items()}, budget or Budget())
     try:
         difference = expander.difference(relation.left, relation.right).numerator
     except NoValueError:

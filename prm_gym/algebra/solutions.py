@@ -7,7 +7,7 @@ from prm_gym.algebra.equation import expanded, linear_equation, restatement_key,
 from prm_gym.algebra.expression import Statement
 from prm_gym.algebra.finding import Finding, point_sentence, point_texts
 from prm_gym.algebra.linear import LinearSystem, Point
-from prm_gym.algebra.polynomial import BudgetSpentError, Polynomial, constant_value, polynomial_names, primitive, quotient, value_at
+from prm_gym.algebra.polynomial import Budget, BudgetSpentError, Polynomial, constant_value, polynomial_names, primitive, quotient, value_at
 from prm_gym.algebra.reading import read_statement, two_ways
 from prm_gym.algebra.real_line import Line, root_text
 from prm_gym.algebra.sampling import compared_at, points
@@ -166,6 +166,7 @@ def _by_search(before: tuple[str, ...], after: tuple[str, ...]) -> Finding | Non
     """A point on one equation and not on the other, solved for a name that occurs linearly."""
     if len(before) != 1 or len(after) != 1:
         return None
+    budget = Budget()
     relations = [read_statement(text).equation for text in (*before, *after)]
     names = statement_names(read_statement(text) for text in (*before, *after))
     for here, there, says in ((relations[0], relations[1], _lost), (relations[1], relations[0], _gained)):
@@ -175,7 +176,9 @@ def _by_search(before: tuple[str, ...], after: tuple[str, ...]) -> Finding | Non
         for name in sorted(statement_names([read_statement(before[0])]) - {"pi"}):
             for point in points(names - {name}):
                 full = _on(equation.difference, name, point)
-                if full is not None and "pi" not in names and compared_at(here, full) == "same" and compared_at(there, full) in ("different", "no value"):
+                if full is None or "pi" in names or compared_at(here, full, budget) != "same":
+                    continue
+                if compared_at(there, full, budget) in ("different", "no value"):
                     return says(full)
     return None
 
