@@ -187,7 +187,7 @@ def _refused(claim: ReasoningGymAnswer) -> Scored | None:
         if error.kind == "incorrect":
             return Scored("ok", 0.0, None, error.message)
         return Scored(error.kind, 0.0 if error.kind == "malformed" else None, None, error.message)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return Scored("error", None, None, f"the entry of the claim cannot be read: {type(error).__name__}: {error}")
     return None
 
