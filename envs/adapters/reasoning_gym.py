@@ -28,8 +28,8 @@ INSTRUCTIONS = (
     "or the answer between <answer> and </answer>."
 )
 
-_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
-_ANSWER_LINE = re.compile(r"^[ \t]*(?:final[ \t]+)?answer[ \t]*:", re.MULTILINE | re.IGNORECASE)
+_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE | re.ASCII)
+_ANSWER_LINE = re.compile(r"^[ \t]*(?:final[ \t]+)?answer[ \t]*:", re.MULTILINE | re.IGNORECASE | re.ASCII)
 
 
 class ReasoningGymEnv(StepEnv):
@@ -174,9 +174,15 @@ def read_action(action: str) -> tuple[str, str | None]:
     >>> read_action("3 dogs have 12 legs.\nanswer: 12")
     ('3 dogs have 12 legs.', '12')
     """
-    tagged = list(_TAGGED.finditer(action))
-    if tagged:
-        return action[: tagged[-1].start()].strip(), tagged[-1][1].strip()
+    opened: re.Match[str] | None = None
+    tagged: tuple[str, str] | None = None
+    for tag in _TAG.finditer(action):
+        if not tag[1]:
+            opened = opened or tag
+        elif opened is not None:
+            tagged, opened = (action[: opened.start()].strip(), action[opened.end() : tag.start()].strip()), None
+    if tagged is not None:
+        return tagged
     line = _ANSWER_LINE.search(action)
     if line is not None:
         return action[: line.start()].strip(), action[line.end() :].strip()

@@ -2,7 +2,6 @@
 
 import json
 import math
-import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from prm_gym.procedural.catalogue import ALL_OR_NOTHING
 from prm_gym.procedural.wall import AnswerError, admitted
 from prm_gym.task import content_key
 from prm_gym.workers import JobResult, WorkerPool
+from prm_gym.workers.pool import FORK_LOCK
 
 MAKE_SECONDS = 60.0
 SCORE_SECONDS = 5.0
@@ -128,7 +128,7 @@ class ReasoningGymService:
             WorkerError: the workers cannot be started.
         """
         keys = [content_key(claim.dataset, claim.config, str(claim.difficulty), claim.entry, claim.answer) for claim in claims]
-        with _LOCK:
+        with FORK_LOCK:
             found = {key: _SCORES[key] for key in keys if key in _SCORES}
         asked: dict[str, ReasoningGymAnswer] = {}
         for key, claim in zip(keys, claims, strict=True):
@@ -143,7 +143,7 @@ class ReasoningGymService:
         if jobs:
             results = self._pool("answer_scorer").map(jobs)
             found.update((key, _scored(claim.dataset, result)) for (key, claim), result in zip(asked.items(), results, strict=True))
-        with _LOCK:
+        with FORK_LOCK:
             for key in keys:
                 _SCORES[key] = found[key]
                 _SCORES.move_to_end(key)
@@ -153,7 +153,7 @@ class ReasoningGymService:
 
     def close(self) -> None:
         """Let go of the workers; they end when nobody else in the process uses them."""
-        with _LOCK:
+        with FORK_LOCK:
             _USERS.discard(self)
             pools = [] if len(_USERS) else list(_POOLS.values())
             if pools:
@@ -162,7 +162,7 @@ class ReasoningGymService:
             pool.close()
 
     def _pool(self, function: str) -> WorkerPool:
-        with _LOCK:
+        with FORK_LOCK:
             _USERS.add(self)
             pool = _POOLS.get(function)
             if pool is None:
@@ -172,7 +172,7 @@ class ReasoningGymService:
             return pool
 
 
-_LOCK = threading.RLock()
+# Under the lock that forks wait for, so that none sees half of them.
 _POOLS: dict[str, WorkerPool] = {}
 _USERS: "weakref.WeakSet[ReasoningGymService]" = weakref.WeakSet()
 _TRIED: set[Source] = set()
@@ -187,7 +187,7 @@ def _refused(claim: ReasoningGymAnswer) -> Scored | None:
         if error.kind == "incorrect":
             return Scored("ok", 0.0, None, error.message)
         return Scored(error.kind, 0.0 if error.kind == "malformed" else None, None, error.message)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return Scored("error", None, None, f"the entry of the claim cannot be read: {type(error).__name__}: {error}")
     return None
 

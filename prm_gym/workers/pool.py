@@ -79,6 +79,9 @@ class WorkerPool:
         for option, value in (("deadline", deadline), ("start_seconds", start_seconds)):
             if not 0 < value < math.inf:
                 raise OptionError(f"{option} is a positive number of seconds, got {value!r}")
+        for name, value in (environment or {}).items():
+            if not (isinstance(name, str) and isinstance(value, str)) or "=" in name or "\0" in name + value:
+                raise OptionError(f"environment sets variables to texts, got {name!r}: {value!r}")
         try:
             prepared = None if setup is None else pickle.dumps(tuple(setup))
         except Exception as error:  # pickling raises whatever it likes

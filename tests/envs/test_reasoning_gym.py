@@ -2,6 +2,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 
 import gymnasium as gym
 import pytest
@@ -53,12 +54,34 @@ def _outcome(env, answer, index=0):
         ("the answer: 24", "the answer: 24", None),
         ("answer 24", "answer 24", None),
         ("<answer>24", "<answer>24", None),
+        ("<answer>1<answer>2</answer>", "", "1<answer>2"),  # as in the package
+        ("</answer>x<answer>2</answer></answer>", "</answer>x", "2"),
         ("answers: 24", "answers: 24", None),
         (" 2 + 2 = 4 ", "2 + 2 = 4", None),
     ],
 )
 def test_actions(action, thought, answer):
     assert read_action(action) == (thought, answer)
+
+
+@pytest.mark.parametrize("text", ["<answer>" * 2_000, "<answer></answer>" * 950, " \t" * 8_000 + "answer", "final " * 2_700, "\n answer" * 2_000])
+def test_reading_takes_time_in_proportion_to_the_length(text):
+    started = time.perf_counter()
+    read_action(text)
+    assert time.perf_counter() - started < 0.1  # a quadratic reader takes seconds
+
+
+def test_tags_are_read_as_the_package_reads_them():
+    from reasoning_gym.utils import extract_answer
+
+    for text in (
+        "<answer>1</answer>",
+        "a <answer> 1 </answer> b <answer>2</answer>",
+        "<answer>1<answer>2</answer>3</answer>",
+        "<answer>1",
+        "<answer>\n1\n2\n</answer>",
+    ):
+        assert read_action(text)[1] == extract_answer(text)
 
 
 def test_an_episode():
@@ -145,7 +168,7 @@ def test_an_entry_without_a_known_answer_that_can_be_read_is_passed_over():
     # In about a tenth of these the package's own answer is the unevaluated integral, which restates the question; and its scorer takes it.
     env = _env(dataset="intermediate_integration", size=60)
     passed = 0
-    for index in range(60):
+    for index in range(20):
         env.reset(seed=0, options={"task_index": index})
         assert "Integral" not in env.solution()[0]
         passed += env.task.metadata["index"] != index

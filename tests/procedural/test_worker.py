@@ -46,6 +46,7 @@ def test_the_bare_scorer_runs_what_it_is_given_and_the_lock_behind_the_wall_hold
     assert not (tmp_path / "locked").exists()
 
 
+@pytest.mark.slow
 def test_some_entries_depend_on_the_hash_seed():
     # Why the workers have a fixed one; that it helps is tested with the environment. Two of six such data sets.
     program = """

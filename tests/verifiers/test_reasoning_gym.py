@@ -165,11 +165,12 @@ def test_a_stored_claim_is_judged_again_as_it_was(service):
 def test_a_claim_that_no_environment_made_is_no_crash():
     odd = [
         ReasoningGymAnswer("leg_counting", "[]", "1"),
+        ReasoningGymAnswer("leg_counting", "[" * 100_000, "1"),
         ReasoningGymAnswer("simple_integration", "{}", "1"),
         ReasoningGymAnswer("no_such_data_set", '{"answer": "1", "metadata": {}}', "2"),
         ReasoningGymAnswer("leg_counting", '{"answer": "1", "metadata": {}}', "2", config='{"no": 1}'),
     ]
-    assert [(verdict.status, verdict.score) for verdict in _verdicts(odd)] == [("error", None)] * 4
+    assert [(verdict.status, verdict.score) for verdict in _verdicts(odd)] == [("error", None)] * len(odd)
 
 
 def test_the_workers_end_with_the_last_that_uses_them(service):

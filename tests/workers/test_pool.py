@@ -452,3 +452,13 @@ def test_a_small_batch_does_not_wait_for_the_whole_of_a_large_one():
         assert time.monotonic() - began < 0.5
         assert large.is_alive()
         large.join(timeout=60)
+
+
+def test_variables_of_the_workers_environment():
+    with WorkerPool("os:getenv", workers=1, environment={"PRM_GYM_TEST": "7"}) as pool:
+        assert [result.value for result in pool.map(["PRM_GYM_TEST", "PATH"])] == ["7", os.environ["PATH"]]
+    with WorkerPool("os:getenv", workers=1) as pool:
+        assert pool.run("PRM_GYM_TEST").value is None
+    for environment in ({"A": 1}, {"A=B": "1"}, {"A": "\0"}):
+        with pytest.raises(OptionError, match="environment sets variables to texts"):
+            WorkerPool("os:getenv", environment=environment)
