@@ -5,7 +5,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
+STAMP := $(VENV)/.installed-$(shell cat requirements*.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
+
+FREEZE = .cache/lock/bin/python -m pip freeze --all --exclude-editable | grep -Ev '^(pip|prm-gym)[=@ ]' | sed 's/+cpu$$//'
 
 .PHONY: demo test test-fast check lock wheel-test clean
 
@@ -28,20 +30,24 @@ check: $(STAMP)
 wheel-test: $(STAMP)
 	bash .ci/wheel-test
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock requirements-reasoning-gym.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("prm_gym needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -r requirements.lock
+	$(BIN)/python -m pip install -q -r requirements-reasoning-gym.lock || \
+		echo "reasoning-gym could not be installed (one of its dependencies needs a C compiler): prm_gym/ReasoningGym-v0 is not tested here" >&2
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	rm -f $(VENV)/.installed-*
 	touch $@
 
-# Pins what the newest releases resolve to today. torch stays where it is pinned.
+# Pins what the newest releases resolve to today. torch stays where it is pinned; reasoning-gym, which not every machine can build, has a file of its own.
 lock:
 	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/python -m pip install -q torch==2.13.0 "setuptools>=77" wheel
 	.cache/lock/bin/python -m pip install -q -e ".[dev]"
-	.cache/lock/bin/python -m pip freeze --all --exclude-editable | grep -Ev '^(pip|prm-gym)[=@ ]' | sed 's/+cpu$$//' > requirements.lock
+	$(FREEZE) > requirements.lock
+	.cache/lock/bin/python -m pip install -q -e ".[dev,reasoning-gym]"
+	$(FREEZE) | grep -vxF -f requirements.lock > requirements-reasoning-gym.lock
 	rm -rf .cache/lock
 
 clean:
