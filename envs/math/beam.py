@@ -35,7 +35,7 @@ class BeamEnv(StepEnv):
 
     Observation: the beam in words, a drawing of one character for half a metre, and what has been written. Actions:
 
-    - an equation in the reactions, linear, `A + B - 12 - 2*5 = 0`, or `8B = 60`, or `B = 7.5`; if one likes with words and a colon before it
+    - an equation in the reactions, linear, `A + B - 12 - 2*5 = 0`, or `8B = 60`, or `B = 7.5`; if one likes with anything and a colon before it
       (`moments about A:`). Which law it comes from does not matter: it is right when every solution of the equations of equilibrium satisfies it.
     - `answer: A = 7, B = 15` with all the reactions, as numbers, ends the task. Fractions are exact: `22/3`, not 7.33.
 
@@ -123,8 +123,7 @@ class BeamEnv(StepEnv):
         return Transition(situation=self._describe(over=True), claims=(claim,), terminated=True, outcome=float(right))
 
     def _with_equation(self, text: str) -> Transition:
-        before, colon, after = text.rpartition(":")
-        line = after.strip() if colon and all(word.isalnum() for word in before.split()) else text
+        line = text.rpartition(":")[2].strip()
         polynomial = linear_equation(line)
         if polynomial is None:
             return self._unchanged("a line is one linear equation in the reactions, such as A + B - 12 = 0")
