@@ -50,6 +50,8 @@ class AlgebraEnv(StepEnv):
     - a system as its two equations, `x + y = 3; 2x = 4`; `x = 2; y = 1` ends it.
     - an expression `6x + 4 - x`; it ends where everything is multiplied out and collected, `5x + 4`.
 
+    Dollar signs around a line and a full stop after it are left out.
+
     A line follows from the one before it, whatever was done: one transformation or several at once, down to the answer. Longer derivations are not worth
     more than a bound: `dense` pays at most 0.45 in all, less than any success.
 
@@ -138,7 +140,7 @@ class AlgebraEnv(StepEnv):
 
 def read_line(kind: Kind, action: str) -> Line | Malformed:
     """The line that an action writes."""
-    text = " ".join(action.split())
+    text = " ".join(action.split()).strip("$ ").removesuffix(".")
     if len(text) > MAX_LINE:
         return Malformed(f"a line has at most {MAX_LINE} characters")
     parts = tuple(part.strip() for part in text.split(";"))

@@ -12,7 +12,7 @@ import numpy as np
 
 from prm_gym.algebra import AlgebraError, consequence, read_statement, same_solutions
 from prm_gym.algebra.consequence import linear_system
-from prm_gym.algebra.equation import linear_equation, restatement_key, statement_names
+from prm_gym.algebra.equation import linear_equation, names_in, restatement_key
 from prm_gym.algebra.expression import Name, names_of, number, write
 from prm_gym.algebra.polynomial import BudgetSpentError
 from prm_gym.claims import Consequence, Json, Malformed, SameSolutions
@@ -83,7 +83,7 @@ class BeamEnv(StepEnv):
 
     def advance(self, action: str) -> Transition:
         """Write an equation or the answer, or change nothing when the text is neither."""
-        text = " ".join(action.split())
+        text = " ".join(action.split()).strip("$ ").removesuffix(".")
         if len(text) > MAX_LINE:
             return self._unchanged(f"a line has at most {MAX_LINE} characters")
         try:
@@ -127,7 +127,7 @@ class BeamEnv(StepEnv):
         polynomial = linear_equation(line)
         if polynomial is None:
             return self._unchanged("a line is one linear equation in the reactions, such as A + B - 12 = 0")
-        strange = statement_names([read_statement(line)]) - set(self._beam.unknowns)
+        strange = names_in([line]) - set(self._beam.unknowns)
         if strange:
             return self._unchanged(f"the unknowns are {', '.join(self._beam.unknowns)}; there is no {min(strange)}")
         given = equilibrium(self._beam)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from prm_gym.algebra.equation import expanded, linear_equation, restatement_key, single_relations, statement_names
+from prm_gym.algebra.equation import expanded, linear_equation, names_in, restatement_key, single_relations, statement_names
 from prm_gym.algebra.expansion import ONE, Expander, Generator, NoValueError, Ratio, is_numeric
 from prm_gym.algebra.expression import AlgebraError, Relation, Statement
 from prm_gym.algebra.finding import Finding, Status, point_sentence, point_texts
@@ -58,7 +58,7 @@ def consequence(given: tuple[str, ...], conclusion: str, earlier: tuple[str, ...
 
 
 def _consequence(given: tuple[str, ...], conclusion: str, earlier: tuple[str, ...] | None) -> Finding:
-    torn = two_ways(map(read_statement, (conclusion, *given)))
+    torn = two_ways(names_in((conclusion, *given)))
     if torn is not None:
         return Finding("undecided", f"{torn!r} may be one name or a product of others; write * between factors")
     try:

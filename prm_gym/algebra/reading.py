@@ -24,7 +24,8 @@ Length, nesting, digits and exponents are bounded, and the time is linear in the
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -46,7 +47,6 @@ from prm_gym.algebra.expression import (
     Statement,
     Sum,
     children,
-    names_of,
 )
 
 MAX_LENGTH = 1000  # characters of a text
@@ -143,14 +143,10 @@ def _read_statement(text: str, names: frozenset[str]) -> Statement:
     return statement
 
 
-def two_ways(statements: Iterable[Statement]) -> str | None:
+def two_ways(names: AbstractSet[str]) -> str | None:
     """A name of several letters that may be meant as the product of names that stand beside it (`lwh` beside `l`, `w`, `h`); None when there is none."""
-    names: set[str] = set()
-    for statement in statements:
-        for together in statement.alternatives:
-            for relation in together:
-                names |= names_of(relation.left) | names_of(relation.right)
-    return next((name for name in sorted(names) if len(name) > 1 and name.isalpha() and name not in _GREEK and names.issuperset(name)), None)
+    long = sorted(name for name in names if len(name) > 1 and name.isalpha() and name not in _GREEK)
+    return next((name for name in long if names.issuperset(name)), None)
 
 
 def _shallow(expression: Expression) -> Expression:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prm_gym.algebra import AlgebraError, read_expression, read_statement, write, write_statement
+from prm_gym.algebra.equation import names_in
 from prm_gym.algebra.expression import Absolute, Name, Negative, Number, Power, Product, Quotient, Sum, decimal_text, number
 from prm_gym.algebra.reading import MAX_LENGTH, two_ways
 
@@ -146,8 +147,8 @@ def test_relations_chains_and_alternatives():
 
 
 def test_names_that_may_be_products_are_told():
-    assert two_ways([read_statement("lwh = l*w*h")]) == "lwh"
-    assert two_ways([read_statement("cost = c + t")]) is None
+    assert two_ways(names_in(["lwh = l*w*h"])) == "lwh"
+    assert two_ways(names_in(["cost = c + t"])) is None
 
 
 NAMES = st.sampled_from([Name("x"), Name("y"), Name("cost"), Name("x_1"), Name("e5"), Name("pi")])
