@@ -25,7 +25,6 @@ Length, nesting, digits and exponents are bounded, and the time is linear in the
 
 import re
 from collections.abc import Collection
-from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -143,7 +142,7 @@ def _read_statement(text: str, names: frozenset[str]) -> Statement:
     return statement
 
 
-def two_ways(names: AbstractSet[str]) -> str | None:
+def two_ways(names: frozenset[str]) -> str | None:
     """A name of several letters that may be meant as the product of names that stand beside it (`lwh` beside `l`, `w`, `h`); None when there is none."""
     long = sorted(name for name in names if len(name) > 1 and name.isalpha() and name not in _GREEK)
     return next((name for name in long if names.issuperset(name)), None)
