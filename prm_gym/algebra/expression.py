@@ -82,7 +82,7 @@ class Quotient:
 class Power:
     """`base ^ exponent`; the exponent 1/2 is `sqrt`, which has a value where the base is not negative.
 
-    Whether an odd root of a negative number has one, people disagree; nothing is decided that depends on it.
+    Whether an odd root of a negative number has one, people disagree; nothing is decided that depends on it. `0^0` has none.
     """
 
     base: "Expression"
