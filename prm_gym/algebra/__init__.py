@@ -1,7 +1,8 @@
 """School algebra, exactly: reading, writing and deciding equations and expressions.
 
-`identity` (have two expressions the same value?), `same_solutions` (have two sets of relations the same real solutions?) and `consequence` (does an equation
-follow from others?) give a `Finding`: an answer with its grounds, or "undecided". The names that texts are read with are explained in `prm_gym.algebra.reading`.
+`identity` (have two expressions the same value?), `same_solutions` (have two sets of relations the same real solutions?) and `consequence` (does an
+equation follow from others?) give a `Finding`: an answer with its grounds, or "undecided". How texts are read, names above all, is explained in
+`prm_gym.algebra.reading`.
 """
 
 from prm_gym.algebra.consequence import consequence

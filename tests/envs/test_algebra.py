@@ -11,7 +11,8 @@ from prm_gym.algebra import read_expression, read_statement
 from prm_gym.claims import Malformed
 from prm_gym.env import ACTION_LENGTH
 from prm_gym.envs.math.algebra import LEVELS, MAX_LINE, AlgebraEnv, candidate_lines, generate
-from prm_gym.envs.math.derivations import derivation, is_finished, next_lines, school_text, variants
+from prm_gym.envs.math.derivations import derivation, is_finished, next_lines, variants
+from prm_gym.envs.math.school import school_text
 
 X, Y = sympy.symbols("x y")
 
