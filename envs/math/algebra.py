@@ -15,7 +15,8 @@ from prm_gym.algebra.equation import restatement_key, statement_names
 from prm_gym.algebra.expression import Absolute, Power, children, names_of, size_of
 from prm_gym.claims import Claim, Identity, Json, Malformed, SameSolutions
 from prm_gym.env import Situation, StepEnv, Transition, require_candidates, require_difficulty
-from prm_gym.envs.math.derivations import Kind, Line, derivation, is_finished, next_lines, school_text, variants
+from prm_gym.envs.math.derivations import Kind, Line, derivation, is_finished, next_lines, variants
+from prm_gym.envs.math.school import school_text
 from prm_gym.errors import OptionError
 from prm_gym.task import Task, content_key
 
@@ -49,6 +50,8 @@ class AlgebraEnv(StepEnv):
     - a quadratic equation likewise; `x = 2 or x = 3` ends it.
     - a system as its two equations, `x + y = 3; 2x = 4`; `x = 2; y = 1` ends it.
     - an expression `6x + 4 - x`; it ends where everything is multiplied out and collected, `5x + 4`.
+
+    Dollar signs around a line and a full stop after it are left out.
 
     A line follows from the one before it, whatever was done: one transformation or several at once, down to the answer. Longer derivations are not worth
     more than a bound: `dense` pays at most 0.45 in all, less than any success.
@@ -138,7 +141,7 @@ class AlgebraEnv(StepEnv):
 
 def read_line(kind: Kind, action: str) -> Line | Malformed:
     """The line that an action writes."""
-    text = " ".join(action.split())
+    text = " ".join(action.split()).strip("$ ").removesuffix(".")
     if len(text) > MAX_LINE:
         return Malformed(f"a line has at most {MAX_LINE} characters")
     parts = tuple(part.strip() for part in text.split(";"))

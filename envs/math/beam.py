@@ -12,7 +12,7 @@ import numpy as np
 
 from prm_gym.algebra import AlgebraError, consequence, read_statement, same_solutions
 from prm_gym.algebra.consequence import linear_system
-from prm_gym.algebra.equation import linear_equation, restatement_key, statement_names
+from prm_gym.algebra.equation import linear_equation, names_in, restatement_key
 from prm_gym.algebra.expression import Name, names_of, number, write
 from prm_gym.algebra.polynomial import BudgetSpentError
 from prm_gym.claims import Consequence, Json, Malformed, SameSolutions
@@ -35,7 +35,7 @@ class BeamEnv(StepEnv):
 
     Observation: the beam in words, a drawing of one character for half a metre, and what has been written. Actions:
 
-    - an equation in the reactions, linear, `A + B - 12 - 2*5 = 0`, or `8B = 60`, or `B = 7.5`; if one likes with words and a colon before it
+    - an equation in the reactions, linear, `A + B - 12 - 2*5 = 0`, or `8B = 60`, or `B = 7.5`; if one likes with anything and a colon before it
       (`moments about A:`). Which law it comes from does not matter: it is right when every solution of the equations of equilibrium satisfies it.
     - `answer: A = 7, B = 15` with all the reactions, as numbers, ends the task. Fractions are exact: `22/3`, not 7.33.
 
@@ -83,7 +83,7 @@ class BeamEnv(StepEnv):
 
     def advance(self, action: str) -> Transition:
         """Write an equation or the answer, or change nothing when the text is neither."""
-        text = " ".join(action.split())
+        text = " ".join(action.split()).strip("$ ").removesuffix(".")
         if len(text) > MAX_LINE:
             return self._unchanged(f"a line has at most {MAX_LINE} characters")
         try:
@@ -123,12 +123,11 @@ class BeamEnv(StepEnv):
         return Transition(situation=self._describe(over=True), claims=(claim,), terminated=True, outcome=float(right))
 
     def _with_equation(self, text: str) -> Transition:
-        before, colon, after = text.rpartition(":")
-        line = after.strip() if colon and all(word.isalnum() for word in before.split()) else text
+        line = text.rpartition(":")[2].strip()
         polynomial = linear_equation(line)
         if polynomial is None:
             return self._unchanged("a line is one linear equation in the reactions, such as A + B - 12 = 0")
-        strange = statement_names([read_statement(line)]) - set(self._beam.unknowns)
+        strange = names_in([line]) - set(self._beam.unknowns)
         if strange:
             return self._unchanged(f"the unknowns are {', '.join(self._beam.unknowns)}; there is no {min(strange)}")
         given = equilibrium(self._beam)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from prm_gym.algebra.equation import expanded, linear_equation, restatement_key, single_relations, statement_names
+from prm_gym.algebra.equation import expanded, linear_equation, names_in, restatement_key, single_relations, statement_names
 from prm_gym.algebra.expansion import ONE, Expander, Generator, NoValueError, Ratio, is_numeric
-from prm_gym.algebra.expression import Relation, Statement
+from prm_gym.algebra.expression import AlgebraError, Relation, Statement
 from prm_gym.algebra.finding import Finding, Status, point_sentence, point_texts
 from prm_gym.algebra.linear import LinearSystem, Point
 from prm_gym.algebra.polynomial import (
@@ -21,6 +21,7 @@ from prm_gym.algebra.polynomial import (
     constant,
     constant_value,
     polynomial_names,
+    polynomial_text,
     primitive,
     quotient,
     scaled,
@@ -57,7 +58,7 @@ def consequence(given: tuple[str, ...], conclusion: str, earlier: tuple[str, ...
 
 
 def _consequence(given: tuple[str, ...], conclusion: str, earlier: tuple[str, ...] | None) -> Finding:
-    torn = two_ways(map(read_statement, (conclusion, *given)))
+    torn = two_ways(names_in((conclusion, *given)))
     if torn is not None:
         return Finding("undecided", f"{torn!r} may be one name or a product of others; write * between factors")
     try:
@@ -252,7 +253,10 @@ def _general(given: tuple[str, ...], conclusion: str) -> Finding:
     relation, solved = goal.equation, eliminated(given)
     if solved is None or relation is None or (solved.rest and len(names) < 2):
         if len(names) < 2 and "pi" not in names:
-            return _on_the_line(statements, goal, next(iter(names), "x"))
+            name = next(iter(names), "x")
+            line = Line([goal], name)
+            always = all(line.truth([goal], cell) for cell in line.cells)
+            return Finding("trivial", "it holds whatever the unknown is") if always else _on_the_line(statements, goal, name)
         return Finding("undecided", "in several unknowns this is decided for equations alone")
     alone = expanded(relation)
     if alone is None:
@@ -262,15 +266,33 @@ def _general(given: tuple[str, ...], conclusion: str) -> Finding:
     if solved.contradictory:
         return Finding("vacuous", "the given equations contradict one another")
     if solved.rest:
-        return Finding("undecided", "the given equations are not solved for their unknowns one after another")
+        return _one_unknown_left(solved, relation) or Finding("undecided", "the given equations are not solved for their unknowns one after another")
     return _after_elimination(solved, relation, names)
+
+
+def _one_unknown_left(solved: Elimination, relation: Relation) -> Finding | None:
+    """The decision where all that is left over, and the conclusion, are polynomials in one unknown; None where they are not."""
+    given: list[str] = []
+    for other in solved.relations:
+        ratio, expander = solved.expand(other)
+        if expander.generators:
+            return None
+        given += [f"{polynomial_text(ratio.numerator)} = 0", *(f"{polynomial_text(polynomial)} != 0" for polynomial in expander.domain)]
+    try:
+        ratio, expander = solved.expand(relation)
+        goal = [f"{polynomial_text(ratio.numerator)} = 0", *(f"{polynomial_text(polynomial)} != 0" for polynomial in expander.domain)]
+        statements, wanted = [read_statement(text) for text in given], read_statement(" and ".join(goal))
+    except (AlgebraError, NoValueError):  # numbers too long to be read again, or a side without a value
+        return None
+    names = statement_names([*statements, wanted])
+    if expander.generators or len(names) != 1 or "pi" in names:
+        return None
+    return _on_the_line(statements, wanted, next(iter(names)))
 
 
 def _on_the_line(given: list[Statement], goal: Statement, name: str) -> Finding:
     line = Line([*given, goal], name)
     holding = [cell for cell in line.cells if line.truth(given, cell)]
-    if all(line.truth([goal], cell) for cell in line.cells):
-        return Finding("trivial", "it holds whatever the unknown is")
     if not holding:
         return Finding("vacuous", "what is given has no real solution")
     failing = next((cell for cell in holding if not line.truth([goal], cell)), None)

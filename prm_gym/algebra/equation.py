@@ -79,7 +79,7 @@ def linear_equation(text: str) -> Polynomial | None:
     if relation is None:
         return None
     equation = expanded(relation)
-    return equation.difference if equation is not None and equation.is_linear and "pi" not in statement_names([read_statement(text)]) else None
+    return equation.difference if equation is not None and equation.is_linear and "pi" not in _names_in(text) else None
 
 
 @lru_cache(maxsize=1 << 12)
@@ -100,6 +100,20 @@ def statement_names(statements: Iterable[Statement]) -> frozenset[str]:
     """The names in statements."""
     relations = (relation for statement in statements for together in statement.alternatives for relation in together)
     return frozenset[str]().union(*(names_of(side) for relation in relations for side in (relation.left, relation.right)))
+
+
+def names_in(texts: Iterable[str]) -> frozenset[str]:
+    """The names in lines.
+
+    Raises:
+        AlgebraError: one of them is not read.
+    """
+    return frozenset[str]().union(*map(_names_in, texts))
+
+
+@lru_cache(maxsize=1 << 12)
+def _names_in(text: str) -> frozenset[str]:
+    return statement_names([read_statement(text)])
 
 
 # The same in the same words.

@@ -258,6 +258,8 @@ class Expander:
         return Ratio(self.times(outer, self._generator(name, Generator(degree, inner, inner, False))), ONE)
 
     def _numeric_root(self, value: Rational, degree: int) -> Polynomial:
+        if value < 0 and degree % 2:
+            raise BudgetSpentError("an odd root of a negative number has a value for some and none for others")
         if value < 0:
             raise NoValueError("it takes a root of a negative number")
         if value == 0:

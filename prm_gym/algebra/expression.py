@@ -80,7 +80,10 @@ class Quotient:
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """`base ^ exponent`; the exponent 1/2 is `sqrt`. With a fraction as exponent it has a value where the base is not negative, and no other."""
+    """`base ^ exponent`; the exponent 1/2 is `sqrt`, which has a value where the base is not negative.
+
+    Whether an odd root of a negative number has one, people disagree; nothing is decided that depends on it. `0^0` has none.
+    """
 
     base: "Expression"
     exponent: Fraction

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from prm_gym.algebra.equation import is_restated
 from prm_gym.algebra.expansion import Expander, NoValueError, is_numeric
-from prm_gym.algebra.expression import Absolute, Expression, Name, Negative, Number, Power, Product, Quotient, Relation, Statement, Sum, names_of
+from prm_gym.algebra.expression import Absolute, Expression, Name, Negative, Number, Power, Product, Quotient, Relation, Sum, names_of
 from prm_gym.algebra.finding import Finding, point_sentence, point_texts
 from prm_gym.algebra.polynomial import Budget, BudgetSpentError
 from prm_gym.algebra.reading import read_expression, two_ways
@@ -50,7 +50,7 @@ def identity(left: str, right: str, earlier: tuple[str, ...] = ()) -> Finding:
 @lru_cache(maxsize=1 << 12)
 def _identity(left: str, right: str) -> Finding:
     relation = Relation(read_expression(left), "=", read_expression(right))
-    torn = two_ways([Statement(((relation,),))])
+    torn = two_ways(names_of(relation.left) | names_of(relation.right))
     if torn is not None:
         return Finding("undecided", f"{torn!r} may be one name or a product of others; write * between factors")
     try:

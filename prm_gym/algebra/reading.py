@@ -10,7 +10,8 @@ r"""Reading school algebra.
     exponent   = ["-"] integer | "(" ["-"] integer ["/" integer] ")"      braces as well as parentheses
     atom       = number | name | "(" sum ")" | "[" sum "]" | "|" sum "|" | abs(sum) | sqrt(sum) | √ atom
 
-and of LaTeX `\frac{}{}` `\dfrac` `\tfrac` `\sqrt{}` `\cdot` `\times` `\div` `\left` `\right` `\le` `\ge` `\neq` `\pi` and the Greek letters.
+and of LaTeX `\frac{}{}` `\dfrac` `\tfrac` `\sqrt{}` `\sqrt[3]{}` `\cdot` `\times` `\div` `\left` `\right` `\boxed{}` `\le` `\ge` `\neq` `\pi` and Greek
+letters.
 
 Numbers are whole or decimal, ASCII digits, thousands set off with commas or not at all.
 
@@ -23,7 +24,7 @@ Length, nesting, digits and exponents are bounded, and the time is linear in the
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -45,7 +46,6 @@ from prm_gym.algebra.expression import (
     Statement,
     Sum,
     children,
-    names_of,
 )
 
 MAX_LENGTH = 1000  # characters of a text
@@ -66,7 +66,7 @@ class _Token(NamedTuple):
 
 
 _TOKEN = re.compile(
-    r"""(?P<space>[ \t\n~]+|\\[,;:! ]|\\quad|\\left(?![a-zA-Z])|\\right(?![a-zA-Z]))
+    r"""(?P<space>[ \t\n~]+|\\[,;:! ]|\\(?:q?quad|boxed|displaystyle)(?![a-zA-Z])|\\left(?![a-zA-Z])|\\right(?![a-zA-Z]))
     |(?P<number>(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)
     |(?P<word>[A-Za-z][A-Za-z0-9]*(?:_(?:[A-Za-z0-9]+|\{[A-Za-z0-9]+\}))*|[α-ωΑ-Ω])
     |(?P<command>\\[a-zA-Z]+|\\[{}|])
@@ -76,7 +76,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _SCIENTIFIC = re.compile(r"[eE][0-9]+")
-_SYMBOLS = {"×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-", "**": "^", "[": "(", "]": ")"}
+_SYMBOLS = {"×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-", "**": "^"}
 _RELATIONS: dict[str, RelationSymbol] = {
     "=": "=", "==": "=", "!=": "!=", "≠": "!=", "<": "<", ">": ">", "<=": "<=", "≤": "<=", ">=": ">=", "≥": ">=",
 }  # fmt: skip
@@ -95,7 +95,7 @@ _FUNCTIONS = frozenset(
 )  # fmt: skip
 _RESERVED = frozenset({"or", "and", "sqrt", "abs", "pi"})
 _PRODUCT_LETTERS = frozenset("abcxyz")
-_CLOSING = {"(": ")", "{": "}"}
+_CLOSING = {"(": ")", "{": "}", "[": "]"}
 
 
 def read_expression(text: str, names: Collection[str] = ()) -> Expression:
@@ -142,14 +142,10 @@ def _read_statement(text: str, names: frozenset[str]) -> Statement:
     return statement
 
 
-def two_ways(statements: Iterable[Statement]) -> str | None:
+def two_ways(names: frozenset[str]) -> str | None:
     """A name of several letters that may be meant as the product of names that stand beside it (`lwh` beside `l`, `w`, `h`); None when there is none."""
-    names: set[str] = set()
-    for statement in statements:
-        for together in statement.alternatives:
-            for relation in together:
-                names |= names_of(relation.left) | names_of(relation.right)
-    return next((name for name in sorted(names) if len(name) > 1 and name.isalpha() and name not in _GREEK and names.issuperset(name)), None)
+    long = sorted(name for name in names if len(name) > 1 and name.isalpha() and name not in _GREEK)
+    return next((name for name in long if names.issuperset(name)), None)
 
 
 def _shallow(expression: Expression) -> Expression:
@@ -314,7 +310,7 @@ class _Reader:
         """Whether a factor follows without a sign; a number never does."""
         if self._at("word"):
             return not self._at("word", "or", "and")
-        return self._at("symbol", "(", "{", "√", "frac") or (self._at("symbol", "|") and self.bars == 0)
+        return self._at("symbol", "(", "{", "[", "√", "frac") or (self._at("symbol", "|") and self.bars == 0)
 
     def _operand(self) -> Expression:
         negative = False
@@ -340,7 +336,7 @@ class _Reader:
         return Power(base, exponent)
 
     def _exponent(self) -> Fraction:
-        opened = self._take("symbol", "(", "{")
+        opened = self._take("symbol", "(", "{", "[")
         negative = self._take("symbol", "-") is not None
         top, below = self._integer(), 1
         if opened and self._take("symbol", "/"):
@@ -412,6 +408,13 @@ class _Reader:
 
     def _word(self) -> Expression:
         word = self._take("word") or ""
+        if word == "sqrt" and self._take("symbol", "["):
+            degree = self._integer()
+            self._require("]")
+            self._require("{")
+            if not 2 <= degree <= MAX_ROOT:
+                raise self._error(f"a root from the 2nd to the {MAX_ROOT}th, before it a", "bounds")
+            return Power(self._nested("}"), Fraction(1, degree))
         if word in ("sqrt", "abs"):
             opened = self._take("symbol", "(", "{")
             if opened is None:

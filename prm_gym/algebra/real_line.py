@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from prm_gym.algebra.equation import Equation, expanded
 from prm_gym.algebra.expansion import Expander, Generator
-from prm_gym.algebra.expression import RelationSymbol, Statement
+from prm_gym.algebra.expression import Relation, RelationSymbol, Statement
 from prm_gym.algebra.polynomial import BudgetSpentError, Polynomial, add, multiply, polynomial_names, scaled
 from prm_gym.algebra.univariate import Coefficients, Root, coefficients, least_common_multiple, rational_or_near, real_roots, sign_at, square_free
 
@@ -108,6 +108,12 @@ class _Condition:
         return sign(equation.difference, cell) * sign(equation.denominator, cell) in _HOLDS[self.symbol]
 
 
+def _condition(relation: Relation, name: str) -> _Condition | None:
+    """A relation ready to be asked; None where a side has a value nowhere, so that it never holds."""
+    equation = expanded(relation)
+    return None if equation is None else _Condition(equation, relation.symbol, _Signs(name, Expander(generators=dict(equation.generators))))
+
+
 class Line:
     """The real line, cut by everything that occurs in some statements.
 
@@ -125,14 +131,8 @@ class Line:
         Raises:
             BudgetSpentError: they are beyond what is decided here.
         """
-        self._conditions: dict[tuple[object, ...], _Condition | None] = {}
-        for statement in statements:
-            for together in statement.alternatives:
-                for relation in together:
-                    equation = expanded(relation)
-                    signs = _Signs(name, Expander(generators=dict(equation.generators))) if equation is not None else None
-                    condition = _Condition(equation, relation.symbol, signs) if equation is not None and signs is not None else None
-                    self._conditions[(relation,)] = condition
+        relations = (relation for statement in statements for together in statement.alternatives for relation in together)
+        self._conditions = {relation: _condition(relation, name) for relation in dict.fromkeys(relations)}
         self._polynomial = least_common_multiple(critical for condition in self._conditions.values() if condition for critical in condition.critical())
         self.cells = _cells(real_roots(self._polynomial))
 
@@ -140,8 +140,8 @@ class Line:
         """Whether all the statements, of those the line was cut for, hold on a cell."""
         return all(any(all(self._holds(relation, cell) for relation in together) for together in statement.alternatives) for statement in statements)
 
-    def _holds(self, relation: object, cell: Cell) -> bool:
-        condition = self._conditions[(relation,)]
+    def _holds(self, relation: Relation, cell: Cell) -> bool:
+        condition = self._conditions[relation]
         return condition is not None and condition.holds(cell)
 
     def example(self, cell: Cell) -> Root:

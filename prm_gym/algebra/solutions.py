@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from prm_gym.algebra.consequence import consequence, eliminated, linear_system
-from prm_gym.algebra.equation import expanded, linear_equation, restatement_key, statement_names
+from prm_gym.algebra.equation import expanded, linear_equation, names_in, restatement_key, statement_names
 from prm_gym.algebra.expression import Statement
 from prm_gym.algebra.finding import Finding, point_sentence, point_texts
 from prm_gym.algebra.linear import LinearSystem, Point
@@ -54,7 +54,7 @@ def _same_solutions(before: tuple[str, ...], after: tuple[str, ...]) -> Finding:
         return Finding("undecided", f"sets of at most {MAX_STATEMENTS} relations are compared")
     if not before or not after:
         return Finding("undecided", "there are no relations to compare")
-    torn = two_ways(statements)
+    torn = two_ways(names_in((*before, *after)))
     if torn is not None:
         return Finding("undecided", f"{torn!r} may be one name or a product of others; write * between factors")
     if _key(before) == _key(after):
@@ -94,7 +94,7 @@ def _linear(before: tuple[str, ...], after: tuple[str, ...]) -> Finding:
 def _solution_outside(system: LinearSystem, other: LinearSystem, texts: tuple[str, ...]) -> Point | None:
     """A solution of a system that is none of another."""
     if not other.consistent:
-        return system.solution({name: 0 for text in texts for name in statement_names([read_statement(text)])})
+        return system.solution(dict.fromkeys(sorted(names_in(texts)), 0))
     return next((point for row in other.rows.values() if (point := system.counterexample(row)) is not None), None)
 
 
@@ -168,12 +168,12 @@ def _by_search(before: tuple[str, ...], after: tuple[str, ...]) -> Finding | Non
         return None
     budget = Budget()
     relations = [read_statement(text).equation for text in (*before, *after)]
-    names = statement_names(read_statement(text) for text in (*before, *after))
+    names = names_in((*before, *after))
     for here, there, says in ((relations[0], relations[1], _lost), (relations[1], relations[0], _gained)):
         equation = expanded(here) if here is not None else None
         if here is None or there is None or equation is None or equation.generators:
             continue
-        for name in sorted(statement_names([read_statement(before[0])]) - {"pi"}):
+        for name in sorted(names_in(before) - {"pi"}):
             for point in points(names - {name}):
                 full = _on(equation.difference, name, point)
                 if full is None or "pi" in names or compared_at(here, full, budget) != "same":

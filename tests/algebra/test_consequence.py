@@ -36,6 +36,12 @@ BEAM = ("A + B = 22", "10B = 150")  # A = 7, B = 15
         (("x^2 = 4", "x > 0"), "x = 2", "equal"),
         (("x^2 = 4",), "x = 2", "different"),
         (("x^3 = 8",), "x = 2", "equal"),
+        (("x*y = 6", "x + y = 5"), "x^2 + y^2 = 13", "equal"),  # (x + y)^2 - 2xy
+        (("x*y = 6", "x + y = 5"), "(x - 2)(y - 2) = 0", "equal"),  # 2 and 3, in either order
+        (("x*y = 6", "x + y = 5"), "x = 2", "different"),
+        (("x*y = 6", "x + y = 4"), "x = 2", "vacuous"),  # the square of the difference would be -8
+        (("w = 3/4 * h", "w^2 + h^2 = 25", "h > 0"), "w = 3", "undecided"),
+        (("w = 3/4 * h", "w^2 + h^2 = 25"), "w^2 = 9", "equal"),
         (BEAM, "22 = B + A", "trivial"),
         (BEAM, "A - A = 0", "trivial"),
         (BEAM, "1 = 1", "trivial"),

@@ -31,6 +31,7 @@ from prm_gym.algebra.expression import Name, Negative, Power, Product, Quotient,
         ("sqrt(x)^2", "x", "equal"),
         ("|-2x|", "2|x|", "equal"),
         ("8^(2/3)", "4", "equal"),
+        (r"\sqrt[3]{64}", "4", "equal"),
         ("x^(1/3) * x^(2/3)", "x", "equal"),
         ("2pi*r + pi*r", "3pi*r", "equal"),
         ("(x + 1)^2", "x^2 + 1", "different"),
@@ -52,6 +53,8 @@ from prm_gym.algebra.expression import Name, Negative, Power, Product, Quotient,
         ("-(-x)", "x", "trivial"),
         ("sqrt(1 + sqrt(2))", "sqrt(sqrt(2) + 1)", "undecided"),  # roots within roots
         ("sqrt(x^2 + 2x + 1)", "|x + 1|", "undecided"),
+        ("(-8)^(1/3)", "-2", "undecided"),  # -2 for some, no value for others
+        ("x^(1/3)", "x/4", "different"),  # at 2
         ("lwh", "l*w*h", "undecided"),  # two readings
     ],
 )

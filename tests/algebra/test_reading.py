@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prm_gym.algebra import AlgebraError, read_expression, read_statement, write, write_statement
+from prm_gym.algebra.equation import names_in
 from prm_gym.algebra.expression import Absolute, Name, Negative, Number, Power, Product, Quotient, Sum, decimal_text, number
 from prm_gym.algebra.reading import MAX_LENGTH, two_ways
 
@@ -33,6 +34,9 @@ def _number(value):
         ("x^(1/3)", Power(X, Fraction(1, 3))),
         ("√x", Power(X, Fraction(1, 2))),
         (r"\sqrt{x + 1}", Power(Sum((X, _number(1))), Fraction(1, 2))),
+        (r"\sqrt[3]{8}", Power(_number(8), Fraction(1, 3))),
+        (r"\boxed{x}", X),
+        ("[x]y", Product((X, Y))),
         ("3x/4", Quotient(Product((_number(3), X)), _number(4))),
         (r"\frac{1}{2}x", Product((Quotient(_number(1), _number(2)), X))),
         ("x/y/2", Quotient(Quotient(X, Y), _number(2))),
@@ -89,6 +93,8 @@ def test_declared_names_are_one():
         ("cost(3)", "unsupported", 4),
         ("±2", "unsupported", 0),
         (r"\int x", "unsupported", 0),
+        ("[x)", "syntax", 2),
+        (r"\sqrt[9]{x}", "bounds", 9),
         ("x^101", "bounds", 1),
         ("x^" + "9" * 500, "bounds", 2),
         ("9" * 41, "bounds", 0),
@@ -141,8 +147,8 @@ def test_relations_chains_and_alternatives():
 
 
 def test_names_that_may_be_products_are_told():
-    assert two_ways([read_statement("lwh = l*w*h")]) == "lwh"
-    assert two_ways([read_statement("cost = c + t")]) is None
+    assert two_ways(names_in(["lwh = l*w*h"])) == "lwh"
+    assert two_ways(names_in(["cost = c + t"])) is None
 
 
 NAMES = st.sampled_from([Name("x"), Name("y"), Name("cost"), Name("x_1"), Name("e5"), Name("pi")])

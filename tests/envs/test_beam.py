@@ -112,7 +112,7 @@ def test_only_what_is_new_is_paid_for():
     assert _label(env.step(first)[4]) == "correct"
     assert _label(env.step(f"2*({first.split(' = ')[0]}) = 0")[4]) == "trivial"
     assert _label(env.step("A - A = 0")[4]) == "trivial"
-    assert _label(env.step(f"moments: {first}")[4]) == "trivial"
+    assert _label(env.step(f"ΣM_A = 0 (so it turns): {first}")[4]) == "trivial"
     assert _label(env.step(second)[4]) == "correct"
     values = dict(reactions(generate_of(env)))
     for name, value in values.items():  # now every true equation follows
