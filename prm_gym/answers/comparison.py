@@ -28,10 +28,12 @@ class Pair:
     Attributes:
         gold: the tree, or the text where there is no tree.
         answer: likewise.
+        readable: our reader knows what the gold answer says; if nobody can read the answer, that is the answer's fault.
     """
 
     gold: Node | str
     answer: Node | str
+    readable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ class Outcome:
     verdict: GradeVerdict
     reason: str
     pairs: tuple[Pair, ...] = ()
+
+
+def _parts(reading: Group | Relation) -> tuple[Reading, ...]:
+    return reading.items if isinstance(reading, Group) else reading.sides
 
 
 def _wrong(reason: str) -> Outcome:
@@ -72,6 +78,10 @@ def compare(gold: Reading, answer: Reading, question: str = "") -> Outcome:
         return _unknown_gold(gold, answer)
     if isinstance(answer, Unknown):
         return _unknown_answer(gold, answer)
+    if isinstance(answer, (Group, Relation)):
+        broken = next((part for part in _parts(answer) if isinstance(part, Unknown) and part.kind == "broken"), None)
+        if broken is not None:
+            return _unknown_answer(gold, broken)
     if isinstance(answer, Relation) and not isinstance(gold, Relation):
         return _relation_for_value(gold, answer, question)
     if isinstance(gold, Relation):
@@ -89,36 +99,38 @@ def compare(gold: Reading, answer: Reading, question: str = "") -> Outcome:
     return _wrong("it gives one value, the gold answer has another shape")
 
 
-# What math-verify would work on for longer than it is worth, or without end.
-_COSTLY = re.compile(r"!|\\binom|\\(?:sum|prod|int|lim|pmod|bmod|det)(?![a-zA-Z])|\^\s*\{?[^{}^]*\^|\^\s*\{?\s*-?\d{4}|\d{60}|\d[eE]\d")
+# What math-verify would work on for longer than it is worth, or without end; and signs that it passes over.
+_COSTLY = re.compile(r"[!%_$]|\\binom|\\(?:sum|prod|int|lim|pmod|bmod|det)(?![a-zA-Z])|\^\s*\{?[^{}^]*\^|\^\s*\{?\s*-?\d{4}|\d{60}|\d[eE]\d")
 _LONG = 300
 _STEEP = 1_000_000  # all exponents multiplied: powers of powers
 
 
-def _by_math_verify(gold: str, answer: str) -> Outcome:
+def _by_math_verify(gold: str, answer: str, readable: bool) -> Outcome:
     """Two texts that go to a worker, if they are of a reasonable size."""
     for text in (gold, answer):
         exponents = math.prod(int(exponent) for exponent in re.findall(r"\^\s*\{?\s*(\d{1,3})", text))
         if len(text) > _LONG or exponents > _STEEP or _COSTLY.search(text):
-            return _open("they cannot be read here, and are too costly to be handed on")
-    return Outcome("correct", "math-verify finds them equal", (Pair(gold, answer),))
+            return _open("they cannot be read here, and are not of a kind to be handed on")
+    return Outcome("correct", "math-verify finds them equal", (Pair(gold, answer, readable),))
 
 
 def _unknown_gold(gold: Unknown, answer: Reading) -> Outcome:
     if gold.kind == "beyond":
         return _open(f"the gold answer is beyond what is read here: {gold.reason}")
     if isinstance(answer, (Unknown, Scalar)) and "..." not in answer.text:
-        return _by_math_verify(gold.text, answer.text)
+        return _by_math_verify(gold.text, answer.text, readable=False)
     return _open(f"the gold answer cannot be read: {gold.reason}")
 
 
 def _unknown_answer(gold: Reading, answer: Unknown) -> Outcome:
     if answer.kind == "operator":
         return _wrong(f"it is not worked out: {answer.reason}")
+    if answer.kind == "broken":
+        return Outcome("malformed", f"it is not well formed: {answer.reason}")
     if answer.kind == "beyond":
         return Outcome("malformed", f"it is larger than an answer may be: {answer.reason}")
-    if isinstance(gold, Scalar) and gold.value is not None and gold.value.rational is None and not gold.unit and "..." not in answer.text:
-        return _by_math_verify(gold.text, answer.text)
+    if isinstance(gold, Scalar) and gold.value is not None and gold.value.rational is None and not gold.unit and not _choice(gold) and "..." not in answer.text:
+        return _by_math_verify(gold.text, answer.text, readable=True)
     if isinstance(gold, (Group, Relation)) and "..." not in answer.text:
         return _open(f"the answer cannot be read: {answer.reason}")
     return _wrong(f"it is no answer that can be read: {answer.reason}")

@@ -244,7 +244,7 @@ def _finished(extraction: Extraction, outcome: Outcome, results: list[JobResult 
         return Grade(outcome.verdict, outcome.reason, status, evidence)
     undecided: Grade | None = None
     reason = outcome.reason
-    for result in results:
+    for pair, result in zip(outcome.pairs, results, strict=True):
         if result is None:
             undecided = undecided or Grade("undecided", _NO_EXTRA, "abstain", evidence)
         elif result.status != "ok":
@@ -255,6 +255,8 @@ def _finished(extraction: Extraction, outcome: Outcome, results: list[JobResult 
             finding, reason = result.value
             if finding == "different":
                 return Grade("incorrect", reason, "ok", evidence)
-            if finding == "unknown":
+            if finding == "unreadable" and pair.readable:
+                return Grade("malformed", reason, "ok", evidence)
+            if finding in ("unreadable", "unknown"):
                 undecided = undecided or Grade("undecided", reason, "abstain", evidence)
     return undecided or Grade("correct", reason, "ok", evidence)

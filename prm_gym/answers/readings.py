@@ -124,7 +124,7 @@ def read_answer(text: str, depth: int = 0) -> Reading:
     if depth > MAX_NESTING:
         return Unknown(text, f"shapes are nested deeper than {MAX_NESTING}", "beyond")
     if not text:
-        return Unknown(text, "it is empty")
+        return Unknown(text, "it is empty", "broken")
     if "..." in text:
         return Unknown(text, "it leaves something out (...)")
     try:
@@ -215,11 +215,11 @@ def _spans(text: str) -> list[tuple[int, int]]:
         elif token in ")]}" or token in (r"\}", r"\rangle") or token.startswith(r"\end"):
             depth -= 1
             if depth < 0:
-                raise UnreadableError("a bracket is closed that was not opened")
+                raise UnreadableError("a bracket is closed that was not opened", "broken")
             if depth == 0:
                 spans.append((start, found.end()))
     if depth:
-        raise UnreadableError("a bracket is not closed")
+        raise UnreadableError("a bracket is not closed", "broken")
     return spans
 
 
@@ -229,7 +229,7 @@ def _split(text: str, depth: int) -> list[str]:
     for piece in _parts(text, _CONNECTIVE)[0]:
         items.extend(item.strip() for item in _parts(piece, re.compile(r"[,;]"), thousands=depth == 0)[0])
     if len(items) > 1 and not all(items):
-        raise UnreadableError("an item of the list is missing")
+        raise UnreadableError("an item of the list is missing", "broken")
     return items
 
 
@@ -272,7 +272,7 @@ def _group(text: str, depth: int) -> Reading | None:
         return Group(("determinant" if matrix[1] == "vmatrix" else "matrix", ""), cells)
     opening = next((opening for opening in _OPENING if text.startswith(opening)), "")
     spans = _spans(text) if opening else []
-    if not opening or spans[0] != (0, len(text)):
+    if not opening or spans[:1] != [(0, len(text))]:
         return None
     closing = next((closing for closing in (*_OPENING.values(),) if text.endswith(closing)), "")
     inner = text[len(opening) : -len(closing)].strip()
@@ -285,7 +285,7 @@ def _group(text: str, depth: int) -> Reading | None:
     if len(items) == 1 and not is_set:
         return read_answer(inner, depth + 1) if opening == "(" and closing == ")" else None
     if not all(items):
-        raise UnreadableError("an item is missing")
+        raise UnreadableError("an item is missing", "broken")
     read: list[Reading] = []
     for item in items:
         reading = read_answer(item, depth + 1)
