@@ -18,6 +18,7 @@ _PERCENT_ASKED = re.compile(r"(?:what|which|find the|as a|in|the)\s+percent|perc
 _ORDER_ASKED = re.compile(r"\border\b|ascending|descending|respectively|smallest to|largest to|least to|greatest to|ordered", re.IGNORECASE)
 _INTERVAL_ASKED = re.compile(r"interval|inequalit|domain|range|solution set|values of", re.IGNORECASE)
 _CHOICE = re.compile(r"\(?\s*([A-Ja-j])\s*\)?")
+_CHOICE_AND_MORE = re.compile(r"\s*(?:\(\s*(?=[A-J]\s*\)))?([A-J])\s*[).:]\s*(\S.*)?")  # (C) 14
 _FLIPPED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
 
 
@@ -77,7 +78,7 @@ def compare(gold: Reading, answer: Reading, question: str = "") -> Outcome:
     if isinstance(gold, Unknown):
         return _unknown_gold(gold, answer)
     if isinstance(answer, Unknown):
-        return _unknown_answer(gold, answer)
+        return _words(gold, answer) if _choice(gold) and _choice(answer) else _unknown_answer(gold, answer)
     if isinstance(answer, (Group, Relation)):
         broken = next((part for part in _parts(answer) if isinstance(part, Unknown) and part.kind == "broken"), None)
         if broken is not None:
@@ -155,6 +156,9 @@ def _choice(reading: Reading) -> str:
     if isinstance(reading, Words):
         found = _CHOICE.fullmatch(reading.text)
         return found[1].upper() if found else ""
+    if isinstance(reading, Unknown):
+        found = _CHOICE_AND_MORE.fullmatch(re.sub(r"\\text|[{}]", " ", reading.text))
+        return found[1] if found and not re.search(r"\b[A-J]\b", found[2] or "") else ""
     if isinstance(reading, Scalar) and reading.node.kind == "name" and _CHOICE.fullmatch(reading.node.name):
         return reading.node.name
     return ""

@@ -46,7 +46,9 @@ _TAKEN_BACK = re.compile(
     re.IGNORECASE,
 )
 _EXAMPLE = re.compile(
-    r"(?:\be\.\s?g\.|\bsuch\s+as|\bexample\b|\bformat\b|\bplaceholder\b|\bwrong(?:ly)?\b|\bincorrect(?:ly)?\b),?[^\n.,]{0,60}$", re.IGNORECASE
+    r"(?:\be\.\s?g\.|\bsuch\s+as|\bexample\b|\bformat\b|\bplaceholder\b|\bwrong(?:ly)?\b|\bincorrect(?:ly)?\b),?"
+    r"(?:(?!\b(?:so|hence|thus|therefore)\b)[^\n.,]){0,60}$",
+    re.IGNORECASE,
 )
 _UNSAID = re.compile(r"\b(?:if|whether|suppose|assum\w*|what|when|check|verify|confirm)\b[^\n.,]{0,60}$", re.IGNORECASE)
 # "the answer is for there to be", "the answer is correct": nothing is answered.
@@ -66,7 +68,7 @@ _OTHER_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _STYLE = re.compile(r"\\(?:text\w*|mbox|mathrm|mathbf)(?![a-zA-Z])|[{}]")
-_QUOTE = re.compile(r"```.*?(?:```|\Z)|^[ \t]*>[^\n]*|\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”", re.MULTILINE | re.DOTALL)
+_QUOTE = re.compile(r"```.*?```|^[ \t]*>[^\n]*|\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,10 @@ _BEHIND = re.compile(
     r"(?P<core>.*[\d)}])\s*(?P<unit>\\text\s*\{[^{}]*\}(?:\s*\^\s*\{?[23]\}?)?|(?:(?<=[\d)}])\s+|(?<=\d)(?=[a-z]{2}))[A-Za-z][A-Za-z .'/^{}0-9-]*)$"
 )
 _MATRIX = re.compile(r"\\begin\s*\{([pbvB]?matrix|array)\}\s*(?:\{[clr| ]*\})?(.*)\\end\s*\{\1\}")
-_LABEL = re.compile(r"(?:\\?[A-Za-z]+|\\angle\s*[A-Z]{1,3}|[A-Z]{2,3})'*(?:_\s*(?:\{[A-Za-z0-9]{1,6}\}|[A-Za-z0-9]))?(?:\s*\(\s*(?:[A-Za-z]|-?\d{1,9})\s*\))?")
+_LABEL = re.compile(
+    r"\\text\{[A-Za-z ]{1,30}\}|\(\s*[a-z](?:\s*,\s*[a-z])+\s*\)|[a-z]\^\{-1\}\([a-z]\)|"
+    r"(?:\\?[A-Za-z]+|\\angle\s*[A-Z]{1,3}|[A-Z]{2,3})'*(?:_\s*(?:\{[A-Za-z0-9]{1,6}\}|[A-Za-z0-9]))?(?:\s*\(\s*(?:[A-Za-z]|-?\d{1,9})\s*\))?"
+)
 _NUMBER_WORDS = {
     word: value
     for value, word in enumerate(
@@ -257,7 +260,7 @@ def _relation(text: str, depth: int) -> Reading | None:
     if len(found) == 1 and found[0] == r"\approx" and not pieces[0]:
         return read_answer(pieces[1], depth + 1)
     relations = tuple({"!=": r"\ne", r"\neq": r"\ne", r"\approx": "="}.get(relation, relation) for relation in found)
-    label = pieces[0] if _LABEL.fullmatch(pieces[0]) and len(pieces[0]) < 20 else ""
+    label = pieces[0] if _LABEL.fullmatch(pieces[0]) and len(pieces[0]) < 40 else ""
     return Relation(relations, tuple(read_answer(piece, depth + 1) for piece in pieces), re.sub(r"[ {}]", "", label))
 
 
