@@ -29,6 +29,7 @@ _LABEL = re.compile(
     r"\\text\{[A-Za-z ]{1,30}\}|\(\s*[a-z](?:\s*,\s*[a-z])+\s*\)|[a-z]\^\{-1\}\([a-z]\)|"
     r"(?:\\?[A-Za-z]+|\\angle\s*[A-Z]{1,3}|[A-Z]{2,3})'*(?:_\s*(?:\{[A-Za-z0-9]{1,6}\}|[A-Za-z0-9]))?(?:\s*\(\s*(?:[A-Za-z]|-?\d{1,9})\s*\))?"
 )
+_DIGITS_ONLY = re.compile(r"(?:[-+\d.,/ {}^()]|\\frac|\\times|\\cdot)+")
 _NUMBER_WORDS = {
     word: value
     for value, word in enumerate(
@@ -344,6 +345,8 @@ def _measured(text: str) -> tuple[str, Unit | None, bool, Fraction]:
     if not words:
         return core, unit, False, scale
     behind_unit = read_unit(" ".join(words))
+    if behind_unit is not None and behind_unit.letter and not _DIGITS_ONLY.fullmatch(core):
+        return text, unit, False, Fraction(1)  # `\\sin^2 m` measures nothing
     if behind_unit is None and not re.search("[A-Za-z]{2}", " ".join(words)):
         return text, unit, False, Fraction(1)  # letters, `2x`
     if behind_unit is None:
