@@ -8,7 +8,8 @@ from typing import Literal, TypeAlias
 
 from prm_gym.answers.exact import Exact, exact, same
 from prm_gym.answers.expression import Node, UnreadableError, number
-from prm_gym.answers.readings import Group, Numeral, Reading, Relation, Scalar, Unknown, Words
+from prm_gym.answers.readings import Group, Numeral, Reading, Relation, Scalar, Unknown, Words, read_answer
+from prm_gym.answers.spelling import spelled
 from prm_gym.answers.units import mentions_instead, read_unit
 from prm_gym.answers.worked_out import not_worked_out, other_form
 
@@ -65,6 +66,12 @@ def _open(reason: str) -> Outcome:
 
 
 _RIGHT = Outcome("correct", "it says what the gold answer says")
+
+
+def says_the_same(one: str, other: str) -> bool:
+    """Whether two statements are certain to mean the same, either taken for the gold answer of the other; no worker is asked."""
+    first, second = read_answer(spelled(one)), read_answer(spelled(other))
+    return any(outcome.verdict == "correct" and not outcome.pairs for outcome in (compare(first, second), compare(second, first)))
 
 
 def compare(gold: Reading, answer: Reading, question: str = "") -> Outcome:

@@ -5,11 +5,11 @@ different answers, takes its answer back or hedges states none: otherwise the ch
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, TypeAlias
 
+from prm_gym.answers.comparison import says_the_same
 from prm_gym.answers.spelling import MAX_ANSWER, literal, spelled
 
 Source: TypeAlias = Literal["boxed", "marked", "said", "bare", "none"]
@@ -93,7 +93,7 @@ class Extraction:
     reason: str = ""
 
 
-def final_answer(text: str, same: Callable[[str, str], bool] | None = None) -> Extraction:
+def final_answer(text: str) -> Extraction:
     r"""What a text states as its final answer.
 
     >>> final_answer("So 3 + 4 = 7. The answer is $7$.").answer
@@ -103,7 +103,6 @@ def final_answer(text: str, same: Callable[[str, str], bool] | None = None) -> E
 
     Args:
         text: a bare answer, or a solution that ends in one. What stands before `</think>` is no statement.
-        same: whether two statements mean the same; without it, whether they are spelled the same.
     """
     if len(text) > MAX_TEXT:
         return Extraction("", "none", defect="too long", reason=f"the text has more than {MAX_TEXT:,} characters")
@@ -121,7 +120,7 @@ def final_answer(text: str, same: Callable[[str, str], bool] | None = None) -> E
             return _defective(statement, "hedged", "the text hedges instead of stating an answer")
     keys = [literal(spelled(statement.answer)) for statement in statements]
     for statement, key in zip(statements[:-1], keys[:-1], strict=True):
-        if key != keys[-1] and not (same is not None and same(statement.answer, last.answer)):
+        if key != keys[-1] and not says_the_same(statement.answer, last.answer):
             return _defective(last, "contradictory", f"the text states different answers: {_short(statement.answer)} and {_short(last.answer)}")
     rest = _rest_of_sentence(text, last.end)
     if _TAKEN_BACK.search(text, last.end) or _HEDGE.search(rest) or _OFFER.match(rest):
