@@ -8,7 +8,8 @@ from typing import Literal, TypeAlias
 
 from prm_gym.answers.exact import Exact, exact, same
 from prm_gym.answers.expression import Node, UnreadableError, number
-from prm_gym.answers.readings import Group, Numeral, Reading, Relation, Scalar, Unknown, Words
+from prm_gym.answers.readings import Group, Numeral, Reading, Relation, Scalar, Unknown, Words, read_answer
+from prm_gym.answers.spelling import spelled
 from prm_gym.answers.units import mentions_instead, read_unit
 from prm_gym.answers.worked_out import not_worked_out, other_form
 
@@ -18,6 +19,7 @@ _PERCENT_ASKED = re.compile(r"(?:what|which|find the|as a|in|the)\s+percent|perc
 _ORDER_ASKED = re.compile(r"\border\b|ascending|descending|respectively|smallest to|largest to|least to|greatest to|ordered", re.IGNORECASE)
 _INTERVAL_ASKED = re.compile(r"interval|inequalit|domain|range|solution set|values of", re.IGNORECASE)
 _CHOICE = re.compile(r"\(?\s*([A-Ja-j])\s*\)?")
+_CHOICE_AND_MORE = re.compile(r"\s*(?:\(\s*(?=[A-J]\s*\)))?([A-J])\s*[).:]\s*(\S.*)?")  # (C) 14
 _FLIPPED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
 
 
@@ -28,10 +30,12 @@ class Pair:
     Attributes:
         gold: the tree, or the text where there is no tree.
         answer: likewise.
+        readable: our reader knows what the gold answer says; if nobody can read the answer, that is the answer's fault.
     """
 
     gold: Node | str
     answer: Node | str
+    readable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,10 @@ class Outcome:
     pairs: tuple[Pair, ...] = ()
 
 
+def _parts(reading: Group | Relation) -> tuple[Reading, ...]:
+    return reading.items if isinstance(reading, Group) else reading.sides
+
+
 def _wrong(reason: str) -> Outcome:
     return Outcome("incorrect", reason)
 
@@ -58,6 +66,12 @@ def _open(reason: str) -> Outcome:
 
 
 _RIGHT = Outcome("correct", "it says what the gold answer says")
+
+
+def says_the_same(one: str, other: str) -> bool:
+    """Whether two statements are certain to mean the same, either taken for the gold answer of the other; no worker is asked."""
+    first, second = read_answer(spelled(one)), read_answer(spelled(other))
+    return any(outcome.verdict == "correct" and not outcome.pairs for outcome in (compare(first, second), compare(second, first)))
 
 
 def compare(gold: Reading, answer: Reading, question: str = "") -> Outcome:
@@ -71,7 +85,11 @@ def compare(gold: Reading, answer: Reading, question: str = "") -> Outcome:
     if isinstance(gold, Unknown):
         return _unknown_gold(gold, answer)
     if isinstance(answer, Unknown):
-        return _unknown_answer(gold, answer)
+        return _words(gold, answer) if _choice(gold) and _choice(answer) else _unknown_answer(gold, answer)
+    if isinstance(answer, (Group, Relation)):
+        broken = next((part for part in _parts(answer) if isinstance(part, Unknown) and part.kind == "broken"), None)
+        if broken is not None:
+            return _unknown_answer(gold, broken)
     if isinstance(answer, Relation) and not isinstance(gold, Relation):
         return _relation_for_value(gold, answer, question)
     if isinstance(gold, Relation):
@@ -89,36 +107,38 @@ def compare(gold: Reading, answer: Reading, question: str = "") -> Outcome:
     return _wrong("it gives one value, the gold answer has another shape")
 
 
-# What math-verify would work on for longer than it is worth, or without end.
-_COSTLY = re.compile(r"!|\\binom|\\(?:sum|prod|int|lim|pmod|bmod|det)(?![a-zA-Z])|\^\s*\{?[^{}^]*\^|\^\s*\{?\s*-?\d{4}|\d{60}|\d[eE]\d")
+# What math-verify would work on for longer than it is worth, or without end; and signs that it passes over.
+_COSTLY = re.compile(r"[!%_$]|\\binom|\\(?:sum|prod|int|lim|pmod|bmod|det)(?![a-zA-Z])|\^\s*\{?[^{}^]*\^|\^\s*\{?\s*-?\d{4}|\d{60}|\d[eE]\d")
 _LONG = 300
 _STEEP = 1_000_000  # all exponents multiplied: powers of powers
 
 
-def _by_math_verify(gold: str, answer: str) -> Outcome:
+def _by_math_verify(gold: str, answer: str, readable: bool) -> Outcome:
     """Two texts that go to a worker, if they are of a reasonable size."""
     for text in (gold, answer):
         exponents = math.prod(int(exponent) for exponent in re.findall(r"\^\s*\{?\s*(\d{1,3})", text))
         if len(text) > _LONG or exponents > _STEEP or _COSTLY.search(text):
-            return _open("they cannot be read here, and are too costly to be handed on")
-    return Outcome("correct", "math-verify finds them equal", (Pair(gold, answer),))
+            return _open("they cannot be read here, and are not of a kind to be handed on")
+    return Outcome("correct", "math-verify finds them equal", (Pair(gold, answer, readable),))
 
 
 def _unknown_gold(gold: Unknown, answer: Reading) -> Outcome:
     if gold.kind == "beyond":
         return _open(f"the gold answer is beyond what is read here: {gold.reason}")
     if isinstance(answer, (Unknown, Scalar)) and "..." not in answer.text:
-        return _by_math_verify(gold.text, answer.text)
+        return _by_math_verify(gold.text, answer.text, readable=False)
     return _open(f"the gold answer cannot be read: {gold.reason}")
 
 
 def _unknown_answer(gold: Reading, answer: Unknown) -> Outcome:
     if answer.kind == "operator":
         return _wrong(f"it is not worked out: {answer.reason}")
+    if answer.kind == "broken":
+        return Outcome("malformed", f"it is not well formed: {answer.reason}")
     if answer.kind == "beyond":
         return Outcome("malformed", f"it is larger than an answer may be: {answer.reason}")
-    if isinstance(gold, Scalar) and gold.value is not None and gold.value.rational is None and not gold.unit and "..." not in answer.text:
-        return _by_math_verify(gold.text, answer.text)
+    if isinstance(gold, Scalar) and gold.value is not None and gold.value.rational is None and not gold.unit and not _choice(gold) and "..." not in answer.text:
+        return _by_math_verify(gold.text, answer.text, readable=True)
     if isinstance(gold, (Group, Relation)) and "..." not in answer.text:
         return _open(f"the answer cannot be read: {answer.reason}")
     return _wrong(f"it is no answer that can be read: {answer.reason}")
@@ -143,6 +163,9 @@ def _choice(reading: Reading) -> str:
     if isinstance(reading, Words):
         found = _CHOICE.fullmatch(reading.text)
         return found[1].upper() if found else ""
+    if isinstance(reading, Unknown):
+        found = _CHOICE_AND_MORE.fullmatch(re.sub(r"\\text|[{}]", " ", reading.text))
+        return found[1] if found and not re.search(r"\b[A-J]\b", found[2] or "") else ""
     if isinstance(reading, Scalar) and reading.node.kind == "name" and _CHOICE.fullmatch(reading.node.name):
         return reading.node.name
     return ""

@@ -9,14 +9,14 @@ A product binds from the left: `1/2x` is half of x.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from prm_gym.errors import PrmGymError
 
 NodeKind: TypeAlias = Literal["number", "name", "negative", "sum", "product", "quotient", "power", "root", "call"]
-Defect: TypeAlias = Literal["syntax", "beyond", "operator"]
+Defect: TypeAlias = Literal["syntax", "broken", "beyond", "operator"]
 
 MAX_DEPTH = 40  # brackets and arguments within one another
 MAX_NODES = 600
@@ -46,8 +46,8 @@ class UnreadableError(PrmGymError, ValueError):
     """A text that is no expression of the grammar.
 
     Attributes:
-        kind: `syntax` (not of this grammar), `beyond` (larger than what is read or computed here) or `operator` (a sum, an integral, a limit: something
-            that is still to be computed).
+        kind: `syntax` (not of this grammar), `broken` (of no grammar: a bracket that is not closed, an item that is missing), `beyond` (larger than what
+            is read or computed here) or `operator` (a sum, an integral, a limit: something that is still to be computed).
     """
 
     def __init__(self, message: str, kind: Defect = "syntax") -> None:
@@ -69,12 +69,14 @@ class Node:
         parts: its operands.
         name: of a name or a function.
         value: of a number.
+        depth: how deep its parts are nested.
     """
 
     kind: NodeKind
     parts: tuple["Node", ...] = ()
     name: str = ""
     value: Fraction = Fraction(0)
+    depth: int = field(default=1, compare=False)
 
     def walk(self) -> list["Node"]:
         """The node and everything in it."""
@@ -99,6 +101,10 @@ def read_expression(text: str) -> Node:
         UnreadableError: it is none.
     """
     return _Reader(text).read()
+
+
+def _too_deep() -> UnreadableError:
+    return UnreadableError(f"it is nested deeper than {MAX_DEPTH}", "beyond")
 
 
 def _repeating(whole: str, decimals: str, period: str) -> Fraction:
@@ -137,22 +143,23 @@ class _Reader:
 
     def _error(self, expected: str) -> UnreadableError:
         rest = self.text[self.at : self.at + 20]
-        return UnreadableError(f"expected {expected}, got {rest!r}" if rest else f"it ends where {expected} should stand")
+        if not rest:
+            return UnreadableError(f"it ends where {expected} should stand", "broken")
+        return UnreadableError(f"expected {expected}, got {rest!r}")
 
     def _node(self, kind: NodeKind, *parts: Node, name: str = "") -> Node:
         self.nodes += 1
         if self.nodes > MAX_NODES:
             raise UnreadableError(f"an expression of more than {MAX_NODES} parts", "beyond")
-        return Node(kind, parts, name)
+        depth = 1 + max((part.depth for part in parts), default=0)
+        if depth > MAX_DEPTH:
+            raise _too_deep()
+        return Node(kind, parts, name, depth=depth)
 
     def _sum(self) -> Node:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise UnreadableError(f"brackets are nested deeper than {MAX_DEPTH}", "beyond")
         terms = [self._signed(self._accept("+", "-"))]
         while sign := self._accept("+", "-"):
             terms.append(self._signed(sign))
-        self.depth -= 1
         return terms[0] if len(terms) == 1 else self._node("sum", *terms)
 
     def _signed(self, sign: str) -> Node:
@@ -240,6 +247,14 @@ class _Reader:
         return int(digits)
 
     def _primary(self) -> Node:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise _too_deep()
+        node = self._undivided()
+        self.depth -= 1
+        return node
+
+    def _undivided(self) -> Node:
         here = self._peek()
         if here and here in "0123456789.":
             return self._number()

@@ -5,11 +5,11 @@ different answers, takes its answer back or hedges states none: otherwise the ch
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, TypeAlias
 
+from prm_gym.answers.comparison import says_the_same
 from prm_gym.answers.spelling import MAX_ANSWER, literal, spelled
 
 Source: TypeAlias = Literal["boxed", "marked", "said", "bare", "none"]
@@ -46,7 +46,9 @@ _TAKEN_BACK = re.compile(
     re.IGNORECASE,
 )
 _EXAMPLE = re.compile(
-    r"(?:\be\.\s?g\.|\bsuch\s+as|\bexample\b|\bformat\b|\bplaceholder\b|\bwrong(?:ly)?\b|\bincorrect(?:ly)?\b),?[^\n.,]{0,60}$", re.IGNORECASE
+    r"(?:\be\.\s?g\.|\bsuch\s+as|\bexample\b|\bformat\b|\bplaceholder\b|\bwrong(?:ly)?\b|\bincorrect(?:ly)?\b),?"
+    r"(?:(?!\b(?:so|hence|thus|therefore)\b)[^\n.,]){0,60}$",
+    re.IGNORECASE,
 )
 _UNSAID = re.compile(r"\b(?:if|whether|suppose|assum\w*|what|when|check|verify|confirm)\b[^\n.,]{0,60}$", re.IGNORECASE)
 # "the answer is for there to be", "the answer is correct": nothing is answered.
@@ -66,7 +68,7 @@ _OTHER_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _STYLE = re.compile(r"\\(?:text\w*|mbox|mathrm|mathbf)(?![a-zA-Z])|[{}]")
-_QUOTE = re.compile(r"```.*?(?:```|\Z)|^[ \t]*>[^\n]*|\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”", re.MULTILINE | re.DOTALL)
+_QUOTE = re.compile(r"```.*?```|^[ \t]*>[^\n]*|\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Extraction:
     reason: str = ""
 
 
-def final_answer(text: str, same: Callable[[str, str], bool] | None = None) -> Extraction:
+def final_answer(text: str) -> Extraction:
     r"""What a text states as its final answer.
 
     >>> final_answer("So 3 + 4 = 7. The answer is $7$.").answer
@@ -101,7 +103,6 @@ def final_answer(text: str, same: Callable[[str, str], bool] | None = None) -> E
 
     Args:
         text: a bare answer, or a solution that ends in one. What stands before `</think>` is no statement.
-        same: whether two statements mean the same; without it, whether they are spelled the same.
     """
     if len(text) > MAX_TEXT:
         return Extraction("", "none", defect="too long", reason=f"the text has more than {MAX_TEXT:,} characters")
@@ -119,7 +120,7 @@ def final_answer(text: str, same: Callable[[str, str], bool] | None = None) -> E
             return _defective(statement, "hedged", "the text hedges instead of stating an answer")
     keys = [literal(spelled(statement.answer)) for statement in statements]
     for statement, key in zip(statements[:-1], keys[:-1], strict=True):
-        if key != keys[-1] and not (same is not None and same(statement.answer, last.answer)):
+        if key != keys[-1] and not says_the_same(statement.answer, last.answer):
             return _defective(last, "contradictory", f"the text states different answers: {_short(statement.answer)} and {_short(last.answer)}")
     rest = _rest_of_sentence(text, last.end)
     if _TAKEN_BACK.search(text, last.end) or _HEDGE.search(rest) or _OFFER.match(rest):

@@ -172,17 +172,11 @@ def grade_all(answers: Sequence[tuple[str, str] | tuple[str, str, str]]) -> list
     return default_grader().grade_all(answers)
 
 
-def says_the_same(one: str, other: str) -> bool:
-    """Whether two statements are certain to mean the same, either taken for the gold answer of the other; no worker is asked."""
-    first, second = read_answer(spelled(one)), read_answer(spelled(other))
-    return any(outcome.verdict == "correct" and not outcome.pairs for outcome in (compare(first, second), compare(second, first)))
-
-
 def _grade_here(answer: str, gold: str, question: str = "") -> tuple[Extraction, Outcome]:
     """What can be said in this process."""
     if len(gold) > MAX_ANSWER:
         return Extraction("", "none"), Outcome("undecided", f"the gold answer has more than {MAX_ANSWER:,} characters")
-    extraction = final_answer(answer, says_the_same)
+    extraction = final_answer(answer)
     if extraction.defect:
         return extraction, Outcome("malformed" if extraction.defect in ("missing", "too long") else "incorrect", extraction.reason)
     spelled_answer, spelled_gold = spelled(extraction.answer), spelled(gold)
@@ -244,7 +238,7 @@ def _finished(extraction: Extraction, outcome: Outcome, results: list[JobResult 
         return Grade(outcome.verdict, outcome.reason, status, evidence)
     undecided: Grade | None = None
     reason = outcome.reason
-    for result in results:
+    for pair, result in zip(outcome.pairs, results, strict=True):
         if result is None:
             undecided = undecided or Grade("undecided", _NO_EXTRA, "abstain", evidence)
         elif result.status != "ok":
@@ -255,6 +249,8 @@ def _finished(extraction: Extraction, outcome: Outcome, results: list[JobResult 
             finding, reason = result.value
             if finding == "different":
                 return Grade("incorrect", reason, "ok", evidence)
-            if finding == "unknown":
+            if finding == "unreadable" and pair.readable:
+                return Grade("malformed", reason, "ok", evidence)
+            if finding in ("unreadable", "unknown"):
                 undecided = undecided or Grade("undecided", reason, "abstain", evidence)
     return undecided or Grade("correct", reason, "ok", evidence)

@@ -25,7 +25,11 @@ _BEHIND = re.compile(
     r"(?P<core>.*[\d)}])\s*(?P<unit>\\text\s*\{[^{}]*\}(?:\s*\^\s*\{?[23]\}?)?|(?:(?<=[\d)}])\s+|(?<=\d)(?=[a-z]{2}))[A-Za-z][A-Za-z .'/^{}0-9-]*)$"
 )
 _MATRIX = re.compile(r"\\begin\s*\{([pbvB]?matrix|array)\}\s*(?:\{[clr| ]*\})?(.*)\\end\s*\{\1\}")
-_LABEL = re.compile(r"(?:\\?[A-Za-z]+|\\angle\s*[A-Z]{1,3}|[A-Z]{2,3})'*(?:_\s*(?:\{[A-Za-z0-9]{1,6}\}|[A-Za-z0-9]))?(?:\s*\(\s*(?:[A-Za-z]|-?\d{1,9})\s*\))?")
+_LABEL = re.compile(
+    r"\\text\{[A-Za-z ]{1,30}\}|\(\s*[a-z](?:\s*,\s*[a-z])+\s*\)|[a-z]\^\{-1\}\([a-z]\)|"
+    r"(?:\\?[A-Za-z]+|\\angle\s*[A-Z]{1,3}|[A-Z]{2,3})'*(?:_\s*(?:\{[A-Za-z0-9]{1,6}\}|[A-Za-z0-9]))?(?:\s*\(\s*(?:[A-Za-z]|-?\d{1,9})\s*\))?"
+)
+_DIGITS_ONLY = re.compile(r"(?:[-+\d.,/ {}^()]|\\frac|\\times|\\cdot)+")
 _NUMBER_WORDS = {
     word: value
     for value, word in enumerate(
@@ -124,7 +128,7 @@ def read_answer(text: str, depth: int = 0) -> Reading:
     if depth > MAX_NESTING:
         return Unknown(text, f"shapes are nested deeper than {MAX_NESTING}", "beyond")
     if not text:
-        return Unknown(text, "it is empty")
+        return Unknown(text, "it is empty", "broken")
     if "..." in text:
         return Unknown(text, "it leaves something out (...)")
     try:
@@ -215,11 +219,11 @@ def _spans(text: str) -> list[tuple[int, int]]:
         elif token in ")]}" or token in (r"\}", r"\rangle") or token.startswith(r"\end"):
             depth -= 1
             if depth < 0:
-                raise UnreadableError("a bracket is closed that was not opened")
+                raise UnreadableError("a bracket is closed that was not opened", "broken")
             if depth == 0:
                 spans.append((start, found.end()))
     if depth:
-        raise UnreadableError("a bracket is not closed")
+        raise UnreadableError("a bracket is not closed", "broken")
     return spans
 
 
@@ -229,7 +233,7 @@ def _split(text: str, depth: int) -> list[str]:
     for piece in _parts(text, _CONNECTIVE)[0]:
         items.extend(item.strip() for item in _parts(piece, re.compile(r"[,;]"), thousands=depth == 0)[0])
     if len(items) > 1 and not all(items):
-        raise UnreadableError("an item of the list is missing")
+        raise UnreadableError("an item of the list is missing", "broken")
     return items
 
 
@@ -257,7 +261,7 @@ def _relation(text: str, depth: int) -> Reading | None:
     if len(found) == 1 and found[0] == r"\approx" and not pieces[0]:
         return read_answer(pieces[1], depth + 1)
     relations = tuple({"!=": r"\ne", r"\neq": r"\ne", r"\approx": "="}.get(relation, relation) for relation in found)
-    label = pieces[0] if _LABEL.fullmatch(pieces[0]) and len(pieces[0]) < 20 else ""
+    label = pieces[0] if _LABEL.fullmatch(pieces[0]) and len(pieces[0]) < 40 else ""
     return Relation(relations, tuple(read_answer(piece, depth + 1) for piece in pieces), re.sub(r"[ {}]", "", label))
 
 
@@ -272,7 +276,7 @@ def _group(text: str, depth: int) -> Reading | None:
         return Group(("determinant" if matrix[1] == "vmatrix" else "matrix", ""), cells)
     opening = next((opening for opening in _OPENING if text.startswith(opening)), "")
     spans = _spans(text) if opening else []
-    if not opening or spans[0] != (0, len(text)):
+    if not opening or spans[:1] != [(0, len(text))]:
         return None
     closing = next((closing for closing in (*_OPENING.values(),) if text.endswith(closing)), "")
     inner = text[len(opening) : -len(closing)].strip()
@@ -285,7 +289,7 @@ def _group(text: str, depth: int) -> Reading | None:
     if len(items) == 1 and not is_set:
         return read_answer(inner, depth + 1) if opening == "(" and closing == ")" else None
     if not all(items):
-        raise UnreadableError("an item is missing")
+        raise UnreadableError("an item is missing", "broken")
     read: list[Reading] = []
     for item in items:
         reading = read_answer(item, depth + 1)
@@ -341,6 +345,8 @@ def _measured(text: str) -> tuple[str, Unit | None, bool, Fraction]:
     if not words:
         return core, unit, False, scale
     behind_unit = read_unit(" ".join(words))
+    if behind_unit is not None and behind_unit.letter and not _DIGITS_ONLY.fullmatch(core):
+        return text, unit, False, Fraction(1)  # `\\sin^2 m` measures nothing
     if behind_unit is None and not re.search("[A-Za-z]{2}", " ".join(words)):
         return text, unit, False, Fraction(1)  # letters, `2x`
     if behind_unit is None:

@@ -17,7 +17,7 @@ from prm_gym.answers.expression import FUNCTIONS, GREEK, Node
 
 _READ_COMMANDS = FUNCTIONS | GREEK | {"frac", "sqrt", "pi", "cdot", "times", "div", "infty"}
 
-Finding: TypeAlias = Literal["equal", "different", "unknown"]
+Finding: TypeAlias = Literal["equal", "different", "unreadable", "unknown"]
 
 DIGITS = 50
 POINTS = 4
@@ -110,6 +110,8 @@ def _number(node: Node, point: dict[str, Any]) -> Any:
             value: Any = mpmath.mpf(node.value.numerator) / node.value.denominator
         case "name":
             constants = {"pi": mpmath.pi, "e": mpmath.e, "i": mpmath.mpc(0, 1)}
+            if node.name == "infty":
+                raise _NoValueError
             value = +constants[node.name] if node.name in constants else point[node.name]
         case "negative":
             value = -parts[0]
@@ -169,7 +171,7 @@ def _parsed(gold: str, answer: str) -> tuple[Finding, str]:
     for name, text in (("gold answer", gold), ("answer", answer)):
         found: list[Any] = math_verify.parse(f"\\boxed{{{text}}}", config, fallback_mode="no_fallback", parsing_timeout=None)
         if not found:
-            return "unknown", f"math-verify cannot read the {name}"
+            return "unreadable" if name == "answer" else "unknown", f"math-verify cannot read the {name}"
         if not _is_expression(found[0]):
             return "unknown", f"math-verify reads the {name} as something else than an expression"
         try:

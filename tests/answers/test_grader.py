@@ -44,6 +44,8 @@ def _grader():
         (r"\cot x", r"\tan x", "incorrect"),
         (r"\sin^2 x", r"1-\cos^2 x", "correct"),
         (r"\sin^2 x", r"1-\cos x^2", "incorrect"),
+        (r"\sin^2 m", r"1-\cos^2 m", "correct"),  # m is no metre
+        (r"2^x", r"4^{x/2}", "correct"),
         (r"\sin 2x", r"2\sin x\cos x", "correct"),
         (r"\cos\frac{\pi}{7}", r"\sin\frac{5\pi}{14}", "correct"),
         (r"\cos\frac{\pi}{7}", r"\sin\frac{5\pi}{13}", "incorrect"),

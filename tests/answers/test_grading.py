@@ -131,6 +131,9 @@ RIGHT = [
     ("52_8", "52"),  # the question says which base
     (r"\text{(C)}", "C"),
     (r"\text{(C)}", r"\textbf{(C)}"),
+    (r"\text{(C)}", r"\text{(C)}\ 14"),  # the letter and what stands behind it
+    (r"\text{(C)}", "C. 14"),
+    (r"\text{(C)}", "C)"),
     (r"\text{Evelyn}", "Evelyn"),
     (r"\text{even}", "Even"),
     ("yes", "Yes."),
@@ -151,6 +154,9 @@ RIGHT = [
     (r"\mathbb{R}", r"(-\infty, \infty)"),
     (r"\begin{pmatrix} -1/3 \\ 2/3 \end{pmatrix}", r"\begin{bmatrix} -\frac13 \\ \frac23 \end{bmatrix}"),
     ("x=5", "5"),
+    ("(3,4)", "(x,y) = (3,4)"),
+    ("12", r"\text{Area} = 12"),
+    ("x+1", "f^{-1}(x) = x+1"),
     ("y = 2x + 3", "2x+3"),
     ("y = 2x + 3", "2x - y + 3 = 0"),
     ("5x - 7y + 11z + 4 = 0", "10x - 14y + 22z = -8"),
@@ -232,6 +238,9 @@ WRONG = [
     ("y = 2x + 3", "y = 2x - 3"),
     (r"\text{even}", "odd"),
     (r"\text{(C)}", "D"),
+    (r"\text{(C)}", "(B) 14"),
+    (r"\text{(C)}", "(C) or (D)"),
+    (r"\text{(C)}", "C. D"),
     ("52_8", "42"),  # what it is in base ten
     (r"90^\circ", "90 radians"),
     (r"10 \text{ cm}", "10 kg"),
@@ -247,6 +256,13 @@ WRONG = [
 def test_wrong_answers(gold, answer):
     found = grade(answer, gold)
     assert (found.verdict, found.score) == ("incorrect", 0.0), found
+
+
+@pytest.mark.parametrize("gold", ["7", r"\sqrt{2}", "(1,2)", "1,2", "x=5", r"\text{even}", "x^2+1"])
+@pytest.mark.parametrize("answer", [r"\boxed{(7}", r"\boxed{7)}", r"\boxed{\frac{1}{2}", r"\boxed{x=}", r"\boxed{[1,2}", r"\boxed{1,,2}"])
+def test_what_is_not_well_formed(gold, answer):
+    # Not undecided: a policy that writes nonsense would then be spared where an honest mistake is not.
+    assert grade(answer, gold).verdict in ("malformed", "incorrect")
 
 
 @pytest.mark.parametrize(
