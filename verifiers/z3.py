@@ -29,7 +29,7 @@ class Z3Verifier(ClaimVerifier):
     """
 
     id = "z3"
-    version = "3"
+    version = "4"
     claims = (Entailment, Decision, Consistent, Equivalent)
 
     solver: ClassVar[SolverClass] = Z3Solver
