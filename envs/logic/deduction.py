@@ -88,8 +88,8 @@ class DeductionEnv(StepEnv):
         self.difficulty = difficulty
         self.candidates = candidates
         self._theory = Theory((), "", "UNKNOWN", (), 0)
-        self._derived: tuple[Statement, ...] = ()
-        self._entropy = 0
+        self.derived: tuple[Statement, ...] = ()
+        self.entropy = 0
 
     # What another kind of proof does in its own way.
 
@@ -103,8 +103,7 @@ class DeductionEnv(StepEnv):
         """The theory of a number."""
         return generate(entropy, LEVELS[difficulty])
 
-    @staticmethod
-    def read(text: str) -> Statement | Malformed:
+    def read(self, text: str) -> Statement | Malformed:
         """The statement that a step writes."""
         return _read_step(text)
 
@@ -115,19 +114,19 @@ class DeductionEnv(StepEnv):
 
     def state(self) -> list[str]:
         """What has been written down, one text for each formula of which more is to be known than that it is there, in any order."""
-        standing = appraise_all(self._known, shared_checker())
-        return [f"{s.formula} {standing[s.label].stands}" for s in self._derived]
+        standing = appraise_all(self.known, shared_checker())
+        return [f"{s.formula} {standing[s.label].stands}" for s in self.derived]
 
     def listed(self, state_key: str) -> tuple[str, ...]:
         """The admissible actions to list."""
-        return listed_actions(self._entropy, self.difficulty, self._derived, self.candidates, state_key)
+        return listed_actions(self.entropy, self.difficulty, self.derived, self.candidates, state_key)
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
         """Draw a theory."""
         if options:
             raise OptionError(f"reset of {self.task_name} takes no options, got {sorted(options)}")
-        self._entropy = int(self.np_random.integers(2**63))
-        self._set_theory(self.generated(self._entropy, self.difficulty))
+        self.entropy = int(self.np_random.integers(2**63))
+        self._set_theory(self.generated(self.entropy, self.difficulty))
         theory = self._theory
         question = "\n".join([f"hypothesis: {theory.hypothesis}", *(f"{fact.label}: {fact.formula}" for fact in theory.facts)])
         task = Task(
@@ -135,7 +134,7 @@ class DeductionEnv(StepEnv):
             instructions=self.task_instructions,
             question=question,
             sealed={
-                "entropy": self._entropy,
+                "entropy": self.entropy,
                 "answer": theory.answer,
                 "proof": [_sealed(statement) for statement in theory.proof],
             },
@@ -151,14 +150,14 @@ class DeductionEnv(StepEnv):
         statement = self.read(text)
         if isinstance(statement, Malformed):
             return self._unchanged(statement)
-        known = self._known
+        known = self.known
         claim = Entailment(statement=statement, known=known)
         labels = {past.label for past in known}
         if statement.label in labels or not labels.issuperset((*statement.cited, *statement.discharged)):
             return self._unchanged(claim)
         if len(known) >= len(self._theory.facts) + MAX_STATEMENTS:
             return self._unchanged(Malformed(f"{MAX_STATEMENTS} steps have been written down; no more are taken"))
-        self._derived += (statement,)
+        self.derived += (statement,)
         return Transition(situation=self._situation_now(self.task), claims=(claim,))
 
     def _unchanged(self, claim: Claim) -> Transition:
@@ -170,21 +169,22 @@ class DeductionEnv(StepEnv):
         if right and answer != "UNKNOWN":
             goal = theory.hypothesis if answer == "PROVED" else opposite(theory.hypothesis)
             # A derivation that the solver cannot confirm does not count: what makes it hard was written by the agent.
-            right = derivation(goal, self._known, shared_checker()) is True
-        claim = Decision(answer=answer, hypothesis=theory.hypothesis, known=self._known)
+            right = derivation(goal, self.known, shared_checker()) is True
+        claim = Decision(answer=answer, hypothesis=theory.hypothesis, known=self.known)
         return Transition(situation=msgspec.structs.replace(self.situation, actions=()), claims=(claim,), terminated=True, outcome=float(right))
 
     @property
-    def _known(self) -> tuple[Statement, ...]:
-        return self._theory.facts + self._derived
+    def known(self) -> tuple[Statement, ...]:
+        """Everything written down, the facts first."""
+        return self._theory.facts + self.derived
 
     def _set_theory(self, theory: Theory) -> None:
         self._theory = theory
-        self._derived = ()
+        self.derived = ()
 
     def _situation_now(self, task: Task) -> Situation:
-        derived = [f"{s.label}: {s.formula}   ({_origin(s)})" for s in self._derived]
-        state = sorted(self.state()) if self._derived else []
+        derived = [f"{s.label}: {s.formula}   ({_origin(s)})" for s in self.derived]
+        state = sorted(self.state()) if self.derived else []
         state_key = content_key(task.key, *dict.fromkeys(state))
         actions = self.listed(state_key) if self.candidates else ()
         return Situation(observation="\n".join([task.question, *derived]), state_key=state_key, actions=actions)
@@ -196,7 +196,7 @@ class DeductionEnv(StepEnv):
 
     def save_state(self) -> Json:
         """The entropy that the theory is generated from, and what was written down."""
-        return {"entropy": self._entropy, "difficulty": self.difficulty, "derived": msgspec.to_builtins(self._derived)}
+        return {"entropy": self.entropy, "difficulty": self.difficulty, "derived": msgspec.to_builtins(self.derived)}
 
     def load_state(self, state: Any) -> None:
         """Generate the theory again and put back what was written down.
@@ -206,9 +206,9 @@ class DeductionEnv(StepEnv):
         """
         if state["difficulty"] != self.difficulty:
             raise ContractError(f"a snapshot of difficulty {state['difficulty']} cannot be restored into an environment of difficulty {self.difficulty}")
-        self._entropy = state["entropy"]
-        self._set_theory(self.generated(self._entropy, self.difficulty))
-        self._derived = msgspec.convert(state["derived"], tuple[Statement, ...])
+        self.entropy = state["entropy"]
+        self._set_theory(self.generated(self.entropy, self.difficulty))
+        self.derived = msgspec.convert(state["derived"], tuple[Statement, ...])
 
 
 def _sealed(statement: Statement) -> dict[str, Json]:
