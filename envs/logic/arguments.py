@@ -14,6 +14,7 @@ planned, or whose proof has a step that is not sound and informative, is drawn a
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -122,6 +123,7 @@ class _Argument:
         self.plan = np.random.default_rng(plan)
         self.givens: list[_Given] = []
         self.lines: list[_Line] = []
+        self.parts = [0]  # where the givens of each part begin
 
     def conclude(self, goal: Formula, blocks: tuple[int, ...]) -> None:
         """Grow the whole argument.
@@ -135,6 +137,7 @@ class _Argument:
                 self._conditional(condition, conclusion, (), blocks[1:])
             case And(left, right):
                 self._prove(left, 1)
+                self.parts.append(len(self.givens))
                 self._prove(right, 0, (), (0,))
             case _:
                 self._prove(goal, 0, (), blocks)
@@ -228,13 +231,12 @@ class _Argument:
         return [_quantified(fact) for fact in self.givens]
 
     def spoilt(self) -> list[Formula]:
-        """What is given, with one literal exchanged for a fresh one: the goal does not follow any more."""
-        weak = [place for place, fact in enumerate(self.givens) if fact.weak is not None]
-        place = weak[int(self.words.rng.integers(len(weak)))]
-        fact = self.givens[place]
-        if fact.weak is not None:
-            exchanged = _exchanged(fact.formula, fact.weak, self.words.about(fact.weak, keep_sign=True))
-            self.givens[place] = _Given(exchanged, fact.quantified)
+        """What is given, with one literal of each part exchanged for a fresh one: neither part of the goal follows any more."""
+        for begin, end in pairwise([*self.parts, len(self.givens)]):
+            weak = [(place, fact.weak) for place, fact in enumerate(self.givens[begin:end], begin) if fact.weak is not None]
+            place, literal = weak[int(self.words.rng.integers(len(weak)))]
+            fact = self.givens[place]
+            self.givens[place] = _Given(_exchanged(fact.formula, literal, self.words.about(literal, keep_sign=True)), fact.quantified)
         return self.facts()
 
     def nodes(self) -> list[Formula]:

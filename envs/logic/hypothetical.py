@@ -50,7 +50,7 @@ class HypotheticalMoves:
 
     Attributes:
         sound: plain inferences and discharges that hold, and say something that has not been said as freely.
-        suppositions: assumptions that have not been made.
+        suppositions: assumptions that have not been made, of what is not known anyway.
         tempting: what does not hold: plain misuses, implications turned round, assumptions dropped, refutations without a contradiction, one case for two.
     """
 
@@ -75,9 +75,12 @@ class HypotheticalMoves:
         moves = Moves(facts, live, hypothesis, rng)
         plain = [Move(conclusion, cited) for cited, conclusion in moves.sound]
         self.sound: list[Move] = list(dict.fromkeys(move for move in (*filter(taken, plain), *self._discharges()) if self._adds(move)))
-        self.suppositions: list[Move] = [Move(text) for text in self._sides.suppositions if text not in self._said]
+        needless = {text for text, ways in self._said.items() if frozenset() in ways} | {said.formula for said in self._assumed}
+        self.suppositions: list[Move] = [Move(text) for text in self._sides.suppositions if text not in needless]
         misuses = [move for cited, conclusion in moves.tempting if taken(move := Move(conclusion, cited))]
-        self.tempting: list[Move] = list(dict.fromkeys((*misuses, *_few(self._false_discharges(), 12, rng), *self._jumps(facts, rng))))
+        written = {Move(said.formula, said.cited, said.discharged) for said in derived}
+        wrong = dict.fromkeys((*misuses, *_few(self._false_discharges(), 12, rng), *self._jumps(facts, rng)))
+        self.tempting: list[Move] = [move for move in wrong if move not in written]
 
     def _adds(self, move: Move) -> bool:
         """Whether nobody has said it under as few assumptions."""

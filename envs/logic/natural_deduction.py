@@ -162,15 +162,28 @@ def listed_actions(entropy: int, difficulty: int, derived: tuple[Statement, ...]
     theory = generate(entropy, LEVELS[difficulty])
     rng = np.random.default_rng([entropy, int(state_key, 16)])
     moves = HypotheticalMoves(theory.facts, derived, theory.hypothesis, rng)
-    towards = {(said.formula, said.assumed, len(said.discharged)) for said in theory.proof}
+    towards = _reached(theory.facts, theory.proof)
+    reached = _reached(theory.facts, derived)
+    said = {statement.label: statement for statement in (*theory.facts, *derived)}
+    rests_on = open_assumptions(tuple(said.values()))
 
-    def leads_on(move: Move) -> bool:
-        return (move.formula, not move.cited, len(move.discharged)) in towards
+    def reaches(move: Move) -> tuple[str, frozenset[str] | None]:
+        below = frozenset[str]().union(*(rests_on[label] for label in move.cited)) - set(move.discharged)
+        return move.formula, frozenset(said[label].formula for label in below) if move.cited else None
 
     possible = [*moves.sound, *moves.suppositions]
-    useful = [move for move in possible if leads_on(move)]
-    others = [move for move in possible if not leads_on(move)]
+    leading = [move for move in possible if reaches(move) in towards]
+    useful = [move for move in leading if reaches(move) not in reached] or leading  # what is said already leads on where it was discharged amiss
+    others = [move for move in possible if move not in useful]
     label = fresh_label(derived)
     chosen = mixed(useful, others, moves.tempting, number - 3, rng)
     texts = [NaturalDeductionEnv.write(Statement(label, move.formula, move.cited, not move.cited, move.discharged)) for move in chosen]
     return with_answers(texts, rng)
+
+
+@lru_cache(maxsize=4_096)
+def _reached(facts: tuple[Statement, ...], proof: tuple[Statement, ...]) -> frozenset[tuple[str, frozenset[str] | None]]:
+    """What some statements say, and under which assumptions; None for an assumption itself."""
+    rests_on = open_assumptions((*facts, *proof))
+    formulas = {said.label: said.formula for said in proof}
+    return frozenset((said.formula, None if said.assumed else frozenset(formulas[label] for label in rests_on[said.label])) for said in proof)
