@@ -15,6 +15,15 @@ _OPERATORS: dict[Operator, str] = {"+": "ADD", "-": "SUB", "*": "MULT"}
 _CONNECTIVES: dict[type[Formula], str] = {And: "AND", Or: "OR", Xor: "XOR", Implies: "IMPLIES", Iff: "EQUAL"}
 
 
+# One unit of cvc5's work takes about as long as so many of Z3's: with one limit for both, the clock would decide before it.
+UNIT = 20
+_REASONS = {
+    "RESOURCEOUT": "it takes more work than one check may",
+    "TIMEOUT": "it takes more time than one check may",
+    "INCOMPLETE": "its method is incomplete",
+}
+
+
 class Cvc5Solver(Solver):
     """cvc5 with incremental solving; searches for finite models, so that most refutations carry a counterexample.
 
@@ -23,7 +32,7 @@ class Cvc5Solver(Solver):
     """
 
     def __init__(self, resource_limit: int = RESOURCE_LIMIT, signature: Signature | None = None) -> None:
-        """Make a solver; `resource_limit` is cvc5's `rlimit-per`."""
+        """Make a solver; `resource_limit` is in units of Z3, one of cvc5's `rlimit-per` counting for `UNIT` of them."""
         super().__init__(resource_limit, signature)
         try:
             cvc5: Any = importlib.import_module("cvc5")
@@ -35,7 +44,7 @@ class Cvc5Solver(Solver):
         options = {"produce-models": True, "produce-unsat-cores": True, "incremental": True, "finite-model-find": True}
         for name, value in options.items():
             self._solver.setOption(name, str(value).lower())
-        self._solver.setOption("rlimit-per", str(resource_limit))
+        self._solver.setOption("rlimit-per", str(max(1, resource_limit // UNIT)))
         self._solver.setOption("tlimit-per", str(TIMEOUT))
         self._solver.setLogic("ALL")
         self._pushed = False
@@ -46,7 +55,8 @@ class Cvc5Solver(Solver):
             return True
         if answer.isUnsat():
             return False
-        self.reason = str(answer.getUnknownExplanation())
+        reason = str(answer.getUnknownExplanation()).rpartition(".")[2]
+        self.reason = _REASONS.get(reason, reason)
         return None
 
     def _check(self, terms: Sequence[Any]) -> Any:
@@ -94,7 +104,8 @@ class Cvc5Solver(Solver):
         return self._as(left, right.getSort()), self._as(right, left.getSort())
 
     def _number(self, value: Fraction) -> Any:
-        return self._manager.mkInteger(value.numerator) if value.denominator == 1 else self._manager.mkReal(value.numerator, value.denominator)
+        text = str(value)  # cvc5 takes larger numbers as text alone
+        return self._manager.mkInteger(text) if value.denominator == 1 else self._manager.mkReal(text)
 
     def _truth(self, value: bool) -> Any:
         return self._manager.mkBoolean(value)

@@ -18,12 +18,14 @@ from prm_gym.logic.formula import Constant, Form, Formula, Implies, Names, Not, 
 from prm_gym.logic.language import FLD, Language
 from prm_gym.logic.semantics import Structure, UncheckableError, Value, holds, small_model
 from prm_gym.logic.signature import Signature
-from prm_gym.logic.solver import RESOURCE_LIMIT, SMALL, Solver, SolverClass, renamed_signature
+from prm_gym.logic.solver import RESOURCE_LIMIT, SMALL, Solver, SolverClass, TooLargeError, renamed_signature
 from prm_gym.logic.z3_solver import Z3Solver
 
 Status: TypeAlias = Literal["entailed", "refuted", "inconsistent", "unknown"]
 Answer: TypeAlias = Literal["PROVED", "DISPROVED", "UNKNOWN", "inconsistent", "undecided"]
 
+# After so many checks of a question that the solver gives up on, its premises are taken as they are.
+PATIENCE = 3
 # What `EntailmentChecker.keep` holds at most: a few kilobytes each.
 KEPT = 4_096
 # For how many signatures a solver is kept.
@@ -38,7 +40,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         needed: indices of the premises of a smallest-by-deletion set that still entails the conclusion; empty for a tautology.
         tautology: the conclusion holds without any premise.
         restates: the conclusion says what the needed premises say and no more: it entails each of them, and each of its conjuncts follows from one.
-        counterexample: a structure in which the premises hold and the conclusion does not.
+        counterexample: a structure in which the premises hold and the conclusion does not; None where it is too large to be written down.
         detail: why nothing is known, if so.
     """
 
@@ -218,21 +220,32 @@ def _ask(solver: Solver, premises: tuple[Formula, ...], conclusion: Formula, dee
         fresh = type(solver)(solver.resource_limit, solver.declared)
         if not fresh.ask((*premises, Not(conclusion))):
             return Finding(status="unknown", detail=f"a counterexample: {fresh.reason}")
-        counterexample = fresh.structure((*premises, conclusion))
+        try:
+            counterexample = fresh.structure((*premises, conclusion))
+        except TooLargeError:
+            return Finding(status="refuted", detail="the counterexample is the solver's alone: it is too large to be written down")
         try:
             sound = all(holds(premise, counterexample) for premise in premises) and not holds(conclusion, counterexample)
         except UncheckableError:
-            return Finding(status="refuted", counterexample=counterexample, detail="the counterexample is the solver's alone: it speaks of all numbers")
+            return Finding(
+                status="refuted",
+                counterexample=counterexample,
+                detail="the counterexample is the solver's alone: it speaks of all numbers, or of too many cases",
+            )
         if sound:
             return Finding(status="refuted", counterexample=counterexample)
         return Finding(status="unknown", detail="the solver's counterexample does not check")
     if not deep:
         return Finding(status="entailed")
     needed = list(range(len(premises)))
+    patience = PATIENCE
     for index in range(len(premises) - 1, -1, -1):
-        fewer = [premises[i] for i in needed if i != index]
-        if solver.satisfiable((*fewer, Not(conclusion))) is False:
+        answer = solver.satisfiable((*(premises[i] for i in needed if i != index), Not(conclusion)))
+        if answer is False:
             needed.remove(index)
+        patience -= answer is None
+        if not patience:
+            break
     restates = bool(needed) and _restates([premises[i] for i in needed], conclusion, solver)
     return Finding(status="entailed", needed=tuple(needed), tautology=not needed, restates=restates)
 

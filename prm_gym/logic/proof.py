@@ -112,7 +112,7 @@ def open_assumptions(known: Sequence[Statement]) -> dict[str, frozenset[str]]:
 def _assumed(statement: Statement, earlier: Mapping[str, Statement], language: Language) -> Appraisal:
     """An assumption stands for itself."""
     if statement.label in earlier:
-        return Appraisal(stands=False, fault="citation", reason=f"{statement.label} is already taken: {earlier[statement.label].formula}")
+        return Appraisal(stands=False, fault="citation", reason=f"{statement.label} is already taken: {earlier[statement.label].formula[:80]}")
     if statement.cited or statement.discharged:
         return Appraisal(stands=False, fault="discharge", reason="an assumption rests on nothing and discharges nothing")
     try:
@@ -163,7 +163,7 @@ def _appraise_one(
     statement: Statement, earlier: dict[str, Statement], standing: Mapping[str, Appraisal], checker: EntailmentChecker, language: Language
 ) -> Appraisal:
     if statement.label in earlier:
-        return Appraisal(stands=False, fault="citation", reason=f"{statement.label} is already taken: {earlier[statement.label].formula}")
+        return Appraisal(stands=False, fault="citation", reason=f"{statement.label} is already taken: {earlier[statement.label].formula[:80]}")
     for label in statement.cited:
         if label not in earlier:
             return Appraisal(stands=False, fault="citation", reason=f"{label} has not been established before this step")
@@ -181,13 +181,15 @@ def _appraise_one(
         return Appraisal(stands=None, fault="unknown", reason=f"the solver cannot tell {finding.detail}", finding=finding)
     if finding.status == "inconsistent":
         return Appraisal(stands=False, fault="premises", reason="the cited premises contradict one another: anything follows", finding=finding)
-    if finding.counterexample is not None:
-        shown = _shown(finding.counterexample, (*premises, statement.formula), language)
+    if finding.status == "refuted":
+        structure = finding.counterexample
+        shown = finding.detail if structure is None else _shown(structure, (*premises, statement.formula), language)
         return Appraisal(stands=False, fault="inference", reason=f"does not follow from the cited premises: {shown}", finding=finding)
     for label in statement.cited:
         below = standing.get(label, _GIVEN)
         if not below.stands:
-            return Appraisal(stands=below.stands, fault="rests", reason=f"rests on {label}, which does not stand", finding=finding)
+            why = "which does not stand" if below.stands is False else "of which the solver cannot tell whether it stands"
+            return Appraisal(stands=below.stands, fault="rests", reason=f"rests on {label}, {why}", finding=finding)
     needed = ", ".join(statement.cited[i] for i in finding.needed)
     return Appraisal(stands=True, reason=f"follows from {needed}", finding=finding)
 

@@ -7,7 +7,7 @@ a quantifier over all integers or all real numbers cannot be tried out.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from itertools import product
+from itertools import islice, product
 from typing import TypeAlias
 
 import msgspec
@@ -52,8 +52,16 @@ _COMPARE: dict[Relation, Callable[[Fraction, Fraction], bool]] = {
 }
 
 
+# So many parts of formulas are looked at when a formula is tried out in a structure; nested quantifiers multiply them.
+MAX_VISITS = 200_000
+# As many when small structures are searched for a model.
+MAX_SEARCH = 50_000
+# How many facts of each kind are told to a person.
+TOLD = 24
+
+
 class UncheckableError(Exception):
-    """Whether a formula holds cannot be tried out: it speaks of all numbers, or of a value that the structure does not give."""
+    """Whether a formula holds cannot be tried out: it speaks of all numbers, or of a value that the structure does not give, or there are too many cases."""
 
 
 class Structure(msgspec.Struct, frozen=True, gc=False):
@@ -84,18 +92,18 @@ class Structure(msgspec.Struct, frozen=True, gc=False):
         facts: dict[str, bool] = {}
         for formula in formulas:
             for atom, bound in _atoms_with_sorts(formula, {}):
-                for values in product(*(self._values(term, bound) for term in atom.arguments)):
+                for values in islice(product(*(self._values(term, bound) for term in atom.arguments)), 100 * TOLD):
                     text = write(Atom(atom.predicate, tuple(shown.get(value, _shown(value)) for value in values)))
                     facts[text] = (atom.predicate, *values) in self.true
         told = [f"{constant} = {value}" for constant, value in self.constants if isinstance(value, Fraction)]
         for (function, *values), value in self.functions:
             told.append(f"{function}({', '.join(_name(shown, inner) for inner in values)}) = {_name(shown, value)}")
         told += [f"{one} = {_name(shown, value)}" for one, value in self.constants if shown.get(value, Constant(one)) != Constant(one)]
-        true = ", ".join(sorted(fact for fact, value in facts.items() if value)) or "nothing"
-        false = ", ".join(sorted(fact for fact, value in facts.items() if not value)) or "nothing"
+        said = [_listed(told, "; ")] if told else []
         if facts or not told:
-            told.append(f"true: {true}; false: {false}")
-        return "; ".join(told)
+            true, false = (_listed(sorted(fact for fact, value in facts.items() if value is wanted), ", ") for wanted in (True, False))
+            said.append(f"true: {true}; false: {false}")
+        return "; ".join(said)
 
     def _values(self, term: Term, bound: Mapping[str, str]) -> tuple[Value, ...]:
         """The elements that a term may stand for."""
@@ -107,6 +115,13 @@ class Structure(msgspec.Struct, frozen=True, gc=False):
                     return (_Interpretation(self).value(term, {}),)
         except (UncheckableError, KeyError):
             return ()
+
+
+def _listed(facts: Sequence[str], separator: str) -> str:
+    """The first of the facts, and how many more there are."""
+    if len(facts) > TOLD:
+        return f"{separator.join(facts[:TOLD])} and {len(facts) - TOLD:,} more"
+    return separator.join(facts) or "nothing"
 
 
 def _atoms_with_sorts(formula: Formula, bound: Mapping[str, str]) -> Iterator[tuple[Atom, Mapping[str, str]]]:
@@ -146,9 +161,13 @@ class _Interpretation:
         self.constants = dict(structure.constants)
         self.functions = dict(structure.functions)
         self.sorts = {INDIVIDUAL: structure.domain, **dict(structure.sorts)}
+        self.visits = 0
 
     def holds(self, formula: Formula, bound: dict[str, Value]) -> bool:
         """Whether the formula is true where the variables stand for the elements in `bound`."""
+        self.visits += 1
+        if self.visits > MAX_VISITS:
+            raise UncheckableError("there are too many cases")
         match formula:
             case Truth(value):
                 return value
@@ -277,6 +296,8 @@ def small_model(formulas: Sequence[Formula], most: int) -> Structure | None:
         domain = tuple(f"e{i}" for i in range(size))
         if sum(size**arity for arity, _ in vocabulary.predicates) > most:
             return None
+        if size ** len(vocabulary.names) * sum(_effort(formula, size) for formula in formulas) > MAX_SEARCH:
+            return None
         facts = vocabulary.facts(domain)
         columns = dict(zip(facts, _columns(len(facts)), strict=True))
         everywhere = (1 << (1 << len(facts))) - 1
@@ -290,6 +311,12 @@ def small_model(formulas: Sequence[Formula], most: int) -> Structure | None:
                 true = frozenset(fact for fact, column in columns.items() if column >> first & 1)
                 return Structure(domain, tuple(zip(vocabulary.names, places, strict=True)), true)
     return None
+
+
+def _effort(formula: Formula, size: int) -> int:
+    """How many parts of a formula are looked at when it is tried out among so many individuals."""
+    inner = sum(_effort(part, size) for part in parts(formula))
+    return 1 + (size * inner if isinstance(formula, ForAll | Exists) else inner)
 
 
 @lru_cache(maxsize=32)
