@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 from prm_gym.errors import MissingExtraError
 from prm_gym.logic.formula import And, Formula, Iff, Implies, Operator, Or, Relation, Xor
@@ -30,6 +30,8 @@ class Cvc5Solver(Solver):
     Raises:
         MissingExtraError: cvc5 is not installed (`pip install 'prm-gym[cvc5]'`).
     """
+
+    tables: ClassVar[bool] = False
 
     def __init__(self, resource_limit: int = RESOURCE_LIMIT, signature: Signature | None = None) -> None:
         """Make a solver; `resource_limit` is in units of Z3, one of cvc5's `rlimit-per` counting for `UNIT` of them."""

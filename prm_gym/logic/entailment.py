@@ -1,8 +1,9 @@
 """Entailment by a solver, with three answers: it follows, it does not (here is a counterexample), cannot tell.
 
-Only `unsat` counts as proof. A model that the solver gives is checked with our own semantics before it counts as a refutation, as far as it can be. Names
-do not matter to entailment: an inference is renamed to its form (`prm_gym.logic.formula.Renaming`), and each form is examined once. The solver, its
-declarations and its translations are kept from check to check (push and pop).
+Only `unsat` counts as proof, or a truth table of all structures that need be tried (`prm_gym.logic.semantics.search`). A model that the solver gives is
+checked with our own semantics before it counts as a refutation, as far as it can be. Names do not matter to entailment: an inference is renamed to its form
+(`prm_gym.logic.formula.Renaming`), and each form is examined once. The solver, its declarations and its translations are kept from check to check (push and
+pop).
 
 One checker serves one thread; `shared_checker` gives each thread its own.
 """
@@ -86,13 +87,14 @@ class EntailmentChecker:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)
 
-    def forget(self) -> None:
-        """Drop the memory and the solver: the next question meets a checker as good as new."""
+    def forget(self, keep_solver: bool = False) -> None:
+        """Drop the memory and, unless it is kept, the solver: the next question then meets a checker as good as new."""
         self._by_text.clear()
         self._by_form.clear()
         self._shallow.clear()
         self._kept.clear()
-        self._solvers.clear()
+        if not keep_solver:
+            self._solvers.clear()
 
     def examine(self, premises: tuple[str, ...], conclusion: str, language: Language = FLD) -> Finding:
         """What is known about the inference from the premises to the conclusion.

@@ -122,11 +122,11 @@ def _assumed(statement: Statement, earlier: Mapping[str, Statement], language: L
     return Appraisal(stands=True, reason="assumed")
 
 
-def _premises(statement: Statement, earlier: Mapping[str, Statement], language: Language) -> tuple[str, ...]:
+def premises_of(statement: Statement, earlier: Mapping[str, Statement], language: Language) -> tuple[str, ...]:
     """What the cited statements say once the discharged assumptions are conditions of it.
 
     Raises:
-        _DischargeError: something discharged is no assumption that the cited statements rest on.
+        DischargeError: something discharged is no assumption that the cited statements rest on.
         FormulaError: a statement is no formula.
     """
     if not statement.discharged:
@@ -134,9 +134,9 @@ def _premises(statement: Statement, earlier: Mapping[str, Statement], language: 
     rests_on = open_assumptions(tuple(earlier.values()))
     for label in statement.discharged:
         if label not in earlier or not earlier[label].assumed:
-            raise _DischargeError(f"{label} is no assumption")
+            raise DischargeError(f"{label} is no assumption")
         if not any(label in rests_on[cited] for cited in statement.cited):
-            raise _DischargeError(f"nothing that is cited rests on the assumption {label}")
+            raise DischargeError(f"nothing that is cited rests on the assumption {label}")
     premises: list[str] = []
     for cited in statement.cited:
         formula = language.parse(earlier[cited].formula)
@@ -147,7 +147,7 @@ def _premises(statement: Statement, earlier: Mapping[str, Statement], language: 
     return tuple(premises)
 
 
-class _DischargeError(Exception):
+class DischargeError(Exception):
     """What is discharged cannot be."""
 
 
@@ -168,9 +168,9 @@ def _appraise_one(
         if label not in earlier:
             return Appraisal(stands=False, fault="citation", reason=f"{label} has not been established before this step")
     try:
-        premises = _premises(statement, earlier, language)
+        premises = premises_of(statement, earlier, language)
         finding = checker.examine(premises, statement.formula, language)
-    except _DischargeError as error:
+    except DischargeError as error:
         return Appraisal(stands=False, fault="discharge", reason=str(error))
     except FormulaError as error:
         return Appraisal(stands=False, fault="formula", reason=str(error))
@@ -213,7 +213,7 @@ def _emptiness(
     labels = [statement.cited[i] for i in finding.needed]
     if finding.restates and not statement.discharged:  # C under the assumption A says A -> C, and yet it is a step to say so
         return "restatement", f"only restates {' and '.join(labels)}"
-    premises = _premises(statement, earlier, language)
+    premises = premises_of(statement, earlier, language)
     if adds_vocabulary(tuple(premises[i] for i in finding.needed), statement.formula, language):
         return "weakening", "only weakens what it rests on: it speaks of predicates that no needed premise speaks of"
     past = [(label, said.formula) for label, said in reversed(earlier.items()) if standing.get(label, _GIVEN).stands]

@@ -8,7 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from prm_gym.logic.formula import (
     And,
@@ -37,7 +37,7 @@ from prm_gym.logic.formula import (
     subterms,
     terms,
 )
-from prm_gym.logic.semantics import Fact, Structure, Value, small_model
+from prm_gym.logic.semantics import Fact, Structure, Value, search
 from prm_gym.logic.signature import INDIVIDUAL, NUMBERS, Signature
 
 # The solver's own unit of work: the same limit gives the same answer on any machine. An inference of our environments takes some thousands.
@@ -58,7 +58,10 @@ class Solver(ABC):
     Attributes:
         checks: how often the backend was asked.
         reason: why it could not tell, the last time that it could not.
+        tables: whether a truth table counts as proof beside the backend's own word; not for a second opinion.
     """
+
+    tables: ClassVar[bool] = True
 
     def __init__(self, resource_limit: int = RESOURCE_LIMIT, signature: Signature | None = None) -> None:
         """Make a solver.
@@ -77,9 +80,16 @@ class Solver(ABC):
         self._terms: dict[Formula, Any] = {}
 
     def satisfiable(self, formulas: Sequence[Formula]) -> bool | None:
-        """Whether the formulas can hold together; None when the solver cannot tell. A small structure in which they do needs no solver."""
-        if self.declared is None and small_model(formulas, SMALL) is not None:
-            return True
+        """Whether the formulas can hold together; None when the solver cannot tell.
+
+        A small structure in which they do needs no solver; nor, where `tables` says so, does the lack of one where no other need be tried (a truth table).
+        """
+        if self.declared is None:
+            found = search(formulas, SMALL)
+            if found.model is not None:
+                return True
+            if found.exhaustive and self.tables:
+                return False
         return self.ask(formulas, keep_model=False)
 
     def ask(self, formulas: Sequence[Formula], keep_model: bool = True) -> bool | None:
