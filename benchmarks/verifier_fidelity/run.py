@@ -135,10 +135,10 @@ def speed(found: Sequence[Problem]) -> dict[str, float]:
         checker = make()
         asked = questions if name == "as it is used" else questions[:300]
         checker.examine(*asked[0], FOLIO)
-        started = time.perf_counter()
+        started = time.process_time()
         for question in asked:
             checker.examine(*question, FOLIO)
-        rates[name] = len(asked) / (time.perf_counter() - started)
+        rates[name] = len(asked) / (time.process_time() - started)
     return rates
 
 
