@@ -16,7 +16,7 @@ class Cvc5Verifier(Z3Verifier):
     """
 
     id = "cvc5"
-    version = "1"
+    version = "2"
     solver: ClassVar[SolverClass] = Cvc5Solver
 
     def __init__(self, mode: str = "propagate") -> None:

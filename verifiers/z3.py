@@ -8,6 +8,8 @@ The attacks that it withstands are in tests/verifiers/test_z3.py.
 from collections.abc import Callable
 from typing import ClassVar
 
+import msgspec
+
 from prm_gym.claims import Claim, Consistent, Decision, Entailment, Equivalent
 from prm_gym.errors import FormulaError, OptionError
 from prm_gym.logic.entailment import EntailmentChecker, Finding, shared_checker
@@ -17,6 +19,9 @@ from prm_gym.logic.z3_solver import Z3Solver
 from prm_gym.verdict import Label, Verdict, abstained, judged
 from prm_gym.verifier import ClaimVerifier, StepContext
 
+# A verdict is stored with every step: a reason is cut after so many characters, and a counterexample that would take more is left out of the evidence.
+LONGEST_REASON = 500
+LONGEST_EVIDENCE = 4_000
 _LABELS: dict[str | None, Label] = {"premises": "vacuous", "formula": "malformed"}
 
 
@@ -25,11 +30,11 @@ class Z3Verifier(ClaimVerifier):
 
     Labels: `correct`; `incorrect` (with the counterexample as evidence where the inference was refuted); `vacuous` (contradictory premises);
     `trivial`; `malformed` (no formula). Evidence: `needed` (labels of the premises that the step needed), `counterexample` (domain, constants,
-    what is true).
+    what is true; or `omitted`, the number of its elements and facts, where it is too large).
     """
 
     id = "z3"
-    version = "3"
+    version = "4"
     claims = (Entailment, Decision, Consistent, Equivalent)
 
     solver: ClassVar[SolverClass] = Z3Solver
@@ -48,6 +53,12 @@ class Z3Verifier(ClaimVerifier):
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
         """Judge a claim about formulas."""
+        verdict = self._judge(claim)
+        if len(verdict.reason) <= LONGEST_REASON:
+            return verdict
+        return msgspec.structs.replace(verdict, reason=f"{verdict.reason[:LONGEST_REASON]}...")
+
+    def _judge(self, claim: Claim) -> Verdict:
         checker = self._own or shared_checker(type(self).solver)
         if isinstance(claim, Entailment):
             return self._check_entailment(claim, checker)
@@ -92,6 +103,8 @@ def _evidence(claim: Entailment, finding: Finding | None) -> dict[str, object]:
         shown["functions"] = sorted([function, *map(str, values), str(result)] for (function, *values), result in structure.functions)
     if structure.sorts:
         shown["sorts"] = {sort: list(elements) for sort, elements in structure.sorts}
+    if len(repr(shown)) > LONGEST_EVIDENCE:
+        return {"counterexample": {"omitted": len(structure.domain) + len(structure.constants) + len(structure.true) + len(structure.functions)}}
     return {"counterexample": shown}
 
 

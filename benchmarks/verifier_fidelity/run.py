@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import z3
+from episodes import InOneContext, Z3Alone
 from prontoqa import Problem, problems
 
 from prm_gym.claims import Entailment, Statement
@@ -20,8 +20,6 @@ from prm_gym.logic.cvc5_solver import Cvc5Solver
 from prm_gym.logic.entailment import EntailmentChecker
 from prm_gym.logic.language import Language
 from prm_gym.logic.proof import opposite
-from prm_gym.logic.signature import Signature
-from prm_gym.logic.z3_solver import Z3Solver
 from prm_gym.task import Task
 from prm_gym.verdict import Verdict
 from prm_gym.verifier import StepContext, Verifier
@@ -122,33 +120,25 @@ def judged(verifier: Verifier, claims: Sequence[Entailment]) -> list[Verdict]:
     return verifier.verify([StepContext(task=TASK, observation="", action="", claims=(claim,)) for claim in claims])
 
 
-class InOneContext(Z3Solver):
-    """A new Z3 solver each time, in one context: what one writes first."""
-
-    context = z3.Context()
-
-    def __init__(self, resource_limit: int, signature: Signature | None) -> None:
-        super().__init__(resource_limit, signature, self.context)
-
-
 def speed(found: Sequence[Problem]) -> dict[str, float]:
     """Inferences a second over the steps of the gold proofs: the checker as it is, with its parts switched off, and with a fresh solver for every inference."""
     questions = [(tuple({s.label: s.formula for s in (*p.facts, *p.proof)}[label] for label in step.cited), step.formula) for p in found for step in p.proof]
     makers: dict[str, Callable[[], EntailmentChecker]] = {
         "as it is used": EntailmentChecker,
-        "solver kept, nothing remembered": lambda: EntailmentChecker(cache_size=0),
-        "fresh solver in one context": lambda: EntailmentChecker(cache_size=0, keep_solver=False, solver=InOneContext),
-        "fresh solver and context": lambda: EntailmentChecker(cache_size=0, keep_solver=False),
+        "nothing remembered": lambda: EntailmentChecker(cache_size=0),
+        "Z3 alone, solver kept, nothing remembered": lambda: EntailmentChecker(cache_size=0, solver=Z3Alone),
+        "Z3 alone, fresh solver, one context": lambda: EntailmentChecker(cache_size=0, keep_solver=False, solver=InOneContext),
+        "Z3 alone, fresh solver and context": lambda: EntailmentChecker(cache_size=0, keep_solver=False, solver=Z3Alone),
     }
     rates: dict[str, float] = {}
     for name, make in makers.items():
         checker = make()
         asked = questions if name == "as it is used" else questions[:300]
         checker.examine(*asked[0], FOLIO)
-        started = time.perf_counter()
+        started = time.process_time()
         for question in asked:
             checker.examine(*question, FOLIO)
-        rates[name] = len(asked) / (time.perf_counter() - started)
+        rates[name] = len(asked) / (time.process_time() - started)
     return rates
 
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import count
-from typing import Any, ClassVar, Unpack, get_args
+from typing import Any, ClassVar, TypeVar, Unpack, get_args
 
 import msgspec
 import numpy as np
@@ -47,6 +47,7 @@ MAX_ATOMS = 2
 
 _STEP = re.compile(r"(?P<cited>(?:fact|int)\d{1,4}(?:\s*&\s*(?:fact|int)\d{1,4})*)\s*->\s*(?P<label>int\d{1,4})\s*:\s*(?P<formula>\S.*)", re.ASCII | re.DOTALL)
 _ANSWERS: tuple[Answer, ...] = get_args(Answer)
+_Item = TypeVar("_Item")
 
 
 class DeductionEnv(StepEnv):
@@ -66,6 +67,9 @@ class DeductionEnv(StepEnv):
 
     default_verifiers: ClassVar[tuple[str, ...]] = ("z3",)
     constant_action: ClassVar[str | None] = "UNKNOWN"
+    task_name: ClassVar[str] = "Deduction"
+    task_instructions: ClassVar[str] = INSTRUCTIONS
+    levels: ClassVar[tuple[int, ...]] = tuple(LEVELS)
 
     def __init__(self, *, difficulty: int = 2, candidates: int = 12, **options: Unpack[StepOptions]) -> None:
         """Set the difficulty.
@@ -76,33 +80,63 @@ class DeductionEnv(StepEnv):
                 about half the time of a step).
             **options: see `StepOptions`; max_steps is 4 plus twice the greatest depth unless given.
         """
-        require_difficulty(difficulty, LEVELS)
+        require_difficulty(difficulty, self.levels)
         require_candidates(candidates, least=4)
         if options.get("max_steps") is None:
-            options["max_steps"] = 4 + 2 * LEVELS[difficulty].max_depth
+            options["max_steps"] = self.usual_steps(difficulty)
         super().__init__(**options)
         self.difficulty = difficulty
         self.candidates = candidates
         self._theory = Theory((), "", "UNKNOWN", (), 0)
-        self._derived: tuple[Statement, ...] = ()
-        self._entropy = 0
+        self.derived: tuple[Statement, ...] = ()
+        self.entropy = 0
+
+    # What another kind of proof does in its own way.
+
+    @staticmethod
+    def usual_steps(difficulty: int) -> int:
+        """The step limit of a difficulty unless another is given."""
+        return 4 + 2 * LEVELS[difficulty].max_depth
+
+    @staticmethod
+    def generated(entropy: int, difficulty: int) -> Theory:
+        """The theory of a number."""
+        return generate(entropy, LEVELS[difficulty])
+
+    def read(self, text: str) -> Statement | Malformed:
+        """The statement that a step writes."""
+        return _read_step(text)
+
+    @staticmethod
+    def write(statement: Statement) -> str:
+        """The step that writes a statement."""
+        return f"{' & '.join(statement.cited)} -> {statement.label}: {statement.formula}"
+
+    def state(self) -> list[str]:
+        """What has been written down, one text for each formula of which more is to be known than that it is there, in any order."""
+        standing = appraise_all(self.known, shared_checker())
+        return [f"{s.formula} {standing[s.label].stands}" for s in self.derived]
+
+    def listed(self, state_key: str) -> tuple[str, ...]:
+        """The admissible actions to list."""
+        return listed_actions(self.entropy, self.difficulty, self.derived, self.candidates, state_key)
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
         """Draw a theory."""
         if options:
-            raise OptionError(f"reset of Deduction takes no options, got {sorted(options)}")
-        self._entropy = int(self.np_random.integers(2**63))
-        self._set_theory(generate(self._entropy, LEVELS[self.difficulty]))
+            raise OptionError(f"reset of {self.task_name} takes no options, got {sorted(options)}")
+        self.entropy = int(self.np_random.integers(2**63))
+        self._set_theory(self.generated(self.entropy, self.difficulty))
         theory = self._theory
         question = "\n".join([f"hypothesis: {theory.hypothesis}", *(f"{fact.label}: {fact.formula}" for fact in theory.facts)])
         task = Task(
-            key=content_key("Deduction-v0", question),
-            instructions=INSTRUCTIONS,
+            key=content_key(f"{self.task_name}-v0", question),
+            instructions=self.task_instructions,
             question=question,
             sealed={
-                "entropy": self._entropy,
+                "entropy": self.entropy,
                 "answer": theory.answer,
-                "proof": [{"label": s.label, "formula": s.formula, "cited": list(s.cited)} for s in theory.proof],
+                "proof": [_sealed(statement) for statement in theory.proof],
             },
             metadata={"difficulty": self.difficulty, "depth": theory.depth},
         )
@@ -113,17 +147,17 @@ class DeductionEnv(StepEnv):
         text = action.strip()
         if text in _ANSWERS:
             return self._decide(text)
-        statement = _read_step(text)
+        statement = self.read(text)
         if isinstance(statement, Malformed):
             return self._unchanged(statement)
-        known = self._known
+        known = self.known
         claim = Entailment(statement=statement, known=known)
         labels = {past.label for past in known}
-        if statement.label in labels or not labels.issuperset(statement.cited):
+        if statement.label in labels or not labels.issuperset((*statement.cited, *statement.discharged)):
             return self._unchanged(claim)
         if len(known) >= len(self._theory.facts) + MAX_STATEMENTS:
             return self._unchanged(Malformed(f"{MAX_STATEMENTS} steps have been written down; no more are taken"))
-        self._derived += (statement,)
+        self.derived += (statement,)
         return Transition(situation=self._situation_now(self.task), claims=(claim,))
 
     def _unchanged(self, claim: Claim) -> Transition:
@@ -135,35 +169,34 @@ class DeductionEnv(StepEnv):
         if right and answer != "UNKNOWN":
             goal = theory.hypothesis if answer == "PROVED" else opposite(theory.hypothesis)
             # A derivation that the solver cannot confirm does not count: what makes it hard was written by the agent.
-            right = derivation(goal, self._known, shared_checker()) is True
-        claim = Decision(answer=answer, hypothesis=theory.hypothesis, known=self._known)
+            right = derivation(goal, self.known, shared_checker()) is True
+        claim = Decision(answer=answer, hypothesis=theory.hypothesis, known=self.known)
         return Transition(situation=msgspec.structs.replace(self.situation, actions=()), claims=(claim,), terminated=True, outcome=float(right))
 
     @property
-    def _known(self) -> tuple[Statement, ...]:
-        return self._theory.facts + self._derived
+    def known(self) -> tuple[Statement, ...]:
+        """Everything written down, the facts first."""
+        return self._theory.facts + self.derived
 
     def _set_theory(self, theory: Theory) -> None:
         self._theory = theory
-        self._derived = ()
+        self.derived = ()
 
     def _situation_now(self, task: Task) -> Situation:
-        derived = [f"{s.label}: {s.formula}   ({' & '.join(s.cited)})" for s in self._derived]
-        standing = appraise_all(self._known, shared_checker()) if self._derived else {}
-        state = sorted(f"{s.formula} {standing[s.label].stands}" for s in self._derived)
+        derived = [f"{s.label}: {s.formula}   ({_origin(s)})" for s in self.derived]
+        state = sorted(self.state()) if self.derived else []
         state_key = content_key(task.key, *dict.fromkeys(state))
-        actions = listed_actions(self._entropy, self.difficulty, self._derived, self.candidates, state_key) if self.candidates else ()
+        actions = self.listed(state_key) if self.candidates else ()
         return Situation(observation="\n".join([task.question, *derived]), state_key=state_key, actions=actions)
 
     def solution(self) -> list[str]:
         """The generated proof and the verdict."""
         theory = self._theory
-        steps = [f"{' & '.join(s.cited)} -> {s.label}: {s.formula}" for s in theory.proof]
-        return [*steps, theory.answer]
+        return [*(self.write(statement) for statement in theory.proof), theory.answer]
 
     def save_state(self) -> Json:
         """The entropy that the theory is generated from, and what was written down."""
-        return {"entropy": self._entropy, "difficulty": self.difficulty, "derived": msgspec.to_builtins(self._derived)}
+        return {"entropy": self.entropy, "difficulty": self.difficulty, "derived": msgspec.to_builtins(self.derived)}
 
     def load_state(self, state: Any) -> None:
         """Generate the theory again and put back what was written down.
@@ -173,9 +206,24 @@ class DeductionEnv(StepEnv):
         """
         if state["difficulty"] != self.difficulty:
             raise ContractError(f"a snapshot of difficulty {state['difficulty']} cannot be restored into an environment of difficulty {self.difficulty}")
-        self._entropy = state["entropy"]
-        self._set_theory(generate(self._entropy, LEVELS[self.difficulty]))
-        self._derived = msgspec.convert(state["derived"], tuple[Statement, ...])
+        self.entropy = state["entropy"]
+        self._set_theory(self.generated(self.entropy, self.difficulty))
+        self.derived = msgspec.convert(state["derived"], tuple[Statement, ...])
+
+
+def _sealed(statement: Statement) -> dict[str, Json]:
+    sealed: dict[str, Json] = {"label": statement.label, "formula": statement.formula, "cited": list(statement.cited)}
+    if statement.assumed or statement.discharged:
+        sealed |= {"assumed": statement.assumed, "discharged": list(statement.discharged)}
+    return sealed
+
+
+def _origin(statement: Statement) -> str:
+    """Where a statement comes from, as it is shown."""
+    if statement.assumed:
+        return "assumed"
+    cited = " & ".join(statement.cited)
+    return f"{cited}; discharges {' & '.join(statement.discharged)}" if statement.discharged else cited
 
 
 def _read_step(text: str) -> Statement | Malformed:
@@ -205,16 +253,29 @@ def listed_actions(entropy: int, difficulty: int, derived: tuple[Statement, ...]
     towards = {statement.formula for statement in theory.proof}
     useful = [move for move in moves.sound if move[1] in towards]
     others = [move for move in moves.sound if move[1] not in towards]
-    room = number - len(_ANSWERS)
+    label = fresh_label(derived)
+    texts = [f"{' & '.join(cited)} -> {label}: {conclusion}" for cited, conclusion in mixed(useful, others, moves.tempting, number - len(_ANSWERS), rng)]
+    return with_answers(texts, rng)
+
+
+def mixed(useful: list[_Item], others: list[_Item], tempting: list[_Item], room: int, rng: np.random.Generator) -> list[_Item]:
+    """Up to `room` of the moves: a third that lead on, with the other sound ones a half, the rest tempting."""
     chosen = _some(useful, max(1, room // 3), rng)
     chosen += _some(others, max(1, room // 2) - len(chosen), rng)
-    chosen += _some(moves.tempting, room - len(chosen), rng)
+    return chosen + _some(tempting, room - len(chosen), rng)
+
+
+def fresh_label(derived: tuple[Statement, ...]) -> str:
+    """The first label that has not been taken."""
     taken = {statement.label for statement in derived}
-    label = next(name for place in count(1) if (name := f"int{place}") not in taken)
-    texts = [f"{' & '.join(cited)} -> {label}: {conclusion}" for cited, conclusion in chosen]
+    return next(name for place in count(1) if (name := f"int{place}") not in taken)
+
+
+def with_answers(texts: list[str], rng: np.random.Generator) -> tuple[str, ...]:
+    """The steps and the three verdicts, in random order."""
     return tuple(_some(list(dict.fromkeys([*texts, *_ANSWERS])), len(texts) + len(_ANSWERS), rng))
 
 
-def _some(items: list[Any], number: int, rng: np.random.Generator) -> list[Any]:
+def _some(items: list[_Item], number: int, rng: np.random.Generator) -> list[_Item]:
     """At most so many of the items, at random."""
     return [items[place] for place in rng.permutation(len(items)).tolist()[: max(0, number)]]

@@ -7,16 +7,17 @@ status, and nothing that can be counted tells which it is. Distractors are hung 
 planned, or whose proof has a step that is not sound and informative, is drawn again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
 import numpy as np
 
 from prm_gym.claims import Answer, Statement
+from prm_gym.envs.logic.vocabulary import Vocabulary, generalised
 from prm_gym.errors import ContractError
 from prm_gym.logic.entailment import shared_checker
-from prm_gym.logic.formula import And, Atom, Constant, ForAll, Formula, Implies, Not, Or, Variable, instantiate, negation
+from prm_gym.logic.formula import And, Constant, ForAll, Formula, Implies, Or, instantiate, negation
 from prm_gym.logic.notations.fld import write
 from prm_gym.logic.proof import appraise, given
 
@@ -114,24 +115,23 @@ class _Draft:
     def __init__(self, rng: np.random.Generator, config: TheoryConfig) -> None:
         self.rng = rng
         self.config = config
-        self.names: Iterator[str] = iter([_letters(int(i)) for i in (*rng.permutation(26), *(26 + rng.permutation(26 * 26)))])
-        self.individuals = [Constant(_letters(int(i)).lower()) for i in rng.permutation(26)[:2]]
+        self.words = Vocabulary(rng, config.quantifiers)
 
     def theory(self, answer: Answer) -> Theory | None:
         depth = int(self.rng.integers(self.config.min_depth, self.config.max_depth + 1))
-        goal = self._literal()
+        goal = self.words.literal()
         plan = int(self.rng.integers(2**31))
-        trees = [self._tree(root, depth, plan) for root in (goal, negation(goal), self._about(goal))]
+        trees = [self._tree(root, depth, plan) for root in (goal, negation(goal), self.words.about(goal))]
         if len(trees[0].inferences) > 2 * self.config.max_depth + 3:  # with its verdict it must fit into the episode
             return None
-        hypothesis = goal if self._chance(0.5) else negation(goal)
+        hypothesis = goal if self.words.chance(0.5) else negation(goal)
         whole = {"PROVED": hypothesis, "DISPROVED": negation(hypothesis), "UNKNOWN": trees[2].goal}[answer]
         given: list[Formula] = []
         for tree in trees:
             leaves = list(tree.leaves)
             if tree.goal != whole:
                 place = int(self.rng.integers(len(leaves)))
-                leaves[place] = self._about(leaves[place], keep_sign=True)
+                leaves[place] = self.words.about(leaves[place], keep_sign=True)
             given += leaves + tree.rules
         given += self._distractors(trees)
         facts = list(dict.fromkeys(given))
@@ -146,22 +146,6 @@ class _Draft:
             proof.append(Statement(labels[conclusion], write(conclusion), in_order(tuple(labels[premise] for premise in premises))))
         return Theory(statements, write(hypothesis), answer, tuple(proof), depth)
 
-    def _chance(self, probability: float) -> bool:
-        return bool(self.rng.random() < probability)
-
-    def _literal(self) -> Formula:
-        """A fresh literal: a proposition, or a predicate of one of the individuals."""
-        arguments = (self.individuals[int(self.rng.integers(2))],) if self.config.quantifiers else ()
-        atom = Atom(next(self.names), arguments)
-        return Not(atom) if self._chance(0.5) else atom
-
-    def _about(self, literal: Formula, keep_sign: bool = False) -> Formula:
-        """A fresh literal about the same individual as a given one."""
-        atom = literal.body if isinstance(literal, Not) else literal
-        fresh = Atom(next(self.names), atom.arguments if isinstance(atom, Atom) else ())
-        negative = isinstance(literal, Not) if keep_sign else self._chance(0.5)
-        return Not(fresh) if negative else fresh
-
     def _tree(self, goal: Formula, depth: int, plan: int) -> _Tree:
         """A tree for the goal; trees of one plan have one shape."""
         tree = _Tree(goal)
@@ -173,7 +157,7 @@ class _Draft:
         if depth == 0:
             tree.leaves.append(goal)
             return
-        first, second = self._about(goal), self._about(goal)
+        first, second = self.words.about(goal), self.words.about(goal)
         shape, quantified, swapped = int(plan.integers(6)), self.config.quantifiers and plan.random() < 0.75, plan.random() < 0.5
         conditions: tuple[Formula, ...] = (first,)
         if shape <= 1:
@@ -187,16 +171,11 @@ class _Draft:
         else:
             rule, conditions = Implies(negation(goal), first), (negation(first),)
         if quantified and isinstance(rule, Implies):
-            rule = ForAll("x", _generalised(rule))
+            rule = generalised(rule)
         tree.rules.append(rule)
         for number, condition in enumerate(conditions):
             self._prove(condition, depth - 1 if number == 0 else int(plan.integers(depth)), tree, plan)
         tree.inferences.append(((rule, *conditions), goal))
-
-    def _rule(self, condition: Formula, conclusion: Formula) -> Formula:
-        """An implication, quantified where there are individuals (most of the time)."""
-        rule = Implies(condition, conclusion)
-        return ForAll("x", _generalised(rule)) if self.config.quantifiers and self._chance(0.75) else rule
 
     def _distractors(self, trees: Sequence[_Tree]) -> list[Formula]:
         """Facts and rules around any of the three trees alike."""
@@ -205,43 +184,13 @@ class _Draft:
             tree = trees[int(self.rng.integers(len(trees)))]
             nodes = [conclusion for _, conclusion in tree.inferences] + tree.leaves
             node = nodes[int(self.rng.integers(len(nodes)))]
-            shape = (number + int(self.rng.integers(2))) % 4
-            if shape == 0:  # a rule that leads away
-                added.append(self._rule(node, self._about(node)))
-            elif shape == 1:  # a rule towards it, whose condition cannot be had
-                added.append(self._rule(self._about(node), node))
-            elif shape == 2:  # a rule with a second condition that cannot be had
-                added.append(self._rule(And(node, self._about(node)), self._about(node)))
-            else:  # a loose fact
-                added.append(self._about(node))
+            added.append(self.words.distractor(node, (number + int(self.rng.integers(2))) % 4))
         return added
-
-
-def _generalised(rule: Implies) -> Formula:
-    """The rule with its individual replaced by the variable x."""
-
-    def general(formula: Formula) -> Formula:
-        match formula:
-            case Atom(predicate, (Constant(),)):
-                return Atom(predicate, (Variable("x"),))
-            case Not(body):
-                return Not(general(body))
-            case And(left, right) | Or(left, right) | Implies(left, right):
-                return type(formula)(general(left), general(right))
-            case _:
-                return formula
-
-    return general(rule)
 
 
 def instance(rule: ForAll, individual: Constant) -> Formula:
     """The rule's body about one individual."""
     return instantiate(rule.body, rule.variable, individual)
-
-
-def _letters(number: int) -> str:
-    """A, B, ..., Z, AA, AB, ..."""
-    return chr(65 + number) if number < 26 else _letters(number // 26 - 1) + chr(65 + number % 26)
 
 
 @lru_cache(maxsize=20_000)

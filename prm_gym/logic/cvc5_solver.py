@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 from prm_gym.errors import MissingExtraError
 from prm_gym.logic.formula import And, Formula, Iff, Implies, Operator, Or, Relation, Xor
@@ -15,6 +15,15 @@ _OPERATORS: dict[Operator, str] = {"+": "ADD", "-": "SUB", "*": "MULT"}
 _CONNECTIVES: dict[type[Formula], str] = {And: "AND", Or: "OR", Xor: "XOR", Implies: "IMPLIES", Iff: "EQUAL"}
 
 
+# One unit of cvc5's work takes about as long as so many of Z3's: with one limit for both, the clock would decide before it.
+UNIT = 20
+_REASONS = {
+    "RESOURCEOUT": "it takes more work than one check may",
+    "TIMEOUT": "it takes more time than one check may",
+    "INCOMPLETE": "its method is incomplete",
+}
+
+
 class Cvc5Solver(Solver):
     """cvc5 with incremental solving; searches for finite models, so that most refutations carry a counterexample.
 
@@ -22,8 +31,10 @@ class Cvc5Solver(Solver):
         MissingExtraError: cvc5 is not installed (`pip install 'prm-gym[cvc5]'`).
     """
 
+    tables: ClassVar[bool] = False
+
     def __init__(self, resource_limit: int = RESOURCE_LIMIT, signature: Signature | None = None) -> None:
-        """Make a solver; `resource_limit` is cvc5's `rlimit-per`."""
+        """Make a solver; `resource_limit` is in units of Z3, one of cvc5's `rlimit-per` counting for `UNIT` of them."""
         super().__init__(resource_limit, signature)
         try:
             cvc5: Any = importlib.import_module("cvc5")
@@ -35,7 +46,7 @@ class Cvc5Solver(Solver):
         options = {"produce-models": True, "produce-unsat-cores": True, "incremental": True, "finite-model-find": True}
         for name, value in options.items():
             self._solver.setOption(name, str(value).lower())
-        self._solver.setOption("rlimit-per", str(resource_limit))
+        self._solver.setOption("rlimit-per", str(max(1, resource_limit // UNIT)))
         self._solver.setOption("tlimit-per", str(TIMEOUT))
         self._solver.setLogic("ALL")
         self._pushed = False
@@ -46,7 +57,8 @@ class Cvc5Solver(Solver):
             return True
         if answer.isUnsat():
             return False
-        self.reason = str(answer.getUnknownExplanation())
+        reason = str(answer.getUnknownExplanation()).rpartition(".")[2]
+        self.reason = _REASONS.get(reason, reason)
         return None
 
     def _check(self, terms: Sequence[Any]) -> Any:
@@ -94,7 +106,8 @@ class Cvc5Solver(Solver):
         return self._as(left, right.getSort()), self._as(right, left.getSort())
 
     def _number(self, value: Fraction) -> Any:
-        return self._manager.mkInteger(value.numerator) if value.denominator == 1 else self._manager.mkReal(value.numerator, value.denominator)
+        text = str(value)  # cvc5 takes larger numbers as text alone
+        return self._manager.mkInteger(text) if value.denominator == 1 else self._manager.mkReal(text)
 
     def _truth(self, value: bool) -> Any:
         return self._manager.mkBoolean(value)

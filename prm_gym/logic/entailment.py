@@ -1,8 +1,9 @@
 """Entailment by a solver, with three answers: it follows, it does not (here is a counterexample), cannot tell.
 
-Only `unsat` counts as proof. A model that the solver gives is checked with our own semantics before it counts as a refutation, as far as it can be. Names
-do not matter to entailment: an inference is renamed to its form (`prm_gym.logic.formula.Renaming`), and each form is examined once. The solver, its
-declarations and its translations are kept from check to check (push and pop).
+Only `unsat` counts as proof, or a truth table of all structures that need be tried (`prm_gym.logic.semantics.search`). A model that the solver gives is
+checked with our own semantics before it counts as a refutation, as far as it can be. Names do not matter to entailment: an inference is renamed to its form
+(`prm_gym.logic.formula.Renaming`), and each form is examined once. The solver, its declarations and its translations are kept from check to check (push and
+pop).
 
 One checker serves one thread; `shared_checker` gives each thread its own.
 """
@@ -18,12 +19,14 @@ from prm_gym.logic.formula import Constant, Form, Formula, Implies, Names, Not, 
 from prm_gym.logic.language import FLD, Language
 from prm_gym.logic.semantics import Structure, UncheckableError, Value, holds, small_model
 from prm_gym.logic.signature import Signature
-from prm_gym.logic.solver import RESOURCE_LIMIT, SMALL, Solver, SolverClass, renamed_signature
+from prm_gym.logic.solver import RESOURCE_LIMIT, SMALL, Solver, SolverClass, TooLargeError, renamed_signature
 from prm_gym.logic.z3_solver import Z3Solver
 
 Status: TypeAlias = Literal["entailed", "refuted", "inconsistent", "unknown"]
 Answer: TypeAlias = Literal["PROVED", "DISPROVED", "UNKNOWN", "inconsistent", "undecided"]
 
+# After so many checks of a question that the solver gives up on, its premises are taken as they are.
+PATIENCE = 3
 # What `EntailmentChecker.keep` holds at most: a few kilobytes each.
 KEPT = 4_096
 # For how many signatures a solver is kept.
@@ -38,7 +41,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         needed: indices of the premises of a smallest-by-deletion set that still entails the conclusion; empty for a tautology.
         tautology: the conclusion holds without any premise.
         restates: the conclusion says what the needed premises say and no more: it entails each of them, and each of its conjuncts follows from one.
-        counterexample: a structure in which the premises hold and the conclusion does not.
+        counterexample: a structure in which the premises hold and the conclusion does not; None where it is too large to be written down.
         detail: why nothing is known, if so.
     """
 
@@ -84,13 +87,14 @@ class EntailmentChecker:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)
 
-    def forget(self) -> None:
-        """Drop the memory and the solver: the next question meets a checker as good as new."""
+    def forget(self, keep_solver: bool = False) -> None:
+        """Drop the memory and, unless it is kept, the solver: the next question then meets a checker as good as new."""
         self._by_text.clear()
         self._by_form.clear()
         self._shallow.clear()
         self._kept.clear()
-        self._solvers.clear()
+        if not keep_solver:
+            self._solvers.clear()
 
     def examine(self, premises: tuple[str, ...], conclusion: str, language: Language = FLD) -> Finding:
         """What is known about the inference from the premises to the conclusion.
@@ -218,21 +222,32 @@ def _ask(solver: Solver, premises: tuple[Formula, ...], conclusion: Formula, dee
         fresh = type(solver)(solver.resource_limit, solver.declared)
         if not fresh.ask((*premises, Not(conclusion))):
             return Finding(status="unknown", detail=f"a counterexample: {fresh.reason}")
-        counterexample = fresh.structure((*premises, conclusion))
+        try:
+            counterexample = fresh.structure((*premises, conclusion))
+        except TooLargeError:
+            return Finding(status="refuted", detail="the counterexample is the solver's alone: it is too large to be written down")
         try:
             sound = all(holds(premise, counterexample) for premise in premises) and not holds(conclusion, counterexample)
         except UncheckableError:
-            return Finding(status="refuted", counterexample=counterexample, detail="the counterexample is the solver's alone: it speaks of all numbers")
+            return Finding(
+                status="refuted",
+                counterexample=counterexample,
+                detail="the counterexample is the solver's alone: it speaks of all numbers, or of too many cases",
+            )
         if sound:
             return Finding(status="refuted", counterexample=counterexample)
         return Finding(status="unknown", detail="the solver's counterexample does not check")
     if not deep:
         return Finding(status="entailed")
     needed = list(range(len(premises)))
+    patience = PATIENCE
     for index in range(len(premises) - 1, -1, -1):
-        fewer = [premises[i] for i in needed if i != index]
-        if solver.satisfiable((*fewer, Not(conclusion))) is False:
+        answer = solver.satisfiable((*(premises[i] for i in needed if i != index), Not(conclusion)))
+        if answer is False:
             needed.remove(index)
+        patience -= answer is None
+        if not patience:
+            break
     restates = bool(needed) and _restates([premises[i] for i in needed], conclusion, solver)
     return Finding(status="entailed", needed=tuple(needed), tautology=not needed, restates=restates)
 

@@ -308,8 +308,14 @@ def normal_form(formula: Formula, positive: bool = True) -> Formula:
 
 def _either(left: Formula, right: Formula, same: bool) -> Formula:
     """Both or neither of two; of the first and the second's opposite where they are not the same."""
-    first, second = sorted((normal_form(left), normal_form(right)), key=repr)
-    return Iff(first, second if same else normal_form(second, False))
+    first, second = sorted((_normal(left), _normal(right)), key=repr)
+    return Iff(first, second if same else _normal(second, False))
+
+
+@lru_cache(maxsize=1_024)
+def _normal(formula: Formula, positive: bool = True) -> Formula:
+    """`normal_form`, kept: a chain of these asks for the form of each part several times over."""
+    return normal_form(formula, positive)
 
 
 def _ordered(kind: type[And] | type[Or], left: Formula, right: Formula) -> Formula:

@@ -8,6 +8,7 @@ import msgspec
 from prm_gym.errors import FormulaError
 from prm_gym.logic.formula import Formula
 from prm_gym.logic.notations import NOTATIONS, fld
+from prm_gym.logic.notations.reader import MAX_ARGUMENTS
 from prm_gym.logic.signature import INDIVIDUAL, Signature, check_sorts
 
 _NAME = r"[A-Za-z][A-Za-z0-9_]{0,63}"
@@ -87,6 +88,8 @@ def read_declarations(text: str) -> Signature:
             raise FormulaError(f"{item[:60]!r} declares nothing: write `sort S`, `const c: S`, `fun f(S, S): S` or `pred p(S, S)`")
         kind, name, result = match["kind"], match["name"], match["sort"]
         arguments = tuple(_sort(sort.strip()) for sort in match["arguments"].split(",")) if match["arguments"] else ()
+        if len(arguments) > MAX_ARGUMENTS:
+            raise FormulaError(f"{name} is declared with {len(arguments):,} arguments; at most {MAX_ARGUMENTS} are read")
         if (
             (kind in ("const", "fun")) is (result is None)
             or (kind in ("sort", "const") and match["arguments"] is not None)

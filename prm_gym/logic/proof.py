@@ -21,7 +21,8 @@ from prm_gym.logic.formula import Formula, Implies, atoms, conjuncts, negation, 
 from prm_gym.logic.language import FLD, Language
 from prm_gym.logic.semantics import Structure
 
-Fault: TypeAlias = Literal["citation", "formula", "inference", "premises", "rests", "unknown"]
+Fault: TypeAlias = Literal["citation", "discharge", "formula", "inference", "premises", "rests", "unknown"]
+Emptiness: TypeAlias = Literal["tautology", "restatement", "weakening", "repetition", "discharge"]
 
 
 class Appraisal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -29,8 +30,11 @@ class Appraisal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     Attributes:
         stands: True, False, or None when the solver cannot tell.
-        fault: why not: a citation that names nothing earlier, no formula, a refuted inference, contradictory premises, or premises that do not stand.
-        empty: why a statement that stands adds nothing (tautology, restatement, weakening); "" when it does add something.
+        fault: why not: a citation that names nothing earlier, a discharge of what is no assumption of the cited, no formula, a refuted inference, contradictory
+            premises, or premises that do not stand.
+        empty: why a statement that stands adds nothing, in one sentence; "" when it does add something.
+        emptiness: of which kind that is: a tautology, a restatement of what it needs, a weakening, a repetition, or the discharge of an assumption that had no
+            part in it.
         reason: one sentence for a person.
         finding: the inference, where it was examined.
     """
@@ -38,6 +42,7 @@ class Appraisal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     stands: bool | None
     fault: Fault | None = None
     empty: str = ""
+    emptiness: Emptiness | None = None
     reason: str = ""
     finding: Finding | None = None
 
@@ -67,8 +72,8 @@ def appraise(statement: Statement, known: Sequence[Statement], checker: Entailme
         appraisal = _appraise_one(statement, earlier, standing, checker, language)
     if not appraisal.stands or appraisal.finding is None:
         return appraisal
-    empty = _emptiness(statement, earlier, appraisal.finding, standing, checker, language)
-    return msgspec.structs.replace(appraisal, empty=empty, reason=empty or appraisal.reason)
+    kind, empty = _emptiness(statement, earlier, appraisal.finding, standing, checker, language)
+    return msgspec.structs.replace(appraisal, empty=empty, emptiness=kind, reason=empty or appraisal.reason)
 
 
 def appraise_all(known: Sequence[Statement], checker: EntailmentChecker, language: Language = FLD) -> Mapping[str, Appraisal]:
@@ -107,9 +112,9 @@ def open_assumptions(known: Sequence[Statement]) -> dict[str, frozenset[str]]:
 def _assumed(statement: Statement, earlier: Mapping[str, Statement], language: Language) -> Appraisal:
     """An assumption stands for itself."""
     if statement.label in earlier:
-        return Appraisal(stands=False, fault="citation", reason=f"{statement.label} is already taken: {earlier[statement.label].formula}")
+        return Appraisal(stands=False, fault="citation", reason=f"{statement.label} is already taken: {earlier[statement.label].formula[:80]}")
     if statement.cited or statement.discharged:
-        return Appraisal(stands=False, fault="citation", reason="an assumption rests on nothing and discharges nothing")
+        return Appraisal(stands=False, fault="discharge", reason="an assumption rests on nothing and discharges nothing")
     try:
         language.parse(statement.formula)
     except FormulaError as error:
@@ -117,11 +122,11 @@ def _assumed(statement: Statement, earlier: Mapping[str, Statement], language: L
     return Appraisal(stands=True, reason="assumed")
 
 
-def _premises(statement: Statement, earlier: Mapping[str, Statement], language: Language) -> tuple[str, ...]:
+def premises_of(statement: Statement, earlier: Mapping[str, Statement], language: Language) -> tuple[str, ...]:
     """What the cited statements say once the discharged assumptions are conditions of it.
 
     Raises:
-        _DischargeError: something discharged is no assumption that the cited statements rest on.
+        DischargeError: something discharged is no assumption that the cited statements rest on.
         FormulaError: a statement is no formula.
     """
     if not statement.discharged:
@@ -129,9 +134,9 @@ def _premises(statement: Statement, earlier: Mapping[str, Statement], language: 
     rests_on = open_assumptions(tuple(earlier.values()))
     for label in statement.discharged:
         if label not in earlier or not earlier[label].assumed:
-            raise _DischargeError(f"{label} is no assumption")
+            raise DischargeError(f"{label} is no assumption")
         if not any(label in rests_on[cited] for cited in statement.cited):
-            raise _DischargeError(f"nothing that is cited rests on the assumption {label}")
+            raise DischargeError(f"nothing that is cited rests on the assumption {label}")
     premises: list[str] = []
     for cited in statement.cited:
         formula = language.parse(earlier[cited].formula)
@@ -142,7 +147,7 @@ def _premises(statement: Statement, earlier: Mapping[str, Statement], language: 
     return tuple(premises)
 
 
-class _DischargeError(Exception):
+class DischargeError(Exception):
     """What is discharged cannot be."""
 
 
@@ -158,15 +163,15 @@ def _appraise_one(
     statement: Statement, earlier: dict[str, Statement], standing: Mapping[str, Appraisal], checker: EntailmentChecker, language: Language
 ) -> Appraisal:
     if statement.label in earlier:
-        return Appraisal(stands=False, fault="citation", reason=f"{statement.label} is already taken: {earlier[statement.label].formula}")
+        return Appraisal(stands=False, fault="citation", reason=f"{statement.label} is already taken: {earlier[statement.label].formula[:80]}")
     for label in statement.cited:
         if label not in earlier:
             return Appraisal(stands=False, fault="citation", reason=f"{label} has not been established before this step")
     try:
-        premises = _premises(statement, earlier, language)
+        premises = premises_of(statement, earlier, language)
         finding = checker.examine(premises, statement.formula, language)
-    except _DischargeError as error:
-        return Appraisal(stands=False, fault="citation", reason=str(error))
+    except DischargeError as error:
+        return Appraisal(stands=False, fault="discharge", reason=str(error))
     except FormulaError as error:
         return Appraisal(stands=False, fault="formula", reason=str(error))
     if finding.status == "unknown":
@@ -176,13 +181,15 @@ def _appraise_one(
         return Appraisal(stands=None, fault="unknown", reason=f"the solver cannot tell {finding.detail}", finding=finding)
     if finding.status == "inconsistent":
         return Appraisal(stands=False, fault="premises", reason="the cited premises contradict one another: anything follows", finding=finding)
-    if finding.counterexample is not None:
-        shown = _shown(finding.counterexample, (*premises, statement.formula), language)
+    if finding.status == "refuted":
+        structure = finding.counterexample
+        shown = finding.detail if structure is None else _shown(structure, (*premises, statement.formula), language)
         return Appraisal(stands=False, fault="inference", reason=f"does not follow from the cited premises: {shown}", finding=finding)
     for label in statement.cited:
         below = standing.get(label, _GIVEN)
         if not below.stands:
-            return Appraisal(stands=below.stands, fault="rests", reason=f"rests on {label}, which does not stand", finding=finding)
+            why = "which does not stand" if below.stands is False else "of which the solver cannot tell whether it stands"
+            return Appraisal(stands=below.stands, fault="rests", reason=f"rests on {label}, {why}", finding=finding)
     needed = ", ".join(statement.cited[i] for i in finding.needed)
     return Appraisal(stands=True, reason=f"follows from {needed}", finding=finding)
 
@@ -199,22 +206,56 @@ def _emptiness(
     standing: Mapping[str, Appraisal],
     checker: EntailmentChecker,
     language: Language,
-) -> str:
-    """Why a statement that stands adds nothing; "" when it does add something."""
+) -> tuple[Emptiness | None, str]:
+    """Of which kind a statement that stands and adds nothing is, and why; None and "" when it does add something."""
     if finding.tautology:
-        return "holds without any premise (a tautology)"
+        return "tautology", "holds without any premise (a tautology)"
     labels = [statement.cited[i] for i in finding.needed]
     if finding.restates and not statement.discharged:  # C under the assumption A says A -> C, and yet it is a step to say so
-        return f"only restates {' and '.join(labels)}"
-    premises = _premises(statement, earlier, language)
+        return "restatement", f"only restates {' and '.join(labels)}"
+    premises = premises_of(statement, earlier, language)
     if adds_vocabulary(tuple(premises[i] for i in finding.needed), statement.formula, language):
-        return "only weakens what it rests on: it speaks of predicates that no needed premise speaks of"
+        return "weakening", "only weakens what it rests on: it speaks of predicates that no needed premise speaks of"
     past = [(label, said.formula) for label, said in reversed(earlier.items()) if standing.get(label, _GIVEN).stands]
-    if any(said.assumed for said in earlier.values()):  # what was said under an assumption has not been said without it
-        rests_on = open_assumptions((*earlier.values(), statement))
-        past = [(label, formula) for label, formula in past if rests_on[label] <= rests_on[statement.label]]
+    if any(said.assumed for said in earlier.values()):
+        needed = _needed_assumptions(earlier, standing)
+        below = frozenset[str]().union(*(needed[label] for label in labels))
+        for label in statement.discharged:
+            if label not in below:
+                return "discharge", f"discharges {label}, which had no part in it"
+        past = _said_as_freely(past, below - set(statement.discharged), needed, earlier, language)
     sources = [_source(text, part, past, checker, language) for text, part in _parts(statement.formula, language)]
-    return "" if "" in sources else f"says nothing beyond {' and '.join(dict.fromkeys(sources))}"
+    if "" in sources:
+        return None, ""
+    again = any(says(earlier[label], statement.formula, language) for label in sources)
+    return "repetition" if again else "weakening", f"says nothing beyond {' and '.join(dict.fromkeys(sources))}"
+
+
+def _needed_assumptions(earlier: Mapping[str, Statement], standing: Mapping[str, Appraisal]) -> dict[str, frozenset[str]]:
+    """The assumptions that each statement needs: as `open_assumptions`, but a premise that is cited and not needed counts for nothing."""
+    found: dict[str, frozenset[str]] = {}
+    for label, statement in earlier.items():
+        finding = standing.get(label, _GIVEN).finding
+        cited = statement.cited if finding is None or finding.status != "entailed" else [statement.cited[i] for i in finding.needed]
+        below = frozenset[str]().union(*(found.get(one, frozenset()) for one in cited))
+        found[label] = frozenset({label}) if statement.assumed else below - set(statement.discharged)
+    return found
+
+
+def _said_as_freely(
+    past: Sequence[tuple[str, str]], below: frozenset[str], needed: Mapping[str, frozenset[str]], earlier: Mapping[str, Statement], language: Language
+) -> list[tuple[str, str]]:
+    """What has been said under no assumption but those in `below`: what was said under another has not been said without it.
+
+    Assumptions count by what they say: to assume again what was assumed before, or what stands anyway, makes nothing new of what follows.
+    """
+    free = {_form(formula, language) for label, formula in past if not needed[label]}
+
+    def conditions(labels: frozenset[str]) -> set[Formula]:
+        return {_form(earlier[label].formula, language) for label in labels} - free
+
+    allowed = conditions(below)
+    return [(label, formula) for label, formula in past if conditions(needed[label]) <= allowed]
 
 
 def _source(text: str, part: Formula, past: Sequence[tuple[str, str]], checker: EntailmentChecker, language: Language) -> str:
@@ -266,17 +307,41 @@ def says(statement: Statement, goal: str, language: Language = FLD) -> bool:
 
 
 def derivation(goal: str, known: Sequence[Statement], checker: EntailmentChecker, language: Language = FLD) -> bool | None:
-    """Whether some statement that says `goal` stands; None when the solver cannot tell of any.
+    """Whether a statement that says `goal` stands and rests on no assumption; None when the solver cannot tell.
+
+    A conjunction is derived when all its parts are: to write them side by side would say nothing new.
 
     Raises:
         FormulaError: the goal is no formula.
     """
     standing = appraise_all(known, checker, language)
     rests_on = open_assumptions(known)
-    answers = [standing[label].stands for label, past in _by_label(known).items() if not rests_on[label] and says(past, goal, language)]
-    if True in answers:
-        return True
-    return None if None in answers else False
+    closed = [(past, standing[label].stands) for label, past in _by_label(known).items() if not rests_on[label]]
+    whole = _said([stands for past, stands in closed if says(past, goal, language)])
+    parts = goal_parts(goal, language)
+    if whole or len(parts) == 1:
+        return whole
+    answers = [whole, _all([_said([stands for past, stands in closed if says(past, part, language)]) for part in parts])]
+    return _said(answers)
+
+
+def goal_parts(goal: str, language: Language = FLD) -> tuple[str, ...]:
+    """The conjuncts of a goal's normal form: what is to be derived.
+
+    Raises:
+        FormulaError: the goal is no formula.
+    """
+    return tuple(text for text, _ in _parts(goal, language))
+
+
+def _said(answers: Sequence[bool | None]) -> bool | None:
+    """Whether one of several is so; None when nobody can tell."""
+    return True if True in answers else None if None in answers else False
+
+
+def _all(answers: Sequence[bool | None]) -> bool | None:
+    """Whether all of several are so; None when nobody can tell."""
+    return False if False in answers else None if None in answers else True
 
 
 def given(known: Sequence[Statement]) -> tuple[str, ...]:

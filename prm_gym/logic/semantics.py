@@ -7,7 +7,7 @@ a quantifier over all integers or all real numbers cannot be tried out.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from itertools import product
+from itertools import islice, product
 from typing import TypeAlias
 
 import msgspec
@@ -52,8 +52,16 @@ _COMPARE: dict[Relation, Callable[[Fraction, Fraction], bool]] = {
 }
 
 
+# So many parts of formulas are looked at when a formula is tried out in a structure; nested quantifiers multiply them.
+MAX_VISITS = 200_000
+# As many when small structures are searched for a model.
+MAX_SEARCH = 50_000
+# How many facts of each kind are told to a person.
+TOLD = 24
+
+
 class UncheckableError(Exception):
-    """Whether a formula holds cannot be tried out: it speaks of all numbers, or of a value that the structure does not give."""
+    """Whether a formula holds cannot be tried out: it speaks of all numbers, or of a value that the structure does not give, or there are too many cases."""
 
 
 class Structure(msgspec.Struct, frozen=True, gc=False):
@@ -84,18 +92,18 @@ class Structure(msgspec.Struct, frozen=True, gc=False):
         facts: dict[str, bool] = {}
         for formula in formulas:
             for atom, bound in _atoms_with_sorts(formula, {}):
-                for values in product(*(self._values(term, bound) for term in atom.arguments)):
+                for values in islice(product(*(self._values(term, bound) for term in atom.arguments)), 100 * TOLD):
                     text = write(Atom(atom.predicate, tuple(shown.get(value, _shown(value)) for value in values)))
                     facts[text] = (atom.predicate, *values) in self.true
         told = [f"{constant} = {value}" for constant, value in self.constants if isinstance(value, Fraction)]
         for (function, *values), value in self.functions:
             told.append(f"{function}({', '.join(_name(shown, inner) for inner in values)}) = {_name(shown, value)}")
         told += [f"{one} = {_name(shown, value)}" for one, value in self.constants if shown.get(value, Constant(one)) != Constant(one)]
-        true = ", ".join(sorted(fact for fact, value in facts.items() if value)) or "nothing"
-        false = ", ".join(sorted(fact for fact, value in facts.items() if not value)) or "nothing"
+        said = [_listed(told, "; ")] if told else []
         if facts or not told:
-            told.append(f"true: {true}; false: {false}")
-        return "; ".join(told)
+            true, false = (_listed(sorted(fact for fact, value in facts.items() if value is wanted), ", ") for wanted in (True, False))
+            said.append(f"true: {true}; false: {false}")
+        return "; ".join(said)
 
     def _values(self, term: Term, bound: Mapping[str, str]) -> tuple[Value, ...]:
         """The elements that a term may stand for."""
@@ -107,6 +115,13 @@ class Structure(msgspec.Struct, frozen=True, gc=False):
                     return (_Interpretation(self).value(term, {}),)
         except (UncheckableError, KeyError):
             return ()
+
+
+def _listed(facts: Sequence[str], separator: str) -> str:
+    """The first of the facts, and how many more there are."""
+    if len(facts) > TOLD:
+        return f"{separator.join(facts[:TOLD])} and {len(facts) - TOLD:,} more"
+    return separator.join(facts) or "nothing"
 
 
 def _atoms_with_sorts(formula: Formula, bound: Mapping[str, str]) -> Iterator[tuple[Atom, Mapping[str, str]]]:
@@ -146,9 +161,13 @@ class _Interpretation:
         self.constants = dict(structure.constants)
         self.functions = dict(structure.functions)
         self.sorts = {INDIVIDUAL: structure.domain, **dict(structure.sorts)}
+        self.visits = 0
 
     def holds(self, formula: Formula, bound: dict[str, Value]) -> bool:
         """Whether the formula is true where the variables stand for the elements in `bound`."""
+        self.visits += 1
+        if self.visits > MAX_VISITS:
+            raise UncheckableError("there are too many cases")
         match formula:
             case Truth(value):
                 return value
@@ -211,19 +230,63 @@ class _Interpretation:
         return value
 
 
+class _Traits(msgspec.Struct, frozen=True, gc=False):
+    """What matters about a formula when small structures are tried.
+
+    Attributes:
+        plain: it speaks of one sort of individuals, without functions and numbers.
+        universal: it says nothing of what exists: true in a structure, it is true in every part of it that holds the constants.
+        predicates: numbers of arguments, and names.
+        names: constants.
+        efforts: how many parts are looked at among one individual, and among two.
+    """
+
+    plain: bool
+    universal: bool
+    predicates: frozenset[tuple[int, str]]
+    names: frozenset[str]
+    efforts: tuple[int, int]
+
+
+@lru_cache(maxsize=20_000)
+def _traits(formula: Formula) -> _Traits:
+    least = tuple(smallest(formula))
+    ordered = any(isinstance(one, Compare) and one.relation not in ("=", "!=") for one in least)
+    simple = all(isinstance(term, Constant | Variable) for one in least for term in terms(one))
+    return _Traits(
+        plain=simple and not ordered and _has_plain_quantifiers(formula),
+        universal=_is_universal(formula, True),
+        predicates=frozenset((len(one.arguments), one.predicate) for one in least if isinstance(one, Atom)),
+        names=frozenset(constant.name for constant in constants(formula)),
+        efforts=(_effort(formula, 1), _effort(formula, 2)),
+    )
+
+
+def _is_universal(formula: Formula, positive: bool) -> bool:
+    """Whether no quantifier of a formula, or of its negation, says that something exists."""
+    match formula:
+        case ForAll(_, body) | Exists(_, body):
+            return isinstance(formula, ForAll) is positive and _is_universal(body, positive)
+        case Not(body):
+            return _is_universal(body, not positive)
+        case Implies(left, right):
+            return _is_universal(left, not positive) and _is_universal(right, positive)
+        case Iff(left, right) | Xor(left, right):
+            return all(_is_universal(part, sign) for part in (left, right) for sign in (True, False))
+        case _:
+            return all(_is_universal(part, positive) for part in parts(formula))
+
+
 class _Vocabulary:
-    """What structures for some formulas are to interpret; `plain` where they speak of one sort of individuals, without functions and numbers."""
+    """What structures for some formulas are to interpret."""
 
     def __init__(self, formulas: Sequence[Formula]) -> None:
-        predicates: set[tuple[int, str]] = set()
-        self.plain = all(_has_plain_quantifiers(formula) for formula in formulas)
-        for one in (one for formula in formulas for one in smallest(formula)):
-            if isinstance(one, Atom):
-                predicates.add((len(one.arguments), one.predicate))
-            ordered = isinstance(one, Compare) and one.relation not in ("=", "!=")
-            self.plain = self.plain and not ordered and all(isinstance(term, Constant | Variable) for term in terms(one))
-        self.predicates = sorted(predicates)
-        self.names = sorted({constant.name for formula in formulas for constant in constants(formula)})
+        traits = [_traits(formula) for formula in formulas]
+        self.plain = all(one.plain for one in traits)
+        self.universal = all(one.universal for one in traits)
+        self.predicates = sorted(frozenset[tuple[int, str]]().union(*(one.predicates for one in traits)))
+        self.names = sorted(frozenset[str]().union(*(one.names for one in traits)))
+        self.efforts = (sum(one.efforts[0] for one in traits), sum(one.efforts[1] for one in traits))
 
     def facts(self, domain: tuple[str, ...]) -> list[Fact]:
         """Everything that may be true or false."""
@@ -233,6 +296,13 @@ class _Vocabulary:
     def first_order(self) -> bool:
         """Whether it matters what exists."""
         return bool(self.names) or any(arity for arity, _ in self.predicates)
+
+    @property
+    def enough(self) -> int:
+        """How many individuals are enough for a model, if there is one at all; 0 where that is not known."""
+        if not self.first_order:
+            return 1
+        return max(1, len(self.names)) if self.universal else 0
 
 
 def _has_plain_quantifiers(formula: Formula) -> bool:
@@ -257,26 +327,45 @@ def all_structures(formulas: Sequence[Formula], size: int) -> Iterator[Structure
             yield Structure(domain, tuple(zip(vocabulary.names, places, strict=True)), true)
 
 
+class Search(msgspec.Struct, frozen=True, gc=False):
+    """What came of trying all small structures.
+
+    Attributes:
+        model: the first structure in which all the formulas hold.
+        exhaustive: there is no other place to look: without a model the formulas cannot hold together.
+    """
+
+    model: Structure | None = None
+    exhaustive: bool = False
+
+
 def small_model(formulas: Sequence[Formula], most: int) -> Structure | None:
+    """The model that `search` finds."""
+    return search(formulas, most).model
+
+
+def search(formulas: Sequence[Formula], most: int) -> Search:
     """The first structure of one or two individuals, in the order of `all_structures`, in which all the formulas hold.
 
     All structures of one placing of the constants are tried at once: a formula's truth in each of them is a column of bits, and connectives are
-    operations on whole columns.
+    operations on whole columns. The search is exhaustive for propositions (a truth table), and for formulas that say nothing of what exists and name at most
+    two individuals: in any model, what the constants stand for (or any one individual) makes a model too.
 
     Args:
         formulas: closed formulas.
         most: how many facts a structure may have; larger ones are not tried. At most 16.
 
     Returns:
-        None when there is none, when there would be too many to try, and for formulas with functions, numbers or several sorts.
+        No model when there is none, when there would be too many to try, and for formulas with functions, numbers or several sorts.
     """
     vocabulary = _Vocabulary(formulas)
     if not vocabulary.plain or len(vocabulary.names) > most:
-        return None
-    for size in (1, 2) if vocabulary.first_order else (1,):
-        domain = tuple(f"e{i}" for i in range(size))
-        if sum(size**arity for arity, _ in vocabulary.predicates) > most:
-            return None
+        return Search()
+    enough = vocabulary.enough
+    for size in (1, 2) if vocabulary.first_order and enough != 1 else (1,):
+        domain = _DOMAINS[size]
+        if sum([size**arity for arity, _ in vocabulary.predicates]) > most or size ** len(vocabulary.names) * vocabulary.efforts[size - 1] > MAX_SEARCH:
+            return Search()
         facts = vocabulary.facts(domain)
         columns = dict(zip(facts, _columns(len(facts)), strict=True))
         everywhere = (1 << (1 << len(facts))) - 1
@@ -285,11 +374,22 @@ def small_model(formulas: Sequence[Formula], most: int) -> Structure | None:
             models = everywhere
             for formula in formulas:
                 models &= table.column(formula, {})
+                if not models:
+                    break
             if models:
                 first = (models & -models).bit_length() - 1
                 true = frozenset(fact for fact, column in columns.items() if column >> first & 1)
-                return Structure(domain, tuple(zip(vocabulary.names, places, strict=True)), true)
-    return None
+                return Search(Structure(domain, tuple(zip(vocabulary.names, places, strict=True)), true))
+    return Search(exhaustive=1 <= enough <= 2)
+
+
+_DOMAINS = {1: ("e0",), 2: ("e0", "e1")}
+
+
+def _effort(formula: Formula, size: int) -> int:
+    """How many parts of a formula are looked at when it is tried out among so many individuals."""
+    inner = sum(_effort(part, size) for part in parts(formula))
+    return 1 + (size * inner if isinstance(formula, ForAll | Exists) else inner)
 
 
 @lru_cache(maxsize=32)

@@ -4,10 +4,11 @@
 `prm_gym.logic.cvc5_solver`) builds terms and asks. No text reaches a solver's own parser.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from prm_gym.logic.formula import (
     And,
@@ -36,7 +37,7 @@ from prm_gym.logic.formula import (
     subterms,
     terms,
 )
-from prm_gym.logic.semantics import Fact, Structure, Value, small_model
+from prm_gym.logic.semantics import Fact, Structure, Value, search
 from prm_gym.logic.signature import INDIVIDUAL, NUMBERS, Signature
 
 # The solver's own unit of work: the same limit gives the same answer on any machine. An inference of our environments takes some thousands.
@@ -45,6 +46,8 @@ RESOURCE_LIMIT = 500_000
 SMALL = 7
 # Second fence, in milliseconds; far beyond what the resource limit allows.
 TIMEOUT = 10_000
+# Of a model that makes more facts than these nothing is written down.
+MAX_TUPLES = 4_000
 # How many translated formulas are kept.
 _TRANSLATED = 20_000
 
@@ -55,7 +58,10 @@ class Solver(ABC):
     Attributes:
         checks: how often the backend was asked.
         reason: why it could not tell, the last time that it could not.
+        tables: whether a truth table counts as proof beside the backend's own word; not for a second opinion.
     """
+
+    tables: ClassVar[bool] = True
 
     def __init__(self, resource_limit: int = RESOURCE_LIMIT, signature: Signature | None = None) -> None:
         """Make a solver.
@@ -74,9 +80,16 @@ class Solver(ABC):
         self._terms: dict[Formula, Any] = {}
 
     def satisfiable(self, formulas: Sequence[Formula]) -> bool | None:
-        """Whether the formulas can hold together; None when the solver cannot tell. A small structure in which they do needs no solver."""
-        if self.declared is None and small_model(formulas, SMALL) is not None:
-            return True
+        """Whether the formulas can hold together; None when the solver cannot tell.
+
+        A small structure in which they do needs no solver; nor, where `tables` says so, does the lack of one where no other need be tried (a truth table).
+        """
+        if self.declared is None:
+            found = search(formulas, SMALL)
+            if found.model is not None:
+                return True
+            if found.exhaustive and self.tables:
+                return False
         return self.ask(formulas, keep_model=False)
 
     def ask(self, formulas: Sequence[Formula], keep_model: bool = True) -> bool | None:
@@ -95,7 +108,11 @@ class Solver(ABC):
         return self._core([self._closed(formula) for formula in formulas])
 
     def structure(self, formulas: Sequence[Formula]) -> Structure:
-        """The last model that was kept, over the vocabulary of the formulas."""
+        """The last model that was kept, over the vocabulary of the formulas.
+
+        Raises:
+            TooLargeError: it has too many facts to be written down.
+        """
         return _Reading(self, formulas).structure()
 
     # What a backend does.
@@ -240,6 +257,10 @@ class Solver(ABC):
 SolverClass: TypeAlias = Callable[[int, Signature | None], Solver]
 
 
+class TooLargeError(Exception):
+    """A model has too many facts to be written down."""
+
+
 class _Reading:
     """The last model of a solver, read as a structure over the vocabulary of some formulas."""
 
@@ -250,6 +271,7 @@ class _Reading:
         self.inner = [inner for one in self.used for term in terms(one) for inner in subterms(term)]
         self.constants = list(dict.fromkeys(term.name for term in self.inner if isinstance(term, Constant)))
         self.elements: dict[str, dict[str, Any]] = {}
+        self.tuples = 0
         sorts = {INDIVIDUAL, *self.signature.sorts}
         for name in self.constants:
             sort = self.signature.constants.get(name, INDIVIDUAL)
@@ -285,26 +307,57 @@ class _Reading:
         """The structure."""
         solver, signature = self.solver, self.signature
         constants = tuple((name, self._name(signature.constants.get(name, INDIVIDUAL), solver.value(solver.constant(name)))) for name in self.constants)
-        functions: dict[Fact, Value] = {}
-        for term in dict.fromkeys(term for term in self.inner if isinstance(term, Apply)):
-            arity = len(term.arguments)
-            sorts, result = signature.functions.get(term.function, ((INDIVIDUAL,) * arity, INDIVIDUAL))
-            function = solver.function(term.function, arity)
-            for names, values in self._ground(sorts, term.arguments):
-                value = solver.value(solver.call(function, values))
-                if result not in NUMBERS:
-                    self._add(result, value)
-                functions[(term.function, *names)] = self._name(result, value)
+        functions = self._functions()
         true: set[Fact] = set()
+        read: set[tuple[str, int]] = set()
         for atom in dict.fromkeys(one for one in self.used if isinstance(one, Atom)):
             predicate = solver.predicate(atom.predicate, len(atom.arguments))
             sorts = signature.predicates.get(atom.predicate, (INDIVIDUAL,) * len(atom.arguments))
+            if self._is_read(read, (atom.predicate, len(atom.arguments)), sorts):
+                continue
             for names, values in self._ground(sorts, atom.arguments):
                 if str(solver.value(solver.call(predicate, values))).lower() == "true":
                     true.add((atom.predicate, *names))
         domains = {sort: tuple(str(self._name(sort, value)) for value in values.values()) for sort, values in self.elements.items()}
         further = tuple((sort, elements) for sort, elements in domains.items() if sort != INDIVIDUAL)
         return Structure(domains[INDIVIDUAL], constants, frozenset(true), tuple(functions.items()), further)
+
+    def _functions(self) -> dict[Fact, Value]:
+        """What the functions give; where that adds elements, once more with those."""
+        functions: dict[Fact, Value] = {}
+        size = -1
+        while size != sum(map(len, self.elements.values())):
+            size = sum(map(len, self.elements.values()))
+            read: set[tuple[str, int]] = set()
+            for term in dict.fromkeys(term for term in self.inner if isinstance(term, Apply)):
+                arity = len(term.arguments)
+                sorts, result = self.signature.functions.get(term.function, ((INDIVIDUAL,) * arity, INDIVIDUAL))
+                if self._is_read(read, (term.function, arity), sorts):
+                    continue
+                function = self.solver.function(term.function, arity)
+                for names, values in self._ground(sorts, term.arguments):
+                    if (term.function, *names) not in functions:
+                        value = self.solver.value(self.solver.call(function, values))
+                        if result not in NUMBERS:
+                            self._add(result, value)
+                        functions[(term.function, *names)] = self._name(result, value)
+        return functions
+
+    def _is_read(self, read: set[tuple[str, int]], symbol: tuple[str, int], sorts: Sequence[str]) -> bool:
+        """Whether a symbol has been read for all tuples of elements already; for numbers it is read for each of its uses.
+
+        Raises:
+            TooLargeError: there are too many tuples.
+        """
+        if any(sort in NUMBERS for sort in sorts):
+            return False
+        if symbol in read:
+            return True
+        read.add(symbol)
+        self.tuples += math.prod([len(self.elements.get(sort, ())) for sort in sorts])
+        if self.tuples > MAX_TUPLES:
+            raise TooLargeError
+        return False
 
     def _ground(self, sorts: Sequence[str], arguments: Sequence[Term]) -> Iterator[tuple[list[Value], list[Any]]]:
         """Arguments that the structure gives a value for: all tuples of elements; with numbers among the sorts, closed arguments as they are written."""

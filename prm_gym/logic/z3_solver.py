@@ -23,6 +23,10 @@ _OPERATORS: dict[Operator, Callable[[Any, Any], Any]] = {
 }
 
 
+# What Z3 says when a check has taken as much work as it may.
+_REASONS: dict[str, str] = dict.fromkeys(("canceled", "max. resource limit exceeded", "timeout"), "it takes more work than one check may")
+
+
 class Z3Solver(Solver):
     """Z3, by default in a context of its own; the solver is kept from check to check (push and pop)."""
 
@@ -62,7 +66,8 @@ class Z3Solver(Solver):
                 return True
             if answer == self._z3.unsat:
                 return False
-            self.reason = str(self._solver.reason_unknown())
+            reason = str(self._solver.reason_unknown())
+            self.reason = _REASONS.get(reason, reason)
             return None
         finally:
             self._solver.pop()

@@ -116,3 +116,36 @@ def test_the_verifier_judges_assumptions_and_discharges(name):
     assert label(Entailment(said("int2", "{B}", "int1", discharged=["a1"]), known)) == "incorrect"
     assert label(Decision("PROVED", "{B}", known)) == "incorrect"
     assert given(known) == tuple(fact.formula for fact in FACTS)
+
+
+def test_an_assumption_that_had_no_part_is_discharged_for_nothing(checker):
+    facts = (*FACTS, said("fact4", "{A}"))
+    steps = [assume("a1", "{E}"), said("int1", "{B}", "fact1", "fact4", "a1")]  # cites a1 and does not need it
+    closed = said("int2", "{E} -> {B}", "int1", discharged=["a1"])
+    found = appraise(closed, (*facts, *steps), checker)
+    assert (found.stands, found.emptiness) == (True, "discharge")
+    # Either of two cases.
+    cases = (said("fact1", "{P} v {Q}"), said("fact2", "{P} -> {R}"), said("fact3", "{R}"))
+    steps = [assume("a1", "{P}"), said("int1", "{R}", "a1", "fact2"), assume("a2", "{Q}"), said("int2", "{R}", "fact3", "a2")]
+    assert appraise(said("int3", "{R}", "fact1", "int1", "int2", discharged=["a1", "a2"]), (*cases, *steps), checker).emptiness is not None
+
+
+def test_to_assume_the_same_again_makes_nothing_new(checker):
+    steps = [assume("a1", "{A}"), said("int1", "{B}", "a1", "fact1"), assume("a2", "¬¬{A}")]
+    again = said("int2", "{B}", "a2", "fact1")
+    assert appraise(again, (*FACTS, *steps), checker).emptiness == "repetition"
+    freely = said("int2", "{B}", "fact4", "fact1")  # without the assumption it has not been said
+    assert appraise(freely, (*FACTS, said("fact4", "{A}"), steps[0]), checker).empty == ""
+    # An assumption of what stands anyway is none: what follows counts as said without it.
+    known = (*FACTS, said("fact4", "{A}"), *steps[:2])
+    assert appraise(freely, known, checker).emptiness == "repetition"
+
+
+def test_a_conjunction_is_derived_when_its_parts_are(checker):
+    facts = (*FACTS, said("fact4", "{A}"), said("fact5", "¬{D}"))
+    steps = [said("int1", "{B}", "fact1", "fact4"), said("int2", "{C}", "int1", "fact2")]
+    assert proves(checker, "{B} & {C}", *steps, facts=facts) is True
+    assert proves(checker, "¬({B} -> ¬{C})", *steps, facts=facts) is True
+    assert proves(checker, "{B} & {D}", *steps, facts=facts) is False
+    under = [assume("a1", "{E}"), said("int3", "{E} & {B}", "a1", "int1")]
+    assert proves(checker, "{B} & {E}", *steps, *under, facts=facts) is False  # E is assumed

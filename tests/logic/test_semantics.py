@@ -24,7 +24,8 @@ from prm_gym.logic.formula import (
     outline_of,
 )
 from prm_gym.logic.notations.fld import parse, write
-from prm_gym.logic.semantics import Structure, all_structures, holds, small_model
+from prm_gym.logic.semantics import Structure, all_structures, holds, search, small_model
+from prm_gym.logic.z3_solver import Z3Solver
 
 # a is e1, b is e2. {A} holds of e1 and e2, {B} of e2, {C} of nothing; the proposition {P} holds and {Q} does not.
 TWO = Structure(("e1", "e2"), (("a", "e1"), ("b", "e2")), frozenset({("A", "e1"), ("A", "e2"), ("B", "e2"), ("P",)}))
@@ -266,6 +267,55 @@ def test_the_small_model_is_the_first_of_all_structures():
     assert small_model([parse("(x): {A}x"), parse("(Ex): ¬{A}x")], 16) is None
     assert small_model([parse("{A} & ¬{B}")], 1) is None  # too many to try
     assert small_model([], 0) == Structure(("e0",), (), frozenset())
+
+
+class Z3Alone(Z3Solver):
+    """Z3, asked about everything."""
+
+    tables = False
+
+    def satisfiable(self, formulas):
+        return self.ask(formulas, keep_model=False)
+
+
+def test_an_exhaustive_search_without_a_model_is_what_z3_calls_unsatisfiable():
+    """Both ways: what is called exhaustive has no model by Z3 and none among all structures of three; and nothing that Z3 refutes has a small model."""
+    solver, refuted, open_cases = Z3Alone(), 0, 0
+    for (one, _), (other, _), (third, _) in zip(_cases(4, 1_500), _cases(5, 1_500), _cases(6, 1_500), strict=True):
+        formulas = [one, other, third]
+        found = search(formulas, 10)
+        answer = solver.satisfiable(formulas)
+        assert answer is not None
+        if found.model is not None:
+            assert answer
+        elif found.exhaustive:
+            assert not answer, [write(formula) for formula in formulas]
+            refuted += 1
+            if refuted % 10 == 0 and sum(1 for _ in zip(all_structures(formulas, 3), range(5_000), strict=False)) < 5_000:
+                assert not any(all(holds(formula, structure) for formula in formulas) for structure in all_structures(formulas, 3))
+        else:
+            open_cases += answer
+    assert refuted > 40
+    assert open_cases > 0  # what needs three individuals, or more facts than are tried, is left to the solver
+
+
+@pytest.mark.parametrize(
+    ("texts", "exhaustive"),
+    [
+        (["{P}", "{P} -> {Q}", "¬{Q}"], True),
+        (["(x): {A}x -> {B}x", "{A}{a}", "¬{B}{a}"], True),
+        (["(x): {A}x -> {B}x", "{A}{a}", "¬{B}{a}", "{B}{b}"], True),
+        (["(x): {A}x", "(Ex): ¬{A}x"], False),  # of what exists there may be more than is tried
+        (["¬((Ex): {A}x)", "{A}{a}"], True),  # the same as: of all x, not A
+        (["¬((x): {A}x)", "(x): {A}x"], False),
+        (["((Ex): {A}x) -> {P}", "{A}{a}", "¬{P}"], True),
+        (["((x): {A}x) -> {P}", "(x): {A}x", "¬{P}"], False),
+        (["{A}{a} & {A}{b} & {A}{c}", "¬{A}{a}"], False),  # three individuals
+    ],
+)
+def test_what_an_exhaustive_search_is(texts, exhaustive):
+    found = search([parse(text) for text in texts], 10)
+    assert (found.model, found.exhaustive) == (None, exhaustive)
 
 
 def test_a_formula_of_many_individuals_is_not_tried_out():

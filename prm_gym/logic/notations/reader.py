@@ -1,7 +1,7 @@
 """What the parsers of all notations share: a bounded list of tokens, read from left to right, and errors that say where."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from prm_gym.errors import FormulaError
@@ -11,6 +11,11 @@ MAX_LENGTH = 20_000
 MAX_TOKENS = 8_000
 MAX_DEPTH = 100
 MAX_DIGITS = 40
+MAX_NAME = 100
+MAX_ARGUMENTS = 20
+
+
+_NAMES = ("name", "variable", "defined")
 
 
 class Reader:
@@ -38,6 +43,8 @@ class Reader:
             match = token.match(text, position)
             if match is None or match.lastgroup is None:
                 raise FormulaError(f"{text[position : position + 20]!r} at character {position + 1} belongs to no formula")
+            if match.lastgroup in _NAMES and match.end() - position > MAX_NAME:
+                raise FormulaError(f"a name of {match.end() - position:,} characters at character {position + 1}; at most {MAX_NAME} are read")
             self.tokens.append((match.lastgroup, match.group(), position))
             position = match.end()
             if len(self.tokens) > MAX_TOKENS:
@@ -116,8 +123,18 @@ class Reader:
         while self.kind == "comma":
             self.take()
             found.append(read())
+            self.require_few(found)
         self.expect("close", "a closing parenthesis")
         return tuple(found)
+
+    def require_few(self, arguments: Sequence[Term]) -> None:
+        """Refuse more arguments than anybody needs.
+
+        Raises:
+            FormulaError: there are more than MAX_ARGUMENTS.
+        """
+        if len(arguments) > MAX_ARGUMENTS:
+            raise self.error(f"more than {MAX_ARGUMENTS} arguments")
 
     def finish(self) -> None:
         """Nothing may come any more.

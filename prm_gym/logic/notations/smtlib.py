@@ -124,7 +124,9 @@ class _Parser(Reader):
             raise self.error(f"{head} is no declared predicate")
         if self.kind == "close":
             raise self.error(f"the predicate {head} is given no arguments; a proposition stands without parentheses")
-        return Atom(head, self.terms())
+        arguments = self.terms()
+        self.require_few(arguments)
+        return Atom(head, arguments)
 
     def connected(self, head: str) -> Formula:
         operands = [self.formula()]
@@ -228,6 +230,7 @@ class _Parser(Reader):
             raise self.error(f"{head} is no function")
         if not arguments:
             raise self.error(f"the function {head} is given no arguments")
+        self.require_few(arguments)
         return Apply(head, arguments)
 
     def fraction(self) -> Number:
