@@ -6,8 +6,8 @@
 
 and for verifiers, `isolated(z3)` in a specification, or `Isolated("z3")`.
 
-Tested on Linux. On other POSIX systems there is no cap on memory, and a worker whose parent was killed ends as soon as its job lets another Python thread
-run, or when its CPU time is used up. There is no support for Windows. Use inside Ray actors is untested.
+Tested on Linux, inside Ray actors and tasks too. On other POSIX systems there is no cap on memory, and a worker whose parent was killed ends as soon as its job lets another Python thread
+run, or when its CPU time is used up. There is no support for Windows.
 """
 
 from prm_gym.errors import WorkerError
