@@ -129,6 +129,7 @@ def _slipped(value: Fraction, rng: np.random.Generator) -> Fraction:
 def _answers(problem: WordProblem, known: Mapping[str, Fraction], told: Sequence[Fraction], rng: np.random.Generator) -> tuple[Fraction, ...]:
     """What is noted as the goal, when it is, and another amount; two amounts else, or an amount and a number of the text."""
     drawn = list(known.values())
-    drawn = [drawn[place] for place in rng.permutation(len(drawn)).tolist()]
-    found = dict.fromkeys([*([known[problem.goal]] if problem.goal in known else []), *drawn, *told, Fraction(1)])
+    shuffled = [drawn[place] for place in rng.permutation(len(drawn)).tolist()]
+    noted = [known[problem.goal]] if problem.goal in known else []
+    found: dict[Fraction, None] = dict.fromkeys((*noted, *shuffled, *told, Fraction(1)))
     return tuple(found)[:2]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from itertools import combinations
 from math import gcd
 from typing import NamedTuple, TypeVar
 
@@ -198,10 +199,11 @@ class _Draft:
                 return None
             ends = joined
         for _ in range(self.level.idle_defined):
-            if not any(self._define([_pick(self.rng, list(self.quantities))]) for _ in range(_TRIES)):
+            if not any(self._define((_pick(self.rng, list(self.quantities)),)) for _ in range(_TRIES)):
                 return None
         for _ in range(self.level.idle_given):
-            self._give(_pick(self.rng, self._kinds()))
+            if self._give(_pick(self.rng, self._kinds())) is None:
+                return None
         goal = self.quantities[ends[0]]
         names = _shuffled(self.rng, list(self.quantities))
         opening = _pick(self.rng, self.story.opening).format(who=self.who)
@@ -223,39 +225,40 @@ class _Draft:
             ways += ["begin"] * (3 if not ends else 1)
         if ends and len(ends) <= left:
             ways += ["extend"] * 2
-        if len(ends) > 1:
+        alike = [pair for pair in combinations(ends, 2) if self.quantities[pair[0]].kind == self.quantities[pair[1]].kind]
+        if alike:
             ways += ["join"] * (2 if len(ends) <= left else 6)
-        for _ in range(_TRIES):
+        for _ in range(_TRIES if ways else 0):
             way = _pick(self.rng, ways)
-            used = [] if way == "begin" else _shuffled(self.rng, ends)[: 1 if way == "extend" else 2]
+            used = () if way == "begin" else (_pick(self.rng, ends),) if way == "extend" else _pick(self.rng, alike)
             made = self._define(used, others=[name for name in self.quantities if name not in ends], joins=way == "join")
             if made is not None:
                 return [*(end for end in ends if end not in used), made]
         return None
 
-    def _define(self, used: list[str], others: Sequence[str] = (), joins: bool = False) -> str | None:
+    def _define(self, used: Sequence[str], others: Sequence[str] = (), joins: bool = False) -> str | None:
         """A new quantity from the used ones and, where the relation needs more, from others or new given ones; None where the draw fails."""
-        relation = _pick(self.rng, self.relations)
-        if relation.parents < len(used) or (joins and relation.parents < 2):
-            return None
         kind = self.quantities[used[0]].kind if used else _pick(self.rng, self._kinds())
-        ways: list[Kind] = [child for parent, child in relation.kinds if parent == kind] if relation.kinds else [kind]
-        if not ways or any(self.quantities[name].kind != kind for name in used):
-            return None
-        child, kept = ways[0], (dict(self.quantities), list(self.given), list(self.sentences))
+        fitting = [relation for relation in self.relations if relation.parents >= 1 + joins and relation.child(kind) is not None]
+        relation = _pick(self.rng, fitting)
+        child, kept = relation.child(kind) or kind, (dict(self.quantities), list(self.given), list(self.sentences))
         parents = list(used)
         while len(parents) < relation.parents:
             same = [name for name in others if self.quantities[name].kind == kind and name not in parents]
-            parents.append(_pick(self.rng, same) if same and self.rng.random() < 0.4 else self._give(kind))
-        made = self._related(relation, [self.quantities[name] for name in _shuffled(self.rng, parents)], child)
+            parent = _pick(self.rng, same) if same and self.rng.random() < 0.4 else self._give(kind)
+            if parent is None:
+                break
+            parents.append(parent)
+        enough = len(parents) == relation.parents
+        made = self._related(relation, [self.quantities[name] for name in _shuffled(self.rng, parents)], child) if enough else None
         if made is None:
             self.quantities, self.given, self.sentences = kept
         return made
 
     def _related(self, relation: Relation, parents: list[_Quantity], child: Kind) -> str | None:
-        wordings = (*relation.counted, *relation.amounts) if child == "count" else relation.amounts
+        wordings = relation.wordings(child)
         name_and_label = self._new_name(child)
-        if not wordings or name_and_label is None:
+        if name_and_label is None:
             return None
         name, label = name_and_label
         for _ in range(4 if relation.constants else 1):
@@ -302,13 +305,12 @@ class _Draft:
         spare = ("hours", "km") if self.story.ways else ("hours",)
         return ("count", "count", "count", "count", "money", "money", *spare)
 
-    def _give(self, kind: Kind) -> str:
-        """A new quantity whose amount is told."""
-        name_and_label = self._new_name(kind) or self._new_name("count")
+    def _give(self, kind: Kind) -> str | None:
+        """A new quantity whose amount is told; None where the story has no more of the kind."""
+        name_and_label = self._new_name(kind)
         if name_and_label is None:
-            raise RuntimeError("a story has more things and traits than a problem has quantities")
+            return None
         name, label = name_and_label
-        kind = kind if label in (*self.story.sums, *self.story.spells, *self.story.ways) else "count"
         value = Fraction(int(self.rng.integers(2, {"count": 60, "money": 120, "hours": 12, "km": 150}[kind] + 1)))
         if self.level.decimals and kind != "count" and self.rng.random() < 0.4:
             value += Fraction(int(self.rng.integers(1, 4)), 4)
@@ -320,14 +322,18 @@ class _Draft:
 
     def _new_name(self, kind: Kind) -> tuple[str, str] | None:
         """A name that is not taken, and its label; None where the story has no more of the kind."""
-        labels = {"money": self.story.sums, "hours": self.story.spells, "km": self.story.ways}.get(kind, ())
         if kind == "count":
-            labels = tuple(f"{_pick(self.rng, self.story.traits)} {_pick(self.rng, self.story.things)}" for _ in range(8))
+            return self._new_thing()
+        labels = self.story.sums if kind == "money" else self.story.spells if kind == "hours" else self.story.ways
         free = [label for label in labels if label.replace(" ", "_") not in self.quantities]
-        if not free:
-            return None
-        label = _pick(self.rng, free)
-        return label.replace(" ", "_"), label
+        label = _pick(self.rng, free) if free else ""
+        return (label.replace(" ", "_"), label) if label else None
+
+    def _new_thing(self) -> tuple[str, str]:
+        while True:  # a story has far more things and traits than a problem has quantities
+            label = f"{_pick(self.rng, self.story.traits)} {_pick(self.rng, self.story.things)}"
+            if label.replace(" ", "_") not in self.quantities:
+                return label.replace(" ", "_"), label
 
 
 def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:

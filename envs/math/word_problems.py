@@ -71,6 +71,9 @@ class WordProblemsEnv(StepEnv):
     so that it earns nothing; a wrong one is refuted like any other. Claim of the answer: `Consequence` from what the text tells of the quantities that
     were rightly computed, so that an answer without the computation of its quantity is refuted.
 
+    The default verifier is one, `sequence(arithmetic, algebra)`: a line is right when both find it so. Asked side by side, each would pay for half of a
+    wrong line (a true equation about the wrong quantity).
+
     Outcome: 1 when the answer is right, its quantity was computed, and every line was right; else 0.
 
     state_key: the problem and the noted amounts, with whether each line was right; the order of lines does not matter.
@@ -82,7 +85,7 @@ class WordProblemsEnv(StepEnv):
     decimals and percentages from 4 on.
     """
 
-    default_verifiers: ClassVar[tuple[str, ...]] = ("arithmetic", "algebra")
+    default_verifiers: ClassVar[tuple[str, ...]] = ("sequence(arithmetic, algebra)",)
 
     def __init__(self, *, difficulty: int = 2, candidates: int = 12, **options: Unpack[StepOptions]) -> None:
         """Choose how long the problems are.

@@ -129,6 +129,17 @@ class Relation(NamedTuple):
     amounts: tuple[str, ...]
     brings: tuple[int, ...] = ()
 
+    def child(self, parent: Kind) -> Kind | None:
+        """The kind that comes from parents of a kind; None where nothing does, or where it cannot be told."""
+        if self.kinds and parent not in dict(self.kinds):
+            return None
+        kind = dict(self.kinds)[parent] if self.kinds else parent
+        return kind if self.wordings(kind) else None
+
+    def wordings(self, child: Kind) -> tuple[str, ...]:
+        """How it is told of a child of a kind."""
+        return (*self.counted, *self.amounts) if child == "count" else self.amounts
+
 
 _COUNT: tuple[tuple[Kind, Kind], ...] = (("count", "count"),)
 

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from prm_gym.arithmetic import ExpressionError, equations, parse_expression
+from prm_gym.arithmetic import ExpressionError, equations, evaluate, parse_expression
 
 
 def _pairs(text):
@@ -150,7 +150,7 @@ def test_what_is_found_can_be_evaluated():
     rng = random.Random(0)
     parts = (" ", "(", ")", "$", "%", "x", " of ", " and ", " apples ", r"\(", r"\times", "\n", ".", ",", "≈", "{", "}")
     seen = 0
-    for _ in range(6_000):
+    for _ in range(3_000):
         pieces = [
             rng.choice(("1", "23", " 4.5 ", "(7)", "$2", "20%", r"\frac{1}{2}")) + rng.choice((*parts, "+", "-", "*", "/", " = ", " = ")) for _ in range(5)
         ]
@@ -159,6 +159,43 @@ def test_what_is_found_can_be_evaluated():
                 assert _defect(side) in ("", "zero")
             seen += 1
     assert seen > 100
+
+
+FRAMES = (
+    "He has {a} red and {b} blue ones, so {e} = {c} in all.",
+    "- Total: {e} = {c} apples",
+    "* **{e} = {c}** apples",
+    "1. {e} = {c}\n2. {c} = {e}",
+    r"Thus \({e} = {c}\), and \[x = {e} = {c}.\]",
+    "Let x = {e} = {c}; then x + 1 = {d}.",
+    "After {a} days he has {e} = {c} dollars left ({c} = {e}).",
+    "In week {a}: {e} = {c}, 3 more than {d}.",
+    "From {a} to {b} it is ${e} = {c}$ km, i.e. {c} km.",
+    "{e} = {c} (of the {a} and {b} he had)",
+    "{e} = {c} and {a} + {b} = x",
+    "{e} = {c} for {a} people at ${b} each, and {e} = {c} - y",
+    "So {e} = <<{e}={c}>>{c} of the {d}.",
+    "He needs {a} more than {e} = {c} * 2 would give.",
+    "twice {e} = {c} + {c}",
+    "{a} of {e} = {b}",
+    "{a}x + {e} = {c}",
+    "{a} × 10^2 + {e} = {c}",
+)
+
+
+def test_true_equations_in_many_frames_are_never_called_false():
+    """Sums and products that hold, told in sentences that also hold traps: numbers and words beside them that do not belong to them."""
+    rng, read = random.Random(1), 0
+    for _ in range(400):
+        a, b = rng.randrange(2, 99), rng.randrange(2, 99)
+        written, value = rng.choice(
+            [(f"{a} + {b}", a + b), (f"{a} * {b}", a * b), (f"{a + b} - {b}", a), (f"{a * b} / {b}", a), (f"({a} + {b}) * 2", 2 * (a + b))]
+        )
+        text = rng.choice(FRAMES[:13] if read % 2 else FRAMES).format(a=a, b=b, c=value, d=value + 1, e=written)
+        for found in equations(text):
+            assert evaluate(found.left) == evaluate(found.right), text
+            read += 1
+    assert read > 300
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,12 @@ class PensEnv(WordProblemsEnv):
         return task, self._describe(task)
 
 
+BOTH = ["arithmetic", "algebra"]
+DEFAULT = "sequence(arithmetic, algebra)"
+
+
 def _env(**options):
-    env = PensEnv(**options)
+    env = PensEnv(**{"verifiers": BOTH, **options})
     env.reset(seed=0)
     return env
 
@@ -76,6 +80,11 @@ def test_the_solution_is_right_in_every_step():
     assert info["outcome"] == 1.0
     assert info["verdicts"]["algebra"].label == "correct"
     assert [type(claim) for claim in claims] == [Consequence]
+
+
+def test_the_default_verifier_finds_the_solution_right():
+    env = _env(verifiers=None)
+    assert [env.step(action)[4]["verdicts"][DEFAULT].label for action in SOLUTION] == ["correct"] * 4
 
 
 def test_what_a_line_claims():
@@ -170,6 +179,9 @@ def test_a_quantity_is_computed_once():
     ],
 )
 def test_a_wrong_line_is_put_down_and_buys_nothing(line, labels):
+    _, reward, *_, info, _ = _play(_env(verifiers=None, reward="dense"), line)
+    assert info["verdicts"][DEFAULT].label == "incorrect"
+    assert reward < 0
     env = _env()
     observation, _, terminated, _, info, _ = _play(env, line)
     assert _labels(info) == labels
@@ -235,7 +247,7 @@ def test_the_order_of_lines_does_not_matter():
 
 def test_no_failed_episode_earns_as_much_as_a_solved_one():
     # Every needed line rightly, every idle one, and a wrong answer: at most 0.45; the solution earns more than 1.
-    env = _env(reward="dense")
+    env = _env(reward="dense", verifiers=None)
     rewards = [_play(env, line)[1] for line in ("gift_bags = 7 + 12 = 19", *SOLUTION[:3], "answer 19")]
     assert sum(rewards) < 0.5
 
@@ -296,7 +308,7 @@ def test_a_problem_survives_its_task():
 @pytest.mark.parametrize("difficulty", LEVELS)
 def test_candidates_hold_a_right_line_and_the_verifiers_tell_it_from_the_others(difficulty):
     """The environment computes, the verifiers solve equations: two ways to the same judgement."""
-    env = gym.make("prm_gym/WordProblems-v0", difficulty=difficulty).unwrapped
+    env = gym.make("prm_gym/WordProblems-v0", difficulty=difficulty, verifiers=BOTH).unwrapped
     for seed in range(3):
         env.reset(seed=seed)
         for action in env.solution()[:-1]:
