@@ -16,7 +16,7 @@ import msgspec
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.plugins import make
 from prm_gym.verdict import Verdict, abstained, judged
-from prm_gym.verifier import StepContext, Verifier, make_verifiers, verify_batch
+from prm_gym.verifier import StepContext, Verifier, badness, make_verifiers, verify_batch
 
 
 class _Composition(Verifier):
@@ -58,7 +58,7 @@ class AllOf(_Composition):
     def combine(self, verdicts: list[Verdict]) -> Verdict:
         """The lowest score decides; a None decides unless some member scores below one half."""
         scored = [verdict for verdict in verdicts if verdict.score is not None]
-        lowest = min(scored, key=_score, default=None)
+        lowest = max(scored, key=badness, default=None)
         if lowest is not None and (_score(lowest) < 0.5 or len(scored) == len(verdicts)):
             return lowest
         return abstained("not every member could tell", members=_trace(verdicts))
@@ -96,7 +96,7 @@ class Consensus(_Composition):
         sides = {_score(verdict) >= 0.5 for verdict in scored}
         if len(sides) > 1:
             return abstained("the members disagree", members=_trace(verdicts))
-        return min(scored, key=_score)
+        return max(scored, key=badness)
 
 
 class Weighted(_Composition):

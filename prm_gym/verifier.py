@@ -80,8 +80,8 @@ class Verifier(ABC):
 class ClaimVerifier(Verifier):
     """A verifier that judges one claim at a time; a step gets the verdict of its worst claim.
 
-    The worst is: malformed or the lowest score; a claim that cannot be decided makes the step undecided unless another claim of the
-    step is refuted. A step without a claim of the declared types is abstained on.
+    The worst is: malformed or the lowest score, of equal scores one that is false before one that is empty; a claim that cannot be decided makes the step
+    undecided unless another claim of the step is refuted. A step without a claim of the declared types is abstained on.
     """
 
     @abstractmethod
@@ -104,16 +104,17 @@ class ClaimVerifier(Verifier):
                 return judged("malformed", 0.0, claim.reason)
             if isinstance(claim, self.claims):
                 verdict = self.check(claim, step)
-                if worst is None or _badness(verdict) > _badness(worst):
+                if worst is None or badness(verdict) > badness(worst):
                     worst = verdict
         return worst if worst is not None else abstained("the step makes no claim of a kind that this verifier understands")
 
 
-def _badness(verdict: Verdict) -> float:
-    """Order of verdicts: right < undecided < wrong; 0.5 is where a verdict would be undecided."""
+def badness(verdict: Verdict) -> tuple[float, bool]:
+    """Order of verdicts: right < undecided < wrong, where 0.5 is where a verdict would be undecided; what is false is worse than what is empty."""
     if verdict.score is None:
-        return 0.5
-    return 1.0 - verdict.score if verdict.score < 0.5 else 0.5 * (1.0 - verdict.score)
+        return (0.5, False)
+    refuted = verdict.label not in ("trivial", "neutral")
+    return (1.0 - verdict.score if verdict.score < 0.5 else 0.5 * (1.0 - verdict.score), refuted)
 
 
 VerifierFactory: TypeAlias = Callable[..., Verifier]

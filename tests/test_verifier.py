@@ -357,3 +357,18 @@ def test_verify_batch_may_be_called_from_several_threads():
 
 def test_past_steps_default_to_no_claims():
     assert PastStep("o", "a") == PastStep("o", "a", ())
+
+
+class Says(ClaimVerifier):
+    id = "says"
+    version = "1"
+    claims = (Equality,)
+
+    def check(self, claim, step):
+        return judged(claim.left, 0.0, claim.left)
+
+
+@pytest.mark.parametrize("lefts", [("trivial", "incorrect"), ("incorrect", "trivial"), ("trivial", "trivial", "vacuous")])
+def test_what_is_false_is_worse_than_what_is_empty(lefts):
+    # An empty equation before a false one must not make the step look merely empty.
+    assert Says().verify([_claims(*lefts)])[0].label == max(lefts, key=lambda label: label != "trivial")

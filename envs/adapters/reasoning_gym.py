@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from prm_gym.arithmetic.free_text import equations
-from prm_gym.claims import Claim, Equality, Json, Malformed, ReasoningGymAnswer
+from prm_gym.claims import Json, Malformed, ReasoningGymAnswer
 from prm_gym.env import Situation, StepEnv, Transition
 from prm_gym.errors import EnvironmentFault, OptionError, UnknownNameError, WorkerError
 from prm_gym.procedural import Entry, ReasoningGymService, Source, refuse
 from prm_gym.procedural.catalogue import COMPOSITE
 from prm_gym.task import Task, content_key
+from prm_gym.text_claims import equalities
 
 NOTES_LENGTH = 1 << 19  # characters of all thoughts of an episode
 MOST_ENTRIES = 1_000_000
@@ -39,7 +39,7 @@ class ReasoningGymEnv(StepEnv):
     alone or after a last thought. What follows `answer:` up to the end is the answer, so it may have several lines; of several tagged answers the last one
     counts, as in the package. A text without a letter or digit that is no answer changes nothing and is claimed `Malformed`.
 
-    Claims of a step: an `Equality` for every equation between plain numbers in the text that was not written before in this episode; and of the final
+    Claims of a step: an `Equality` for every equation between plain numbers in the text that says something (`prm_gym.text_claims`); and of the final
     answer a `ReasoningGymAnswer`. Equations that lead nowhere are true as well, and `arithmetic` cannot tell: with a dense reward they earn up to
     `step_weight` an episode, which is less than a right answer.
 
@@ -97,7 +97,6 @@ class ReasoningGymEnv(StepEnv):
         self._service.try_out(self.source)
         self._thoughts: list[str] = []
         self._answer: str | None = None
-        self._written: set[Claim] = set()
 
     @property
     def task_count(self) -> int | None:
@@ -113,7 +112,7 @@ class ReasoningGymEnv(StepEnv):
         if not (isinstance(index, int | np.integer) and 0 <= index < self.source.size):
             raise OptionError(f"task_index must be an integer from 0 to {self.source.size - 1}, got {index!r}")
         task = _task(self._service.entry(self.source, int(index)), self.source.dataset)
-        self._thoughts, self._answer, self._written = [], None, set()
+        self._thoughts, self._answer = [], None
         return task, self._describe(task)
 
     def advance(self, action: str) -> Transition:
@@ -123,8 +122,7 @@ class ReasoningGymEnv(StepEnv):
             return self._malformed("a step is a thought in words or numbers, or the answer after 'answer:'")
         if sum(map(len, self._thoughts)) + len(thought) > NOTES_LENGTH:
             return self._malformed(f"all thoughts together hold at most {NOTES_LENGTH:,} characters")
-        claims = tuple(equality for equality in _equalities(thought) if equality not in self._written)
-        self._written.update(claims)
+        claims = equalities(thought, self._thoughts)
         if thought:
             self._thoughts.append(thought)
         if answer is None:
@@ -140,7 +138,6 @@ class ReasoningGymEnv(StepEnv):
     def load_state(self, state: Any) -> None:
         """Put back what `save_state` gave."""
         self._thoughts, self._answer = list(state["thoughts"]), state["answer"]
-        self._written = {equality for thought in self._thoughts for equality in _equalities(thought)}
 
     def solution(self) -> list[str]:
         """The known answer."""
@@ -187,11 +184,6 @@ def read_action(action: str) -> tuple[str, str | None]:
     if line is not None:
         return action[: line.start()].strip(), action[line.end() :].strip()
     return action.strip(), None
-
-
-def _equalities(text: str) -> tuple[Claim, ...]:
-    """The equations between plain numbers in a text."""
-    return tuple(dict.fromkeys(Equality(found.left, found.right, rounded=True) for found in equations(text)))
 
 
 def _claim(task: Task, answer: str) -> ReasoningGymAnswer:

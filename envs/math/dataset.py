@@ -18,14 +18,14 @@ from typing import Any, ClassVar, Literal, TypeAlias, Unpack, get_args
 import numpy as np
 
 from prm_gym.answers import final_answer, grade
-from prm_gym.arithmetic import ExpressionError, equations, parse_expression, rounds_to
-from prm_gym.claims import Claim, Equality, FinalAnswer, Json, Malformed
+from prm_gym.claims import FinalAnswer, Json, Malformed
 from prm_gym.env import ACTION_LENGTH, Situation, StepEnv, StepOptions, Transition, require_difficulty
 from prm_gym.envs.math.word_problem_generator import LEVELS, amount_text, generate, solution_lines
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError, WorkerError
 from prm_gym.problem_files import BadRows, Fields, Problem, load_problems
 from prm_gym.solutions import Splitting, split_steps
 from prm_gym.task import Task, content_key
+from prm_gym.text_claims import equalities
 
 StepSplit: TypeAlias = Splitting | Literal["whole"]
 
@@ -136,7 +136,7 @@ class MathDatasetEnv(StepEnv):
             return Transition(situation=self.situation, claims=(Malformed("a step is a text that can be seen"),))
         if sum(map(len, self._written)) + len(action) > WRITTEN_LIMIT:
             return Transition(situation=self.situation, claims=(Malformed(f"a solution has at most {WRITTEN_LIMIT:,} characters"),))
-        claims = _equalities(action, self._written)
+        claims = equalities(action, self._written)
         ends = self.split == "whole" or _states_an_answer(action)
         self._written.append(action)
         situation = self._describe(self.task)
@@ -184,29 +184,6 @@ def _instructions(split: StepSplit) -> str:
 
 def _states_an_answer(text: str) -> bool:
     return final_answer(text).source in ("boxed", "marked", "said")
-
-
-def _equalities(text: str, written: Sequence[str]) -> tuple[Claim, ...]:
-    """The claims about the equations of a step."""
-    found = dict.fromkeys(_equations_of(text))
-    if not found:
-        return ()
-    before = {pair for step in written for pair in _equations_of(step)}
-    return tuple(Equality(left, right, rounded=True) for left, right in found if not _says_nothing(left, right, (left, right) in before))
-
-
-@lru_cache(maxsize=1 << 10)
-def _equations_of(step: str) -> tuple[tuple[str, str], ...]:
-    return tuple((equation.left, equation.right) for equation in equations(step))
-
-
-def _says_nothing(left: str, right: str, again: bool) -> bool:
-    """Whether both sides are the same, or the equation is true and was written before."""
-    try:
-        one, other = parse_expression(left), parse_expression(right)
-    except ExpressionError:  # divided by zero: false
-        return False
-    return one.text == other.text or (again and (one.value == other.value or rounds_to(one.value, right)))
 
 
 @lru_cache(maxsize=1 << 10)

@@ -8,11 +8,11 @@ says how many it misses.
 from collections.abc import Mapping
 from typing import Any
 
-from prm_gym.arithmetic.free_text import equations
-from prm_gym.claims import Claim, Equality, FinalAnswer
+from prm_gym.claims import Claim, FinalAnswer
 from prm_gym.labelling.fields import field, text_of, texts
 from prm_gym.solutions import Splitting, split_steps
 from prm_gym.task import Task, content_key
+from prm_gym.text_claims import equalities
 from prm_gym.trajectory import Step, Trajectory
 
 PROBLEM = ("problem", "question", "prompt", "input")
@@ -41,7 +41,7 @@ def solution_trajectory(row: Mapping[str, Any], identity: str, split: Splitting 
     taken: list[Step] = []
     for index, text in enumerate(steps):
         last = index == len(steps) - 1
-        claims: list[Claim] = [Equality(found.left, found.right, rounded=True) for found in equations(text)]
+        claims: list[Claim] = [*equalities(text, steps[:index])]
         if last and gold is not None:
             claims.append(FinalAnswer(answer=text, gold=gold, question=problem))
         taken.append(
