@@ -272,9 +272,13 @@ def _is_universal(formula: Formula, positive: bool) -> bool:
         case Implies(left, right):
             return _is_universal(left, not positive) and _is_universal(right, positive)
         case Iff(left, right) | Xor(left, right):
-            return all(_is_universal(part, sign) for part in (left, right) for sign in (True, False))
+            return not (_is_quantified(left) or _is_quantified(right))  # both signs of both occur
         case _:
             return all(_is_universal(part, positive) for part in parts(formula))
+
+
+def _is_quantified(formula: Formula) -> bool:
+    return isinstance(formula, ForAll | Exists) or any(_is_quantified(part) for part in parts(formula))
 
 
 class _Vocabulary:
