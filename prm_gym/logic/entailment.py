@@ -1,6 +1,6 @@
 """Entailment by a solver, with three answers: it follows, it does not (here is a counterexample), cannot tell.
 
-Only `unsat` counts as proof, or a truth table of all structures that need be tried (`prm_gym.logic.semantics.search`). A model that the solver gives is
+Only `unsat` counts as proof, or a truth table of all structures that need be tried (`prm_gym.logic.small_models.search`). A model that the solver gives is
 checked with our own semantics before it counts as a refutation, as far as it can be. Names do not matter to entailment: an inference is renamed to its form
 (`prm_gym.logic.formula.Renaming`), and each form is examined once. The solver, its declarations and its translations are kept from check to check (push and
 pop).
@@ -17,8 +17,9 @@ import msgspec
 
 from prm_gym.logic.formula import Constant, Form, Formula, Implies, Names, Not, Renaming, Truth, atoms, conjuncts, negation, outline_of
 from prm_gym.logic.language import FLD, Language
-from prm_gym.logic.semantics import Structure, UncheckableError, Value, holds, small_model
+from prm_gym.logic.semantics import Structure, UncheckableError, Value, holds
 from prm_gym.logic.signature import Signature
+from prm_gym.logic.small_models import small_model
 from prm_gym.logic.solver import RESOURCE_LIMIT, SMALL, Solver, SolverClass, TooLargeError, renamed_signature
 from prm_gym.logic.z3_solver import Z3Solver
 

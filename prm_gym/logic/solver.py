@@ -37,8 +37,9 @@ from prm_gym.logic.formula import (
     subterms,
     terms,
 )
-from prm_gym.logic.semantics import Fact, Structure, Value, search
+from prm_gym.logic.semantics import Fact, Structure, Value
 from prm_gym.logic.signature import INDIVIDUAL, NUMBERS, Signature
+from prm_gym.logic.small_models import search
 
 # The solver's own unit of work: the same limit gives the same answer on any machine. An inference of our environments takes some thousands.
 RESOURCE_LIMIT = 500_000

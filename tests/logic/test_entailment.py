@@ -19,7 +19,8 @@ from prm_gym.errors import FormulaError
 from prm_gym.logic.entailment import EntailmentChecker, adds_vocabulary, shared_checker
 from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Implies, Not, Or, Variable
 from prm_gym.logic.notations.fld import parse, write
-from prm_gym.logic.semantics import Structure, all_structures, holds
+from prm_gym.logic.semantics import Structure, holds
+from prm_gym.logic.small_models import all_structures
 from prm_gym.logic.z3_solver import Z3Solver
 
 

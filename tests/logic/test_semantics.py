@@ -24,7 +24,8 @@ from prm_gym.logic.formula import (
     outline_of,
 )
 from prm_gym.logic.notations.fld import parse, write
-from prm_gym.logic.semantics import Structure, all_structures, holds, search, small_model
+from prm_gym.logic.semantics import Structure, holds
+from prm_gym.logic.small_models import all_structures, search, small_model
 from prm_gym.logic.z3_solver import Z3Solver
 
 # a is e1, b is e2. {A} holds of e1 and e2, {B} of e2, {C} of nothing; the proposition {P} holds and {Q} does not.

@@ -9,7 +9,8 @@ from prm_gym.logic.cvc5_solver import Cvc5Solver
 from prm_gym.logic.entailment import EntailmentChecker
 from prm_gym.logic.formula import And, Atom, Compare, Constant, Exists, ForAll, Iff, Implies, Not, Or, Variable, Xor
 from prm_gym.logic.language import Language
-from prm_gym.logic.semantics import UncheckableError, all_structures, holds
+from prm_gym.logic.semantics import UncheckableError, holds
+from prm_gym.logic.small_models import all_structures
 from prm_gym.logic.z3_solver import Z3Solver
 from prm_gym.task import Task
 from prm_gym.verifier import StepContext
