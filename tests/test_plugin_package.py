@@ -11,6 +11,7 @@ import pytest
 
 from prm_gym import StepContext, Task
 from prm_gym.verdict import judged
+from prm_gym.verifier import make_verifier
 
 PACKAGE = Path(__file__).parent / "plugin_package"
 pytestmark = pytest.mark.slow
@@ -93,7 +94,7 @@ print(json.dumps({
         # "1 + 2 = 3" has nine characters: no step of this game has five or fewer.
         assert verdicts["short"][:3] == ["short", "1", 0.0]
         assert verdicts["short"][3] == f"{len(action)} characters, more than 5"
-        assert verdicts["all(arithmetic, short)"][1] == "1+1"
+        assert verdicts["all(arithmetic, short)"][1] == f"{make_verifier('arithmetic').version}+1"
     # Two steps an episode, at 0.25 each; the outcome comes on the second. Twice the last reward is the advantage there, none before.
     ends = [offset - 1 for offset in found["offsets"][1:]]
     expected = [(-0.25 + (found["outcomes"][ends.index(row)] if row in ends else 0.0)) for row in range(found["offsets"][-1])]
