@@ -9,6 +9,7 @@ A step has two halves, `_take` and `_settle`, with the verifiers between them. `
 
 import inspect
 import json
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias, TypedDict
@@ -196,6 +197,33 @@ class StepEnv(gymnasium.Env[str, str], ABC):
     def task_count(self) -> int | None:
         """How many tasks the environment chooses from, where they are listed (a task file): `reset(options={"task_index": i})` then takes one."""
         return None
+
+    def choose_task(self, options: Mapping[str, Any]) -> int | None:
+        """The place of the task to take among those that are listed: what `options["task_index"]` names, else drawn evenly.
+
+        Returns:
+            None where no tasks are listed.
+
+        Raises:
+            OptionError: another option, no such place, or a place where no tasks are listed.
+        """
+        for name in options:
+            if name != "task_index":
+                raise OptionError(str(UnknownNameError(f"reset option of {type(self).__name__}", name, ["task_index"])))
+        count = self.task_count
+        if count is None:
+            if options:
+                raise OptionError("task_index chooses a task of a file: make the environment with tasks=PATH")
+            return None
+        drawn = int(self.np_random.integers(count))
+        given: Any = options.get("task_index", drawn)
+        try:
+            index = operator.index(given)
+        except TypeError:
+            index = -1
+        if not 0 <= index < count:
+            raise OptionError(f"task_index must be an integer from 0 to {count - 1}, got {given!r}")
+        return index
 
     # Gymnasium's side.
 

@@ -9,11 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from prm_gym.claims import Json, Malformed, ReasoningGymAnswer
 from prm_gym.env import Situation, StepEnv, Transition
-from prm_gym.errors import EnvironmentFault, OptionError, UnknownNameError, WorkerError
+from prm_gym.errors import EnvironmentFault, OptionError, WorkerError
 from prm_gym.procedural import Entry, ReasoningGymService, Source, refuse
 from prm_gym.procedural.catalogue import COMPOSITE
 from prm_gym.task import Task, content_key
@@ -105,13 +103,8 @@ class ReasoningGymEnv(StepEnv):
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
         """Draw an entry, or take the one that `options["task_index"]` names."""
-        for name in options:
-            if name != "task_index":
-                raise OptionError(str(UnknownNameError("reset option of ReasoningGymEnv", name, ["task_index"])))
-        index = options.get("task_index", int(self.np_random.integers(self.source.size)))
-        if not (isinstance(index, int | np.integer) and 0 <= index < self.source.size):
-            raise OptionError(f"task_index must be an integer from 0 to {self.source.size - 1}, got {index!r}")
-        task = _task(self._service.entry(self.source, int(index)), self.source.dataset)
+        index = self.choose_task(options)
+        task = _task(self._service.entry(self.source, index or 0), self.source.dataset)
         self._thoughts, self._answer = [], None
         return task, self._describe(task)
 

@@ -20,13 +20,10 @@ import msgspec
 import numpy as np
 
 from prm_gym.claims import Answer, Statement
-from prm_gym.envs.logic.theory import ANSWERS, MAX_DRAWS, SHARES, Theory, in_order
+from prm_gym.envs.logic.theory import Theory, first_confirmed, in_order
 from prm_gym.envs.logic.vocabulary import Vocabulary, generalised
-from prm_gym.errors import ContractError
-from prm_gym.logic.entailment import shared_checker
 from prm_gym.logic.formula import And, Formula, Implies, Not, Or, negation
 from prm_gym.logic.notations.fld import write
-from prm_gym.logic.proof import appraise, derivation, given, opposite
 
 
 class ArgumentConfig(msgspec.Struct, frozen=True):
@@ -65,30 +62,7 @@ def generate(entropy: int, config: ArgumentConfig) -> Theory:
     Raises:
         ContractError: MAX_DRAWS draws gave no theory that the solver confirms (not seen for the levels above).
     """
-    rng = np.random.default_rng(entropy)
-    answer = ANSWERS[int(rng.choice(len(ANSWERS), p=SHARES))]
-    for _ in range(MAX_DRAWS):
-        theory = _draft(rng, config, answer)
-        if theory is not None and _confirmed(theory):
-            return theory
-    raise ContractError(f"no theory in {MAX_DRAWS} draws for {config} and entropy {entropy}")
-
-
-def _confirmed(theory: Theory) -> bool:
-    checker = shared_checker()
-    if checker.status_of(given(theory.facts), theory.hypothesis) != theory.answer:
-        return False
-    known = list(theory.facts)
-    for statement in theory.proof:
-        appraisal = appraise(statement, known, checker)
-        if not appraisal.stands or appraisal.empty:
-            return False
-        if not statement.assumed and len(appraisal.finding.needed if appraisal.finding else ()) != len(statement.cited):
-            return False
-        known.append(statement)
-    if theory.answer == "UNKNOWN":
-        return True
-    return derivation(theory.hypothesis if theory.answer == "PROVED" else opposite(theory.hypothesis), known, checker) is True
+    return first_confirmed(entropy, lambda rng, answer: _draft(rng, config, answer))
 
 
 class _Given(msgspec.Struct):

@@ -22,7 +22,6 @@ from prm_gym.claims import Assignment, Json, Malformed, Solution
 from prm_gym.csp import Is, shared_solver
 from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
 from prm_gym.envs.logic.island import KINDS, LEVELS, OTHER, Deduction, Island, Kind, Tables, generate, load_islands
-from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.task import Task, content_key
 
 INSTRUCTIONS = """\
@@ -92,18 +91,8 @@ class KnightsAndKnavesEnv(StepEnv):
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
         """Draw a puzzle, or take the one that `options["task_index"]` names."""
-        for name in options:
-            if name != "task_index":
-                raise OptionError(str(UnknownNameError("reset option of KnightsAndKnavesEnv", name, ["task_index"])))
-        if self.islands:
-            index = options.get("task_index", int(self.np_random.integers(len(self.islands))))
-            if not (isinstance(index, int | np.integer) and 0 <= index < len(self.islands)):
-                raise OptionError(f"task_index must be an integer from 0 to {len(self.islands) - 1}, got {index!r}")
-            self._source = {"task_index": int(index)}
-        elif options:
-            raise OptionError("task_index chooses a task of a task file: make the environment with tasks=PATH")
-        else:
-            self._source = {"entropy": int(self.np_random.integers(1 << 62)), "difficulty": self.difficulty}
+        index = self.choose_task(options)
+        self._source = {"entropy": int(self.np_random.integers(1 << 62)), "difficulty": self.difficulty} if index is None else {"task_index": index}
         self._notes = frozenset()
         self._island = self._sourced()
         task = _task(self._island, self._source.get("difficulty"))

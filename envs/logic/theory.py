@@ -7,7 +7,7 @@ status, and nothing that can be counted tells which it is. Distractors are hung 
 planned, or whose proof has a step that is not sound and informative, is drawn again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -19,7 +19,7 @@ from prm_gym.errors import ContractError
 from prm_gym.logic.entailment import shared_checker
 from prm_gym.logic.formula import And, Constant, ForAll, Formula, Implies, Or, instantiate, negation
 from prm_gym.logic.notations.fld import write
-from prm_gym.logic.proof import appraise, given
+from prm_gym.logic.proof import appraise, derivation, given, opposite
 
 MAX_DRAWS = 200
 
@@ -78,13 +78,26 @@ def generate(entropy: int, config: TheoryConfig) -> Theory:
     Raises:
         ContractError: MAX_DRAWS draws gave no theory that Z3 confirms (not seen for the levels above).
     """
+    return first_confirmed(entropy, lambda rng, answer: _Draft(rng, config).theory(answer))
+
+
+def first_confirmed(entropy: int, draft: Callable[[np.random.Generator, Answer], Theory | None]) -> Theory:
+    """The first draft that the solver confirms: its status is what was planned, and every step of its proof is sound, informative and needs all that it cites.
+
+    Args:
+        entropy: of the random generator.
+        draft: draws a theory of the status; None where the draw came to nothing.
+
+    Raises:
+        ContractError: MAX_DRAWS drafts, and none confirmed.
+    """
     rng = np.random.default_rng(entropy)
     answer = ANSWERS[int(rng.choice(len(ANSWERS), p=SHARES))]
     for _ in range(MAX_DRAWS):
-        theory = _Draft(rng, config).theory(answer)
+        theory = draft(rng, answer)
         if theory is not None and _confirmed(theory):
             return theory
-    raise ContractError(f"no theory in {MAX_DRAWS} draws for {config} and entropy {entropy}")
+    raise ContractError(f"no theory in {MAX_DRAWS} draws for entropy {entropy}")
 
 
 def _confirmed(theory: Theory) -> bool:
@@ -94,10 +107,14 @@ def _confirmed(theory: Theory) -> bool:
     known = list(theory.facts)
     for statement in theory.proof:
         appraisal = appraise(statement, known, checker)
-        if not appraisal.stands or appraisal.empty or len(appraisal.finding.needed if appraisal.finding else ()) != len(statement.cited):
+        if not appraisal.stands or appraisal.empty:
+            return False
+        if not statement.assumed and len(appraisal.finding.needed if appraisal.finding else ()) != len(statement.cited):
             return False
         known.append(statement)
-    return True
+    if theory.answer == "UNKNOWN":
+        return True
+    return derivation(theory.hypothesis if theory.answer == "PROVED" else opposite(theory.hypothesis), known, checker) is True
 
 
 class _Tree(msgspec.Struct):

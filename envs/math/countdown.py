@@ -19,7 +19,7 @@ import numpy as np
 from prm_gym.arithmetic import ExpressionError, Operation, SearchBudgetError, Symbol, evaluate, operand_text, operations, parse_expression, reachable, solve
 from prm_gym.claims import Equality, Json, Malformed, Reachable
 from prm_gym.env import Situation, StepEnv, Transition, require_difficulty
-from prm_gym.errors import ContractError, OptionError, UnknownNameError
+from prm_gym.errors import ContractError, OptionError
 from prm_gym.task import Task, content_key
 
 Numbers = tuple[Fraction, ...]
@@ -108,18 +108,8 @@ class CountdownEnv(StepEnv):
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
         """Draw a task, or take the one that `options["task_index"]` names."""
-        for name in options:
-            if name != "task_index":
-                raise OptionError(str(UnknownNameError("reset option of CountdownEnv", name, ["task_index"])))
-        if self.puzzles:
-            index = options.get("task_index", int(self.np_random.integers(len(self.puzzles))))
-            if not (isinstance(index, int | np.integer) and 0 <= index < len(self.puzzles)):
-                raise OptionError(f"task_index must be an integer from 0 to {len(self.puzzles) - 1}, got {index!r}")
-            task = _file_task(self.puzzles[int(index)])
-        elif options:
-            raise OptionError("task_index chooses a task of a task file: make the environment with tasks=PATH")
-        else:
-            task = _generated_task(int(self.np_random.integers(1 << 62)), self.difficulty)
+        index = self.choose_task(options)
+        task = _generated_task(int(self.np_random.integers(1 << 62)), self.difficulty) if index is None else _file_task(self.puzzles[index])
         self._set_rules(task)
         self._numbers = tuple(Fraction(number) for number in task.metadata["numbers"])
         self._sound = True

@@ -15,8 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, Unpack, get_args
 
-import numpy as np
-
 from prm_gym.answers import final_answer, grade
 from prm_gym.claims import FinalAnswer, Json, Malformed
 from prm_gym.env import ACTION_LENGTH, Situation, StepEnv, StepOptions, Transition, require_difficulty
@@ -107,19 +105,12 @@ class MathDatasetEnv(StepEnv):
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
         """Draw a problem, or take the one that `options["task_index"]` names."""
-        for name in options:
-            if name != "task_index":
-                raise OptionError(str(UnknownNameError("reset option of MathDatasetEnv", name, ["task_index"])))
+        index = self.choose_task(options)
         facts: dict[str, int]
-        if self.problems:
-            index = options.get("task_index", int(self.np_random.integers(len(self.problems))))
-            if not (isinstance(index, int | np.integer) and 0 <= index < len(self.problems)):
-                raise OptionError(f"task_index must be an integer from 0 to {len(self.problems) - 1}, got {index!r}")
-            problem, facts = self.problems[int(index)], {"task_index": int(index)}
-        elif options:
-            raise OptionError("task_index chooses a task of a file: make the environment with tasks=PATH")
-        else:
+        if index is None:
             problem, facts = _generated(int(self.np_random.integers(1 << 62)), self.difficulty), {"difficulty": self.difficulty}
+        else:
+            problem, facts = self.problems[index], {"task_index": index}
         task = Task(
             key=content_key("MathDataset-v0", problem.question, problem.gold),
             instructions=_instructions(self.split),

@@ -1,12 +1,14 @@
 """Equations solved line by line, as trajectories whose steps claim that the solutions stay the same."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
-from prm_gym.claims import Claim, SameSolutions
+from prm_gym.claims import SameSolutions
 from prm_gym.labelling.fields import field, texts
+from prm_gym.labelling.written import written_trajectory
 from prm_gym.task import Task, content_key
-from prm_gym.trajectory import Step, Trajectory
+from prm_gym.trajectory import Trajectory
 
 SYSTEM = ("equation", "equations", "system")
 STEPS = ("steps", "solution", "completions", "response")
@@ -37,34 +39,10 @@ def equation_trajectory(row: Mapping[str, Any], identity: str) -> Trajectory:
     lines = texts(steps.splitlines() if isinstance(steps, str) else steps, "the solution")
     before = _relations(given) if isinstance(given, str) else tuple(texts(given, "the system"))
     question = "; ".join(before)
-    key = content_key("equations", question)
-    taken: list[Step] = []
-    for index, line in enumerate(lines):
-        after = _relations(line)
-        claims: tuple[Claim, ...] = (SameSolutions(before=before, after=after),)
-        taken.append(
-            Step(
-                index=index,
-                observation="\n".join([question, *lines[:index]]),
-                action=line,
-                state_key=content_key(key, *lines[:index]),
-                next_state_key=content_key(key, *lines[: index + 1]),
-                reward=0.0,
-                claims=claims,
-                terminated=index == len(lines) - 1,
-            )
-        )
-        before = after
-    return Trajectory(
-        id=identity,
-        group_id=key,
-        task=Task(key=key, instructions=INSTRUCTIONS, question=question),
-        seed=None,
-        env_id="text/equations",
-        agent=str(row.get("generator", row.get("model", "unknown"))),
-        outcome=None,
-        steps=tuple(taken),
-    )
+    systems = [before, *(_relations(line) for line in lines)]
+    claims = ((SameSolutions(before=one, after=other),) for one, other in pairwise(systems))
+    task = Task(key=content_key("equations", question), instructions=INSTRUCTIONS, question=question)
+    return written_trajectory(identity, "equations", task, lines, claims, row)
 
 
 def _relations(text: str) -> tuple[str, ...]:

@@ -19,10 +19,11 @@ from typing import Any, cast, get_args
 
 from prm_gym.claims import Answer, Claim, Decision, Entailment, Malformed, Statement
 from prm_gym.labelling.fields import field, text_of, texts
+from prm_gym.labelling.written import written_trajectory
 from prm_gym.logic.language import Language
 from prm_gym.logic.proof import opposite
 from prm_gym.task import Task, content_key
-from prm_gym.trajectory import Step, Trajectory
+from prm_gym.trajectory import Trajectory
 
 HYPOTHESIS = ("hypothesis_formula", "hypothesis")
 FACTS = ("facts_formula", "context_formula", "facts", "context", "premises")
@@ -68,33 +69,9 @@ def proof_trajectory(row: Mapping[str, Any], identity: str, notation: str = "fld
     gold = next((str(row[name]) for name in GOLD if str(row.get(name, "")).strip("_") in _ANSWERS), None)
     ending = next((match for line in lines[-1:] if (match := _ENDING.fullmatch(line))), None)
     reader.answer = _answer(ending[1]) if ending else None
-    steps: list[Step] = []
-    written: list[str] = []
-    for index, line in enumerate(lines):
-        steps.append(
-            Step(
-                index=index,
-                observation="\n".join([question, *written]),
-                action=line,
-                state_key=content_key(key, *written),
-                next_state_key=content_key(key, *written, line),
-                reward=0.0,
-                claims=reader.claims(line),
-                terminated=ending is not None and index == len(lines) - 1,
-                truncated=ending is None and index == len(lines) - 1,
-            )
-        )
-        written.append(line)
-    return Trajectory(
-        id=identity,
-        group_id=key,
-        task=Task(key=key, instructions=INSTRUCTIONS, question=question, sealed={} if gold is None else {"answer": gold.strip("_")}),
-        seed=None,
-        env_id="text/proof",
-        agent=str(row.get("generator", row.get("model", "unknown"))),
-        outcome=None if gold is None or reader.answer is None else float(reader.answer == gold.strip("_")),
-        steps=tuple(steps),
-    )
+    task = Task(key=key, instructions=INSTRUCTIONS, question=question, sealed={} if gold is None else {"answer": gold.strip("_")})
+    outcome = None if gold is None or reader.answer is None else float(reader.answer == gold.strip("_"))
+    return written_trajectory(identity, "proof", task, lines, (reader.claims(line) for line in lines), row, outcome=outcome)
 
 
 class _Proof:

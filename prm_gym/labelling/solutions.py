@@ -5,15 +5,16 @@ right. A step can be wrong and hold only true equations: a formal check of text 
 says how many it misses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prm_gym.claims import Claim, FinalAnswer
 from prm_gym.labelling.fields import field, text_of, texts
+from prm_gym.labelling.written import written_trajectory
 from prm_gym.solutions import Splitting, split_steps
 from prm_gym.task import Task, content_key
 from prm_gym.text_claims import equalities
-from prm_gym.trajectory import Step, Trajectory
+from prm_gym.trajectory import Trajectory
 
 PROBLEM = ("problem", "question", "prompt", "input")
 SOLUTION = ("steps", "completions", "solution", "response", "completion", "generation", "output")
@@ -37,32 +38,13 @@ def solution_trajectory(row: Mapping[str, Any], identity: str, split: Splitting 
     written = field(row, SOLUTION, "the solution")
     steps = split_steps(written, split) if isinstance(written, str) else texts(written, "the solution")
     gold = next((str(row[name]) for name in GOLD if row.get(name) is not None), None)
-    key = content_key("solution", problem)
-    taken: list[Step] = []
+    sealed = {} if gold is None else {"answer": gold}
+    task = Task(key=content_key("solution", problem), instructions=INSTRUCTIONS, question=problem, sealed=sealed)
+    return written_trajectory(identity, "solution", task, steps, _claims(steps, gold, problem), row)
+
+
+def _claims(steps: Sequence[str], gold: str | None, problem: str) -> Iterator[tuple[Claim, ...]]:
+    """The equations of every step, and of the last one its answer."""
     for index, text in enumerate(steps):
-        last = index == len(steps) - 1
-        claims: list[Claim] = [*equalities(text, steps[:index])]
-        if last and gold is not None:
-            claims.append(FinalAnswer(answer=text, gold=gold, question=problem))
-        taken.append(
-            Step(
-                index=index,
-                observation="\n\n".join([problem, *steps[:index]]),
-                action=text,
-                state_key=content_key(key, *steps[:index]),
-                next_state_key=content_key(key, *steps[: index + 1]),
-                reward=0.0,
-                claims=tuple(claims),
-                terminated=last,
-            )
-        )
-    return Trajectory(
-        id=identity,
-        group_id=key,
-        task=Task(key=key, instructions=INSTRUCTIONS, question=problem, sealed={} if gold is None else {"answer": gold}),
-        seed=None,
-        env_id="text/solution",
-        agent=str(row.get("generator", row.get("model", "unknown"))),
-        outcome=None,
-        steps=tuple(taken),
-    )
+        answer = (FinalAnswer(answer=text, gold=gold, question=problem),) if gold is not None and index == len(steps) - 1 else ()
+        yield (*equalities(text, steps[:index]), *answer)

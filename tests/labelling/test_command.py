@@ -98,6 +98,13 @@ def test_labels_of_other_solutions_or_verifiers_are_not_mixed(capsys, tmp_path, 
     assert "choose another file" in capsys.readouterr().err
 
 
+def test_a_solution_beyond_the_bounds_is_left_out(capsys, tmp_path):
+    long = {"question": "?", "steps": ["3 * 4 = 12"] * 513}
+    wide = {"question": "?", "steps": ["x" * 2**17, "y"]}
+    (summary,) = json.loads(_run(capsys, _file(tmp_path, [long, wide, SOLUTIONS[0]]), "--json"))
+    assert (summary["solutions"], summary["rows left out"]) == (1, 2)
+
+
 def test_bad_rows_are_named_and_left_out(capsys, tmp_path):
     cli.main(["label", _file(tmp_path, [*SOLUTIONS, {"question": "?"}, 3, {"question": "?", "solution": "  "}]), "--json"])
     shown = capsys.readouterr()
