@@ -104,6 +104,22 @@ def load_problems(tasks: str | Path | Sequence[str | Path], fields: Fields | Non
     return ProblemFile(tuple(found), tuple(skipped))
 
 
+def gold_in(text: str) -> str:
+    r"""The answer that a text holds: what stands behind `####`, in its box or behind "the answer is", or the whole of a text that is nothing but an answer.
+
+    >>> gold_in("9 * 2 = 18 eggs.\n#### 18"), gold_in("18"), gold_in("It follows at once.")
+    ('18', '18', '')
+
+    Returns:
+        "" where it states none, or contradicts itself.
+    """
+    marked = _MARKED.search(text)
+    if marked is not None:
+        return marked[1]
+    stated = final_answer(text)
+    return "" if stated.defect else stated.answer
+
+
 def _problem(row: object, fields: Fields) -> Problem:
     if not isinstance(row, Mapping):
         raise ValueError(f"a problem is an object with fields, got {str(row)[:60]!r}")

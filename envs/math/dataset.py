@@ -21,7 +21,7 @@ from prm_gym.env import ACTION_LENGTH, Situation, StepEnv, StepOptions, Transiti
 from prm_gym.envs.math.word_problem_generator import LEVELS, amount_text, generate, solution_lines
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError, WorkerError
 from prm_gym.problem_files import BadRows, Fields, Problem, load_problems
-from prm_gym.solutions import Splitting, split_steps
+from prm_gym.step_splitting import Splitting, split_steps
 from prm_gym.task import Task, content_key
 from prm_gym.text_claims import equalities
 
@@ -41,8 +41,8 @@ class MathDatasetEnv(StepEnv):
     Observation: the problem, and the solution as far as it has been written.
 
     Action: the next step, as text. It is one step of the episode whatever it holds, so that an agent that writes a whole solution at once is judged on it as
-    on one step; `prm_gym.solutions.split_steps` splits a text into steps beforehand. A step that states a final answer (`#### 18`, `\boxed{18}`, "the answer is
-    18") ends the episode. A text without a visible character changes nothing and is claimed `Malformed`.
+    on one step; `prm_gym.step_splitting.split_steps` splits a text into steps beforehand. A step that states a final answer (`#### 18`, `\boxed{18}`, "the
+    answer is 18") ends the episode. A text without a visible character changes nothing and is claimed `Malformed`.
 
     Claims of a step: `Equality`, rounded, of each equation between plain numbers that `prm_gym.arithmetic.equations` reads surely, save those that say nothing
     (`9 = 9`) and true ones that were written before, which earn nothing again; `FinalAnswer` of a step that states one.
@@ -73,8 +73,8 @@ class MathDatasetEnv(StepEnv):
 
         Args:
             tasks: a file or data set of problems, or a list of them; see `prm_gym.problem_files.load_problems`.
-            split: what a step is meant to be: `line`, `paragraph`, `sentence` or `auto`, in which the gold solution is split (see `prm_gym.solutions`) and for
-                which the instructions ask; or `whole`: the action is a whole solution, and every action ends the episode.
+            split: what a step is meant to be: `line`, `paragraph`, `sentence` or `auto`, in which the gold solution is split (see `prm_gym.step_splitting`)
+                and for which the instructions ask; or `whole`: the action is a whole solution, and every action ends the episode.
             fields: names of columns that are not the usual ones: {"question": ..., "answer": ..., "solution": ...}.
             bad_rows: "error", or "skip" to leave out rows without question or answer; `skipped_rows` then says which.
             difficulty: 1 to 5, of generated problems; without effect when there is a file.

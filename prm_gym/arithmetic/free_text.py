@@ -225,8 +225,16 @@ def _percents(left: _Side, right: _Side) -> tuple[str, str] | None:
         return (left.spelled(percents=False), right.spelled(percents=False)) if whole and not products else None
     if right.numbers == 1 and right.percents:
         hundred = any(token.kind == "N" and token.text.strip("()").startswith("100") for token in left.read)
-        return None if hundred else (f"({left.spelled()})*100", right.spelled(percents=False))
+        plainly = not left.percents and _same_value(left.spelled(), right.spelled(percents=False))  # 25 * 4 = 100%: meant as it stands
+        return None if hundred or plainly else (f"({left.spelled()})*100", right.spelled(percents=False))
     return left.spelled(), right.spelled()
+
+
+def _same_value(left: str, right: str) -> bool:
+    try:
+        return parse_expression(left).value == parse_expression(right).value
+    except ExpressionError:
+        return False
 
 
 def _converts(left: frozenset[str], right: frozenset[str]) -> bool:

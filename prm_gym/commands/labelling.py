@@ -34,7 +34,19 @@ def label(
     stop_at_error: bool = False,
     json: bool = False,
 ) -> None:
-    """Label the steps of solutions in text with formal verifiers, with their evidence.
+    r"""Label the steps of solutions in text with formal verifiers, with their evidence.
+
+    A row is one of
+
+    solution    {"problem": ..., "response": TEXT or [STEP, ...], "gold": "12"}      also question, prompt; steps, completions, solution; answer, ...
+
+    proof       {"hypothesis": "{B}", "facts": "fact1: {A}\nfact2: {A} -> {B}", "proof": "fact1 & fact2 -> hypothesis; PROVED"}
+
+    equations   {"equation": "2x + 3 = 7", "steps": ["2x = 4", "x = 2"]}              of a system the whole on every line: "x + y = 3; x - y = 1"
+
+    trajectory  what `prm-gym rollout --out` stored: its verdicts are the labels
+
+    A malformed step is wrong in a trajectory, and undecided in a text, whose writer was not told the notation.
 
     Args:
         path: file of rows (JSON lines, a JSON array or Parquet): solutions of mathematical problems, proofs in the notation of FLD and FoVer, equations
@@ -42,7 +54,7 @@ def label(
         out: file for the trajectories with all verdicts (JSON lines). Rows that it holds already are not judged again.
         trl: file for TRL's stepwise supervision (`prompt`, `completions`, `labels`), as JSON lines.
         processbench: file for the layout of ProcessBench (`label` is the index of the first wrong step), as a JSON array, or lines if it ends in .jsonl.
-        verifier: specifications of pure verifiers; by default those that fit the kind of the first row (`arithmetic` and `equivalence`, `z3`, or `algebra`).
+        verifier: specifications of pure verifiers; by default those that fit the kinds of the rows (`arithmetic` and `equivalence`, `z3`, or `algebra`).
         kind: what the rows are; told by their fields unless it is given.
         split: how the text of a solution is split into steps: auto, line, paragraph or sentence.
         notation: of the formulas of proofs: fld, folio, tptp or smtlib.
@@ -61,7 +73,8 @@ def label(
     if not rows:
         raise OptionError(f"{path} holds no rows")
     policy = LabelPolicy(undecided=undecided, neutral_is_right=neutral == "right", stop_at_error=stop_at_error)
-    specs = verifier or DEFAULT_VERIFIERS[kind_of(rows[0]) if kind == "auto" else kind]
+    kinds = dict.fromkeys(kind_of(row) if kind == "auto" else kind for row in rows)
+    specs = verifier or tuple(dict.fromkeys(name for each in kinds for name in DEFAULT_VERIFIERS[each]))
     read = list(read_rows(rows, kind, split, notation))
     trajectories = [row.trajectory for row in read if row.trajectory is not None]
     unread = [row for row in read if row.trajectory is None]

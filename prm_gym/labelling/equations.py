@@ -1,5 +1,6 @@
 """Equations solved line by line, as trajectories whose steps claim that the solutions stay the same."""
 
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -12,6 +13,12 @@ from prm_gym.trajectory import Trajectory
 
 SYSTEM = ("equation", "equations", "system")
 STEPS = ("steps", "solution", "completions", "response")
+
+_AROUND = re.compile(
+    r"\A(?:[^=<>:]{0,80}:(?!=))?\s*(?:(?:so|thus|then|hence|therefore|or|and)\b,?|=>|⇒|→|->)?\s*|\s*\([^()=<>]{0,80}[A-Za-z]{2}[^()=<>]{0,80}\)\s*\.?\Z",
+    re.IGNORECASE,
+)
+_DOLLARS = re.compile(r"\$+|\\[()\[\]]")
 
 INSTRUCTIONS = "Solve the equation, one transformation a line."
 
@@ -46,4 +53,6 @@ def equation_trajectory(row: Mapping[str, Any], identity: str) -> Trajectory:
 
 
 def _relations(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(";") if part.strip())
+    """The relations of a line, without what people put around them: `So $2x = 4$.`, `Subtract 3: 2x = 4`, `=> x = 2 (divide by 2)`."""
+    bare = _DOLLARS.sub(" ", _AROUND.sub("", text.strip()))
+    return tuple(part.strip() for part in bare.rstrip(" .").split(";") if part.strip())

@@ -17,7 +17,7 @@ CHUNK = 64  # trajectories judged in one batch
 def label(trajectories: Iterable[Trajectory], verifiers: Sequence[Verifier]) -> Iterator[Trajectory]:
     """The trajectories with the verdicts of the verifiers, as they become known.
 
-    Verdicts of other verifiers are kept. A trajectory without an outcome whose last step states a final answer gets it from `prm_gym.answers`: 1 or 0, None
+    Verdicts of other verifiers are kept. A trajectory without an outcome that states a final answer gets it from `prm_gym.answers`: 1 or 0, None
     where that cannot tell.
 
     Args:
@@ -50,6 +50,7 @@ def _outcome_of(verdict: str | None) -> float | None:
 
 
 def _final_answer(trajectory: Trajectory) -> FinalAnswer | None:
-    if trajectory.outcome is not None or not trajectory.steps:
-        return None
-    return next((claim for claim in trajectory.steps[-1].claims if isinstance(claim, FinalAnswer)), None)
+    """What the whole text answers, whichever step states it."""
+    claims = (claim for step in trajectory.steps for claim in step.claims if isinstance(claim, FinalAnswer))
+    claim = None if trajectory.outcome is not None else next(claims, None)
+    return None if claim is None else msgspec.structs.replace(claim, answer="\n".join(step.action for step in trajectory.steps))

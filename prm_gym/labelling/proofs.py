@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
 from prm_gym.claims import Answer, Claim, Decision, Entailment, Malformed, Statement
+from prm_gym.errors import FormulaError, OptionError
 from prm_gym.labelling.fields import field, text_of, texts
 from prm_gym.labelling.written import written_trajectory
 from prm_gym.logic.language import Language
@@ -38,7 +39,6 @@ _ENDING = re.compile(r"\s*(?:\$proof_label\$[ \t]*:|the final answer is)?\s*_{0,
 _STEP = re.compile(
     r"(?P<cited>[^>]{1,2000}?)\s*->\s*(?:(?P<goal>hypothesis)|(?P<label>(?:int|assump)\d{1,4})\s*:\s*(?P<formula>.{1,20000}))", re.ASCII | re.DOTALL
 )
-_CITED = re.compile(r"(?:fact|sent|int|assump)\d{1,4}|hypothesis", re.ASCII)
 _CONTRADICTION = ("#F#", "⊥")  # the notation has no formula that is false
 
 
@@ -62,6 +62,8 @@ def proof_trajectory(row: Mapping[str, Any], identity: str, notation: str = "fld
     language = Language(notation)
     hypothesis = text_of(row, HYPOTHESIS, "the hypothesis")
     facts = _facts(field(row, FACTS, "the facts"))
+    for formula in (hypothesis, *(fact.formula for fact in facts)):
+        _require_readable(formula, language)
     reader = _Proof(facts, hypothesis, language)
     lines = _lines(field(row, PROOF, "the proof"))
     question = "\n".join([f"$hypothesis$: {hypothesis}", "", "$context$:", *(f"{fact.label}: {fact.formula}" for fact in facts)])
@@ -72,6 +74,13 @@ def proof_trajectory(row: Mapping[str, Any], identity: str, notation: str = "fld
     task = Task(key=key, instructions=INSTRUCTIONS, question=question, sealed={} if gold is None else {"answer": gold.strip("_")})
     outcome = None if gold is None or reader.answer is None else float(reader.answer == gold.strip("_"))
     return written_trajectory(identity, "proof", task, lines, (reader.claims(line) for line in lines), row, outcome=outcome)
+
+
+def _require_readable(formula: str, language: Language) -> None:
+    try:
+        language.parse(formula)
+    except FormulaError as error:
+        raise OptionError(f"{formula[:80]!r} is no formula of the notation {language.notation!r}: {error}") from error
 
 
 class _Proof:
@@ -93,12 +102,8 @@ class _Proof:
             return (Decision(answer=_answer(ending[1]), hypothesis=self.hypothesis, known=tuple(self.known), language=self.language),)
         match = _STEP.fullmatch(line)
         names = [] if match is None else [name.strip() for name in re.split(r"[&,]", match["cited"])]
-        cited = [name.strip("[]") for name in names if name != "void"]
-        if (
-            match is None
-            or not all(_CITED.fullmatch(name) for name in cited)
-            or (names == ["void"]) != bool(match["label"] and match["label"].startswith("assump"))
-        ):
+        cited = [name.strip("[]")[:100] for name in names if name != "void"]  # what is no label is a citation of nothing
+        if match is None or (names == ["void"]) != bool(match["label"] and match["label"].startswith("assump")):
             return (Malformed("not of the form `fact1 & int1 -> int2: formula`, nor `... -> hypothesis`, nor the label of the proof"),)
         label = "hypothesis" if match["goal"] else match["label"]
         formula = self._goal() if match["goal"] else match["formula"].strip()

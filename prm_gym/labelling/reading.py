@@ -10,7 +10,7 @@ from prm_gym.errors import OptionError
 from prm_gym.labelling.equations import equation_trajectory, is_equations
 from prm_gym.labelling.proofs import is_proof, proof_trajectory
 from prm_gym.labelling.solutions import solution_trajectory
-from prm_gym.solutions import Splitting
+from prm_gym.step_splitting import Splitting
 from prm_gym.trajectory import Trajectory
 
 Kind: TypeAlias = Literal["auto", "solution", "proof", "equations", "trajectory"]

@@ -5,6 +5,7 @@ from typing import Any
 
 from prm_gym.claims import Claim
 from prm_gym.errors import OptionError
+from prm_gym.labelling.ratings import TEXT
 from prm_gym.task import Task, content_key
 from prm_gym.trajectory import Step, Trajectory
 
@@ -55,7 +56,7 @@ def written_trajectory(
         group_id=task.key,
         task=task,
         seed=None,
-        env_id=f"text/{kind}",
+        env_id=f"{TEXT}{kind}",
         agent=str(row.get("generator", row.get("model", "unknown"))),
         outcome=outcome,
         steps=tuple(taken),

@@ -67,6 +67,42 @@ def test_the_kind_of_the_rows_chooses_the_verifier(capsys, tmp_path, rows, expec
     assert [row["labels"] for row in _rows(trl)] == expected
 
 
+def test_rows_of_several_kinds_are_judged_by_the_verifiers_of_each(capsys, tmp_path):
+    trl = tmp_path / "trl.jsonl"
+    _run(capsys, _file(tmp_path, [PROOFS[0], SOLUTIONS[0], EQUATIONS[0]]), "--trl", str(trl), "--split", "line")
+    assert [row["labels"] for row in _rows(trl)] == [[True, True], [True] * 3, [True, True]]
+
+
+# What people write around the answer and the equations; all of it is right.
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question": "?", "answer": "3 * 4 = 12 in boxes.\n12 + 5 = <<12+5=17>>17\n#### 17"},  # as GSM8K has it
+        {"question": "?", "response": "3 * 4 = 12.\nThe answer is \\boxed{17}.\n[asy] draw(); [/asy]", "answer": "3 * 4 = 12, and 5 more.\n#### 17"},
+        {"question": "?", "response": ["3 * 4 = 12", "The answer is 17.", "12 + 5 = 17", "I hope this helps!"], "solution": "It is \\boxed{17}."},
+        {"equation": "2x + 3 = 7", "steps": ["Subtract 3: $2x = 4$", "So x = 2 (divide by 2)."]},
+    ],
+)
+def test_right_solutions_are_right_whatever_is_written_around_them(capsys, tmp_path, row):
+    out = tmp_path / "out.jsonl"
+    (summary,) = json.loads(_run(capsys, _file(tmp_path, [row]), "--out", str(out), "--json"))
+    assert "wrong" not in summary["steps"]
+    assert summary["steps"]["right"] >= 2
+    assert summary["final answers"] == ({"unknown": 1} if "equation" in row else {"right": 1})
+
+
+def test_beside_what_a_model_wrote_a_solution_is_the_reference(capsys, tmp_path):
+    out = tmp_path / "out.jsonl"
+    row = {"question": "?", "response": ["3 * 4 = 13.", "The answer is 18."], "solution": "3 * 4 = 12. The answer is 17."}
+    (summary,) = json.loads(_run(capsys, _file(tmp_path, [row]), "--out", str(out), "--json"))
+    assert (summary["steps"], summary["final answers"]) == ({"wrong": 2}, {"wrong": 1})
+
+
+def test_what_is_no_equation_is_not_called_wrong(capsys, tmp_path):
+    (summary,) = json.loads(_run(capsys, _file(tmp_path, [{"equation": "2x = 4", "steps": ["Now we halve both sides of it!", "x = 2"]}]), "--json"))
+    assert "wrong" not in summary["steps"]
+
+
 def test_stored_trajectories_are_labelled_by_the_verdicts_they_have(capsys, tmp_path):
     played, trl = tmp_path / "played.jsonl", tmp_path / "trl.jsonl"
     cli.main(["rollout", "--agent", "scripted", "--tasks", "2", "--attempts", "1", "--env-option", "difficulty=1", "--out", str(played)])

@@ -1,8 +1,9 @@
+import msgspec
 import pytest
 
 from prm_gym import Verdict
 from prm_gym.labelling.layouts import LabelPolicy, processbench_row, stepwise_row
-from prm_gym.labelling.ratings import first_error, rating_of, refuting
+from prm_gym.labelling.ratings import first_error, rating_of, ratings
 from prm_gym.task import Task
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.verdict import abstained, failed, judged
@@ -83,7 +84,7 @@ def test_processbench_rows_hold_the_first_error_and_whether_the_answer_was_right
     assert processbench_row(_trajectory(EMPTY, RIGHT), LabelPolicy(neutral_is_right=False))["label"] == 0
 
 
-def test_the_verdict_that_refutes_a_step_is_found():
-    step = _trajectory(WRONG).steps[0]
-    assert refuting(step) is WRONG
-    assert refuting(_trajectory(RIGHT).steps[0]) is None
+def test_a_malformed_step_is_wrong_in_an_environment_and_undecided_in_a_text():
+    malformed = _trajectory(judged("malformed", 0.0, ""))
+    assert ratings(malformed) == (None,)
+    assert ratings(msgspec.structs.replace(malformed, env_id="prm_gym/Deduction-v0")) == (-1,)

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from prm_gym.errors import OptionError
-from prm_gym.solutions import split_steps
+from prm_gym.step_splitting import split_steps
 
 WAYS = ("auto", "paragraph", "line", "sentence")
 
