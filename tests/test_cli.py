@@ -56,7 +56,9 @@ def test_play_shows_verdicts_and_ends(capsys, monkeypatch):
 
 def test_doctor_says_what_works(capsys):
     rows = json.loads(_run(capsys, "doctor", "--json"))
-    assert {"python", "gymnasium", "z3-solver", "torch", "GPU"} <= {row["part"] for row in rows}
+    parts = {row["part"] for row in rows}
+    assert {"python", "gymnasium", "z3-solver", "torch", "cvc5", "math-verify", "pyarrow", "datasets", "ray", "reasoning-gym", "GPU"} <= parts
+    assert not {"pytest", "ruff"} & parts
 
 
 def test_a_file_without_a_readable_trajectory_is_no_result(capsys, tmp_path):

@@ -16,7 +16,15 @@ def test_what_says_nothing_claims_nothing():
 
 @pytest.mark.parametrize(
     "text",
-    ["17 = 2 (mod 5)", "1 + 1 = 10 (base 2)", "It is false that 2 + 2 = 5.", "Does 3 * 4 = 13? No.", "He wrote 3 * 4 = 13.", "2 + 2 isn't = 5", "25 * 4 = 100%"],
+    [
+        "17 = 2 (mod 5)",
+        "1 + 1 = 10 (base 2)",
+        "It is false that 2 + 2 = 5.",
+        "Does 3 * 4 = 13? No.",
+        "He wrote 3 * 4 = 13.",
+        "2 + 2 isn't = 5",
+        "25 * 4 = 100%",
+    ],
 )
 def test_a_false_equation_that_may_not_be_asserted_claims_nothing(text):
     assert _pairs(text) == []

@@ -7,7 +7,7 @@ import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,25 @@ def folio(path: Path) -> dict[str, Any]:
         "stories_read": len(readable),
         **{f"consistent_by_{name}": sum(answer is True for answer in given) for name, given in answers.items()},
         **{f"inconsistent_by_{name}": sum(answer is False for answer in given) for name, given in answers.items()},
+        **_folio_labels(rows),
         "solvers_contradict": sum({one, other} == {True, False} for one, other in zip(*answers.values(), strict=True)),
     }
+
+
+def _folio_labels(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Agreement with the gold labels, where the conclusions have formulas (the validation part has, the training part of 0.0 has not)."""
+    expected = {"True": "PROVED", "False": "DISPROVED", "Uncertain": "UNKNOWN", "Unknown": "UNKNOWN"}
+    asked = [row for row in rows if row.get("conclusion-FOL")]
+    if not asked:
+        return {}
+    readable = [row for row in asked if all(_readable(text) for text in (*row["premises-FOL"], row["conclusion-FOL"]))]
+    result: dict[str, Any] = {"conclusions": len(asked), "conclusions_read": len(readable)}
+    for name, checker in _checkers().items():
+        pairs = Counter((row["label"], checker.status_of(tuple(row["premises-FOL"]), row["conclusion-FOL"], FOLIO)) for row in readable)
+        result[f"agree_by_{name}"] = sum(count for (label, status), count in pairs.items() if expected[label] == status)
+        result[f"labels_by_{name}"] = {f"gold {label}, {status}": count for (label, status), count in sorted(pairs.items())}
+    result["constant"] = max(Counter(row["label"] for row in readable).values(), default=0)
+    return result
 
 
 def _readable(text: str) -> bool:

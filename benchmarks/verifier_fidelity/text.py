@@ -77,11 +77,17 @@ def report(rows: Sequence[Labelled]) -> dict[str, Any]:
         for index, rating in enumerate(ratings(item.trajectory)):
             truth = "unlabelled" if 0 <= item.gold < index else "wrong" if index == item.gold else "right"
             said[f"{truth} step, {NAMES[rating]}"] += 1
+    alarms = [
+        f"{step.action.strip()}  |  {step.verdicts['arithmetic'].reason}"
+        for item in rows
+        for index, (step, rating) in enumerate(zip(item.trajectory.steps, ratings(item.trajectory), strict=True))
+        if rating == -1 and (item.gold < 0 or index < item.gold)
+    ]
     detectors = {
         "verifier": [first_error(ratings(item.trajectory), undecided_is_right=True) for item in rows],
         "constant: no error": [-1 for _ in rows],
         "outcome only: last step": [-1 if item.answer_right else len(item.trajectory.steps) - 1 for item in rows],
-        "outcome only: step 1": [-1 if item.answer_right else 1 for item in rows],
+        "outcome only: second step": [-1 if item.answer_right else 1 for item in rows],
         "verifier, and the last step where the answer is wrong": [
             error if error != -1 or item.answer_right else len(item.trajectory.steps) - 1
             for item in rows
@@ -93,6 +99,7 @@ def report(rows: Sequence[Labelled]) -> dict[str, Any]:
         "with an error": sum(item.gold >= 0 for item in rows),
         "right answer and an error": sum(item.gold >= 0 and item.answer_right for item in rows),
         "steps": dict(sorted(said.items())),
+        "refuted, and called right by the data": alarms,
         "detectors": {
             name: scores([(item.gold, -1 if error is None else error) for item, error in zip(rows, errors, strict=True)]) for name, errors in detectors.items()
         },

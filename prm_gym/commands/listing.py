@@ -1,5 +1,6 @@
 """What there is, and what works here: `envs`, `verifiers`, `credit`, `doctor`."""
 
+import re
 from typing import Any
 
 from prm_gym.commands.records import print_records
@@ -67,13 +68,18 @@ def doctor(json: bool = False) -> None:
     """
     import os
     import platform
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import PackageNotFoundError, requires, version
 
     rows: list[dict[str, Any]] = [
         {"part": "python", "state": platform.python_version(), "to get it": ""},
         {"part": "cores", "state": str(os.cpu_count()), "to get it": ""},
     ]
-    for package, extra in (("gymnasium", ""), ("numpy", ""), ("z3-solver", ""), ("torch", "torch"), ("matplotlib", "report")):
+    for requirement in requires("prm-gym") or []:
+        package = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+        marked = re.search(r"extra == ['\"]([^'\"]+)", requirement)
+        extra = marked[1] if marked else ""
+        if extra in ("all", "dev"):
+            continue
         try:
             rows.append({"part": package, "state": version(package), "to get it": ""})
         except PackageNotFoundError:
