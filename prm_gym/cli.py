@@ -1,5 +1,6 @@
 """`prm-gym`: the command line. Every command has `--help`; those that report take `--json`."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from prm_gym.errors import PrmGymError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; exit status 0 (done), 2 (the command cannot be honoured) or 130 (interrupted)."""
+    """Run a command; exit status 0 (done), 2 (the command cannot be honoured), 130 (interrupted) or 141 (nobody reads the output)."""
     commands: dict[str, Callable[..., Any]] = {
         "envs": envs,
         "verifiers": verifiers,
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except PrmGymError as error:
         print(f"prm-gym: {error}", file=sys.stderr)
         sys.exit(2)
+    except BrokenPipeError:  # whoever read the output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except KeyboardInterrupt:
         given = sys.argv[1:] if arguments is None else list(arguments)
         goes_on = "compare" in given[:1] or (given[:1] in (["rollout"], ["label"]) and "--out" in given)

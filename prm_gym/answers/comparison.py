@@ -197,7 +197,9 @@ def _scalars(gold: Scalar, answer: Scalar, question: str) -> Outcome:
         return objection
     reason = not_worked_out(answer.node, gold.node, gold.value)
     if reason and (factor == 1 or answer.value is None or answer.value.rational is None):
-        return _wrong(reason)
+        known = None if answer.value is None else answer.value.rational
+        differs = known is not None and gold.value.rational not in (None, known * factor)
+        return _wrong("the values differ" if differs else reason)
     if answer.value is None:
         return _wrong(f"it has no value: {answer.defect}") if "zero" in answer.defect else _open(f"its value is not computed: {answer.defect}")
     value = answer.value if factor == 1 else _scaled(answer.value, factor)

@@ -1,7 +1,6 @@
 """Whatever is written where a formula should stand, a verifier answers: soon, with a reason that a person can read, and with a verdict that fits."""
 
 import multiprocessing
-import resource
 import time
 
 import msgspec
@@ -110,7 +109,7 @@ def asked(verifier, claim):
 
 @pytest.fixture(scope="module")
 def isolated():
-    verifier = Isolated("z3", workers=1)
+    verifier = Isolated("z3", workers=1, memory_mb=256)  # whoever needs more gets the status "error"
     asked(verifier, Consistent(("{A}",)))  # the worker starts, and imports Z3
     yield verifier
     verifier.close()
@@ -120,7 +119,6 @@ def isolated():
 @pytest.mark.parametrize("name", ["z3", "cvc5"])
 def test_what_is_no_formula_is_malformed_wherever_it_stands(name, notation):
     verifier = make_verifier(name)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for kind, text in hostile_texts(notation).items():
         for place, claim in claims_about(text, ATOM[notation], LANGUAGES[notation]).items():
             verdict = asked(verifier, claim)
@@ -128,7 +126,6 @@ def test_what_is_no_formula_is_malformed_wherever_it_stands(name, notation):
             expected = {"malformed", "incorrect"} if place == "discharge" else {"malformed"}
             assert verdict.label in expected, (kind, place, verdict)
             assert verdict.score == 0.0
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024  # KiB
 
 
 @pytest.mark.parametrize("notation", LANGUAGES)
