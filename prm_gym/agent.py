@@ -28,17 +28,13 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
         instructions: how an action is written.
         observation: what it sees now.
         actions: admissible actions, where the environment lists them.
-        task_key: same task, same key.
-        state_key: same situation, same key.
-        history: the earlier steps of the episode.
+        history: what was seen and written at the earlier steps of the episode. Without the claims: they hold what only verifiers may see.
         environment: the environment itself, for privileged agents alone (scripted solvers); None for all others.
     """
 
     instructions: str
     observation: str
     actions: tuple[str, ...] = ()
-    task_key: str = ""
-    state_key: str = ""
     history: tuple[PastStep, ...] = ()
     environment: Any = None
 
@@ -116,9 +112,7 @@ def prompt_of(env: StepEnv, privileged: bool = False) -> Prompt:
         instructions=task.instructions,
         observation=situation.observation,
         actions=situation.actions,
-        task_key=task.key,
-        state_key=situation.state_key,
-        history=env.past_steps,
+        history=tuple(PastStep(step.observation, step.action) for step in env.past_steps),
         environment=env if privileged else None,
     )
 

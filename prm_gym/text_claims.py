@@ -34,7 +34,7 @@ def equalities(text: str, written: Sequence[str] = ()) -> tuple[Equality, ...]:
     return tuple(Equality(left, right, rounded=True) for left, right, doubtful in found if _says_something(left, right, (left, right) in before, doubtful))
 
 
-@lru_cache(maxsize=1 << 10)
+@lru_cache(maxsize=1 << 13)
 def _equations_of(step: str) -> tuple[tuple[str, str, bool], ...]:
     """The equations of a step, each once, with whether one may doubt that it is asserted wherever it stands."""
     found: dict[tuple[str, str], bool] = {}

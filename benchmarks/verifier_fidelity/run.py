@@ -32,7 +32,7 @@ TASK = Task(key="t", instructions="", question="")
 def folio(path: Path) -> dict[str, Any]:
     """How many premise formulas of FOLIO can be read, and whether the stories are consistent, by two solvers."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    stories = {row["story_id"]: tuple(row["premises-FOL"]) for row in rows}
+    stories = {row.get("story_id", tuple(row["premises-FOL"])): tuple(row["premises-FOL"]) for row in rows}
     texts = dict.fromkeys(text for story in stories.values() for text in story)
     unread = sum(not _readable(text) for text in texts)
     readable = [story for story in stories.values() if all(_readable(text) for text in story)]

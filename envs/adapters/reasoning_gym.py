@@ -52,7 +52,7 @@ class ReasoningGymEnv(StepEnv):
     The package runs in worker processes with a fixed hash seed, so that a seed gives the same episode in any process; six of its data sets depend on that.
     """
 
-    default_verifiers: ClassVar[tuple[str, ...]] = ("arithmetic", "reasoning_gym")
+    default_verifiers: ClassVar[tuple[str, ...]] = ("sequence(arithmetic, reasoning_gym)",)
     default_max_steps: ClassVar[int] = 16
 
     def __init__(
@@ -187,7 +187,7 @@ def _claim(task: Task, answer: str) -> ReasoningGymAnswer:
 def _task(entry: Entry, dataset: str) -> Task:
     origin = {"dataset": entry.dataset, "config": entry.config, "difficulty": entry.difficulty}
     return Task(
-        key=content_key("reasoning_gym", entry.dataset, entry.config, str(entry.difficulty), entry.entry),
+        key=content_key("reasoning_gym", entry.dataset, entry.config, str(entry.difficulty), str(entry.index), entry.question),
         instructions=INSTRUCTIONS,
         question=entry.question,
         sealed={"answer": entry.gold.strip(), "entry": entry.entry, "origin": origin},

@@ -56,11 +56,12 @@ class AlgebraEnv(StepEnv):
     A line follows from the one before it, whatever was done: one transformation or several at once, down to the answer. Longer derivations are not worth
     more than a bound: `dense` pays at most 0.45 in all, less than any success.
 
-    **A false line** stays where it is written: nobody corrects the agent, the next line is held against the false one, and the outcome is 0 whatever comes. The
-    observation and the candidates do not show it; `state_key` does, for the situation is another one. What is no line (no equation, other names, roots,
-    beyond MAX_LINE characters or MAX_SIZE operations, or of a form that is not decided exactly) changes nothing and is claimed `Malformed`.
+    **A false line** stays where it is written: nobody corrects the agent, and the outcome is 0 whatever comes; what follows is held against the last true
+    line, so that going on from a mistake earns nothing. The observation and the candidates do not show it; `state_key` does, for the situation is another
+    one. What is no line (no equation, other names, roots, beyond MAX_LINE characters or MAX_SIZE operations, or of a form that is not decided exactly)
+    changes nothing and is claimed `Malformed`.
 
-    Claims: `SameSolutions` of the line before and the new one, or `Identity` for expressions, each with the lines written before them: a line that says
+    Claims: `SameSolutions` of the last true line and the new one, or `Identity` for expressions, each with the lines written before them: a line that says
     once more what stands there (in another order, with sides swapped, with `+ 0`) or goes back to an earlier one is `trivial`.
     Outcome: 1 when the last line is in final form and every line was true, else 0.
     state_key: the task, the line, and whether every line so far was true.
@@ -90,6 +91,7 @@ class AlgebraEnv(StepEnv):
         self.difficulty, self.candidates = difficulty, candidates
         self._start = Start("equation", ("x = 0",))
         self._line: Line = self._start.line
+        self._sound_line: Line = self._start.line  # the last line that is true; what follows a false one is held against it
         self._earlier: tuple[Line, ...] = ()
         self._sound = True
 
@@ -98,34 +100,38 @@ class AlgebraEnv(StepEnv):
         if options:
             raise OptionError(f"reset of Algebra takes no options, got {sorted(options)}")
         form, start = generate(int(self.np_random.integers(1 << 62)), self.difficulty)
-        self._start, self._line, self._earlier, self._sound = start, start.line, (), True
+        self._start, self._line, self._sound_line, self._earlier, self._sound = start, start.line, start.line, (), True
         task = _task(start, form, self.difficulty)
         return task, self._describe()
 
     def advance(self, action: str) -> Transition:
         """Write the next line, or change nothing when the text is none."""
-        kind, before = self._start.kind, self._line
+        kind, before = self._start.kind, self._sound_line
         line = read_line(kind, action)
         if isinstance(line, Malformed):
             return Transition(situation=self.situation, claims=(line,))
         finding = compared(kind, before, line)
         if finding.status == "undecided":
             return Transition(situation=self.situation, claims=(Malformed(f"this line cannot be checked: {finding.reason}"),))
-        claim = _claim(kind, before, line, self._earlier)
-        self._sound = self._sound and finding.status != "different"
-        self._earlier, self._line = (*self._earlier, before), line
+        written = (*self._earlier, self._line)
+        claim = _claim(kind, before, line, tuple(other for other in written if other != before))
+        if finding.status == "different":
+            self._sound = False
+        else:
+            self._sound_line = line
+        self._earlier, self._line = written, line
         over = is_finished(kind, line)
         return Transition(situation=self._describe(), claims=(claim,), terminated=over, outcome=float(self._sound) if over else None)
 
     def save_state(self) -> Json:
         """The lines and whether all of them were true."""
-        return {"line": list(self._line), "earlier": [list(line) for line in self._earlier], "sound": self._sound}
+        return {"line": list(self._line), "earlier": [list(line) for line in self._earlier], "sound": self._sound, "sound_line": list(self._sound_line)}
 
     def load_state(self, state: Any) -> None:
         """Put back what `save_state` gave."""
         self._start = Start(self.task.metadata["kind"], tuple(self.task.metadata["start"]))
         self._line, self._earlier = tuple(state["line"]), tuple(tuple(line) for line in state["earlier"])
-        self._sound = state["sound"]
+        self._sound, self._sound_line = state["sound"], tuple(state["sound_line"])
 
     def solution(self) -> list[str]:
         """The lines of a solver, from the beginning of the task."""

@@ -79,7 +79,7 @@ class BeamEnv(StepEnv):
             raise OptionError(f"reset of Beam takes no options, got {sorted(options)}")
         self._entropy, self._written = int(self.np_random.integers(1 << 62)), ()
         self._beam = generate(self._entropy, self.difficulty)
-        return _task(self._beam, self.difficulty), self._describe(over=False)
+        return _task(self._beam, self.difficulty), self._describe()
 
     def advance(self, action: str) -> Transition:
         """Write an equation or the answer, or change nothing when the text is neither."""
@@ -120,7 +120,7 @@ class BeamEnv(StepEnv):
         given = equilibrium(self._beam)
         right = same_solutions(given, parts).status in ("equal", "trivial")
         claim = SameSolutions(given, parts)
-        return Transition(situation=self._describe(over=True), claims=(claim,), terminated=True, outcome=float(right))
+        return Transition(situation=self._describe(float(right)), claims=(claim,), terminated=True, outcome=float(right))
 
     def _with_equation(self, text: str) -> Transition:
         line = text.rpartition(":")[2].strip()
@@ -133,12 +133,12 @@ class BeamEnv(StepEnv):
         given = equilibrium(self._beam)
         claim = Consequence(given, line, tuple(other for other in self._written if _is_right(given, other)))
         self._written = (*self._written, line)
-        return Transition(situation=self._describe(over=False), claims=(claim,))
+        return Transition(situation=self._describe(), claims=(claim,))
 
-    def _describe(self, over: bool) -> Situation:
+    def _describe(self, outcome: float | None = None) -> Situation:
         written = "\n".join(f"written: {line}" for line in self._written) or "written: nothing yet"
-        key = content_key("beam", described(self._beam), *self._written, str(over))
-        listed = candidate_lines(self._beam, self._written, self.candidates) if self.candidates and not over else ()
+        key = content_key("beam", described(self._beam), *self._written, *(() if outcome is None else (str(outcome),)))
+        listed = candidate_lines(self._beam, self._written, self.candidates) if self.candidates and outcome is None else ()
         return Situation(observation=f"{in_words(self._beam)}\n\n{drawn(self._beam)}\n\n{written}", state_key=key, actions=listed)
 
 

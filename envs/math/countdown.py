@@ -73,7 +73,7 @@ class CountdownEnv(StepEnv):
     `solution()` raises `ContractError`.
     """
 
-    default_verifiers: ClassVar[tuple[str, ...]] = ("arithmetic", "reachable")
+    default_verifiers: ClassVar[tuple[str, ...]] = ("sequence(arithmetic, reachable)",)
     default_max_steps: ClassVar[int] = 8
 
     def __init__(self, *, difficulty: int = 2, tasks: str | Path | None = None, candidates: int = 12, **options: Any) -> None:

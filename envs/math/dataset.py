@@ -57,7 +57,7 @@ class MathDatasetEnv(StepEnv):
     `reset(options={"task_index": i})` chooses task i of the file.
     """
 
-    default_verifiers: ClassVar[tuple[str, ...]] = ("arithmetic", "equivalence")
+    default_verifiers: ClassVar[tuple[str, ...]] = ("sequence(arithmetic, equivalence)",)
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class MathDatasetEnv(StepEnv):
         else:
             problem, facts = self.problems[index], {"task_index": index}
         task = Task(
-            key=content_key("MathDataset-v0", problem.question, problem.gold),
+            key=content_key("MathDataset-v0", problem.question),
             instructions=_instructions(self.split),
             question=problem.question,
             sealed={"gold": problem.gold, "solution": problem.solution},

@@ -49,7 +49,7 @@ class Beam(NamedTuple):
 
     Attributes:
         length: in m.
-        supports: from the left; a single one is a wall, which takes a moment as well.
+        supports: from the left; a single one is a wall, which exerts a moment as well.
         loads: at least one.
         hinge: where it is; None without one.
     """
@@ -147,7 +147,8 @@ def in_words(beam: Beam) -> str:
     """What there is, in sentences."""
     if len(beam.supports) == 1:
         wall = beam.supports[0]
-        held = f"It is fixed in a wall at {_shown(wall.position)} m, which takes a force {wall.name} (kN, upwards) and a moment M (kNm, counter-clockwise)."
+        place = _shown(wall.position)
+        held = f"It is fixed in a wall at {place} m, which exerts on the beam a force {wall.name} (kN, upwards) and a moment M (kNm, counter-clockwise)."
     else:
         places = ", ".join(f"{support.name} at {_shown(support.position)} m" for support in beam.supports)
         held = f"It is supported at {places}; the reactions {', '.join(beam.unknowns)} are forces (kN, upwards)."

@@ -172,7 +172,7 @@ RELATIONS: dict[str, Relation] = {
         (
             "There are {k} fewer {c} than {a}.",
             "With {k} more {c} there would be as many {c} as {a}.",
-            "When {k} of the {a} are taken away, as many remain as there are {c}.",
+            "If {k} of the {a} were taken away, as many would remain as there are {c}.",
         ),
         ("{C} is {k} less than {A}.", "{C} is what remains of {A} when {k} is taken away."),
     ),

@@ -173,7 +173,11 @@ class Elimination:
         name, value = solved
         self.generators = expander.generators
         substitution = Expander({name: value}, generators=self.generators)
-        replaced = {other: _substituted(old, substitution) for other, old in self.values.items()}
+        try:
+            replaced = {other: _substituted(old, substitution) for other, old in self.values.items()}
+        except NoValueError:  # y = 1/x, and x = 0
+            self.contradictory = True
+            return True
         self.values = {**replaced, name: value}
         return True
 

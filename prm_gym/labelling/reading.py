@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias, cast
 import msgspec
 
 from prm_gym.claims import decode_claims
-from prm_gym.errors import OptionError
+from prm_gym.errors import FormulaError, OptionError
 from prm_gym.labelling.equations import equation_trajectory, is_equations
 from prm_gym.labelling.proofs import is_proof, proof_trajectory
 from prm_gym.labelling.solutions import solution_trajectory
@@ -71,7 +71,7 @@ def read_rows(rows: Iterable[object], kind: Kind = "auto", split: Splitting = "a
                 raise OptionError("it has no steps")
             if trajectory.id in seen:
                 trajectory = msgspec.structs.replace(trajectory, id=f"{trajectory.id}/row-{number}")
-        except (OptionError, msgspec.ValidationError) as error:
+        except (OptionError, FormulaError, msgspec.ValidationError) as error:
             yield ReadRow(number, None, str(error))
             continue
         seen.add(trajectory.id)

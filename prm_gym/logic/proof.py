@@ -93,7 +93,9 @@ def appraise_all(known: Sequence[Statement], checker: EntailmentChecker, languag
                 if statement.assumed:
                     standing[statement.label] = _assumed(statement, earlier, language)
                 else:
-                    standing[statement.label] = _appraise_one(statement, earlier, standing, checker, language) if statement.cited else _GIVEN
+                    standing[statement.label] = (
+                        _appraise_one(statement, earlier, standing, checker, language) if statement.cited or statement.discharged else _GIVEN
+                    )
                 earlier[statement.label] = statement
         checker.keep((key, language), standing)
     return standing
@@ -164,6 +166,8 @@ def _appraise_one(
 ) -> Appraisal:
     if statement.label in earlier:
         return Appraisal(stands=False, fault="citation", reason=f"{statement.label} is already taken: {earlier[statement.label].formula[:80]}")
+    if not statement.cited:
+        return Appraisal(stands=False, fault="citation", reason="no premise is cited")
     for label in statement.cited:
         if label not in earlier:
             return Appraisal(stands=False, fault="citation", reason=f"{label} has not been established before this step")
@@ -346,7 +350,7 @@ def _all(answers: Sequence[bool | None]) -> bool | None:
 
 def given(known: Sequence[Statement]) -> tuple[str, ...]:
     """The formulas of the statements that were given."""
-    return tuple(statement.formula for statement in known if not statement.cited and not statement.assumed)
+    return tuple(statement.formula for statement in known if not (statement.cited or statement.discharged or statement.assumed))
 
 
 def opposite(formula: str, language: Language = FLD) -> str:

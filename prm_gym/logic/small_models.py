@@ -42,6 +42,7 @@ class _Traits(msgspec.Struct, frozen=True, gc=False):
         universal: it says nothing of what exists: true in a structure, it is true in every part of it that holds the constants.
         predicates: numbers of arguments, and names.
         names: constants.
+        compares: it says that individuals are one or several.
         efforts: how many parts are looked at among one individual, and among two.
     """
 
@@ -49,6 +50,7 @@ class _Traits(msgspec.Struct, frozen=True, gc=False):
     universal: bool
     predicates: frozenset[tuple[int, str]]
     names: frozenset[str]
+    compares: bool
     efforts: tuple[int, int]
 
 
@@ -62,6 +64,7 @@ def _traits(formula: Formula) -> _Traits:
         universal=_is_universal(formula, True),
         predicates=frozenset((len(one.arguments), one.predicate) for one in least if isinstance(one, Atom)),
         names=frozenset(constant.name for constant in constants(formula)),
+        compares=any(isinstance(one, Compare) for one in least),
         efforts=(_effort(formula, 1), _effort(formula, 2)),
     )
 
@@ -93,6 +96,7 @@ class _Vocabulary:
         self.plain = all(one.plain for one in traits)
         self.universal = all(one.universal for one in traits)
         self.predicates = sorted(frozenset[tuple[int, str]]().union(*(one.predicates for one in traits)))
+        self.compares = any(one.compares for one in traits)
         self.names = sorted(frozenset[str]().union(*(one.names for one in traits)))
         self.efforts = (sum(one.efforts[0] for one in traits), sum(one.efforts[1] for one in traits))
 
@@ -103,7 +107,7 @@ class _Vocabulary:
     @property
     def first_order(self) -> bool:
         """Whether it matters what exists."""
-        return bool(self.names) or any(arity for arity, _ in self.predicates)
+        return self.compares or bool(self.names) or any(arity for arity, _ in self.predicates)
 
     @property
     def enough(self) -> int:

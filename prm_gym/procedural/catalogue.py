@@ -40,8 +40,9 @@ EVALUATED = frozenset({"countdown", "intermediate_integration", "polynomial_mult
 # Their scorers read NaN, which compares as they like: the full score.
 NUMBERS_ONLY: dict[str, str] = {"complex_arithmetic": r"[0-9eij.,+\-()\s]*", "number_sorting": r"[0-9eE.,+\-\[\]'\"\s]*"}
 
-# Their scorers pay a constant answer almost everything (0.96: most cells of the last board are dead): what is not the full score is 0.
-ALL_OR_NOTHING = frozenset({"game_of_life"})
+# Their scorers pay much for nothing (game_of_life 0.96 for a board of dead cells, prime_factorization 0.5 for the number
+# itself): what is not the full score is 0.
+ALL_OR_NOTHING = frozenset({"game_of_life", "prime_factorization"})
 
 # Their scorers evaluate a part of the entry, which is of this form.
 ENTRY_PARTS: dict[str, tuple[str, str]] = {

@@ -20,7 +20,7 @@ from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
 from prm_gym.errors import PrmGymError
-from prm_gym.procedural.catalogue import COMPARED, ENTRY_PARTS, EVALUATED, NUMBERS_ONLY
+from prm_gym.procedural.catalogue import COMPARED, ENTRY_PARTS, EVALUATED, NUMBERS_ONLY, SERVED
 
 MAX_LENGTH = 2000  # characters of an expression
 MAX_NESTING = 40
@@ -64,8 +64,10 @@ def admitted(dataset: str, answer: str, entry: Mapping[str, Any]) -> str:
 
     Raises:
         AnswerError: it may see none; `kind` says why.
-        ValueError: the entry holds what its scorer would evaluate and must not; entries may come from a file.
+        ValueError: the data set is not served, or the entry holds what its scorer would evaluate and must not; both may come from a file.
     """
+    if dataset not in SERVED:
+        raise ValueError(f"{dataset[:60]!r} is not served: nobody has read what its scorer evaluates")
     _require_harmless(dataset, entry)
     known = entry.get("answer")
     if dataset in COMPARED:

@@ -142,15 +142,31 @@ def test_a_false_line_stays_and_loses_the_episode_without_a_word():
     assert not terminated
     assert observation.endswith(f"line: {false}")
     assert not re.search("false|wrong|incorrect", observation)
-    # Back to a line that is true again: a second false line, and the outcome stays lost.
+    # What follows from the false line is false; a line that is true again is true, and the outcome stays lost.
+    assert _label(env.step(f"{left} + 1 = {int(right) + 2}")[4]) == "incorrect"
     observation, _, _, _, info = env.step(first)
-    assert _label(info) == "incorrect"
+    assert _label(info) == "correct"
     there, _, _, _, honest_info = honest.step(first)
     assert there == observation
     assert honest_info["actions"] == info["actions"]
     assert honest_info["state_key"] != info["state_key"]
     _, reward, terminated, _, info = env.step(last)
     assert (_label(info), terminated, reward, info["outcome"]) == ("correct", True, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("difficulty", range(1, 6))
+def test_going_on_from_a_mistake_earns_nothing(difficulty):
+    # x = 0 is no solution of these tasks; adding 1, 2, ... to both sides of it is true of it, and of nothing else.
+    env = AlgebraEnv(difficulty=difficulty, candidates=0, reward="dense")
+    played = 0
+    for seed in range(10):
+        env.reset(seed=seed)
+        if env.task.metadata["kind"] != "equation" or env.solution()[-1] == "x = 0":
+            continue
+        total = sum(env.step(f"x + {k} = {k}")[1] for k in range(1, 12))
+        assert total < 0
+        played += 1
+    assert played or difficulty == 5
 
 
 def test_padding_earns_nothing():

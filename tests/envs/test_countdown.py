@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections import Counter
 from fractions import Fraction
+from functools import partial
 
 import gymnasium as gym
 import numpy as np
@@ -17,7 +18,8 @@ import prm_gym  # noqa: F401 - registers the ids
 from prm_gym.arithmetic import reachable
 from prm_gym.claims import Equality, Malformed, Reachable
 from prm_gym.env import ACTION_LENGTH
-from prm_gym.envs.math.countdown import LEVELS, CountdownEnv, load_puzzles
+from prm_gym.envs.math import countdown
+from prm_gym.envs.math.countdown import LEVELS, load_puzzles
 from prm_gym.errors import ContractError, OptionError
 
 FILE_24 = """Rank,Puzzles,AMT (s),Solved rate,1-sigma Mean (s),1-sigma STD (s)
@@ -25,6 +27,9 @@ FILE_24 = """Rank,Puzzles,AMT (s),Solved rate,1-sigma Mean (s),1-sigma STD (s)
 2,3 3 8 8,99.9,9.10%,4.68,1.45
 3,1 2 3 4,5,99.00%,1,1
 """
+
+# Side by side, so that each of the two can be looked at; the default is one after the other.
+CountdownEnv = partial(countdown.CountdownEnv, verifiers=["arithmetic", "reachable"])
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ PLAIN = {"question": "2 * 3?", "answer": "6"}
 def _env(tmp_path, *rows, **options):
     path = tmp_path / "tasks.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows or (EGGS,)))
-    env = MathDatasetEnv(tasks=path, **options)
+    env = MathDatasetEnv(tasks=path, **{"verifiers": ["arithmetic", "equivalence"], **options})
     env.reset(seed=0, options={"task_index": 0})
     return env
 
@@ -182,8 +182,8 @@ def test_without_files_problems_are_generated():
         assert "Quantities" not in env.task.question
         steps = env.solution()
         assert len(steps) == 7  # six computations and the answer
-        labels = [env.step(step)[4]["verdicts"]["arithmetic"].label for step in steps]
-        assert labels == ["correct"] * 6 + [None]
+        labels = [env.step(step)[4]["verdicts"]["sequence(arithmetic, equivalence)"].label for step in steps]
+        assert labels == ["correct"] * 7
         assert env.past_steps[-1].claims[-1].gold == env.task.sealed["gold"]
 
 
