@@ -111,3 +111,11 @@ def test_chains_of_definitions_agree_with_evaluation(operations, error, rng):
     claimed = values[-1] + error
     status = consequence(tuple(texts), f"q{len(operations)} = {claimed} + 0").status
     assert status in (("equal", "trivial") if error == 0 else ("different",))
+
+
+@pytest.mark.parametrize(
+    "given_equations",
+    [("y = 1/x", "x = 0"), ("x = 0", "y = 1/x"), ("x = 1/y", "x = 0"), ("y = 1/x", "x*y = 0*x"), ("x = 2/y", "y = 0*y")],
+)
+def test_equations_that_divide_by_zero_contradict_one_another(given_equations):
+    assert consequence(given_equations, "y = 1").status == "vacuous"

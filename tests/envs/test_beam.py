@@ -230,3 +230,12 @@ def test_the_beam_is_told_in_words():
     text = described(generate(1, 4))
     assert "A beam is" in text
     assert "couple" in text
+
+
+def test_a_won_and_a_lost_end_are_two_states():
+    keys = []
+    for shift in (0, 1):
+        env = _env()
+        values = {name: value + shift for name, value in reactions(generate_of(env))}
+        keys.append(env.step(answer_text(values))[4]["state_key"])
+    assert keys[0] != keys[1]

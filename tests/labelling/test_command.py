@@ -148,6 +148,37 @@ def test_bad_rows_are_named_and_left_out(capsys, tmp_path):
     assert all(f"row {number} is left out" in shown.err for number in (4, 5, 6))
 
 
+def test_a_broken_proof_does_not_spoil_its_neighbours(capsys, tmp_path):
+    broken = {"hypothesis": "{A", "facts": ["{A}"], "proof": ["fact1 -> hypothesis", "DISPROVED"]}
+    (summary,) = json.loads(_run(capsys, _file(tmp_path, [broken, PROOFS[0]]), "--json"))
+    assert (summary["solutions"], summary["rows left out"]) == (1, 1)
+
+
+def test_a_citation_of_nothing_makes_no_fact(capsys, tmp_path):
+    proof = ["[fact1] -> int1: {D}", "[fact1] -> int2: {D} -> {G}", "int1 & int2 -> int3: {G}", "PROVED"]
+    trl = tmp_path / "trl.jsonl"
+    _run(capsys, _file(tmp_path, [{"hypothesis": "{G}", "facts": ["{A} -> {B}", "{C}"], "proof": proof}]), "--trl", str(trl))
+    assert _rows(trl)[0]["labels"] == [False] * 4
+
+
+def test_a_stored_claim_is_never_evaluated(capsys, tmp_path):
+    pytest.importorskip("reasoning_gym")
+    marker = tmp_path / "evaluated"
+    cli.main(["rollout", "--env", "prm_gym/Countdown-v0", "--tasks", "1", "--attempts", "1", "--out", str(tmp_path / "t.jsonl")])
+    (trajectory,) = _rows(tmp_path / "t.jsonl")
+    evil = {
+        "type": "reasoning_gym_answer",
+        "dataset": "puzzle24",
+        "entry": '{"answer": "24", "metadata": {}}',
+        "answer": f"__import__('os').mkfifo({str(marker)!r})",
+    }
+    trajectory["steps"][0]["claims"] = [evil]
+    capsys.readouterr()
+    (summary,) = json.loads(_run(capsys, _file(tmp_path, [trajectory]), "--verifier", "reasoning_gym", "--json"))
+    assert summary["verdicts"]["reasoning_gym: error"] == 1
+    assert not marker.exists()
+
+
 @pytest.mark.parametrize(("rows", "says"), [([], "no rows"), ([{"question": "?"}], "no row"), ([3], "no row")])
 def test_a_file_without_a_solution_is_refused(capsys, tmp_path, rows, says):
     with pytest.raises(SystemExit) as ended:

@@ -149,3 +149,12 @@ def test_a_conjunction_is_derived_when_its_parts_are(checker):
     assert proves(checker, "{B} & {D}", *steps, facts=facts) is False
     under = [assume("a1", "{E}"), said("int3", "{E} & {B}", "a1", "int1")]
     assert proves(checker, "{B} & {E}", *steps, *under, facts=facts) is False  # E is assumed
+
+
+def test_what_cites_nothing_but_a_discharge_is_not_given(checker):
+    # Neither {D} nor {D} -> {G} follows from anything; written as discharges of a fact they must not become facts.
+    steps = (said("int1", "{D}", discharged=["fact1"]), said("int2", "{D} -> {G}", discharged=["fact1"]), said("int3", "{G}", "int1", "int2"))
+    assert proves(checker, "{G}", *steps) is False
+    assert given((*FACTS, *steps)) == given(FACTS)
+    for place, step in enumerate(steps):
+        assert appraise(step, (*FACTS, *steps[:place]), checker).stands is False

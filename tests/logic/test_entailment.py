@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 
 from prm_gym.errors import FormulaError
+from prm_gym.logic.cvc5_solver import Cvc5Solver
 from prm_gym.logic.entailment import EntailmentChecker, adds_vocabulary, shared_checker
 from prm_gym.logic.formula import And, Atom, Constant, Exists, ForAll, Implies, Not, Or, Variable
+from prm_gym.logic.language import Language
 from prm_gym.logic.notations.fld import parse, write
 from prm_gym.logic.semantics import Structure, holds
 from prm_gym.logic.small_models import all_structures
@@ -403,3 +405,17 @@ def test_what_was_asked_before_does_not_change_a_finding():
     found = {question: forwards.examine(*question) for question in questions}
     assert {question: backwards.examine(*question) for question in reversed(questions)} == found
     assert EntailmentChecker(cache_size=0).examine(*questions[-1]) == found[questions[-1]]
+
+
+@pytest.mark.parametrize(
+    ("premises", "conclusion", "notation"),
+    [((), "∀x ∀y (x = y)", "folio"), (("P ∨ ∃x ∃y (x ≠ y)",), "P", "folio"), ((), "! [X,Y] : X = Y", "tptp"), (("∃x ∃y (x ≠ y)", "Q ∨ P"), "P", "folio")],
+)
+def test_how_many_things_there_are_is_not_decided_among_one(premises, conclusion, notation):
+    # True where there is one individual, false where there are two: follows from nothing.
+    for solver in (Z3Solver, Cvc5Solver):
+        assert EntailmentChecker(solver=solver).examine(premises, conclusion, Language(notation)).status == "refuted"
+
+
+def test_two_things_may_differ():
+    assert EntailmentChecker().consistent(("? [X,Y] : X != Y",), Language("tptp")) is True

@@ -148,3 +148,10 @@ def test_data_sets_that_were_not_read_are_refused():
         refuse("coin_flip")
     with pytest.raises(OptionError, match="Did you mean 'leg_counting'"):
         refuse("leg_countin")
+
+
+@pytest.mark.parametrize("dataset", [*sorted(REFUSED), "composite", "no such data set", ""])
+def test_no_answer_reaches_a_scorer_that_nobody_has_read(dataset):
+    # A claim may come from a file: that the environment refuses the data set is not enough.
+    with pytest.raises(ValueError, match="not served"):
+        admitted(dataset, "__import__('os').getpid()", {"answer": "24", "metadata": {}})
