@@ -24,10 +24,32 @@ def test_what_says_nothing_claims_nothing():
         "He wrote 3 * 4 = 13.",
         "2 + 2 isn't = 5",
         "25 * 4 = 100%",
+        "17 + 15 = 8 (mod 12)",
+        "Suppose 2 + 2 = 5.",
+        "It is not true that 5 + 3 = 9",
+        "5 + 3 = 9 is false",
+        "In Z_12, 8 + 7 = 3",
+        r"In $\mathbb{Z}_5$, 3 + 4 = 2",
+        r"Working in $\mathbb{F}_7$: 5 * 3 = 1",
+        "We work in base 8. Then 5 + 6 = 13.",
+        "101 + 11 = 1000 in base 2",
+        "In binary we add.\n101 + 11 = 1000",
+        "The clock shows nine. 9 + 5 = 2.",
+        "Let $a * b = a^2 + b$. Then $3 * 4 = 13$",
+        "Let a # b = 2a + b. Then 3 + 4 = 10.",
+        r"The operation $\star$ is known. 3 * 4 = 13",
+        "Define a new operation. 3 * 4 = 13.",
     ],
 )
 def test_a_false_equation_that_may_not_be_asserted_claims_nothing(text):
     assert _pairs(text) == []
+
+
+def test_another_arithmetic_may_be_named_in_the_question_or_an_earlier_step():
+    assert [(claim.left, claim.right) for claim in equalities("5 + 6 = 13", ["We count in base 8."])] == []
+    assert equalities("5 + 6 = 13", (), "What is 5 + 6 in base 8?") == ()
+    assert len(equalities("5 + 6 = 13", (), "The base pay is 5 dollars, and a + b = 12.")) == 1
+    assert len(equalities("5 + 6 = 11", (), "What is 5 + 6 in base 8?")) == 1  # a true one is true
 
 
 @pytest.mark.parametrize("text", ["3 * 4 = 13 eggs. It is not much.", "If it rains we stay.\nSo 3 * 4 = 13.", "3 * 4 = 13! Why not?"])
