@@ -7,6 +7,7 @@ same on both sides or cancel, no other grouping, range, clock or mixed number ma
 import math
 import re
 from fractions import Fraction
+from itertools import combinations
 
 from prm_gym.arithmetic.expression import ExpressionError, parse_expression
 from prm_gym.arithmetic.free_text_sides import Side
@@ -46,7 +47,17 @@ _NEVER_A_UNIT = frozenset(
     )
     for word in line.split()
 ) - {"min"}
-_SMALL_FACTORS = (Fraction(1016, 1000), Fraction(1057, 1000), Fraction(1094, 1000), Fraction(1102, 1000), Fraction(112, 100))  # yard to metre, quart to litre
+# Between units of one kind, as yard to metre, quart to litre, pound to kilogram; and whole ones.
+_PLACED_FACTORS = (1.016, 1.057, 1.094, 1.102, 1.12, 1.609, 1.8, 2.205, 2.54, 3.281, 3.785, 4.345, 28.35, 30.44)
+# fmt: off
+_WHOLE_FACTORS = (
+    2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 15, 16, 20, 24, 25, 28, 29, 30, 31, 32, 36, 40, 48, 50, 52, 60, 64, 72, 100, 128, 144, 160, 168, 180, 200,
+    256, 360, 365, 366, 480, 500, 1000, 1024, 1440, 1760, 2000, 3600, 5280, 10_000, 86_400, 100_000, 1_000_000, 1_048_576,
+)
+# fmt: on
+_FACTORS = tuple(factor for base in (*_PLACED_FACTORS, *_WHOLE_FACTORS) for factor in (base, 1 / base))
+_MAX_SUMMANDS = 6  # whose conversions are tried out
+_MAX_CONVERTED = 10**12
 _QUOTES = frozenset("\"“”'‘’—…")
 _DEBT = re.compile(r"\((\d+(?:\.\d+)?)\)")  # (5) + 8 = 3
 _DEBTS = re.compile(r"(?:\(\d+(?:\.\d+)?\)|\d+(?:\.\d+)?)(?:[-+](?:\(\d+(?:\.\d+)?\)|\d+(?:\.\d+)?))+")
@@ -214,16 +225,37 @@ def _singular(word: str) -> str:
 
 
 def _units_agree(left: Side, right: Side, one: Fraction, other: Fraction) -> bool:
-    """Whether no unit is changed silently: the measures are the same on both sides, those of rates cancelled (`$15/hour * 2 hours = $30`)."""
+    """Whether no unit is changed silently.
+
+    The measures are the same on both sides, those of rates cancelled (`$15/hour * 2 hours = $30`), or no usual conversion makes the equation true
+    (`12 * 3 = 37 feet`, where `12 * 3 = 3 feet` may go from inches to feet).
+    """
     there, here = _measures(left), _measures(right)
     if there is None or here is None:
         return False
     if there == here:
         return True
-    if left.summed or right.summed or not one or not other:
-        return False
-    ratio = max(one / other, other / one)
-    return 1 < ratio < Fraction(3, 2) and all(abs(ratio - factor) * 250 > 1 for factor in _SMALL_FACTORS)
+    summands = [one]
+    if left.summed or right.summed:
+        if (there and here) or right.numbers > 1 or any(token.kind not in "N+-oc" or token.text in "*/()" for token in left.read):
+            return False
+        summands = [Fraction(part.replace(" ", "")) for part in re.findall(r"[-+]?\d[\d.]*", left.spelled())]
+    return not _converted(summands, one, other)
+
+
+def _converted(summands: list[Fraction], one: Fraction, other: Fraction) -> bool:
+    """Whether some of the summands, told in another unit than the rest, may have the sum `other`; true where there are too many to try.
+
+    Args:
+        summands: the summands as they are written.
+        one: their sum.
+        other: what they are said to sum up to.
+    """
+    if len(summands) > _MAX_SUMMANDS or not one or not other or not Fraction(2, 3) < one / other < Fraction(3, 2) or abs(one) > _MAX_CONVERTED:
+        return True
+    total, said = float(one), float(other)
+    parts = [sum(map(float, chosen)) for size in range(1, len(summands) + 1) for chosen in combinations(summands, size)]
+    return any(abs(total + part * (factor - 1) - said) <= abs(said) / 500 for part in parts for factor in _FACTORS)
 
 
 def _measures(side: Side) -> frozenset[str] | None:

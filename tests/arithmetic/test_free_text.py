@@ -150,6 +150,10 @@ def test_what_is_not_surely_understood_is_left_out(text):
         "7 + 7 = 2 weeks",
         "0.25 * 4 = 100 cents",
         "2 * 30 = 1 (hour)",
+        "1 + 30 = 90 minutes",
+        "100 + 1 = 112 inches",
+        "100 + 50 = $100.50",
+        "7 * 2 = 15.3 yards",  # 14 metres
         "2.5 * 60 = 2 hours 30 minutes",
         "60 mph * 30 min = 30 miles",
         "60 miles/hour * 30 minutes = 30 miles",
@@ -203,6 +207,9 @@ def test_what_is_right_in_another_reading_is_not_read_as_false(text):
         "5 apples + 3 apples = 9 apples",
         "$5 * 3 = $16",
         "5 * 3 = $16",  # no coin or note is 16/15 of another
+        "12 * 3 = 37 feet",
+        "12 + 15 = 28 hours",
+        "5 hours * $10 = $60",
         "5 apples * $2 = $11",
         "2 hours * $15/hour = $31",
         "60 miles per hour * 2 hours = 130 miles",
@@ -296,6 +303,28 @@ def test_true_equations_in_many_frames_are_never_called_false():
     assert read > 300
 
 
+CONVERSIONS = (("feet", 12), ("hours", 60), ("dollars", 100), ("kg", 1000), ("weeks", 7), ("gallons", 4), ("pounds", 16), ("yards", 3))
+
+
+def _false(text):
+    return any(evaluate(found.left) != evaluate(found.right) for found in equations(text))
+
+
+def test_units_changed_silently_are_never_called_false_and_slips_mostly_are():
+    """Right sums and products whose result alone has a unit, some of the numbers in another one; and the same kind of sums with a wrong digit."""
+    rng = random.Random(2)
+    slips = found = 0
+    for _ in range(600):
+        (unit, factor), a, b = rng.choice(CONVERSIONS), rng.randrange(2, 60), rng.randrange(2, 60)
+        assert not _false(f"{a * factor} + {b * factor} = {a + b} {unit}")
+        assert not _false(f"{a} * {b * factor} = {a * b} {unit}")
+        assert not _false(f"{a} + {b} = {a * factor + b} {unit}")
+        assert not _false(f"{a} {unit} * {b * factor} = {a * b}")
+        slips += 1
+        found += _false(f"{a} * {b} = {a * b + rng.choice((-2, -1, 1, 2))} {unit}")
+    assert found > 0.7 * slips
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -316,6 +345,7 @@ def test_true_equations_in_many_frames_are_never_called_false():
         r"\text{" * 2_600,
         "2 hours * $3/hour = 5 = " * 700,
         "5, 5 + 1 = 7 " * 1_200,
+        "7 + 7 + 7 + 7 + 7 + 7 = 43 cm, " * 500,
         "[7 + 1] = 9 [" * 1_200,
         "1+1 * 2/" * 2_000 + "1 = 3",
     ],
