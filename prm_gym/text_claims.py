@@ -15,10 +15,16 @@ _DOUBT = re.compile(
     r"neither|nor|cannot)\b|n't\b|n’t\b|\?",
     re.IGNORECASE,
 )
+# The next sentence may take an equation back.
+_TAKEN_BACK = re.compile(
+    r"\s*(?:(?:but|and|so|however,?)\s+)?(?:(?:this|that|which|it|the (?:result|answer|equation))\b[^.!?\n]{0,60}\b(?:wrong|incorrect|false|untrue|absurd|"
+    r"contradict\w*|impossible|mistaken?|an? error|(?:not|n['’]t) (?:right|correct|true|possible|so))|(?:a )?contradiction|wrong|incorrect|oops|(?:wait|no)(?=[,.!]))(?!\w)",
+    re.IGNORECASE,
+)
 # Anywhere in a text, the problem and the earlier steps included, one of these may make all its equations mean another arithmetic.
 _OTHER_ARITHMETIC = re.compile(
     r"\b(?:mod|modulo|modulus|modular|congruent|congruence|residues?|binary|ternary|octal|duodecimal|hexadecimal|hex|clocks?|finite field|wraps around|"
-    r"new operation|binary operation|operations? (?:\$?\\?[*∗★⋆@#&◦⊕⊗△]|is defined)|defines? (?:a|an|the|new)? ?(?:new )?(?:operat\w+|\$)|"
+    r"concatenat\w*|new operation|binary operation|operations? (?:\$?\\?[*∗★⋆@#&◦⊕⊗△]|is defined)|defines? (?:a|an|the|new)? ?(?:new )?(?:operat\w+|\$)|"
     r"base[- ]*\$?(?:\d|[bn]\b|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|sixteen)|GF ?\()"
     r"|\bZ_?\{?\d|\\[pb]?mod\b|\\equiv\b|≡|ℤ|mathbb\s*\{?\s*[ZF]\b\}?\s*(?:_|/)|\\(?:star|ast|circ|oplus|otimes|diamond|bigstar)\b|[★⋆⊕⊗◦]",
     re.IGNORECASE,
@@ -61,12 +67,15 @@ def _other_arithmetic(text: str) -> bool:
 def _equations_of(step: str) -> tuple[tuple[str, str, bool], ...]:
     """The equations of a step, each once, with whether one may doubt that it is asserted wherever it stands."""
     found: dict[tuple[str, str], bool] = {}
+    doubts: dict[tuple[int, int], bool] = {}
     ends = [0, *(end.end() for end in _SENTENCE_END.finditer(step)), len(step)]
     for equation in equations(step):
         first = ends[bisect_right(ends, equation.start) - 1]
         last = ends[min(bisect_left(ends, equation.end), len(ends) - 1)]
         pair = (equation.left, equation.right)
-        found[pair] = found.get(pair, True) and _DOUBT.search(step, first, last) is not None
+        if (first, last) not in doubts:
+            doubts[first, last] = _DOUBT.search(step, first, last) is not None or _TAKEN_BACK.match(step, last) is not None
+        found[pair] = found.get(pair, True) and doubts[first, last]
     return tuple((left, right, doubtful) for (left, right), doubtful in found.items())
 
 

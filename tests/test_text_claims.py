@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from prm_gym.text_claims import equalities
@@ -28,6 +30,11 @@ def test_what_says_nothing_claims_nothing():
         "Suppose 2 + 2 = 5.",
         "It is not true that 5 + 3 = 9",
         "5 + 3 = 9 is false",
+        "We get 1 + 1 = 3. Contradiction!",
+        "We get 1 + 1 = 3. This is wrong.",
+        "The answer was: 1 + 1 = 3.\nThat's incorrect.",
+        "1 + 1 = 3. Wait, that is too much.",
+        "1 + 1 = 11 (by concatenation)",
         "In Z_12, 8 + 7 = 3",
         r"In $\mathbb{Z}_5$, 3 + 4 = 2",
         r"Working in $\mathbb{F}_7$: 5 * 3 = 1",
@@ -60,3 +67,10 @@ def test_a_false_equation_beside_a_doubtful_sentence_is_claimed(text):
 def test_a_true_equation_is_claimed_in_any_sentence():
     assert _pairs("If she buys 3 * 4 = 12 eggs, she has enough.") == [("3*4", "12")]
     assert _pairs("Is 3 * 4 = 13? It is 3 * 4 = 13.") == [("3*4", "13")]  # asserted once
+
+
+@pytest.mark.parametrize("text", [" ".join(f"1 + {n} = 3," for n in range(1_500)), "a * b = a " * 1_600, "1 + 1 = 3." + " " * 16_000, "this " * 3_200])
+def test_hostile_texts_are_read_in_time(text):
+    started = time.process_time()
+    equalities(text)
+    assert time.process_time() - started < 2.0

@@ -31,7 +31,8 @@ _UNITS: dict[str, str] = {
         "bit bits|byte bytes|kb kilobyte kilobytes|mb megabyte megabytes|gb gigabyte gigabytes|tb terabyte terabytes|mbps|gbps",
         "wh|kwh|mwh|watt watts|kw kilowatt kilowatts|joule joules|kj|calorie calories cal|kcal|volt volts|hp|degree degrees °",
         "radian radians|celsius|fahrenheit",
-        "pair pairs|couple couples|trio trios|twins|triplets|gross|score|ream reams|pack packs|case cases|tray trays|set sets|hz|khz|mhz",
+        "pair pairs|couple couples|trio trios|twins|triplets|gross|score|ream reams|pack packs",
+        "case cases|tray trays|set sets|carton cartons|crate crates|package packages|bundle bundles|hz|khz|mhz",
     )
     for names in names.split("|")
     for word in names.split()
@@ -100,22 +101,25 @@ def surely_meant(left: Side, right: Side, pair: tuple[str, str], near: bool) -> 
     return not wholes and not _a_range(left, other) and not _a_factorial(one, other) and _units_agree(left, right, one, other)
 
 
-def begins_surely(read: list[Token], text: str, first: int, bare: bool) -> bool:
+def begins_surely(read: list[Token], text: str, left: Side, pair: tuple[str, str]) -> bool:
     """Whether nothing before the first side of a false equation may belong to it.
 
     Args:
         read: the tokens of the text.
         text: the text.
-        first: where the side begins in the tokens.
-        bare: whether it is a single number.
+        left: the first side.
+        pair: both sides as they were read.
     """
+    first = left.begin
     if first == 0 or read[first - 1].kind == "n":
         return True
     before = read[first - 1]
+    if before.kind == "-":  # taken for the mark of a list
+        return not holds(f"-{pair[0]}", pair[1])
     if before.kind == "w":
         return before.text.split()[-1] not in _NEVER_A_UNIT
     mark = text[before.start : before.end] if before.kind == "p" else ""
-    if _QUOTES & set(mark) or (bare and "," in mark):
+    if _QUOTES & set(mark) or (left.numbers == 1 and "," in mark):
         return False
     if not re.search("[,:]", mark) or first < 2 or read[first - 2].kind not in "N)%":
         return True

@@ -95,7 +95,7 @@ def _chain(text: str, read: list[Token], kinds: str, begin: int, end: int) -> li
         pair = _pair(left, right, near)
         if pair is None:
             continue
-        outer = place > 0 or (begin > 0 and kinds[begin - 1] in "=~") or begins_surely(read, text, left.begin, left.numbers == 1)
+        outer = place > 0 or (begin > 0 and kinds[begin - 1] in "=~") or begins_surely(read, text, left, pair)
         outer = outer and (place < len(cuts) - 1 or ends_surely(read, kinds, text, right.end))
         if holds(*pair) or (outer and surely_meant(left, right, pair, near)):
             found.append(FoundEquation(left.read[0].start, right.read[-1].end, *pair))

@@ -192,6 +192,8 @@ def test_what_is_not_surely_understood_is_left_out(text):
         "19/4 = 4 full boxes",
         "22/7 ≈ 3.1428",
         "negative 3 + 5 = 2",
+        "- 3 * -4 = 12",
+        "1 egg each * 12 = 1 carton",
     ],
 )
 def test_what_is_right_in_another_reading_is_not_read_as_false(text):
