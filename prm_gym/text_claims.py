@@ -18,7 +18,8 @@ _DOUBT = re.compile(
 # The next sentence may take an equation back.
 _TAKEN_BACK = re.compile(
     r"\s*(?:(?:but|and|so|however,?)\s+)?(?:(?:this|that|which|it|the (?:result|answer|equation))\b[^.!?\n]{0,60}\b(?:wrong|incorrect|false|untrue|absurd|"
-    r"contradict\w*|impossible|mistaken?|an? error|(?:not|n['’]t) (?:right|correct|true|possible|so))|(?:a )?contradiction|wrong|incorrect|oops|(?:wait|no)(?=[,.!]))(?!\w)",
+    r"contradict\w*|impossible|mistaken?|an? error|(?:not|n['’]t) (?:right|correct|true|possible|so))|(?:a )?contradiction|"
+    r"wrong|incorrect|oops|(?:wait|no)(?=[,.!]))(?!\w)",
     re.IGNORECASE,
 )
 # Anywhere in a text, the problem and the earlier steps included, one of these may make all its equations mean another arithmetic.
