@@ -115,7 +115,7 @@ class Equality(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True,
     Attributes:
         left: an expression over integers, fractions, decimals, `+ - * /` and parentheses.
         right: likewise.
-        rounded: where the right side is a number, it may be the value of the left one rounded to the places it is written with (`8 / 3 = 2.67`), as
+        rounded: where a side is a number, it may be the value of the other one rounded to the places it is written with (`8 / 3 = 2.67`), as
             people write.
     """
 

@@ -10,13 +10,13 @@ from prm_gym.verifier import ClaimVerifier, StepContext
 class ArithmeticVerifier(ClaimVerifier):
     """Judges `Equality` claims: the values of both sides are computed exactly and compared.
 
-    Nothing is rounded, so that `8 / 3 = 2.67` is false, unless the claim says that the right side may be.
+    Nothing is rounded, so that `8 / 3 = 2.67` is false, unless the claim says that a side may be.
 
     - `correct` or `incorrect`, with both values as evidence; `incorrect` also where a side divides by zero and so has no value.
     - `trivial` for an equation that says nothing: a bare number equal to itself (`7 = 7.0`), or the same expression on both sides
       (`2 + 3 = (2+3)`). A quotient that is its own reduced fraction is excepted: `8 / 3 = 8/3` says that the result is written 8/3.
-    - `neutral`, without a score, for an equation that is `rounded` and true when rounded to the places written (`8 / 3 = 2.67`, half up or down): it
-      is no mistake, and proves nothing.
+    - `neutral`, without a score, for an equation that is `rounded` and true when one side is rounded to the places that the other is written with
+      (`8 / 3 = 2.67`, `2.67 = 8 / 3`, half up or down): it is no mistake, and proves nothing.
     - `malformed` where a side is no expression.
     - It abstains on what is longer, deeper or greater than `prm_gym.arithmetic` reads.
 
@@ -25,7 +25,7 @@ class ArithmeticVerifier(ClaimVerifier):
     """
 
     id = "arithmetic"
-    version = "2"
+    version = "3"
     claims = (Equality,)
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
@@ -53,8 +53,10 @@ def _verdict(claim: Equality) -> Verdict:
         return abstained(beyond)
     left, right = sides
     values = {"left": str(left.value), "right": str(right.value)}
-    if left.value != right.value and claim.rounded and rounds_to(left.value, claim.right):
-        return Verdict(status="ok", label="neutral", reason=f"the left side is {values['left']}, which rounds to {claim.right.strip()}", evidence=values)
+    if left.value != right.value and claim.rounded:
+        for name, value, written in (("left", left.value, claim.right), ("right", right.value, claim.left)):
+            if rounds_to(value, written):
+                return Verdict(status="ok", label="neutral", reason=f"the {name} side is {value}, which rounds to {written.strip()}", evidence=values)
     if left.value != right.value:
         return judged("incorrect", 0.0, f"the left side is {values['left']}, the right side is {values['right']}", **values)
     if left.text == right.text and not right.in_lowest_terms:

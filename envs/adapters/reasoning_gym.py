@@ -115,7 +115,7 @@ class ReasoningGymEnv(StepEnv):
             return self._malformed("a step is a thought in words or numbers, or the answer after 'answer:'")
         if sum(map(len, self._thoughts)) + len(thought) > NOTES_LENGTH:
             return self._malformed(f"all thoughts together hold at most {NOTES_LENGTH:,} characters")
-        claims = equalities(thought, self._thoughts)
+        claims = equalities(thought, self._thoughts, self.task.question)
         if thought:
             self._thoughts.append(thought)
         if answer is None:

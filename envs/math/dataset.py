@@ -127,7 +127,7 @@ class MathDatasetEnv(StepEnv):
             return Transition(situation=self.situation, claims=(Malformed("a step is a text that can be seen"),))
         if sum(map(len, self._written)) + len(action) > WRITTEN_LIMIT:
             return Transition(situation=self.situation, claims=(Malformed(f"a solution has at most {WRITTEN_LIMIT:,} characters"),))
-        claims = equalities(action, self._written)
+        claims = equalities(action, self._written, self.task.question)
         ends = self.split == "whole" or _states_an_answer(action)
         self._written.append(action)
         situation = self._describe(self.task)

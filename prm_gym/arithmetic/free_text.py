@@ -2,7 +2,9 @@
 
 What is found is read surely; what is not surely understood is left out, because a wrong reading would call a right step wrong: variables, powers, functions,
 dates, ratios, ranges, mixed numbers, conversions of units (`3 weeks = 21 days`), sums of percents and plain numbers. Words between the numbers are
-taken for units (`5 apples * $2 = $10`).
+taken for units (`5 apples * $2 = $10`). A false equation must stand a stricter reading than a true one (`prm_gym.arithmetic.false_equations`).
+
+Of a chain every pair is read as it is written: `10 + 5 = 15 + 3 = 18` says that `10 + 5 = 15 + 3`, which is false, though people write so when they go on.
 """
 
 import re
@@ -10,6 +12,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from prm_gym.arithmetic.expression import Expression, ExpressionError, parse_expression
+from prm_gym.arithmetic.false_equations import begins_surely, ends_surely, holds, surely_meant
+from prm_gym.arithmetic.free_text_sides import Side
 from prm_gym.arithmetic.free_text_tokens import Token, tokens
 
 
@@ -61,7 +65,7 @@ def equations(text: str) -> list[FoundEquation]:
     read = tokens(text)
     kinds = "".join(token.kind for token in read)
     for chain in _CHAIN.finditer(kinds):
-        found += _chain(read, kinds, chain.start(), chain.end())
+        found += _chain(text, read, kinds, chain.start(), chain.end())
     return sorted(found)
 
 
@@ -76,38 +80,10 @@ def _annotated(note: re.Match[str]) -> list[FoundEquation]:
     ]
 
 
-class _Side(NamedTuple):
-    """One side of an equation: its tokens without the words, spelled out, and the words."""
-
-    read: list[Token]
-    words: frozenset[str]
-
-    @property
-    def percents(self) -> int:
-        return sum(token.kind == "%" for token in self.read)
-
-    @property
-    def numbers(self) -> int:
-        return sum(token.kind == "N" for token in self.read)
-
-    def spelled(self, percents: bool = True) -> str:
-        """The side as an expression; percents as hundredths, or as bare numbers."""
-        parts: list[str] = []
-        for token in self.read:
-            if token.kind == "%":
-                parts.append("/100)" if percents else "")
-            elif token.kind != "c":
-                parts.append(token.text)
-        for place, part in enumerate(parts):
-            if part == "/100)":
-                parts[place - 1] = f"({parts[place - 1]}"
-        return "".join(parts)
-
-
-def _chain(read: list[Token], kinds: str, begin: int, end: int) -> list[FoundEquation]:
+def _chain(text: str, read: list[Token], kinds: str, begin: int, end: int) -> list[FoundEquation]:
     cuts = [place for place in range(begin, end) if kinds[place] in "=~"]
     spans = list(zip([begin, *(cut + 1 for cut in cuts)], [*cuts, end], strict=True))
-    sides: list[_Side | None] = []
+    sides: list[Side | None] = []
     for place, (first, last) in enumerate(spans):
         is_first, is_last = place == 0 and not (begin and kinds[begin - 1] in "=~"), place == len(spans) - 1
         sides.append(_side(read, kinds, first, last, is_first, is_last))
@@ -115,13 +91,18 @@ def _chain(read: list[Token], kinds: str, begin: int, end: int) -> list[FoundEqu
     for place, (left, right) in enumerate(pairwise(sides)):
         if left is None or right is None:
             continue
-        pair = _pair(left, right, kinds[cuts[place]] == "~")
-        if pair is not None:
+        near = kinds[cuts[place]] == "~"
+        pair = _pair(left, right, near)
+        if pair is None:
+            continue
+        outer = place > 0 or (begin > 0 and kinds[begin - 1] in "=~") or begins_surely(read, text, left, pair)
+        outer = outer and (place < len(cuts) - 1 or ends_surely(read, kinds, text, right.end))
+        if holds(*pair) or (outer and surely_meant(left, right, pair, near)):
             found.append(FoundEquation(left.read[0].start, right.read[-1].end, *pair))
     return found
 
 
-def _side(read: list[Token], kinds: str, first: int, last: int, is_first: bool, is_last: bool) -> _Side | None:
+def _side(read: list[Token], kinds: str, first: int, last: int, is_first: bool, is_last: bool) -> Side | None:
     """The side between two places; None where it cannot be read surely."""
     inner = kinds[first:last]
     spare, bracketed = inner.count("(") - inner.count(")"), False
@@ -145,7 +126,7 @@ def _side(read: list[Token], kinds: str, first: int, last: int, is_first: bool, 
     words = frozenset(word for token in read[first:last] if token.kind == "w" for word in token.text.split())
     if any(token.kind == "c" for token in core):
         words |= {"c"}
-    side = _Side(core, words)
+    side = Side(core, read[first:last], words, first, first + len(kinds[first:last].rstrip("w")))
     return side if _value(side.spelled()) is not None else None
 
 
@@ -204,7 +185,7 @@ def _ends_safely(read: list[Token], kinds: str, place: int) -> bool:
     return follows not in ("o", "-", "%", "x") and not (follows == "=" and after > place)
 
 
-def _pair(left: _Side, right: _Side, near: bool) -> tuple[str, str] | None:
+def _pair(left: Side, right: Side, near: bool) -> tuple[str, str] | None:
     """Both sides spelled out; None where units, percents or a bare number make the reading unsure."""
     if left.numbers == 1 and (left.words - {"c"} or (right.numbers == 1 and (left.words or right.words))):  # 5 pairs = 5 * 2, 3 weeks = 21 days
         return None
@@ -217,7 +198,7 @@ def _pair(left: _Side, right: _Side, near: bool) -> tuple[str, str] | None:
     return _percents(left, right)
 
 
-def _percents(left: _Side, right: _Side) -> tuple[str, str] | None:
+def _percents(left: Side, right: Side) -> tuple[str, str] | None:
     summed = any(token.text in "+-" and token.kind in "o-" for token in (*left.read, *right.read))
     if summed:
         whole = all(side.percents == side.numbers for side in (left, right))

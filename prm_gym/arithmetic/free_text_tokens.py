@@ -14,13 +14,14 @@ from prm_gym.arithmetic.expression import ExpressionError, parse_expression
 
 
 class Token(NamedTuple):
-    """A token: its kind, its spelling in the notation of `parse_expression` (words in lower case), its place, and whether mathematics begins here."""
+    """A token: kind, spelling in the notation of `parse_expression` (words in lower case), place, whether mathematics begins here, a sign as written."""
 
     kind: str
     text: str
     start: int
     end: int
     fresh: bool = False
+    written: str = ""
 
 
 _NUMBER = r"(?:\d{1,3}(?:(?:,|\{,\}|,\\!)\d{3})+|\d+)(?:\.\d+)?|\.\d+"
@@ -51,6 +52,8 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _LISTED = re.compile(r"[^\S\n]*\(?\d{1,2}[.)](?=\s)")  # "1." or "2)" at the beginning of a line
+_HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]")
+_DIGIT = tuple("0123456789.")
 _TAGS = frozenset(("kg", "km", "cm", "mm", "ml", "lb", "lbs", "oz", "ft", "hr", "hrs", "min", "mins", "mph", "cents"))  # may follow a number without a blank
 _ARITHMETIC_WORDS = frozenset(
     word
@@ -120,20 +123,28 @@ def _read(match: re.Match[str], text: str) -> Token | None:
         return Token("X", written, start, end) if (before.isdigit() or before == ")") and (after.isdigit() or after == "(") else None
     if name in ("times", "over", "minus", "sign"):
         symbol = {"times": "*", "over": "/", "minus": "-"}.get(name, written)
-        return Token("-" if symbol == "-" else "o", symbol, start, end)
+        return Token("-" if symbol == "-" else "o", symbol, start, end, written=written)
     if name in ("opening", "closing"):
-        return Token("(" if name == "opening" else ")", "(" if name == "opening" else ")", start, end)
+        return Token("(" if name == "opening" else ")", "(" if name == "opening" else ")", start, end, written=written)
     if name == "letter":
-        return Token("x", "*", start, end)
+        return Token("X" if _HEXADECIMAL.match(text, start - 1) and text[start - 2 : start - 1] not in _DIGIT else "x", "*", start, end)
     if name == "mark":
-        between = text[start - 1 : start].isdigit() and text[end : end + 1].isdigit()  # 3:4, 1,5
-        return Token("X" if between else "p", written, start, end)
+        return Token("X" if _between(written, text, start, end) else "p", written, start, end)
     if name == "word":
         return Token(_word_kind(written), written.casefold(), start, end)
     if name == "text":
         inner = written[written.index("{") + 1 : -1].strip()
         return Token(_text_kind(inner), inner.casefold(), start, end) if inner else None
     return _fraction(written, start, end) if name == "fraction" else _number(written, text, start, end)
+
+
+def _between(mark: str, text: str, start: int, end: int) -> bool:
+    """Whether a mark may join two numbers: `3:4`, `20 : 4`, `1,5`, `10 — 3`, `3 . 4`, `0.(3)`."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    if before.isdigit() and (after.isdigit() or (mark == "." and after == "(")):
+        return True
+    apart = (before.isspace() and mark in (":", ".")) or set(mark) <= {"—", "…"}
+    return apart and bool(text[max(0, start - 9) : start].rstrip()[-1:].isdigit()) and bool(text[end : end + 9].lstrip()[:1].isdigit())
 
 
 def _word_kind(word: str) -> str:
@@ -194,7 +205,7 @@ def _join(found: list[Token]) -> None:
     if token.kind == "x":
         found[-1] = token._replace(kind="o" if before is not None and before.kind in "N)%w" else "X")
     elif token.kind == "d" and token.text == "of" and before is not None and (before.kind == "%" or _is_fraction(found[:-1])):
-        found[-1] = token._replace(kind="o", text="*")
+        found[-1] = token._replace(kind="o", text="*", written="of")
     elif token.kind == "d" and token.text == "per" and before is not None and before.kind in "wN":
         found[-1] = token._replace(kind="w")
     elif token.kind == "w" and before is not None and before.text == "/" and before.kind == "o" and len(found) > 2:

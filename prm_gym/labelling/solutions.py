@@ -61,4 +61,4 @@ def _claims(steps: Sequence[str], gold: str | None, problem: str) -> Iterator[tu
     place = stating[-1] if stating else len(steps) - 1
     for index, text in enumerate(steps):
         answer = (FinalAnswer(answer=text, gold=gold, question=problem),) if gold is not None and index == place else ()
-        yield (*equalities(text, steps[:index]), *answer)
+        yield (*equalities(text, steps[:index], problem), *answer)

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from prm_gym.arithmetic import ExpressionError, equations, evaluate, parse_expression
+from prm_gym.arithmetic import ExpressionError, equations, evaluate, parse_expression, rounds_to
 
 
 def _pairs(text):
@@ -132,6 +132,113 @@ def test_what_is_not_surely_understood_is_left_out(text):
     assert _pairs(text) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1/2 ÷ 1/4 = 2",
+        r"1/2 \div 1/4 = 2",
+        "6 / 2/3 = 9",
+        "5+3 * 2 = 16",
+        "1/2 of 10 + 4 = 7",
+        "20 : 4 = 5",
+        "2 + 20 : 4 = 7",
+        r"2 \ast 3 = 7",
+        "12 * 3 = 3 feet",
+        "25 * 4 = $1",
+        "30 + 30 = 1 hour",
+        "500 * 2 = 1 kg",
+        "7 + 7 = 2 weeks",
+        "0.25 * 4 = 100 cents",
+        "2 * 30 = 1 (hour)",
+        "1 + 30 = 90 minutes",
+        "100 + 1 = 112 inches",
+        "100 + 50 = $100.50",
+        "7 * 2 = 15.3 yards",  # 14 metres
+        "2.5 * 60 = 2 hours 30 minutes",
+        "60 mph * 30 min = 30 miles",
+        "60 miles/hour * 30 minutes = 30 miles",
+        "$15/hour * 20 minutes = $5",
+        "$3 per pair * 10 socks = $15",
+        "$3 a pair * 10 socks = $15",
+        "pages 10-15 = 6 pages",
+        "pages 15 - 20 = 6",
+        "1990-2000 = 10 years",
+        "9-5 = 8 hours",
+        "9-5 = 8",  # from nine to five
+        "9 am + 5 hours = 2 pm",
+        "3-1/2 = 3.5",
+        "3-1/2 + 1 = 4.5",
+        "3 + 2 pi = 9.28",
+        "LCM of 4, 6 = 12",
+        "1, 5 + 1 = 2, 5",
+        "10 — 3 = 7",
+        "10—3 = 7",
+        "3 . 4 = 12",
+        "($5) + $8 = $3",
+        "(5) + 8 = 3",
+        "0x10 + 1 = 17",
+        "[1] + [2] = 5",
+        "[7/2] = 3",
+        "0.(3) + 1 = 4/3",
+        "1.000 + 700 = 1.700",
+        "1 kWh + 500 Wh = 1.5 kWh",
+        "1 MB + 24 KB = 1.02 MB",
+        "1 century + 1 year = 101 years",
+        "3 couples + 1 person = 7 people",
+        "2 fortnights + 1 day = 29 days",
+        "3 dimes + 2 nickels = 40 cents",
+        "3 + 3 = 3!",
+        "35/4 = 8 and three quarters",
+        "19/4 = 4 full boxes",
+        "22/7 ≈ 3.1428",
+        "negative 3 + 5 = 2",
+        "- 3 * -4 = 12",
+        "1 egg each * 12 = 1 carton",
+    ],
+)
+def test_what_is_right_in_another_reading_is_not_read_as_false(text):
+    for found in equations(text):
+        value, other = evaluate(found.left), evaluate(found.right)
+        assert value == other or rounds_to(value, found.right) or rounds_to(other, found.left)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "She has 5 + 3 = 9 apples.",
+        "5 apples + 3 apples = 9 apples",
+        "$5 * 3 = $16",
+        "5 * 3 = $16",  # no coin or note is 16/15 of another
+        "12 * 3 = 37 feet",
+        "12 + 15 = 28 hours",
+        "5 hours * $10 = $60",
+        "5 apples * $2 = $11",
+        "2 hours * $15/hour = $31",
+        "60 miles per hour * 2 hours = 130 miles",
+        "60 mph * 2 hours = 130 miles",
+        "2 + 3 * 4 = 20",
+        r"\[ 50 + 70 + 140 + 240 = 400 \]",
+        "Step 1: 3 + 4 = 8",
+        "5 + 3 = 8, 3 + 4 = 8",
+        "20% of 50 = 11",
+        "1/2 + 1/4 = 2/4",
+        "1/2 * 1/4 = 1/4",
+        r"\frac{1}{2} + \frac{1}{3} = \frac{2}{5}",
+        "x = 3 + 4 = 8",
+        "10 - 15 = 5",
+        "5 + 3 = 9 red apples and Tom has 3.",
+        "There are 5. 3 + 4 = 8",
+        "**5 + 3 = 9**",
+        "<<9*2=19>>",
+        "2*3+4=11",
+        "10 + 5 = 15 + 3 = 18",  # people write so when they go on, and it says that 15 = 18
+        "((2 + 8) * (-6 - -9)) = ((10) * (-3))",
+    ],
+)
+def test_what_is_surely_false_is_read(text):
+    assert any(evaluate(found.left) != evaluate(found.right) for found in equations(text))
+
+
 def test_the_place_of_an_equation():
     text = "First, 5 apples * $2 = $10 in all."
     (found,) = equations(text)
@@ -198,6 +305,28 @@ def test_true_equations_in_many_frames_are_never_called_false():
     assert read > 300
 
 
+CONVERSIONS = (("feet", 12), ("hours", 60), ("dollars", 100), ("kg", 1000), ("weeks", 7), ("gallons", 4), ("pounds", 16), ("yards", 3))
+
+
+def _false(text):
+    return any(evaluate(found.left) != evaluate(found.right) for found in equations(text))
+
+
+def test_units_changed_silently_are_never_called_false_and_slips_mostly_are():
+    """Right sums and products whose result alone has a unit, some of the numbers in another one; and the same kind of sums with a wrong digit."""
+    rng = random.Random(2)
+    slips = found = 0
+    for _ in range(600):
+        (unit, factor), a, b = rng.choice(CONVERSIONS), rng.randrange(2, 60), rng.randrange(2, 60)
+        assert not _false(f"{a * factor} + {b * factor} = {a + b} {unit}")
+        assert not _false(f"{a} * {b * factor} = {a * b} {unit}")
+        assert not _false(f"{a} + {b} = {a * factor + b} {unit}")
+        assert not _false(f"{a} {unit} * {b * factor} = {a * b}")
+        slips += 1
+        found += _false(f"{a} * {b} = {a * b + rng.choice((-2, -1, 1, 2))} {unit}")
+    assert found > 0.7 * slips
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -216,6 +345,11 @@ def test_true_equations_in_many_frames_are_never_called_false():
         "1," * 8_000,
         "5 and " * 2_500 + "= 3",
         r"\text{" * 2_600,
+        "2 hours * $3/hour = 5 = " * 700,
+        "5, 5 + 1 = 7 " * 1_200,
+        "7 + 7 + 7 + 7 + 7 + 7 = 43 cm, " * 500,
+        "[7 + 1] = 9 [" * 1_200,
+        "1+1 * 2/" * 2_000 + "1 = 3",
     ],
 )
 def test_hostile_texts_are_read_in_time(text):

@@ -69,7 +69,9 @@ def test_labels_known_beforehand(left, right, label):
         ("8 / 3", "2.670", "incorrect"),  # three places: 2.667
         ("25 * 4", "90", "incorrect"),
         ("8 / 3", "2.67 + 0", "incorrect"),  # no number is written on the right
-        ("2.67", "8 / 3", "incorrect"),
+        ("2.67", "8 / 3", "neutral"),  # from either side
+        ("2.66", "8 / 3", "incorrect"),
+        ("2.67 + 0", "8 / 3", "incorrect"),
         ("25 * 4", "100", "correct"),
         ("7", "7", "trivial"),
         ("8 / 3", "nonsense", "malformed"),
