@@ -143,7 +143,7 @@ def test_nouns_are_units_where_the_question_speaks_of_them(answer, question, ver
         ("Rationalize the denominator.", r"\frac{\sqrt2}{2}", r"\frac{1}{\sqrt2}", "incorrect"),
         ("Rewrite x^2-1 as product", "(x-1)(x+1)", "x^2-1", "incorrect"),
         ("Rewrite x^2-1 as product", "(x-1)(x+1)", "(1+x)(x-1)", "correct"),
-        ("Write x^2-1 differently", "(x-1)(x+1)", "-1+x^2", "incorrect"),
+        ("Write x^2-1 differently", "(x-1)(x+1)", "-1+x^2", "not"),
         ("Write it in an increasing sequence.", "2,3", "3,2", "not"),
         ("Give both roots, larger first.", "3,2", "2,3", "incorrect"),
         ("Sort them from the smallest up.", "2,3", "3,2", "incorrect"),
