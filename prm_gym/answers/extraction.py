@@ -71,6 +71,7 @@ _LEAD = re.compile(
 _BARE_LEAD = re.compile(r"(?:(?:and\s+)?(?:so|thus|hence|therefore|then))\b,?\s+(?=\S)", re.IGNORECASE)
 _LETTER = re.compile(r"\s*\([A-Za-z]\)\s")
 _STYLE = re.compile(r"\\(?:text\w*|mbox|mathrm|mathbf)(?![a-zA-Z])|[{}]")
+_UNEQUAL = re.compile(r"[<>≤≥≠]|\\(?:[lg]eq?|ne|[lg]t)(?![a-zA-Z])")
 _QUOTE = re.compile(r"```.*?```|^[ \t]*>[^\n]*|\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”", re.MULTILINE | re.DOTALL)
 
 
@@ -137,7 +138,9 @@ def final_answer(text: str) -> Extraction:
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether two answers mean the same, as letters of choices or otherwise."""
+    """Whether something offered means the answer, as a letter of a choice or otherwise; an inequality beside a value is no offer."""
+    if _UNEQUAL.search(one) and not _UNEQUAL.search(other):
+        return True
     return literal(spelled(one.strip("()"))) == literal(spelled(other.strip("()"))) or says_the_same(one, other)
 
 

@@ -27,10 +27,12 @@ _OFFERS = tuple(
         rf"\balternatively\b{_FILLERS}{_VALUE}",
         rf"{_COULD}{_FILLERS}{_VALUE}",
         # "or 8" at the beginning of a sentence or of what is added
-        rf"(?:[.!?)]\s|\n|\(|,|;)\s*(?:or|nor|also)\b{_FILLERS}{_VALUE}",
+        rf"(?P<list>\d[\d.$]{{0,6}},\s{{0,2}}\$?\d[\d.$]{{0,6}})?(?:[.!?)]\s|\n|\(|,|;)\s*(?:or|nor|also)\b{_FILLERS}{_VALUE}",
         # "and 8 when not", "it is 8 if x < 0"
         rf"(?:\b(?:and|but|or|is|be|equals)\b|[,;]){_FILLERS}{_VALUE}\$?\s*,?\s*(?:if|when|unless|otherwise|in\s+case|provided|assuming|else)\b",
-        rf"{_VALUE}\$?\s+(?:is|are|works?|would|could|may|might|can)\b[^.!?\n]{{0,30}}?\b(?:also|too(?=\s*(?:[.,!;)\n]|$))|as\s+well|possible|plausible|another|equally|fine|acceptable)\b",
+        rf"{_VALUE}\$?\s+(?:is|are|{_COULD})\s+(?:(?:also|too|equally|as|well|just|a|an|the|another|other)\s+){{0,4}}"
+        r"(?:possib\w+|plausible|answer|right|correct|fine|acceptable|valid|option|candidate|likely)\b",
+        rf"{_VALUE}\$?\s+(?:(?:would|could|may|might)\s+)?(?:also\s+works?|works?\s+(?:too|as\s+well|also|equally)|fits?\s+(?:too|as\s+well))\b",
     )
 )
 # Directly behind the answer: "7 or 8", "7 / 8", "7, 8."
@@ -82,6 +84,8 @@ def offers_another(text: str, start: int, end: int, agrees: Callable[[str], bool
         return True
     for pattern in _OFFERS:
         for count, found in enumerate(pattern.finditer(part)):
+            if found.groupdict().get("list"):
+                continue  # "2, 3, or 4" is a list
             if count >= MAX_OFFERS or not agrees(_offered(found)):
                 return True
     return False
