@@ -18,7 +18,7 @@ from prm_gym.answers.worked_out import not_worked_out
 _PERCENT_ASKED = re.compile(r"(?:what|which|find the|as a|in|the)\s+percent|percentage|express[^.]{0,60}percent|how many percent", re.IGNORECASE)
 _ORDER_ASKED = re.compile(
     r"\border\b|ascending|descending|respectively|(?:small|larg|great|bigg|low|high|long|short|old|young)(?:e(?:r|st))[^.\n]{0,30}\bfirst\b|"
-    r"(?:smaller|larger|greater|smallest|largest|greatest|lowest|highest|biggest|least|most|shortest|longest)(?: \w+)? to\b|ordered|\bsort|arrang|\brank",
+    r"(?:(?:small|larg|great|bigg?|low|high|short|long|young|old)(?:e?r|e?st|e)?|least|most)(?: \w+)? to\b|ordered|\bsort|arrang|\brank",
     re.IGNORECASE,
 )
 _ORDER_PERHAPS = re.compile(

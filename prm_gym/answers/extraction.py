@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from prm_gym.answers.comparison import says_the_same
 from prm_gym.answers.hedges import offers_another, taken_back, unsure
-from prm_gym.answers.number_words import changes_number
+from prm_gym.answers.number_words import NUMBER_WORDS, changes_number
 from prm_gym.answers.spelling import MAX_ANSWER, literal, spelled
 
 Source: TypeAlias = Literal["boxed", "marked", "said", "bare", "none"]
@@ -71,7 +71,7 @@ _LEAD = re.compile(
 _BARE_LEAD = re.compile(r"(?:(?:and\s+)?(?:so|thus|hence|therefore|then))\b,?\s+(?=\S)", re.IGNORECASE)
 _LETTER = re.compile(r"\s*\([A-Za-z]\)\s")
 _STYLE = re.compile(r"\\(?:text\w*|mbox|mathrm|mathbf)(?![a-zA-Z])|[{}]")
-_UNEQUAL = re.compile(r"[<>≤≥≠]|\\(?:[lg]eq?|ne|[lg]t)(?![a-zA-Z])")
+_UNEQUAL = re.compile(r"[<>≤≥≠≡]|\\(?:[lg]eq?|ne|[lg]t|equiv|cong|sim|approx|in|to|mid)(?![a-zA-Z])")
 _QUOTE = re.compile(r"```.*?```|^[ \t]*>[^\n]*|\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”", re.MULTILINE | re.DOTALL)
 
 
@@ -138,9 +138,11 @@ def final_answer(text: str) -> Extraction:
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether something offered means the answer, as a letter of a choice or otherwise; an inequality beside a value is no offer."""
+    """Whether something offered means the answer, as a letter of a choice or otherwise; an inequality or a congruence beside a value is no offer."""
     if _UNEQUAL.search(one) and not _UNEQUAL.search(other):
         return True
+    if re.search(r"\d", other) and not re.search(r"\d", one) and one.lower().split()[-1:] and one.lower().split()[-1] not in NUMBER_WORDS:
+        return True  # a name, `AB`, beside a number
     return literal(spelled(one.strip("()"))) == literal(spelled(other.strip("()"))) or says_the_same(one, other)
 
 

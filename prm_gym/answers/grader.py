@@ -223,7 +223,7 @@ def _formulas(question: str) -> list[str]:
 
 def _plain_formulas(question: str) -> list[str]:
     """What stands between words, if it has an operator."""
-    pieces = re.split(r"[A-Za-z]{2,}|[$,;:?!\n=<>]|\.(?!\d)|\s+a\s+", question[:20_000])
+    pieces = re.split(r"\b(?!(?:sqrt|sin|cos|tan|log|ln|pi)\b)[A-Za-z]{2,}|[$,;:?!\n=<>]|\.(?!\d)|\s+a\s+", question[:20_000])
     return [piece.strip() for piece in pieces if 3 <= len(piece.strip()) <= 200 and re.search(r"[-+*/^(]", piece)][:50]
 
 

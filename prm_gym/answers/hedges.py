@@ -23,23 +23,28 @@ _OFFERS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         # Behind these comes another case.
-        rf"\b(?:else|otherwise|if\s+not|failing\s+that|versus|vs|xor|unless|maybe|perhaps|possibly|probably)\b{_GAP}{_VALUE}",
-        rf"\balternatively\b{_FILLERS}{_VALUE}",
+        rf"\b(?:else|otherwise|if\s+not|failing\s+that|versus|vs|xor|unless|maybe|perhaps|possibly|probably|depending|"
+        rf"other\s+cases?|(?:another|second|other)\s+(?:possibility|answer|candidate|reading|option)|in\s+case|"
+        rf"if\s+(?:you|it|that|this|they|one|i)\s+\w+(?:n't|\s+not))\b{_GAP}{_VALUE}",
+        rf"\b(?:alternatively|equally)\b{_FILLERS}{_VALUE}",
         rf"{_COULD}{_FILLERS}{_VALUE}",
         # "or 8" at the beginning of a sentence or of what is added
         rf"(?P<list>\d[\d.$]{{0,6}},\s{{0,2}}\$?\d[\d.$]{{0,6}})?(?:[.!?)]\s|\n|\(|,|;)\s*(?:or|nor|also)\b{_FILLERS}{_VALUE}",
         # "and 8 when not", "it is 8 if x < 0"
-        rf"(?:\b(?:and|but|or|is|be|equals)\b|[,;]){_FILLERS}{_VALUE}\$?\s*,?\s*(?:if|when|unless|otherwise|in\s+case|provided|assuming|else)\b",
+        rf"(?:\b(?:and|but|or|is|be|equals)\b|[,;\n]|[.!?]\s){_FILLERS}{_VALUE}\$?\s*,?\s*(?:if|when|where|unless|otherwise|in\s+case|provided|assuming|else)\b",
         rf"{_VALUE}\$?\s+(?:is|are|{_COULD})\s+(?:(?:also|too|equally|as|well|just|a|an|the|another|other)\s+){{0,4}}"
         r"(?:possib\w+|plausible|answer|right|correct|fine|acceptable|valid|option|candidate|likely)\b",
-        rf"{_VALUE}\$?\s+(?:(?:would|could|may|might)\s+)?(?:also\s+works?|works?\s+(?:too|as\s+well|also|equally)|fits?\s+(?:too|as\s+well))\b",
+        rf"{_VALUE}\$?\s+(?:(?:would|could|may|might)\s+)?(?:also\s+works?|works?\s+(?:too|as\s+well|also|equally)|fits?\s+(?:too|as\s+well)|too(?=\s*(?:[.!?]|$)))\b",
     )
 )
 # Directly behind the answer: "7 or 8", "7 / 8", "7, 8."
+# Directly behind the answer: "7 or 8", "7 as well as 8", "7, 8.", "7 (8?)".
 _NEXT = re.compile(
-    rf"[\s$)}}\\*]*(?:,?\s*\b(?:or|nor|and)\b{_FILLERS}{_VALUE}|(?:,|/|&|;)\s*{_VALUE.replace('?P<value>', '?P<next>')}\s*\$?\s*(?:[.!]?\s*$|[.!]\s|\n))",
+    rf"[\s$)}}\\*.-]{{0,20}}(?:,?\s*\b(?:or|nor|and|as\s+well\s+as)\b{_FILLERS}{_VALUE}|"
+    rf"[^\w\\$\n-]{{0,12}}\s{{0,9}}{_VALUE.replace('?P<value>', '?P<next>')}[\s$?\])}}*]{{0,9}}[.!?]?\s*(?:$|\n))",
     re.IGNORECASE,
 )
+_OR = re.compile(r"\\text\s*\{\s*(?:or|nor)\s*\}|\\(?:lor|vee)(?![a-zA-Z])")
 _OFFER = re.compile(r"\s*[$)\\*.]*\s*,?\s*(?:or|nor)\s+(?:[-$\\\d(]|\w+\s*[.!]?\s*$)", re.IGNORECASE)
 _TAKEN_BACK = re.compile(
     r"\b(?:wait|actually|scratch\s+that|correction|on\s+second\s+thought|my\s+mistake|i\s+was\s+wrong|that(?:'s|\s+is|\s+was)\s+(?:wrong|incorrect|not\s+right)|"
@@ -75,7 +80,7 @@ def offers_another(text: str, start: int, end: int, agrees: Callable[[str], bool
         end: where the part ends.
         agrees: whether something offered means the answer itself.
     """
-    part = text[start:end]
+    part = _OR.sub(" or ", text[start:end])
     found = _NEXT.match(part)
     if found is not None:
         if not agrees(_offered(found)):

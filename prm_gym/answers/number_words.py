@@ -28,7 +28,8 @@ _CHANGES = frozenset(
     "inverse inverted reciprocal negative negated negation positive opposite conjugate doubled tripled quadrupled halved double triple quadruple twice thrice "
     "increased decreased incremented decremented reversed below above under equals equal comma dot dash slash hyphen base binary octal hex hexadecimal "
     # other scales
-    "percent percentage pct permille mille permil basis bps score myriad googol zillion fraction mil".split()
+    "percent percentage pct permille mille permil basis bps score myriad googol zillion gazillion fraction mil "
+    "mils kilo kilos mega megas meg megs giga gigas thou grand tenner teen teens plusses".split()
 )
 _SCALE_LIKE = re.compile(r"\w*illi(?:on|ard)(?:s|th|ths)?|\w+fold|(?:\d|[a-z])(?:st|nd|rd|th|ths)|per(?:cent|mill?e)\w*")
 
@@ -45,7 +46,7 @@ def scale(word: str) -> Fraction | None:
 
 def changes_number(word: str) -> bool:
     """Whether a word, or a part of it between hyphens, is a number or an operation, scales a number, or hedges."""
-    for part in re.split(r"[-/]", word.lower().strip(".,'’")):
+    for part in re.split(r"[-/'’]", re.sub(r"['’]s?$", "", word.lower().strip(".,"))):
         if scale(part) is not None or _SCALE_LIKE.fullmatch(part) or part in _CHANGES:
             return True
         if any(name in NUMBER_WORDS or (name in _CHANGES and len(name) > 4) for name in _singulars(part)):

@@ -96,7 +96,7 @@ def read_unit(words: str) -> Unit | None:
     """
     text = re.sub(r"\\text|[{}\\]", " ", words).strip()
     text = re.sub(r"\s+", " ", text).strip(" .").replace(".", "")
-    if not text or len(text) > 60:
+    if not text or len(text) > 60 or re.match(r"per\s*(?:cent|mil)", text, re.IGNORECASE):
         return None
     text = _SPEEDS.get(text.lower(), text)
     over = re.split(r"\s*/\s*|\s+per\s+|^per\s+", text)
