@@ -29,7 +29,7 @@ _CHANGES = frozenset(
     "increased decreased incremented decremented reversed below above under equals equal comma dot dash slash hyphen base binary octal hex hexadecimal "
     # other scales
     "percent percentage pct permille mille permil basis bps score myriad googol zillion gazillion fraction mil "
-    "mils kilo kilos mega megas meg megs giga gigas thou grand tenner teen teens plusses".split()
+    "first firsts mils kilo kilos mega megas meg megs giga gigas thou grand tenner teen teens plusses".split()
 )
 _SCALE_LIKE = re.compile(r"\w*illi(?:on|ard)(?:s|th|ths)?|\w+fold|(?:\d|[a-z])(?:st|nd|rd|th|ths)|per(?:cent|mill?e)\w*")
 

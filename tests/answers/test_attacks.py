@@ -296,9 +296,32 @@ def test_what_stays_wrong(answer, gold):
 
 
 @pytest.mark.parametrize(
-    "piece", ["or ", "or else it is ", "maybe ", "if not ", "otherwise ", "B is wrong ", "8 is ", "or 8 ", "and 8 if ", "could also be ", ", it is"]
+    "piece",
+    [
+        "or ",
+        "or else it is ",
+        "maybe ",
+        "if not ",
+        "otherwise ",
+        "B is wrong ",
+        "8 is ",
+        "or 8 ",
+        "and 8 if ",
+        "could also be ",
+        ", it is",
+        "$8$ ",
+        "$",
+        "8",
+        "2, 3, or 4 ",
+        "in case ",
+        ", or 7",
+        "\\n",
+        "(",
+        "8, 8, ",
+        "\\\\text{",
+    ],
 )
 def test_hostile_tails_take_no_time(piece):
     started = time.perf_counter()
-    final_answer(r"\boxed{7} " + piece * (390_000 // len(piece)))
+    final_answer(r"\boxed{7} because " + piece * (390_000 // len(piece)))
     assert time.perf_counter() - started < 2.0
