@@ -9,7 +9,7 @@ from prm_gym.answers.number_words import NUMBER_WORDS
 MAX_OFFERS = 100  # places that look like another offer; a text with more of them hedges
 
 _VALUE = (
-    r"(?P<value>\$\\?[^$\n]{1,80}\$|\\\(.{1,80}?\\\)|\\boxed\s*\{[^{}\n]{1,80}\}|-?\\[dt]?frac\s*\{[^{}\n]{1,40}\}\s*\{[^{}\n]{1,40}\}|-?\$?\d[\d,]{0,40}(?:\.\d{1,40})?(?:/\d{1,40})?"
+    r"(?P<value>\$\\?[^$\n]{1,80}\$|\\\(.{1,80}?\\\)|\\boxed\s*\{[^{}\n]{1,80}\}|-?\\[dt]?frac\s*\{[^{}\n]{1,40}\}\s*\{[^{}\n]{1,40}\}|(?<!\d)-?\$?\d[\d,]{0,40}+(?:\.\d{1,40})?(?:/\d{1,40})?"
     rf"|\(?\b[A-J]\b\)?|\b(?:(?:negative|minus)\s)?(?:{'|'.join(sorted(NUMBER_WORDS, key=len, reverse=True))})\b)"
 )
 # Words that may stand between "or" and the other answer.
