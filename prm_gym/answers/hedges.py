@@ -2,20 +2,20 @@
 
 import re
 from collections.abc import Callable
-from itertools import islice
 
 from prm_gym.answers.number_words import NUMBER_WORDS
 
 MAX_OFFERS = 100  # places that look like another offer; a text with more of them hedges
 
 _VALUE = (
-    r"(?P<value>\$\\?[^$\n]{1,80}\$|\\\(.{1,80}?\\\)|\\boxed\s*\{[^{}\n]{1,80}\}|-?\\[dt]?frac\s*\{[^{}\n]{1,40}\}\s*\{[^{}\n]{1,40}\}|(?<!\d)-?\$?\d[\d,]{0,40}+(?:\.\d{1,40})?(?:/\d{1,40})?"
-    rf"|\(?\b[A-J]\b\)?|\b(?:(?:negative|minus)\s)?(?:{'|'.join(sorted(NUMBER_WORDS, key=len, reverse=True))})\b)"
+    r"(?P<value>\$\\?[^$\n]{1,80}\$|\\\(.{1,80}?\\\)|\\boxed\s*\{[^{}\n]{1,80}\}|-?\\[dt]?frac\s*\{[^{}\n]{1,40}\}\s*\{[^{}\n]{1,40}\}|"
+    r"(?<!\d)-?\$?\d[\d,]{0,40}+(?:\.\d{1,40})?(?:/\d{1,40})?"
+    rf"|\(?\b(?-i:[A-J])\b\)?|\b(?:(?:negative|minus)\s)?(?:{'|'.join(sorted(NUMBER_WORDS, key=len, reverse=True))})\b)"
 )
 # Words that may stand between "or" and the other answer.
 _FILLERS = (
-    r"(?:[\s,:$({*]{0,8}+\b(?:it|it's|this|that|is|be|even|maybe|perhaps|possibly|probably|else|also|the|final|right|correct|true|answer|equals?|to|could|may|might|would|as|"
-    r"well|just|simply|rather|alternatively|then|we|say|take|x|instead|equally|or)\b){0,8}+[\s,:=({*]{0,8}+"
+    r"(?:[\s,:$({*]{0,8}+\b(?:it|it's|this|that|is|be|even|maybe|perhaps|possibly|probably|else|also|the|final|right|correct|true|answer|equals?|to|could|"
+    r"may|might|would|as|well|just|simply|rather|alternatively|then|we|say|take|x|instead|equally|or)\b){0,8}+[\s,:=({*]{0,8}+"
 )
 _GAP = r"[^.!?\n\d\\$]{0,40}?"
 _COULD = r"\b(?:could|may|might|can)\s+(?:(?:also|equally|perhaps|possibly|just|well|as|instead)\s+){0,3}(?:be|equal)\b"
@@ -37,7 +37,6 @@ _OFFERS = tuple(
         rf"{_VALUE}\$?\s+(?:(?:would|could|may|might)\s+)?(?:also\s+works?|works?\s+(?:too|as\s+well|also|equally)|fits?\s+(?:too|as\s+well)|too(?=\s*(?:[.!?]|$)))\b",
     )
 )
-# Directly behind the answer: "7 or 8", "7 / 8", "7, 8."
 # Directly behind the answer: "7 or 8", "7 as well as 8", "7, 8.", "7 (8?)".
 _NEXT = re.compile(
     rf"[\s$)}}\\*.-]{{0,20}}(?:,?\s*\b(?:or|nor|and|as\s+well\s+as)\b{_FILLERS}{_VALUE}|"
@@ -59,7 +58,7 @@ _LETTER_BEFORE = re.compile(r"\(?\b([A-J])\)?\s$")
 def taken_back(text: str, end: int, answer: str) -> bool:
     """Whether what stands behind an answer takes it back; that another choice is wrong does not."""
     chosen = re.search(r"\b[A-J]\b", answer)
-    for found in islice(_TAKEN_BACK.finditer(text, end), MAX_OFFERS):
+    for found in _TAKEN_BACK.finditer(text, end):
         subject = _LETTER_BEFORE.search(text, max(end, found.start() - 4), found.start()) if found["is_wrong"] else None
         if subject is None or chosen is None or subject[1] == chosen[0]:
             return True
