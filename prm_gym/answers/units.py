@@ -1,4 +1,4 @@
-"""Units as they stand behind numbers: what can be converted has a dimension and an exact factor, any other word is a unit of its own."""
+"""Units as they stand behind numbers: what can be converted has a dimension and an exact factor, any other noun is a unit of its own."""
 
 import re
 from dataclasses import dataclass
