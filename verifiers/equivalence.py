@@ -15,15 +15,15 @@ class EquivalenceVerifier(ClaimVerifier):
 
     - `correct` or `incorrect`; a text that states two different answers, hedges or takes its answer back is `incorrect`.
     - `malformed` where the text states no answer, or one that is too long to be read.
-    - It abstains on what it cannot decide: a gold answer that it cannot read, free text, an equation of an unusual kind, and whatever needs the
-      extra `math` where that is not installed.
+    - It abstains on what it cannot decide: a gold answer that it cannot read, free text, an equation of an unusual kind, words behind a number of which
+      the question does not speak, a form or an order that may have been asked for, and whatever needs the extra `math` where that is not installed.
     - The status is `timeout` or `error` where the comparison of two expressions took too long or too much memory, in a worker process.
 
     A whole batch is judged at once, so that the workers share what needs them.
     """
 
     id = "equivalence"
-    version = "1"
+    version = "2"
     claims = (FinalAnswer,)
 
     def __init__(self, *, workers: int = 2, deadline: float = 5.0, memory_mb: int | None = 1024) -> None:

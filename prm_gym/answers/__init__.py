@@ -6,8 +6,8 @@ Numbers are compared exactly, shapes (points, lists, sets, intervals) and units 
 What cannot be decided exactly is compared in killable worker processes; that needs the extra `math`.
 """
 
-from prm_gym.answers.comparison import GradeVerdict
 from prm_gym.answers.extraction import Extraction, final_answer
 from prm_gym.answers.grader import Grade, Grader, GradeStatus, grade, grade_all
+from prm_gym.answers.outcome import GradeVerdict
 
 __all__ = ["Extraction", "Grade", "GradeStatus", "GradeVerdict", "Grader", "final_answer", "grade", "grade_all"]

@@ -2,70 +2,34 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from fractions import Fraction
-from typing import Literal, TypeAlias
 
 from prm_gym.answers.exact import Exact, exact, same
 from prm_gym.answers.expression import Node, UnreadableError, number
+from prm_gym.answers.forms import other_form
+from prm_gym.answers.outcome import RIGHT, Outcome, Pair, undecided, wrong
 from prm_gym.answers.readings import Group, Numeral, Reading, Relation, Scalar, Unknown, Words, read_answer
 from prm_gym.answers.spelling import spelled
-from prm_gym.answers.units import mentions_instead, read_unit
-from prm_gym.answers.worked_out import not_worked_out, other_form
-
-GradeVerdict: TypeAlias = Literal["correct", "incorrect", "malformed", "undecided"]
+from prm_gym.answers.units import doubt, mentions_instead, read_unit
+from prm_gym.answers.wording import choice, numerals, words
+from prm_gym.answers.worked_out import not_worked_out
 
 _PERCENT_ASKED = re.compile(r"(?:what|which|find the|as a|in|the)\s+percent|percentage|express[^.]{0,60}percent|how many percent", re.IGNORECASE)
-_ORDER_ASKED = re.compile(r"\border\b|ascending|descending|respectively|smallest to|largest to|least to|greatest to|ordered", re.IGNORECASE)
+_ORDER_ASKED = re.compile(
+    r"\border\b|ascending|descending|respectively|(?:small|larg|great|bigg|low|high|long|short|old|young)(?:e(?:r|st))[^.\n]{0,30}\bfirst\b|"
+    r"(?:(?:small|larg|great|bigg?|low|high|short|long|young|old)(?:e?r|e?st|e)?|least|most)(?: \w+)? to\b|ordered|\bsort|arrang|\brank",
+    re.IGNORECASE,
+)
+_ORDER_PERHAPS = re.compile(
+    r"\b(?:increasing|decreasing|sequence|first|last|followed by|next|tuple|from [^.\n]{1,30} to|triple|list of the form|in the form)\b", re.IGNORECASE
+)
 _INTERVAL_ASKED = re.compile(r"interval|inequalit|domain|range|solution set|values of", re.IGNORECASE)
-_CHOICE = re.compile(r"\(?\s*([A-Ja-j])\s*\)?")
-_CHOICE_AND_MORE = re.compile(r"\s*(?:\(\s*(?=[A-J]\s*\)))?([A-J])\s*[).:]\s*(\S.*)?")  # (C) 14
 _FLIPPED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two expressions whose equality is still to be found out.
-
-    Attributes:
-        gold: the tree, or the text where there is no tree.
-        answer: likewise.
-        readable: our reader knows what the gold answer says; if nobody can read the answer, that is the answer's fault.
-    """
-
-    gold: Node | str
-    answer: Node | str
-    readable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a comparison came to.
-
-    Attributes:
-        verdict: the verdict; of an outcome with pairs, what it is when all of them are equal.
-        reason: one sentence for a person.
-        pairs: what is still to be found out; empty where the verdict stands.
-    """
-
-    verdict: GradeVerdict
-    reason: str
-    pairs: tuple[Pair, ...] = ()
 
 
 def _parts(reading: Group | Relation) -> tuple[Reading, ...]:
     return reading.items if isinstance(reading, Group) else reading.sides
-
-
-def _wrong(reason: str) -> Outcome:
-    return Outcome("incorrect", reason)
-
-
-def _open(reason: str) -> Outcome:
-    return Outcome("undecided", reason)
-
-
-_RIGHT = Outcome("correct", "it says what the gold answer says")
 
 
 def says_the_same(one: str, other: str) -> bool:
@@ -85,7 +49,9 @@ def compare(gold: Reading, answer: Reading, question: str = "") -> Outcome:
     if isinstance(gold, Unknown):
         return _unknown_gold(gold, answer)
     if isinstance(answer, Unknown):
-        return _words(gold, answer) if _choice(gold) and _choice(answer) else _unknown_answer(gold, answer)
+        return words(gold, answer) if choice(gold) and choice(answer) else _unknown_answer(gold, answer)
+    if isinstance(answer, Group) and choice(answer) and choice(gold):
+        return words(gold, answer)
     if isinstance(answer, (Group, Relation)):
         broken = next((part for part in _parts(answer) if isinstance(part, Unknown) and part.kind == "broken"), None)
         if broken is not None:
@@ -99,12 +65,12 @@ def compare(gold: Reading, answer: Reading, question: str = "") -> Outcome:
     if isinstance(gold, Group) and isinstance(answer, Group):
         return _groups(gold, answer, question)
     if isinstance(gold, Words) or isinstance(answer, Words):
-        return _words(gold, answer)
+        return words(gold, answer)
     if isinstance(gold, Numeral) or isinstance(answer, Numeral):
-        return _numerals(gold, answer)
+        return numerals(gold, answer)
     if isinstance(answer, Group):
-        return _wrong(f"it gives {len(answer.items)} values or another shape, the gold answer is one value")
-    return _wrong("it gives one value, the gold answer has another shape")
+        return wrong(f"it gives {len(answer.items)} values or another shape, the gold answer is one value")
+    return wrong("it gives one value, the gold answer has another shape")
 
 
 # What math-verify would work on for longer than it is worth, or without end; and signs that it passes over.
@@ -118,78 +84,39 @@ def _by_math_verify(gold: str, answer: str, readable: bool) -> Outcome:
     for text in (gold, answer):
         exponents = math.prod(int(exponent) for exponent in re.findall(r"\^\s*\{?\s*(\d{1,3})", text))
         if len(text) > _LONG or exponents > _STEEP or _COSTLY.search(text):
-            return _open("they cannot be read here, and are not of a kind to be handed on")
+            return undecided("they cannot be read here, and are not of a kind to be handed on")
     return Outcome("correct", "math-verify finds them equal", (Pair(gold, answer, readable),))
 
 
 def _unknown_gold(gold: Unknown, answer: Reading) -> Outcome:
     if gold.kind == "beyond":
-        return _open(f"the gold answer is beyond what is read here: {gold.reason}")
+        return undecided(f"the gold answer is beyond what is read here: {gold.reason}")
     if isinstance(answer, (Unknown, Scalar)) and "..." not in answer.text:
         return _by_math_verify(gold.text, answer.text, readable=False)
-    return _open(f"the gold answer cannot be read: {gold.reason}")
+    return undecided(f"the gold answer cannot be read: {gold.reason}")
 
 
 def _unknown_answer(gold: Reading, answer: Unknown) -> Outcome:
     if answer.kind == "operator":
-        return _wrong(f"it is not worked out: {answer.reason}")
+        return wrong(f"it is not worked out: {answer.reason}")
     if answer.kind == "broken":
         return Outcome("malformed", f"it is not well formed: {answer.reason}")
     if answer.kind == "beyond":
         return Outcome("malformed", f"it is larger than an answer may be: {answer.reason}")
-    if isinstance(gold, Scalar) and gold.value is not None and gold.value.rational is None and not gold.unit and not _choice(gold) and "..." not in answer.text:
+    if isinstance(gold, Scalar) and gold.value is not None and gold.value.rational is None and not gold.unit and not choice(gold) and "..." not in answer.text:
         return _by_math_verify(gold.text, answer.text, readable=True)
     if isinstance(gold, (Group, Relation)) and "..." not in answer.text:
-        return _open(f"the answer cannot be read: {answer.reason}")
-    return _wrong(f"it is no answer that can be read: {answer.reason}")
-
-
-def _words(gold: Reading, answer: Reading) -> Outcome:
-    one, other = _choice(gold), _choice(answer)
-    if one and other:
-        return _RIGHT if one == other else _wrong(f"it chooses {other}, the gold answer is {one}")
-    if not (isinstance(gold, Words) and isinstance(answer, Words)):
-        if isinstance(gold, Words) and len(gold.text.split()) > 2:
-            return _open("whether a text and something else mean the same cannot be told here")
-        return _wrong("one is text, the other is not")
-    if gold.text == answer.text:
-        return _RIGHT
-    if len(gold.text.split()) > 2 or f" {gold.text} " in f" {answer.text} ":
-        return _open("whether two texts mean the same cannot be told here")
-    return _wrong("the words differ")
-
-
-def _choice(reading: Reading) -> str:
-    if isinstance(reading, Words):
-        found = _CHOICE.fullmatch(reading.text)
-        return found[1].upper() if found else ""
-    if isinstance(reading, Unknown):
-        found = _CHOICE_AND_MORE.fullmatch(re.sub(r"\\text|[{}]", " ", reading.text))
-        return found[1] if found and not re.search(r"\b[A-J]\b", found[2] or "") else ""
-    if isinstance(reading, Scalar) and reading.node.kind == "name" and _CHOICE.fullmatch(reading.node.name):
-        return reading.node.name
-    return ""
-
-
-def _numerals(gold: Reading, answer: Reading) -> Outcome:
-    if isinstance(gold, Numeral) and isinstance(answer, Numeral):
-        if gold.base != answer.base:
-            return _wrong(f"it is in base {answer.base}, the gold answer in base {gold.base}")
-        return _RIGHT if gold.value == answer.value else _wrong("the numbers differ")
-    if isinstance(gold, Numeral) and isinstance(answer, Scalar):  # the question says in which base, as it says in which unit
-        digits = answer.text.replace(" ", "")
-        if digits.isascii() and digits.isalnum() and all(digit in "0123456789ABCDEF"[: gold.base] for digit in digits):
-            return _RIGHT if int(digits, gold.base) == gold.value else _wrong("the numbers differ")
-    return _wrong("one is a numeral with a base, the other is not")
+        return undecided(f"the answer cannot be read: {answer.reason}")
+    return wrong(f"it is no answer that can be read: {answer.reason}")
 
 
 def _scalars(gold: Scalar, answer: Scalar, question: str) -> Outcome:
     if gold.infinite or answer.infinite:
-        return _RIGHT if gold.infinite == answer.infinite else _wrong("one is infinite, or their signs differ")
+        return RIGHT if gold.infinite == answer.infinite else wrong("one is infinite, or their signs differ")
     if gold.value is None:
-        return _open(f"the gold answer has no value here: {gold.defect}")
+        return undecided(f"the gold answer has no value here: {gold.defect}")
     if gold.percent != answer.percent and not _PERCENT_ASKED.search(question):
-        return _wrong("one is a percentage, the other is not")
+        return wrong("one is a percentage, the other is not")
     if not gold.value.letters:
         answer = _measured(answer)
     factor, objection = _conversion(gold, answer, question)
@@ -199,25 +126,23 @@ def _scalars(gold: Scalar, answer: Scalar, question: str) -> Outcome:
     if reason and (factor == 1 or answer.value is None or answer.value.rational is None):
         known = None if answer.value is None else answer.value.rational
         differs = known is not None and gold.value.rational not in (None, known * factor)
-        return _wrong("the values differ" if differs else reason)
+        return wrong("the values differ" if differs else reason)
     if answer.value is None:
-        return _wrong(f"it has no value: {answer.defect}") if "zero" in answer.defect else _open(f"its value is not computed: {answer.defect}")
+        return wrong(f"it has no value: {answer.defect}") if "zero" in answer.defect else undecided(f"its value is not computed: {answer.defect}")
     value = answer.value if factor == 1 else _scaled(answer.value, factor)
     try:
         equal = same(gold.value, value)
     except UnreadableError as error:
-        return _open(f"the values are not compared: {error}")
+        return undecided(f"the values are not compared: {error}")
     if equal:
-        other, asked = other_form(answer.node, gold.node, gold.value, question)
-        if other and (asked or not question):
-            return _wrong(other) if asked else _open(other + ", and the question is not known")
-        return _RIGHT
+        objection = other_form(answer, gold, question) if factor == 1 else None
+        return RIGHT if objection is None else Outcome(*objection)
     if equal is None:
         return Outcome("correct", "both have the same value to 50 digits wherever they were evaluated", (Pair(gold.node, answer.node),))
     radians = answer.unit is not None and answer.unit.dimension == "degrees" and gold.unit is None and "pi" in gold.value.generators
     if radians and same(gold.value, exact(Node("product", (answer.node, number(Fraction(1, 180)), Node("name", name="pi"))))):
-        return _RIGHT
-    return _wrong("the values differ")
+        return RIGHT
+    return wrong("the values differ")
 
 
 def _measured(answer: Scalar) -> Scalar:
@@ -226,7 +151,7 @@ def _measured(answer: Scalar) -> Scalar:
         return answer
     amount, name = answer.node.parts
     unit = read_unit(name.name) if amount.kind == "number" and name.kind == "name" and name.name in ("m", "g", "s", "h", "L") else None
-    return answer if unit is None else Scalar(answer.text, amount, exact(amount), unit)
+    return answer if unit is None else replace(answer, node=amount, value=exact(amount), unit=unit)
 
 
 def _scaled(value: Exact, factor: Fraction) -> Exact:
@@ -236,26 +161,31 @@ def _scaled(value: Exact, factor: Fraction) -> Exact:
 def _conversion(gold: Scalar, answer: Scalar, question: str) -> tuple[Fraction, Outcome | None]:
     """The factor from the answer's unit to the gold answer's, and what speaks against the units. A unit that one of them lacks is the one asked for."""
     if answer.unit is None:
-        return Fraction(1), _open("whether the letter behind the number is a unit cannot be told") if gold.unit is not None and gold.unit.letter else None
+        return Fraction(1), undecided("whether the letter behind the number is a unit cannot be told") if gold.unit is not None and gold.unit.letter else None
     if gold.unit is None:
         if (answer.unit.dimension == "radians" and "pi" not in gold.text) or (question and mentions_instead(question, answer.unit)):
-            return Fraction(1), _wrong("the question asks for another unit")
-        return Fraction(1), None
+            return Fraction(1), wrong("the question asks for another unit")
+        reason = doubt(question, answer.unit)
+        return Fraction(1), undecided(reason) if reason else None
     if gold.unit.dimension == answer.unit.dimension:
         return answer.unit.factor / gold.unit.factor, None
     if "unit" in (gold.unit.dimension, answer.unit.dimension) or gold.unit.known or answer.unit.known:
-        return Fraction(1), _wrong("the units differ")
-    return Fraction(1), _open("whether the units are the same cannot be told here")
+        return Fraction(1), wrong("the units differ")
+    return Fraction(1), undecided("whether the units are the same cannot be told here")
 
 
 def _groups(gold: Group, answer: Group, question: str) -> Outcome:
     if gold.brackets != answer.brackets:
-        return _wrong("the shapes differ: a point, a list, a set and an interval are not the same, nor are open and closed ends")
+        return wrong("the shapes differ: a point, a list, a set and an interval are not the same, nor are open and closed ends")
     if len(gold.items) != len(answer.items):
-        return _wrong(f"it has {len(answer.items)} parts, the gold answer {len(gold.items)}")
+        return wrong(f"it has {len(answer.items)} parts, the gold answer {len(gold.items)}")
     if gold.ordered or (gold.brackets == ("", "") and _ORDER_ASKED.search(question)):
         return _together([compare(one, other, question) for one, other in zip(gold.items, answer.items, strict=True)])
-    return _unordered(gold, answer, question)
+    outcome = _unordered(gold, answer, question)
+    if outcome.verdict == "correct" and gold.brackets == ("", "") and _ORDER_PERHAPS.search(question):
+        in_order = _together([compare(one, other, question) for one, other in zip(gold.items, answer.items, strict=True)])
+        return outcome if in_order.verdict == "correct" else undecided("the order is another one, and the question may ask for it")
+    return outcome
 
 
 def _unordered(gold: Group, answer: Group, question: str) -> Outcome:
@@ -267,16 +197,16 @@ def _unordered(gold: Group, answer: Group, question: str) -> Outcome:
     rest: list[Reading] = []
     for item in gold.items:
         outcomes = [compare(item, other, question) for other in left]
-        found = next((place for place, outcome in enumerate(outcomes) if outcome == _RIGHT), None)
+        found = next((place for place, outcome in enumerate(outcomes) if outcome == RIGHT), None)
         if found is None:
             if all(outcome.verdict in ("incorrect", "malformed") for outcome in outcomes):
-                return _wrong(f"a part of the gold answer is missing: {outcomes[0].reason}")
+                return wrong(f"a part of the gold answer is missing: {outcomes[0].reason}")
             rest.append(item)
         else:
             left.pop(found)
     if not rest:
-        return _RIGHT
-    return compare(rest[0], left[0], question) if len(rest) == 1 else _open("which parts belong together cannot be told here")
+        return RIGHT
+    return compare(rest[0], left[0], question) if len(rest) == 1 else undecided("which parts belong together cannot be told here")
 
 
 def _assigned(group: Group) -> Group | None:
@@ -294,19 +224,19 @@ def _together(outcomes: list[Outcome]) -> Outcome:
             if outcome.verdict == verdict:
                 return outcome
     pairs = tuple(pair for outcome in outcomes for pair in outcome.pairs)
-    return Outcome("correct", next(outcome.reason for outcome in outcomes if outcome.pairs), pairs) if pairs else _RIGHT
+    return Outcome("correct", next(outcome.reason for outcome in outcomes if outcome.pairs), pairs) if pairs else RIGHT
 
 
 def _relation_for_value(gold: Reading, answer: Relation, question: str) -> Outcome:
     """An equation or inequality where the gold answer is none."""
     if len(answer.relations) > 1 and "=" in answer.relations:
-        return _wrong("it is a chain of equalities and no answer")
+        return wrong("it is a chain of equalities and no answer")
     if answer.label and answer.relations in (("=",), (r"\in",)):
         return compare(gold, answer.sides[1], question)
     solutions = _interval(answer)
     if solutions is not None and isinstance(gold, Group):
         return _intervals(gold, solutions, gold, question)
-    return _wrong("it is an equation or inequality, the gold answer is a value")
+    return wrong("it is an equation or inequality, the gold answer is a value")
 
 
 def _relation(gold: Relation, answer: Reading, question: str) -> Outcome:
@@ -317,10 +247,10 @@ def _relation(gold: Relation, answer: Reading, question: str) -> Outcome:
         solutions = _interval(gold)
         if solutions is not None and isinstance(answer, Group):
             return _intervals(solutions, answer, answer, question)
-        return _wrong("the gold answer is an equation or inequality, this is none")
+        return wrong("the gold answer is an equation or inequality, this is none")
     if assignment and answer.label:
         if gold.label != answer.label:
-            return _wrong(f"it is about {answer.label}, the gold answer about {gold.label}")
+            return wrong(f"it is about {answer.label}, the gold answer about {gold.label}")
         if gold.relations == answer.relations:
             return compare(gold.sides[1], answer.sides[1], question)
     if gold.relations == (r"\in",) and gold.label and _interval(answer) is not None and gold.label in _letters(answer):
@@ -328,7 +258,7 @@ def _relation(gold: Relation, answer: Reading, question: str) -> Outcome:
     if len(gold.relations) > 1 or len(answer.relations) > 1:
         one, other = _interval(gold), _interval(answer)
         if one is None or other is None or _letters(gold) != _letters(answer):
-            return _wrong("it is a chain, or the gold answer is one")
+            return wrong("it is a chain, or the gold answer is one")
         return compare(one, other, question)
     return _single_relations(gold, answer)
 
@@ -337,7 +267,7 @@ def _intervals(gold: Group, answer: Group, written: Group, question: str) -> Out
     """An inequality against an interval; `(1, 2)` may be a point, if the question does not speak of intervals."""
     surely = written.brackets != ("(", ")") or any(isinstance(item, Scalar) and item.infinite for item in written.items)
     if not surely and not _INTERVAL_ASKED.search(question):
-        return _open("whether a point or an open interval is meant cannot be told without the question")
+        return undecided("whether a point or an open interval is meant cannot be told without the question")
     return compare(gold, answer, question)
 
 
@@ -369,20 +299,20 @@ def _single_relations(gold: Relation, answer: Relation) -> Outcome:
     """`A = B` against `C = D`: right where C - D is a multiple of A - B by a number, for an inequality a positive one."""
     one, other = _difference(gold), _difference(answer)
     if one is None or other is None:
-        return _open("equations of this kind are not compared here")
+        return undecided("equations of this kind are not compared here")
     flipped = answer.relations[0] == _FLIPPED.get(gold.relations[0])
     if gold.relations != answer.relations and not flipped:
-        return _wrong("the relations differ")
+        return wrong("the relations differ")
     if not one.numerator or not other.numerator:
-        return _RIGHT if one.numerator == other.numerator else _wrong("one holds always, the other does not")
+        return RIGHT if one.numerator == other.numerator else wrong("one holds always, the other does not")
     ratio = exact_ratio(other, one)
     if ratio is not None:
         if gold.relations[0] in _FLIPPED and (ratio < 0) != flipped:
-            return _wrong("the inequality points the other way")
-        return _RIGHT
+            return wrong("the inequality points the other way")
+        return RIGHT
     if one.opaque or other.opaque or len(one.denominator) > 1 or len(other.denominator) > 1:
-        return _open("equations of this kind are not compared here")
-    return _wrong("the equations differ")
+        return undecided("equations of this kind are not compared here")
+    return wrong("the equations differ")
 
 
 def _difference(relation: Relation) -> Exact | None:

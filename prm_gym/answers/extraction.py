@@ -10,6 +10,8 @@ from itertools import islice
 from typing import Literal, TypeAlias
 
 from prm_gym.answers.comparison import says_the_same
+from prm_gym.answers.hedges import offers_another, taken_back, unsure
+from prm_gym.answers.number_words import NUMBER_WORDS, changes_number
 from prm_gym.answers.spelling import MAX_ANSWER, literal, spelled
 
 Source: TypeAlias = Literal["boxed", "marked", "said", "bare", "none"]
@@ -39,12 +41,6 @@ _DENIAL = re.compile(
     r"(?:\s+(?:equal\s+to|exactly|the|be))?\s*[:$\\({*]*$",
     re.IGNORECASE,
 )
-_OFFER = re.compile(r"\s*[$)\\*.]*\s*,?\s*(?:or|nor)\s+(?:[-$\\\d(]|\w+\s*[.!]?\s*$)", re.IGNORECASE)
-_TAKEN_BACK = re.compile(
-    r"\b(?:wait|actually|scratch\s+that|correction|on\s+second\s+thought|my\s+mistake|i\s+was\s+wrong|that(?:'s|\s+is|\s+was)\s+(?:wrong|incorrect|not\s+right)|"
-    r"is\s+(?:wrong|incorrect)|ignore\s+(?:that|this|the)|made\s+a\s+mistake|let\s+me\s+re|hmm|oops|no,)",
-    re.IGNORECASE,
-)
 _EXAMPLE = re.compile(
     r"(?:\be\.\s?g\.|\bsuch\s+as|\bexample\b|\bformat\b|\bplaceholder\b|\bwrong(?:ly)?\b|\bincorrect(?:ly)?\b),?"
     r"(?:(?!\b(?:so|hence|thus|therefore)\b)[^\n.,]){0,60}$",
@@ -64,10 +60,18 @@ _MATHS = re.compile(
 _ONE_NUMBER = re.compile(r"[^\d\\${}^_=+*/<>]*[A-Za-z]{2,}[^\d\\${}^_=+*/<>]*\s(\$?\d[\d,]*(?:\.\d+)?%?)(?![\d:/^*+=-])[^\d\\${}^_=+*/<>]*")
 _OTHER_NUMBER = re.compile(
     r"\b(?:not|no|less|more|fewer|greater|than|least|most|over|under|above|below|about|approximately|around|roughly|nearly|almost|between|except|minus|plus|times|half|"
-    r"twice|double|triple|percent|hundred|thousand|million|billion|dozen|or|and|but|one|two|three|four|five|six|seven|eight|nine|ten|if|squared|cubed|negative)\b",
+    r"twice|double|triple|squares?|cubes?|roots?|negation|logarithm|digits?|remainder|sum|product|of\s+\$?\d[\d,.]*$|percent|hundred|thousand|million|billion|dozen|or|and|but|one|two|three|four|five|six|seven|eight|nine|ten|if|squared|cubed|negative)(?!\w)",
     re.IGNORECASE,
 )
+# Before an answer, these add nothing to it.
+_LEAD = re.compile(
+    r"^\s*(?:(?:therefore|thus|hence|so|then|simply|just|exactly|precisely|clearly|indeed|obviously|of\s+course|equal\s+to|equals|given\s+by)\b[,:]?\s*){0,4}(?:(?:option|choice)\s+(?=\(?[A-J]\b))?(?=\S)",
+    re.IGNORECASE,
+)
+_BARE_LEAD = re.compile(r"(?:(?:and\s+)?(?:so|thus|hence|therefore|then))\b,?\s+(?=\S)", re.IGNORECASE)
+_LETTER = re.compile(r"\s*\([A-Za-z]\)\s")
 _STYLE = re.compile(r"\\(?:text\w*|mbox|mathrm|mathbf)(?![a-zA-Z])|[{}]")
+_UNEQUAL = re.compile(r"[<>≤≥≠≡]|\\(?:[lg]eq?|ne|[lg]t|equiv|cong|sim|approx|in|to|mid)(?![a-zA-Z])")
 _QUOTE = re.compile(r"```.*?```|^[ \t]*>[^\n]*|\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”", re.MULTILINE | re.DOTALL)
 
 
@@ -122,10 +126,24 @@ def final_answer(text: str) -> Extraction:
     for statement, key in zip(statements[:-1], keys[:-1], strict=True):
         if key != keys[-1] and not says_the_same(statement.answer, last.answer):
             return _defective(last, "contradictory", f"the text states different answers: {_short(statement.answer)} and {_short(last.answer)}")
-    rest = _rest_of_sentence(text, last.end)
-    if _TAKEN_BACK.search(text, last.end) or _HEDGE.search(rest) or _OFFER.match(rest):
+    for statement in statements[:-1]:
+        if offers_another(text, statement.end, _sentence_end(text, statement.end), lambda other: _same(other, last.answer)):
+            return _defective(statement, "retracted", "the text offers another answer beside the one that it states")
+    rest = text[last.end : _sentence_end(text, last.end)]
+    if taken_back(text, last.end, last.answer) or unsure(text, last.end) or (_HEDGE.search(rest) and "lternatively" not in rest):
         return _defective(last, "retracted", "the text takes its answer back, or hedges, after it has stated it")
+    if offers_another(text, last.end, len(text), lambda other: _same(other, last.answer)):
+        return _defective(last, "retracted", "the text offers another answer beside the one that it states")
     return last
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether something offered means the answer, as a letter of a choice or otherwise; an inequality or a congruence beside a value is no offer."""
+    if _UNEQUAL.search(one) and not _UNEQUAL.search(other):
+        return True
+    if re.search(r"\d", other) and not re.search(r"\d", one) and one.lower().split()[-1:] and one.lower().split()[-1] not in NUMBER_WORDS:
+        return True  # a name, `AB`, beside a number
+    return literal(spelled(one.strip("()"))) == literal(spelled(other.strip("()"))) or says_the_same(one, other)
 
 
 def _defective(found: Extraction, defect: ExtractionDefect, reason: str) -> Extraction:
@@ -139,13 +157,15 @@ def _short(text: str) -> str:
 def _bare(text: str, first: int) -> Extraction:
     """A text that is short and one line is taken for an answer as a whole."""
     answer = text[first:].strip()
+    lead = _BARE_LEAD.match(answer)
+    answer = answer[lead.end() :] if lead else answer
     start = text.find(answer, first) if answer else first
     if not answer:
         return Extraction("", "none", defect="missing", reason="the text is empty")
     if len(answer) > MAX_BARE or ("\n" in answer and not answer.startswith((r"\[", "$$", r"\begin"))):
         return Extraction("", "none", defect="missing", reason="the text states no final answer (a box, a line ####, or 'the answer is')")
     found = Extraction(answer, "bare", start, start + len(answer))
-    if _HEDGE.search(answer) or _TAKEN_BACK.search(answer) or _DENIAL.match(answer.split(" ")[0]):
+    if _HEDGE.search(answer) or taken_back(answer, 0, answer) or _DENIAL.match(answer.split(" ")[0]):
         return _defective(found, "hedged", "the text hedges instead of stating an answer")
     return found
 
@@ -224,12 +244,14 @@ def _said_until(text: str, start: int) -> int:
 
 def _said_answer(said: str) -> str:
     """What is said without what is added: a formula with the words behind it as far as they may be a unit, or the words before "because"."""
-    cut = _AFTERTHOUGHT.split(said, maxsplit=1)[0] if not said.lstrip().startswith(("(", "$", "\\")) else said
+    said = _LEAD.sub("", said, count=1)
+    formula = said.lstrip().startswith(("(", "$", "\\")) and not _LETTER.match(said)
+    cut = said if formula else _AFTERTHOUGHT.split(said, maxsplit=1)[0]
     cut = cut.strip().strip("*").strip()
     if _PROSE.match(cut):
         return ""
     sentence = _ONE_NUMBER.fullmatch(cut) if len(cut) <= 200 and len(cut.split()) > 3 else None
-    return sentence[1] if sentence is not None and not _OTHER_NUMBER.search(cut) else cut
+    return sentence[1] if sentence is not None and not _OTHER_NUMBER.search(cut) and not any(map(changes_number, cut.split())) else cut
 
 
 def _sentence_before(text: str, start: int, first: int) -> str:
@@ -242,5 +264,6 @@ def _hedged(text: str, statement: Extraction, first: int) -> bool:
     return bool(_HEDGE.search(statement.answer) or _HEDGE.search(before) or _DENIAL.search(before) or _DENIAL.match(statement.answer.split(" ")[0]))
 
 
-def _rest_of_sentence(text: str, end: int) -> str:
-    return re.split(r"[.!?]\s|\n", text[end : end + 150])[0]
+def _sentence_end(text: str, start: int) -> int:
+    found = re.compile(r"[.!?]\s|\n").search(text, start, start + 300)
+    return found.start() if found else min(len(text), start + 300)

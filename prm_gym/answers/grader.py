@@ -10,9 +10,10 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
-from prm_gym.answers.comparison import GradeVerdict, Outcome, Pair, compare
+from prm_gym.answers.comparison import compare
 from prm_gym.answers.expression import UnreadableError, read_expression
 from prm_gym.answers.extraction import Extraction, final_answer
+from prm_gym.answers.outcome import GradeVerdict, Outcome, Pair
 from prm_gym.answers.readings import Group, Reading, Relation, Scalar, read_answer
 from prm_gym.answers.spelling import MAX_ANSWER, literal, spelled
 from prm_gym.answers.worked_out import form
@@ -220,6 +221,12 @@ def _formulas(question: str) -> list[str]:
     return [part for text in found for part in (text, *re.split(r"[=<>]", text)) if part.strip()]
 
 
+def _plain_formulas(question: str) -> list[str]:
+    """What stands between words, if it has an operator."""
+    pieces = re.split(r"\b(?!(?:sqrt|sin|cos|tan|log|ln|pi)\b)[A-Za-z]{2,}|[$,;:?!\n=<>]|\.(?!\d)|\s+a\s+", question[:20_000])
+    return [piece.strip() for piece in pieces if 3 <= len(piece.strip()) <= 200 and re.search(r"[-+*/^(]", piece)][:50]
+
+
 def _form_of(text: str) -> str:
     try:
         return form(read_expression(text))
@@ -228,7 +235,7 @@ def _form_of(text: str) -> str:
 
 
 def _forms(question: str) -> set[str]:
-    return {_form_of(spelled(text)) for text in _formulas(question)} - {""}
+    return {_form_of(spelled(text)) for text in (*_formulas(question), *_plain_formulas(question))} - {""}
 
 
 def _finished(extraction: Extraction, outcome: Outcome, results: list[JobResult | None]) -> Grade:

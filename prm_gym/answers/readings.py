@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from prm_gym.answers.exact import Exact, exact
 from prm_gym.answers.expression import Defect, Node, UnreadableError, number, read_expression
-from prm_gym.answers.units import CURRENCIES, MULTIPLIERS, Unit, read_unit
+from prm_gym.answers.number_words import NUMBER_WORDS, scale
+from prm_gym.answers.units import CURRENCIES, Unit, read_unit
 
 MAX_ITEMS = 60
 MAX_NESTING = 5
@@ -30,12 +31,6 @@ _LABEL = re.compile(
     r"(?:\\?[A-Za-z]+|\\angle\s*[A-Z]{1,3}|[A-Z]{2,3})'*(?:_\s*(?:\{[A-Za-z0-9]{1,6}\}|[A-Za-z0-9]))?(?:\s*\(\s*(?:[A-Za-z]|-?\d{1,9})\s*\))?"
 )
 _DIGITS_ONLY = re.compile(r"(?:[-+\d.,/ {}^()]|\\frac|\\times|\\cdot)+")
-_NUMBER_WORDS = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split()  # noqa: SIM905
-    )
-} | {word: 10 * value for value, word in enumerate("thirty forty fifty sixty seventy eighty ninety".split(), start=3)}  # noqa: SIM905
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +171,9 @@ def _special(text: str) -> Reading | None:
     if not _WORDS.fullmatch(words):
         return None
     bare = re.sub(r"^(?:the|an|a)\s+(?=\S)", "", re.sub(r"\s+", " ", words.lower()))
-    if bare in _NUMBER_WORDS:
-        node = number(_NUMBER_WORDS[bare])
+    sign = re.match(r"(?:negative|minus)\s+(?=\S)", bare)
+    if (spoken := NUMBER_WORDS.get(bare[sign.end() :] if sign else bare)) is not None:
+        node = number(-spoken if sign else spoken)
         return Scalar(bare, node, exact(node))
     letters = re.sub(r"[^A-Za-z]", "", words)
     if re.search(r"\d|\(", words.strip("()")) or bare in ("pi", "infinity", "oo", "inf") or re.match(r"(?:sqrt|sin|cos|tan|log|ln)\b", bare):
@@ -309,13 +305,13 @@ def _numeral(text: str) -> Numeral | None:
 
 
 def _scalar(text: str) -> Reading:
-    core, unit, percent, scale = _measured(text)
+    core, unit, percent, factor = _measured(text)
     sign = re.fullmatch(r"([+-]?)\s*(?:\\infty|oo|inf|infinity)\s*", core)
     if sign is not None:
         return Scalar(core, number(0), None, infinite=-1 if sign[1] == "-" else 1)
     node = read_expression(core)
-    if scale != 1:
-        node = number(node.value * scale) if node.kind == "number" else Node("product", (number(scale), node))
+    if factor != 1:
+        node = number(node.value * factor) if node.kind == "number" else Node("product", (number(factor), node))
     try:
         return Scalar(core, node, exact(node), unit, percent)
     except UnreadableError as error:
@@ -339,11 +335,12 @@ def _measured(text: str) -> tuple[str, Unit | None, bool, Fraction]:
     found = _BEHIND.fullmatch(text)
     if found is None:
         return text, unit, False, Fraction(1)
-    core, words, scale = found["core"], re.sub(r"\\text\s*\{\s*([^{}]*?)\s*\}", r"\1 ", found["unit"]).split(), Fraction(1)
-    while words and words[0].lower() in MULTIPLIERS:
-        scale *= MULTIPLIERS[words.pop(0).lower()]
+    core, words, factor = found["core"], re.sub(r"\\text\s*\{\s*([^{}]*?)\s*\}", r"\1 ", found["unit"]).split(), Fraction(1)
+    while words and (times := scale(words[0])) is not None:
+        factor *= times
+        words.pop(0)
     if not words:
-        return core, unit, False, scale
+        return core, unit, False, factor
     behind_unit = read_unit(" ".join(words))
     if behind_unit is not None and behind_unit.letter and not _DIGITS_ONLY.fullmatch(core):
         return text, unit, False, Fraction(1)  # `\\sin^2 m` measures nothing
@@ -352,9 +349,9 @@ def _measured(text: str) -> tuple[str, Unit | None, bool, Fraction]:
     if behind_unit is None:
         raise UnreadableError(f"{' '.join(words)[:40]!r} is no unit")
     if unit is not None and behind_unit.dimension.startswith("/"):
-        return core, Unit(unit.dimension + behind_unit.dimension, unit.factor * behind_unit.factor, behind_unit.known), False, scale
+        return core, Unit(unit.dimension + behind_unit.dimension, unit.factor * behind_unit.factor, behind_unit.known), False, factor
     if unit is not None and behind_unit.dimension != unit.dimension:
         raise UnreadableError("it has two units")
     if found["unit"].startswith("\\text"):
         behind_unit = replace(behind_unit, letter=False)
-    return core, unit or behind_unit, False, scale
+    return core, unit or behind_unit, False, factor

@@ -45,6 +45,8 @@ _UNICODE = str.maketrans(
         "”": '"',
         "’": "'",
     }
+    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
+    | {"＋": "+", "－": "-", "／": "/", "＝": "=", "．": ".", "，": ",", "（": "(", "）": ")", "％": "%"}
 )
 _STYLES = "text|mbox|mathrm|textrm|textbf|mathbf|textit|mathit|texttt|operatorname|hbox|textnormal|mathsf|textsf|bf|rm|bm|boldsymbol"
 _REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -75,6 +77,8 @@ _REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _WRAPPERS = (("$$", "$$"), (r"\[", r"\]"), (r"\(", r"\)"), ("**", "**"), ("`", "`"))
+_THOUSANDS = re.compile(r"\s*\d{1,3}(?:,\d{3})+(?:\.\d+)?\s*|[^,]*,")
+_SIGN_WORD = re.compile(r"^(?:negative|minus)\s+(?=[\d.\\$])", re.IGNORECASE)
 _SPACE_BETWEEN = re.compile(r"(?<=[0-9A-Za-z.]) +(?=[0-9A-Za-z.])| +")
 _BRACED_SYMBOL = re.compile(r"(?<!\\)\{([0-9A-Za-z])\}")
 
@@ -88,10 +92,19 @@ def spelled(text: str) -> str:
     text = _undelimited(text.translate(_UNICODE).strip())
     if text.startswith(r"\boxed{") and text.endswith("}") and text.count("{") == text.count("}") and text.count(r"\boxed") == 1:
         text = text[len(r"\boxed{") : -1]
+    text = _SIGN_WORD.sub("-", _set(text))
     for pattern, to in _REPLACEMENTS:
         text = pattern.sub(to, text)
     text = re.sub(r" {2,}", " ", text).strip()
     return _undelimited(_without_stop(text))
+
+
+def _set(text: str) -> str:
+    """`{1,2}` without backslashes as a set; `{10,000}` is a number in braces."""
+    inner = text[1:-1]
+    if not (text.startswith("{") and text.endswith("}") and "," in inner) or "{" in inner or "}" in inner or _THOUSANDS.fullmatch(inner):
+        return text
+    return rf"\{{{inner}\}}"
 
 
 def literal(text: str) -> str:

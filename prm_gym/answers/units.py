@@ -1,8 +1,10 @@
-"""Units as they stand behind numbers: what can be converted has a dimension and an exact factor, any other word is a unit of its own."""
+"""Units as they stand behind numbers: what can be converted has a dimension and an exact factor, any other noun is a unit of its own."""
 
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+
+from prm_gym.answers.number_words import changes_number
 
 # unit = (dimension, factor, names)
 _TABLE: tuple[tuple[str, Fraction, str], ...] = (
@@ -47,16 +49,15 @@ _TABLE: tuple[tuple[str, Fraction, str], ...] = (
 )
 _KNOWN = {name: (dimension, factor) for dimension, factor, names in _TABLE for name in names.split()}
 CURRENCIES = "$€£₹¥"
-# Words that change the number itself.
-MULTIPLIERS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
-# A "unit" with one of these is no unit but a sentence, a hedge or another number.
-_NO_UNIT = frozenset(
-    "or and maybe perhaps probably possibly not is are was but if wait no actually about approximately around nearly almost at most least than more less "  # noqa: SIM905
-    "half halves third thirds quarter quarters tenth tenths hundredth hundredths thousandth thousandths percent percentage pct score pair pairs couple "
-    "the answer so then because which to from plus minus times over squared cubed mod modulo".split()
-)
-_ORDINAL = re.compile(r"(?:\d|[a-z])(?:st|nd|rd|th|ths)")
-_POWER_BEHIND = re.compile(r"\s*\^?\s*\{?([23])\}?$")
+# Behind these ends what is counted ("cups of tea"), and these add nothing to it ("3 years old").
+_PREPOSITIONS = ("of", "in", "on", "for", "with")
+_ADDED = ("old", "long", "tall", "wide", "high", "deep", "apart", "away", "total", "altogether", "each", "left", "per", "a", "an")
+_PEOPLE = {"people": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse", "geese": "goose", "teeth": "tooth", "feet": "foot"}
+_LIKE_THEIR_PLURAL = ("fish", "sheep", "deer", "series", "species")
+# What may be counted whatever the question speaks of, and what counts several things at once.
+_ANYTHING = ("unit", "sq unit", "person", "item", "piece", "thing", "way", "object")
+_SEVERAL = ("pair", "couple", "quarter", "time", "set", "group", "bunch", "trio", "fortnight")
+_POWER_BEHIND = re.compile(r"(?:(?<=[A-Za-z])|\s*\^\s*\{?)([23])\}?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +69,24 @@ class Unit:
         factor: how many of the dimension's base unit it is.
         known: whether it is a unit of the table, or made of such.
         letter: whether it is one letter, which may be no unit but algebra, as in `2 m`.
+        counted: of a unit that is not known, the noun in the singular; "" where the words do not look like something that is counted.
     """
 
     dimension: str
     factor: Fraction
     known: bool
     letter: bool = False
+    counted: str = ""
+
+
+_SPEEDS = {"mph": "mile/hour", "kph": "km/hour", "kmph": "km/hour", "kmh": "km/hour", "fps": "foot/second", "mps": "m/second"}
 
 
 def read_unit(words: str) -> Unit | None:
     """The unit that some words name.
 
     >>> read_unit("square meters")
-    Unit(dimension='length^2', factor=Fraction(1, 1), known=True, letter=False)
+    Unit(dimension='length^2', factor=Fraction(1, 1), known=True, letter=False, counted='')
 
     Args:
         words: what stands behind a number, with an exponent if there is one ("cm^2", "miles per hour", "red apples").
@@ -90,20 +96,23 @@ def read_unit(words: str) -> Unit | None:
     """
     text = re.sub(r"\\text|[{}\\]", " ", words).strip()
     text = re.sub(r"\s+", " ", text).strip(" .").replace(".", "")
-    if not text or len(text) > 60:
+    if not text or len(text) > 60 or re.match(r"per\s*(?:cent|mil)", text, re.IGNORECASE):
         return None
+    text = _SPEEDS.get(text.lower(), text)
     over = re.split(r"\s*/\s*|\s+per\s+|^per\s+", text)
     if len(over) > 2:
         return None
     if len(over) == 2:
-        above, below = (_simple(part) if part else Unit("", Fraction(1), True) for part in over)
+        above = _simple(over[0]) if over[0] else Unit("", Fraction(1), True)
+        below = _simple(over[1], below=True) if over[1] else Unit("", Fraction(1), True)
         if above is None or below is None:
             return None
-        return Unit(f"{above.dimension}/{below.dimension}", above.factor / below.factor, above.known and below.known)
+        counted = above.counted if not above.known else below.counted
+        return Unit(f"{above.dimension}/{below.dimension}", above.factor / below.factor, above.known and below.known, counted=counted)
     return _simple(text)
 
 
-def _simple(text: str) -> Unit | None:
+def _simple(text: str, below: bool = False) -> Unit | None:
     found = _POWER_BEHIND.search(text)
     power = int(found[1]) if found else 1
     words = (text[: found.start()] if found else text).lower().split()
@@ -113,17 +122,40 @@ def _simple(text: str) -> Unit | None:
         words, power = words[1:], 3
     elif len(words) == 2 and words[1] in ("squared", "cubed"):
         words, power = words[:1], 2 if words[1] == "squared" else 3
-    if not words or len(words) > 4 or any(word in _NO_UNIT or word in MULTIPLIERS or _ORDINAL.fullmatch(word) for word in words):
+    if not words or len(words) > 5 or any(changes_number(word) for word in words):
         return None
-    name = " ".join([*words[:-1], _singular(words[-1])])
+    core = _core(words)
+    name = " ".join([*core[:-1], _singular(core[-1])])
     if name in ("unit", "sq unit"):
-        return Unit(f"unit^{power}" if power > 1 else "unit", Fraction(1), False)
+        return Unit(f"unit^{power}" if power > 1 else "unit", Fraction(1), False, counted="unit")
     if name in _KNOWN:
         dimension, factor = _KNOWN[name]
         return Unit(dimension if power == 1 else f"{dimension}^{power}", factor**power, True, len(name) == 1 and name.isalpha())
-    if power > 1 or not all(re.fullmatch(r"[a-z'’-]{3,}", word) for word in words):
+    if power > 1 or not all(re.fullmatch(r"[a-z'’-]{3,}", word) or word in (*_PREPOSITIONS, *_ADDED) for word in words):
         return None
-    return Unit(name, Fraction(1), False)
+    return Unit(" ".join([*words[:-1], _singular(words[-1])]), Fraction(1), False, counted=_counted(core[-1], singular=below))
+
+
+def _core(words: list[str]) -> list[str]:
+    """The words without what stands behind the noun."""
+    end = next((place for place, word in enumerate(words) if place and word in _PREPOSITIONS), len(words))
+    while end > 1 and words[end - 1] in _ADDED:
+        end -= 1
+    return words[:end]
+
+
+def _counted(word: str, singular: bool) -> str:
+    """The singular of a noun that can stand behind a number; "" for what is no plural."""
+    plural = word in _PEOPLE or word in _LIKE_THEIR_PLURAL or (len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "ays", "wards")))
+    return _stem(word) if plural or singular else ""
+
+
+def _stem(word: str) -> str:
+    if word in _PEOPLE:
+        return _PEOPLE[word]
+    if re.search(r"(?:ch|sh|ss|x|zz)es$", word):
+        return word[:-2]
+    return re.sub(r"ies$", "y", word) if re.search(r"..[^aeiou]ies$", word) else _singular(word)
 
 
 def _singular(word: str) -> str:
@@ -139,3 +171,21 @@ def mentions_instead(question: str, unit: Unit) -> bool:
     )
     named = {_KNOWN[word][1] ** int(power) for word in words if word in _KNOWN and _KNOWN[word][0] == dimension}
     return bool(named) and unit.factor not in named
+
+
+def doubt(question: str, unit: Unit) -> str:
+    """Why words that are not known may be no unit of a bare number; empty where they are taken for one.
+
+    A plural is taken for one if the question speaks of it, or is not known. A pair or a dozen is another number unless the question asks how many.
+    """
+    if unit.known:
+        return ""
+    if not unit.counted:
+        return "whether the words behind the number are a unit cannot be told"
+    if unit.counted in _SEVERAL:
+        asked = re.search(rf"\b(?:how many|number of)\s+(?:[a-z]+\s+)?{unit.counted}(?:e?s)?\b", question, re.IGNORECASE)
+        return "" if asked else "the words behind the number may make another number of it"
+    if not question or unit.counted in _ANYTHING:
+        return ""
+    spoken = {_stem(word) for word in re.findall(r"[a-z'’-]{3,}", question[:20_000].lower())}
+    return "" if unit.counted in spoken else "the question does not speak of what the number is said to count"

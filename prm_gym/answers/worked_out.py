@@ -7,13 +7,11 @@ answer may contain as well.
 """
 
 import contextlib
-import re
 from collections import Counter
 
 from prm_gym.answers.exact import Evaluation, Exact
 from prm_gym.answers.expression import FUNCTIONS, Node, UnreadableError
 
-_FORM_WORDS = re.compile(r"factor|expand|simplif|multipl|standard form|as a product|in the form|in terms of", re.IGNORECASE)
 _CONSTANTS = ("pi", "e", "i")
 
 
@@ -32,7 +30,7 @@ def not_worked_out(answer: Node, gold: Node, gold_value: Exact) -> str:
             return f"it is not worked out: {name} is still to be computed"
     if gold_value.rational is not None:
         whole = gold_value.rational.denominator == 1 and "quotient" not in _kinds(gold)
-        if _is_numeral(answer, whole) or (not _is_numeral(gold, False) and _kinds(answer) <= _kinds(gold)):
+        if is_numeral(answer, whole) or (not is_numeral(gold, False) and _kinds(answer) <= _kinds(gold)):
             return ""
         return "it is not worked out: the gold answer is a number, this is an expression"
     found, expected = _Values(answer), _Values(gold)
@@ -41,19 +39,6 @@ def not_worked_out(answer: Node, gold: Node, gold_value: Exact) -> str:
         if reason and not check(gold, expected):
             return f"it is not worked out: {reason}"
     return ""
-
-
-def other_form(answer: Node, gold: Node, gold_value: Exact, question: str) -> tuple[str, bool]:
-    """Why an answer of the same value is not in the form of the gold answer (factors, or multiplied out).
-
-    Returns:
-        The reason, empty where the form is the same; and whether the question asks for a form. Where it is not known, the form may be what was asked for.
-    """
-    factored, gold_factored = _has_factors(answer), _has_factors(gold)
-    if not gold_value.letters or factored == gold_factored:
-        return "", False
-    reason = "it is equal to the gold answer, but " + ("not factored as that is" if gold_factored else "not multiplied out as that is")
-    return reason, bool(_FORM_WORDS.search(question))
 
 
 def form(node: Node) -> str:
@@ -84,10 +69,10 @@ def _is_power_of_ten(node: Node) -> bool:
     return node.kind == "power" and _is_number(node.parts[0]) and node.parts[0].value == 10 and _is_number(node.parts[1])
 
 
-def _is_numeral(node: Node, whole: bool) -> bool:
+def is_numeral(node: Node, whole: bool) -> bool:
     """Whether it is written as a rational number is; with `whole`, not as a fraction."""
     if node.kind == "negative":
-        return _is_numeral(node.parts[0], whole)
+        return is_numeral(node.parts[0], whole)
     if node.kind == "quotient":
         return not whole and all(_is_number(part) and part.parts == () and part.value.denominator == 1 for part in node.parts)
     if node.kind == "product":
@@ -111,7 +96,8 @@ class _Values:
         return self._evaluation.values.get(id(node))
 
 
-def _has_letters(node: Node) -> bool:
+def has_letters(node: Node) -> bool:
+    """Whether it has a letter that is no constant."""
     return any(part.kind == "name" and part.name not in _CONSTANTS for part in node.walk())
 
 
@@ -141,14 +127,14 @@ def _products(node: Node, known: _Values) -> str:
         if any(count > 1 for count in Counter(name for names in single for name in names).values()):
             return "powers of one letter are not collected"
         sums = [factor for factor in part.parts if factor.kind == "sum"]
-        if len(sums) > 1 and not _has_letters(part):
+        if len(sums) > 1 and not has_letters(part):
             return "sums are not multiplied out"
     return ""
 
 
 def _powers(node: Node, _: _Values) -> str:
     for part in node.walk():
-        if part.kind == "power" and not _has_letters(part) and not _is_power_of_ten(part):
+        if part.kind == "power" and not has_letters(part) and not _is_power_of_ten(part):
             base, exponent = part.parts
             if base.kind == "sum" or (_is_fraction(base) and exponent.kind in ("number", "negative") and (exponent.value.denominator == 1)):
                 return "a power is not computed"
@@ -157,20 +143,8 @@ def _powers(node: Node, _: _Values) -> str:
 
 def _quotients(node: Node, _: _Values) -> str:
     for part in node.walk():
-        if (part.kind == "quotient" and _has_letters(part.parts[1])) or (
-            part.kind == "power" and part.parts[1].kind == "number" and part.parts[1].value < 0 and _has_letters(part.parts[0])
+        if (part.kind == "quotient" and has_letters(part.parts[1])) or (
+            part.kind == "power" and part.parts[1].kind == "number" and part.parts[1].value < 0 and has_letters(part.parts[0])
         ):
             return "it divides by a letter"
     return ""
-
-
-def _has_factors(node: Node) -> bool:
-    """Whether sums stand multiplied: a power of a sum, or a sum with letters times something else with letters."""
-    for part in node.walk():
-        if part.kind == "power" and part.parts[0].kind == "sum" and _has_letters(part.parts[0]) and part.parts[1].value >= 2:
-            return True
-        if part.kind == "product":
-            lettered = [factor for factor in part.parts if _has_letters(factor)]
-            if len(lettered) > 1 and any(factor.kind == "sum" for factor in lettered):
-                return True
-    return False
