@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 
-from prm_gym.arithmetic import ExpressionError, equations, parse_expression, rounds_to
+from prm_gym.arithmetic import Expression, ExpressionError, equations, parse_expression, rounds_to
 from prm_gym.claims import Equality
 
 # A sentence with one of these may name an equation without asserting it, or mean another arithmetic.
@@ -37,9 +37,10 @@ _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
 def equalities(text: str, written: Sequence[str] = (), question: str = "") -> tuple[Equality, ...]:
     """The claims about the equations of a step, rounding allowed.
 
-    Left out is what says nothing: equations whose sides are the same (`9 = 9`), and true ones that were written before. A false one stays false when it is
-    repeated. Left out as well is a false one whose sentence may not assert it: "it is not so that 2 + 2 = 5", "is 3 * 4 = 13?"; and every false one where
-    the step, an earlier step or the question speaks of another arithmetic: "17 = 2 (mod 5)", "in base 8", "let a * b = a^2 + b".
+    Left out is what says nothing: equations whose sides are the same (`9 = 9`, `9 = 9 + 0`), and true ones that were written before, likewise spelled otherwise. A
+    false one stays false when it is repeated. Left out as well is a false one whose sentence may not assert it: "it is not so that 2 + 2 = 5", "is 3 * 4 =
+    13?"; and every false one where the step, an earlier step or the question speaks of another arithmetic: "17 = 2 (mod 5)", "in base 8", "let a * b = a^2 +
+    b".
 
     Args:
         text: the step.
@@ -49,10 +50,10 @@ def equalities(text: str, written: Sequence[str] = (), question: str = "") -> tu
     found = _equations_of(text)
     if not found:
         return ()
-    before = {(left, right) for step in written for left, right, _ in _equations_of(step)}
+    before = {_said(left, right) for step in written for left, right, _ in _equations_of(step)}
     other = any(map(_other_arithmetic, (text, *written, question)))
     return tuple(
-        Equality(left, right, rounded=True) for left, right, doubtful in found if _says_something(left, right, (left, right) in before, doubtful or other)
+        Equality(left, right, rounded=True) for left, right, doubtful in found if _says_something(left, right, _said(left, right) in before, doubtful or other)
     )
 
 
@@ -80,10 +81,32 @@ def _equations_of(step: str) -> tuple[tuple[str, str, bool], ...]:
     return tuple((left, right, doubtful) for (left, right), doubtful in found.items())
 
 
+@lru_cache(maxsize=1 << 13)
+def _said(left: str, right: str) -> frozenset[str]:
+    """What an equation says, however it is spelled: both sides in either order, without `+ 0` and `* 1`."""
+    try:
+        return frozenset(_bare(parse_expression(side)).text for side in (left, right))
+    except ExpressionError:
+        return frozenset((left, right))
+
+
+def _bare(side: Expression) -> Expression:
+    while side.symbol is not None:
+        one, other = side.operands
+        empty = 0 if side.symbol in "+-" else 1
+        if other.is_literal and other.value == empty:
+            side = one
+        elif side.symbol in "+*" and one.is_literal and one.value == empty:
+            side = other
+        else:
+            break
+    return side
+
+
 def _says_something(left: str, right: str, again: bool, doubtful: bool) -> bool:
     try:
         one, other = parse_expression(left), parse_expression(right)
     except ExpressionError:  # divided by zero: false
         return not doubtful
     true = one.value == other.value or rounds_to(one.value, right) or rounds_to(other.value, left)
-    return one.text != other.text and not (again if true else doubtful)
+    return len(_said(left, right)) > 1 and not (again if true else doubtful)
