@@ -37,10 +37,10 @@ _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
 def equalities(text: str, written: Sequence[str] = (), question: str = "") -> tuple[Equality, ...]:
     """The claims about the equations of a step, rounding allowed.
 
-    Left out is what says nothing: equations whose sides are the same (`9 = 9`, `9 = 9 + 0`), and true ones that were written before, likewise spelled otherwise. A
-    false one stays false when it is repeated. Left out as well is a false one whose sentence may not assert it: "it is not so that 2 + 2 = 5", "is 3 * 4 =
-    13?"; and every false one where the step, an earlier step or the question speaks of another arithmetic: "17 = 2 (mod 5)", "in base 8", "let a * b = a^2 +
-    b".
+    Left out is what says nothing: equations whose sides are the same (`9 = 9`, `9 = 9 + 0`), and true ones that were written before, likewise spelled
+    otherwise. A false one stays false when it is repeated. Left out as well is a false one whose sentence may not assert it: "it is not so that 2 + 2 = 5",
+    "is 3 * 4 = 13?"; and every false one where the step, an earlier step or the question speaks of another arithmetic: "17 = 2 (mod 5)", "in base 8", "let
+    a * b = a^2 + b".
 
     Args:
         text: the step.
