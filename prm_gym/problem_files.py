@@ -104,20 +104,20 @@ def load_problems(tasks: str | Path | Sequence[str | Path], fields: Fields | Non
     return ProblemFile(tuple(found), tuple(skipped))
 
 
-def gold_in(text: str) -> str:
-    r"""The answer that a text holds: what stands behind `####`, in its box or behind "the answer is", or the whole of a text that is nothing but an answer.
+def gold_in(solution: str) -> str:
+    r"""The answer that a worked solution states: what stands behind `####`, in its box or behind "the answer is".
 
-    >>> gold_in("9 * 2 = 18 eggs.\n#### 18"), gold_in("18"), gold_in("It follows at once.")
+    >>> gold_in("9 * 2 = 18 eggs.\n#### 18"), gold_in(r"It is \boxed{18}."), gold_in("It follows at once.")
     ('18', '18', '')
 
     Returns:
         "" where it states none, or contradicts itself.
     """
-    marked = _MARKED.search(text)
+    marked = _MARKED.search(solution)
     if marked is not None:
         return marked[1]
-    stated = final_answer(text)
-    return "" if stated.defect else stated.answer
+    stated = final_answer(solution)
+    return "" if stated.defect or stated.source == "bare" else stated.answer
 
 
 def _problem(row: object, fields: Fields) -> Problem:
@@ -134,9 +134,7 @@ def _problem(row: object, fields: Fields) -> Problem:
     if marked is not None:
         answer, solution = marked[1], solution or answer
     if not answer and solution:
-        marked = _MARKED.search(solution)
-        stated = final_answer(solution)
-        answer = marked[1] if marked is not None else "" if stated.defect or stated.source == "bare" else stated.answer
+        answer = gold_in(solution)
     if not answer:
         raise ValueError(
             f"no answer: none of the fields {_names(fields.answer, ANSWER_FIELDS)} holds one, and no solution states one; there are {', '.join(columns)}"

@@ -84,8 +84,8 @@ def test_a_run(puzzles, tmp_path):
     assert (result.credit, result.reward, result.seed) == ("gigpo", "dense", 0)
     assert result.final_success == result.curve[-1].success
     assert result.auc == area_under_curve([float(step) for step in steps], [point.success for point in result.curve])
-    # Two verifiers judge every step of training, and none of the evaluations'.
-    assert result.verifier_calls == 2 * seen[-1]
+    # One verifier, made of two, judges every step of training, and none of the evaluations'.
+    assert result.verifier_calls == seen[-1]
     # A group of two of every batch is stored, and the last evaluation.
     trajectories = list(read_trajectories(tmp_path / "run" / "trajectories.jsonl"))
     assert result.trajectories == len(trajectories) == 2 * len(seen) + 4
