@@ -1,4 +1,4 @@
-"""What the z3 verifier withstands: every adversarial proof of research/verifiers.md 1.1 (all of them right by FoVer's own step labels), and attacks of our own.
+"""What the z3 verifier withstands: every adversarial proof that is known to be right throughout by FoVer's own step labels, and attacks of our own.
 
 Where the attack can be written as an action it is run through the real environment, on tasks of every answer; where not, through a claim made by hand.
 """
@@ -133,7 +133,7 @@ def withstands(target, *attack):
     assert honest_total(target) > 1.0
 
 
-# The table of verifiers.md 1.1.
+# The proofs that FoVer labels right throughout.
 
 
 def test_invented_premise(target):

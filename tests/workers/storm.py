@@ -54,10 +54,14 @@ def main():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for thread in threads:
         thread.join()
-    began = time.monotonic()
-    statuses = {result.status for result in pool.map([("sleep", 0.1)] * 20)}  # one second for two workers, two for one
-    sys.stderr.write(f"{interrupted} interruptions\n")
-    print(interrupted > 10, set(others) == {"ok"}, statuses, time.monotonic() - began < 1.8)  # noqa: T201 - its answer
+    pool.map([("sleep", 0.1)] * 4)  # those that were killed last start again
+    statuses, fastest = set(), 9.0
+    for _ in range(3):  # ten times a tenth of a second: half a second for two workers, one for one; the best of three, on a busy machine
+        began = time.monotonic()
+        statuses |= {result.status for result in pool.map([("sleep", 0.1)] * 10)}
+        fastest = min(fastest, time.monotonic() - began)
+    sys.stderr.write(f"{interrupted} interruptions, {fastest:.2f} s\n")
+    print(interrupted > 10, set(others) == {"ok"}, statuses, fastest < 0.9)  # noqa: T201 - its answer
     pool.close()
 
 
