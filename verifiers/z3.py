@@ -26,7 +26,9 @@ _LABELS: dict[str | None, Label] = {"premises": "vacuous", "formula": "malformed
 
 
 class Z3Verifier(ClaimVerifier):
-    """Judges `Entailment`, `Decision`, `Consistent` and `Equivalent` claims; `unsat` alone counts as proof, Z3's `unknown` abstains.
+    """Judges `Entailment`, `Decision`, `Consistent` and `Equivalent` claims; Z3's `unknown` abstains.
+
+    Proof is `unsat`, or an exhaustive table where a question is small (`prm_gym.logic.small_models`), and nothing else.
 
     Labels: `correct`; `incorrect` (with the counterexample as evidence where the inference was refuted); `vacuous` (contradictory premises);
     `trivial`; `malformed` (no formula). Evidence: `needed` (labels of the premises that the step needed), `counterexample` (domain, constants,

@@ -12,13 +12,13 @@ from prm_gym.answers import final_answer
 from prm_gym.claims import Claim, FinalAnswer
 from prm_gym.labelling.fields import field, text_of, texts
 from prm_gym.labelling.written import written_trajectory
-from prm_gym.problem_files import gold_in
+from prm_gym.problem_files import QUESTION_FIELDS, gold_in
 from prm_gym.step_splitting import Splitting, split_steps
 from prm_gym.task import Task, content_key
 from prm_gym.text_claims import equalities
 from prm_gym.trajectory import Trajectory
 
-PROBLEM = ("problem", "question", "prompt", "input")
+PROBLEM = (*QUESTION_FIELDS, "input")
 # What a model wrote; a row that has none of these may hold a worked solution under one of the others.
 WRITTEN = ("steps", "completions", "response", "completion", "generation", "output")
 WORKED = ("solution", "answer")

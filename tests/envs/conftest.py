@@ -99,3 +99,21 @@ def _guessed(features, labels, rounds=400):
 def guessed():
     """Accuracy of a guess from features: `guessed(features [N, K], labels [N] of 0, 1, ...)`."""
     return _guessed
+
+
+@pytest.fixture
+def earned():
+    """What actions earn in the episode that runs, or in that of a seed; those after its end are not taken."""
+
+    def total(env, actions, seed=None):
+        if seed is not None:
+            env.reset(seed=seed)
+        rewards = []
+        for action in actions:
+            _, reward, terminated, truncated, _ = env.step(action)
+            rewards.append(reward)
+            if terminated or truncated:
+                break
+        return sum(rewards)
+
+    return total

@@ -134,26 +134,16 @@ def test_candidates_list_every_value_of_some_variables_and_shortcuts_stay_low(di
 
 
 @pytest.mark.parametrize("difficulty", LEVELS)
-def test_honest_play_earns_more_than_padding_repetition_and_stalling(difficulty):
+def test_honest_play_earns_more_than_padding_repetition_and_stalling(difficulty, earned):
     env = ConstraintsEnv(difficulty=difficulty, reward="dense")
-
-    def earned(seed, actions):
-        env.reset(seed=seed)
-        total = 0.0
-        for action in actions:
-            _, reward, terminated, truncated, _ = env.step(action)
-            total += reward
-            if terminated or truncated:
-                break
-        return total
 
     for seed in range(5):
         env.reset(seed=seed)
         solution = env.solution()
-        honest = earned(seed, solution)
+        honest = earned(env, solution, seed)
         assert honest >= 1.0
         for actions in ([solution[0]] * 3 + solution[1:], solution[:-1] + ["hm"] * env.max_steps, [solution[0]] * env.max_steps, ["hm"] * env.max_steps):
-            assert earned(seed, actions) < honest
+            assert earned(env, actions, seed) < honest
 
 
 def test_options_that_cannot_be_honoured():

@@ -181,27 +181,17 @@ def test_shortcuts_stay_low(difficulty):
 
 
 @pytest.mark.parametrize("difficulty", [1, 2, 3, 4])
-def test_honest_play_earns_more_than_padding_repetition_and_stalling(difficulty):
+def test_honest_play_earns_more_than_padding_repetition_and_stalling(difficulty, earned):
     env = MinesweeperEnv(difficulty=difficulty, reward="dense")
-
-    def earned(seed, actions):
-        env.reset(seed=seed)
-        total = 0.0
-        for action in actions:
-            _, reward, terminated, truncated, _ = env.step(action)
-            total += reward
-            if terminated or truncated:
-                break
-        return total
 
     for seed in range(4):
         env.reset(seed=seed)
         solution = env.solution()
-        honest = earned(seed, solution)
+        honest = earned(env, solution, seed)
         assert honest == pytest.approx(1 + 0.45 * len(solution) / env.max_steps)
         mine = f"open {env.task.sealed['mines'][0]}"
         for actions in ([solution[0]] * 3 + solution[1:], solution[:-1] + ["hm"] * env.max_steps, [*solution[:-1], mine], [mine], solution[:1] * env.max_steps):
-            assert earned(seed, actions) < honest
+            assert earned(env, actions, seed) < honest
 
 
 def test_snapshots_and_options():

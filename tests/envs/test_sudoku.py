@@ -226,24 +226,13 @@ def test_shortcuts_stay_low(difficulty):
         assert np.mean(outcomes) <= 0.1, name
 
 
-def earned(env, seed, actions):
-    env.reset(seed=seed)
-    total = 0.0
-    for action in actions:
-        _, reward, terminated, truncated, _ = env.step(action)
-        total += reward
-        if terminated or truncated:
-            break
-    return total
-
-
 @pytest.mark.parametrize("difficulty", LEVELS)
-def test_honest_play_earns_more_than_padding_repetition_and_stalling(difficulty):
+def test_honest_play_earns_more_than_padding_repetition_and_stalling(difficulty, earned):
     env = SudokuEnv(difficulty=difficulty, reward="dense")
     for seed in range(3):
         env.reset(seed=seed)
         solution = env.solution()
-        honest = earned(env, seed, solution)
+        honest = earned(env, solution, seed)
         cell, digit = solution[-1].split(" = ")
         plans = {
             "repeats": [solution[0]] * 4 + solution[1:],
@@ -253,7 +242,7 @@ def test_honest_play_earns_more_than_padding_repetition_and_stalling(difficulty)
             "restates": ["r1c1 = 1"] * env.max_steps,
         }
         for name, actions in plans.items():
-            assert earned(env, seed, actions) < honest, name
+            assert earned(env, actions, seed) < honest, name
 
 
 def test_the_state_is_the_grid_whatever_the_order():
