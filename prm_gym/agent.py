@@ -18,6 +18,7 @@ from prm_gym.credit import Credit, StepBatch
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError
 from prm_gym.plugins import Registry, make
+from prm_gym.tools import Tool
 from prm_gym.verifier import PastStep
 
 
@@ -29,6 +30,7 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
         observation: what it sees now.
         actions: admissible actions, where the environment lists them.
         history: what was seen and written at the earlier steps of the episode. Without the claims: they hold what only verifiers may see.
+        tools: the tools that an action may call, where actions are calls of tools; `Tool.openai` gives the schema for native calls.
         environment: the environment itself, for privileged agents alone (scripted solvers); None for all others.
     """
 
@@ -36,6 +38,7 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     observation: str
     actions: tuple[str, ...] = ()
     history: tuple[PastStep, ...] = ()
+    tools: tuple[Tool, ...] = ()
     environment: Any = None
 
 
@@ -113,6 +116,7 @@ def prompt_of(env: StepEnv, privileged: bool = False) -> Prompt:
         observation=situation.observation,
         actions=situation.actions,
         history=tuple(PastStep(step.observation, step.action) for step in env.past_steps),
+        tools=env.tools,
         environment=env if privileged else None,
     )
 

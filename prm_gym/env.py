@@ -23,6 +23,7 @@ from prm_gym.errors import ContractError, EnvironmentFault, OptionError, Unknown
 from prm_gym.rewards import JudgedStep, RewardSpec, make_reward
 from prm_gym.spaces import TextSpace
 from prm_gym.task import Task
+from prm_gym.tools import Tool
 from prm_gym.verdict import Verdict
 from prm_gym.verifier import PastStep, StepContext, Verifier, VerifierSpec, make_verifiers, verify_batch
 
@@ -192,6 +193,11 @@ class StepEnv(gymnasium.Env[str, str], ABC):
     def truncation_outcome(self) -> float:
         """The outcome of an episode that runs into the step limit; 0 unless the environment says otherwise."""
         return 0.0
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """The tools that an action may call, where actions are calls of tools; an agent with native tool calls is given their schemas."""
+        return ()
 
     @property
     def task_count(self) -> int | None:

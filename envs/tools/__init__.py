@@ -1,0 +1,1 @@
+"""Environments in which an agent uses tools: code, databases, services, search."""

@@ -1,0 +1,46 @@
+"""Claims: the typed, checkable statements that an environment makes about a step.
+
+Claims are the common language between environments and verifiers: an environment emits them, a verifier declares which
+types it understands and abstains on the rest. So any environment composes with any verifier, and neither imports the other.
+
+A claim is a frozen record of plain JSON values, so that it can be stored with a trajectory and judged again later. Everything that is
+needed to judge the claim is in the claim itself. To add one, subclass `Claim` and `msgspec.Struct` with a `tag`.
+"""
+
+from prm_gym.claims.claim import Claim, ForeignClaim, Json, Malformed, claim_from_json, decode_claims
+from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equivalent, Statement
+from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
+from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
+from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
+
+__all__ = [
+    "Answer",
+    "Assignment",
+    "Case",
+    "Claim",
+    "Consequence",
+    "Consistent",
+    "Decision",
+    "Entailment",
+    "Equality",
+    "Equivalent",
+    "FinalAnswer",
+    "ForeignClaim",
+    "Identity",
+    "Json",
+    "Malformed",
+    "Program",
+    "Progress",
+    "QueryResult",
+    "Reachable",
+    "ReasoningGymAnswer",
+    "Safest",
+    "SameSolutions",
+    "Solution",
+    "Statement",
+    "StatementEffect",
+    "Talk",
+    "TraceAnswer",
+    "claim_from_json",
+    "decode_claims",
+]

@@ -1,0 +1,87 @@
+"""The base of all claims, the two that fit everywhere, and how stored claims are read."""
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from prm_gym.errors import DuplicateNameError
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+
+class Claim:
+    """A checkable statement about one step. Subclasses are frozen msgspec structs with a tag of their own."""
+
+    __slots__ = ()
+
+
+class Malformed(Claim, msgspec.Struct, frozen=True, gc=False, tag="malformed"):
+    """The action is not a step at all. Every verifier of claims answers it with the label `malformed` and the score 0.
+
+    Attributes:
+        reason: why, in one sentence for a person.
+    """
+
+    reason: str
+
+
+class ForeignClaim(Claim, msgspec.Struct, frozen=True, tag="foreign"):
+    """A stored claim whose type is not imported here; kept as it was, understood by no verifier.
+
+    Attributes:
+        kind: its tag.
+        fields: its fields as stored.
+    """
+
+    kind: str
+    fields: dict[str, Any]
+
+
+def _claim_types() -> dict[str, type[msgspec.Struct]]:
+    found: dict[str, type[msgspec.Struct]] = {}
+    pending: list[type[Claim]] = [Claim]
+    while pending:
+        kind = pending.pop()
+        pending.extend(kind.__subclasses__())
+        if issubclass(kind, msgspec.Struct):
+            tag = str(kind.__struct_config__.tag)
+            other = found.setdefault(tag, kind)
+            if (other.__module__, other.__qualname__) != (kind.__module__, kind.__qualname__):  # a module that was loaded again defines the same class anew
+                raise DuplicateNameError(f"the claims {_path(other)} and {_path(kind)} have one tag, {tag!r}: give one of them another (tag=...)")
+    return found
+
+
+def _path(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def claim_from_json(data: dict[str, Any]) -> Claim:
+    """Give back the claim that `msgspec.to_builtins` or the store wrote.
+
+    Args:
+        data: the claim's fields with its tag under "type".
+
+    Returns:
+        The claim; a `ForeignClaim` when its type is not imported.
+
+    Raises:
+        msgspec.ValidationError: the fields do not fit the type.
+        DuplicateNameError: two claim types have one tag.
+    """
+    if not isinstance(data, dict):
+        raise msgspec.ValidationError(f"a claim is an object with a type, got {data!r}")
+    if data.get("type") == "foreign":  # kept by a process that did not know the type; this one may
+        data = {**data["fields"], "type": data["kind"]}
+    tag = data.get("type")
+    kind = _claim_types().get(str(tag))
+    if kind is None:
+        return ForeignClaim(kind=str(tag), fields={k: v for k, v in data.items() if k != "type"})
+    claim: Any = msgspec.convert(data, kind)
+    return claim
+
+
+def decode_claims(kind: type[Any], value: Any) -> Any:
+    """`dec_hook` for msgspec: decodes fields annotated `Claim`."""
+    if kind is Claim:
+        return claim_from_json(value)
+    raise NotImplementedError(f"no decoding for {kind!r}")

@@ -1,0 +1,109 @@
+"""Values of a program as JSON: exact builtin types, tagged where JSON has none. Runs inside the sandbox, and for trusted values outside.
+
+None, bool, str, finite float, int below 2**63      themselves
+list                                                 a list
+tuple, set, frozenset                                {"tuple": [...]}, {"set": [...]} (sorted by their JSON), {"frozenset": [...]}
+dict                                                 {"dict": [[key, value], ...]} in order of insertion
+greater int, nan and inf, complex                    {"int": "0x..."}, {"float": "nan"}, {"complex": [re, im]}
+bytes, bytearray                                     {"bytes": "hex"}, {"bytearray": "hex"}
+Fraction, Decimal                                    {"fraction": "1/3"}, {"decimal": "1.0"}
+anything else, subclasses too                        {"object": "name of its type"}, equal to nothing
+"""
+
+import json
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+MAX_DEPTH = 40
+MAX_ITEMS = 200_000
+
+
+class TooLarge(Exception):  # noqa: N818 - it says what the value is
+    """The value has more parts than are encoded, or is nested too deeply."""
+
+
+def encode(value: Any) -> Any:
+    """The value as JSON.
+
+    Raises:
+        TooLarge: it has more than MAX_ITEMS parts, or is nested more than MAX_DEPTH deep.
+    """
+    return _encode(value, MAX_DEPTH, [MAX_ITEMS])
+
+
+def _encode(value: Any, depth: int, left: list[int]) -> Any:
+    kind = type(value)
+    if value is None or kind is bool or kind is str:
+        return value
+    if kind is int:
+        return value if -(1 << 63) <= value < 1 << 63 else {"int": hex(value)}
+    if kind is float:
+        return value if value - value == 0 else {"float": repr(value)}
+    left[0] -= 1
+    if depth == 0 or left[0] < 0:
+        raise TooLarge("a value is nested too deeply, or has too many parts")
+    if kind in (list, tuple, set, frozenset):
+        left[0] -= len(value)
+        parts = [_encode(part, depth - 1, left) for part in value]
+        if kind is list:
+            return parts
+        return {kind.__name__: parts if kind is tuple else sorted(parts, key=_text)}
+    if kind is dict:
+        left[0] -= len(value)
+        return {"dict": [[_encode(key, depth - 1, left), _encode(part, depth - 1, left)] for key, part in value.items()]}
+    return _rare(value, kind)
+
+
+def _rare(value: Any, kind: type) -> Any:
+    if kind in (bytes, bytearray):
+        return {kind.__name__: value.hex()}
+    if kind is complex:
+        return {"complex": [_encode(value.real, 1, [1]), _encode(value.imag, 1, [1])]}
+    if kind is Fraction:
+        return {"fraction": f"{value.numerator:#x}/{value.denominator:#x}"}
+    if kind is Decimal:
+        return {"decimal": str(value)}
+    return {"object": type.__name__.__get__(kind)[:100]}
+
+
+def _text(part: Any) -> str:
+    return json.dumps(part, sort_keys=True)
+
+
+def decode(data: Any) -> Any:
+    """The value that `encode` wrote; of trusted data alone.
+
+    Raises:
+        ValueError: it is no encoding, or one of an object.
+    """
+    if isinstance(data, list):
+        return [decode(part) for part in data]
+    if not isinstance(data, dict):
+        return data
+    if len(data) != 1:
+        raise ValueError(f"an encoded value has one tag, got {sorted(data)}")
+    ((tag, body),) = data.items()
+    if tag in _READERS:
+        return _READERS[tag](body)
+    raise ValueError(f"there is no value with the tag {tag!r}")
+
+
+def _fraction(body: str) -> Fraction:
+    numerator, _, denominator = body.partition("/")
+    return Fraction(int(numerator, 16), int(denominator, 16))
+
+
+_READERS: dict[str, Any] = {
+    "tuple": lambda body: tuple(decode(part) for part in body),
+    "set": lambda body: {decode(part) for part in body},
+    "frozenset": lambda body: frozenset(decode(part) for part in body),
+    "dict": lambda body: {decode(key): decode(part) for key, part in body},
+    "int": lambda body: int(body, 16),
+    "float": float,
+    "complex": lambda body: complex(decode(body[0]), decode(body[1])),
+    "bytes": bytes.fromhex,
+    "bytearray": bytearray.fromhex,
+    "fraction": _fraction,
+    "decimal": Decimal,
+}

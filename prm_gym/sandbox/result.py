@@ -1,0 +1,146 @@
+"""What goes into the sandbox beside the code, and what comes out."""
+
+import math
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from prm_gym.claims import Json
+from prm_gym.errors import OptionError
+
+Status: TypeAlias = Literal["ok", "exception", "timeout", "memory", "output", "crash", "fault"]
+Tier: TypeAlias = Literal["A", "B", "C", "D"]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job may use.
+
+    Attributes:
+        wall_seconds: from the moment at which it starts, in (0, 600].
+        cpu_seconds: of all its threads; None for `wall_seconds` rounded up.
+        memory_mb: MiB of address space beyond what the interpreter has, from 8 on.
+        output_bytes: what stdout and stderr may hold, each; a job that writes more ends with the status "output".
+        kept_bytes: how much of each is kept: the beginning and the end.
+        scratch_mb: MiB of files that it may write in its working directory, where the tier has one.
+    """
+
+    wall_seconds: float = 5.0
+    cpu_seconds: float | None = None
+    memory_mb: int = 256
+    output_bytes: int = 1 << 20
+    kept_bytes: int = 1 << 16
+    scratch_mb: int = 16
+
+    def __post_init__(self) -> None:
+        if not 0 < self.wall_seconds <= 600 or not (self.cpu_seconds is None or 0 < self.cpu_seconds <= 600):
+            raise OptionError(f"wall_seconds and cpu_seconds are positive and at most 600, got {self.wall_seconds!r} and {self.cpu_seconds!r}")
+        if self.memory_mb < 8 or self.output_bytes < 1024 or self.kept_bytes < 64 or not 1 <= self.scratch_mb <= 1024:
+            raise OptionError(f"a limit is out of range: {self!r}")
+
+    @property
+    def cpu_limit(self) -> int:
+        """Whole seconds of CPU time, rounded up."""
+        return math.ceil(self.wall_seconds if self.cpu_seconds is None else self.cpu_seconds)
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job ended. What it printed is what the code claims; the rest is what the host saw.
+
+    Attributes:
+        status: "ok" (came to its end), "exception" (an exception or sys.exit with a code ended it), "timeout" (wall or CPU time), "memory", "output" (wrote too
+            much), "crash" (killed by a signal of its own making, or left without a result), "fault" (the sandbox itself failed: nothing is known of the code).
+        stdout: what was printed, at most `kept_bytes`, undecodable bytes replaced.
+        stderr: likewise; the traceback, where there is one.
+        error: the last line of the traceback, or how it ended, in one sentence; empty for "ok".
+        truncated: whether stdout or stderr was cut.
+        wall_seconds: that it ran.
+        cpu_seconds: that it used.
+        peak_mb: of resident memory, the interpreter's own included.
+        tier: at which it ran.
+    """
+
+    status: Status
+    stdout: str = ""
+    stderr: str = ""
+    error: str = ""
+    truncated: bool = False
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_mb: float = 0.0
+    tier: Tier = "A"
+
+
+class CallResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one call of a function. All of it is what the code claims.
+
+    Attributes:
+        status: "returned", "raised" (an exception, SystemExit too), or "missing" (the job ended before it came to this call, or its record cannot be read).
+        value: what was returned, in the encoding of `prm_gym.sandbox.values`; compare it with `values.same`.
+        error: name of the exception's class and its message; empty where none was raised.
+    """
+
+    status: Literal["returned", "raised", "missing"]
+    value: Json = None
+    error: str = ""
+
+
+class Calls(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of the calls of a function.
+
+    Attributes:
+        results: one a case, in order.
+        run: how the job ended. Its status says nothing of the results before the end.
+    """
+
+    results: tuple[CallResult, ...]
+    run: Run
+
+
+class Tested(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a test source.
+
+    Attributes:
+        passed: the tests came to their end without an exception. The host saw it: the candidate ran in another process.
+        failure: what failed, as the tests say it; empty where they passed.
+        run: how the process of the tests ended.
+        candidate: how the process of the candidate ended; None where it did not start.
+    """
+
+    passed: bool
+    failure: str = ""
+    run: Run
+    candidate: Run | None = None
+
+
+class Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """What a query gave.
+
+    Attributes:
+        status: "ok", "error" (the database refused it: see `error`), "timeout", "memory", "crash", "fault".
+        columns: names of the columns.
+        rows: values in the encoding of `prm_gym.sandbox.values` (a blob is {"bytes": hex}).
+        truncated: there are more rows than were asked for.
+        error: in one sentence; empty for "ok".
+        run: how the job ended.
+    """
+
+    status: Literal["ok", "error", "timeout", "memory", "crash", "fault"]
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Json, ...], ...] = ()
+    truncated: bool = False
+    error: str = ""
+    run: Run
+
+
+class Doctor(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sandbox can do here.
+
+    Attributes:
+        tier: the best tier that the machine offers and whose self-test passed; None where there is none.
+        reasons: for each better tier, why it is not offered.
+        details: what the machine offers (namespaces, Landlock's ABI, seccomp), JSON values.
+    """
+
+    tier: Tier | None
+    reasons: dict[str, str]
+    details: dict[str, Any]

@@ -1,0 +1,12 @@
+"""Tools: what they are called, what they take, and how an agent's text calls them.
+
+tool = Tool("add", "Adds two numbers.", {"a": {"type": "number"}, "b": {"type": "number"}})
+tool.openai()                                            # OpenAI's JSON schema of the tool
+read_call('{"name": "add", "arguments": {"a": 1, "b": 2}}')   # ToolCall("add", {"a": 1, "b": 2})
+tool.defects({"a": 1})                                   # ["'b' is a required property"]
+"""
+
+from prm_gym.tools.calls import Message, ToolCall, Unreadable, call_text, read_call
+from prm_gym.tools.tool import Tool, described
+
+__all__ = ["Message", "Tool", "ToolCall", "Unreadable", "call_text", "described", "read_call"]

@@ -1,0 +1,104 @@
+"""How the text of an agent becomes a call."""
+
+import json
+import re
+
+import pytest
+
+from prm_gym.errors import OptionError
+from prm_gym.tools import Message, Tool, ToolCall, Unreadable, call_text, described, read_call
+
+ADD = Tool("add", "Adds.", {"a": {"type": "integer"}, "b": {"type": "integer"}, "note": {"type": "string"}}, optional=("note",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "add", "arguments": {"a": 1, "b": 2}}',
+        '{"arguments": {"b": 2, "a": 1}, "name": "add"}',
+        '{"name": "add", "arguments": "{\\"a\\": 1, \\"b\\": 2}"}',
+        '[{"name": "add", "arguments": {"a": 1, "b": 2}}]',
+        '{"type": "function", "function": {"name": "add", "arguments": "{\\"a\\": 1, \\"b\\": 2}"}}',
+        '{"role": "assistant", "content": null, "tool_calls": [{"id": "x", "function": {"name": "add", "arguments": "{\\"a\\":1,\\"b\\":2}"}}]}',
+        '  <tool_call>\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n</tool_call>\n',
+        call_text("add", a=1, b=2),
+    ],
+)
+def test_one_call_in_many_forms(text):
+    call = read_call(text)
+    assert call == ToolCall("add", {"a": 1, "b": 2})
+    assert call.key == '["add",{"a":1,"b":2}]'
+
+
+def test_what_is_thought_before_the_call():
+    assert read_call('First I add. <tool_call>{"name": "add", "arguments": {}}</tool_call>') == ToolCall("add", {}, "First I add.")
+    assert read_call('{"content": "First.", "tool_calls": [{"function": {"name": "add", "arguments": ""}}]}') == ToolCall("add", {}, "First.")
+
+
+def test_text_that_calls_nothing_is_a_message():
+    assert read_call("  Shall I go on? ") == Message("Shall I go on?")
+    assert read_call("") == Message("")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"name": "add", "arguments": {"a": 1', "not valid JSON"),
+        ('{"name": "add", "arguments": {"a": NaN}}', "NaN"),
+        ('{"name": "add", "arguments": {"a": 1e999}}', "too great"),
+        ('{"name": "add", "arguments": {"a": ' + "9" * 5_000 + "}}", "64 bits"),
+        ('{"name": "add", "arguments": {"a": 9223372036854775808}}', "64 bits"),
+        ('{"name": "add", "arguments": {"a": "\\ud800"}}', "surrogates"),
+        ('{"name": "add", "name": "sub", "arguments": {}}', "twice"),
+        ('{"name": "add", "arguments": ' + "[" * 7_000 + "}", "JSON|deep"),
+        ('{"name": "add", "arguments": ' + '{"a":' * 3_000 + "1" + "}" * 3_001, "deep"),
+        ('{"name": "add", "arguments": [1, 2]}', "object"),
+        ('{"name": 3, "arguments": {}}', "name"),
+        ('{"tool_calls": []}', "one call, got 0"),
+        ('[{"name": "a"}, {"name": "b"}]', "one call, got 2"),
+        ('<tool_call>{"name": "a"}</tool_call><tool_call>{"name": "b"}</tool_call>', "one call"),
+        ('<tool_call>{"name": "add", "arguments": {}}', "stands between"),
+        ('</tool_call>{"name": "add"}<tool_call>', "stands between"),
+        ('<TOOL_CALL>{"name": "add"}</TOOL_CALL>', "stands between"),
+        ("{}", "name"),
+        ("[[[[", "JSON"),
+    ],
+)
+def test_what_is_meant_as_a_call_and_is_none(text, reason):
+    reading = read_call(text)
+    assert isinstance(reading, Unreadable)
+    assert re.search(reason, reading.reason)
+
+
+def test_schema_in_openais_format():
+    assert ADD.openai() == {
+        "type": "function",
+        "function": {
+            "name": "add",
+            "description": "Adds.",
+            "parameters": {
+                "type": "object",
+                "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}, "note": {"type": "string"}},
+                "required": ["a", "b"],
+                "additionalProperties": False,
+            },
+        },
+    }
+    assert [json.loads(line) for line in described([ADD, ADD]).splitlines()] == [ADD.openai()] * 2
+
+
+def test_arguments_that_do_not_fit():
+    assert ADD.defects({"a": 1, "b": 2}) == []
+    assert ADD.defects({"a": 1, "b": 2, "note": "x"}) == []
+    assert ADD.defects({"a": 1}) == ["'b' is a required property"]
+    assert ADD.defects({"a": "1", "b": 2}) == ["a: '1' is not of type 'integer'"]
+    assert ADD.defects({"a": True, "b": 2}) == ["a: True is not of type 'integer'"]
+    assert "'c' was unexpected" in ADD.defects({"a": 1, "b": 2, "c": 3})[0]
+    assert len(ADD.defects({"a": "x" * 5_000, "b": []})[0]) < 300
+
+
+def test_a_tool_is_checked_when_it_is_made():
+    with pytest.raises(OptionError, match="letters"):
+        Tool("no name", "")
+    with pytest.raises(OptionError, match="optional"):
+        Tool("add", "", {}, optional=("a",))
