@@ -10,6 +10,7 @@
     ├── ProblemError            a constraint problem or board that is not well formed
     ├── CreditError             a batch that an assigner cannot work on
     ├── StoreError              a trajectory file that cannot be read
+    ├── SandboxError            no sandbox of the tier that is asked for can be had here
     ├── WorkerError             worker processes that cannot start, or a pool that is closed
     ├── RefusedError            a tool of a service refuses a call; the agent is told, and nothing is changed
     └── EnvironmentFault        the infrastructure failed; the episode is invalid and trains nobody
@@ -94,6 +95,10 @@ class WorkerError(PrmGymError):
 
 class RefusedError(PrmGymError):
     """Raised by a tool of a service that refuses a call. What it did is undone, and the agent reads the message."""
+
+
+class SandboxError(PrmGymError):
+    """No sandbox of the tier that is asked for can be had on this machine, or it is closed; what untrusted code does is no error but a result."""
 
 
 class EnvironmentFault(PrmGymError):  # noqa: N818 - the field's word; it marks the episode, it is not a bug

@@ -12,9 +12,9 @@ _SCORES: dict[Label, float] = {"correct": 1.0, "neutral": 0.5, "trivial": 0.0, "
 
 
 class StateVerifier(ClaimVerifier):
-    """Judges `StateStep` claims from the claim, and from the claims of the earlier steps. AgentProcessBench's +1, 0 and -1 are `correct`, `neutral`, `incorrect`.
+    """Judges `StateStep` claims from the claim, and from the claims of the earlier steps.
 
-    The first of these that fits is the verdict.
+    AgentProcessBench's +1, 0 and -1 are `correct`, `neutral` and `incorrect`. The first of these that fits is the verdict.
 
     1. `incorrect`: a rule of the policy is broken.
     2. `incorrect`: an argument or a message names what nobody has shown (made up or guessed), what the task may not concern (somebody else's), or what is
@@ -29,11 +29,12 @@ class StateVerifier(ClaimVerifier):
     8. `incorrect`: it builds on damage that was neither made good nor owned up to (see below).
     9. `correct`: it reaches a milestone: it reads what is needed, or learns or tells what must be known, for the first time. `neutral`: anything else.
 
-    Errors go on, as in AgentProcessBench ("after an error every later step that depends on it is wrong until it is acknowledged and corrected"). What
-    depends on an error is decided here by two things alone. (a) Damage: as long as a cell has a value that it had not at the beginning and should not have in the end,
-    a call that names its row, and a message that names its row or reaches no milestone, is wrong, and so is the end of the episode. A message that owns up to
-    the mistake, and what follows it until rows are changed again, is not. (b) Origin: a call is wrong when it names something that was shown only by answers to
-    calls that named what was made up, guessed or somebody else's, or that are wrong for this very reason. Anything shown by another step too is clean again.
+    Errors go on, as in AgentProcessBench ("after an error every later step that depends on it is wrong until it is acknowledged and corrected"). What depends
+    on an error is decided here by two things alone. (a) Damage: as long as a cell has a value that it had not at the beginning and should not have in the
+    end, a call that names its row, and a message that names its row or reaches no milestone, is wrong, and so is the end of the episode. A message that owns
+    up to the mistake, and what follows it until rows are changed again, is not. (b) Origin: a call is wrong when it names something that was shown only by
+    answers to calls that named what was made up, guessed or somebody else's, or that are wrong for this very reason. Anything shown by another step too is
+    clean again.
 
     A step that makes damage good is `neutral`, where AgentProcessBench gives +1: paid for, damage would be worth doing.
 

@@ -8,13 +8,14 @@ I will cancel the order W4711 with the reason: no longer needed. Do you confirm 
 {"name": "cancel_order", "arguments": {"order_id": "W4711", "reason": "no longer needed"}}
 {"name": "finish", "arguments": {}}                                                              the end
 
-Source: the shape (a database, a policy, tools, a simulated user, the final state as the outcome) is that of tau-bench's and tau2-bench's retail domain (arXiv 2406.12045,
+Source: the shape (a database, a policy, tools, a simulated user, the final state as the outcome) is that of tau-bench's and tau2-bench's retail domain (arXiv
+2406.12045,
 2506.07982); the schema, goods, policy, customer and generator are our own.
 """
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar, NamedTuple, Unpack
 
 import msgspec
@@ -26,7 +27,7 @@ from prm_gym.envs.tools.retail_customer import Customer, agrees, answer, closing
 from prm_gym.envs.tools.retail_shop import GOODS, RETURN_DAYS, TABLES, TODAY, new_shop
 from prm_gym.envs.tools.retail_tools import OPERATIONS, POLICY, REASONS
 from prm_gym.envs.tools.retail_wishes import LEVELS, Wish, new_wishes, proposal, refusal, statement
-from prm_gym.services import Operation, Reply, Scenario, ScriptStep, ServiceEnv, goal_of, new_image
+from prm_gym.services import Database, Operation, Reply, Scenario, ScriptStep, ServiceEnv, goal_of, new_image
 from prm_gym.services.scenario import Arguments
 from prm_gym.tools import ToolCall, call_text
 
@@ -52,24 +53,26 @@ class _Facts(NamedTuple):
 class RetailEnv(ServiceEnv):
     """A customer calls; find out who he is and what he wants, do what the policy allows, refuse what it forbids.
 
-    Observation, actions, outcome and `state_key` are those of `ServiceEnv`; messages go to the customer. He tells who he is when he is asked for e-mail address or name, what he wants
-    when he is asked what he wants, and the details when he is asked again. To a proposal (a question that says what will be done and names numbers) he says yes when it names
-    everything that he asked for and nothing else, no when it names something else, and asks back when something is missing; he says yes to what the policy forbids as well. He accepts a
-    refusal of what the policy forbids when it names the order, and insists on what it allows. A wish is settled when the rows are as he wants, not when somebody says
-    so; then he comes to the next. From level 4 on he may change his mind when he is asked for his yes. He never ends the conversation himself: `finish` does, and `transfer_to_person`
-    where no tool can do what he wants. Key words and numbers are all that he understands; nothing in a message changes what he wants.
+    Observation, actions, outcome and `state_key` are those of `ServiceEnv`; messages go to the customer. He tells who he is when he is asked for e-mail
+    address or name, what he wants when he is asked what he wants, and the details when he is asked again. To a proposal (a question that says what will be
+    done and names numbers) he says yes when it names everything that he asked for and nothing else, no when it names something else, and asks back when
+    something is missing; he says yes to what the policy forbids as well. He accepts a refusal of what the policy forbids when it names the order, and insists
+    on what it allows. A wish is settled when the rows are as he wants, not when somebody says so; then he comes to the next. From level 4 on he may change
+    his mind when he is asked for his yes. He never ends the conversation himself: `finish` does, and `transfer_to_person` where no tool can do what he wants.
+    Key words and numbers are all that he understands; nothing in a message changes what he wants.
 
-    Claims: `StateStep`, with these rules: who the customer is is found out first; only what is his is touched; nothing is changed without a yes that spoke of every argument; orders
-    are pending or delivered, changed once, and returned in time, as the policy says; new variants are of the same product; refunds go where the policy says; what it forbids
-    is refused and nothing else; amounts are told as they are; a proposal is what was asked for.
+    Claims: `StateStep`, with these rules: who the customer is is found out first; only what is his is touched; nothing is changed without a yes that spoke of
+    every argument; orders are pending or delivered, changed once, and returned in time, as the policy says; new variants are of the same product; refunds go
+    where the policy says; what it forbids is refused and nothing else; amounts are told as they are; a proposal is what was asked for.
 
     Outcome: 1 when the rows are as they should be and no others have changed, every forbidden wish was refused and every amount told, and the conversation
     was ended as it should. A call without a yes is a wrong step, and no wrong outcome.
 
     Candidates: reads, changes, messages and proposals with what was shown, in random order, the next step of the script among them.
 
-    Difficulty: 1 one wish, orders by number; 2 one wish of any kind, orders by what is in them; 3 one more that may be forbidden, out of reach or a question, and idle talk; 4 two
-    wishes and one more, changes of mind; 5 three and two more. From 2 on wishes may have a second choice ("if there is one, and if not, ...").
+    Difficulty: 1 one wish, orders by number; 2 one wish of any kind, orders by what is in them; 3 one more that may be forbidden, out of reach or a question,
+    and idle talk; 4 two wishes and one more, changes of mind; 5 three and two more. From 2 on wishes may have a second choice ("if there is one, and if not,
+    ...").
     """
 
     name: ClassVar[str] = "Retail"
@@ -239,15 +242,15 @@ def new_scenario(entropy: int, difficulty: int) -> Scenario:
     chatter = _CHATTER[int(rng.integers(len(_CHATTER)))] if plan.chatty else ""
     customer = Customer(row[1], row[2], row[5], difficulty > 1 and bool(rng.random() < 0.4), wishes, chatter)
     todo = [(i, wish) for i, wish in enumerate(wishes) if wish.kind == "do"]
-    works = [lambda database, wish=wish: OPERATIONS[wish.tool].run(database, wish.arguments) for _, wish in todo]
+    works = [partial(_do, wish) for _, wish in todo]
     goals = goal_of(TABLES, image, works)
-    script, reads = _script(customer, row[0])
+    script = _Script(customer, row[0])
     return Scenario(
         image=image,
         opening=opening(customer),
         goal={cell: value for goal in goals for cell, value in goal.items()},
-        script=script,
-        reads=reads,
+        script=tuple(script.steps),
+        reads=script.reads,
         rows={f"done {i}": tuple(goal) for (i, _), goal in zip(todo, goals, strict=True)},
         required=frozenset(closing(wish, i) for i, wish in enumerate(wishes) if wish.kind in ("refuse", "tell")),
         end="transfer_to_person" if wishes[-1].kind == "transfer" else "finish",
@@ -255,47 +258,52 @@ def new_scenario(entropy: int, difficulty: int) -> Scenario:
     )
 
 
-def _script(customer: Customer, user: str) -> tuple[tuple[ScriptStep, ...], dict[str, str]]:
+def _do(wish: Wish, database: Database) -> str:
+    return OPERATIONS[wish.tool].run(database, wish.arguments)
+
+
+class _Script:
     """The steps that serve a customer, and the milestones of the reads among them."""
-    steps = [ScriptStep(ASK_WHO, "who calls")]
-    reads: dict[str, str] = {}
 
-    def read(milestone: str, topic: int, tool: str, **arguments: Any) -> None:
-        if milestone not in reads.values():
-            reads[ToolCall(tool, arguments).key] = milestone
-            steps.append(ScriptStep(call_text(tool, **arguments), milestone, topic))
+    def __init__(self, customer: Customer, user: str) -> None:
+        self.steps, self.reads, self.user = [ScriptStep(ASK_WHO, "who calls")], dict[str, str](), user
+        if customer.forgetful:
+            self._read("identified", -1, ToolCall("find_user_by_name", {"name": customer.name, "zip": customer.zip}))
+        else:
+            self._read("identified", -1, ToolCall("find_user_by_email", {"email": customer.email}))
+        for i, wish in enumerate(customer.wishes):
+            self._serve(wish, i)
+        if customer.wishes[-1].kind != "transfer":
+            self.steps += [ScriptStep(ASK_ELSE, "nothing else"), ScriptStep(call_text("finish"), "ended")]
 
-    if customer.forgetful:
-        read("identified", -1, "find_user_by_name", name=customer.name, zip=customer.zip)
-    else:
-        read("identified", -1, "find_user_by_email", email=customer.email)
-    for i, wish in enumerate(customer.wishes):
-        steps.append(ScriptStep(ASK_ELSE if i else ASK_WHAT, f"wish {i}", i))
-        others = wish.kind == "refuse" and wish.order and wish.named and "friend" in wish.opening
-        if wish.order and not others:
+    def _read(self, milestone: str, topic: int, call: ToolCall) -> None:
+        if milestone not in self.reads.values():
+            self.reads[call.key] = milestone
+            self.steps.append(ScriptStep(call_text(call.name, **call.arguments), milestone, topic))
+
+    def _serve(self, wish: Wish, i: int) -> None:
+        self.steps.append(ScriptStep(ASK_ELSE if i else ASK_WHAT, f"wish {i}", i))
+        if wish.order and not wish.others:
             if not wish.named:
-                read("orders listed", i, "list_orders", user_id=user)
-            read(f"read {wish.order}", i, "get_order", order_id=wish.order)
+                self._read("orders listed", i, ToolCall("list_orders", {"user_id": self.user}))
+            self._read(f"read {wish.order}", i, ToolCall("get_order", {"order_id": wish.order}))
         if wish.details:
-            steps.append(ScriptStep(ASK_DETAILS, f"details {i}", i))
-        steps += _settling(wish, i, lambda milestone, tool, arguments, i=i: read(milestone, i, tool, **arguments), user)
-    if customer.wishes[-1].kind != "transfer":
-        steps += [ScriptStep(ASK_ELSE, "nothing else"), ScriptStep(call_text("finish"), "ended")]
-    return tuple(steps), reads
+            self.steps.append(ScriptStep(ASK_DETAILS, f"details {i}", i))
+        if wish.kind == "refuse":
+            self.steps.append(ScriptStep(refusal(wish.order), f"refused {i}", i))
+        elif wish.kind == "tell":
+            self.steps.append(ScriptStep(statement(wish.order, wish.amount), f"told {i}", i))
+        elif wish.kind == "transfer":
+            self.steps.append(ScriptStep(call_text("transfer_to_person", summary=wish.opening), "ended", i))
+        else:
+            self._fulfil(wish, i)
 
-
-def _settling(wish: Wish, i: int, read: Any, user: str) -> list[ScriptStep]:
-    """The steps that settle a wish that has been told; reads go before them."""
-    if wish.kind == "refuse":
-        return [ScriptStep(refusal(wish.order), f"refused {i}", i)]
-    if wish.kind == "tell":
-        return [ScriptStep(statement(wish.order, wish.amount), f"told {i}", i)]
-    if wish.kind == "transfer":
-        return [ScriptStep(call_text("transfer_to_person", summary=wish.opening), "ended", i)]
-    if wish.paid:
-        read("profile read", "get_user", {"user_id": user})
-    if wish.product:
-        read(f"read {wish.product}", "get_product", {"product_id": wish.product})
-    steps = [ScriptStep(proposal(wish, wish.first), f"mind {i}", i)] if wish.first else []
-    steps.append(ScriptStep(proposal(wish, wish.arguments), f"agreed {i}", i))
-    return [*steps, ScriptStep(call_text(wish.tool, **wish.arguments), f"done {i}", i)]
+    def _fulfil(self, wish: Wish, i: int) -> None:
+        if wish.paid:
+            self._read("profile read", i, ToolCall("get_user", {"user_id": self.user}))
+        if wish.product:
+            self._read(f"read {wish.product}", i, ToolCall("get_product", {"product_id": wish.product}))
+        if wish.first:
+            self.steps.append(ScriptStep(proposal(wish, wish.first), f"mind {i}", i))
+        self.steps.append(ScriptStep(proposal(wish, wish.arguments), f"agreed {i}", i))
+        self.steps.append(ScriptStep(call_text(wish.tool, **wish.arguments), f"done {i}", i))

@@ -1,11 +1,13 @@
 """The customer of `prm_gym/Retail-v0`: rules from the agent's message and what was said before to an answer. Key words, numbers and nothing else.
 
-What he has told and agreed to stands in `talk`: `identity` (he said who he is), `wish` (the number of the wish that he is at), `heard` (how much of it he told: 0, 1 the
-opening, 2 the details), `mind` (he has changed his mind about it), `agreed` (the message to which he said yes), `over` (he has said that it is all).
+What he has told and agreed to stands in `talk`: `identity` (he said who he is), `wish` (the number of the wish that he is at), `heard` (how much of it he
+told: 0, 1 the opening, 2 the details), `mind` (he has changed his mind about it), `agreed` (the message to which he said yes), `over` (he has said that it is
+all).
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from prm_gym.claims import Rule
@@ -18,7 +20,8 @@ MESSAGE_LENGTH = 1_500
 _IDENTITY = re.compile(r"\b(?:e-?mail|your (?:full )?name|zip|identity|identify|verify|who (?:are you|you are)|authenticate)\b", re.IGNORECASE)
 _ASKING = re.compile(r"\?|\b(?:what|which|how|tell|details?|help|please|specify|provide|let me know)\b", re.IGNORECASE)
 _REFUSING = re.compile(
-    r"\b(?:(?:cannot|can't|can not)(?! be (?:undone|reversed|reverted|changed|modified))|unable|not (?:possible|allowed|able|permitted|eligible)|refuse|forbid\w*|against (?:our|the) policy)\b",
+    r"\b(?:(?:cannot|can't|can not)(?! be (?:undone|reversed|reverted|changed|modified))|unable"
+    r"|not (?:possible|allowed|able|permitted|eligible)|refuse|forbid\w*|against (?:our|the) policy)\b",
     re.IGNORECASE,
 )
 _CONFIRMING = re.compile(r"\?|\b(?:confirm\w*|proceed|shall i|go ahead|agree|is that (?:right|correct)|yes)\b", re.IGNORECASE)
@@ -65,7 +68,7 @@ class Turn(NamedTuple):
     """
 
     reply: Reply
-    talk: dict[str, Any] = {}
+    talk: Mapping[str, Any] = MappingProxyType({})
 
 
 def first_talk() -> dict[str, Any]:

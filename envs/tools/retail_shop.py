@@ -95,7 +95,7 @@ def new_shop(rng: np.random.Generator) -> Shop:
         first, last = FIRST[firsts[i]], LAST[lasts[i]]
         user = (f"U{next(numbers)}", f"{first} {last}", f"{first}.{last}{rng.integers(10, 99)}@example.com".lower(), *_address(rng))
         users.append(user)
-        own = [(f"G{next(numbers)}", user[0], "gift_card", int(rng.integers(20, 400)) * 100)]
+        own: list[Row] = [(f"G{next(numbers)}", user[0], "gift_card", int(rng.integers(20, 400)) * 100)]
         own += [(f"C{next(numbers)}", user[0], kind, None) for kind in ("credit_card", "credit_card" if rng.random() < 0.4 else "paypal")]
         payments += own
         for status in _statuses(rng):

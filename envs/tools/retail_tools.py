@@ -1,13 +1,14 @@
 """The tools of `prm_gym/Retail-v0`: functions over the database, each in one transaction.
 
-They refuse what the shop's own system would refuse (a status, an empty shelf, an empty gift card). They do not hold the agent to the policy: who is on the line, what was
-agreed and how long ago something was delivered is for the agent to mind.
+They refuse what the shop's own system would refuse (a status, an empty shelf, an empty gift card). They do not hold the agent to the policy: who is on the
+line, what was agreed and how long ago something was delivered is for the agent to mind.
 """
 
 from fractions import Fraction
 from typing import Any
 
 from prm_gym.arithmetic import ExpressionError, evaluate
+from prm_gym.claims import StepKind
 from prm_gym.envs.tools.retail_shop import TODAY, money
 from prm_gym.errors import RefusedError
 from prm_gym.services import Database, Operation
@@ -58,9 +59,10 @@ def get_order(database: Database, arguments: Arguments) -> str:
     """An order with its lines."""
     order = _row(database, "orders", arguments["order_id"])
     delivered = f", delivered on day {order['delivered_on']}" if order["delivered_on"] is not None else ""
+    once = "already" if order["changed"] else "not"
     heads = [
         f"order {order['id']} of user {order['user_id']}: {order['status']}, ordered on day {order['ordered_on']}{delivered}",
-        f"to {order['street']}, {order['city']}, {order['zip']}; paid with {order['payment_id']}; items {'already' if order['changed'] else 'not'} changed or exchanged",
+        f"to {order['street']}, {order['city']}, {order['zip']}; paid with {order['payment_id']}; items {once} changed or exchanged",
     ]
     if order["settled_on"] is not None:
         heads.append(f"settled {money(order['settled'])} on {order['settled_on']}")
@@ -148,7 +150,7 @@ def change_home_address(database: Database, arguments: Arguments) -> str:
     return f"the home address of user {user['id']} is {arguments['street']}, {arguments['city']}, {arguments['zip']}"
 
 
-def calculate(database: Database, arguments: Arguments) -> str:
+def calculate(_database: Database, arguments: Arguments) -> str:
     """The value of an expression."""
     try:
         value = Fraction(evaluate(arguments["expression"]))
@@ -158,12 +160,12 @@ def calculate(database: Database, arguments: Arguments) -> str:
     return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02}"
 
 
-def transfer_to_person(database: Database, arguments: Arguments) -> str:
+def transfer_to_person(_database: Database, _arguments: Arguments) -> str:
     """Hand the customer over."""
     return "the customer is handed over to a colleague"
 
 
-def finish(database: Database, arguments: Arguments) -> str:
+def finish(_database: Database, _arguments: Arguments) -> str:
     """End the conversation."""
     return "the conversation is over"
 
@@ -250,50 +252,67 @@ _ORDER = {"order_id": "orders"}
 _PAID = {**_ORDER, "line_ids": "lines", "payment_id": "payments"}
 
 
-def _read(run: Run, description: str, parameters: dict[str, Any], refers: dict[str, str]) -> Operation:
-    return Operation(Tool(run.__name__, description, parameters), run, "read", refers)
-
-
-def _write(run: Run, description: str, parameters: dict[str, Any], refers: dict[str, str]) -> Operation:
-    return Operation(Tool(run.__name__, description, parameters), run, "write", refers)
+def _tool(kind: StepKind, name: str, run: Run, description: str, parameters: dict[str, Any], refers: dict[str, str]) -> Operation:
+    return Operation(Tool(name, description, parameters), run, kind, refers)
 
 
 _LIST = (
-    _read(find_user_by_email, "Finds a user by e-mail address.", {"email": _TEXT}, {"email": "users.email"}),
-    _read(find_user_by_name, "Finds a user by full name and zip code.", {"name": _TEXT, "zip": _ADDRESS["zip"]}, {"zip": "users.zip"}),
-    _read(get_user, "Shows a user's profile and payment methods.", {"user_id": _TEXT}, {"user_id": "users"}),
-    _read(list_orders, "Lists a user's orders.", {"user_id": _TEXT}, {"user_id": "users"}),
-    _read(get_order, "Shows an order with its items.", {"order_id": _TEXT}, _ORDER),
-    _read(search_products, "Finds products by a part of their name.", {"text": _TEXT}, {}),
-    _read(get_product, "Shows a product with its variants, prices and what is available.", {"product_id": _TEXT}, {"product_id": "products"}),
-    _write(cancel_order, "Cancels a pending order.", {"order_id": _TEXT, "reason": {"type": "string", "enum": list(REASONS)}}, _ORDER),
-    _write(change_order_address, "Changes where a pending order is sent.", {"order_id": _TEXT, **_ADDRESS}, _ORDER),
-    _write(
+    _tool("read", "find_user_by_email", find_user_by_email, "Finds a user by e-mail address.", {"email": _TEXT}, {"email": "users.email"}),
+    _tool(
+        "read", "find_user_by_name", find_user_by_name, "Finds a user by full name and zip code.", {"name": _TEXT, "zip": _ADDRESS["zip"]}, {"zip": "users.zip"}
+    ),
+    _tool("read", "get_user", get_user, "Shows a user's profile and payment methods.", {"user_id": _TEXT}, {"user_id": "users"}),
+    _tool("read", "list_orders", list_orders, "Lists a user's orders.", {"user_id": _TEXT}, {"user_id": "users"}),
+    _tool("read", "get_order", get_order, "Shows an order with its items.", {"order_id": _TEXT}, _ORDER),
+    _tool("read", "search_products", search_products, "Finds products by a part of their name.", {"text": _TEXT}, {}),
+    _tool(
+        "read",
+        "get_product",
+        get_product,
+        "Shows a product with its variants, prices and what is available.",
+        {"product_id": _TEXT},
+        {"product_id": "products"},
+    ),
+    _tool("write", "cancel_order", cancel_order, "Cancels a pending order.", {"order_id": _TEXT, "reason": {"type": "string", "enum": list(REASONS)}}, _ORDER),
+    _tool("write", "change_order_address", change_order_address, "Changes where a pending order is sent.", {"order_id": _TEXT, **_ADDRESS}, _ORDER),
+    _tool(
+        "write",
+        "change_order_payment",
         change_order_payment,
         "Changes how a pending order is paid.",
         {"order_id": _TEXT, "payment_id": _TEXT},
         {"order_id": "orders", "payment_id": "payments"},
     ),
-    _write(
+    _tool(
+        "write",
+        "change_order_items",
         change_order_items,
         "Changes items of a pending order to other variants of the same products; once an order, and the order is fixed then.",
         {"order_id": _TEXT, "line_ids": _IDS, "variant_ids": _VARIANTS, "payment_id": _TEXT},
         {**_PAID, "variant_ids": "variants"},
     ),
-    _write(
+    _tool(
+        "write",
+        "return_items",
         return_items,
         "Requests the return of items of a delivered order.",
         {"order_id": _TEXT, "line_ids": _IDS, "payment_id": _TEXT},
         _PAID,
     ),
-    _write(
+    _tool(
+        "write",
+        "exchange_items",
         exchange_items,
         "Requests the exchange of items of a delivered order for other variants of the same products; once an order.",
         {"order_id": _TEXT, "line_ids": _IDS, "variant_ids": _VARIANTS, "payment_id": _TEXT},
         {**_PAID, "variant_ids": "variants"},
     ),
-    _write(change_home_address, "Changes the address in a user's profile.", {"user_id": _TEXT, **_ADDRESS}, {"user_id": "users"}),
-    _read(
+    _tool(
+        "write", "change_home_address", change_home_address, "Changes the address in a user's profile.", {"user_id": _TEXT, **_ADDRESS}, {"user_id": "users"}
+    ),
+    _tool(
+        "read",
+        "calculate",
         calculate,
         "Computes an expression of numbers, + - * / and parentheses, to two places.",
         {"expression": {"type": "string", "maxLength": EXPRESSION_LENGTH}},
@@ -302,7 +321,7 @@ _LIST = (
     Operation(
         Tool(transfer_to_person.__name__, "Hands the customer over to a colleague and ends the conversation.", {"summary": _TEXT}), transfer_to_person, "end"
     ),
-    Operation(Tool(finish.__name__, "Ends the conversation when everything has been dealt with."), finish, "end"),
+    _tool("end", "finish", finish, "Ends the conversation when everything has been dealt with.", {}, {}),
 )
 OPERATIONS = {operation.tool.name: operation for operation in _LIST}
 
@@ -312,10 +331,12 @@ You serve the customers of a shop. Today is day {TODAY}. Speak with the customer
 2. Help with the customer's own profile and orders alone, never with those of others.
 3. Before a call that changes anything, say in one message what exactly will be done, with the numbers of the order, the items, the new variants and the payment
    method, the reason or the address, and nothing else; ask for a yes. Make the call only after the yes.
-4. A pending order can be cancelled, for one of the two reasons that the tool knows; its address, payment method and items can be changed. Items are changed once, for available
+4. A pending order can be cancelled, for one of the two reasons that the tool knows; its address, payment method and items can be changed. Items are changed
+   once, for available
    variants of the same product. Orders that are shipped cannot be changed.
 5. Items of a delivered order can be returned or exchanged within 30 days of the delivery; exchanged once, for available variants of the same product.
-6. Refunds of returns go to the payment method of the order or to a gift card of the customer, nowhere else. Differences in price are settled with any method of the customer.
+6. Refunds of returns go to the payment method of the order or to a gift card of the customer, nowhere else. Differences in price are settled with any method
+   of the customer.
 7. Refuse what the policy forbids, with the number of the order. Tell amounts only as they are. When the customer wants what no tool can do and the policy
    does not forbid (a complaint, an invoice), hand over to a colleague; never otherwise.
 8. When the customer has nothing else, finish."""

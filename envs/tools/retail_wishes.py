@@ -28,6 +28,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         paid: the payment methods must be looked up.
         changed: what is told instead of a yes, when the customer changes his mind; empty where he does not.
         first: the arguments that fit before he does.
+        others: the order is somebody else's.
         amount: that is to be told, in cents.
         why: the policy forbids it, in words.
     """
@@ -43,6 +44,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     paid: bool = False
     changed: str = ""
     first: dict[str, Any] = {}
+    others: bool = False
     amount: int = 0
     why: str = ""
 
@@ -91,9 +93,9 @@ class _Desk:
         names = {"orders": ("id", "user_id", "status", "ordered_on", "delivered_on", "street", "city", "zip", "payment_id")}
         names |= {"lines": ("id", "order_id", "variant_id", "price"), "variants": ("id", "product_id", "options", "price", "available")}
         names |= {"payments": ("id", "user_id", "kind", "balance"), "products": ("id", "name")}
-        self.rows = {table: [dict(zip(columns, row, strict=False)) for row in shop.rows[table]] for table, columns in names.items()}
+        self.rows: dict[str, list[_Row]] = {table: [dict(zip(columns, row, strict=False)) for row in shop.rows[table]] for table, columns in names.items()}
         self.variants = {row["id"]: row for row in self.rows["variants"]}
-        self.products = {row["id"]: row["name"] for row in self.rows["products"]}
+        self.products: dict[str, str] = {row["id"]: row["name"] for row in self.rows["products"]}
         self.payments = {row["id"]: row for row in self.rows["payments"]}
         self.own = [row for row in self.rows["payments"] if row["user_id"] == self.customer[0]]
         self.free = [row for row in self.rows["orders"] if row["user_id"] == self.customer[0]]
@@ -160,6 +162,10 @@ def _too_old(row: _Row) -> bool:
 
 def _shipped(row: _Row) -> bool:
     return row["status"] == "shipped"
+
+
+def _any(_row: _Row) -> bool:
+    return True
 
 
 def _where(address: dict[str, str]) -> str:
@@ -342,11 +348,13 @@ def _of_another(desk: _Desk) -> Wish:
     order = desk.choose([row for row in desk.rows["orders"] if row["user_id"] == desk.other[0] and _pending(row)])
     arguments = {"order_id": order["id"], "reason": REASONS[0]}
     opening = f"Please cancel the order {order['id']} for my friend {desk.other[1]}."
-    return Wish(kind="do", opening=opening, details="It is no longer needed.", order=order["id"], named=True, tool="cancel_order", arguments=arguments)
+    return Wish(
+        kind="do", opening=opening, details="It is no longer needed.", order=order["id"], named=True, tool="cancel_order", arguments=arguments, others=True
+    )
 
 
 def _tell(desk: _Desk) -> Wish | None:
-    order = desk.take(lambda row: True)
+    order = desk.take(_any)
     if order is None:
         return None
     called, named = desk.called(order)
@@ -372,15 +380,19 @@ def new_wishes(shop: Shop, rng: np.random.Generator, plan: Plan) -> tuple[Wish, 
         wishes += [_EXTRA[kind](desk) for kind in extras]
         found = [wish for wish in wishes if wish is not None]
         ordered = [found[i] for i in rng.permutation(len(found)).tolist()]
-        ordered.sort(key=lambda wish: wish.kind == "transfer")  # who is handed over wants nothing afterwards
+        ordered.sort(key=_is_last)  # who is handed over wants nothing afterwards
         if len(found) == len(wishes) and sum(wish.kind == "transfer" for wish in found) < 2:
             return tuple(ordered)
+
+
+def _is_last(wish: Wish) -> bool:
+    return wish.kind == "transfer"
 
 
 def proposal(wish: Wish, arguments: dict[str, Any]) -> str:
     """The message that asks for a yes."""
     a = arguments
-    said = {
+    said: dict[str, Callable[[], str]] = {
         "cancel_order": lambda: f"cancel the order {a['order_id']} with the reason: {a['reason']}",
         "change_order_address": lambda: f"change the address of the order {a['order_id']} to {_where(a)}",
         "change_order_payment": lambda: f"change the payment of the order {a['order_id']} to {a['payment_id']}",

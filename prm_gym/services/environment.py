@@ -4,7 +4,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar, Unpack, cast
 
 import msgspec
 import numpy as np
@@ -112,7 +112,8 @@ class ServiceEnv(StepEnv):
 
     @cached_property
     def _instructions(self) -> str:
-        return f'{self.policy_text()}\n\nA call is written as {{"name": ..., "arguments": {{...}}}}, one a step; any other text is a message.\n{described(self.tools)}'
+        how = 'A call is written as {"name": ..., "arguments": {...}}, one a step; any other text is a message.'
+        return f"{self.policy_text()}\n\n{how}\n{described(self.tools)}"
 
     @property
     def scenario(self) -> Scenario:
@@ -300,15 +301,18 @@ class ServiceEnv(StepEnv):
         rng = np.random.default_rng(int(state_key, 16))
         ahead = next((step.action for step in scenario.script if step.milestone not in self.reached), None)
         others = [action for action in dict.fromkeys(self.distractors(rng)) if action != ahead]
-        chosen = [others[i] for i in rng.permutation(len(others))[: self.candidates - (ahead is not None)]]
+        order: list[int] = rng.permutation(len(others)).tolist()
+        chosen = [others[i] for i in order[: self.candidates - (ahead is not None)]]
         listed = chosen if ahead is None else [*chosen, ahead]
-        return tuple(listed[i] for i in rng.permutation(len(listed)))
+        order = rng.permutation(len(listed)).tolist()
+        return tuple(listed[i] for i in order)
 
     def _references(self, operation: Operation, arguments: Arguments) -> tuple[Reference, ...]:
         named: list[tuple[str, str]] = []
         for argument, place in operation.refers.items():
-            value = arguments.get(argument)
-            named += [(place, name) for name in (value if isinstance(value, list) else [value]) if isinstance(name, str)]
+            value: Any = arguments.get(argument)
+            names: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
+            named += [(place, name) for name in names if isinstance(name, str)]
         return tuple(self._reference(place, name) for place, name in dict.fromkeys(named[:MOST_REFERENCES]))
 
     def _reference(self, place: str, name: str) -> Reference:

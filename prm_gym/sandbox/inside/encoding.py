@@ -19,8 +19,16 @@ MAX_DEPTH = 40
 MAX_ITEMS = 200_000
 
 
+_NAME_OF = type.__dict__["__name__"].__get__  # a metaclass may claim another one
+
+
 class TooLarge(Exception):  # noqa: N818 - it says what the value is
     """The value has more parts than are encoded, or is nested too deeply."""
+
+
+def class_name(kind: type) -> str:
+    """The name of a class, as the interpreter knows it."""
+    return str(_NAME_OF(kind))[:100]
 
 
 def encode(value: Any) -> Any:
@@ -64,7 +72,7 @@ def _rare(value: Any, kind: type) -> Any:
         return {"fraction": f"{value.numerator:#x}/{value.denominator:#x}"}
     if kind is Decimal:
         return {"decimal": str(value)}
-    return {"object": type.__name__.__get__(kind)[:100]}
+    return {"object": class_name(kind)}
 
 
 def _text(part: Any) -> str:
