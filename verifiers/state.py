@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 from prm_gym.claims import Claim, Gap, RowChange, StateStep
 from prm_gym.errors import ContractError
-from prm_gym.verdict import Label, Verdict, judged
+from prm_gym.verdict import Label, Verdict, abstained, judged
 from prm_gym.verifier import ClaimVerifier, PastStep, StepContext
 
+_REPEATED = "the same step was taken before, in the same state and with the same answer"
 _SCORES: dict[Label, float] = {"correct": 1.0, "neutral": 0.5, "trivial": 0.0, "incorrect": 0.0}
 
 
@@ -36,6 +37,8 @@ class StateVerifier(ClaimVerifier):
     answers to calls that named what was made up, guessed or somebody else's, or that are wrong for this very reason. Anything shown by another step too is
     clean again.
 
+    Where nobody has said what is wanted, only 1, 2, 4 and 7 are asked, and the verifier abstains on what they let pass.
+
     A step that makes damage good is `neutral`, where AgentProcessBench gives +1: paid for, damage would be worth doing.
 
     The evidence holds `progress`, the share of milestones that hold after the step, in [0, 1], and 0 from the step on that did irreversible damage. No
@@ -54,6 +57,8 @@ class StateVerifier(ClaimVerifier):
             raise ContractError(f"the verifier 'state' judges StateStep claims, got {type(claim).__name__}")
         effect = _effect(claim)
         label, reason = _judgement(claim, effect, step.previous)
+        if label is None:
+            return abstained(reason)
         evidence: dict[str, Any] = {"progress": 0.0 if effect.hopeless or not claim.total else claim.reached / claim.total}
         if effect.damage:
             evidence |= {"damaged": [".".join(change.cell) for change in effect.damage], "irreversible": any(change.final for change in effect.damage)}
@@ -94,17 +99,19 @@ def _effect(claim: StateStep) -> _Effect:
     return _Effect(damage, gained, regained, repaired, left, hopeless)
 
 
-def _judgement(claim: StateStep, effect: _Effect, previous: Sequence[PastStep]) -> tuple[Label, str]:
+def _judgement(claim: StateStep, effect: _Effect, previous: Sequence[PastStep]) -> tuple[Label | None, str]:
     broken = next((rule for rule in claim.rules if not rule.kept), None)
     if broken is not None:
         return "incorrect", f"the policy is broken ({broken.name}): {broken.why}"
     astray = _astray(claim, previous)
     if astray:
         return "incorrect", astray
+    if claim.goal_unknown:
+        return _without_goal(claim)
     if claim.kind == "end" and not claim.refused:
         return _end(claim, effect)
     if claim.repeated:
-        return "incorrect", "the same step was taken before, in the same state and with the same answer"
+        return "incorrect", _REPEATED
     if effect.damage:
         change = effect.damage[0]
         lasting = ", which cannot be undone" if any(change.final for change in effect.damage) else ""
@@ -118,16 +125,30 @@ def _judgement(claim: StateStep, effect: _Effect, previous: Sequence[PastStep]) 
     return _without_effect(claim, previous)
 
 
+def _without_goal(claim: StateStep) -> tuple[Label | None, str]:
+    """The verdict where nobody has said what is wanted: what is wrong in any case, or none."""
+    if claim.repeated:
+        return "incorrect", _REPEATED
+    if claim.refused:
+        return _refused(claim)
+    return None, "it is not known what state is wanted"
+
+
 def _without_effect(claim: StateStep, previous: Sequence[PastStep]) -> tuple[Label, str]:
     """The verdict on a step that brings no row nearer to what is wanted, nor further away."""
     if claim.refused:
-        told = claim.kind == "read" and any(not reference.exists for reference in claim.references)
-        return ("neutral", "what the agent was told of does not exist") if told else ("incorrect", f"the service refuses: {claim.refused}")
+        return _refused(claim)
     if _builds_on_damage(claim, previous):
         return "incorrect", "it builds on an earlier wrong change that was neither made good nor owned up to"
     if claim.milestones:
         return "correct", f"reached: {', '.join(claim.milestones)}"
     return "neutral", "nothing is lost by it and nothing gained"
+
+
+def _refused(claim: StateStep) -> tuple[Label, str]:
+    if claim.kind == "read" and any(not reference.exists for reference in claim.references):
+        return "neutral", "what the agent was told of does not exist"
+    return "incorrect", f"the service refuses: {claim.refused}"
 
 
 def _end(claim: StateStep, effect: _Effect) -> tuple[Label, str]:

@@ -132,6 +132,7 @@ class StateStep(Claim, msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
         total: how many there are; 0 where there are none.
         mentions: keys of rows that a message names.
         acknowledges: a message owns up to a mistake.
+        goal_unknown: nobody has said what state is wanted, so that `gap` says nothing.
     """
 
     kind: StepKind
@@ -149,3 +150,4 @@ class StateStep(Claim, msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
     total: int = 0
     mentions: tuple[str, ...] = ()
     acknowledges: bool = False
+    goal_unknown: bool = False
