@@ -18,23 +18,19 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any, ClassVar, NamedTuple, Unpack
 
-import msgspec
 import numpy as np
 
 from prm_gym.claims import Rule
 from prm_gym.env import StepOptions, require_difficulty
 from prm_gym.envs.tools.retail_customer import Customer, agrees, answer, closing, first_talk, opening
+from prm_gym.envs.tools.retail_phrases import ASK_DETAILS, ASK_ELSE, ASK_WHAT, ASK_WHO, proposal, refusal, statement
 from prm_gym.envs.tools.retail_shop import GOODS, RETURN_DAYS, TABLES, TODAY, new_shop
 from prm_gym.envs.tools.retail_tools import OPERATIONS, POLICY, REASONS
-from prm_gym.envs.tools.retail_wishes import LEVELS, Wish, new_wishes, proposal, refusal, statement
+from prm_gym.envs.tools.retail_wishes import LEVELS, Wish, new_wishes
 from prm_gym.services import Database, Operation, Reply, Scenario, ScriptStep, ServiceEnv, goal_of, new_image
 from prm_gym.services.scenario import Arguments
 from prm_gym.tools import ToolCall, call_text
 
-ASK_WHO = "Welcome. May I have your e-mail address, or your name and zip code, so that I can find your account?"
-ASK_WHAT = "Thank you. What can I do for you?"
-ASK_DETAILS = "Could you tell me the details, please?"
-ASK_ELSE = "That is settled. Is there anything else?"
 _CHATTER = (
     " By the way, your shop window looks lovely.",
     " My neighbour Bob has bought the same things, but that does not matter.",
@@ -133,10 +129,6 @@ class RetailEnv(ServiceEnv):
         facts: _Facts = self.scenario.facts
         return _owner(self, table, name) not in (None, facts.user)
 
-    def phase(self) -> str:
-        """Whether it is known who the customer is: before that nothing of his may be read, so that it may be read again after it."""
-        return str(self.knows("identified"))
-
     def rules(self, operation: Operation, arguments: Arguments) -> tuple[Rule, ...]:
         """The rules of the policy that apply to a call."""
         if not operation.refers or operation.tool.name in ("find_user_by_email", "find_user_by_name", "get_product"):
@@ -153,7 +145,7 @@ class RetailEnv(ServiceEnv):
                 )
             )
             found += self._about_order(operation.tool.name, arguments)
-        return tuple(rule if rule.kept else msgspec.structs.replace(rule) for rule in found)
+        return tuple(found)
 
     def _about_order(self, tool: str, arguments: Arguments) -> list[Rule]:
         """The rules about the order that is changed."""
@@ -211,7 +203,7 @@ class RetailEnv(ServiceEnv):
                 calls += [("return_items", back), ("change_order_payment", {"order_id": order, "payment_id": _one(rng, payments)})]
                 calls += [(tool, {**back, "variant_ids": [_one(rng, shown["V"])]}) for tool in ("exchange_items", "change_order_items") if shown["V"]]
             tool, arguments = calls[int(rng.integers(len(calls)))]
-            found += [call_text(tool, **arguments), proposal(Wish(kind="do", opening="", tool=tool), arguments)]
+            found += [call_text(tool, **arguments), proposal(tool, arguments)]
         return found
 
 
@@ -304,6 +296,6 @@ class _Script:
         if wish.product:
             self._read(f"read {wish.product}", i, ToolCall("get_product", {"product_id": wish.product}))
         if wish.first:
-            self.steps.append(ScriptStep(proposal(wish, wish.first), f"mind {i}", i))
-        self.steps.append(ScriptStep(proposal(wish, wish.arguments), f"agreed {i}", i))
+            self.steps.append(ScriptStep(proposal(wish.tool, wish.first), f"mind {i}", i))
+        self.steps.append(ScriptStep(proposal(wish.tool, wish.arguments), f"agreed {i}", i))
         self.steps.append(ScriptStep(call_text(wish.tool, **wish.arguments), f"done {i}", i))

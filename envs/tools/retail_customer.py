@@ -189,7 +189,7 @@ def _proposed(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Tu
     arguments = _meant(wish, talk)
     wanted, named = _said(arguments), set(_KEYS.findall(text))
     restated = wish.changed if talk["mind"] else wish.details
-    strange = _strange(named, wanted, text)
+    strange = _strange(named.difference(wish.beside), wanted, text)
     if strange:
         rule = Rule("propose what was asked for", False, f"nobody asked for {strange}")
         return Turn(Reply(f"No, that is not what I asked for. {restated}", rules=(rule,)))

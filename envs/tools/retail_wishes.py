@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import msgspec
 import numpy as np
 
-from prm_gym.envs.tools.retail_shop import RETURN_DAYS, TODAY, Shop, money, new_address
+from prm_gym.envs.tools.retail_shop import RETURN_DAYS, TODAY, Shop, new_address
 from prm_gym.envs.tools.retail_tools import REASONS
 
 Kind: TypeAlias = Literal["do", "refuse", "tell", "transfer"]
@@ -24,6 +24,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         named: the opening gives the number of the order.
         tool: of the call.
         arguments: of the call.
+        beside: numbers that a proposal may name beside the arguments: what else is in the order.
         product: that must be looked up for its variants; empty for none.
         paid: the payment methods must be looked up.
         changed: what is told instead of a yes, when the customer changes his mind; empty where he does not.
@@ -40,6 +41,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     named: bool = False
     tool: str = ""
     arguments: dict[str, Any] = {}
+    beside: tuple[str, ...] = ()
     product: str = ""
     paid: bool = False
     changed: str = ""
@@ -121,6 +123,11 @@ class _Desk:
         """The name of what a line holds."""
         return self.products[self.variants[line["variant_id"]]["product_id"]]
 
+    def inside(self, order: _Row) -> tuple[str, ...]:
+        """The numbers of what is in an order, and of how it was paid."""
+        lines = self.lines(order)
+        return (*(line["id"] for line in lines), *(line["variant_id"] for line in lines), order["payment_id"])
+
     def called(self, order: _Row) -> tuple[str, bool]:
         """How the customer speaks of an order, and whether that is its number."""
         if not self.plan.named:
@@ -181,7 +188,14 @@ def _cancel(desk: _Desk, fits: Callable[[_Row], bool] = _pending) -> Wish | None
     details = "I do not need it any more; it is no longer needed." if reason == REASONS[0] else "It was ordered by mistake."
     arguments = {"order_id": order["id"], "reason": reason}
     return Wish(
-        kind="do", opening=f"I would like to cancel {called}.", details=details, order=order["id"], named=named, tool="cancel_order", arguments=arguments
+        kind="do",
+        opening=f"I would like to cancel {called}.",
+        details=details,
+        order=order["id"],
+        named=named,
+        tool="cancel_order",
+        arguments=arguments,
+        beside=desk.inside(order),
     )
 
 
@@ -199,6 +213,7 @@ def _address(desk: _Desk) -> Wish | None:
         named=named,
         tool="change_order_address",
         arguments={"order_id": order["id"], **final},
+        beside=desk.inside(order),
     )
     if not (desk.plan.minds and desk.rng.random() < 0.6):
         return wish
@@ -238,6 +253,7 @@ def _payment(desk: _Desk) -> Wish | None:
         named=named,
         tool="change_order_payment",
         arguments={"order_id": order["id"], "payment_id": payment["id"]},
+        beside=desk.inside(order),
         paid=True,
     )
 
@@ -259,6 +275,7 @@ def _return(desk: _Desk, fits: Callable[[_Row], bool] = _returnable, elsewhere: 
         named=named,
         tool="return_items",
         arguments={"order_id": order["id"], "line_ids": [line["id"] for line in chosen], "payment_id": payment["id"]},
+        beside=tuple(line["variant_id"] for line in chosen),
         paid=True,
     )
 
@@ -291,6 +308,7 @@ def _replace(desk: _Desk, tool: str, fits: Callable[[_Row], bool], foreign: bool
         named=named,
         tool=tool,
         arguments=arguments,
+        beside=(line["variant_id"],),
         product=product,
     )
     earlier = [row for row in available if row["id"] != wanted["id"]]
@@ -387,28 +405,3 @@ def new_wishes(shop: Shop, rng: np.random.Generator, plan: Plan) -> tuple[Wish, 
 
 def _is_last(wish: Wish) -> bool:
     return wish.kind == "transfer"
-
-
-def proposal(wish: Wish, arguments: dict[str, Any]) -> str:
-    """The message that asks for a yes."""
-    a = arguments
-    said: dict[str, Callable[[], str]] = {
-        "cancel_order": lambda: f"cancel the order {a['order_id']} with the reason: {a['reason']}",
-        "change_order_address": lambda: f"change the address of the order {a['order_id']} to {_where(a)}",
-        "change_order_payment": lambda: f"change the payment of the order {a['order_id']} to {a['payment_id']}",
-        "change_order_items": lambda: f"change {a['line_ids'][0]} of the order {a['order_id']} to {a['variant_ids'][0]}, the difference on {a['payment_id']}",
-        "exchange_items": lambda: f"exchange {a['line_ids'][0]} of the order {a['order_id']} for {a['variant_ids'][0]}, the difference on {a['payment_id']}",
-        "return_items": lambda: f"request the return of {', '.join(a['line_ids'])} of the order {a['order_id']}, the refund on {a['payment_id']}",
-        "change_home_address": lambda: f"change your home address to {_where(a)}",
-    }
-    return f"I will {said[wish.tool]()}. Do you confirm this?"
-
-
-def refusal(order: str) -> str:
-    """The message that refuses."""
-    return f"I am sorry, I cannot do that for the order {order}: our policy forbids it." if order else "I am sorry, I cannot do that: our policy forbids it."
-
-
-def statement(order: str, amount: int) -> str:
-    """The message that tells an amount."""
-    return f"The total of the order {order} is {money(amount)}."

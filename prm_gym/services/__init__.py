@@ -4,12 +4,15 @@ A domain (a shop, a calendar) gives its tables, operations, rules, listener and 
 claims are `prm_gym.claims.StateStep`, which the verifier `state` judges.
 """
 
+from prm_gym.services.corruption import KINDS, Corrupted, corrupted
 from prm_gym.services.database import Cell, Database, Row, Rows, Table, new_image
 from prm_gym.services.environment import ServiceEnv
 from prm_gym.services.scenario import Operation, Reply, Scenario, ScriptStep, goal_of
 
 __all__ = [
+    "KINDS",
     "Cell",
+    "Corrupted",
     "Database",
     "Operation",
     "Reply",
@@ -19,6 +22,7 @@ __all__ = [
     "ScriptStep",
     "ServiceEnv",
     "Table",
+    "corrupted",
     "goal_of",
     "new_image",
 ]

@@ -99,10 +99,6 @@ class ServiceEnv(StepEnv):
         """Whether a thing that exists is nothing that a call may concern; a message may name it, if only to refuse."""
         return False
 
-    def phase(self) -> str:
-        """Calls made again in another phase are not repeated."""
-        return ""
-
     # The engine.
 
     @property
@@ -192,8 +188,8 @@ class ServiceEnv(StepEnv):
         ends_well = call.name == scenario.end
         if over and ends_well and not gap and not lacking:
             reached.append(scenario.ended)
-        repeated = self._is_repeated(call.key, self.phase(), answer)
         milestones = self._reach(scenario, reached)
+        repeated = self._is_repeated(call.key, all(rule.kept for rule in rules), answer) and not milestones
         claim = StateStep(
             kind=operation.kind,
             call=call.key,
@@ -215,11 +211,11 @@ class ServiceEnv(StepEnv):
     def _say(self, text: str) -> Transition:
         scenario = self.scenario
         gap, lacking = self.gap(), self._lacking(scenario)
-        before = msgspec.json.encode(self.talk).decode()
         named = self.identified(text)[:MOST_REFERENCES]
         references = tuple(msgspec.structs.replace(self._reference(table, name), astray=False) for name in named if (table := self.table_of(name)) is not None)
         reply = self.listen(text)
-        repeated = self._is_repeated(" ".join(text.split()).casefold(), before, reply.text)
+        milestones = self._reach(scenario, reply.milestones)
+        repeated = self._is_repeated(" ".join(text.split()).casefold(), all(rule.kept for rule in reply.rules), reply.text) and not milestones
         claim = StateStep(
             kind="say",
             call=text,
@@ -228,7 +224,7 @@ class ServiceEnv(StepEnv):
             gap=gap,
             lacking=lacking,
             repeated=repeated,
-            milestones=self._reach(scenario, reply.milestones),
+            milestones=milestones,
             reached=self._holding(scenario),
             total=len(scenario.script),
             mentions=tuple(named),
@@ -324,8 +320,9 @@ class ServiceEnv(StepEnv):
     def _lacking(self, scenario: Scenario) -> tuple[str, ...]:
         return tuple(sorted(scenario.required.difference(self.reached)))
 
-    def _is_repeated(self, call: str, phase: str, answer: str) -> bool:
-        key = content_key(call, phase, answer, msgspec.json.encode(sorted(self.rows.changed().items())).decode())
+    def _is_repeated(self, call: str, allowed: bool, answer: str) -> bool:
+        """Whether it was done before on the same rows and with the same answer; what broke a rule then and breaks none now is not."""
+        key = content_key(call, str(allowed), answer, msgspec.json.encode(sorted(self.rows.changed().items())).decode())
         if key in self._made:
             return True
         self._made.append(key)
