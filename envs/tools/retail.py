@@ -174,6 +174,13 @@ class RetailEnv(ServiceEnv):
                 return False
         return True
 
+    def temptations(self) -> list[tuple[int, list[str]]]:
+        """Proposals of what the policy forbids, and the calls that do it, in the place of the refusals."""
+        facts: _Facts = self.scenario.facts
+        places = {step.milestone: i for i, step in enumerate(self.scenario.script)}
+        wanted = [(i, wish) for i, wish in enumerate(facts.customer.wishes) if wish.kind == "refuse"]
+        return [(places[f"refused {i}"], [proposal(w.tool, w.arguments), call_text(w.tool, **w.arguments)]) for i, w in wanted]
+
     def distractors(self, rng: np.random.Generator) -> list[str]:
         """Reads, changes, messages and proposals of what was shown."""
         shown = sorted(self.shown)

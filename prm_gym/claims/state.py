@@ -126,7 +126,7 @@ class StateStep(Claim, msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
         gap: the cells that were not as they should be, before the step.
         lacking: what must have been done or said besides the rows, and had not been before the step.
         ends_well: of a step that ends the episode: it is the way in which the task should end.
-        repeated: the same call was made before, in the same state, and got the same answer.
+        repeated: the same call was made before, in the same state, got the same answer, and changed nothing.
         milestones: those that the step reached for the first time.
         reached: how many milestones hold after the step.
         total: how many there are; 0 where there are none.

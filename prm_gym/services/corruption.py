@@ -11,7 +11,7 @@ from prm_gym.services.environment import ServiceEnv
 from prm_gym.services.scenario import Operation
 from prm_gym.tools import ToolCall, call_text, read_call
 
-Kind: TypeAlias = Literal["wrong_argument", "invented_argument", "wrong_order", "repeated_call", "policy_broken", "early_end"]
+Kind: TypeAlias = Literal["wrong_argument", "invented_argument", "wrong_order", "repeated_call", "policy_broken", "forbidden_wish", "early_end"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -42,6 +42,7 @@ def corrupted(env: ServiceEnv, kind: Kind, rng: np.random.Generator) -> Corrupte
     - `wrong_order`: a change is made before the message that asks for it.
     - `repeated_call`: a call is made twice in a row.
     - `policy_broken`: a step that the policy demands before a change is left out: the message that asks for a yes.
+    - `forbidden_wish`: what the policy forbids is done because somebody wants it; then the episode is ended.
     - `early_end`: the episode is ended before the last change.
 
     What follows from a mistake and is known: the steps before it are right, the mistake is wrong, and so is the end of an episode whose wishes are not
@@ -53,6 +54,8 @@ def corrupted(env: ServiceEnv, kind: Kind, rng: np.random.Generator) -> Corrupte
         rng: chooses its place.
     """
     script = env.solution()
+    if kind == "forbidden_wish":
+        return _tempted(env, script, rng)
     calls = {i: reading for i, action in enumerate(script) if isinstance(reading := read_call(action), ToolCall)}
     changes = [i for i, call in calls.items() if env.operations[call.name].kind == "write"]
     places = [i for i in calls if i < len(script) - 1] if kind in ("repeated_call", "invented_argument") else changes
@@ -66,6 +69,15 @@ def corrupted(env: ServiceEnv, kind: Kind, rng: np.random.Generator) -> Corrupte
         if made is not None:
             return made
     return None
+
+
+def _tempted(env: ServiceEnv, script: list[str], rng: np.random.Generator) -> Corrupted | None:
+    found = env.temptations()
+    if not found:
+        return None
+    place, wrong = found[int(rng.integers(len(found)))]
+    actions = (*script[:place], *wrong, script[-1])
+    return Corrupted("forbidden_wish", actions, (*[True] * place, *[False] * (len(wrong) + 1)))
 
 
 def _asking(env: ServiceEnv) -> set[str]:

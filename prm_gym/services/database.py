@@ -204,6 +204,7 @@ def new_image(tables: Sequence[Table], rows: Rows) -> bytes:
 def _connected(image: bytes) -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     connection.deserialize(image)
+    connection.execute("PRAGMA recursive_triggers = ON")  # else REPLACE would delete rows unrecorded
     connection.row_factory = _as_dict
     return connection
 

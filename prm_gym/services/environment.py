@@ -99,6 +99,10 @@ class ServiceEnv(StepEnv):
         """Whether a thing that exists is nothing that a call may concern; a message may name it, if only to refuse."""
         return False
 
+    def temptations(self) -> list[tuple[int, list[str]]]:
+        """Steps that do what the policy forbids and somebody asks for, with the place in the solution where they would be taken."""
+        return []
+
     # The engine.
 
     @property
@@ -189,7 +193,7 @@ class ServiceEnv(StepEnv):
         if over and ends_well and not gap and not lacking:
             reached.append(scenario.ended)
         milestones = self._reach(scenario, reached)
-        repeated = self._is_repeated(call.key, all(rule.kept for rule in rules), answer) and not milestones
+        repeated = self._is_repeated(call.key, all(rule.kept for rule in rules), answer) and not milestones and not changes
         claim = StateStep(
             kind=operation.kind,
             call=call.key,
