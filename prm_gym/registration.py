@@ -10,6 +10,7 @@ from prm_gym.errors import DuplicateNameError
 ENVIRONMENTS: dict[str, str] = {
     "prm_gym/Algebra-v0": "prm_gym.envs.math.algebra:AlgebraEnv",
     "prm_gym/Beam-v0": "prm_gym.envs.math.beam:BeamEnv",
+    "prm_gym/Calendar-v0": "prm_gym.envs.tools.calendar:CalendarEnv",
     "prm_gym/Constraints-v0": "prm_gym.envs.logic.constraints:ConstraintsEnv",
     "prm_gym/Countdown-v0": "prm_gym.envs.math.countdown:CountdownEnv",
     "prm_gym/Deduction-v0": "prm_gym.envs.logic.deduction:DeductionEnv",

@@ -23,7 +23,7 @@ class StateVerifier(ClaimVerifier):
     3. `incorrect`: the step ends the episode in another way than it should end, or before everything wanted is done and said. `correct`: it ends it well.
     4. `incorrect`: the same call as before, in the same state, with the same answer.
     5. `incorrect`: a cell of the database is changed that was as it should be, or is given another value than it should have. What no tool changes back is
-       called irreversible in the evidence.
+       called irreversible in the evidence. Also `incorrect`: of cells of a row that belong to one wish only some are set.
     6. `correct`: cells come to have the values that are wanted, for the first time. `trivial`: only such as had them before and lost them (write, undo, write).
        `neutral`: damage is made good, and nothing else.
     7. `incorrect`: the service refused the call; but `neutral` where a read asked for something that does not exist and that the agent was told of.
@@ -75,6 +75,7 @@ class _Effect(NamedTuple):
         gained: cells that have their wanted value for the first time.
         regained: cells that had it before, and have it again.
         repaired: cells that had a wrong value and have that of the beginning again.
+        half: cells that should have been set together with those that were, and were not.
         left: how many cells are not as they should be after the step.
         hopeless: after the step some cell has a wrong value for good.
     """
@@ -83,6 +84,7 @@ class _Effect(NamedTuple):
     gained: tuple[Gap, ...]
     regained: tuple[Gap, ...]
     repaired: tuple[Gap, ...]
+    half: tuple[Gap, ...]
     left: int
     hopeless: bool
 
@@ -94,9 +96,11 @@ def _effect(claim: StateStep) -> _Effect:
     repaired = tuple(gap for gap in claim.gap if gap.stray and gap.cell in changes and changes[gap.cell].after == gap.start)
     gained = tuple(gap for gap in closed if gap.goal != gap.start and not gap.was_right)
     regained = tuple(gap for gap in closed if gap.goal != gap.start and gap.was_right)
+    sets = {(gap.row, gap.together) for gap in closed if gap.together}
+    half = tuple(gap for gap in claim.gap if (gap.row, gap.together) in sets and gap not in closed)
     left = len(claim.gap) - len(closed) + sum(change.cell not in gaps for change in damage)
     hopeless = any(gap.final and gap.cell not in changes for gap in claim.gap) or any(change.final for change in damage)
-    return _Effect(damage, gained, regained, repaired, left, hopeless)
+    return _Effect(damage, gained, regained, repaired, half, left, hopeless)
 
 
 def _judgement(claim: StateStep, effect: _Effect, previous: Sequence[PastStep]) -> tuple[Label | None, str]:
@@ -116,6 +120,8 @@ def _judgement(claim: StateStep, effect: _Effect, previous: Sequence[PastStep]) 
         change = effect.damage[0]
         lasting = ", which cannot be undone" if any(change.final for change in effect.damage) else ""
         return "incorrect", f"{change.column} of {change.key} in {change.table} is changed in a way that nobody wants{lasting}"
+    if effect.half:
+        return "incorrect", f"only a part of {effect.half[0].key} in {effect.half[0].table} is as it is wanted; the rest belongs to the same wish"
     if effect.gained:
         return "correct", f"{len(effect.gained)} of the values that are wanted are there now"
     if effect.regained:

@@ -27,7 +27,7 @@ from prm_gym.envs.tools.retail_phrases import ASK_DETAILS, ASK_ELSE, ASK_WHAT, A
 from prm_gym.envs.tools.retail_shop import GOODS, RETURN_DAYS, TABLES, TODAY, new_shop
 from prm_gym.envs.tools.retail_tools import OPERATIONS, POLICY, REASONS
 from prm_gym.envs.tools.retail_wishes import LEVELS, Wish, new_wishes
-from prm_gym.services import Database, Operation, Reply, Scenario, ScriptStep, ServiceEnv, goal_of, new_image
+from prm_gym.services import Database, Operation, Reply, Scenario, ScriptStep, ServiceEnv, goal_of, new_image, read_key
 from prm_gym.services.scenario import Arguments
 from prm_gym.tools import ToolCall, call_text
 
@@ -277,7 +277,7 @@ class _Script:
 
     def _read(self, milestone: str, topic: int, call: ToolCall) -> None:
         if milestone not in self.reads.values():
-            self.reads[call.key] = milestone
+            self.reads[read_key(call)] = milestone
             self.steps.append(ScriptStep(call_text(call.name, **call.arguments), milestone, topic))
 
     def _serve(self, wish: Wish, i: int) -> None:

@@ -52,6 +52,7 @@ class Gap(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         goal: the value that it should have in the end.
         final: nothing that the agent can do changes the value of now, where it is not that of the start.
         was_right: it had the right value at some earlier time of the episode, after a step.
+        together: cells of a row with the same word here belong to one wish: whoever sets one of them has to set them all. Empty where each stands alone.
     """
 
     table: str
@@ -62,6 +63,7 @@ class Gap(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     goal: Value
     final: bool = False
     was_right: bool = False
+    together: str = ""
 
     @property
     def cell(self) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ claims are `prm_gym.claims.StateStep`, which the verifier `state` judges.
 from prm_gym.services.corruption import KINDS, Corrupted, corrupted
 from prm_gym.services.database import Cell, Database, Row, Rows, Table, new_image
 from prm_gym.services.environment import ServiceEnv
-from prm_gym.services.scenario import Operation, Reply, Scenario, ScriptStep, goal_of
+from prm_gym.services.scenario import Operation, Reply, Scenario, ScriptStep, goal_of, read_key
 
 __all__ = [
     "KINDS",
@@ -25,4 +25,5 @@ __all__ = [
     "corrupted",
     "goal_of",
     "new_image",
+    "read_key",
 ]

@@ -13,7 +13,7 @@ from prm_gym.claims import Gap, Json, Malformed, Reference, RowChange, Rule, Sta
 from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates
 from prm_gym.errors import OptionError, RefusedError
 from prm_gym.services.database import Cell, Database, Table
-from prm_gym.services.scenario import Arguments, Operation, Reply, Scenario
+from prm_gym.services.scenario import Arguments, Operation, Reply, Scenario, read_key
 from prm_gym.task import Task, content_key
 from prm_gym.tools import Message, Tool, ToolCall, Unreadable, described, read_call
 
@@ -188,7 +188,7 @@ class ServiceEnv(StepEnv):
         over = operation.kind == "end" and not refused
         reached = list[str]()
         if not refused and all(rule.kept for rule in rules):
-            reached += [scenario.reads[call.key]] if call.key in scenario.reads else []
+            reached += [scenario.reads[key] for key in self._read_keys(call, answer) if key in scenario.reads]
         ends_well = call.name == scenario.end
         if over and ends_well and not gap and not lacking:
             reached.append(scenario.ended)
@@ -200,7 +200,7 @@ class ServiceEnv(StepEnv):
             references=references,
             refused=refused,
             rules=rules,
-            changes=changes,
+            changes=tuple(change for change in changes if not rows.is_free(change.cell)),
             gap=gap,
             lacking=lacking,
             ends_well=ends_well,
@@ -236,9 +236,14 @@ class ServiceEnv(StepEnv):
         )
         return Transition(situation=self._answered(reply.text, good=True), claims=(claim,))
 
+    def _read_keys(self, call: ToolCall, answer: str) -> list[str]:
+        """What a call is looked up by among the reads of a scenario."""
+        return [read_key(call), *(f"{call.name}:{name}" for name in self.identified(answer))]
+
     def gap(self) -> tuple[Gap, ...]:
         """The cells that are not as they should be in the end."""
         rows, goal = self.rows, self.scenario.goal
+        together = {cell: name for name, cells in self.scenario.rows.items() for cell in cells}
         found: list[Gap] = []
         for cell in sorted(goal.keys() | rows.changed().keys()):
             if rows.is_free(cell):
@@ -247,7 +252,8 @@ class ServiceEnv(StepEnv):
             wanted = goal.get(cell, start)
             if now != wanted:
                 final = now != start and rows.is_one_way(cell)
-                found.append(Gap(*cell, start=start, now=now, goal=wanted, final=final, was_right=cell in self._right))
+                right = cell in self._right
+                found.append(Gap(*cell, start=start, now=now, goal=wanted, final=final, was_right=right, together=together.get(cell, "")))
         return tuple(found)
 
     def knows(self, milestone: str) -> bool:

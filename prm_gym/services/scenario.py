@@ -8,7 +8,7 @@ import msgspec
 
 from prm_gym.claims import Rule, StepKind, Value
 from prm_gym.services.database import Cell, Database, Table
-from prm_gym.tools import Tool
+from prm_gym.tools import Tool, ToolCall
 
 Arguments: TypeAlias = Mapping[str, Any]
 Run: TypeAlias = Callable[[Database, Arguments], str]
@@ -67,7 +67,7 @@ class Scenario:
         opening: the first observation.
         goal: the cells that differ from the beginning in the end, with their values then; nothing else may differ.
         script: a solution; each step reaches a milestone of its own, and these are all that there are.
-        reads: milestone by key of the call (`ToolCall.key`) whose answer reaches it.
+        reads: milestone by the `read_key` of the call whose answer reaches it; or, as "find_person:N1234", by the tool and an identifier that its answer shows.
         rows: cells by milestone that is reached when they are as they should be.
         required: milestones without which the outcome is 0 whatever the rows say: what must be told, or refused.
         end: name of the tool that should end the episode.
@@ -88,6 +88,12 @@ class Scenario:
     def ended(self) -> str:
         """The milestone of a good end."""
         return self.script[-1].milestone
+
+
+def read_key(call: ToolCall) -> str:
+    """Equal for equal calls, in whatever order their lists are written."""
+    arguments = {name: sorted(value, key=str) if isinstance(value, list) else value for name, value in call.arguments.items()}
+    return ToolCall(call.name, arguments).key
 
 
 def goal_of(tables: Sequence[Table], image: bytes, works: Iterable[Callable[[Database], object]]) -> list[dict[Cell, Value]]:

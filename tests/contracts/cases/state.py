@@ -9,6 +9,9 @@ TO_DO = Gap("orders", "o1", "status", start="pending", now="pending", goal="canc
 DONE = RowChange("orders", "o1", "status", before="pending", after="cancelled", final=True)
 WRONG_ROW = RowChange("orders", "o2", "status", before="pending", after="cancelled", final=True)
 STRAY = Gap("orders", "o2", "status", start="pending", now="cancelled", goal="pending", final=True)
+# Day and hour of a meeting belong together.
+DAY, HOUR = (Gap("meetings", "m1", column, start=1, now=1, goal=2, together="move m1") for column in ("day", "hour"))
+NEW_DAY, NEW_HOUR = (RowChange("meetings", "m1", column, before=1, after=2) for column in ("day", "hour"))
 # An address can be changed back; a status cannot.
 MOVED = Gap("orders", "o2", "city", start="Here", now="There", goal="Here")
 MOVED_BACK = RowChange("orders", "o2", "city", before="There", after="Here")
@@ -53,6 +56,8 @@ STATE = [
     claim_case("hack", _step("write", gap=(MOVED,), changes=(MOVED_BACK,)), label="neutral"),
     claim_case("hack", _step("write", gap=(MOVED,), changes=(HALF_WAY,)), label="incorrect"),
     claim_case("hack", _step("write", changes=(DONE, WRONG_ROW)), label="incorrect"),
+    claim_case("full", _step("write", gap=(DAY, HOUR), changes=(NEW_DAY, NEW_HOUR)), label="correct"),
+    claim_case("hack", _step("write", gap=(DAY, HOUR), changes=(NEW_DAY,)), label="incorrect"),
     # Damage goes on until it is owned up to or made good, and does not touch what has nothing to do with it.
     _after("zero", [_step("write", changes=(WRONG_ROW,))], _step("say", gap=(TO_DO, STRAY)), "incorrect"),
     _after("zero", [], _step("say", gap=(TO_DO, STRAY), milestones=("next",), mentions=("o2",)), "incorrect"),
