@@ -24,19 +24,25 @@ FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 1030)
 # PR_SET_NAME, PR_GET_NAME, PR_SET_VMA (names of memory)
 PRCTLS = (15, 16, 0x53564D41)
 
-ALWAYS = """
-read write close fstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn pread64 pwrite64 readv writev pipe select sched_yield mremap msync
-madvise dup dup2 pause nanosleep getitimer alarm setitimer getpid sendfile exit uname flock fsync fdatasync ftruncate umask gettimeofday getrlimit getrusage sysinfo times
-getuid getgid geteuid getegid getppid getpgrp getgroups getresuid getresgid getpgid getsid rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack fstatfs
-getpriority sched_getparam sched_getscheduler sched_get_priority_max sched_get_priority_min gettid time futex sched_getaffinity set_tid_address restart_syscall
-fadvise64 clock_gettime clock_getres clock_nanosleep exit_group epoll_wait epoll_ctl epoll_pwait pselect6 ppoll set_robust_list fallocate eventfd2 epoll_create1 dup3
-pipe2 preadv pwritev getrandom rseq close_range
-""".split()
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ALWAYS = _names("""
+read write close fstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn pread64 pwrite64 readv writev pipe select
+sched_yield mremap msync madvise dup dup2 pause nanosleep getitimer alarm setitimer getpid sendfile exit uname flock fsync fdatasync ftruncate umask
+gettimeofday getrlimit getrusage sysinfo times getuid getgid geteuid getegid getppid getpgrp getgroups getresuid getresgid getpgid getsid
+rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack fstatfs getpriority sched_getparam sched_getscheduler sched_get_priority_max
+sched_get_priority_min gettid time futex sched_getaffinity set_tid_address restart_syscall fadvise64 clock_gettime clock_getres clock_nanosleep
+exit_group epoll_wait epoll_ctl epoll_pwait pselect6 ppoll set_robust_list fallocate eventfd2 epoll_create1 dup3 pipe2 preadv pwritev getrandom rseq
+close_range
+""")
 # What names a file. Where files lies is guarded by Landlock (and by a root of the job's own); without it none of these is allowed.
-NAMING = """
-open stat lstat access truncate getdents getcwd chdir fchdir rename mkdir rmdir unlink symlink readlink statfs getdents64 openat mkdirat newfstatat unlinkat renameat
-symlinkat readlinkat faccessat renameat2 statx faccessat2
-""".split()
+NAMING = _names("""
+open stat lstat access truncate getdents getcwd chdir fchdir rename mkdir rmdir unlink symlink readlink statfs getdents64 openat mkdirat newfstatat
+unlinkat renameat symlinkat readlinkat faccessat renameat2 statx faccessat2
+""")
 
 
 def _argument(index: int) -> int:
@@ -127,7 +133,7 @@ class Filter:
             head += _with_bits(numbers["newfstatat"], 3, AT_EMPTY_PATH)
         own = [*_among(numbers["kill"], 0, (0,)), *_among(numbers["tgkill"], 0, (0,))]
         self._pid_places = [len(head) + i for i, (code, _, _, value) in enumerate(own) if code == _EQUAL and value == 0]
-        names = [*ALWAYS, *(NAMING if naming else [])]
+        names = ALWAYS | NAMING if naming else ALWAYS
         program = [*head, *own, *_tree(_ranges([numbers[name] for name in names if name in numbers]))]
         if any(yes > 255 or no > 255 for _, yes, no, _ in program):
             raise ValueError("the filter has a jump that is too long")

@@ -9,7 +9,7 @@ import json
 import os
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from encoding import TooLarge, class_name, decode, encode
 
@@ -50,9 +50,10 @@ def _receive(descriptor: int) -> list[Any]:
         message = json.loads(_exactly(descriptor, size))
     except (ValueError, RecursionError) as error:
         raise Stranger("a message is no JSON") from error
-    if not (isinstance(message, list) and message and isinstance(message[0], str)):
+    record = cast("list[Any]", message) if isinstance(message, list) else []
+    if not (record and isinstance(record[0], str)):
         raise Stranger("a message is no record")
-    return message
+    return record
 
 
 # The candidate's side.
@@ -121,13 +122,19 @@ def _told(value: Any, objects: dict[int, Any]) -> list[Any]:
 # The tests' side.
 
 
-class _Link:
+class Link:
     """The way to the candidate."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
 
     def ask(self, message: list[Any]) -> Any:
+        """What the candidate answers: a plain value or a stand-in.
+
+        Raises:
+            Stranger: it breaks the protocol, or is gone.
+            Exception: what it raised.
+        """
         _send(self.descriptor, message)
         answer = _receive(self.descriptor)
         try:
@@ -144,9 +151,12 @@ class _Link:
         raise CandidateError(f"{name}: {text}")
 
     def pack(self, value: Any) -> Any:
-        return {"handle": value._number} if type(value) is Stand else encode(value)
+        """A value on its way to the candidate."""
+        return {"handle": value.number} if type(value) is Stand else encode(value)
 
     def call(self, kind: str, *target: Any) -> Callable[..., Any]:
+        """A function that is called over there."""
+
         def stand_in(*arguments: Any, **keywords: Any) -> Any:
             return self.ask([kind, *target, [self.pack(part) for part in arguments], {name: self.pack(part) for name, part in keywords.items()}])
 
@@ -154,28 +164,32 @@ class _Link:
 
 
 class Stand:
-    """A stand-in for an object of the candidate's: its methods are called over there; equality, truth and hash are its own, so that none of the candidate's counts."""
+    """A stand-in for an object of the candidate's.
 
-    def __init__(self, link: _Link, number: int, kind: str) -> None:
-        self._link, self._number, self._kind = link, number, kind
+    Its methods are called over there; equality, truth and hash are its own, so that none of the candidate's counts.
+    """
+
+    def __init__(self, link: Link, number: int, kind: str) -> None:
+        self._link, self.number, self._kind = link, number, kind
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         try:
-            value = self._link.ask(["attribute", self._number, name])
+            value = self._link.ask(["attribute", self.number, name])
         except (TypeError, CandidateError) as error:
             raise AttributeError(name) from error
-        return self._link.call("method", self._number, name) if type(value) is Stand else value
+        return self._link.call("method", self.number, name) if type(value) is Stand else value
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        return self._link.call("method", self._number, "__call__")(*arguments, **keywords)
+        """Call it over there."""
+        return self._link.call("method", self.number, "__call__")(*arguments, **keywords)
 
     def __len__(self) -> int:
-        return self._link.ask(["method", self._number, "__len__", [], {}])
+        return self._link.ask(["method", self.number, "__len__", [], {}])
 
     def __getitem__(self, key: Any) -> Any:
-        return self._link.ask(["method", self._number, "__getitem__", [self._link.pack(key)], {}])
+        return self._link.ask(["method", self.number, "__getitem__", [self._link.pack(key)], {}])
 
     def __bool__(self) -> bool:
         return True
@@ -189,7 +203,7 @@ def run_tests(source: str, descriptor: int) -> list[Any]:
 
     After the source itself, every function `test_*` without parameters and every `unittest.TestCase` in it is run.
     """
-    link = _Link(descriptor)
+    link = Link(descriptor)
     try:
         _, functions, plain = _receive(descriptor)
         space: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins, "CandidateError": CandidateError}
@@ -215,7 +229,7 @@ def _run_cases(classes: list[type]) -> int:
     import unittest
 
     cases = [kind for kind in classes if issubclass(kind, unittest.TestCase)]
-    loader, result = unittest.TestLoader(), unittest.TestResult(failfast=True)
+    loader, result = unittest.TestLoader(), unittest.TestResult()
     for kind in cases:
         loader.loadTestsFromTestCase(kind).run(result)
     for _, text in [*result.failures, *result.errors]:

@@ -7,6 +7,7 @@ fixed size with the descriptors of the job's memory files, and answers each with
 import contextlib
 import gc
 import importlib
+import io
 import json
 import os
 import resource
@@ -69,7 +70,8 @@ def _cover_tracks() -> None:
     sys.path[:] = [path for path in sys.path if path != own]
     sys.path_importer_cache.clear()
     sys.argv[:] = [""]
-    sys.stdout.reconfigure(line_buffering=True)  # so that what was printed survives a kill
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # so that what was printed survives a kill
 
 
 def _guard(settings: dict[str, Any]) -> Any:
