@@ -201,15 +201,17 @@ class Sandbox:
             for (_, _, cases), (_, job), report in zip(programs, jobs, reports, strict=True)
         ]
 
-    def test(self, code: str, test_source: str, *, limits: Limits | None = None) -> Tested:
+    def test(self, code: str, test_source: str, *, entry: str = "", limits: Limits | None = None) -> Tested:
         """Run tests against a program, each in a process of its own, so that the program cannot touch the tests.
 
         The tests see the program's functions, classes and plain values under their names; calls go to the other process, and only plain data and stand-ins for
-        objects come back. The source itself is run, then every function `test_*` and every `unittest.TestCase` in it.
+        objects come back. The source itself is run, then every function `test_*` and every `unittest.TestCase` in it. Tests that ask nothing of the program
+        have not passed, and a name of the program's never stands for a builtin one.
 
         Args:
             code: Python source of the program; untrusted.
             test_source: Python source of the tests; it is the word on what is right.
+            entry: name of the function that is handed to the tests' own `check(candidate)`, as HumanEval's tests want it; empty where there is none.
             limits: of each process.
 
         Raises:
@@ -219,7 +221,7 @@ class Sandbox:
         _require_length("code", code, CODE_LENGTH)
         _require_length("test_source", test_source, CODE_LENGTH)
         bounds = limits or self.limits
-        tests, candidate = Job({"kind": "test", "tests": test_source}, bounds), Job({"kind": "serve", "code": code}, bounds)
+        tests, candidate = Job({"kind": "test", "tests": test_source, "entry": entry}, bounds), Job({"kind": "serve", "code": code}, bounds)
         first, second = self._pool(_profile(code, test_source)).run_together(tests, candidate)
         run, other_run = run_of(tests, first, self.tier), run_of(candidate, second, self.tier)
         said = records(first)

@@ -21,8 +21,8 @@ class CandidateError(Exception):
     """What the candidate raised, where it is no exception of Python's own."""
 
 
-class Stranger(Exception):  # noqa: N818 - it is who is speaking
-    """The other side breaks the protocol, or is gone."""
+class Stranger(BaseException):
+    """The other side breaks the protocol, or is gone. No `except Exception` of a test passes over it."""
 
 
 def _send(descriptor: int, message: list[Any]) -> None:
@@ -127,6 +127,7 @@ class Link:
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
+        self.asked = self.plain = 0
 
     def ask(self, message: list[Any]) -> Any:
         """What the candidate answers: a plain value or a stand-in.
@@ -135,7 +136,11 @@ class Link:
             Stranger: it breaks the protocol, or is gone.
             Exception: what it raised.
         """
-        _send(self.descriptor, message)
+        self.asked += 1
+        try:
+            _send(self.descriptor, message)
+        except OSError as error:
+            raise Stranger("the other process has ended") from error
         answer = _receive(self.descriptor)
         try:
             if answer[0] == "value":
@@ -198,34 +203,46 @@ class Stand:
         return f"<{self._kind} of the candidate>"
 
 
-def run_tests(source: str, descriptor: int) -> list[Any]:
-    """Run the tests; returns ["passed", number of tests] or ["failed", why].
+def run_tests(source: str, descriptor: int, entry: str = "") -> list[Any]:
+    """Run the tests; returns ["passed", how many calls went to the candidate] or ["failed", why].
 
-    After the source itself, every function `test_*` without parameters and every `unittest.TestCase` in it is run.
+    After the source itself, every function `test_*` and every `unittest.TestCase` in it is run; with an entry, `check(candidate)` as well. Names of the
+    candidate's never stand for a builtin, and tests that ask nothing of the candidate have not passed.
     """
     link = Link(descriptor)
     try:
-        _, functions, plain = _receive(descriptor)
-        space: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins, "CandidateError": CandidateError}
-        space |= {str(name): decode(value) for name, value in plain.items()}
-        space |= {str(name): link.call("call", str(name)) for name in functions}
+        space = _names(link)
         given = set(space)
         exec(compile(source, "<tests>", "exec", dont_inherit=True), space)
         own = {name: value for name, value in space.items() if name not in given}
-        count = 1
         for name, value in own.items():
             if name.startswith("test_") and callable(value) and not isinstance(value, type):
                 value()
-                count += 1
-        count += _run_cases([value for value in own.values() if isinstance(value, type)])
-        return ["passed", count]
+        if entry:
+            space["check"](space[entry])
+        _run_cases([value for value in own.values() if isinstance(value, type)])
+        return ["passed", link.asked] if link.asked or link.plain else ["failed", "the tests asked nothing of the program"]
     except MemoryError:
         raise
     except BaseException as error:  # an assertion, or anything else that the tests raise
         return ["failed", _why(error, source)]
 
 
-def _run_cases(classes: list[type]) -> int:
+def _names(link: Link) -> dict[str, Any]:
+    """What the tests see: stand-ins for the candidate's functions and classes, and its plain values."""
+    record = _receive(link.descriptor)
+    space: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins, "CandidateError": CandidateError}
+    try:
+        _, functions, plain = record
+        allowed = {name for name in (*functions, *plain) if isinstance(name, str) and not name.startswith("__") and not hasattr(builtins, name)}
+        values = {name: decode(value) for name, value in plain.items() if name in allowed}
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise Stranger("the names of the program cannot be read") from error
+    link.plain = len(values)
+    return space | values | {name: link.call("call", name) for name in functions if name in allowed}
+
+
+def _run_cases(classes: list[type]) -> None:
     import unittest
 
     cases = [kind for kind in classes if issubclass(kind, unittest.TestCase)]
@@ -234,7 +251,6 @@ def _run_cases(classes: list[type]) -> int:
         loader.loadTestsFromTestCase(kind).run(result)
     for _, text in [*result.failures, *result.errors]:
         raise AssertionError(text.strip().splitlines()[-1])
-    return result.testsRun
 
 
 def _why(error: BaseException, source: str) -> str:

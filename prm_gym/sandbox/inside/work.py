@@ -175,7 +175,7 @@ def _told(error: BaseException) -> list[str]:
 
 def _test(task: dict[str, Any]) -> None:
     _remember(task["tests"], "<tests>")
-    record(proxy.run_tests(task["tests"], PEER))
+    record(proxy.run_tests(task["tests"], PEER, task["entry"]))
 
 
 def _serve(task: dict[str, Any]) -> None:
