@@ -5,9 +5,12 @@ import os
 import signal
 from typing import Any, Literal, cast
 
+from prm_gym.sandbox.inside.encoding import MAX_DEPTH
 from prm_gym.sandbox.inside.exits import EXIT_EXCEPTION, EXIT_MEMORY, EXIT_UNFIT
 from prm_gym.sandbox.result import CallResult, Limits, Rows, Run, Status, Tier
 from prm_gym.sandbox.zygotes import Job, Report
+
+MAX_NESTING = 3 * MAX_DEPTH + 3  # a dictionary in a dictionary is three levels of JSON
 
 
 def run_of(job: Job, report: Report | None, tier: Tier) -> Run:
@@ -60,10 +63,26 @@ def records(report: Report | None) -> list[list[Any]]:
             record: Any = json.loads(line)
         except (ValueError, RecursionError):
             break
-        if not isinstance(record, list):
+        if not isinstance(record, list) or _too_deep(record, line):
             break
         found.append(cast("list[Any]", record))
     return found
+
+
+def _too_deep(record: Any, line: bytes) -> bool:
+    """Whether a record is nested more deeply than an encoded value can be; later readers are recursive."""
+    if line.count(b"[") + line.count(b"{") <= MAX_NESTING:
+        return False
+    level: list[Any] = [record]
+    for _ in range(MAX_NESTING):
+        level = [part for parts in level if isinstance(parts, list | dict) for part in _parts(parts)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(value: Any) -> list[Any]:
+    return list(cast("dict[str, Any]", value).values()) if isinstance(value, dict) else cast("list[Any]", value)
 
 
 def call_results(report: Report | None, count: int) -> tuple[CallResult, ...]:
