@@ -38,7 +38,8 @@ sched_get_priority_min gettid time futex sched_getaffinity set_tid_address resta
 exit_group epoll_wait epoll_ctl epoll_pwait pselect6 ppoll set_robust_list fallocate eventfd2 epoll_create1 dup3 pipe2 preadv pwritev getrandom rseq
 close_range
 """)
-# What names a file. That is guarded by Landlock (and by a root of the job's own); without it none of these is allowed. Not truncate(2), which old Landlock overlooks.
+# What names a file. That is guarded by Landlock (and by a root of the job's own); without it none of these is allowed. Not truncate(2), which old
+# versions of Landlock overlook.
 NAMING = _names("""
 open stat lstat access getdents getcwd chdir fchdir rename mkdir rmdir unlink symlink readlink statfs getdents64 openat mkdirat newfstatat
 unlinkat renameat symlinkat readlinkat faccessat renameat2 statx faccessat2
