@@ -108,7 +108,7 @@ def _program(code: str, name: str = PROGRAM) -> dict[str, Any]:
 
 
 def _remember(code: str, name: str) -> None:
-    linecache.cache[name] = (lambda: code,)  # read when somebody asks for its lines
+    linecache.cache[name] = (len(code), None, code.splitlines(True), name)
 
 
 def _run(task: dict[str, Any]) -> None:
