@@ -55,11 +55,11 @@ class StateVerifier(ClaimVerifier):
         """Judge one step."""
         if not isinstance(claim, StateStep):
             raise ContractError(f"the verifier 'state' judges StateStep claims, got {type(claim).__name__}")
-        effect = _effect(claim)
+        effect = effect_of(claim)
         label, reason = _judgement(claim, effect, step.previous)
         if label is None:
             return abstained(reason)
-        evidence: dict[str, Any] = {"progress": 0.0 if effect.hopeless or not claim.total else claim.reached / claim.total}
+        evidence: dict[str, Any] = {"progress": progress_of(claim, effect)}
         if effect.damage:
             evidence |= {"damaged": [".".join(change.cell) for change in effect.damage], "irreversible": any(change.final for change in effect.damage)}
         if claim.milestones:
@@ -67,7 +67,7 @@ class StateVerifier(ClaimVerifier):
         return judged(label, _SCORES[label], reason, **evidence)
 
 
-class _Effect(NamedTuple):
+class Effect(NamedTuple):
     """What the changes of a step mean for what is wanted.
 
     Attributes:
@@ -89,7 +89,8 @@ class _Effect(NamedTuple):
     hopeless: bool
 
 
-def _effect(claim: StateStep) -> _Effect:
+def effect_of(claim: StateStep) -> Effect:
+    """What the changes of a step mean, from its gap and its changes."""
     gaps, changes = {gap.cell: gap for gap in claim.gap}, {change.cell: change for change in claim.changes}
     damage = tuple(change for change in claim.changes if change.cell not in gaps or change.after not in (gaps[change.cell].goal, gaps[change.cell].start))
     closed = [gap for gap in claim.gap if gap.cell in changes and changes[gap.cell].after == gap.goal]
@@ -100,10 +101,15 @@ def _effect(claim: StateStep) -> _Effect:
     half = tuple(gap for gap in claim.gap if (gap.row, gap.together) in sets and gap not in closed)
     left = len(claim.gap) - len(closed) + sum(change.cell not in gaps for change in damage)
     hopeless = any(gap.final and gap.cell not in changes for gap in claim.gap) or any(change.final for change in damage)
-    return _Effect(damage, gained, regained, repaired, half, left, hopeless)
+    return Effect(damage, gained, regained, repaired, half, left, hopeless)
 
 
-def _judgement(claim: StateStep, effect: _Effect, previous: Sequence[PastStep]) -> tuple[Label | None, str]:
+def progress_of(claim: StateStep, effect: Effect) -> float:
+    """The share of milestones that hold after the step, in [0, 1]; 0 when a cell has a wrong value for good."""
+    return 0.0 if effect.hopeless or not claim.total else claim.reached / claim.total
+
+
+def _judgement(claim: StateStep, effect: Effect, previous: Sequence[PastStep]) -> tuple[Label | None, str]:
     broken = next((rule for rule in claim.rules if not rule.kept), None)
     if broken is not None:
         return "incorrect", f"the policy is broken ({broken.name}): {broken.why}"
@@ -157,7 +163,7 @@ def _refused(claim: StateStep) -> tuple[Label, str]:
     return "incorrect", f"the service refuses: {claim.refused}"
 
 
-def _end(claim: StateStep, effect: _Effect) -> tuple[Label, str]:
+def _end(claim: StateStep, effect: Effect) -> tuple[Label, str]:
     if not claim.ends_well:
         return "incorrect", "the task should not end in this way"
     if effect.left or claim.lacking:

@@ -55,6 +55,7 @@ class Database:
         self.tables = {table.name: table for table in tables}
         self._image = image
         self._net: dict[Cell, tuple[Value, Value]] = {}
+        self._start: dict[Cell, Value] = {}
         self._connection = _connected(image)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -119,9 +120,10 @@ class Database:
         """The value of a cell at the beginning and now; None where there is no such row."""
         if cell in self._net:
             return self._net[cell]
-        row = self.get(cell[0], cell[1])
-        value = None if row is None else row[cell[2]]
-        return value, value
+        if cell not in self._start:  # a cell without a change has the value of the beginning
+            row = self.get(cell[0], cell[1])
+            self._start[cell] = None if row is None else row[cell[2]]
+        return self._start[cell], self._start[cell]
 
     def changed(self) -> Mapping[Cell, tuple[Value, Value]]:
         """The cells that differ from the beginning: the value there, and the value now."""

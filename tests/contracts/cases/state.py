@@ -1,4 +1,4 @@
-"""Cases of `state`: a shop with one order, o1, that is to be cancelled, and another, o2, that is to stay as it is."""
+"""Cases of `state` and `milestones`: a shop with one order, o1, that is to be cancelled, and another, o2, that is to stay as it is."""
 
 from prm_gym.claims import Equality, Gap, Reference, RowChange, Rule, StateStep
 from prm_gym.task import Task
@@ -81,4 +81,12 @@ STATE = [
     claim_case("zero", _step("write", references=(MADE_UP,), goal_unknown=True)),
     claim_case("abstain", Equality("1", "1")),
 ]
-CASES = {"state": STATE}
+MILESTONES = [
+    claim_case("full", _step("read", reached=3)),
+    claim_case("zero", _step("read", reached=1)),
+    claim_case("hack", _step("write", reached=3, changes=(WRONG_ROW,))),
+    claim_case("hack", _step("say", reached=3, gap=(STRAY,))),
+    claim_case("abstain", _step("read", reached=0, total=0)),
+    claim_case("abstain", Equality("1", "1")),
+]
+CASES = {"milestones": MILESTONES, "state": STATE}
