@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from prm_gym.claims import Claim, Gap, RowChange, StateStep
+from prm_gym.claims import Claim, Gap, Reference, RowChange, StateStep
 from prm_gym.errors import ContractError
 from prm_gym.verdict import Label, Verdict, abstained, judged
 from prm_gym.verifier import ClaimVerifier, PastStep, StepContext
@@ -178,26 +178,28 @@ def _astray(claim: StateStep, previous: Sequence[PastStep]) -> str:
             return f"nobody has shown {reference.name!r}: it is {'a guess' if reference.exists else 'made up'}"
         if reference.astray:
             return f"{reference.name!r} is nothing that this task may concern"
-    seen: dict[int, bool] = {}
-    for reference in claim.references:
-        if claim.kind != "say" and all(_went_astray(place, previous, seen) for place in reference.shown_by):
-            return f"{reference.name!r} is known only from a call that went astray"
+    shown = {place for reference in claim.references for place in reference.shown_by}
+    if claim.kind != "say" and max(shown, default=-1) >= 0:
+        bad = _went_astray(previous[: max(shown) + 1])
+        for reference in claim.references:
+            if all(place in bad for place in reference.shown_by):
+                return f"{reference.name!r} is known only from a call that went astray"
     return ""
 
 
-def _went_astray(place: int, previous: Sequence[PastStep], seen: dict[int, bool]) -> bool:
-    """Whether the answer of an earlier step shows what it should not, because of what its call named."""
-    if not 0 <= place < len(previous):
-        return False
-    if place not in seen:
-        seen[place] = False  # a claim that names itself as its own origin proves nothing
-        claim = next((claim for claim in previous[place].claims if isinstance(claim, StateStep)), None)
-        if claim is not None and claim.kind != "say":
-            seen[place] = any(
-                not reference.shown_by or reference.astray or all(_went_astray(earlier, previous, seen) for earlier in reference.shown_by if earlier < place)
-                for reference in claim.references
-            )
-    return seen[place]
+def _went_astray(previous: Sequence[PastStep]) -> set[int]:
+    """The places of the steps whose answers show what they should not, because of what their calls named."""
+    bad: set[int] = set()
+    for place, past in enumerate(previous):
+        for claim in past.claims:
+            if isinstance(claim, StateStep) and claim.kind != "say" and any(_is_astray(reference, place, bad) for reference in claim.references):
+                bad.add(place)
+    return bad
+
+
+def _is_astray(reference: Reference, place: int, bad: set[int]) -> bool:
+    """Whether nobody has shown a thing before a step, or it is nothing that the task may concern, or was shown by calls that went astray alone."""
+    return reference.astray or all(earlier in bad for earlier in reference.shown_by if earlier < place)
 
 
 def _builds_on_damage(claim: StateStep, previous: Sequence[PastStep]) -> bool:
