@@ -74,7 +74,7 @@ class RetailEnv(ServiceEnv):
     name: ClassVar[str] = "Retail"
     tables = TABLES
     operations = OPERATIONS
-    identifiers: ClassVar[re.Pattern[str]] = re.compile(r"\b[WLVCGUP]\d{4}\b|[a-z]+\.[a-z]+\d\d@example\.com|\b\d{5}\b")
+    identifiers: ClassVar[re.Pattern[str]] = re.compile(r"\b[WLVCGUP]\d{4}\b|\b[a-z]+\.[a-z]+\d\d@example\.com|\b\d{5}\b")
 
     def __init__(self, *, difficulty: int = 2, candidates: int = 14, **options: Unpack[StepOptions]) -> None:
         """Choose how much the customer wants.

@@ -1,6 +1,7 @@
 """Retail: every task is solved by its script, the customer does not give in, and nothing but what is wanted earns."""
 
 import collections
+import time
 
 import gymnasium as gym
 import numpy as np
@@ -279,6 +280,59 @@ def test_hostile_arguments_are_values_and_nothing_else():
         assert env.step(call_text("calculate", expression=text))[0].startswith("Error")
     assert env.step(call_text("calculate", expression="2 * (3 + 0.25)"))[0] == "6.50"
     assert env.rows.changes() == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "milestone"),
+    [
+        ("Hi there! To get started, could you please share the email associated with your account?", "who calls"),
+        ("I'd be happy to help. First I need to verify your identity.", "who calls"),
+        ("Could you tell me your full name and ZIP code?", "who calls"),
+        ("How may I assist you today?", "wish 0"),
+        ("What would you like to do with your order?", "wish 0"),
+        ("Please let me know what you need.", "wish 0"),
+    ],
+)
+def test_the_customer_understands_other_wordings(said, milestone):
+    env = make(2)
+    env.reset(seed=0)
+    env.step(said)
+    assert env.knows(milestone)
+
+
+@pytest.mark.parametrize(
+    "wording",
+    [
+        "I can cancel order {order} for you, reason: {reason}. Would you like me to proceed?",
+        "To confirm: you want me to cancel {order} ({reason}). Is that correct?",
+        "Order {order} will be canceled because it is {reason}. Please reply yes to confirm.",
+        "Here is what I'll do:\n- Cancel order {order}\n- Reason: {reason}\nShall I go ahead?",
+    ],
+)
+def test_the_customer_understands_other_proposals(wording):
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "cancel_order" and w.arguments["reason"] == "no longer needed", 1)
+    until(env, f"agreed {number}")
+    assert env.step(wording.format(order=wish.order, reason="no longer needed"))[0] == "Yes, please do."
+
+
+@pytest.mark.parametrize(
+    "wording",
+    ["Unfortunately we are unable to do this for {order}.", "I can't do that: order {order} does not qualify.", "That is not allowed by our policy ({order})."],
+)
+def test_the_customer_understands_other_refusals(wording):
+    env, number, wish = found(lambda w: w.kind == "refuse", 3)
+    until(env, f"refused {number}")
+    env.step(wording.format(order=wish.order))
+    assert env.knows(f"refused {number}")
+
+
+def test_a_long_message_is_read_quickly():
+    env = make(1)
+    env.reset(seed=0)
+    for text in ("a" * 16_000, "a." * 8_000, "9" * 16_000, "$1,1" * 4_000, "cannot " * 2_300, "W123 " * 3_200):
+        begin = time.perf_counter()
+        env.step(text)
+        assert time.perf_counter() - begin < 0.2
 
 
 def dense(env, actions):

@@ -4,6 +4,7 @@ import time
 
 import gymnasium as gym
 import msgspec
+import numpy as np
 import pytest
 
 import prm_gym
@@ -86,6 +87,44 @@ def test_stored_claims_get_the_same_verdicts(env_id):
     steps = [StepContext(task=env.task, observation="", action="", claims=past.claims, previous=tuple(stored[:i])) for i, past in enumerate(stored)]
     again = make_verifier("state").verify(steps)
     assert [(v.label, v.score, v.reason, v.evidence) for v in again] == [(v.label, v.score, v.reason, v.evidence) for v in given]
+
+
+def whole(env):
+    """Every cell of the database but the free ones, by a full read."""
+    return {(t.name, row[t.key], c): row[c] for t in env.tables for row in env.rows.all(f"SELECT * FROM {t.name}") for c in t.columns if c not in t.free}
+
+
+@pytest.mark.parametrize("env_id", ["prm_gym/Retail-v0", "prm_gym/Calendar-v0"])
+def test_verdicts_on_changes_agree_with_the_distance_to_the_wanted_database(env_id):
+    # Independently: the wanted database is the one that the solution leaves; the distance is the number of cells that differ, by full reads.
+    env = gym.make(env_id, difficulty=3, max_steps=60).unwrapped
+    changes = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        env.reset(seed=seed)
+        for action in env.solution():
+            env.step(action)
+        wanted = whole(env)
+        env.reset(seed=seed)
+        ahead, ended = list(env.solution()), False
+        while not ended:
+            before = whole(env)
+            listed = [action for action in env.situation.actions if "finish" not in action and "transfer" not in action]
+            action = ahead.pop(0) if ahead and rng.random() < 0.6 else listed[int(rng.integers(len(listed)))]
+            _, _, terminated, truncated, info = env.step(action)
+            after, label = whole(env), info["verdicts"]["state"].label
+            ended = terminated or truncated
+            if before == after:
+                continue
+            changes += 1
+            nearer = {cell for cell in wanted | before | after if before.get(cell) != wanted.get(cell) == after.get(cell)}
+            further = {cell for cell in wanted | before | after if before.get(cell) == wanted.get(cell) != after.get(cell)}
+            if label == "correct":
+                assert nearer
+                assert not further
+            if further:
+                assert label == "incorrect"
+    assert changes > 60
 
 
 def test_milestones_are_a_potential_that_ends_with_lasting_damage():
