@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import msgspec
 import numpy as np
 
-from prm_gym.envs.tools.calendar_office import DAYS, OUTSIDER, TABLES, Office, best_slot, clock, is_free, minutes_of, new_office
+from prm_gym.envs.tools.calendar_office import DAYS, OUTSIDER, TABLES, TOPICS, Office, best_slot, clock, is_free, minutes_of, new_office
 from prm_gym.envs.tools.calendar_tools import OPERATIONS, attendees_of, double_booked
 from prm_gym.services import Database, new_image
 
@@ -122,6 +122,7 @@ class _Desk:
         self.office, self.rng, self.used = office, rng, set[str]()
         self.people = {str(row[0]): row for row in office.rows["people"]}
         self.others = [key for key in self.people if key != office.owner]
+        self.topics = [TOPICS[i] for i in rng.permutation(len(TOPICS)).tolist()]
         self.senders = [self.others[i] for i in rng.permutation(len(self.others)).tolist()]
         self.database: Database | None = None
 
@@ -148,10 +149,10 @@ class _Desk:
         mail: dict[str, Any] = {"id": key, "sender": sender}
         if kind == "meet":
             third = self.choose([other for other in self.others if other != sender])
-            mail |= {"third": third, "day": self.choose(list(DAYS)), "minutes": self.choose([30, 60, 90]), "subject": f"Meeting about {key[1:]}"}
+            mail |= {"third": third, "day": self.choose(list(DAYS)), "minutes": self.choose([30, 60, 90]), "subject": f"Meeting about {self.topics.pop()}"}
             body = f"Could we meet on {mail['day']} for {mail['minutes']} minutes? {self.name(third)} should come too."
         else:
-            mail["subject"] = f"Figures {key[1:]}"
+            mail["subject"] = f"Figures for {self.topics.pop()}"
             body = "Here are the figures that we spoke of."
         row = (key, "inbox", str(self.people[sender][2]), self.office.owner, mail["subject"], body, int(kind == "confidential"), None, None)
         self.office.rows["mails"].append(row)

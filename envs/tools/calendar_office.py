@@ -49,6 +49,7 @@ TITLES = (
     *("Risk check", "Road map", "Stock count", "Supplier call", "Training", "Weekly round", "Year plan"),
 )
 SUBJECTS = ("Parking permits", "Canteen menu", "Lost umbrella", "New printer", "Fire drill", "Visit next month")
+TOPICS = ("the archive", "the bakery", "the ferry", "the garden", "the harbour", "the museum", "the orchard", "the tower")
 OUTSIDER = "offers@outside.example"
 
 

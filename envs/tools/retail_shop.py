@@ -132,10 +132,11 @@ def _order(rng: np.random.Generator, numbers: Iterator[int], user: Row, own: lis
     ordered = (delivered or TODAY) - int(rng.integers(2, 9))
     row: Row = (order, user[0], status, ordered, delivered, *user[3:6], payment, 0, None, None, None)
     chosen: list[Row] = []
+    most = int(rng.integers(1, 4))
     for i in rng.permutation(len(variants)).tolist():
         if all(variants[i][1] != variant[1] for variant in chosen):  # no product twice in an order, so that its name is enough
             chosen.append(variants[i])
-        if len(chosen) == 2 + (rng.random() < 0.4):
+        if len(chosen) == most:
             break
     return row, [(f"L{next(numbers)}", order, variant[0], variant[3], "ordered", None) for variant in chosen]
 

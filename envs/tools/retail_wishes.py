@@ -263,7 +263,7 @@ def _return(desk: _Desk, fits: Callable[[_Row], bool] = _returnable, elsewhere: 
     if order is None:
         return None
     lines = desk.lines(order)
-    chosen = [lines[i] for i in sorted(desk.rng.permutation(len(lines))[: desk.rng.integers(1, len(lines))].tolist())]
+    chosen = [lines[i] for i in sorted(desk.rng.permutation(len(lines))[: desk.rng.integers(1, max(2, len(lines)))].tolist())]
     usual = [row for row in desk.own if row["kind"] == "gift_card" or row["id"] == order["payment_id"]]
     payment = desk.choose([row for row in desk.own if row not in usual] if elsewhere else usual)
     called, named = desk.called(order)
