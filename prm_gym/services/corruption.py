@@ -11,7 +11,9 @@ from prm_gym.services.environment import ServiceEnv
 from prm_gym.services.scenario import Operation
 from prm_gym.tools import ToolCall, call_text, read_call
 
-Kind: TypeAlias = Literal["wrong_argument", "invented_argument", "wrong_order", "repeated_call", "policy_broken", "forbidden_wish", "early_end"]
+Kind: TypeAlias = Literal[
+    "wrong_argument", "invented_argument", "wrong_order", "repeated_call", "policy_broken", "forbidden_wish", "early_end", "harmless_detour"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -29,9 +31,9 @@ class Corrupted(msgspec.Struct, frozen=True):
     right: tuple[bool | None, ...]
 
     @property
-    def first_wrong(self) -> int:
-        """Place of the mistake."""
-        return self.right.index(False)
+    def first_wrong(self) -> int | None:
+        """Place of the mistake; None where there is none."""
+        return self.right.index(False) if False in self.right else None
 
 
 def corrupted(env: ServiceEnv, kind: Kind, rng: np.random.Generator) -> Corrupted | None:
@@ -43,6 +45,7 @@ def corrupted(env: ServiceEnv, kind: Kind, rng: np.random.Generator) -> Corrupte
     - `repeated_call`: a call is made twice in a row.
     - `policy_broken`: a step that the policy demands before a change is left out: the message that asks for a yes.
     - `forbidden_wish`: what the policy forbids is done because somebody wants it; then the episode is ended.
+    - `harmless_detour`: no mistake, to see false alarms: something is read that is not needed, and that the policy allows.
     - `early_end`: the episode is ended before the last change.
 
     What follows from a mistake and is known: the steps before it are right, the mistake is wrong, and so is the end of an episode whose wishes are not
@@ -56,6 +59,8 @@ def corrupted(env: ServiceEnv, kind: Kind, rng: np.random.Generator) -> Corrupte
     script = env.solution()
     if kind == "forbidden_wish":
         return _tempted(env, script, rng)
+    if kind == "harmless_detour":
+        return _detour(env, script, rng)
     calls = {i: reading for i, action in enumerate(script) if isinstance(reading := read_call(action), ToolCall)}
     changes = [i for i, call in calls.items() if env.operations[call.name].kind == "write"]
     places = [i for i in calls if i < len(script) - 1] if kind in ("repeated_call", "invented_argument") else changes
@@ -78,6 +83,26 @@ def _tempted(env: ServiceEnv, script: list[str], rng: np.random.Generator) -> Co
     place, wrong = found[int(rng.integers(len(found)))]
     actions = (*script[:place], *wrong, script[-1])
     return Corrupted("forbidden_wish", actions, (*[True] * place, *[False] * (len(wrong) + 1)))
+
+
+def _detour(env: ServiceEnv, script: list[str], rng: np.random.Generator) -> Corrupted | None:
+    """The script with a read that is listed, allowed, new, and no part of it."""
+    beginning, place = env.snapshot(), int(rng.integers(1, len(script)))
+    for action in script[:place]:
+        env.step(action)
+    listed = [action for action in env.situation.actions if action not in script and _is_allowed_read(env, action)]
+    env.restore(beginning)
+    if not listed:
+        return None
+    actions = (*script[:place], listed[int(rng.integers(len(listed)))], *script[place:])
+    return Corrupted("harmless_detour", actions, (True,) * len(actions))
+
+
+def _is_allowed_read(env: ServiceEnv, action: str) -> bool:
+    call = read_call(action)
+    if not isinstance(call, ToolCall) or env.operations[call.name].kind != "read":
+        return False
+    return all(rule.kept for rule in env.rules(env.operations[call.name], call.arguments))
 
 
 def _asking(env: ServiceEnv) -> set[str]:

@@ -31,12 +31,12 @@ def test_the_verifier_finds_the_mistake_first(env_id, kind):
             wrong.append(info["verdicts"]["state"].label in ("incorrect", "malformed"))
             if terminated:
                 break
-        assert wrong.index(True) == made.first_wrong
+        assert (wrong.index(True) if True in wrong else None) == made.first_wrong
         assert all(right is None or right is not bad for right, bad in zip(made.right, wrong, strict=False))
         if kind in ("wrong_argument", "early_end", "forbidden_wish"):  # nothing mends these
             assert terminated
             assert info["outcome"] == 0.0
-        if kind in ("repeated_call", "policy_broken"):  # a wrong step that costs no outcome
+        if kind in ("repeated_call", "policy_broken", "harmless_detour"):  # a wrong step that costs no outcome
             assert terminated
             assert info["outcome"] == 1.0
     assert found >= 3

@@ -56,15 +56,15 @@ def labels(env_id: str, kind: Any, levels: Sequence[int], tasks: int) -> str:
             trajectories += 1
             counts.update((gold, ours) for gold, ours in zip(wrong.right, found, strict=False) if gold is not None)
             refused += sum(gold is False and not taken for gold, taken in zip(wrong.right, accepted, strict=False))
-            first += False in found and found.index(False) == wrong.first_wrong
+            first += (found.index(False) if False in found else None) == wrong.first_wrong
     hit, missed, alarm, passed = (counts[pair] for pair in ((False, False), (False, True), (True, False), (True, True)))
-    precision, recall = hit / max(hit + alarm, 1), hit / max(hit + missed, 1)
+    precision, recall = (hit / total if total else float("nan") for total in (hit + alarm, hit + missed))
     constant = (alarm + passed) / max(sum(counts.values()), 1)
     short = env_id.removeprefix("prm_gym/")
     share = first / max(trajectories, 1)
-    naive = refused / max(hit + missed, 1)
+    naive = refused / (hit + missed) if hit + missed else float("nan")
     figures = " | ".join(f"{figure:.3f}" for figure in (precision, recall, share, naive, constant))
-    return f"| {short} | {kind} | {trajectories} | {hit + missed} | {alarm + passed} | {figures} |"
+    return f"| {short} | {kind} | {trajectories} | {hit + missed} | {alarm + passed} | {alarm} | {figures} |"
 
 
 def _random(_: str, actions: list[str], rng: np.random.Generator) -> str:
@@ -144,8 +144,8 @@ def main() -> None:
     levels = json.loads(f"[{chosen.levels}]")
     print(f"prm_gym {prm_gym.__version__}, {chosen.tasks} tasks a level\n")
     heads = "precision | recall | first error found | recall of the tools' own errors | always right"
-    print(f"| environment | mistake | trajectories | wrong steps | right steps | {heads} |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print(f"| environment | mistake | trajectories | wrong steps | right steps | false alarms | {heads} |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for env_id in ENVS:
         for kind in KINDS:
             print(labels(env_id, kind, levels, chosen.tasks), flush=True)
