@@ -276,7 +276,7 @@ def _told(errand: Errand, number: int, text: str) -> Reply:
     return Reply("Thank you, that is what I wanted to know.", (f"told {number}",), (Rule("tell times as they are"),))
 
 
-@lru_cache(maxsize=1 << 10)
+@lru_cache(maxsize=1 << 8)
 def new_scenario(entropy: int, difficulty: int) -> Scenario:
     """An office, an owner with errands, and a script that does them."""
     assignment = new_assignment(np.random.default_rng(entropy), LEVELS[difficulty])

@@ -230,7 +230,7 @@ def _one(rng: np.random.Generator, names: Sequence[str]) -> str:
     return names[int(rng.integers(len(names)))]
 
 
-@lru_cache(maxsize=1 << 10)
+@lru_cache(maxsize=1 << 8)
 def new_scenario(entropy: int, difficulty: int) -> Scenario:
     """A shop, a customer, and a script that serves him."""
     rng, plan = np.random.default_rng(entropy), LEVELS[difficulty]

@@ -58,6 +58,7 @@ class ServiceEnv(StepEnv):
         super().__init__(**options)
         self.candidates = candidates
         self.database: Database | None = None
+        self._kept: tuple[int, Scenario] | None = None
         self.talk: dict[str, Any] = {}
         self.reached: list[str] = []
         self.shown: dict[str, list[int]] = {}
@@ -69,7 +70,7 @@ class ServiceEnv(StepEnv):
 
     @abstractmethod
     def scenario_of(self, entropy: int) -> Scenario:
-        """The task that a number stands for; kept, because a snapshot asks again."""
+        """The task that a number stands for."""
 
     @abstractmethod
     def rules(self, operation: Operation, arguments: Arguments) -> tuple[Rule, ...]:
@@ -118,7 +119,10 @@ class ServiceEnv(StepEnv):
     @property
     def scenario(self) -> Scenario:
         """The current task, with its goal."""
-        return self.scenario_of(self.task.sealed["entropy"])
+        entropy = self.task.sealed["entropy"]
+        if self._kept is None or self._kept[0] != entropy:
+            self._kept = entropy, self.scenario_of(entropy)
+        return self._kept[1]
 
     @property
     def rows(self) -> Database:
@@ -133,6 +137,7 @@ class ServiceEnv(StepEnv):
             raise OptionError(f"reset of {self.name} takes no options, got {sorted(options)}")
         entropy = int(self.np_random.integers(1 << 62))
         scenario = self.scenario_of(entropy)
+        self._kept = entropy, scenario
         task = Task(
             key=content_key(f"{self.name}-v0", *self.task_options(), str(entropy)),
             instructions=self._instructions,
