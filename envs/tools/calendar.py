@@ -126,7 +126,7 @@ class CalendarEnv(ServiceEnv):
             return _told(errand, number, text)
         if _CONFIRMING.search(text) and _EVENT.search(text):
             return self._asked(errand, number, text)
-        return Reply("I am not sure what you mean. Please see to what I asked for.")
+        return Reply(f"I am not sure what you mean. What I asked for: {errand.opening}")
 
     def _next(self, assignment: Assignment, number: int) -> Reply:
         if number + 1 == len(assignment.errands):

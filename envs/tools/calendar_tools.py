@@ -59,7 +59,7 @@ def get_event(database: Database, arguments: Arguments) -> str:
 def find_free_time(database: Database, arguments: Arguments) -> str:
     """When the owner and others have no meeting."""
     people = [_row(database, "people", key)["id"] for key in arguments["person_ids"]]
-    starts = free_starts(database, [owner_of(database), *people], arguments["day"], arguments["minutes"])
+    starts = free_starts(database, [owner_of(database), *people], arguments["day"], int(arguments["minutes"]))  # JSON's 30.0 is an integer
     listed = ", ".join(map(clock, starts)) or "none"
     return f"possible beginnings on {arguments['day']} between {clock(OPEN)} and {clock(CLOSE)}, by their calendars (mind when they work): {listed}"
 

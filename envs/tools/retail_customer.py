@@ -93,12 +93,7 @@ def answer(customer: Customer, talk: Mapping[str, Any], text: str, done: Callabl
     if len(text) > MESSAGE_LENGTH:
         return Turn(Reply("That is too much for me to read. Please keep it short."))
     if not talk["identity"] and _IDENTITY.search(text):
-        who = (
-            f"I do not know which e-mail address it was. I am {customer.name}, and my zip code is {customer.zip}."
-            if customer.forgetful
-            else f"It is {customer.email}."
-        )
-        return Turn(Reply(who, ("who calls",)), {"identity": True})
+        return Turn(Reply(_identity(customer), ("who calls",)), {"identity": True})
     if talk["over"]:
         return Turn(Reply("That is all, thank you."))
     number, wish = talk["wish"], customer.wishes[talk["wish"]]
@@ -106,7 +101,20 @@ def answer(customer: Customer, talk: Mapping[str, Any], text: str, done: Callabl
         return _next(customer, number)
     if talk["heard"] == 0:
         return Turn(Reply(f"{wish.opening}{customer.chatter}", (f"wish {number}",)), {"heard": 1}) if _ASKING.search(text) else _lost()
-    return _about(wish, number, talk, text)
+    turn = _about(wish, number, talk, text)
+    if turn is not None:
+        return turn
+    if talk["identity"] and _IDENTITY.search(text):
+        return Turn(Reply(f"As I said: {_identity(customer)}"))
+    return (
+        Turn(Reply(f"As I said: {wish.opening} {wish.changed if talk['mind'] else wish.details}")) if talk["heard"] == 2 and _ASKING.search(text) else _lost()
+    )
+
+
+def _identity(customer: Customer) -> str:
+    if customer.forgetful:
+        return f"I do not know which e-mail address it was. I am {customer.name}, and my zip code is {customer.zip}."
+    return f"It is {customer.email}."
 
 
 def closing(wish: Wish, number: int) -> str:
@@ -142,8 +150,8 @@ def _next(customer: Customer, number: int) -> Turn:
     return Turn(Reply(f"Thank you. There is one more thing. {wish.opening}", (f"wish {number + 1}",)), told)
 
 
-def _about(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Turn:
-    """What is said to a message while a wish has been told and not been settled."""
+def _about(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Turn | None:
+    """What is said to a message while a wish has been told and not been settled; None where it says nothing that he understands."""
     confirming = wish.tool in VERBS and talk["heard"] == 2 and _CONFIRMING.search(text) and VERBS[wish.tool].search(text)
     whole = confirming and all(_holds(text, value) for value in _said(_meant(wish, talk)))
     if _REFUSING.search(text) and not whole:
@@ -156,7 +164,7 @@ def _about(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Turn:
         return _proposed(wish, number, talk, text)
     if talk["heard"] == 1 and _ASKING.search(text):
         return Turn(Reply(wish.details, (f"details {number}",)), {"heard": 2})
-    return _lost()
+    return None
 
 
 def _meant(wish: Wish, talk: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -226,6 +226,14 @@ def test_no_cheap_way_to_dense_reward_comes_near_a_solution():
             assert total < 0.5 * honest, name
 
 
+def test_a_whole_number_may_be_written_with_a_point():
+    env = make(2)
+    env.reset(seed=0)
+    person = env.rows.one("SELECT id FROM people")["id"]
+    call = '{"name": "find_free_time", "arguments": {"person_ids": ["PERSON"], "day": "Mon", "minutes": 30.0}}'.replace("PERSON", person)
+    assert env.step(call)[0].startswith("possible beginnings")
+
+
 def test_rows_made_in_another_order_are_the_same_rows():
     # Keys of new rows are made of what they say, so that two meetings may be made in either order.
     env, _, errand = found(lambda e: e.kind == "meet", 3)

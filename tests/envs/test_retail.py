@@ -128,7 +128,7 @@ def test_a_yes_is_said_to_the_whole_proposal_and_to_nothing_else():
     assert "No, that is not" in env.step(proposal(wish.tool, {**wish.arguments, "line_ids": others[:1]}))[0]
     assert "exactly" in env.step(f"Shall I return something from the order {wish.order}?")[0]
     assert "No, that is not" in env.step(right + f" Or {others[0]}?")[0]  # naming everything is no way to a yes
-    assert "not sure" in env.step(right.replace("return", "frobnicate").replace("refund", "frob"))[0]
+    assert "As I said" in env.step(right.replace("return", "frobnicate").replace("refund", "frob"))[0]
     assert env.step(right)[0] == "Yes, please do."
     assert order["status"] == "delivered"
 
@@ -324,6 +324,15 @@ def test_the_customer_understands_other_refusals(wording):
     until(env, f"refused {number}")
     env.step(wording.format(order=wish.order))
     assert env.knows(f"refused {number}")
+
+
+def test_the_customer_says_again_what_he_is_asked_again():
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "return_items", 2)
+    until(env, f"agreed {number}")
+    result = env.step("Which items were these, please?")
+    assert wish.details in result[0]
+    assert label(result) == "neutral"
+    assert env.scenario.facts.customer.zip in env.step("What was your name and zip code?")[0] or env.scenario.facts.customer.email in env.situation.observation
 
 
 def test_a_long_message_is_read_quickly():
