@@ -12,9 +12,11 @@ from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equiv
 from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
+from prm_gym.claims.tool_run import AnswerSupport, ToolRun
 
 __all__ = [
     "Answer",
+    "AnswerSupport",
     "Assignment",
     "Case",
     "Claim",
@@ -40,6 +42,7 @@ __all__ = [
     "Statement",
     "StatementEffect",
     "Talk",
+    "ToolRun",
     "TraceAnswer",
     "claim_from_json",
     "decode_claims",
