@@ -41,7 +41,7 @@ def inspect_cell(code: str) -> dict[str, object]:
 
 
 class _Cell:
-    """Reads the statements of a cell in order."""
+    """Reads the statements of a cell in the order in which they are written; of branches, one after the other."""
 
     def __init__(self) -> None:
         self.defined: dict[str, None] = {}
@@ -50,6 +50,26 @@ class _Cell:
 
     def statement(self, node: ast.stmt) -> None:
         """Note what it reads of earlier cells, and then what it binds."""
+        bodies = [part for field in ("body", "handlers", "orelse", "finalbody") for part in getattr(node, field, [])]
+        if isinstance(node, ast.For | ast.AsyncFor):
+            self._part(node.iter)
+            self._part(node.target)
+        elif isinstance(node, ast.If | ast.While):
+            self._part(node.test)
+        elif isinstance(node, ast.With | ast.AsyncWith):
+            for item in node.items:
+                self._part(item)
+        elif not isinstance(node, ast.Try | ast.TryStar | ast.ExceptHandler):
+            self._part(node)
+            return
+        elif isinstance(node, ast.ExceptHandler):
+            if node.type is not None:
+                self._part(node.type)
+            self.defined.update([(node.name, None)] if node.name else [])
+        for inner in bodies:
+            self.statement(inner)
+
+    def _part(self, node: ast.AST) -> None:
         stored, loaded = _names(node)
         self.read.update((name, None) for name in loaded if name not in self.defined)
         fixed = isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _is_fixed(node.value)
@@ -57,7 +77,7 @@ class _Cell:
             self.defined[name] = None
             if fixed:
                 self.computed.pop(name, None)
-            elif not isinstance(node, ast.Import | ast.ImportFrom):
+            elif not isinstance(node, ast.Import | ast.ImportFrom) and name != "_":
                 self.computed[name] = None
 
 

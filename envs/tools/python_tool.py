@@ -133,12 +133,7 @@ class PythonToolEnv(StepEnv):
         return len(self.problems) or None
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
-        """Draw a problem, or take the one that `options["task_index"]` names.
-
-        Raises:
-            SandboxError: the machine has no sandbox that is good enough.
-        """
-        _ = self._runner.tier
+        """Draw a problem, or take the one that `options["task_index"]` names."""
         index = self.choose_task(options)
         facts: dict[str, str | int | float]
         if index is None:
@@ -177,6 +172,7 @@ class PythonToolEnv(StepEnv):
 
         Raises:
             EnvironmentFault: the sandbox or the grader failed.
+            SandboxError: the machine has no sandbox that is good enough.
         """
         prepared, self._prepared = self._prepared, None
         call = self._read(action)
@@ -243,6 +239,7 @@ class PythonToolEnv(StepEnv):
         return Cell(code, tuple(self._session), limits)
 
     def _run(self, cell: Cell) -> Result:
+        _ = self._runner.tier  # where there has never been a sandbox, no episode can be played
         try:
             return self._runner.run_all([cell])[0]
         except SandboxError as error:
