@@ -91,7 +91,7 @@ class Ledger(msgspec.Struct):
         tokens = set(_NUMBER.findall(text)) or set(TOKEN.findall(text))
         origin: AnswerOrigin = "none"
         if tokens and tokens.issubset(self.printed):
-            origin = "computed" if tokens.issubset(self.computed) else "typed"
+            origin = "typed" if tokens.isdisjoint(self.computed) else "computed"
         return AnswerSupport(origin, self.runs)
 
     def _use(self, inspection: Inspection) -> list[str]:

@@ -38,8 +38,8 @@ class AnswerSupport(Claim, msgspec.Struct, frozen=True, gc=False, tag="answer_su
     """Where a final answer comes from. Whether it is right is another claim.
 
     Attributes:
-        origin: "computed" (it stands in an output, and in no code that was written up to it), "typed" (it stands in an output, and was written into code
-            before), "none" (it stands in no output).
+        origin: "computed" (its numbers, or its words where it has none, stand in outputs, and one at least in no code that was written up to then),
+            "typed" (they stand in outputs, and all of them were written into code before), "none" (some stand in no output).
         runs: how often code was run before.
     """
 
