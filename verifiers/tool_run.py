@@ -23,10 +23,10 @@ class ToolRunVerifier(ClaimVerifier):
       there, or a value that was printed there and stands neither in the question nor in any code before.
     - `neutral`, 0.5: it ran, and uses nothing. Whether it was of use is seen when a later call uses what it made; that call is credited then.
 
-    Whether a chain of calls leads to the answer cannot be seen at a step, so a policy could go on computing one thing from another for ever. Hence every
-    result is credited once, what was only typed is no result, and at most MOST_CREDITED calls of an episode are `correct`; those after them are
-    `neutral`. Under the reward "dense", where `neutral` and `trivial` are worth 0, all credit of an episode is at most MOST_CREDITED steps' worth however
-    long it is padded.
+    A use is told from the code: a name is read, or a value stands in it; what becomes of it is not followed. Nor can it be seen at a step whether a chain of
+    calls leads to the answer, so a policy could go on computing one thing from another for ever. Hence every result is credited once, what was only typed
+    is no result, and at most MOST_CREDITED calls of an episode are `correct`; those after them are `neutral`. Under the reward "dense", where `neutral` and
+    `trivial` are worth 0, all credit of an episode is at most MOST_CREDITED steps' worth however long it is padded.
 
     It abstains on `AnswerSupport`: where an answer comes from does not make it right or wrong. The evidence says it (`origin`).
     """

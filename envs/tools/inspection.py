@@ -145,7 +145,7 @@ def _constants(tree: ast.AST) -> dict[str, None]:
             value = node.value
             if isinstance(value, str):
                 found.update((token, None) for token in TOKEN.findall(value[:20_000]))
-            elif isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < 1_300):
+            elif isinstance(value, float | None) or (isinstance(value, int) and value.bit_length() < 1_300):
                 found[str(value)] = None
     return found
 

@@ -66,7 +66,7 @@ class Ledger(msgspec.Struct):
             status=status,
             error=error[:300],
             printed=bool(shown.strip()),
-            echoed=bool(tokens) and constants.issuperset(tokens),
+            echoed=constants.issuperset(tokens) if tokens else bool(shown.strip()) and shown.strip() in code,
             repeated=repeated,
             defined=defined[:MOST_LISTED],
             used=tuple(used[:MOST_LISTED]),

@@ -53,7 +53,7 @@ class PythonToolEnv(StepEnv):
 
     With `stateful=True` the cells of an episode are a session. It is kept as its sources: earlier cells run again first, without output, in a fresh process,
     so that a snapshot holds all of it. A cell that raised stands with what it did up to there; one that was killed (time, memory, output, a crash) or that
-    leaves by `os._exit` leaves no trace. Files are kept no longer than the cells that write them. With `stateful=False` every call runs alone.
+    leaves by `os._exit` leaves no trace. Files that cells write are written again with them. With `stateful=False` every call runs alone.
 
     Claims of a call: `ToolRun`, for the verifier `tool_run`: how the run ended, whether it repeats an earlier one, and what it uses of earlier calls. The
     credit of a result goes to the call that uses it, when it does so, and once; so what is claimed of a step is known at that step. Claims of an answer:

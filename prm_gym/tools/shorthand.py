@@ -53,7 +53,8 @@ def text_argument(tool: Tool) -> str | None:
 
 def _properties(tool: Tool) -> Mapping[str, Mapping[str, Any]]:
     found = cast("Mapping[str, Any]", tool.arguments_schema().get("properties", {}))
-    return {name: schema for name, schema in found.items() if isinstance(schema, Mapping)}  # a schema may also be true or false
+    # A schema may also be true or false.
+    return {name: cast("Mapping[str, Any]", schema) for name, schema in found.items() if isinstance(schema, Mapping)}
 
 
 def _value(text: str, schema: Mapping[str, Any]) -> Json:

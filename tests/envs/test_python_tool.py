@@ -150,6 +150,7 @@ def test_a_call_that_uses_an_earlier_result_is_credited_when_it_does():
         ["x = sum([5])"] + [f"print(x + {place})" for place in range(6)],  # one result, one credit
         [f"print({place})" for place in range(7)],
         [f"print('junk{place}')" for place in range(7)],
+        [cell for place in range(3) for cell in (f"x{place} = sum([5])", f"x{place}\nprint('!!!', True)", f"x{place}\nprint('...')")],
         ["print(12345)", "print(12345 + 1)", "x = 12345", "x"],
         ["x = sum([5])"] + ["x"] * 6,
         ["x = sum([5])\ny = x"] + ["z = y\nw = z", "y = w"] * 3,  # nothing is printed

@@ -60,9 +60,9 @@ def coin_changes(rng: Random, difficulty: int) -> Problem:
 
 def pattern_free_words(rng: Random, difficulty: int) -> Problem:
     """Words without a forbidden part."""
-    letters = "abcd"[: rng.randrange(2, 4 if difficulty < 4 else 5)]
-    length = rng.randrange(6 + 2 * difficulty, 8 + 4 * difficulty)
-    pattern = "".join(rng.choice(letters) for _ in range(3 + difficulty // 3))
+    letters = "abcd"[: rng.randrange(2, 5)]
+    length = rng.randrange(6 + 2 * difficulty, 14 + 4 * difficulty)
+    pattern = "".join(rng.choice(letters) for _ in range(rng.randrange(3, 5 + difficulty // 3)))
 
     @cache
     def count(left: int, matched: int) -> int:

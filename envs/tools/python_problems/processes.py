@@ -77,23 +77,29 @@ def ants(rng: Random, difficulty: int) -> Problem:
 
 def rewriting(rng: Random, difficulty: int) -> Problem:
     """Counting blocks in a word that grows by rules."""
-    rules = {"a": "ab", "b": rng.choice(["a", "ba", "c", "ac"]), "c": rng.choice(["a", "b", "ca", "bc"])}
-    rounds = 5 + difficulty * 2 + rng.randrange(2)
-    block = rng.choice(["aba", "ab", "ba", "bab", "aab"])
-    word = "a"
-    for _ in range(rounds):
-        word = "".join(rules[letter] for letter in word)
-    found = sum(word.startswith(block, place) for place in range(len(word)))
-    weighted = 10 * found + word.count("b")
+    while True:
+        rules = {"a": rng.choice(["ab", "ba", "ac"]), "b": rng.choice(["a", "ba", "c", "ac"]), "c": rng.choice(["a", "b", "ca", "bc"])}
+        rounds = 4 + difficulty * 2 + rng.randrange(2)
+        block = rng.choice(["aba", "ab", "ba", "bab", "aab", "ac", "ca", "acb"])
+        first = "".join(rng.choice("abc") for _ in range(rng.randrange(1, 5)))
+        word = first
+        for _ in range(rounds):
+            word = "".join(rules[letter] for letter in word)
+        found = sum(word.startswith(block, place) for place in range(len(word)))
+        if found > 3:
+            break
+    weight = rng.randrange(3, 30)
+    weighted = weight * found + word.count("b")
     return Problem(
-        f"A word begins as a. In every round all of its letters are replaced at the same time: a by {rules['a']}, b by {rules['b']} and c by "
+        f"A word begins as {first}. In every round all of its letters are replaced at the same time: a by {rules['a']}, b by {rules['b']} and c by "
         f"{rules['c']}. After {rounds} rounds, let "
-        f"F be the number of places at which the block {block} stands in the word (places may overlap), and N the number of its letters b. Find 10 F + N.",
+        f"F be the number of places at which the block {block} stands in the word (places may overlap), and N the number of its letters b. Find "
+        f"{weight} F + N.",
         str(weighted),
         (
-            f"rules, word = {rules}, 'a'\nfor _ in range({rounds}):\n    word = word.translate(str.maketrans(rules))\nlen(word), word[:20]",
+            f"rules, word = {rules}, {first!r}\nfor _ in range({rounds}):\n    word = word.translate(str.maketrans(rules))\nlen(word), word[:20]",
             f"import re\nfound = len(re.findall('(?={block})', word))\nfound",
-            "10 * found + word.count('b')",
+            f"{weight} * found + word.count('b')",
         ),
     )
 
