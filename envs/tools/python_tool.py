@@ -90,7 +90,7 @@ class PythonToolEnv(StepEnv):
             families: of generated problems, names out of `FAMILIES`; all of them when empty.
             tasks: a file or data set of problems, or a list of them; see `prm_gym.problem_files.load_problems`.
             fields: names of columns that are not the usual ones.
-            bad_rows: "error", or "skip" to leave out rows without question or answer.
+            bad_rows: "error", or "skip" to leave out rows without question or answer; `skipped_rows` then says which.
             seconds: that one call may take, at most 60; twice what its session took so far is added for the cells that run again.
             memory_mb: MiB that the process of a call may use beyond the interpreter.
             **options: see `StepOptions`.
@@ -113,7 +113,9 @@ class PythonToolEnv(StepEnv):
         super().__init__(**options)
         self.stateful, self.difficulty, self.families = bool(stateful), difficulty, tuple(families) or tuple(FAMILIES)
         self.limits = Limits(wall_seconds=float(seconds), memory_mb=memory_mb, kept_bytes=KEPT_BYTES)
-        self.problems = () if tasks is None else load_problems(tasks, Fields(**(fields or {})), bad_rows).problems
+        loaded = None if tasks is None else load_problems(tasks, Fields(**(fields or {})), bad_rows)
+        self.problems = () if loaded is None else loaded.problems
+        self.skipped_rows = () if loaded is None else loaded.skipped
         self._runner = PythonRunner()
         self._session: list[str] = []
         self._session_seconds = 0.0

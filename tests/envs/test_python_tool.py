@@ -264,8 +264,10 @@ def test_what_was_prepared_is_used_for_that_action_in_that_state_alone():
 def test_problems_of_a_file(tmp_path):
     path = tmp_path / "tasks.jsonl"
     path.write_text(json.dumps({"question": "What is 6 * 7?", "answer": "42"}) + "\n" + json.dumps({"question": "Odd?", "answer": "}{" * 3_000}) + "\n")
-    env = PythonToolEnv(tasks=path)
-    assert env.task_count == 2
+    with path.open("a") as file:
+        file.write('{"question": "No answer?"}\n')
+    env = PythonToolEnv(tasks=path, bad_rows="skip")
+    assert (env.task_count, len(env.skipped_rows)) == (2, 1)
     observation, _ = env.reset(seed=0, options={"task_index": 0})
     assert observation == "What is 6 * 7?"
     assert env.solution() == [call_text("answer", text="42")]
