@@ -7,6 +7,7 @@ with Sandbox() as sandbox:
 """
 
 from prm_gym.sandbox.result import CallResult, Calls, Doctor, Limits, Rows, Run, Tested, Tier
-from prm_gym.sandbox.sandbox import TIERS, Sandbox, SandboxWarning, examine
+from prm_gym.sandbox.sandbox import Sandbox
+from prm_gym.sandbox.tiers import TIERS, SandboxWarning, examine
 
 __all__ = ["TIERS", "CallResult", "Calls", "Doctor", "Limits", "Rows", "Run", "Sandbox", "SandboxWarning", "Tested", "Tier", "examine"]

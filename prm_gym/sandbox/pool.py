@@ -2,6 +2,7 @@
 
 import os
 import select
+import socket
 import threading
 import time
 import weakref
@@ -37,9 +38,9 @@ class ZygotePool:
     def _begin(self) -> None:
         self._condition = threading.Condition()
         self._idle: list[Zygote] = []
+        self._all: weakref.WeakSet[Zygote] = weakref.WeakSet()
         self._count = 0
         self._closed = False
-        self._process = os.getpid()
         POOLS.add(self)
 
     def run(self, jobs: Sequence[Job]) -> list[Report | None]:
@@ -61,29 +62,35 @@ class ZygotePool:
         return call.reports
 
     def run_together(self, first: Job, second: Job) -> tuple[Report | None, Report | None]:
-        """The reports of two jobs that run at the same time and speak to each other.
+        """The reports of two jobs that run at the same time and speak to each other; both None when their zygotes died again and again.
 
         Raises:
             SandboxError: no zygote can be started, or the pool is closed.
         """
+        reports: list[Report | None] = [None, None]
         for _ in range(ATTEMPTS):
             zygotes = self._take(2, 2)
             calls = [_Call([job], [zygote]) for job, zygote in zip((first, second), zygotes, strict=True)]
+            ends = socket.socketpair()
+            first.peer, second.peer = (end.fileno() for end in ends)
             try:
                 given = [call.give(zygote) for call, zygote in zip(calls, zygotes, strict=True)]
-                os.close(first.peer)  # or one that is left alone would wait for the other's end until its limit
-                os.close(second.peer)
-                first.peer = second.peer = -1
-                while all(given) and not all(call.finished or not call.zygotes for call in calls):
-                    self._serve(*(call for call in calls if call.zygotes and not call.finished))
+                for end in ends:  # or one that is left alone would wait for the other's end until its limit
+                    end.close()
+                while all(given) and (open_calls := [call for call in calls if call.zygotes and not call.finished]):
+                    self._serve(*open_calls)
             finally:
+                for end in ends:
+                    end.close()
                 for call in calls:
                     for zygote in call.zygotes:
                         self._give_back(zygote, fit=zygote.room == DEPTH)
                 first.close()
                 second.close()
-            return calls[0].reports[0], calls[1].reports[0]
-        return None, None
+            reports = [call.reports[0] for call in calls]
+            if all(call.finished for call in calls):
+                break
+        return reports[0], reports[1]
 
     def close(self) -> None:
         """End the zygotes; those that are at work end with their call."""
@@ -102,7 +109,7 @@ class ZygotePool:
 
     def after_fork(self) -> None:
         """In a forked process: the zygotes are the parent's."""
-        for zygote in self._idle:
+        for zygote in list(self._all):
             zygote.disown()
         self._begin()
 
@@ -126,7 +133,9 @@ class ZygotePool:
             self._count += fresh
         started: list[Zygote] = []
         try:
-            started += [Zygote(self.settings) for _ in range(fresh)]
+            for _ in range(fresh):  # side by side
+                started.append(Zygote(self.settings))
+                self._all.add(started[-1])
             for zygote in started:
                 self._admit(zygote)
         except BaseException:
@@ -152,7 +161,7 @@ class ZygotePool:
         try:
             if not (zygote.give(job) and select.select([zygote], [], [], 15.0)[0]):
                 raise SandboxError(f"tier {self.settings.tier} of the sandbox cannot be had: a zygote died in its self-test")
-            found = holes(zygote.take()[1], self.settings.tier)
+            found = holes(zygote.take()[1])
         except EOFError as error:
             raise SandboxError(f"tier {self.settings.tier} of the sandbox cannot be had: a zygote died in its self-test") from error
         finally:

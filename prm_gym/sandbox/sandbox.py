@@ -3,50 +3,35 @@
 import json
 import os
 import re
-import signal
-import socket
-import sys
-import threading
-import warnings
-import weakref
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Self
 
 from prm_gym.claims import Json
 from prm_gym.errors import OptionError, SandboxError
-from prm_gym.sandbox.inside.exits import EXIT_EXCEPTION, EXIT_MEMORY, EXIT_UNFIT
 from prm_gym.sandbox.pool import ZygotePool
-from prm_gym.sandbox.result import CallResult, Calls, Doctor, Limits, Rows, Run, Status, Tested, Tier
+from prm_gym.sandbox.reading import call_results, records, rows_of, run_of
+from prm_gym.sandbox.result import Calls, Limits, Rows, Run, Tested, Tier
+from prm_gym.sandbox.sharing import closed, opened, shared_pool
+from prm_gym.sandbox.tiers import TIERS, best_tier
 from prm_gym.sandbox.values import encode
-from prm_gym.sandbox.zygotes import Job, Profile, Report, Settings
+from prm_gym.sandbox.visible import Profile
+from prm_gym.sandbox.zygotes import Job, Report, Settings
 
-TIERS: tuple[Tier, ...] = ("A", "B", "C", "D")
 CODE_LENGTH = 1 << 18  # characters
 STDIN_BYTES = 1 << 20
 CASES_BYTES = 8 << 20
 DATABASE_LENGTH = 8 << 20
 # A program that names one of these is run where they are imported beforehand; elsewhere they cannot be had.
 _SCIENCE = re.compile(r"\b(?:numpy|sympy|mpmath)\b")
-_WHAT_TIERS_ARE = {
-    "A": "namespaces, a root of its own, Landlock, seccomp and resource limits",
-    "B": "Landlock, seccomp and resource limits; no namespaces",
-    "C": "seccomp and resource limits; no file can be opened",
-    "D": "resource limits alone: no isolation",
-}
-Program: TypeAlias = str
-
-
-class SandboxWarning(UserWarning):
-    """The sandbox runs at a lower tier than the best one."""
 
 
 class Sandbox:
-    """Runs untrusted code in processes forked from zygotes that stand behind walls.
+    r"""Runs untrusted code in processes forked from zygotes that stand behind walls.
 
         with Sandbox() as sandbox:
             sandbox.tier                                                    # "A"
-            sandbox.run("print(input()[::-1])", stdin="abc").stdout         # "cba\\n"
+            sandbox.run("print(input()[::-1])", stdin="abc").stdout         # "cba\n"
             calls = sandbox.call("def f(a, b): return a + b", "f", [(1, 2), ("x", "y")])
             [result.value for result in calls.results]                      # [3, "xy"]
 
@@ -96,11 +81,16 @@ class Sandbox:
         if tier is not None and TIERS.index(tier) > TIERS.index(min_tier):
             min_tier = tier
         self.workers, self.min_tier, self.limits, self.scratch_mb = workers, min_tier, limits or Limits(), scratch_mb
-        self._asked, self._unsafe = tier, allow_unsafe
+        self._asked: Tier | None = tier
+        self._unsafe = allow_unsafe
         self._closed = False
+        opened(self)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy in another process, or a deep copy, is open on its own."""
+        self.__dict__.update(state)
+        if not self._closed:
+            opened(self)
 
     def __enter__(self) -> Self:
         return self
@@ -117,12 +107,10 @@ class Sandbox:
         """
         if self._asked is not None:
             return self._asked
-        best = _best_tier(self._unsafe)
+        best = best_tier(self._unsafe)
         if best.tier is None or TIERS.index(best.tier) > TIERS.index(self.min_tier):
             reasons = "; ".join(best.reasons.values())
             raise SandboxError(f"no sandbox of tier {self.min_tier} or better can be had here: {reasons}")
-        if best.tier != "A":
-            _warn(best)
         return best.tier
 
     def run(
@@ -173,7 +161,8 @@ class Sandbox:
             task = {"kind": "run", "code": code, "before": list(earlier), "echo": echo}
             chosen = profile or _profile(code, *earlier)
             jobs.append((chosen, Job(task, limits or self.limits, given.encode("utf-8", "surrogatepass"))))
-        return [self._run_of(job, report) for (_, job), report in zip(jobs, self._do(jobs), strict=True)]
+        tier = self.tier
+        return [run_of(job, report, tier) for (_, job), report in zip(jobs, self._do(jobs), strict=True)]
 
     def call(self, code: str, function: str, cases: Sequence[Sequence[Any]], *, limits: Limits | None = None) -> Calls:
         """Call a function of a program once a case, all in one process.
@@ -181,8 +170,8 @@ class Sandbox:
         Args:
             code: Python source that defines the function.
             function: its name.
-            cases: positional arguments of each call: values that `prm_gym.sandbox.values.encode` takes, fresh copies for each call. What should come out does not
-                go in: compare it outside with `prm_gym.sandbox.values.same`.
+            cases: positional arguments of each call: values that `prm_gym.sandbox.values.encode` takes, fresh copies for each call. What should come out
+                does not go in: compare it outside with `prm_gym.sandbox.values.same`.
             limits: of all calls together.
 
         Raises:
@@ -206,21 +195,23 @@ class Sandbox:
             if size > CASES_BYTES:
                 raise OptionError(f"the cases have {size:,} bytes; at most {CASES_BYTES:,} are read")
             jobs.append((_profile(code), Job(task, limits or self.limits)))
-        reports = self._do(jobs)
+        reports, tier = self._do(jobs), self.tier
         return [
-            Calls(results=_call_results(report, len(cases)), run=self._run_of(job, report))
+            Calls(results=call_results(report, len(cases)), run=run_of(job, report, tier))
             for (_, _, cases), (_, job), report in zip(programs, jobs, reports, strict=True)
         ]
 
-    def test(self, code: str, test_source: str, *, limits: Limits | None = None) -> Tested:
+    def test(self, code: str, test_source: str, *, entry: str = "", limits: Limits | None = None) -> Tested:
         """Run tests against a program, each in a process of its own, so that the program cannot touch the tests.
 
         The tests see the program's functions, classes and plain values under their names; calls go to the other process, and only plain data and stand-ins for
-        objects come back. The source itself is run, then every function `test_*` and every `unittest.TestCase` in it.
+        objects come back. The source itself is run, then every function `test_*` and every `unittest.TestCase` in it. Tests that ask nothing of the program
+        have not passed, and a name of the program's never stands for a builtin one.
 
         Args:
             code: Python source of the program; untrusted.
             test_source: Python source of the tests; it is the word on what is right.
+            entry: name of the function that is handed to the tests' own `check(candidate)`, as HumanEval's tests want it; empty where there is none.
             limits: of each process.
 
         Raises:
@@ -229,18 +220,11 @@ class Sandbox:
         """
         _require_length("code", code, CODE_LENGTH)
         _require_length("test_source", test_source, CODE_LENGTH)
-        one, other = socket.socketpair()
         bounds = limits or self.limits
-        tests = Job({"kind": "test", "tests": test_source}, bounds, peer=one.detach())
-        candidate = Job({"kind": "serve", "code": code}, bounds, peer=other.detach())
-        try:
-            first, second = self._pool(_profile(code, test_source)).run_together(tests, candidate)
-        finally:
-            for job in (tests, candidate):
-                if job.peer >= 0:
-                    os.close(job.peer)
-        run, other_run = self._run_of(tests, first), self._run_of(candidate, second)
-        said = _records(first)
+        tests, candidate = Job({"kind": "test", "tests": test_source, "entry": entry}, bounds), Job({"kind": "serve", "code": code}, bounds)
+        first, second = self._pool(_profile(code, test_source)).run_together(tests, candidate)
+        run, other_run = run_of(tests, first, self.tier), run_of(candidate, second, self.tier)
+        said = records(first)
         passed = run.status == "ok" and len(said) == 1 and said[0][:1] == ["passed"]
         if passed:
             return Tested(passed=True, run=run, candidate=other_run)
@@ -281,18 +265,19 @@ class Sandbox:
             _require_length("query", query, CODE_LENGTH)
             task = {"kind": "sql", "query": query, "script": script, "seconds": bounds.wall_seconds, "max_rows": max_rows}
             jobs.append(("sql", Job(task, bounds)))
-        reports = self._do(jobs)
-        return [_rows(report, self._run_of(job, report)) for (_, job), report in zip(jobs, reports, strict=True)]
+        reports, tier = self._do(jobs), self.tier
+        return [rows_of(report, run_of(job, report, tier)) for (_, job), report in zip(jobs, reports, strict=True)]
 
     def close(self) -> None:
         """Run nothing any more. The zygotes end when no other sandbox in the process uses them, at the latest with the process."""
         if not self._closed:
             self._closed = True
-            _close_unused()
+            closed(self)
 
     def _do(self, jobs: Sequence[tuple[Profile, Job]]) -> list[Report | None]:
         found: dict[int, Report | None] = {}
-        for profile in dict.fromkeys(profile for profile, _ in jobs):
+        profiles: list[Profile] = [profile for profile, _ in jobs]
+        for profile in dict.fromkeys(profiles):
             places = [place for place, (kind, _) in enumerate(jobs) if kind == profile]
             reports = self._pool(profile).run([jobs[place][1] for place in places])
             found.update(zip(places, reports, strict=True))
@@ -301,24 +286,7 @@ class Sandbox:
     def _pool(self, profile: Profile) -> ZygotePool:
         if self._closed:
             raise SandboxError("the sandbox is closed")
-        return _pool(Settings(self.tier, profile, self.scratch_mb), self.workers)
-
-    def _run_of(self, job: Job, report: Report | None) -> Run:
-        tier = self.tier
-        if report is None:
-            return Run(status="fault", error="the sandbox itself failed: its process died, and another one too", tier=tier)
-        status, error = _ending(report, job.limits)
-        return Run(
-            status=status,
-            stdout=report.stdout.decode("utf-8", "replace"),
-            stderr=report.stderr.decode("utf-8", "replace"),
-            error=error,
-            truncated=max(report.sizes[:2]) > job.limits.kept_bytes,
-            wall_seconds=report.seconds,
-            cpu_seconds=report.cpu_seconds,
-            peak_mb=report.peak_kib / 1024,
-            tier=tier,
-        )
+        return shared_pool(Settings(self.tier, profile, self.scratch_mb), self.workers)
 
 
 def _require_length(what: str, text: str, most: int) -> None:
@@ -330,131 +298,3 @@ def _require_length(what: str, text: str, most: int) -> None:
 
 def _profile(*sources: str) -> Profile:
     return "sci" if any(_SCIENCE.search(source) for source in sources) else "bare"
-
-
-def _ending(report: Report, limits: Limits) -> tuple[Status, str]:
-    """How a job ended, from what the host and the zygote saw."""
-    last = report.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
-    if report.timed_out or report.status is None:
-        return "timeout", f"it took more than {limits.wall_seconds:g} seconds"
-    if max(report.sizes) >= limits.output_bytes:
-        return "output", f"it wrote more than {limits.output_bytes:,} bytes"
-    code = os.waitstatus_to_exitcode(report.status)
-    if code < 0:
-        if -code == signal.SIGXCPU or (-code == signal.SIGKILL and report.cpu_seconds >= limits.cpu_limit):
-            return "timeout", f"it used more than {limits.cpu_limit} seconds of CPU time"
-        try:
-            return "crash", f"it was killed by {signal.Signals(-code).name}"
-        except ValueError:
-            return "crash", f"it was killed by signal {-code}"
-    if code == EXIT_MEMORY:
-        return "memory", f"it wanted more than {limits.memory_mb} MiB of memory"
-    if code == EXIT_UNFIT:
-        return "crash", "it ended before the program began"
-    if code == EXIT_EXCEPTION:
-        return "exception", last or "it left with an exit code"
-    return ("ok", "") if code == 0 else ("exception", last or f"it left with the exit code {code}")
-
-
-def _records(report: Report | None) -> list[list[Any]]:
-    """The records of a job: lists, as far as they can be read; they are claims."""
-    found: list[list[Any]] = []
-    for line in b"" if report is None else report.channel.splitlines():
-        try:
-            record: Any = json.loads(line)
-        except (ValueError, RecursionError):
-            break
-        if not isinstance(record, list):
-            break
-        found.append(record)
-    return found
-
-
-def _call_results(report: Report | None, count: int) -> tuple[CallResult, ...]:
-    records = _records(report)
-    if len(records) > count:  # more than were asked for: none of them can be trusted to be the answer to its case
-        records = []
-    results: list[CallResult] = []
-    for record in records:
-        if len(record) == 2 and record[0] == "returned":
-            results.append(CallResult(status="returned", value=record[1]))
-        elif len(record) == 3 and record[0] == "raised" and isinstance(record[1], str) and isinstance(record[2], str):
-            results.append(CallResult(status="raised", error=f"{record[1]}: {record[2]}" if record[2] else record[1]))
-        else:
-            break
-    return (*results, *[CallResult(status="missing")] * (count - len(results)))
-
-
-def _rows(report: Report | None, run: Run) -> Rows:
-    records = _records(report)
-    if records and records[0][0] == "database":
-        return Rows(status="error", error=f"the database cannot be made: {records[0][1]}", run=run)
-    if run.status != "ok":
-        status: Literal["error", "timeout", "memory", "crash", "fault"] = run.status if run.status in ("timeout", "memory", "crash", "fault") else "error"
-        return Rows(status=status, error=run.error, run=run)
-    last = records[-1] if records else ["error", "the query gave no answer"]
-    if last[0] == "error":
-        message = str(last[1])
-        return Rows(status="timeout" if "interrupted" in message else "error", error=message, run=run)
-    columns = tuple(str(name) for name in records[0][1])
-    return Rows(status="ok", columns=columns, rows=tuple(tuple(record[1]) for record in records[1:-1]), truncated=bool(last[1]), run=run)
-
-
-# What is shared within a process.
-
-_LOCK = threading.RLock()
-_POOLS: dict[tuple[Settings, int], ZygotePool] = {}
-_SANDBOXES: "weakref.WeakSet[Sandbox]" = weakref.WeakSet()
-_BEST: dict[bool, Doctor] = {}
-_WARNED: set[str] = set()
-
-
-def _pool(settings: Settings, size: int) -> ZygotePool:
-    with _LOCK:
-        pool = _POOLS.get((settings, size))
-        if pool is None:
-            pool = _POOLS[settings, size] = ZygotePool(settings, size)
-        return pool
-
-
-def _best_tier(unsafe: bool) -> Doctor:
-    """The best tier whose zygotes start and pass their self-test; found once a process."""
-    with _LOCK:
-        if unsafe not in _BEST:
-            _BEST[unsafe] = examine(unsafe)
-        return _BEST[unsafe]
-
-
-def examine(allow_unsafe: bool = False) -> Doctor:
-    """What a sandbox can do on this machine, by trying.
-
-    Args:
-        allow_unsafe: whether tier D counts.
-    """
-    reasons: dict[str, str] = {}
-    chosen: Tier | None = None
-    if sys.platform == "linux":
-        for tier in TIERS[: 4 if allow_unsafe else 3]:
-            try:
-                _pool(Settings(tier), 1).run([Job({"kind": "run", "code": ""}, Limits())])
-            except SandboxError as error:
-                reasons[tier] = str(error)
-                continue
-            chosen = tier
-            break
-    else:
-        reasons["A"] = f"there is no sandbox for {sys.platform}"
-    return Doctor(tier=chosen, reasons=reasons, details={tier: _WHAT_TIERS_ARE[tier] for tier in TIERS})
-
-
-def _warn(best: Doctor) -> None:
-    with _LOCK:
-        if best.tier is None or best.tier in _WARNED:
-            return
-        _WARNED.add(best.tier)
-    why = "; ".join(best.reasons.values())
-    warnings.warn(f"the sandbox runs at tier {best.tier} ({_WHAT_TIERS_ARE[best.tier]}): {why}", SandboxWarning, stacklevel=4)
-
-
-def _close_unused() -> None:
-    pass

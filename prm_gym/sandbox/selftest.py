@@ -2,7 +2,6 @@
 
 import json
 
-from prm_gym.sandbox.result import Tier
 from prm_gym.sandbox.zygotes import Report
 
 # Each probe is a statement that raises where the walls hold.
@@ -51,7 +50,7 @@ print(json.dumps(found))
 """
 
 
-def holes(report: Report, tier: Tier) -> list[str]:
+def holes(report: Report) -> list[str]:
     """What a zygote could do that it must not; the whole test, when it did not come to its end."""
     try:
         found = json.loads(report.stdout)

@@ -2,27 +2,25 @@
 
 import contextlib
 import json
+import marshal
 import os
 import select
 import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 import time
 from collections import deque
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import msgspec
 
 from prm_gym.errors import SandboxError
-from prm_gym.sandbox.inside.protocol import ORDER, REPORT, SPOILT, TIMED_OUT
+from prm_gym.sandbox.inside.protocol import ORDER, REPORT, TIMED_OUT
 from prm_gym.sandbox.result import Limits, Tier
-
-Profile: TypeAlias = Literal["bare", "sci", "sql"]
+from prm_gym.sandbox.visible import Profile, described
 
 START_SECONDS = 30.0
 # A zygote answers when the wall time of a job is over; the host waits so much longer before it kills the zygote.
@@ -30,19 +28,6 @@ GRACE_SECONDS = 2.0
 # Orders that a zygote may hold: one that it works on, and the next.
 DEPTH = 2
 INSIDE = Path(__file__).parent / "inside"
-
-_COMMON = (
-    "abc argparse array ast base64 bisect calendar cmath collections contextlib copy csv dataclasses datetime decimal enum fractions functools hashlib heapq "
-    "io itertools json keyword math numbers operator random re statistics string struct textwrap threading time traceback types typing"
-).split()
-_REST = (
-    "asyncio.events binascii bz2 codecs collections.abc colorsys concurrent.futures configparser contextvars copyreg difflib dis email.message encodings.ascii encodings.latin_1 "
-    "encodings.utf_16 fnmatch getpass glob graphlib gzip hmac html html.parser importlib.resources inspect ipaddress linecache locale logging lzma marshal opcode optparse "
-    "pathlib pickle platform posixpath pprint queue reprlib secrets selectors shlex shutil signal stat stringprep symtable tempfile timeit token tokenize tomllib trace "
-    "unicodedata unittest unittest.mock urllib.parse uuid warnings weakref xml.etree.ElementTree zipfile zlib zoneinfo"
-).split()
-PACKAGES = ("numpy", "sympy", "mpmath")
-_SCIENCE = ("numpy", "numpy.linalg", "numpy.random", "sympy", "mpmath")
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -79,7 +64,7 @@ class Job(msgspec.Struct, eq=False):
 
     def open(self) -> list[int]:
         """The descriptors for the child, in order: stdin, stdout, stderr, channel, and the peer."""
-        data = json.dumps(self.task).encode()
+        data = marshal.dumps(self.task)
         self.files = tuple(os.memfd_create(name, os.MFD_CLOEXEC) for name in ("stdin", "stdout", "stderr", "channel"))
         for descriptor, content in ((self.files[0], self.stdin), (self.files[3], data)):
             written = 0
@@ -135,12 +120,12 @@ class Zygote:
         self._head_since = 0.0
         self._next = 0
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        described = os.memfd_create("settings", os.MFD_CLOEXEC)
-        os.pwrite(described, json.dumps(_described(settings)).encode(), 0)
+        file = os.memfd_create("settings", os.MFD_CLOEXEC)
+        os.pwrite(file, json.dumps(described(settings.tier, settings.profile, settings.scratch_mb)).encode(), 0)
         try:
             self._process = subprocess.Popen(
-                [_interpreter(), "-S", "-s", "-P", str(INSIDE / "zygote.py"), str(theirs.fileno()), str(described)],
-                pass_fds=[theirs.fileno(), described],
+                [_interpreter(), "-S", "-s", "-P", str(INSIDE / "zygote.py"), str(theirs.fileno()), str(file)],
+                pass_fds=[theirs.fileno(), file],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -153,7 +138,7 @@ class Zygote:
             raise SandboxError(f"no process for the sandbox can be started: {error}") from error
         finally:
             theirs.close()
-            os.close(described)
+            os.close(file)
 
     def fileno(self) -> int:
         """Of the socket on which reports come in."""
@@ -276,74 +261,3 @@ def _interpreter() -> str:
 def _environment() -> dict[str, str]:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "MALLOC_ARENA_MAX": "1", **threads}
-
-
-def _described(settings: Settings) -> dict[str, Any]:
-    science = settings.profile == "sci"
-    preload = list(_COMMON)
-    if settings.profile == "sql":
-        preload = ["json", "sqlite3"]
-    if settings.tier == "C":
-        preload += _REST
-    if science:
-        preload += _SCIENCE
-    folders = _package_folders() if science else ()
-    packages = [path for folder in folders for name in PACKAGES for path in (f"{folder}/{name}", f"{folder}/{name}.libs") if os.path.exists(path)]
-    return {
-        "tier": settings.tier,
-        "preload": preload,
-        "sql": settings.profile == "sql",
-        "folders": list(folders),
-        "packages": packages,
-        "scratch_mb": settings.scratch_mb,
-        **msgspec.to_builtins(_readable()),
-        "rules": [*_readable().rules, *packages],
-    }
-
-
-class _Readable(msgspec.Struct, frozen=True):
-    """What a job may read of the host: Python's standard library, the system's shared libraries and the time zones; no package that is installed.
-
-    Attributes:
-        trees: folders and files, whole.
-        covers: folders in them that hold packages.
-        rules: the same without those folders.
-        listings: folders whose names may be listed.
-    """
-
-    trees: list[str]
-    covers: list[str]
-    rules: list[str]
-    listings: list[str]
-
-
-@lru_cache(maxsize=1)
-def _readable() -> _Readable:
-    libraries = [path for path in ("/usr/share/zoneinfo", "/etc/ld.so.cache") if os.path.exists(path)]
-    own = sysconfig.get_config_var("LIBDIR") or ""
-    for folder in dict.fromkeys(
-        [own, "/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/lib64", "/usr/lib64"]
-    ):
-        if folder.endswith("-linux-gnu") and os.path.isdir(folder):
-            libraries.append(folder)
-        elif os.path.isdir(folder):  # other things live there too, packages of Python among them
-            libraries += sorted(entry.path for entry in os.scandir(folder) if ".so" in entry.name and entry.is_file())
-    standard = list(dict.fromkeys(os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")))
-    covers, rules = list[str](), list(libraries)
-    for folder in standard:
-        for entry in sorted(os.listdir(folder)):
-            (covers if entry in ("site-packages", "dist-packages") else rules).append(os.path.join(folder, entry))
-    return _Readable([*libraries, *standard], covers, rules, standard)
-
-
-@lru_cache(maxsize=1)
-def _package_folders() -> tuple[str, ...]:
-    """Where the allowed packages lie, without importing them."""
-    from importlib.util import find_spec
-
-    found: dict[str, None] = {}
-    for name in PACKAGES:
-        spec = find_spec(name)
-        if spec is not None and spec.origin is not None:
-            found[str(Path(spec.origin).parents[1])] = None
-    return tuple(found)

@@ -60,7 +60,7 @@ def _confine(connection: sqlite3.Connection, task: dict[str, Any]) -> None:
     connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_LOOKS)
 
 
-def _allowed(action: int, first: str | None, second: str | None, database: str | None, source: str | None) -> int:
+def _allowed(action: int, _: str | None, second: str | None, *__: str | None) -> int:
     if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE):
         return sqlite3.SQLITE_OK
     if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() not in FORBIDDEN:

@@ -9,7 +9,7 @@ import errno
 import struct
 from collections.abc import Sequence
 
-from kernel import AUDIT_ARCH, MACHINE, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SYSCALLS, checked, libc, prctl
+from kernel import AUDIT_ARCH, MACHINE, PR_SET_SECCOMP, SYSCALLS, checked, libc
 
 ALLOW, REFUSE, ABSENT, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS, 0x80000000
 # Offsets in struct seccomp_data: number, architecture, first word of argument i (both processors are little-endian).
@@ -24,19 +24,26 @@ FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 1030)
 # PR_SET_NAME, PR_GET_NAME, PR_SET_VMA (names of memory)
 PRCTLS = (15, 16, 0x53564D41)
 
-ALWAYS = """
-read write close fstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn pread64 pwrite64 readv writev pipe select sched_yield mremap msync
-madvise dup dup2 pause nanosleep getitimer alarm setitimer getpid sendfile exit uname flock fsync fdatasync ftruncate umask gettimeofday getrlimit getrusage sysinfo times
-getuid getgid geteuid getegid getppid getpgrp getgroups getresuid getresgid getpgid getsid rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack fstatfs
-getpriority sched_getparam sched_getscheduler sched_get_priority_max sched_get_priority_min gettid time futex sched_getaffinity set_tid_address restart_syscall
-fadvise64 clock_gettime clock_getres clock_nanosleep exit_group epoll_wait epoll_ctl epoll_pwait pselect6 ppoll set_robust_list fallocate eventfd2 epoll_create1 dup3
-pipe2 preadv pwritev getrandom rseq close_range
-""".split()
-# What names a file. Where files lies is guarded by Landlock (and by a root of the job's own); without it none of these is allowed.
-NAMING = """
-open stat lstat access truncate getdents getcwd chdir fchdir rename mkdir rmdir unlink symlink readlink statfs getdents64 openat mkdirat newfstatat unlinkat renameat
-symlinkat readlinkat faccessat renameat2 statx faccessat2
-""".split()
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ALWAYS = _names("""
+read write close fstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn pread64 pwrite64 readv writev pipe select
+sched_yield mremap msync madvise dup dup2 pause nanosleep getitimer alarm setitimer getpid sendfile exit uname flock fsync fdatasync ftruncate umask
+gettimeofday getrlimit getrusage sysinfo times getuid getgid geteuid getegid getppid getpgrp getgroups getresuid getresgid getpgid getsid
+rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack fstatfs getpriority sched_getparam sched_getscheduler sched_get_priority_max
+sched_get_priority_min gettid time futex sched_getaffinity set_tid_address restart_syscall fadvise64 clock_gettime clock_getres clock_nanosleep
+exit_group epoll_wait epoll_ctl epoll_pwait pselect6 ppoll set_robust_list fallocate eventfd2 epoll_create1 dup3 pipe2 preadv pwritev getrandom rseq
+close_range
+""")
+# What names a file. That is guarded by Landlock (and by a root of the job's own); without it none of these is allowed. Not truncate(2), which old
+# versions of Landlock overlook.
+NAMING = _names("""
+open stat lstat access getdents getcwd chdir fchdir rename mkdir rmdir unlink symlink readlink statfs getdents64 openat mkdirat newfstatat
+unlinkat renameat symlinkat readlinkat faccessat renameat2 statx faccessat2
+""")
 
 
 def _argument(index: int) -> int:
@@ -127,15 +134,19 @@ class Filter:
             head += _with_bits(numbers["newfstatat"], 3, AT_EMPTY_PATH)
         own = [*_among(numbers["kill"], 0, (0,)), *_among(numbers["tgkill"], 0, (0,))]
         self._pid_places = [len(head) + i for i, (code, _, _, value) in enumerate(own) if code == _EQUAL and value == 0]
-        names = [*ALWAYS, *(NAMING if naming else [])]
+        names = ALWAYS | NAMING if naming else ALWAYS
         program = [*head, *own, *_tree(_ranges([numbers[name] for name in names if name in numbers]))]
         if any(yes > 255 or no > 255 for _, yes, no, _ in program):
             raise ValueError("the filter has a jump that is too long")
-        self._code = bytearray(b"".join(struct.pack("<HBBI", *statement) for statement in program))
+        packed = b"".join(struct.pack("<HBBI", *statement) for statement in program)
         self.length = len(program)
+        # All that can be made before the fork is made here: what a child makes costs page faults.
+        self._code = (ctypes.c_char * len(packed)).from_buffer_copy(packed)
+        self._header = struct.pack("@HxxxxxxP", self.length, ctypes.addressof(self._code))
+        self._zero, self._mode = ctypes.c_ulong(0), ctypes.c_ulong(2)
 
     def install(self, pid: int) -> None:
-        """Put it on the calling process, for good.
+        """Put it on the calling process, which has no_new_privs, for good.
 
         Args:
             pid: of the calling process, to which its signals may go.
@@ -145,7 +156,4 @@ class Filter:
         """
         for place in self._pid_places:
             struct.pack_into("<I", self._code, 8 * place + 4, pid)
-        code = (ctypes.c_char * len(self._code)).from_buffer(self._code)
-        header = struct.pack("@HxxxxxxP", self.length, ctypes.addressof(code))
-        prctl(PR_SET_NO_NEW_PRIVS, 1)
-        checked(libc.prctl(PR_SET_SECCOMP, ctypes.c_ulong(2), header, ctypes.c_ulong(0), ctypes.c_ulong(0)), "seccomp")
+        checked(libc.prctl(PR_SET_SECCOMP, self._mode, self._header, self._zero, self._zero), "seccomp")

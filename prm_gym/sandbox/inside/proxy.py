@@ -9,7 +9,7 @@ import json
 import os
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from encoding import TooLarge, class_name, decode, encode
 
@@ -21,8 +21,8 @@ class CandidateError(Exception):
     """What the candidate raised, where it is no exception of Python's own."""
 
 
-class Stranger(Exception):  # noqa: N818 - it is who is speaking
-    """The other side breaks the protocol, or is gone."""
+class Stranger(BaseException):
+    """The other side breaks the protocol, or is gone. No `except Exception` of a test passes over it."""
 
 
 def _send(descriptor: int, message: list[Any]) -> None:
@@ -50,9 +50,10 @@ def _receive(descriptor: int) -> list[Any]:
         message = json.loads(_exactly(descriptor, size))
     except (ValueError, RecursionError) as error:
         raise Stranger("a message is no JSON") from error
-    if not (isinstance(message, list) and message and isinstance(message[0], str)):
+    record = cast("list[Any]", message) if isinstance(message, list) else []
+    if not (record and isinstance(record[0], str)):
         raise Stranger("a message is no record")
-    return message
+    return record
 
 
 # The candidate's side.
@@ -121,14 +122,25 @@ def _told(value: Any, objects: dict[int, Any]) -> list[Any]:
 # The tests' side.
 
 
-class _Link:
+class Link:
     """The way to the candidate."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
+        self.asked = self.plain = 0
 
     def ask(self, message: list[Any]) -> Any:
-        _send(self.descriptor, message)
+        """What the candidate answers: a plain value or a stand-in.
+
+        Raises:
+            Stranger: it breaks the protocol, or is gone.
+            Exception: what it raised.
+        """
+        self.asked += 1
+        try:
+            _send(self.descriptor, message)
+        except OSError as error:
+            raise Stranger("the other process has ended") from error
         answer = _receive(self.descriptor)
         try:
             if answer[0] == "value":
@@ -144,9 +156,12 @@ class _Link:
         raise CandidateError(f"{name}: {text}")
 
     def pack(self, value: Any) -> Any:
-        return {"handle": value._number} if type(value) is Stand else encode(value)
+        """A value on its way to the candidate."""
+        return {"handle": value.number} if type(value) is Stand else encode(value)
 
     def call(self, kind: str, *target: Any) -> Callable[..., Any]:
+        """A function that is called over there."""
+
         def stand_in(*arguments: Any, **keywords: Any) -> Any:
             return self.ask([kind, *target, [self.pack(part) for part in arguments], {name: self.pack(part) for name, part in keywords.items()}])
 
@@ -154,28 +169,32 @@ class _Link:
 
 
 class Stand:
-    """A stand-in for an object of the candidate's: its methods are called over there; equality, truth and hash are its own, so that none of the candidate's counts."""
+    """A stand-in for an object of the candidate's.
 
-    def __init__(self, link: _Link, number: int, kind: str) -> None:
-        self._link, self._number, self._kind = link, number, kind
+    Its methods are called over there; equality, truth and hash are its own, so that none of the candidate's counts.
+    """
+
+    def __init__(self, link: Link, number: int, kind: str) -> None:
+        self._link, self.number, self._kind = link, number, kind
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         try:
-            value = self._link.ask(["attribute", self._number, name])
+            value = self._link.ask(["attribute", self.number, name])
         except (TypeError, CandidateError) as error:
             raise AttributeError(name) from error
-        return self._link.call("method", self._number, name) if type(value) is Stand else value
+        return self._link.call("method", self.number, name) if type(value) is Stand else value
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        return self._link.call("method", self._number, "__call__")(*arguments, **keywords)
+        """Call it over there."""
+        return self._link.call("method", self.number, "__call__")(*arguments, **keywords)
 
     def __len__(self) -> int:
-        return self._link.ask(["method", self._number, "__len__", [], {}])
+        return self._link.ask(["method", self.number, "__len__", [], {}])
 
     def __getitem__(self, key: Any) -> Any:
-        return self._link.ask(["method", self._number, "__getitem__", [self._link.pack(key)], {}])
+        return self._link.ask(["method", self.number, "__getitem__", [self._link.pack(key)], {}])
 
     def __bool__(self) -> bool:
         return True
@@ -184,43 +203,54 @@ class Stand:
         return f"<{self._kind} of the candidate>"
 
 
-def run_tests(source: str, descriptor: int) -> list[Any]:
-    """Run the tests; returns ["passed", number of tests] or ["failed", why].
+def run_tests(source: str, descriptor: int, entry: str = "") -> list[Any]:
+    """Run the tests; returns ["passed", how many calls went to the candidate] or ["failed", why].
 
-    After the source itself, every function `test_*` without parameters and every `unittest.TestCase` in it is run.
+    After the source itself, every function `test_*` and every `unittest.TestCase` in it is run; with an entry, `check(candidate)` as well. Names of the
+    candidate's never stand for a builtin, and tests that ask nothing of the candidate have not passed.
     """
-    link = _Link(descriptor)
+    link = Link(descriptor)
     try:
-        _, functions, plain = _receive(descriptor)
-        space: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins, "CandidateError": CandidateError}
-        space |= {str(name): decode(value) for name, value in plain.items()}
-        space |= {str(name): link.call("call", str(name)) for name in functions}
+        space = _names(link)
         given = set(space)
         exec(compile(source, "<tests>", "exec", dont_inherit=True), space)
         own = {name: value for name, value in space.items() if name not in given}
-        count = 1
         for name, value in own.items():
             if name.startswith("test_") and callable(value) and not isinstance(value, type):
                 value()
-                count += 1
-        count += _run_cases([value for value in own.values() if isinstance(value, type)])
-        return ["passed", count]
+        if entry:
+            space["check"](space[entry])
+        _run_cases([value for value in own.values() if isinstance(value, type)])
+        return ["passed", link.asked] if link.asked or link.plain else ["failed", "the tests asked nothing of the program"]
     except MemoryError:
         raise
     except BaseException as error:  # an assertion, or anything else that the tests raise
         return ["failed", _why(error, source)]
 
 
-def _run_cases(classes: list[type]) -> int:
+def _names(link: Link) -> dict[str, Any]:
+    """What the tests see: stand-ins for the candidate's functions and classes, and its plain values."""
+    record = _receive(link.descriptor)
+    space: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins, "CandidateError": CandidateError}
+    try:
+        _, functions, plain = record
+        allowed = {name for name in (*functions, *plain) if isinstance(name, str) and not name.startswith("__") and not hasattr(builtins, name)}
+        values = {name: decode(value) for name, value in plain.items() if name in allowed}
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise Stranger("the names of the program cannot be read") from error
+    link.plain = len(values)
+    return space | values | {name: link.call("call", name) for name in functions if name in allowed}
+
+
+def _run_cases(classes: list[type]) -> None:
     import unittest
 
     cases = [kind for kind in classes if issubclass(kind, unittest.TestCase)]
-    loader, result = unittest.TestLoader(), unittest.TestResult(failfast=True)
+    loader, result = unittest.TestLoader(), unittest.TestResult()
     for kind in cases:
         loader.loadTestsFromTestCase(kind).run(result)
     for _, text in [*result.failures, *result.errors]:
         raise AssertionError(text.strip().splitlines()[-1])
-    return result.testsRun
 
 
 def _why(error: BaseException, source: str) -> str:
