@@ -68,6 +68,7 @@ class PythonToolEnv(StepEnv):
 
     default_verifiers: ClassVar[tuple[str, ...]] = ("tool_run", "equivalence")
     default_max_steps: ClassVar[int] = 12
+    constant_action: ClassVar[str | None] = call_text("answer", text="144")  # right in 1 of 270 tasks of difficulty 1, and in fewer of the others
 
     def __init__(
         self,
