@@ -12,11 +12,8 @@ from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equiv
 from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
-<<<<<<< HEAD
 from prm_gym.claims.state import Gap, Reference, RowChange, Rule, StateStep, StepKind, Value
-=======
 from prm_gym.claims.tool_run import AnswerSupport, ToolRun
->>>>>>> pythontool
 
 __all__ = [
     "Answer",

@@ -114,7 +114,7 @@ def _remember(code: str, name: str) -> None:
 def _run(task: dict[str, Any]) -> None:
     """Run a program; what was run before it in the same session is run again first, without a word."""
     space = _program(task["code"])
-    if task["before"]:
+    if task.get("before"):
         _replay(task["before"], space)
         record(["reached"])
     code = task["code"]
