@@ -12,6 +12,7 @@ from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equiv
 from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
+from prm_gym.claims.search import Hop, Retrieval, SupportedAnswer
 
 __all__ = [
     "Answer",
@@ -26,6 +27,7 @@ __all__ = [
     "Equivalent",
     "FinalAnswer",
     "ForeignClaim",
+    "Hop",
     "Identity",
     "Json",
     "Malformed",
@@ -34,11 +36,13 @@ __all__ = [
     "QueryResult",
     "Reachable",
     "ReasoningGymAnswer",
+    "Retrieval",
     "Safest",
     "SameSolutions",
     "Solution",
     "Statement",
     "StatementEffect",
+    "SupportedAnswer",
     "Talk",
     "TraceAnswer",
     "claim_from_json",
