@@ -1,10 +1,10 @@
 """The contracts as functions: what every environment, verifier and credit assigner must do, ours and yours alike.
 
-    from prm_gym.testing import VerifierCase, check_assigner, check_step_env, check_verifier
+    from prm_gym.testing import VerifierCase, check_assigner, check_step_env, check_verifier, claim_case
 
     check_step_env("my_package/Puzzle-v0")
     check_step_env(lambda: PuzzleEnv(difficulty=5), seeds=range(20))
-    check_verifier("mine", [VerifierCase(kind="full", step=right), VerifierCase(kind="hack", step=looks_right)])
+    check_verifier("mine", [claim_case("full", Equality("2 + 2", "4")), VerifierCase(kind="hack", step=looks_right)])
     check_assigner("mine")
 
 Each returns None, or raises a `ContractError` that says what was expected, what came and what to do. They are plain functions for any test runner.
@@ -17,7 +17,7 @@ from prm_gym.testing.environments import check_step_env
 from prm_gym.testing.episodes import EpisodeRecord, play_episode
 from prm_gym.testing.playing import EnvSource
 from prm_gym.testing.texts import NO_STEPS, STRANGE
-from prm_gym.testing.verifiers import CaseKind, VerifierCase, check_verifier
+from prm_gym.testing.verifiers import CaseKind, VerifierCase, check_verifier, claim_case
 
 __all__ = [
     "NO_STEPS",
@@ -29,5 +29,6 @@ __all__ = [
     "check_assigner",
     "check_step_env",
     "check_verifier",
+    "claim_case",
     "play_episode",
 ]

@@ -8,6 +8,7 @@ import msgspec
 
 from prm_gym.claims import Claim, ForeignClaim, Malformed
 from prm_gym.errors import ContractError, PrmGymError
+from prm_gym.task import Task
 from prm_gym.testing.requirement import as_json, first_difference, require
 from prm_gym.verdict import Label, Status, Verdict
 from prm_gym.verifier import StepContext, Verifier, VerifierSpec, make_verifier, verify_batch
@@ -35,6 +36,18 @@ class VerifierCase(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse a kind that there is not."""
         if self.kind not in get_args(CaseKind):
             raise ContractError(f"a case's kind is one of {', '.join(get_args(CaseKind))}, got {self.kind!r}")
+
+
+def claim_case(kind: CaseKind, *claims: Claim, label: Label | None = None) -> VerifierCase:
+    """The case of a step that makes these claims and says nothing else.
+
+    Args:
+        kind: see `VerifierCase`.
+        *claims: of the step.
+        label: the label that is expected; None when any will do.
+    """
+    step = StepContext(task=Task(key="t", instructions="", question=""), observation="", action="", claims=claims)
+    return VerifierCase(kind=kind, step=step, label=label, name=str(claims))
 
 
 def check_verifier(verifier: VerifierSpec, cases: Sequence[VerifierCase]) -> None:

@@ -1,4 +1,4 @@
-"""The reasons and evidence of `constraint`, `posterior` and `search`; their labels are in tests/test_contracts.py."""
+"""The reasons and evidence of `constraint`, `posterior` and `search`; their labels are in tests/contracts."""
 
 from prm_gym.claims import Assignment, Progress, Safest
 from prm_gym.csp import AllDifferent, Is, Linear, Problem, Variable

@@ -1,0 +1,127 @@
+"""Every environment of ours keeps its contract."""
+
+import multiprocessing
+import subprocess
+import sys
+import tomllib
+from functools import partial
+from pathlib import Path
+
+import gymnasium as gym
+import pytest
+from gymnasium.envs.registration import load_env_creator
+from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
+
+import prm_gym
+from prm_gym.env import option_names
+from prm_gym.errors import ContractError
+from prm_gym.registration import ENVIRONMENTS
+from prm_gym.testing import check_step_env, play_episode
+
+ROOT = Path(__file__).parents[2]
+ENTRY_POINTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+
+
+LEVELS = [
+    pytest.param(env_id, {"difficulty": level}, id=f"{env_id}-{level}")
+    for env_id, entry_point in ENVIRONMENTS.items()
+    if "difficulty" in option_names(load_env_creator(entry_point))
+    for level in range(1, 6)
+]
+
+
+@pytest.mark.parametrize(("env_id", "options"), [*(pytest.param(env_id, {}, id=env_id) for env_id in ENVIRONMENTS), *LEVELS])
+def test_environments(env_id, options):
+    check_step_env(partial(gym.make, env_id, **options) if options else env_id)
+
+
+@pytest.mark.parametrize("reward", sorted(ENTRY_POINTS["prm_gym.rewards"]))
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_environments_with_every_reward(env_id, reward):
+    check_step_env(partial(gym.make, env_id, reward=reward), seeds=[0])
+
+
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_environments_without_verifiers(env_id):
+    check_step_env(partial(gym.make, env_id, verifiers=[]), seeds=[0])
+
+
+@pytest.fixture(scope="module")
+def spawned():
+    """One process that has imported nothing and hashes strings in another way."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_a_seed_gives_the_same_episode_in_another_process(env_id, spawned):
+    for seed in (0, 1, 2):
+        env = gym.make(env_id).unwrapped
+        _, info = env.reset(seed=seed)
+        actions = ["nonsense", *info["actions"][:2], *env.solution()]
+        there = spawned.apply_async(play_episode, (f"prm_gym:{env_id}", {}, seed, actions)).get(timeout=120)
+        assert there == play_episode(env_id, {}, seed, actions)
+        assert len(there.results) >= 2
+
+
+def test_an_episode_that_breaks_the_contract_is_told_across_processes(spawned):
+    # CartPole is no step environment; the error must come back, not hang the pool.
+    with pytest.raises(ContractError, match="StepEnv"):
+        spawned.apply_async(play_episode, ("CartPole-v1", {}, 0, [])).get(timeout=120)
+
+
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_make_without_an_import(env_id, tmp_path):
+    program = f"import gymnasium as gym; env = gym.make('prm_gym:{env_id}'); print(repr(env.reset(seed=7)[0]))"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr == ""
+    assert done.stdout.strip() == repr(gym.make(env_id).reset(seed=7)[0])
+
+
+def test_register_envs_for_linters():
+    gym.register_envs(prm_gym)
+    assert set(ENVIRONMENTS) <= set(gym.registry)
+
+
+def _plans(env_id, seeds):
+    """For every seed: a text that is no step, the solution, and texts for the steps after the end."""
+    plans = []
+    for seed in seeds:
+        env = gym.make(env_id, verifiers=[]).unwrapped
+        env.reset(seed=seed)
+        plans.append(["nonsense", *env.solution(), *["nonsense"] * 8][:8])
+    return list(zip(*plans, strict=True))
+
+
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_gymnasiums_own_vector_env_takes_our_environments(env_id):
+    envs = SyncVectorEnv([partial(gym.make, env_id)] * 3)
+    ours = gym.make_vec(env_id, num_envs=3, vectorization_mode="vector_entry_point")
+    assert envs.reset(seed=0)[0] == ours.reset(seed=0)[0]
+    for actions in _plans(env_id, (0, 1, 2)):
+        theirs, mine = envs.step(actions), ours.step(actions)
+        assert theirs[0] == mine[0]
+        for one, other in zip(theirs[1:4], mine[1:4], strict=True):
+            assert one.tolist() == other.tolist()
+    envs.close()
+    ours.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_gymnasiums_vector_env_over_processes_takes_our_environments(env_id):
+    makers = [partial(gym.make, f"prm_gym:{env_id}")] * 2
+    envs = AsyncVectorEnv(makers, shared_memory=False, context="spawn")
+    try:
+        ours = gym.make_vec(env_id, num_envs=2, vectorization_mode="vector_entry_point")
+        envs.reset_async(seed=0)
+        assert tuple(envs.reset_wait(timeout=120)[0]) == ours.reset(seed=0)[0]
+        for actions in _plans(env_id, (0, 1)):
+            envs.step_async(actions)
+            theirs, mine = envs.step_wait(timeout=120), ours.step(actions)
+            assert tuple(theirs[0]) == mine[0]
+            for one, other in zip(theirs[1:4], mine[1:4], strict=True):
+                assert one.tolist() == other.tolist()
+            assert theirs[4]["state_key"].tolist() == mine[4]["state_key"].tolist()
+    finally:
+        envs.close(terminate=True)
