@@ -6,8 +6,8 @@ Who is the mayor of the town where Ada Brandahl was born?
 {"name": "read", "arguments": {"document": "d17"}}                      a whole document
 {"name": "answer", "arguments": {"text": "Kasimir Lundov"}}             the end
 
-Source: questions over several documents are those of HotpotQA (Yang et al. 2018, arXiv 1809.09600) and MuSiQue (Trivedi et al. 2022, arXiv 2108.00573), searching
-in turns that of Search-R1 (Jin et al. 2025, arXiv 2503.09516); worlds, questions and texts are our own.
+Source: questions over several documents are those of HotpotQA (Yang et al. 2018, arXiv 1809.09600) and MuSiQue (Trivedi et al. 2022, arXiv 2108.00573),
+searching in turns that of Search-R1 (Jin et al. 2025, arXiv 2503.09516); worlds, questions and texts are our own.
 """
 
 from collections.abc import Mapping
@@ -79,7 +79,8 @@ class SearchEnv(StepEnv):
     `corpus=PATH, questions=PATH` (see `search_files` for their layout; that of HotpotQA's questions is understood).
 
     Candidates: in generated worlds, `info["actions"]` lists up to `candidates` calls in random order: the next one of the scripted way, searches for names that
-    are in view, documents that were found, and answers that are in view. A function of the state alone. With files none are listed.
+    are in view, documents that were found, and answers of the kind that is asked for, those in view first. A function of the state alone. With files none are
+    listed.
 
     Difficulty 1 to 5: one fact; two; three, with second names and comparisons; three and four, counts and differences of years; four and more.
     """
@@ -92,7 +93,7 @@ class SearchEnv(StepEnv):
         difficulty: int = 2,
         corpus: str | Path | None = None,
         questions: str | Path | None = None,
-        candidates: int = 14,
+        candidates: int = 16,
         **options: Unpack[StepOptions],
     ) -> None:
         """Choose the tasks.
@@ -101,7 +102,7 @@ class SearchEnv(StepEnv):
             difficulty: 1 to 5; of generated tasks.
             corpus: file of documents; given with `questions`.
             questions: file of questions.
-            candidates: how many actions are listed at most; >= 8, or 0 for none.
+            candidates: how many actions are listed at most; >= 14, or 0 for none.
             **options: see `StepOptions`; max_steps is 2 and twice the calls that the longest solution of the level takes unless given, and at least 16 with
                 files.
 
@@ -109,7 +110,7 @@ class SearchEnv(StepEnv):
             OptionError: a value out of range, or a file that cannot be read.
         """
         require_difficulty(difficulty, LEVELS)
-        require_candidates(candidates, least=8)
+        require_candidates(candidates, least=14)
         if (corpus is None) is not (questions is None):
             raise OptionError("corpus and questions are given together: a file of documents and one of questions about them")
         self.corpus = None if corpus is None else str(corpus)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from prm_gym.envs.tools.world import ALIAS, RELATIONS, World
+from prm_gym.envs.tools.world import ALIAS, RELATIONS, Fact, World
 from prm_gym.envs.tools.world_questions import ALIAS_QUERY, MOST, Question
 from prm_gym.tools import ToolCall, call_text
 
-_ANSWERS, _READINGS = 3, 3
+_ANSWERS, _READINGS = 6, 3
 _QUERIES = tuple(dict.fromkeys([*(relation.query for relation in RELATIONS.values() if relation.query), ALIAS_QUERY]))
 _LONG_LISTS = 0.15  # share of the searches that ask for more documents
 
@@ -75,14 +75,25 @@ def _in_view(here: World, problem: Question, shown: Sequence[str]) -> list[tuple
 
 
 def _answers(rng: np.random.Generator, here: World, problem: Question, shown: Sequence[str], named: Sequence[tuple[str, str]]) -> list[str]:
-    """Answers of the right kind: names or years in view; numbers at random where a number is asked for."""
+    """Answers of the right kind: names and years in view first, filled up with others of the world; numbers at random where a number is asked for."""
     if problem.answer == "number":
         greatest = 8 if problem.form == "count" else 900
         options = [str(number) for number in rng.integers(1, greatest + 1, size=2 * _ANSWERS).tolist() if str(number) not in problem.golds]
-    elif problem.answer == "year":
+        return [call_text("answer", text=option) for option in dict.fromkeys(options)]
+    if problem.answer == "year":
         stated = [here.facts[place] for passage in shown if (place := here.stated.get(passage)) is not None]
-        options = [str(fact.target) for fact in stated if fact.relation != ALIAS and RELATIONS[fact.relation].target == "year"]
+        in_view = [str(fact.target) for fact in stated if _has_year(fact)]
+        others = [str(fact.target) for fact in here.facts if _has_year(fact)]
     else:
-        options = [name for name, kind in named if kind == problem.answer]
-    options = list(dict.fromkeys(options))
-    return [call_text("answer", text=options[i]) for i in rng.permutation(len(options)).tolist()]
+        in_view = [name for name, kind in named if kind == problem.answer]
+        others = [thing.name for thing in here.things if thing.kind == problem.answer]
+    mixed = [*_mixed(rng, list(dict.fromkeys(in_view))), *_mixed(rng, others)]
+    return [call_text("answer", text=option) for option in dict.fromkeys(mixed[: 4 * _ANSWERS])]
+
+
+def _has_year(fact: Fact) -> bool:
+    return fact.relation != ALIAS and RELATIONS[fact.relation].target == "year"
+
+
+def _mixed(rng: np.random.Generator, options: list[str]) -> list[str]:
+    return [options[i] for i in rng.permutation(len(options)).tolist()]

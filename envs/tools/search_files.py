@@ -10,9 +10,9 @@ The corpus: rows of a JSON-lines, JSON or Parquet file, each a document:
     {"question": "...", "answer": "London", "waypoints": [{"document": "d1", "sentence": 0}, {"document": "d2", "after": [0]}]}
 
 `answer` may be a list of texts any of which is right, or `answers` beside it. A waypoint is a fact that the answer rests on: a sentence of a document (from 0
-on), or the whole document; it comes after the waypoints that `after` names by place (the one before it, unless given; [] for none). In the place of `waypoints` stands
-`supporting_facts` as HotpotQA writes them, [[title, sentence], ...] or {"title": [...], "sent_id": [...]}, without an order. A question with neither is asked
-without a path: then `path` cannot tell what brings it forward.
+on), or the whole document; it comes after the waypoints that `after` names by place (the one before it, unless given; [] for none). In the place of `waypoints`
+stands `supporting_facts` as HotpotQA writes them, [[title, sentence], ...] or {"title": [...], "sent_id": [...]}, without an order. A question with
+neither is asked without a path: then `path` cannot tell what brings it forward.
 """
 
 import os
@@ -143,6 +143,14 @@ def _question(row: Mapping[str, Any], library: Library, titles: Mapping[str, str
     return Asked(_text(row, "question"), tuple(str(gold) for gold in golds), hops, plan)
 
 
+def _pairs(facts: object) -> list[tuple[object, object]]:
+    """The supporting facts as HotpotQA's own files have them."""
+    pairs = cast("list[Any]", facts) if isinstance(facts, list | tuple) else []
+    if not all(isinstance(pair, list | tuple) and len(cast("list[Any]", pair)) == 2 for pair in pairs):
+        raise ValueError(f"'supporting_facts' is a list of pairs of a title and a sentence, got {str(facts)[:60]!r}")
+    return [(pair[0], pair[1]) for pair in pairs]
+
+
 def _readings(passage: str, library: Library) -> list[str]:
     name, _, number = passage.rpartition("#")
     document = library.documents[library.place(name) or 0]
@@ -175,7 +183,7 @@ def _waypoints(row: Mapping[str, Any], library: Library, titles: Mapping[str, st
     if given is None and facts is None:
         return ()
     if given is None:
-        pairs = list(zip(facts["title"], facts["sent_id"], strict=True)) if isinstance(facts, Mapping) else list(facts)
+        pairs = list(zip(facts["title"], facts["sent_id"], strict=True)) if isinstance(facts, Mapping) else _pairs(facts)
         given = [{"document": pair[0], "sentence": pair[1], "after": []} for pair in pairs]
     if not isinstance(given, list | tuple):
         raise ValueError(f"'waypoints' is a list, got {str(given)[:60]!r}")

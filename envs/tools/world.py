@@ -196,7 +196,7 @@ def _sentence(rng: np.random.Generator, things: Sequence[Thing], fact: Fact, by_
     return text[0].upper() + text[1:]
 
 
-def _documents(rng: np.random.Generator, things: Sequence[Thing], facts: Sequence[Fact], sentences: Sequence[str]) -> tuple[list[Document], tuple[str, ...]]:
+def _documents(rng: np.random.Generator, things: Sequence[Thing], facts: Sequence[Fact], sentences: list[str]) -> tuple[list[Document], tuple[str, ...]]:
     """Every fact into one document: an article about its subject, one about its target, or a page of a chronicle where it stands among others."""
     articles: list[list[int]] = [[] for _ in things]
     loose: list[int] = []
@@ -215,10 +215,10 @@ def _documents(rng: np.random.Generator, things: Sequence[Thing], facts: Sequenc
     passages = [""] * len(facts)
     for number, which in enumerate(order, start=1):
         title, held = pages[which]
-        lines: list[int | str] = [*held, _FILLERS[int(rng.integers(len(_FILLERS)))]]
-        mixed = [lines[i] for i in rng.permutation(len(lines)).tolist()]
-        for place, line in enumerate(mixed):
-            if isinstance(line, int):
-                passages[line] = f"d{number}#{place}"
-        documents.append(Document(f"d{number}", title, tuple(line if isinstance(line, str) else sentences[line] for line in mixed)))
+        filler = _FILLERS[int(rng.integers(len(_FILLERS)))]
+        mixed = [held[i] if i < len(held) else None for i in rng.permutation(len(held) + 1).tolist()]
+        for place, fact in enumerate(mixed):
+            if fact is not None:
+                passages[fact] = f"d{number}#{place}"
+        documents.append(Document(f"d{number}", title, tuple(filler if fact is None else sentences[fact] for fact in mixed)))
     return documents, tuple(passages)

@@ -170,12 +170,13 @@ def _plan(here: World, path: Path, most: int) -> tuple[ToolCall, ...]:
         found = [passages(here, search) for search in searches]
         document = wanted.partition("#")[0]
         if wanted in found[0] or wanted in found[1]:
-            calls.append(searches[wanted not in found[0]])
+            following = [searches[wanted not in found[0]]]
         elif any(passage.partition("#")[0] == document for passage in found[0]):
-            calls += [searches[0], ToolCall("read", {"document": document})]
+            following = [searches[0], ToolCall("read", {"document": document})]
         else:
             raise _Unfit
-        seen.update(*(passages(here, call) for call in calls[-2:]))
+        calls += [call for call in following if call not in calls]
+        seen.update(*(passages(here, call) for call in following))
     _require(len(calls) < most)
     return tuple(calls)
 
