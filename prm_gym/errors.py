@@ -10,6 +10,7 @@
     ├── ProblemError            a constraint problem or board that is not well formed
     ├── CreditError             a batch that an assigner cannot work on
     ├── StoreError              a trajectory file that cannot be read
+    ├── SandboxError            no sandbox of the tier that is asked for can be had here
     ├── WorkerError             worker processes that cannot start, or a pool that is closed
     └── EnvironmentFault        the infrastructure failed; the episode is invalid and trains nobody
 
@@ -89,6 +90,10 @@ class StoreError(PrmGymError, ValueError):
 
 class WorkerError(PrmGymError):
     """Worker processes cannot be started, or their pool is closed; what a job does is no error but a result."""
+
+
+class SandboxError(PrmGymError):
+    """No sandbox of the tier that is asked for can be had on this machine, or it is closed; what untrusted code does is no error but a result."""
 
 
 class EnvironmentFault(PrmGymError):  # noqa: N818 - the field's word; it marks the episode, it is not a bug

@@ -91,7 +91,17 @@ def doctor(json: bool = False) -> None:
     except ImportError:
         gpu = "unknown without torch"
     rows.append({"part": "GPU", "state": gpu, "to get it": ""})
+    rows.append(_sandbox())
     print_records(rows, json)
+
+
+def _sandbox() -> dict[str, Any]:
+    """The tier of the sandbox, found out by trying; and why it is no better one."""
+    from prm_gym.sandbox import examine
+
+    found = examine()
+    state = "none: untrusted code cannot be run" if found.tier is None else f"tier {found.tier}: {found.details[found.tier]}"
+    return {"part": "sandbox", "state": state, "to get it": "; ".join(found.reasons.values())}
 
 
 def _summary(thing: Any) -> str:

@@ -19,9 +19,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         wall_seconds: from the moment at which it starts, in (0, 600].
         cpu_seconds: of all its threads; None for `wall_seconds` rounded up.
         memory_mb: MiB of address space beyond what the interpreter has, from 8 on.
-        output_bytes: what stdout and stderr may hold, each; a job that writes more ends with the status "output".
+        output_bytes: what stdout, stderr, the results of calls and any file may hold, each; a job that writes more ends with the status "output".
         kept_bytes: how much of each is kept: the beginning and the end.
-        scratch_mb: MiB of files that it may write in its working directory, where the tier has one.
     """
 
     wall_seconds: float = 5.0
@@ -29,12 +28,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: int = 256
     output_bytes: int = 1 << 20
     kept_bytes: int = 1 << 16
-    scratch_mb: int = 16
 
     def __post_init__(self) -> None:
         if not 0 < self.wall_seconds <= 600 or not (self.cpu_seconds is None or 0 < self.cpu_seconds <= 600):
             raise OptionError(f"wall_seconds and cpu_seconds are positive and at most 600, got {self.wall_seconds!r} and {self.cpu_seconds!r}")
-        if self.memory_mb < 8 or self.output_bytes < 1024 or self.kept_bytes < 64 or not 1 <= self.scratch_mb <= 1024:
+        if self.memory_mb < 8 or self.output_bytes < 1024 or self.kept_bytes < 64:
             raise OptionError(f"a limit is out of range: {self!r}")
 
     @property

@@ -11,16 +11,25 @@ anything else, subclasses too                        {"object": "name of its typ
 """
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 MAX_DEPTH = 40
 MAX_ITEMS = 200_000
 
 
+_NAME_OF = type.__dict__["__name__"].__get__  # a metaclass may claim another one
+
+
 class TooLarge(Exception):  # noqa: N818 - it says what the value is
     """The value has more parts than are encoded, or is nested too deeply."""
+
+
+def class_name(kind: type) -> str:
+    """The name of a class, as the interpreter knows it."""
+    return str(_NAME_OF(kind))[:100]
 
 
 def encode(value: Any) -> Any:
@@ -33,7 +42,7 @@ def encode(value: Any) -> Any:
 
 
 def _encode(value: Any, depth: int, left: list[int]) -> Any:
-    kind = type(value)
+    kind = type(cast("object", value))
     if value is None or kind is bool or kind is str:
         return value
     if kind is int:
@@ -64,7 +73,7 @@ def _rare(value: Any, kind: type) -> Any:
         return {"fraction": f"{value.numerator:#x}/{value.denominator:#x}"}
     if kind is Decimal:
         return {"decimal": str(value)}
-    return {"object": type.__name__.__get__(kind)[:100]}
+    return {"object": class_name(kind)}
 
 
 def _text(part: Any) -> str:
@@ -78,12 +87,13 @@ def decode(data: Any) -> Any:
         ValueError: it is no encoding, or one of an object.
     """
     if isinstance(data, list):
-        return [decode(part) for part in data]
+        return _decoded(cast("list[Any]", data))
     if not isinstance(data, dict):
         return data
-    if len(data) != 1:
-        raise ValueError(f"an encoded value has one tag, got {sorted(data)}")
-    ((tag, body),) = data.items()
+    tagged = cast("dict[str, Any]", data)
+    if len(tagged) != 1:
+        raise ValueError(f"an encoded value has one tag, got {sorted(tagged)}")
+    ((tag, body),) = tagged.items()
     if tag in _READERS:
         return _READERS[tag](body)
     raise ValueError(f"there is no value with the tag {tag!r}")
@@ -94,14 +104,31 @@ def _fraction(body: str) -> Fraction:
     return Fraction(int(numerator, 16), int(denominator, 16))
 
 
-_READERS: dict[str, Any] = {
-    "tuple": lambda body: tuple(decode(part) for part in body),
-    "set": lambda body: {decode(part) for part in body},
-    "frozenset": lambda body: frozenset(decode(part) for part in body),
-    "dict": lambda body: {decode(key): decode(part) for key, part in body},
-    "int": lambda body: int(body, 16),
+def _decoded(body: Any) -> list[Any]:
+    return [decode(part) for part in body]
+
+
+def _entries(body: Any) -> dict[Any, Any]:
+    return {decode(key): decode(part) for key, part in body}
+
+
+def _integer(body: str) -> int:
+    return int(body, 16)
+
+
+def _complex(body: Any) -> complex:
+    real, imaginary = body
+    return complex(decode(real), decode(imaginary))
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "tuple": lambda body: tuple(_decoded(body)),
+    "set": lambda body: set(_decoded(body)),
+    "frozenset": lambda body: frozenset(_decoded(body)),
+    "dict": _entries,
+    "int": _integer,
     "float": float,
-    "complex": lambda body: complex(decode(body[0]), decode(body[1])),
+    "complex": _complex,
     "bytes": bytes.fromhex,
     "bytearray": bytearray.fromhex,
     "fraction": _fraction,

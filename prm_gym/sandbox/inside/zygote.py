@@ -1,0 +1,246 @@
+"""The zygote: goes behind the walls once, then forks a child for every job, waits for it, and says how it ended.
+
+Started as a script with Python's standard library alone. It never reads what a job has written; its socket is closed in every child. It takes orders of a
+fixed size with the descriptors of the job's memory files, and answers each with a record of a fixed size.
+"""
+
+import contextlib
+import gc
+import importlib
+import io
+import json
+import os
+import resource
+import signal
+import socket
+import stat
+import sys
+import time
+from typing import Any, NoReturn
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import kernel
+from exits import EXIT_UNFIT
+from protocol import ORDER, REPORT, SPOILT, TIMED_OUT
+
+OPEN_FILES = 64
+
+
+def start(control: socket.socket, settings: dict[str, Any]) -> NoReturn:
+    """Go behind the walls of a tier and serve; reports "ready" or why not."""
+    tier = settings["tier"]
+    if tier == "A":
+        import walls
+
+        walls.enter_namespaces()
+        child = os.fork()
+        if child:
+            control.close()
+            _, status = os.waitpid(child, 0)
+            os._exit(os.waitstatus_to_exitcode(status) & 255)
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    sys.path += settings["folders"]
+    for name in settings["preload"]:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    import work
+
+    if settings["sql"]:
+        import database
+
+        work.KINDS["sql"] = lambda task: database.answer(task, work.record)
+    memory = _address_space()
+    guard = _guard(settings)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    _cover_tracks()
+    _limit_all()
+    work.seed()
+    gc.collect()
+    gc.freeze()
+    control.sendall(json.dumps({"ready": True, "pid": os.getpid()}).encode())
+    serve(control, work, guard, memory, settings)
+
+
+def _cover_tracks() -> None:
+    """Let a program see the standard library alone: none of our modules, paths and arguments."""
+    own = os.path.dirname(os.path.abspath(__file__))
+    for name, module in list(sys.modules.items()):
+        if name != "__main__" and (getattr(module, "__file__", None) or "").startswith(own + os.sep):
+            del sys.modules[name]
+    sys.path[:] = [path for path in sys.path if path != own]
+    sys.path_importer_cache.clear()
+    sys.argv[:] = [""]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # so that what was printed survives a kill
+
+
+def _guard(settings: dict[str, Any]) -> Any:
+    """Put up the walls; returns the filter for the children, None at tier D."""
+    tier = settings["tier"]
+    if tier == "D":
+        return None
+    import filter as filters
+    import walls
+
+    if tier == "A":
+        walls.enter_root(settings["trees"], settings["covers"], settings["packages"], settings["scratch_mb"])
+    kernel.drop_capabilities()
+    if tier in ("A", "B"):
+        walls.restrict_files(settings["rules"], settings["listings"], walls.SCRATCH if tier == "A" else None)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    return filters.Filter(naming=tier in ("A", "B"))
+
+
+def _address_space() -> int:
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 1 << 30
+
+
+def serve(control: socket.socket, work: Any, guard: Any, memory: int, settings: dict[str, Any]) -> NoReturn:
+    """Do one job after another until the host hangs up."""
+    scratch = settings["tier"] == "A"
+    first_of_all = os.getpid() == 1
+    while True:
+        order, descriptors, _, _ = socket.recv_fds(control, ORDER.size, 5)
+        if len(order) != ORDER.size:
+            os._exit(0)
+        started = time.monotonic()
+        child = kernel.fork()
+        if child == 0:
+            become(control, work, guard, memory, order, descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        job, _, wall, _, _, _ = ORDER.unpack(order)
+        flags, status, usage = _wait(child, started + wall)
+        if first_of_all:
+            flags |= _sweep()
+        if scratch and not _emptied():
+            flags |= SPOILT
+        seconds = time.monotonic() - started
+        if flags & SPOILT:  # the next job gets a fresh zygote
+            control.sendall(REPORT.pack(job, flags, status, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+            os._exit(0)
+        control.sendall(REPORT.pack(job, flags, status, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+
+
+def _wait(child: int, deadline: float) -> tuple[int, int, Any]:
+    flags = 0
+    while True:
+        pid, status, usage = os.wait4(child, os.WNOHANG)
+        if pid:
+            return flags, status, usage
+        left = deadline - time.monotonic()
+        if left <= 0 and not flags:
+            flags = TIMED_OUT
+            os.kill(child, signal.SIGKILL)
+        signal.sigtimedwait([signal.SIGCHLD], left if left > 0 else 0.1)
+
+
+def _sweep() -> int:
+    """Kill whatever else lives in the namespace; there should be nothing."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
+    flags = 0
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+            flags = SPOILT
+    return flags
+
+
+def _emptied() -> bool:
+    """Whether the working directory is empty again."""
+    try:
+        if os.listdir("."):
+            _remove(".", os.open(".", os.O_RDONLY | os.O_DIRECTORY), 0)
+        return not os.listdir(".")
+    except (OSError, RecursionError):
+        return False
+
+
+def _remove(name: str, folder: int, depth: int) -> None:
+    if depth > 200:
+        raise RecursionError(name)
+    for entry in os.listdir(folder):
+        if stat.S_ISDIR(os.stat(entry, dir_fd=folder, follow_symlinks=False).st_mode):
+            os.chmod(entry, 0o700, dir_fd=folder)
+            inner = os.open(entry, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            _remove(entry, inner, depth + 1)
+            os.rmdir(entry, dir_fd=folder)
+        else:
+            os.unlink(entry, dir_fd=folder)
+    os.close(folder)
+
+
+def become(control: socket.socket, work: Any, guard: Any, memory: int, order: bytes, descriptors: list[int]) -> NoReturn:
+    """Turn the forked child into the job: its own descriptors, limits and filter, then its work."""
+    code = EXIT_UNFIT
+    try:
+        _, _, _, seconds, headroom, output = ORDER.unpack(order)
+        control.detach()
+        os.setsid()
+        _take_places(descriptors)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+        _limit(memory + headroom, seconds, output)
+        if guard is not None:
+            guard.install(os.getpid())
+        code = work.work(work.read_task())
+    finally:
+        os._exit(code)
+
+
+def _take_places(descriptors: list[int]) -> None:
+    """Make the descriptors 0, 1, 2 ... and close all others. They came in ascending order above 2, so that none is overwritten before it is copied."""
+    for place, descriptor in enumerate(descriptors):
+        if descriptor <= place:
+            raise OSError("the descriptors of a job came in a strange order")
+        os.dup2(descriptor, place)
+    os.closerange(len(descriptors), 1 << 16)
+
+
+def _limit(memory: int, seconds: int, output: int) -> None:
+    """What differs from job to job; the child is nicer than its zygote, which has to be on time."""
+    os.nice(5)
+    for kind, soft, hard in ((resource.RLIMIT_AS, memory, memory), (resource.RLIMIT_CPU, seconds, seconds + 1), (resource.RLIMIT_FSIZE, output, output)):
+        top = _TOPS[kind]
+        resource.setrlimit(kind, (min(soft, top), min(hard, top)))
+
+
+def _limit_all() -> None:
+    """What is the same for every job, and does the zygote no harm."""
+    for kind, most in (
+        (resource.RLIMIT_NOFILE, OPEN_FILES),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+    ):
+        resource.setrlimit(kind, (most, most))
+
+
+def _top(kind: int) -> int:
+    hard = resource.getrlimit(kind)[1]
+    return (1 << 63) - 1 if hard == resource.RLIM_INFINITY else hard
+
+
+_TOPS = {kind: _top(kind) for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE)}
+
+
+def main() -> NoReturn:
+    """Serve the socket whose descriptor is the first argument, with the settings in the file of the second, as JSON."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    with open(int(sys.argv[2]), "rb") as file:
+        settings = json.load(file)
+    try:
+        start(control, settings)
+    except BaseException as error:  # whatever keeps it from standing behind the walls
+        with contextlib.suppress(OSError):
+            control.sendall(json.dumps({"ready": False, "reason": f"{type(error).__name__}: {error}"}).encode())
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,300 @@
+"""Sandbox: untrusted Python and SQL, run in processes of their own behind walls; what they say is a claim, what the host sees is a fact."""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from prm_gym.claims import Json
+from prm_gym.errors import OptionError, SandboxError
+from prm_gym.sandbox.pool import ZygotePool
+from prm_gym.sandbox.reading import call_results, records, rows_of, run_of
+from prm_gym.sandbox.result import Calls, Limits, Rows, Run, Tested, Tier
+from prm_gym.sandbox.sharing import closed, opened, shared_pool
+from prm_gym.sandbox.tiers import TIERS, best_tier
+from prm_gym.sandbox.values import encode
+from prm_gym.sandbox.visible import Profile
+from prm_gym.sandbox.zygotes import Job, Report, Settings
+
+CODE_LENGTH = 1 << 18  # characters
+STDIN_BYTES = 1 << 20
+CASES_BYTES = 8 << 20
+DATABASE_LENGTH = 8 << 20
+# A program that names one of these is run where they are imported beforehand; elsewhere they cannot be had.
+_SCIENCE = re.compile(r"\b(?:numpy|sympy|mpmath)\b")
+
+
+class Sandbox:
+    r"""Runs untrusted code in processes forked from zygotes that stand behind walls.
+
+        with Sandbox() as sandbox:
+            sandbox.tier                                                    # "A"
+            sandbox.run("print(input()[::-1])", stdin="abc").stdout         # "cba\n"
+            calls = sandbox.call("def f(a, b): return a + b", "f", [(1, 2), ("x", "y")])
+            [result.value for result in calls.results]                      # [3, "xy"]
+
+    The tiers, best first, are A (namespaces, a root of its own, Landlock, seccomp, resource limits), B (no namespaces: default Docker), C (no Landlock
+    either: no file can be opened) and D (resource limits alone). The best tier that the machine offers and whose self-test passes is taken; below `min_tier` a
+    `SandboxError` says why, and below A a `SandboxWarning` says so once. Nothing falls to a lower tier later: a zygote that cannot stand at the tier of its
+    sandbox is an error.
+
+    At tier A a job can write files into its working directory, which is empty for every job. Programs see the standard library, and numpy, sympy and mpmath
+    where they are installed. Hash and random seeds are fixed. One job's effects never reach another one.
+
+    Sandboxes of one kind share their zygotes within a process, so it is cheap to make many. They can be pickled, and work in forked processes and threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int | None = None,
+        min_tier: Tier = "C",
+        tier: Tier | None = None,
+        limits: Limits | None = None,
+        scratch_mb: int = 16,
+        allow_unsafe: bool = False,
+    ) -> None:
+        """Describe the sandbox; the first job starts it.
+
+        Args:
+            workers: jobs at a time; None for one a processor, 8 at most.
+            min_tier: below it nothing is run.
+            tier: this tier and no other; None for the best that can be had.
+            limits: of jobs that bring none of their own.
+            scratch_mb: size of the folder that a job may write in, at tier A.
+            allow_unsafe: needed for tier D.
+
+        Raises:
+            OptionError: one of them cannot be honoured.
+        """
+        workers = min(os.cpu_count() or 1, 8) if workers is None else workers
+        if type(workers) is not int or workers < 1:
+            raise OptionError(f"workers is a whole number of at least 1, got {workers!r}")
+        if min_tier not in TIERS or tier not in (None, *TIERS):
+            raise OptionError(f"a tier is one of {', '.join(TIERS)}, got min_tier={min_tier!r} and tier={tier!r}")
+        if type(scratch_mb) is not int or not 1 <= scratch_mb <= 1024:
+            raise OptionError(f"scratch_mb is a whole number from 1 to 1024, got {scratch_mb!r}")
+        if "D" in (tier, min_tier) and not allow_unsafe:
+            raise OptionError("tier D isolates nothing: allow_unsafe=True says that the code may be trusted")
+        if tier is not None and TIERS.index(tier) > TIERS.index(min_tier):
+            min_tier = tier
+        self.workers, self.min_tier, self.limits, self.scratch_mb = workers, min_tier, limits or Limits(), scratch_mb
+        self._asked: Tier | None = tier
+        self._unsafe = allow_unsafe
+        self._closed = False
+        opened(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy in another process, or a deep copy, is open on its own."""
+        self.__dict__.update(state)
+        if not self._closed:
+            opened(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def tier(self) -> Tier:
+        """At which it runs.
+
+        Raises:
+            SandboxError: no tier from `min_tier` on can be had here.
+        """
+        if self._asked is not None:
+            return self._asked
+        best = best_tier(self._unsafe)
+        if best.tier is None or TIERS.index(best.tier) > TIERS.index(self.min_tier):
+            reasons = "; ".join(best.reasons.values())
+            raise SandboxError(f"no sandbox of tier {self.min_tier} or better can be had here: {reasons}")
+        return best.tier
+
+    def run(
+        self, code: str, *, stdin: str = "", limits: Limits | None = None, before: Sequence[str] = (), echo: bool = False, profile: Profile | None = None
+    ) -> Run:
+        """Run a program.
+
+        Args:
+            code: Python source.
+            stdin: what it reads.
+            limits: None for those of the sandbox.
+            before: cells of the same session that are run again first, without output; an exception in one of them is passed over, as it was then.
+            echo: print the value of a last expression, as an interactive session does.
+            profile: what is imported beforehand; None to tell it from the source.
+
+        Raises:
+            OptionError: code or input are longer than is read.
+            SandboxError: see `tier`.
+        """
+        return self.run_all([code], stdin=[stdin], limits=limits, before=[before], echo=echo, profile=profile)[0]
+
+    def run_all(
+        self,
+        programs: Sequence[str],
+        *,
+        stdin: Sequence[str] | None = None,
+        limits: Limits | None = None,
+        before: Sequence[Sequence[str]] | None = None,
+        echo: bool = False,
+        profile: Profile | None = None,
+    ) -> list[Run]:
+        """Run several programs side by side; see `run`.
+
+        Args:
+            programs: sources.
+            stdin: one a program.
+            limits: of each.
+            before: cells that are run again first, one list a program.
+            echo: see `run`.
+            profile: see `run`.
+        """
+        inputs = [""] * len(programs) if stdin is None else stdin
+        cells = [()] * len(programs) if before is None else before
+        jobs: list[tuple[Profile, Job]] = []
+        for code, given, earlier in zip(programs, inputs, cells, strict=True):
+            _require_length("code", code, CODE_LENGTH)
+            _require_length("stdin", given, STDIN_BYTES)
+            task = {"kind": "run", "code": code, "before": list(earlier), "echo": echo}
+            chosen = profile or _profile(code, *earlier)
+            jobs.append((chosen, Job(task, limits or self.limits, given.encode("utf-8", "surrogatepass"))))
+        tier = self.tier
+        return [run_of(job, report, tier) for (_, job), report in zip(jobs, self._do(jobs), strict=True)]
+
+    def call(self, code: str, function: str, cases: Sequence[Sequence[Any]], *, limits: Limits | None = None) -> Calls:
+        """Call a function of a program once a case, all in one process.
+
+        Args:
+            code: Python source that defines the function.
+            function: its name.
+            cases: positional arguments of each call: values that `prm_gym.sandbox.values.encode` takes, fresh copies for each call. What should come out
+                does not go in: compare it outside with `prm_gym.sandbox.values.same`.
+            limits: of all calls together.
+
+        Raises:
+            OptionError: the code or the cases are longer than is read, or a value is no plain data.
+            SandboxError: see `tier`.
+        """
+        return self.call_all([(code, function, [[encode(argument) for argument in case] for case in cases])], limits=limits)[0]
+
+    def call_all(self, programs: Sequence[tuple[str, str, Sequence[Sequence[Json]]]], *, limits: Limits | None = None) -> list[Calls]:
+        """Call functions of several programs side by side; see `call`.
+
+        Args:
+            programs: code, function and the encoded arguments of its cases.
+            limits: of each program.
+        """
+        jobs: list[tuple[Profile, Job]] = []
+        for code, function, cases in programs:
+            _require_length("code", code, CODE_LENGTH)
+            task = {"kind": "call", "code": code, "function": function, "cases": [list(case) for case in cases]}
+            size = len(json.dumps(task["cases"]))
+            if size > CASES_BYTES:
+                raise OptionError(f"the cases have {size:,} bytes; at most {CASES_BYTES:,} are read")
+            jobs.append((_profile(code), Job(task, limits or self.limits)))
+        reports, tier = self._do(jobs), self.tier
+        return [
+            Calls(results=call_results(report, len(cases)), run=run_of(job, report, tier))
+            for (_, _, cases), (_, job), report in zip(programs, jobs, reports, strict=True)
+        ]
+
+    def test(self, code: str, test_source: str, *, entry: str = "", limits: Limits | None = None) -> Tested:
+        """Run tests against a program, each in a process of its own, so that the program cannot touch the tests.
+
+        The tests see the program's functions, classes and plain values under their names; calls go to the other process, and only plain data and stand-ins for
+        objects come back. The source itself is run, then every function `test_*` and every `unittest.TestCase` in it. Tests that ask nothing of the program
+        have not passed, and a name of the program's never stands for a builtin one.
+
+        Args:
+            code: Python source of the program; untrusted.
+            test_source: Python source of the tests; it is the word on what is right.
+            entry: name of the function that is handed to the tests' own `check(candidate)`, as HumanEval's tests want it; empty where there is none.
+            limits: of each process.
+
+        Raises:
+            OptionError: a source is longer than is read.
+            SandboxError: see `tier`.
+        """
+        _require_length("code", code, CODE_LENGTH)
+        _require_length("test_source", test_source, CODE_LENGTH)
+        bounds = limits or self.limits
+        tests, candidate = Job({"kind": "test", "tests": test_source, "entry": entry}, bounds), Job({"kind": "serve", "code": code}, bounds)
+        first, second = self._pool(_profile(code, test_source)).run_together(tests, candidate)
+        run, other_run = run_of(tests, first, self.tier), run_of(candidate, second, self.tier)
+        said = records(first)
+        passed = run.status == "ok" and len(said) == 1 and said[0][:1] == ["passed"]
+        if passed:
+            return Tested(passed=True, run=run, candidate=other_run)
+        failure = str(said[0][1]) if len(said) == 1 and said[0][:1] == ["failed"] else run.error
+        if other_run.status not in ("ok", "timeout") and "has ended" in failure:
+            failure = f"the program ended: {other_run.error}"
+        return Tested(passed=False, failure=failure, run=run, candidate=other_run)
+
+    def sql(self, query: str, database: str, *, limits: Limits | None = None, max_rows: int = 10_000) -> Rows:
+        """Run a query on a database in memory, made for it alone.
+
+        Only queries are allowed: nothing is written, attached or loaded, and `random()` is refused.
+
+        Args:
+            query: one SQL statement (SQLite's dialect).
+            database: SQL script that makes the database.
+            limits: None for those of the sandbox.
+            max_rows: more are cut, and that is said.
+
+        Raises:
+            OptionError: the script is longer than is read.
+            SandboxError: see `tier`.
+        """
+        return self.sql_all([(query, database)], limits=limits, max_rows=max_rows)[0]
+
+    def sql_all(self, queries: Sequence[tuple[str, str]], *, limits: Limits | None = None, max_rows: int = 10_000) -> list[Rows]:
+        """Run several queries, each on its own database, side by side; see `sql`.
+
+        Args:
+            queries: query and script of each.
+            limits: of each.
+            max_rows: of each.
+        """
+        bounds = limits or self.limits
+        jobs: list[tuple[Profile, Job]] = []
+        for query, script in queries:
+            _require_length("database", script, DATABASE_LENGTH)
+            _require_length("query", query, CODE_LENGTH)
+            task = {"kind": "sql", "query": query, "script": script, "seconds": bounds.wall_seconds, "max_rows": max_rows}
+            jobs.append(("sql", Job(task, bounds)))
+        reports, tier = self._do(jobs), self.tier
+        return [rows_of(report, run_of(job, report, tier)) for (_, job), report in zip(jobs, reports, strict=True)]
+
+    def close(self) -> None:
+        """Run nothing any more. The zygotes end when no other sandbox in the process uses them, at the latest with the process."""
+        if not self._closed:
+            self._closed = True
+            closed(self)
+
+    def _do(self, jobs: Sequence[tuple[Profile, Job]]) -> list[Report | None]:
+        found: dict[int, Report | None] = {}
+        profiles: list[Profile] = [profile for profile, _ in jobs]
+        for profile in dict.fromkeys(profiles):
+            places = [place for place, (kind, _) in enumerate(jobs) if kind == profile]
+            reports = self._pool(profile).run([jobs[place][1] for place in places])
+            found.update(zip(places, reports, strict=True))
+        return [found[place] for place in range(len(jobs))]
+
+    def _pool(self, profile: Profile) -> ZygotePool:
+        if self._closed:
+            raise SandboxError("the sandbox is closed")
+        return shared_pool(Settings(self.tier, profile, self.scratch_mb), self.workers)
+
+
+def _require_length(what: str, text: str, most: int) -> None:
+    if not isinstance(text, str):
+        raise OptionError(f"{what} is a str, got {type(text).__name__}")
+    if len(text) > most:
+        raise OptionError(f"{what} has {len(text):,} characters; at most {most:,} are read")
+
+
+def _profile(*sources: str) -> Profile:
+    return "sci" if any(_SCIENCE.search(source) for source in sources) else "bare"
