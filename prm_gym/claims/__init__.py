@@ -13,6 +13,7 @@ from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Ident
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
 from prm_gym.claims.search import Hop, Retrieval, SupportedAnswer
+from prm_gym.claims.tool_use import PastCall, ToolUse
 
 __all__ = [
     "Answer",
@@ -31,6 +32,7 @@ __all__ = [
     "Identity",
     "Json",
     "Malformed",
+    "PastCall",
     "Program",
     "Progress",
     "QueryResult",
@@ -44,6 +46,7 @@ __all__ = [
     "StatementEffect",
     "SupportedAnswer",
     "Talk",
+    "ToolUse",
     "TraceAnswer",
     "claim_from_json",
     "decode_claims",
