@@ -31,9 +31,9 @@ class McpEnv(StepEnv):
     Observation: the question at first, then what the tool answered, cut and marked beyond `result_length` characters; images and other data are described.
 
     Action: one call of a tool of the server, or of the tool that ends the episode, `finish(answer)` (see `prm_gym.tools`). What is no call, calls a tool that
-    there is not, or has arguments that do not fit its schema changes nothing and is claimed `Malformed`. A call that the server refuses, or on which it hangs
-    or dies, is a step whose observation begins with "Error: ". Of a schema, what cannot be checked without danger (patterns, references elsewhere) is left to the
-    server.
+    there is not, or has arguments that do not fit its schema changes nothing and is claimed `Malformed`. A call that the server refuses, or on which it
+    hangs or dies, is a step whose observation begins with "Error: ". Of a schema, what cannot be checked without danger (patterns, references elsewhere) is
+    left to the server.
 
     Claim of a call: `ToolUse`. The default verifier `tool_use` says whether it failed or repeats what was done; what brings the task forward it cannot know.
 
@@ -119,7 +119,8 @@ class McpEnv(StepEnv):
         return {**{name: value for name, value in self.__dict__.items() if name != "_lease"}, "_made": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        for name, value in state.items():
+            setattr(self, name, value)
         self._lease = Lease(self, self.server, self.reuse)
 
     @property
@@ -182,8 +183,8 @@ class McpEnv(StepEnv):
         calls = self.task.sealed["solution"]
         if calls is None:
             raise ContractError("this task gives no solution; put the calls that do it under 'solution'")
-        shown = {listed.name: name for name, listed in self._listed.items()}
-        return [*(call_text(shown.get(call["name"], call["name"]), **call["arguments"]) for call in calls), call_text(self._finish.name)]
+        shown: dict[str, str] = {listed.name: name for name, listed in self._listed.items()}
+        return [*(call_text(shown.get(str(call["name"]), str(call["name"])), **call["arguments"]) for call in calls), call_text(self._finish.name)]
 
     def close(self) -> None:
         """Give back or end the session, and close the verifiers."""

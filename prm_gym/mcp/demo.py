@@ -106,7 +106,7 @@ def main() -> None:
     if port == 0:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+            port = int(free.getsockname()[1])
     sys.stdout.write(f"http://127.0.0.1:{port}/mcp\n")
     sys.stdout.flush()
     server.run("streamable-http", host="127.0.0.1", port=port)

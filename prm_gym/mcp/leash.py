@@ -10,6 +10,10 @@ import subprocess
 import sys
 
 
+def _wake(number: int, frame: object) -> None:
+    """Nothing: the descriptor for waking is written to."""
+
+
 def main(descriptor: int, command: list[str]) -> int:
     """Wait for the end of the command or of the leash.
 
@@ -24,7 +28,7 @@ def main(descriptor: int, command: list[str]) -> int:
     waker, wakes = os.pipe()
     os.set_blocking(wakes, False)
     signal.set_wakeup_fd(wakes)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGCHLD, _wake)
     try:
         child = subprocess.Popen(command)
     except OSError as error:

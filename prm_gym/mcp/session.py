@@ -66,7 +66,7 @@ class McpSession:
         self._served = loop.submit(self._serve(ready))
         try:
             self.tools = ready.result(server.start_seconds + _GRACE_SECONDS)
-        except FutureTimeoutError as error:
+        except (FutureTimeoutError, TimeoutError) as error:
             self.close()
             raise ServerHangsError(f"the server {server.name} was not ready after {server.start_seconds:g} seconds{self._said()}") from error
         except Exception as error:  # whatever the server, the network and the SDK raise
@@ -142,9 +142,9 @@ class McpSession:
         transport = over_pipes(self.server, self._complaints) if self.server.command else over_http(self.server)
         client = Client(transport, cache=None)
         try:
-            async with client:
-                async with asyncio.timeout(self.server.start_seconds):
-                    tools = await _all_tools(client)
+            async with asyncio.timeout(self.server.start_seconds) as limit, client:
+                tools = await _all_tools(client)
+                limit.reschedule(None)
                 self._client, self._stop = client, stop
                 ready.set_result(tools)
                 await stop.wait()

@@ -70,6 +70,9 @@ async def over_pipes(server: McpServer, complaints: Complaints) -> AsyncGenerato
             start_new_session=True,
             limit=MOST_BYTES,
         )
+    except BaseException:
+        held.close()
+        raise
     finally:
         os.close(end)
     complaints.group = process.pid
