@@ -15,7 +15,7 @@ from prm_gym.mcp import loop
 from prm_gym.mcp.reply import Reply, cut, reply_of
 from prm_gym.mcp.server import McpServer
 from prm_gym.mcp.tool_list import MOST_TOOLS, ListedTool, listed_tools
-from prm_gym.mcp.transport import Complaints, over_http, over_pipes
+from prm_gym.mcp.transport import Child, over_http, over_pipes
 
 _GRACE_SECONDS = 5.0  # beyond a deadline, for the loop itself
 _CLOSING_SECONDS = 3.0
@@ -39,6 +39,7 @@ class McpSession:
     Attributes:
         server: what it talks to.
         tools: what the server listed at the beginning, at most 256.
+        child: the process that was started for it.
     """
 
     def __init__(self, server: McpServer) -> None:
@@ -57,7 +58,7 @@ class McpSession:
         self.tools: tuple[ListedTool, ...] = ()
         self._client: mcp.Client | None = None
         self._process_id = os.getpid()
-        self._complaints = Complaints()
+        self.child = Child()
         self._stop: asyncio.Event | None = None
         ready: Future[tuple[ListedTool, ...]] = Future()
         if not _SESSIONS:
@@ -120,7 +121,7 @@ class McpSession:
             self._served.exception(_CLOSING_SECONDS)
         except Exception:  # it takes too long, or was cancelled
             self._served.cancel()
-        self._complaints.kill()
+        self.child.kill()
         self._client = None
 
     def __enter__(self) -> Self:
@@ -130,7 +131,7 @@ class McpSession:
         self.close()
 
     def _said(self) -> str:
-        return f"; it said: {self._complaints.text}" if self._complaints.text else ""
+        return f"; it said: {self.child.text}" if self.child.text else ""
 
     # In the loop.
 
@@ -139,7 +140,7 @@ class McpSession:
         from mcp import Client
 
         stop = asyncio.Event()
-        transport = over_pipes(self.server, self._complaints) if self.server.command else over_http(self.server)
+        transport = over_pipes(self.server, self.child) if self.server.command else over_http(self.server)
         client = Client(transport, cache=None)
         try:
             async with asyncio.timeout(self.server.start_seconds) as limit, client:
@@ -179,6 +180,17 @@ class McpSession:
 
 
 _SESSIONS: "weakref.WeakSet[McpSession]" = weakref.WeakSet()
+
+
+def _forget() -> None:
+    """In a forked process: the sessions are the parent's, and its death alone is to end their servers."""
+    for session in list(_SESSIONS):
+        if session.child.leash is not None:
+            session.child.leash.close()
+    _SESSIONS.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def _close_all() -> None:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
+from io import FileIO
 from typing import Any
 
 import anyio
@@ -24,17 +25,19 @@ _FAREWELL_SECONDS = 0.5  # that a server may take to end when its input has ende
 _COMPLAINT = 2_000  # bytes that are kept of what it wrote to standard error
 
 
-class Complaints:
-    """The end of what a server wrote to standard error, and the process groups that are alive.
+class Child:
+    """A server that was started: the end of what it wrote to standard error, and what ends it.
 
     Attributes:
         tail: bytes.
         group: id of the server's process group; 0 where there is none.
+        leash: writing end of the pipe whose closing ends the server; the parent's death closes it.
     """
 
     def __init__(self) -> None:
         self.tail = b""
         self.group = 0
+        self.leash: FileIO | None = None
 
     @property
     def text(self) -> str:
@@ -43,6 +46,8 @@ class Complaints:
 
     def kill(self) -> None:
         """Kill the process group, if there is one."""
+        if self.leash is not None:
+            self.leash.close()
         if self.group:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.group, signal.SIGKILL)
@@ -50,14 +55,14 @@ class Complaints:
 
 
 @contextlib.asynccontextmanager
-async def over_pipes(server: McpServer, complaints: Complaints) -> AsyncGenerator[Any]:
+async def over_pipes(server: McpServer, child: Child) -> AsyncGenerator[Any]:
     """The streams of messages from and to a command that is started.
 
     Raises:
         OSError: it cannot be started.
     """
     end, leash = os.pipe()
-    held = open(leash, "wb", buffering=0)  # noqa: SIM115 - closed below; a file may be closed twice
+    child.leash = FileIO(leash, "wb")  # a file, which may be closed twice
     try:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", _LEASH, str(end), *server.command),
@@ -71,24 +76,23 @@ async def over_pipes(server: McpServer, complaints: Complaints) -> AsyncGenerato
             limit=MOST_BYTES,
         )
     except BaseException:
-        held.close()
+        child.leash.close()
         raise
     finally:
         os.close(end)
-    complaints.group = process.pid
+    child.group = process.pid
     incoming, messages = anyio.create_memory_object_stream[Any](16)
     outgoing, orders = anyio.create_memory_object_stream[Any](0)
     tasks = [
         asyncio.ensure_future(_read(process, incoming)),
         asyncio.ensure_future(_write(process, orders, incoming)),
-        asyncio.ensure_future(_listen(process, complaints)),
+        asyncio.ensure_future(_listen(process, child)),
     ]
     try:
         yield messages, outgoing
     finally:
         with anyio.CancelScope(shield=True):
-            await _end(process, complaints)
-            held.close()
+            await _end(process, child)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -96,13 +100,13 @@ async def over_pipes(server: McpServer, complaints: Complaints) -> AsyncGenerato
                 await stream.aclose()
 
 
-async def _end(process: asyncio.subprocess.Process, complaints: Complaints) -> None:
+async def _end(process: asyncio.subprocess.Process, child: Child) -> None:
     """Close the server's input, and kill its group if that does not end it soon."""
     if process.stdin is not None:
         process.stdin.close()
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), _FAREWELL_SECONDS)
-    complaints.kill()
+    child.kill()
     await process.wait()
     transport: Any = getattr(process, "_transport", None)
     if transport is not None:  # a child that has left the group may hold the pipes
@@ -147,9 +151,9 @@ async def _write(process: asyncio.subprocess.Process, orders: Any, incoming: Any
                 return
 
 
-async def _listen(process: asyncio.subprocess.Process, complaints: Complaints) -> None:
+async def _listen(process: asyncio.subprocess.Process, child: Child) -> None:
     while process.stderr is not None and (piece := await process.stderr.read(4096)):
-        complaints.tail = (complaints.tail + piece)[-_COMPLAINT:]
+        child.tail = (child.tail + piece)[-_COMPLAINT:]
 
 
 @contextlib.asynccontextmanager

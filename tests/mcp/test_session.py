@@ -218,6 +218,37 @@ def test_nothing_survives_its_parent(end):
     assert _wait_for_the_end_of(*pids)
 
 
+FORKED = """
+import os, signal, sys, time
+from prm_gym.mcp import McpServer, McpSession, ServerGoneError
+server = McpServer(command=tuple(sys.argv[1:]))
+parents = McpSession(server)
+child = os.fork()
+if child == 0:
+    assert not parents.alive
+    parents.close()
+    mine = McpSession(server)
+    assert [mine.call("bump", {}).text for _ in range(3)] == ["1", "2", "3"]
+    print(mine.call("deaf", {}).text, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+os.waitpid(child, 0)
+assert parents.call("bump", {}).text == "1"
+if os.fork() == 0:
+    time.sleep(2)
+    os._exit(0)
+print(parents.call("deaf", {}).text, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_forked_process_has_sessions_of_its_own_and_holds_no_other():
+    with subprocess.Popen([sys.executable, "-c", FORKED, *ODD], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        pids = [int(pid) for line in (process.stdout.readline(), process.stdout.readline()) for pid in line.split()]
+        assert len(pids) == 4
+        assert _wait_for_the_end_of(*pids, seconds=1.5)  # the second child is still there
+        process.communicate(timeout=20)
+
+
 def test_opening_and_closing_leaks_nothing():
     def held():
         return len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
