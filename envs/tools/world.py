@@ -168,6 +168,7 @@ def _things(rng: np.random.Generator, size: Size) -> tuple[Thing, ...]:
 def _facts(rng: np.random.Generator, things: Sequence[Thing]) -> tuple[Fact, ...]:
     places = {kind: [place for place, thing in enumerate(things) if thing.kind == kind] for kind in KINDS}
     facts: list[Fact] = []
+    told: list[set[int]] = [set() for _ in things]  # no two facts about one pair
     for name, relation in RELATIONS.items():
         for subject in places[relation.subject]:
             if rng.random() >= relation.share:
@@ -175,11 +176,11 @@ def _facts(rng: np.random.Generator, things: Sequence[Thing]) -> tuple[Fact, ...
             if relation.target == "year":
                 target = int(rng.integers(*_YEARS[name]))
             else:
-                told = {fact.target for fact in facts if fact.subject == subject and RELATIONS[fact.relation].target != "year"}  # no two facts about one pair
-                others = [place for place in places[relation.target] if place != subject and place not in told]
+                others = [place for place in places[relation.target] if place != subject and place not in told[subject]]
                 if name == "author":  # a third of the people write all the books
                     others = others[: max(4, len(places["person"]) // 3)]
                 target = others[int(rng.integers(len(others)))]
+                told[subject].add(target)
             facts.append(Fact(subject, name, target))
     facts += [Fact(place, ALIAS, place) for place, thing in enumerate(things) if thing.alias]
     return tuple(facts)

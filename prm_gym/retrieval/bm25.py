@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,26 +34,26 @@ class BM25:
             k1: how soon repetition stops counting, >= 0.
             b: how much long documents are held back, in [0, 1].
         """
-        counts = [Counter(document) for document in documents]
-        self.size = len(counts)
-        lengths = np.array([count.total() for count in counts], dtype=np.float64)
+        self._counts = [Counter(document) for document in documents]
+        self.size = len(self._counts)
+        lengths = np.array([count.total() for count in self._counts], dtype=np.float64)
         mean = float(lengths.mean()) if self.size and lengths.any() else 1.0
-        dampings = k1 * (1.0 - b + b * lengths / mean)
-        places: dict[str, list[int]] = {}
-        frequencies: dict[str, list[int]] = {}
-        for place, count in enumerate(counts):
-            for word, frequency in count.items():
-                places.setdefault(word, []).append(place)
-                frequencies.setdefault(word, []).append(frequency)
-        self._rarities = {word: math.log(1.0 + (self.size - len(found) + 0.5) / (len(found) + 0.5)) for word, found in places.items()}
-        self._postings: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
-        for word, found in places.items():
-            held, times = np.array(found, dtype=np.int64), np.array(frequencies[word], dtype=np.float64)
-            self._postings[word] = (held, self._rarities[word] * times / (times + dampings[held]))
+        self._dampings = k1 * (1.0 - b + b * lengths / mean)
+        self._holding = Counter(chain.from_iterable(self._counts))  # by word: how many documents hold it
+        self._postings: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}  # of the words that were asked for: places and parts of scores
 
     def rarity(self, word: str) -> float:
         """The idf of a word, >= 0; 0 for one that no document holds."""
-        return self._rarities.get(word, 0.0)
+        held = self._holding.get(word, 0)
+        return math.log(1.0 + (self.size - held + 0.5) / (held + 0.5)) if held else 0.0
+
+    def _posting(self, word: str) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+        found = self._postings.get(word)
+        if found is None and word in self._holding:
+            held = np.array([place for place, count in enumerate(self._counts) if word in count], dtype=np.int64)
+            times = np.array([self._counts[place][word] for place in held], dtype=np.float64)
+            found = self._postings[word] = (held, self.rarity(word) * times / (times + self._dampings[held]))
+        return found
 
     def scores(self, query: Iterable[str]) -> NDArray[np.float64]:
         """The score of every document, [N] float64, >= 0.
@@ -62,7 +63,7 @@ class BM25:
         """
         totals = np.zeros(self.size, dtype=np.float64)
         for word, times in sorted(Counter(query).items()):  # sorted, so that the order of the words changes no bit
-            posting = self._postings.get(word)
+            posting = self._posting(word)
             if posting is not None:
                 totals[posting[0]] += times * posting[1]
         return np.round(totals, _PLACES)

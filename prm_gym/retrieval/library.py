@@ -1,6 +1,7 @@
 """A library: documents that are searched and read sentence by sentence."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -52,8 +53,10 @@ class Library:
         self._places = {document.id: place for place, document in enumerate(self.documents)}
         if not self.documents or len(self._places) < len(self.documents):
             raise OptionError("a library holds at least one document, and their ids differ")
-        self._sentences = [[frozenset(words(sentence)) for sentence in document.sentences] for document in self.documents]
-        self._index = BM25(words(" ".join((document.title, *document.sentences))) for document in self.documents)
+        read = [[words(sentence) for sentence in document.sentences] for document in self.documents]
+        self._sentences = [[frozenset(sentence) for sentence in sentences] for sentences in read]
+        texts = zip(self.documents, read, strict=True)
+        self._index = BM25([*words(document.title), *chain.from_iterable(sentences)] for document, sentences in texts)
 
     def place(self, document_id: str) -> int | None:
         """The place of a document, None where there is none of that id."""
