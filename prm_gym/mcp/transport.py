@@ -14,8 +14,6 @@ from collections.abc import AsyncGenerator
 from io import FileIO
 from typing import Any
 
-import anyio
-
 from prm_gym.mcp.server import McpServer
 
 MOST_BYTES = 16 * 2**20  # of one message
@@ -61,6 +59,8 @@ async def over_pipes(server: McpServer, child: Child) -> AsyncGenerator[Any]:
     Raises:
         OSError: it cannot be started.
     """
+    import anyio
+
     end, leash = os.pipe()
     child.leash = FileIO(leash, "wb")  # a file, which may be closed twice
     try:
@@ -115,6 +115,7 @@ async def _end(process: asyncio.subprocess.Process, child: Child) -> None:
 
 async def _read(process: asyncio.subprocess.Process, incoming: Any) -> None:
     """Messages from the server, line by line; a line that is none is passed over, and one too long ends the session."""
+    import anyio
     import mcp_types
     from mcp.shared.message import SessionMessage
 

@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -356,3 +357,9 @@ def test_the_predicate_of_the_storeroom_cannot_tell_without_an_inventory():
 
     assert stock_is_as_expected(View) is None
     assert demo_task(1) == demo_task(1) != demo_task(2)
+
+
+def test_without_the_sdk_the_extra_is_named():
+    program = "import sys; sys.modules.update(mcp=None, anyio=None, mcp_types=None, httpx2=None); import gymnasium, prm_gym; gymnasium.make('prm_gym/MCP-v0')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr.strip().endswith("MissingExtraError: This needs the package 'mcp'. Install it with: pip install 'prm-gym[mcp]'")
