@@ -13,6 +13,7 @@ from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Ident
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
 from prm_gym.claims.search import Hop, Retrieval, SupportedAnswer
+from prm_gym.claims.state import Gap, Reference, RowChange, Rule, StateStep, StepKind, Value
 from prm_gym.claims.tool_use import PastCall, ToolUse
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Equivalent",
     "FinalAnswer",
     "ForeignClaim",
+    "Gap",
     "Hop",
     "Identity",
     "Json",
@@ -38,16 +40,22 @@ __all__ = [
     "QueryResult",
     "Reachable",
     "ReasoningGymAnswer",
+    "Reference",
     "Retrieval",
+    "RowChange",
+    "Rule",
     "Safest",
     "SameSolutions",
     "Solution",
+    "StateStep",
     "Statement",
     "StatementEffect",
+    "StepKind",
     "SupportedAnswer",
     "Talk",
     "ToolUse",
     "TraceAnswer",
+    "Value",
     "claim_from_json",
     "decode_claims",
 ]

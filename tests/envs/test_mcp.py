@@ -17,7 +17,7 @@ pytest.importorskip("mcp", reason="the package mcp is not installed")
 
 from prm_gym.envs.adapters.mcp_tasks import demo_task, stock_is_as_expected
 from prm_gym.errors import ContractError, OptionError
-from prm_gym.mcp import McpServer
+from prm_gym.mcp import McpServer, McpSession, ServerGoneError
 from prm_gym.mcp.stock import stock, stock_task
 from prm_gym.tools import call_text
 
@@ -363,3 +363,38 @@ def test_without_the_sdk_the_extra_is_named():
     program = "import sys; sys.modules.update(mcp=None, anyio=None, mcp_types=None, httpx2=None); import gymnasium, prm_gym; gymnasium.make('prm_gym/MCP-v0')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr.strip().endswith("MissingExtraError: This needs the package 'mcp'. Install it with: pip install 'prm-gym[mcp]'")
+
+
+def test_a_server_at_an_address():
+    with subprocess.Popen([sys.executable, "-m", "prm_gym.mcp.demo", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            url = process.stdout.readline().strip()
+            until = time.monotonic() + 30
+            while True:
+                try:
+                    McpSession(McpServer(url=url)).close()
+                    break
+                except ServerGoneError:  # it does not listen yet
+                    assert time.monotonic() < until
+                    time.sleep(0.1)
+            task = stock_task(5)
+            row = {
+                "question": task.question,
+                "setup": [{"name": "reset", "arguments": {"seed": 5}}],
+                "solution": [{"name": name, "arguments": arguments} for name, arguments in task.solution],
+                "expected": [list(item) for item in task.expected],
+            }
+            predicate = "prm_gym.envs.adapters.mcp_tasks:stock_is_as_expected"
+            env = gym.make("prm_gym/MCP-v0", server=url, tasks=[row], predicate=predicate, hidden=["reset", "inventory"]).unwrapped
+            for _ in range(2):
+                env.reset(seed=0)
+                assert [env.step(action)[1] for action in env.solution()][-1] == 1.0
+            with pytest.raises(ContractError, match="cannot be saved"):
+                env.snapshot()
+            env.reset(seed=0)
+            process.kill()
+            process.wait()
+            assert env.step(call_text("list_shelves"))[4]["valid"] is False
+            env.close()
+        finally:
+            process.kill()
