@@ -76,12 +76,14 @@ def brief(data: Json) -> str:
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + " ..."
 
 
-def encoded_json(value: Json) -> Json:
-    """The encoding of a JSON value, whose objects are dictionaries with texts as keys."""
+def encoded_json(value: Json, depth: int = MAX_DEPTH) -> Json:
+    """The encoding of a JSON value, whose objects are dictionaries with texts as keys; what is nested too deeply is an object, which equals nothing."""
+    if depth == 0:
+        return {"object": "nested too deeply"}
     if isinstance(value, list):
-        return [encoded_json(part) for part in value]
+        return [encoded_json(part, depth - 1) for part in value]
     if isinstance(value, dict):
-        return {"dict": [[key, encoded_json(part)] for key, part in value.items()]}
+        return {"dict": [[key, encoded_json(part, depth - 1)] for key, part in value.items()]}
     return value
 
 
