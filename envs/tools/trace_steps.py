@@ -116,7 +116,7 @@ class TraceStepsEnv(StepEnv):
             key=content_key("TraceSteps-v0", problem.code, call, *(question.words for question in asked)),
             instructions=INSTRUCTIONS + described(TOOLS),
             question=f"{numbered(problem.code)}\n\n{call}",
-            sealed={"questions": [msgspec.to_builtins(question) for question in asked], "arguments": list(request.arguments)},
+            sealed={"questions": msgspec.json.decode(msgspec.json.encode(asked)), "arguments": list(request.arguments)},
             metadata={"difficulty": self.difficulty, "code": problem.code, "function": problem.function},
         )
         return task, self._describe(task)
