@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from prm_gym.claims import Case, Claim, Probe, Program, Refused
 from prm_gym.errors import OptionError
-from prm_gym.programs import CaseOutcome, NoVariants, Trial, brief, mutants_of, printed_lines, run_trials
+from prm_gym.programs import CaseOutcome, NoVariants, Trial, Tried, brief, mutants_tried, printed_lines, run_trials
 from prm_gym.programs.limits import MAX_WALL_SECONDS, cases_defect, code_defect
 from prm_gym.sandbox import Limits, Run, Tested
 from prm_gym.verdict import Verdict, abstained, failed, judged
@@ -138,43 +138,25 @@ class ExecutionVerifier(SandboxedVerifier):
     # Probes.
 
     def _judge_probes(self, probes: Mapping[int, Probe]) -> dict[int, Verdict]:
-        sources = list(dict.fromkeys(probe.code for probe in probes.values()))
-        mutants = dict(zip(sources, mutants_of(self.sandbox, sources), strict=True)) if sources else {}
-        trials: list[Trial] = []
-        for probe in probes.values():
-            new = Case(probe.arguments, probe.expected)
-            trials.append(_probe_trial(probe.code, probe, (new,)))
-            near = mutants[probe.code]
-            if not isinstance(near, NoVariants):
-                trials += [_probe_trial(mutant.code, probe, (*probe.earlier, new)) for mutant in near]
-        outcomes = iter(run_trials(self.sandbox, trials))
-        found: dict[int, Verdict] = {}
-        for place, probe in probes.items():
-            own, near = next(outcomes), mutants[probe.code]
-            if isinstance(near, NoVariants):
-                found[place] = failed(near.reason) if near.fault else abstained(near.reason)
-            else:
-                found[place] = _probe_verdict(own, [(mutant.how, next(outcomes)) for mutant in near])
-        return found
+        programs = [(probe.code, probe.function, (*probe.earlier, Case(probe.arguments, probe.expected))) for probe in probes.values()]
+        tried = mutants_tried(self.sandbox, programs, PROBE_SECONDS) if programs else []
+        return {place: _probe_verdict(found) for place, found in zip(probes, tried, strict=True)}
 
 
-def _probe_trial(code: str, probe: Probe, cases: tuple[Case, ...]) -> Trial:
-    return Trial(code, probe.function, cases, wall_seconds=PROBE_SECONDS, patient=False)
-
-
-def _probe_verdict(own: list[CaseOutcome] | None, mutants: Sequence[tuple[str, list[CaseOutcome] | None]]) -> Verdict:
-    if own is None or any(outcomes is None for _, outcomes in mutants):
-        return failed("the sandbox itself failed")
-    if own[0].ending not in ("returned", "raised"):
-        return abstained(f"the program itself does not run: {own[0].error}")
-    if not own[0].passed:
+def _probe_verdict(tried: list[Tried] | NoVariants) -> Verdict:
+    if isinstance(tried, NoVariants):
+        return failed(tried.reason) if tried.fault else abstained(tried.reason)
+    own, *near = tried
+    if not all(own.passed[:-1]):
+        return abstained("the program itself does not pass the earlier cases")
+    if not own.passed[-1]:
         return judged("incorrect", 0.0, "the program that is right gives something else")
-    open_ones = [(how, outcomes[-1].passed) for how, outcomes in mutants if outcomes is not None and all(outcome.passed for outcome in outcomes[:-1])]
-    told = [how for how, passed in open_ones if not passed]
-    evidence = {"told": told, "open": len(open_ones)}
+    left = [mutant for mutant in near if all(mutant.passed[:-1])]
+    told = [mutant.how for mutant in left if not mutant.passed[-1]]
+    evidence = {"told": told, "left": len(left)}
     if told:
-        return judged("correct", 1.0, f"it tells {len(told)} of {len(open_ones)} wrong programs that no earlier case tells", **evidence)
-    return judged("trivial", 0.0, f"it tells none of the {len(open_ones)} wrong programs that no earlier case tells", **evidence)
+        return judged("correct", 1.0, f"it tells {len(told)} of {len(left)} wrong programs that no earlier case tells", **evidence)
+    return judged("trivial", 0.0, f"it tells none of the {len(left)} wrong programs that no earlier case tells", **evidence)
 
 
 def _failing(claim: Program, cases: Sequence[CaseOutcome], talks: Sequence[Run], spoken: Sequence[bool], tested: Tested | None) -> dict[str, object]:

@@ -84,7 +84,6 @@ class TraceStepsEnv(StepEnv):
         super().__init__(**options)
         self.difficulty, self.candidates = difficulty, candidates
         self._sandbox = Sandbox()
-        self._traces: dict[str, Trace] = {}
         self._answers: list[str] = []
 
     @property
@@ -155,23 +154,16 @@ class TraceStepsEnv(StepEnv):
         """The right answers."""
         return [call_text("answer", answer=question.truth) for question in self._questions(self.task)]
 
-    def __getstate__(self) -> dict[str, Any]:
-        """All but the trace, which is made again when it is needed."""
-        return {**self.__dict__, "_traces": {}}
-
     def _trace(self, request: TraceRequest) -> Trace:
-        """The trace of a call, the last one kept; the one place where code is run.
+        """The trace of a call; the one place where code is run.
 
         Raises:
             EnvironmentFault: the sandbox failed.
         """
-        key = repr(request)
-        if key not in self._traces:
-            found = traced(self._sandbox, [request])[0]
-            if isinstance(found, Untraceable):
-                raise EnvironmentFault(found.reason)
-            self._traces = {key: found}
-        return self._traces[key]
+        found = traced(self._sandbox, [request])[0]
+        if isinstance(found, Untraceable):
+            raise EnvironmentFault(found.reason)
+        return found
 
     def _request(self) -> TraceRequest:
         metadata = self.task.metadata

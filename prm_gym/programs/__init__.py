@@ -9,7 +9,7 @@ from prm_gym.programs.encodings import brief, comparable, encoded_json, is_encod
 from prm_gym.programs.literals import literal
 from prm_gym.programs.traces import AnswerError, Block, Event, Trace, TraceRequest, Untraceable, Variable, is_right, printed_lines, traced
 from prm_gym.programs.trials import CaseOutcome, Trial, run_trials
-from prm_gym.programs.variants import NoVariants, Variant, mutants_of, statement_variants
+from prm_gym.programs.variants import NoVariants, Tried, Variant, mutants_tried, statement_variants
 
 __all__ = [
     "AnswerError",
@@ -20,6 +20,7 @@ __all__ = [
     "Trace",
     "TraceRequest",
     "Trial",
+    "Tried",
     "Untraceable",
     "Variable",
     "Variant",
@@ -29,7 +30,7 @@ __all__ = [
     "is_encoding",
     "is_right",
     "literal",
-    "mutants_of",
+    "mutants_tried",
     "plain_json",
     "printed_lines",
     "run_trials",

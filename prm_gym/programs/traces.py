@@ -1,5 +1,6 @@
 """Traces: what really happens when a function is called, and what is asked about it."""
 
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -20,12 +21,24 @@ TOLERANCE = 1e-9
 END = "end"
 UNDEFINED = "undefined"
 
-_TRACE = """
+_TWICE = """
 def traced(code, function, arguments, most):
+    import copy
+
     reason = defect(code)
-    return {"defect": reason} if reason else trace(code, function, arguments, most)
+    if reason:
+        return {"defect": "the program is not plain: " + reason}
+    one, other = [trace(code, function, copy.deepcopy(arguments), most) for _ in range(2)]
+    return one if repr(one) == repr(other) else {"defect": "the program does not do the same each time"}
 """
 _INSIDE = Path(__file__).parent / "inside"
+
+
+# Traces that are kept within the process, the oldest let go first, and how long such a one is.
+MOST_KEPT = 256
+MOST_KEPT_EVENTS = 300
+_KEPT: "dict[str, Trace]" = {}
+_LOCK = threading.Lock()
 
 
 class Variable(msgspec.Struct, frozen=True, array_like=True):
@@ -160,11 +173,11 @@ class TraceRequest(msgspec.Struct, frozen=True):
 @lru_cache(maxsize=1)
 def _tracer() -> str:
     parts = [(_INSIDE / name).read_text(encoding="utf-8") for name in ("plain.py", "tracer.py")]
-    return "\n".join([*parts, _TRACE])
+    return "\n".join([*parts, _TWICE])
 
 
 def traced(sandbox: Sandbox, requests: Sequence[TraceRequest], wall_seconds: float = 2.0) -> list[Trace | Untraceable]:
-    """The traces of calls, each run twice, all side by side.
+    """The traces of calls, each run twice, all side by side. Short ones are kept within the process.
 
     There is none of a program that is not plain (it could reach the tracer, or differ from run to run), that does not end, or that differed.
 
@@ -176,26 +189,32 @@ def traced(sandbox: Sandbox, requests: Sequence[TraceRequest], wall_seconds: flo
     Raises:
         SandboxError: there is no sandbox here.
     """
-    jobs = [(_tracer(), "traced", [[request.code, request.function, list(request.arguments), MOST_EVENTS]]) for request in requests for _ in range(2)]
-    calls = sandbox.call_all(jobs, limits=Limits(wall_seconds=wall_seconds, kept_bytes=1024))
-    return [_trace(*pair) for pair in zip(calls[::2], calls[1::2], strict=True)]
+    keys = [repr(request) for request in requests]
+    found: dict[str, Trace | Untraceable] = {key: trace for key in keys if (trace := _KEPT.get(key)) is not None}
+    fresh = {key: request for key, request in zip(keys, requests, strict=True) if key not in found}
+    jobs = [(_tracer(), "traced", [[request.code, request.function, list(request.arguments), MOST_EVENTS]]) for request in fresh.values()]
+    for key, calls in zip(fresh, sandbox.call_all(jobs, limits=Limits(wall_seconds=wall_seconds, kept_bytes=1024)), strict=True):
+        found[key] = trace = _trace(calls)
+        if isinstance(trace, Trace) and len(trace.events) <= MOST_KEPT_EVENTS:
+            with _LOCK:
+                _KEPT[key] = trace
+    with _LOCK:
+        while len(_KEPT) > MOST_KEPT:
+            del _KEPT[next(iter(_KEPT))]
+    return [found[key] for key in keys]
 
 
-def _trace(one: Calls, other: Calls) -> Trace | Untraceable:
-    if "fault" in (one.run.status, other.run.status):
+def _trace(calls: Calls) -> Trace | Untraceable:
+    if calls.run.status == "fault":
         return Untraceable("the sandbox itself failed", fault=True)
-    first, second = one.results[0], other.results[0]
-    if "timeout" in (one.run.status, other.run.status):
+    if calls.run.status == "timeout":
         return Untraceable("the program does not end in time")
-    if first.status != "returned" or second.status != "returned":
-        return Untraceable(f"the program cannot be traced: {first.error or one.run.error or second.error or other.run.error or 'it left'}")
-    if first.value != second.value:
-        return Untraceable("the program does not do the same each time")
+    result = calls.results[0]
+    if result.status != "returned":
+        return Untraceable(f"the program cannot be traced: {result.error or calls.run.error or 'it left'}")
     try:
-        fields = _record(first.value)
-        if "defect" in fields:
-            return Untraceable(f"the program is not plain: {fields['defect']}")
-        return msgspec.convert(fields, Trace)
+        fields = _record(result.value)
+        return Untraceable(str(fields["defect"])) if "defect" in fields else msgspec.convert(fields, Trace)
     except (msgspec.ValidationError, ProblemError) as error:
         return Untraceable(f"the trace cannot be read: {error}")
 

@@ -21,6 +21,9 @@ MOST_SPACE = 100_000
 class Opaque:
     """Stands for a value that is no plain data, or too large to be kept."""
 
+    def __repr__(self) -> str:
+        return "?"
+
 
 class Enough(BaseException):
     """The trace is as long as it may be."""
