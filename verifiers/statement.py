@@ -26,7 +26,8 @@ class StatementVerifier(SandboxedVerifier):
 
     A program that fails some:
 
-    - `incorrect`, 0: without the statement, or with a changed one, a failing case passes and none that passed fails: the bug is here. The evidence says which.
+    - `incorrect`, 0: without the statement, or with a changed one, a failing case passes and none that passed fails: the bug is here, or
+      shows here. The evidence says which change mends it, also where it mends only some.
     - `trivial`, 0: without it every case comes out the same.
     - `neutral`, 0.5: without it a case fails that passed.
     - It abstains where the statement matters only to cases that fail either way.

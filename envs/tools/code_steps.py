@@ -28,7 +28,7 @@ from prm_gym.tools import Tool, ToolCall, Unreadable, call_text, described, read
 
 MOST_CASES = 4
 MOST_PROGRAMS = 6
-WALL_SECONDS = 1.0
+WALL_SECONDS = 0.5
 MOST_SHOWN = 2_000
 MOST_VALUE = 2_000
 MOST_DEPTH = 10
@@ -219,7 +219,7 @@ class CodeStepsEnv(StepEnv):
             return self._refused("that is the program that there is" if source.strip() else "the program is empty")
         shown = [*self._examples, *self._state.cases]
         visible = Trial(source, self._function, tuple(_case_of(*case) for case in shown), wall_seconds=WALL_SECONDS, patient=False)
-        hidden = Trial(source, self._function, self._hidden, wall_seconds=WALL_SECONDS)
+        hidden = Trial(source, self._function, self._hidden, wall_seconds=WALL_SECONDS, patient=False)
         # In processes of their own: what a program returns for an example is shown, and should not be what it found out about the hidden ones.
         seen, decisive = self._outcomes(visible, hidden)
         claim = Program(source, self._function, self._hidden, wall_seconds=WALL_SECONDS, known=tuple(self._state.known))

@@ -108,7 +108,8 @@ def _taken(trial: Trial, outcomes: list[CaseOutcome], calls: Calls, endings: lis
     said = f"it took more than {trial.wall_seconds:g} seconds" if ending == "timeout" else run.error  # of wall or CPU time: that may vary
     ended = CaseOutcome(False, ending, error=said or "it left before it answered")
     endings[place] += 1
-    if ending == "exception" or not trial.patient:  # what a function raises is caught: the program could not be loaded
+    unloaded = ending == "exception" and run.stderr != ""  # what a function raises is caught, and leaving with a code says nothing
+    if unloaded or not trial.patient:
         return outcomes + [ended] * left
     if endings[place] == MOST_ENDINGS:
         return [*outcomes, ended, *[CaseOutcome(False, "not run", error="too many cases before it ended their process")] * (left - 1)]

@@ -5,7 +5,7 @@ import importlib
 from typing import Any
 
 MODULES = ("bisect", "collections", "copy", "decimal", "fractions", "functools", "heapq", "itertools", "math", "re", "statistics", "string")
-_NAMES = "eval exec compile globals locals vars getattr setattr delattr hasattr open input breakpoint help exit quit id super memoryview"
+_NAMES = "eval exec compile globals locals vars getattr setattr delattr hasattr open input breakpoint help exit quit id hash super memoryview"
 _ATTRIBUTES = (
     "gi_frame gi_code gi_yieldfrom cr_frame cr_code cr_await ag_frame ag_code tb_frame tb_next f_back f_builtins f_code f_globals f_locals f_trace "
     "f_lineno f_lasti get_field get_value Formatter mro"
