@@ -27,7 +27,7 @@ class StatementVerifier(SandboxedVerifier):
     A program that fails some:
 
     - `incorrect`, 0: without the statement, or with a changed one, a failing case passes and none that passed fails: the bug is here, or
-      shows here. The evidence says which change mends it, also where it mends only some.
+      shows here. The evidence says which change mends the most cases, and how many.
     - `trivial`, 0: without it every case comes out the same.
     - `neutral`, 0.5: without it a case fails that passed.
     - It abstains where the statement matters only to cases that fail either way.
@@ -87,9 +87,10 @@ def _verdict(original: list[CaseOutcome] | None, variants: Sequence[tuple[Varian
         if changed and not telling:
             return judged("neutral", 0.5, "something must stand there, and any change to it comes out the same", **evidence)
         return judged("correct", 1.0, "without it a case comes out differently", **evidence)
-    repair = next(_repairs(original, variants), None)
-    if repair is not None:
-        return judged("incorrect", 0.0, f"the bug is here: a failing case passes with it {_words(repair)}", repair=repair, **evidence)
+    mended, repair = max(_repairs(original, variants), default=(0, ""), key=lambda one: one[0])
+    if mended:
+        reason = f"the bug is here, or shows here: {mended} of the failing cases pass with it {_words(repair)}"
+        return judged("incorrect", 0.0, reason, repair=repair, mended=mended, **evidence)
     if not matters:
         return judged("trivial", 0.0, "without it every case comes out the same", **evidence)
     if any(before.passed and not after.passed for before, after in zip(original, without, strict=True)):
@@ -105,12 +106,12 @@ def _differs(before: Sequence[CaseOutcome], after: Sequence[CaseOutcome]) -> boo
     return any(not one.alike(other) for one, other in zip(before, after, strict=True))
 
 
-def _repairs(original: Sequence[CaseOutcome], variants: Sequence[tuple[Variant, list[CaseOutcome] | None]]) -> Iterator[str]:
-    """The variants that pass a case which failed, and fail none that passed."""
+def _repairs(original: Sequence[CaseOutcome], variants: Sequence[tuple[Variant, list[CaseOutcome] | None]]) -> Iterator[tuple[int, str]]:
+    """The variants that fail no case which passed, and how many cases that failed they pass."""
     for variant, outcomes in variants:
         pairs = list(zip(original, outcomes or [], strict=False))
-        if any(after.passed and not before.passed for before, after in pairs) and all(after.passed for before, after in pairs if before.passed):
-            yield variant.how
+        if all(after.passed for before, after in pairs if before.passed):
+            yield sum(after.passed and not before.passed for before, after in pairs), variant.how
 
 
 def _key(code: str, claim: StatementEffect) -> str:
