@@ -1,8 +1,8 @@
-r"""Programs about programs: cases run against a candidate, traces of calls, and variants of a program. Every program runs in the sandbox.
+"""Programs about programs: cases run against a candidate, traces of calls, and variants of a program. Every program runs in the sandbox.
 
 run_trials(sandbox, [Trial("def f(x): return x", "f", (Case((1,), 1),))])     # what came of every case
 traced(sandbox, [TraceRequest("def f(x): return x", "f", (1,))])              # the lines that ran, and the variables
-statement_variants(sandbox, [("def f(x):\n    return x + 1", 2)])             # the program without its second line, and with others in its place
+statement_variants(sandbox, [(code, 2)])                                      # the program without its second line, and with others in its place
 """
 
 from prm_gym.programs.encodings import brief, comparable, encoded_json, is_encoding, plain_json

@@ -46,8 +46,8 @@ def test_cases_that_do_not_ask_show_nothing(verifier):
     ("right", "wrong", "blamed"),
     [
         ("// 2", "* 2", {3: "// for *"}),
-        # != for == mends everything; without the return of line 5 the odd lists, which now come there, are right again.
-        ("== 0", "== 1", {4: "!= for ==", 5: "dropped"}),
+        # Negated, everything is right (and != for == comes later); without the return of line 5 the odd lists, which now come there, are right.
+        ("== 0", "== 1", {4: "the condition negated", 5: "dropped"}),
         # No change among those that are tried takes the 2 back to 1: the constants are 3 and 0.
         ("- 1", "- 2", {}),
     ],
