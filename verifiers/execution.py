@@ -36,7 +36,7 @@ class ExecutionVerifier(SandboxedVerifier):
     The evidence tells how many passed, and of the first one that did not: its arguments, and what came out. What should have come out is not in it: `info`
     carries verdicts, and a gold answer never.
 
-    `Probe` claims: `correct`, 1, where the case is right and some near mutant of the program fails it that passes all earlier cases; `trivial`, 0, where it
+    `Probe` claims: `correct`, 1, where the case is right and some near mutant of the program fails it that passes all earlier right ones; `trivial`, 0, where it
     is right and none does; `incorrect`, 0, where it is wrong. `Refused` claims: `incorrect`, 0.
     """
 
@@ -147,11 +147,10 @@ def _probe_verdict(tried: list[Tried] | NoVariants) -> Verdict:
     if isinstance(tried, NoVariants):
         return failed(tried.reason) if tried.fault else abstained(tried.reason)
     own, *near = tried
-    if not all(own.passed[:-1]):
-        return abstained("the program itself does not pass the earlier cases")
     if not own.passed[-1]:
         return judged("incorrect", 0.0, "the program that is right gives something else")
-    left = [mutant for mutant in near if all(mutant.passed[:-1])]
+    earlier = [place for place, passed in enumerate(own.passed[:-1]) if passed]  # a case that was wrong tells nothing
+    left = [mutant for mutant in near if all(mutant.passed[place] for place in earlier)]
     told = [mutant.how for mutant in left if not mutant.passed[-1]]
     evidence = {"told": told, "left": len(left)}
     if told:

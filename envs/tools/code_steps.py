@@ -95,7 +95,7 @@ class CodeStepsEnv(StepEnv):
     nothing either, and the observation begins with "Error: ".
     Claims, for the verifier `execution`:
     - signature: a `Program` that checks, in the sandbox, that the line names the function and takes as many arguments;
-    - case: a `Probe`, true where the case is right and some near mutant of the reference fails it that passes the examples and all earlier cases;
+    - case: a `Probe`, true where the case is right and some near mutant of the reference fails it that passes all earlier cases;
     - program: a `Program` with the hidden cases; one that passes no hidden case for the first time in the episode is trivial;
     - submit: a `Program` with the hidden cases;
     - a refused call: `Refused`; `run` claims nothing, for it says nothing; `Malformed` for anything else.
@@ -182,7 +182,7 @@ class CodeStepsEnv(StepEnv):
     def solution(self) -> list[str]:
         """The signature, two cases, the reference, and its submission."""
         sealed = self.task.sealed
-        cases = [call_text("case", arguments=arguments, expected=expected) for arguments, expected in sealed["hidden"][:2]]
+        cases = [call_text("case", arguments=arguments, expected=expected) for arguments, expected in sealed["hidden"][-2:]]
         return [call_text("signature", source=self.task.metadata["signature"]), *cases, call_text("program", source=sealed["code"]), call_text("submit")]
 
     # The tools.
@@ -208,7 +208,7 @@ class CodeStepsEnv(StepEnv):
         if not _is_small([arguments, expected]) or not all(_fits(one, like) for one, like in zip(arguments, earlier[0][0], strict=True)):
             return self._refused("the arguments are not of the kinds that the function takes, or too large")
         new = _case_of(arguments, expected)
-        claim = Probe(self.task.sealed["code"], self._function, new.arguments, new.expected, tuple(_case_of(*one) for one in earlier))
+        claim = Probe(self.task.sealed["code"], self._function, new.arguments, new.expected, tuple(_case_of(*one) for one in self._state.cases))
         self._state.cases.append((arguments, expected))
         return self._answered(f"The case is noted; it is number {len(self._state.cases)}.", claim)
 

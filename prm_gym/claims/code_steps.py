@@ -14,7 +14,7 @@ class Probe(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="probe")
         function: name of the function that is called.
         arguments: of the case, in the encoding of `prm_gym.sandbox.values`.
         expected: what the case says is returned.
-        earlier: the cases that were known before.
+        earlier: the cases that were written before; those that are wrong do not count.
     """
 
     code: str

@@ -200,3 +200,17 @@ def test_random_calls_solve_nothing():
             if terminated or truncated:
                 assert info["outcome"] == 0.0
                 break
+
+
+def test_cases_are_worth_what_they_tell():
+    # The first right case of a random input tells most wrong programs; the same input once more is refused, and four cases are the most.
+    env = made(0, difficulty=3)
+    labels = []
+    for seed in range(10):
+        env.reset(seed=seed)
+        for arguments, expected in env.task.sealed["hidden"][-5:]:
+            _, _, _, _, info = env.step(call_text("case", arguments=arguments, expected=expected))
+            labels.append(info["verdicts"]["execution"].label)
+    assert labels[::5] == ["correct"] * 10
+    assert labels[4::5] == ["incorrect"] * 10  # one too many
+    assert labels[3::5].count("trivial") >= 8

@@ -170,3 +170,9 @@ def test_probes_by_hand(verifier):
     found = verdicts(verifier, far, edge, again, Probe(code, "f", (3,), "big"))
     assert [verdict.label for verdict in found] == ["correct", "correct", "trivial", "incorrect"]
     assert any(">= for >" in how for how in found[1].evidence["told"])
+
+
+def test_a_wrong_case_does_not_spoil_the_ones_after_it(verifier):
+    code = "def f(n):\n    return n + 1"
+    (verdict,) = verdicts(verifier, Probe(code, "f", (3,), 4, (Case((2,), 99),)))
+    assert (verdict.label, verdict.evidence["left"]) == ("correct", len(verdict.evidence["told"]))
