@@ -36,7 +36,7 @@ class ExecutionVerifier(SandboxedVerifier):
     The evidence tells how many passed, and of the first one that did not: its arguments, and what came out. What should have come out is not in it: `info`
     carries verdicts, and a gold answer never.
 
-    `Probe` claims: `correct`, 1, where the case is right and some near mutant of the program fails it that passes all earlier right ones; `trivial`, 0, where it
+    `Probe` claims: `correct`, 1, where the case is right and a near mutant of the program fails it that passes all earlier right ones; `trivial`, 0, where it
     is right and none does; `incorrect`, 0, where it is wrong. `Refused` claims: `incorrect`, 0.
     """
 

@@ -219,9 +219,10 @@ class CodeStepsEnv(StepEnv):
             return self._refused("that is the program that there is" if source.strip() else "the program is empty")
         shown = [*self._examples, *self._state.cases]
         visible = Trial(source, self._function, tuple(_case_of(*case) for case in shown), wall_seconds=WALL_SECONDS, patient=False)
-        hidden = Trial(source, self._function, self._hidden, wall_seconds=WALL_SECONDS, patient=False)
-        # In processes of their own: what a program returns for an example is shown, and should not be what it found out about the hidden ones.
-        seen, decisive = self._outcomes(visible, hidden)
+        seen = self._outcomes(visible)[0]
+        # In a process of its own: what a program returns for an example is shown, and should not be what it found out about the hidden ones.
+        fine = all(outcome.passed for outcome in seen[: len(self._examples)])
+        decisive = self._outcomes(Trial(source, self._function, self._hidden, wall_seconds=WALL_SECONDS, patient=fine))[0]
         claim = Program(source, self._function, self._hidden, wall_seconds=WALL_SECONDS, known=tuple(self._state.known))
         state = self._state
         passed = [place for place, outcome in enumerate(decisive) if outcome.passed]

@@ -5,10 +5,10 @@ import importlib
 from typing import Any
 
 MODULES = ("bisect", "collections", "copy", "decimal", "fractions", "functools", "heapq", "itertools", "math", "re", "statistics", "string")
-_NAMES = "eval exec compile globals locals vars getattr setattr delattr hasattr open input breakpoint help exit quit id hash super memoryview"
+_NAMES = "eval exec compile globals locals vars getattr setattr delattr hasattr open input breakpoint help exit quit id hash super type memoryview"
 _ATTRIBUTES = (
     "gi_frame gi_code gi_yieldfrom cr_frame cr_code cr_await ag_frame ag_code tb_frame tb_next f_back f_builtins f_code f_globals f_locals f_trace "
-    "f_lineno f_lasti get_field get_value Formatter mro"
+    "f_lineno f_lasti get_field get_value Formatter mro update_wrapper wraps"
 )
 _METHODS = (
     "__init__ __repr__ __str__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __hash__ __len__ __iter__ __next__ __contains__ __getitem__ __setitem__ __bool__ "
@@ -26,7 +26,7 @@ def defect(code: str) -> str:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return f"the program cannot be parsed: {error}"
     modules = _modules(tree)
-    allowed = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)}
+    allowed = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for node in ast.walk(tree):
         found = _defect(node, modules, allowed)
         if found:
@@ -69,6 +69,8 @@ def _defect(node: ast.AST, modules: dict[str, Any], allowed: set[int]) -> str:
         return f".{node.attr}" if node.attr.startswith("__") or node.attr in FORBIDDEN_ATTRIBUTES else ""
     if isinstance(node, ast.MatchClass):
         return "a pattern of attributes" if any(name.startswith("_") or name in FORBIDDEN_ATTRIBUTES for name in node.kwd_attrs) else ""
+    if isinstance(node, ast.ClassDef) and node.keywords:
+        return "a metaclass"
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return node.name if node.name.startswith("__") and node.name not in METHODS else ""
     return "async" if isinstance(node, (ast.AsyncFor, ast.AsyncWith, ast.Await)) else ""
