@@ -60,7 +60,7 @@ TOOLS = (
 INSTRUCTIONS = """\
 Write a Python function. Go about it in steps, each a call of one tool: first the signature, then cases of your own that a wrong program would fail, then the
 program, and other versions of it where a case fails. When you are done, submit: the function is then called with arguments that you have not seen, and all
-results must be right. Only the standard library can be used; there are no files and no network.
+results must be right. Only the standard library can be used; there are no files and no network, and all calls together may take half a second.
 A call is written as JSON, {"name": ..., "arguments": {...}}, alone or between <tool_call> and </tool_call>. The tools:
 """
 
