@@ -11,6 +11,7 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/Algebra-v0": "prm_gym.envs.math.algebra:AlgebraEnv",
     "prm_gym/Beam-v0": "prm_gym.envs.math.beam:BeamEnv",
     "prm_gym/Calendar-v0": "prm_gym.envs.tools.calendar:CalendarEnv",
+    "prm_gym/CodeSteps-v0": "prm_gym.envs.tools.code_steps:CodeStepsEnv",
     "prm_gym/Constraints-v0": "prm_gym.envs.logic.constraints:ConstraintsEnv",
     "prm_gym/Countdown-v0": "prm_gym.envs.math.countdown:CountdownEnv",
     "prm_gym/Deduction-v0": "prm_gym.envs.logic.deduction:DeductionEnv",
@@ -25,6 +26,7 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/Search-v0": "prm_gym.envs.tools.search:SearchEnv",
     "prm_gym/Sokoban-v0": "prm_gym.envs.logic.sokoban:SokobanEnv",
     "prm_gym/Sudoku-v0": "prm_gym.envs.logic.sudoku:SudokuEnv",
+    "prm_gym/TraceSteps-v0": "prm_gym.envs.tools.trace_steps:TraceStepsEnv",
     "prm_gym/WordProblems-v0": "prm_gym.envs.math.word_problems:WordProblemsEnv",
 }
 

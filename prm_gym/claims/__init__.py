@@ -8,6 +8,7 @@ needed to judge the claim is in the claim itself. To add one, subclass `Claim` a
 """
 
 from prm_gym.claims.claim import Claim, ForeignClaim, Json, Malformed, claim_from_json, decode_claims
+from prm_gym.claims.code_steps import Probe, Refused
 from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equivalent, Statement
 from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
@@ -37,6 +38,7 @@ __all__ = [
     "Json",
     "Malformed",
     "PastCall",
+    "Probe",
     "Program",
     "Progress",
     "QueryResult",
@@ -44,6 +46,7 @@ __all__ = [
     "ReasoningGymAnswer",
     "Reference",
     "Retrieval",
+    "Refused",
     "RowChange",
     "Rule",
     "Safest",
