@@ -56,7 +56,7 @@ class Unreadable(msgspec.Struct, frozen=True):
 Reading: TypeAlias = ToolCall | Message | Unreadable
 
 
-def call_text(name: str, **arguments: Json) -> str:
+def call_text(name: str, /, **arguments: Json) -> str:
     """The call as an agent writes it, in the shortest of the forms."""
     return json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
 

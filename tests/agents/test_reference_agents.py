@@ -11,6 +11,7 @@ from prm_gym.agents.scripted import ScriptedAgent
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
 from prm_gym.registration import ENVIRONMENTS
 from prm_gym.rollout import Rollouts, groups, success_rate
+from prm_gym.tools import Tool, read_call
 
 FOUR = Prompt(instructions="", observation="", actions=("a", "b", "c", "d"))
 
@@ -134,3 +135,21 @@ def test_an_agent_of_ones_own():
 
     AGENTS.register("test_reference_agents.first", First)
     assert make_agent("test_reference_agents.first").act([FOUR]) == [Action(text="a")]
+
+
+def test_the_random_agent_calls_tools_where_no_actions_are_listed():
+    tools = (
+        Tool(
+            "find",
+            "",
+            {"name": {"type": "string"}, "kind": {"enum": ["a", "b"]}, "deep": {"type": "object", "properties": {"n": {"type": "integer"}}}},
+            ("deep",),
+        ),
+        Tool("list", "", {"ids": {"type": "array", "items": {"type": "number"}}, "all": {"type": "boolean"}}),
+    )
+    prompt = Prompt(instructions="", observation="Anna has 17 apples", tools=tools)
+    agent = make_agent("random")
+    calls = [read_call(agent.act([prompt])[0].text) for _ in range(200)]
+    assert {call.name for call in calls} == {"find", "list"}
+    assert all(next(tool for tool in tools if tool.name == call.name).defects(call.arguments) == [] for call in calls)
+    assert {call.arguments["name"] for call in calls if call.name == "find"} == {"Anna", "has", "17", "apples"}
