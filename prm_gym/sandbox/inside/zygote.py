@@ -123,10 +123,11 @@ def serve(control: socket.socket, work: Any, guard: Any, memory: int, settings: 
         if scratch and not _emptied():
             flags |= SPOILT
         seconds = time.monotonic() - started
-        if flags & SPOILT:  # the next job gets a fresh zygote
-            control.sendall(REPORT.pack(job, flags, status, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
-            os._exit(0)
         control.sendall(REPORT.pack(job, flags, status, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+        if flags & SPOILT:  # the next job gets a fresh zygote; an order left unread here would take the report away from the host
+            while control.recv(ORDER.size):
+                pass
+            os._exit(0)
 
 
 def _wait(child: int, deadline: float) -> tuple[int, int, Any]:
