@@ -12,6 +12,7 @@ from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equiv
 from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
+from prm_gym.claims.state import Gap, Reference, RowChange, Rule, StateStep, StepKind, Value
 
 __all__ = [
     "Answer",
@@ -26,6 +27,7 @@ __all__ = [
     "Equivalent",
     "FinalAnswer",
     "ForeignClaim",
+    "Gap",
     "Identity",
     "Json",
     "Malformed",
@@ -34,13 +36,19 @@ __all__ = [
     "QueryResult",
     "Reachable",
     "ReasoningGymAnswer",
+    "Reference",
+    "RowChange",
+    "Rule",
     "Safest",
     "SameSolutions",
     "Solution",
+    "StateStep",
     "Statement",
     "StatementEffect",
+    "StepKind",
     "Talk",
     "TraceAnswer",
+    "Value",
     "claim_from_json",
     "decode_claims",
 ]
