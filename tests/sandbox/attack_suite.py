@@ -149,13 +149,14 @@ class Range:
         self.canary.write_text("CANARY", encoding="ascii")
         os.environ["CANARY_ENV"] = "CANARY"
         adopt_orphans()
+        self.others = descendants()
         self.sandbox = Sandbox(workers=1, tier=tier, allow_unsafe=tier == "D", limits=Limits(wall_seconds=LEGIT_SECONDS))  # type: ignore[arg-type]
         self._warm()
 
     def _warm(self) -> None:
         assert self.sandbox.test("def f(): return 1", "assert f() == 1").passed
         assert self.sandbox.sql("SELECT 1", "").status == "ok"
-        self.processes = descendants()
+        self.zygotes = descendants() - self.others
 
     def fire(self, attack: Attack) -> list[str]:
         """Run an attack; returns what it broke, in words."""
@@ -235,11 +236,9 @@ class Range:
         after = self.sandbox.run(f"import os\nprint(6 * 7, {look})")
         if after.stdout != "42 []\n":
             broken.append(f"the next job printed {after.stdout!r} {after.error}")
-        now = descendants()
-        if now != self.processes:
-            if now - self.processes and not attack.spoils:
-                broken.append(f"processes were left: {now - self.processes}")
-            elif self.processes - now and not attack.spoils:
-                broken.append("a zygote is gone")
+        now = descendants() - self.others
+        if now != self.zygotes:
+            if not attack.spoils:
+                broken.append(f"processes were left: {now - self.zygotes}" if now - self.zygotes else "a zygote is gone")
             self._warm()
         return broken
