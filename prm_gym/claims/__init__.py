@@ -13,9 +13,11 @@ from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Ident
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
 from prm_gym.claims.state import Gap, Reference, RowChange, Rule, StateStep, StepKind, Value
+from prm_gym.claims.tool_run import AnswerSupport, ToolRun
 
 __all__ = [
     "Answer",
+    "AnswerSupport",
     "Assignment",
     "Case",
     "Claim",
@@ -47,6 +49,7 @@ __all__ = [
     "StatementEffect",
     "StepKind",
     "Talk",
+    "ToolRun",
     "TraceAnswer",
     "Value",
     "claim_from_json",

@@ -114,7 +114,9 @@ def _remember(code: str, name: str) -> None:
 def _run(task: dict[str, Any]) -> None:
     """Run a program; what was run before it in the same session is run again first, without a word."""
     space = _program(task["code"])
-    _replay(task.get("before", ()), space)
+    if task.get("before"):
+        _replay(task["before"], space)
+        record(["reached"])
     code = task["code"]
     if task.get("echo"):
         _run_cell(code, space, PROGRAM)
