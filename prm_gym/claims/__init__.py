@@ -12,8 +12,10 @@ from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equiv
 from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
+from prm_gym.claims.search import Hop, Retrieval, SupportedAnswer
 from prm_gym.claims.state import Gap, Reference, RowChange, Rule, StateStep, StepKind, Value
 from prm_gym.claims.tool_run import AnswerSupport, ToolRun
+from prm_gym.claims.tool_use import PastCall, ToolUse
 
 __all__ = [
     "Answer",
@@ -30,15 +32,18 @@ __all__ = [
     "FinalAnswer",
     "ForeignClaim",
     "Gap",
+    "Hop",
     "Identity",
     "Json",
     "Malformed",
+    "PastCall",
     "Program",
     "Progress",
     "QueryResult",
     "Reachable",
     "ReasoningGymAnswer",
     "Reference",
+    "Retrieval",
     "RowChange",
     "Rule",
     "Safest",
@@ -48,8 +53,10 @@ __all__ = [
     "Statement",
     "StatementEffect",
     "StepKind",
+    "SupportedAnswer",
     "Talk",
     "ToolRun",
+    "ToolUse",
     "TraceAnswer",
     "Value",
     "claim_from_json",

@@ -34,7 +34,7 @@ def refused(**calls):
 """
 # Tier D isolates nothing: only how jobs end, what they print and what they forge is tried there.
 CATEGORY_TIERS = {"termination": "ABCD", "output": "ABCD", "forge": "ABCD", "parser": "ABCD"}
-WALL_SECONDS = 0.3
+WALL_SECONDS = 0.15
 LEGIT_SECONDS = 5.0
 # Beyond the limit, before a busy machine counts as a sandbox that overruns.
 SLACK_SECONDS = 3.0
@@ -98,7 +98,9 @@ class Attack:
     def wall_seconds(self) -> float:
         """Its limit: short for what may run into it, long for what must come to its end on a busy machine."""
         ends = self.category == "legit" or self.has or self.status or self.after_has or (self.raw and not self.lacks)
-        return LEGIT_SECONDS if ends and not self.timeout else WALL_SECONDS
+        if self.timeout:
+            return 5 * WALL_SECONDS if self.has else WALL_SECONDS
+        return LEGIT_SECONDS if ends else WALL_SECONDS
 
     def tried_at(self, tier: str) -> bool:
         """Whether it is tried at a tier of this machine; numbers of calls are those of x86-64."""
