@@ -29,6 +29,7 @@ from prm_gym.verifier import PastStep, StepContext, Verifier, VerifierSpec, make
 
 OBSERVATION_LENGTH = 1 << 20
 ACTION_LENGTH = 1 << 14
+MALFORMED_LENGTH = 1_000  # of what is said of a text that is no step
 
 StepResult: TypeAlias = tuple[str, float, bool, bool, dict[str, Any]]
 
@@ -203,6 +204,17 @@ class StepEnv(gymnasium.Env[str, str], ABC):
     def solution(self) -> list[str]:
         """Actions that earn the outcome 1 from the beginning of the current task: the proof that it is solvable."""
 
+    def malformed(self, reason: str) -> Transition:
+        """What comes of a text that is no step: nothing changes. Where actions call tools, the observation says what is wrong with it.
+
+        Args:
+            reason: in one sentence, for the agent too.
+        """
+        situation = self._situation
+        if self.tools:
+            situation = msgspec.structs.replace(situation, observation=f"Error: {reason}"[:MALFORMED_LENGTH])
+        return Transition(situation=situation, claims=(Malformed(reason),))
+
     def truncation_outcome(self) -> float:
         """The outcome of an episode that runs into the step limit; 0 unless the environment says otherwise."""
         return 0.0
@@ -372,7 +384,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         if len(action) > ACTION_LENGTH or not action.isascii():
             action, defect = _readable(action)
         if defect is not None:
-            transition = Transition(situation=before, claims=(Malformed(defect),))
+            transition = self.malformed(defect)
         else:
             try:
                 transition = self.advance(action)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from prm_gym.claims import Json, Malformed, PastCall, ToolUse
+from prm_gym.claims import Json, PastCall, ToolUse
 from prm_gym.env import Situation, StepEnv, Transition
 from prm_gym.envs.adapters.mcp_tasks import DEMO, DEMO_HIDDEN, DEMO_PREDICATE, Given, PastReply, Predicate, ServerView, demo_task, load_tasks
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
@@ -146,16 +146,16 @@ class McpEnv(StepEnv):
         """Call a tool, or end."""
         call = read_call(action)
         if not isinstance(call, ToolCall):
-            return self._malformed(getattr(call, "reason", "a step is one call of a tool"))
+            return self.malformed(getattr(call, "reason", "a step is one call of a tool"))
         if call.name == self._finish.name:
             defects = self._finish.defects(call.arguments)
-            return self._end(call) if not defects else self._malformed(f"the arguments of {call.name} do not fit: {'; '.join(defects)}")
+            return self._end(call) if not defects else self.malformed(f"the arguments of {call.name} do not fit: {'; '.join(defects)}")
         listed = self._listed.get(call.name)
         if listed is None:
-            return self._malformed(f"there is no tool {call.name[:60]!r}; there are {', '.join(tool.name for tool in self.tools)}")
+            return self.malformed(f"there is no tool {call.name[:60]!r}; there are {', '.join(tool.name for tool in self.tools)}")
         defects = listed.defects(call.arguments)
         if defects:
-            return self._malformed(f"the arguments of {call.name} do not fit: {'; '.join(defects)}")
+            return self.malformed(f"the arguments of {call.name} do not fit: {'; '.join(defects)}")
         return self._call(ToolCall(listed.name, call.arguments), listed)
 
     def save_state(self) -> Json:
@@ -290,10 +290,6 @@ class McpEnv(StepEnv):
             question=given.question,
             sealed={"setup": setup, "solution": solution, "given": given.sealed},
         )
-
-    def _malformed(self, reason: str) -> Transition:
-        situation = Situation(observation=f"Error: {reason}", state_key=self.situation.state_key)
-        return Transition(situation=situation, claims=(Malformed(reason),))
 
     def _situation_of(self, task: Task, observation: str) -> Situation:
         reading = {listed.name for listed in self._listed.values() if listed.reads}

@@ -17,7 +17,7 @@ from typing import Any, Unpack
 
 import msgspec
 
-from prm_gym.claims import Case, Claim, Json, Malformed, Probe, Program, Refused
+from prm_gym.claims import Case, Claim, Json, Probe, Program, Refused
 from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_difficulty
 from prm_gym.envs.tools.code_problems import LEVELS, call_shown, generate
 from prm_gym.errors import EnvironmentFault, OptionError
@@ -154,13 +154,13 @@ class CodeStepsEnv(StepEnv):
         """Call a tool."""
         call = read_call(action)
         if not isinstance(call, ToolCall):
-            return self._malformed(call.reason if isinstance(call, Unreadable) else "not a call of a tool")
+            return self.malformed(call.reason if isinstance(call, Unreadable) else "not a call of a tool")
         tool = next((tool for tool in TOOLS if tool.name == call.name), None)
         if tool is None:
-            return self._malformed(f"there is no tool {call.name[:50]!r}; the tools are {', '.join(tool.name for tool in TOOLS)}")
+            return self.malformed(f"there is no tool {call.name[:50]!r}; the tools are {', '.join(tool.name for tool in TOOLS)}")
         defects = tool.defects(call.arguments)
         if defects:
-            return self._malformed("; ".join(defects))
+            return self.malformed("; ".join(defects))
         arguments: Any = call.arguments
         if call.name == "signature":
             return self._signature(arguments["source"])
@@ -276,10 +276,6 @@ class CodeStepsEnv(StepEnv):
         return len(self._examples[0][0])
 
     # What comes of a call.
-
-    def _malformed(self, reason: str) -> Transition:
-        situation = msgspec.structs.replace(self.situation, observation=f"Error: {reason}")
-        return Transition(situation=situation, claims=(Malformed(reason),))
 
     def _refused(self, reason: str) -> Transition:
         return self._answered(f"Error: {reason}.", Refused(reason))

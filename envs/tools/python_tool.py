@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Unpack, cast
 import msgspec
 
 from prm_gym.answers import grade
-from prm_gym.claims import FinalAnswer, Json, Malformed
+from prm_gym.claims import FinalAnswer, Json
 from prm_gym.env import ACTION_LENGTH, Situation, StepEnv, StepOptions, Transition, require_difficulty
 from prm_gym.envs.tools.ledger import Ledger
 from prm_gym.envs.tools.python_problems import FAMILIES, LEVELS, generate
@@ -180,8 +180,7 @@ class PythonToolEnv(StepEnv):
         prepared, self._prepared = self._prepared, None
         call = self._read(action)
         if isinstance(call, str):
-            error = Situation(observation=f"Error: {call}", state_key=self.situation.state_key)
-            return Transition(situation=error, claims=(Malformed(call),))
+            return self.malformed(call)
         if call.name == "answer":
             return self._answer(str(call.arguments["text"]))
         cell = self._cell(str(call.arguments["code"]))

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
-from prm_gym.claims import Hop, Json, Malformed, Retrieval, SupportedAnswer
+from prm_gym.claims import Hop, Json, Retrieval, SupportedAnswer
 from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
 from prm_gym.envs.tools.search_candidates import listed
 from prm_gym.envs.tools.search_files import Asked, load_library, load_questions, page, shortened
@@ -152,13 +152,13 @@ class SearchEnv(StepEnv):
         """Search, read, or end with the answer."""
         call = read_call(action)
         if not isinstance(call, ToolCall):
-            return self._malformed(getattr(call, "reason", "a step is one call of a tool"))
+            return self.malformed(getattr(call, "reason", "a step is one call of a tool"))
         tool = next((tool for tool in TOOLS if tool.name == call.name), None)
         if tool is None:
-            return self._malformed(f"there is no tool {call.name[:60]!r}; there are {', '.join(tool.name for tool in TOOLS)}")
+            return self.malformed(f"there is no tool {call.name[:60]!r}; there are {', '.join(tool.name for tool in TOOLS)}")
         defects = tool.defects(call.arguments)
         if defects:
-            return self._malformed(f"the arguments of {tool.name} do not fit: {'; '.join(defects)}")
+            return self.malformed(f"the arguments of {tool.name} do not fit: {'; '.join(defects)}")
         if tool.name == "answer":
             return self._answer(str(call.arguments["text"]))
         return self._search(call) if tool.name == "search" else self._read(call)
@@ -222,11 +222,6 @@ class SearchEnv(StepEnv):
         claim = SupportedAnswer(text, golds, self._hops, tuple(self._shown))
         situation = Situation(observation="The answer was given.", state_key=content_key(self.situation.state_key, "answered", normalized_answer(text)))
         return Transition(situation=situation, claims=(claim,), terminated=True, outcome=float(right))
-
-    def _malformed(self, reason: str) -> Transition:
-        before = self.situation
-        observation = f"Error: {reason}"
-        return Transition(situation=Situation(observation=observation, state_key=before.state_key, actions=before.actions), claims=(Malformed(reason),))
 
     def _situation_of(self, task: Task, observation: str) -> Situation:
         state_key = content_key("search", task.key, observation, "|".join(sorted(self._shown)), "|".join(sorted(set(self._asked_for))))

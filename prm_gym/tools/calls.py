@@ -3,10 +3,13 @@ r"""How an agent's text calls a tool: OpenAI's native calls and tagged text.
     {"name": "add", "arguments": {"a": 1, "b": 2}}
     {"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": "add", "arguments": "{\"a\": 1, \"b\": 2}"}}]}
     I add them. <tool_call>{"name": "add", "arguments": {"a": 1, "b": 2}}</tool_call>
+    <function=add>{"a": 1, "b": 2}</function>
 
-A step is one call. A text that begins as a call and cannot be read as one is `Unreadable`, never a message.
+What is thought may stand before a call: text, or a section <think>...</think>. A call may stand in a fenced block, or on lines of its own after the text.
+`parameters` and `input` stand for `arguments` too. A closing tag at the very end may be missing, since servers stop there. A step is one call. A text that
+is meant as a call and cannot be read as one is `Unreadable`, never a message.
 
-Source: the native form is that of OpenAI's chat completions; the tagged one is that of Hermes and Qwen's chat templates.
+Source: the native form is that of OpenAI's chat completions; the tagged ones are those of the chat templates of Hermes, Qwen, Llama 3 and Mistral.
 """
 
 import json
@@ -18,8 +21,14 @@ import msgspec
 
 from prm_gym.claims import Json
 
-_OPEN, _CLOSE = "<tool_call>", "</tool_call>"
-_TAG = re.compile(r"<\s*/?\s*tool_call", re.IGNORECASE)
+_TAG = re.compile(r"<\s*/?\s*tool_call\s*>|<function=", re.IGNORECASE)
+_FUNCTION = re.compile(r"<function=([\w-]{1,64})>")
+# What some models write before a call.
+_MARK = re.compile(r"^(?:<\|python_tag\|>|\[TOOL_CALLS\])\s*")
+_FENCED = re.compile(r"```(?:json|tool_call|tool_code)?[ \t]*\n(.*?)\n?```", re.DOTALL)
+# A line on which a call begins.
+_CALL = re.compile(r"^[ \t]*\[?[ \t]*\{\s*\"(?:name|tool_calls|function|type)\"\s*:", re.MULTILINE)
+_DECODER = json.JSONDecoder()
 
 
 class ToolCall(msgspec.Struct, frozen=True):
@@ -67,22 +76,59 @@ def read_call(action: str) -> Reading:
     Args:
         action: what the agent wrote.
     """
-    text = action.strip()
-    if _TAG.search(text):
-        return _tagged(text)
+    text, thought = _without_thinking(action.strip())
+    text = _MARK.sub("", text, count=1)
+    tag = _TAG.search(text)
+    if tag:
+        return _tagged(text, tag, thought)
     if text.startswith(("{", "[")):
-        return _native(text, "")
-    return Message(text)
+        return _native(text, thought)
+    return _told(text, thought)
 
 
-def _tagged(text: str) -> Reading:
-    before, opened, rest = text.partition(_OPEN)
-    inside, closed, after = rest.partition(_CLOSE)
-    if not (opened and closed):
-        return Unreadable(f"a call stands between {_OPEN} and {_CLOSE}")
-    if after.strip() or _TAG.search(before):
+def _without_thinking(text: str) -> tuple[str, str]:
+    """The text after a thinking section at its beginning, and that section."""
+    if not text.startswith("<think>"):
+        return text, ""
+    thought, closed, rest = text.removeprefix("<think>").partition("</think>")
+    return (rest.strip(), thought.strip()) if closed else (text, "")
+
+
+def _tagged(text: str, tag: re.Match[str], thought: str) -> Reading:
+    before = text[: tag.start()].strip()
+    if tag.group() == "<function=":
+        function = _FUNCTION.match(text, tag.start())
+        if function is None:
+            return Unreadable("a call of this form is <function=name>{...}</function>")
+        opened, name = function.end(), function[1]
+    elif tag.group() == "<tool_call>":
+        opened, name = tag.end(), None
+    else:
+        return Unreadable("a call stands between <tool_call> and </tool_call>")
+    rest = text[opened:].lstrip()
+    try:
+        end = _DECODER.raw_decode(rest)[1]  # a program in the arguments may hold the closing tag
+    except RecursionError:
+        return Unreadable("the JSON is nested too deeply")
+    except ValueError as error:
+        return Unreadable(f"not valid JSON: {error}")
+    after = rest[end:].strip()
+    if after and after not in ("</tool_call>", "</function>"):
         return Unreadable("a step is one call, and nothing follows it")
-    return _native(inside.strip(), before.strip())
+    body = rest[:end] if name is None else f'{{"name": {json.dumps(name)}, "arguments": {rest[:end]}}}'
+    return _native(body, "\n".join(part for part in (thought, before) if part))
+
+
+def _told(text: str, thought: str) -> Reading:
+    """A text that may end in a call, fenced or on lines of its own; a message where it holds none."""
+    fenced = _FENCED.search(text)
+    start = _CALL.search(text)
+    if fenced and _CALL.match(fenced[1].strip()):
+        reading = _native(fenced[1].strip(), "\n".join(part for part in (thought, text[: fenced.start()].strip()) if part))
+        return reading if not text[fenced.end() :].strip() else Unreadable("a step is one call, and nothing follows it")
+    if start is None:
+        return Message(text)
+    return _native(text[start.start() :].strip(), "\n".join(part for part in (thought, text[: start.start()].strip()) if part))
 
 
 def _native(text: str, thought: str) -> Reading:
@@ -110,7 +156,8 @@ def _call(data: Any, thought: str) -> Reading:
     if not isinstance(data, dict):
         return Unreadable('a call is an object {"name": ..., "arguments": {...}}')
     call = cast("dict[str, Any]", data)
-    name, arguments = call.get("name"), call.get("arguments", {})
+    name = call.get("name")
+    arguments: Any = call.get(next((key for key in ("arguments", "parameters", "input") if key in call), ""), {})
     if not isinstance(name, str):
         return Unreadable('a call has a "name" and "arguments"')
     if isinstance(arguments, str):  # OpenAI's interface gives the arguments as a text

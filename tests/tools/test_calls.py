@@ -22,6 +22,13 @@ ADD = Tool("add", "Adds.", {"a": {"type": "integer"}, "b": {"type": "integer"}, 
         '{"role": "assistant", "content": null, "tool_calls": [{"id": "x", "function": {"name": "add", "arguments": "{\\"a\\":1,\\"b\\":2}"}}]}',
         '  <tool_call>\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n</tool_call>\n',
         call_text("add", a=1, b=2),
+        '<tool_call>{"name": "add", "arguments": {"a": 1, "b": 2}}',  # servers cut the closing tag off
+        '<function=add>{"a": 1, "b": 2}</function>',
+        '<|python_tag|>{"name": "add", "parameters": {"a": 1, "b": 2}}',
+        '[TOOL_CALLS] [{"name": "add", "arguments": {"a": 1, "b": 2}}]',
+        '{"type": "tool_use", "name": "add", "input": {"a": 1, "b": 2}}',
+        '{"type": "function_call", "name": "add", "arguments": "{\\"a\\": 1, \\"b\\": 2}"}',
+        '```json\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n```',
     ],
 )
 def test_one_call_in_many_forms(text):
@@ -35,9 +42,30 @@ def test_what_is_thought_before_the_call():
     assert read_call('{"content": "First.", "tool_calls": [{"function": {"name": "add", "arguments": ""}}]}') == ToolCall("add", {}, "First.")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "First I add.\n{}",
+        "First I add.\n```json\n{}\n```",
+        "<think>First I add.</think>\n{}",
+        "<think>First I add.</think>\n<tool_call>\n{}\n</tool_call>",
+        "First I add.\n\n<tool_call>{}</tool_call>",
+    ],
+)
+def test_thoughts_before_a_call(text):
+    assert read_call(text.replace("{}", call_text("add", a=1))) == ToolCall("add", {"a": 1}, "First I add.")
+
+
+def test_a_program_may_hold_the_closing_tag():
+    code = "print('</tool_call>', {'name': 'add'})"
+    assert read_call(f"<tool_call>{call_text('python', code=code)}</tool_call>") == ToolCall("python", {"code": code})
+
+
 def test_text_that_calls_nothing_is_a_message():
     assert read_call("  Shall I go on? ") == Message("Shall I go on?")
     assert read_call("") == Message("")
+    for text in ("The set {1, 2} has two.", 'It says {"a": 1}.', "x = {\n  1}", "<think>hm", "a < tool_caller", "```python\nprint(1)\n```"):
+        assert read_call(text) == Message(text)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +85,14 @@ def test_text_that_calls_nothing_is_a_message():
         ('{"tool_calls": []}', "one call, got 0"),
         ('[{"name": "a"}, {"name": "b"}]', "one call, got 2"),
         ('<tool_call>{"name": "a"}</tool_call><tool_call>{"name": "b"}</tool_call>', "one call"),
-        ('<tool_call>{"name": "add", "arguments": {}}', "stands between"),
         ('</tool_call>{"name": "add"}<tool_call>', "stands between"),
         ('<TOOL_CALL>{"name": "add"}</TOOL_CALL>', "stands between"),
+        ('<tool_call>{"name": "add", "arguments": {"a": 1', "not valid JSON"),
+        ('<function=add>{"a": 1', "not valid JSON"),
+        ("<function=>{}</function>", "of this form"),
+        ('I add.\n{"name": "add", "arguments": {"a": 1}', "not valid JSON"),
+        ('```json\n{"name": "add"}\n```\nDone.', "nothing follows"),
+        ('```json\n{"name": "add"}\n```\n```json\n{"name": "add"}\n```', "nothing follows"),
         ("{}", "name"),
         ("[[[[", "JSON"),
     ],
