@@ -6,7 +6,7 @@ import signal
 from typing import Any, Literal, cast
 
 from prm_gym.sandbox.inside.encoding import MAX_DEPTH
-from prm_gym.sandbox.inside.exits import EXIT_EXCEPTION, EXIT_MEMORY, EXIT_UNFIT
+from prm_gym.sandbox.inside.exits import END, EXIT_EXCEPTION, EXIT_MEMORY, EXIT_UNFIT, REACHED
 from prm_gym.sandbox.result import CallResult, Limits, Rows, Run, Status, Tier
 from prm_gym.sandbox.zygotes import Job, Report
 
@@ -18,7 +18,8 @@ def run_of(job: Job, report: Report | None, tier: Tier) -> Run:
     if report is None:
         return Run(status="fault", error="the sandbox itself failed: its process died, and another one too", tier=tier)
     status, error = _ending(report, job.limits)
-    if status == "ok" and job.task.get("before") and not records(report):
+    nonce, said = job.task.get("nonce"), records(report) if "nonce" in job.task else []
+    if job.task.get("before") and status in ("ok", "exception") and [REACHED, nonce] not in said:
         status, error = "crash", "an earlier cell of the session ended the process before the program began"
     return Run(
         status=status,
@@ -30,6 +31,7 @@ def run_of(job: Job, report: Report | None, tier: Tier) -> Run:
         cpu_seconds=report.cpu_seconds,
         peak_mb=report.peak_kib / 1024,
         tier=tier,
+        finished=[END, nonce] in said,
     )
 
 

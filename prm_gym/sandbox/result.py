@@ -55,6 +55,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         cpu_seconds: that it used.
         peak_mb: of resident memory, the interpreter's own included.
         tier: at which it ran.
+        finished: a program that was run says that it came to its end, by whatever exception: it did not leave by `os._exit`. Like the output it is a claim.
     """
 
     status: Status
@@ -66,6 +67,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     cpu_seconds: float = 0.0
     peak_mb: float = 0.0
     tier: Tier = "A"
+    finished: bool = False
 
 
 class CallResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -137,7 +138,7 @@ class Sandbox:
         programs: Sequence[str],
         *,
         stdin: Sequence[str] | None = None,
-        limits: Limits | None = None,
+        limits: Limits | Sequence[Limits] | None = None,
         before: Sequence[Sequence[str]] | None = None,
         echo: bool = False,
         profile: Profile | None = None,
@@ -147,20 +148,21 @@ class Sandbox:
         Args:
             programs: sources.
             stdin: one a program.
-            limits: of each.
+            limits: of each, or one a program.
             before: cells that are run again first, one list a program.
             echo: see `run`.
             profile: see `run`.
         """
         inputs = [""] * len(programs) if stdin is None else stdin
         cells = [()] * len(programs) if before is None else before
+        bounds = [limits or self.limits] * len(programs) if limits is None or isinstance(limits, Limits) else limits
         jobs: list[tuple[Profile, Job]] = []
-        for code, given, earlier in zip(programs, inputs, cells, strict=True):
+        for code, given, earlier, bound in zip(programs, inputs, cells, bounds, strict=True):
             _require_length("code", code, CODE_LENGTH)
             _require_length("stdin", given, STDIN_BYTES)
-            task = {"kind": "run", "code": code, "before": list(earlier), "echo": echo}
+            task = {"kind": "run", "code": code, "before": list(earlier), "echo": echo, "nonce": secrets.token_hex(8)}
             chosen = profile or _profile(code, *earlier)
-            jobs.append((chosen, Job(task, limits or self.limits, given.encode("utf-8", "surrogatepass"))))
+            jobs.append((chosen, Job(task, bound, given.encode("utf-8", "surrogatepass"))))
         tier = self.tier
         return [run_of(job, report, tier) for (_, job), report in zip(jobs, self._do(jobs), strict=True)]
 

@@ -9,6 +9,7 @@ libc: Any = ctypes.CDLL(None, use_errno=True)
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 24, 38
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+ADDR_NO_RANDOMIZE = 0x0040000
 
 # Number and version of the audit architecture, as seccomp sees it, and the numbers of the calls. x86-64 has its own; aarch64 has the generic ones.
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -95,6 +96,15 @@ def prctl(option: int, value: int = 0, third: int = 0) -> int:
     """
     zero = ctypes.c_ulong(0)
     return checked(libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(third), zero, zero), f"prctl({option})")
+
+
+def without_random_addresses() -> bool:
+    """Ask for addresses that are the same in every run, so that what prints one does not differ; says whether that was new.
+
+    A job runs code of its own anyway, so that random addresses would keep nothing from it.
+    """
+    current = libc.personality(ctypes.c_ulong(0xFFFFFFFF))
+    return current != -1 and not current & ADDR_NO_RANDOMIZE and libc.personality(ctypes.c_ulong(current | ADDR_NO_RANDOMIZE)) != -1
 
 
 def drop_capabilities() -> None:

@@ -6,6 +6,7 @@ The job and its result share one memory file, descriptor `CHANNEL`: the job read
 import _thread
 import ast
 import builtins
+import io
 import json
 import linecache
 import marshal
@@ -19,7 +20,7 @@ from typing import Any
 
 import proxy
 from encoding import TooLarge, class_name, decode, encode
-from exits import EXIT_EXCEPTION, EXIT_MEMORY
+from exits import END, EXIT_EXCEPTION, EXIT_MEMORY, REACHED
 
 CHANNEL, PEER = 3, 4
 MAX_MESSAGE = 500
@@ -38,7 +39,8 @@ def read_task() -> dict[str, Any]:
 
 
 def work(task: dict[str, Any]) -> int:
-    """Do the job and return the code that the process leaves with."""
+    """Do the job and return the code that the process leaves with. The last record of a program that is only run says that it came to its end."""
+    end = [END, task.get("nonce", "")]
     try:
         KINDS[task["kind"]](task)
         if _thread_count():
@@ -50,7 +52,10 @@ def work(task: dict[str, Any]) -> int:
         code = EXIT_MEMORY
     except BaseException as error:  # a program may raise anything
         code = _report(error)
-    return max(code, _flush())
+    code = max(code, _flush())
+    if task["kind"] == "run":
+        record(end)
+    return code
 
 
 def seed() -> None:
@@ -116,7 +121,7 @@ def _run(task: dict[str, Any]) -> None:
     space = _program(task["code"])
     if task.get("before"):
         _replay(task["before"], space)
-        record(["reached"])
+        record([REACHED, task["nonce"]])
     code = task["code"]
     if task.get("echo"):
         _run_cell(code, space, PROGRAM)
@@ -125,7 +130,8 @@ def _run(task: dict[str, Any]) -> None:
 
 
 def _replay(cells: list[str], space: dict[str, Any]) -> None:
-    """Run cells and unsay what they print."""
+    """Run cells and unsay what they print; standard output and error are what they were when they are done."""
+    kept = [os.dup(descriptor) for descriptor in (1, 2)]
     for index, cell in enumerate(cells):
         try:
             _run_cell(cell, space, f"<cell {index + 1}>")
@@ -134,9 +140,15 @@ def _replay(cells: list[str], space: dict[str, Any]) -> None:
         except BaseException:  # it raised then as it does now, and what it did before that stands
             pass
         _flush()
-        for descriptor in (1, 2):
+        for descriptor, copy in zip((1, 2), kept, strict=True):
+            os.dup2(copy, descriptor)
             os.ftruncate(descriptor, 0)
             os.lseek(descriptor, 0, os.SEEK_SET)
+    for copy in kept:
+        os.close(copy)
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        if getattr(getattr(sys, name), "closed", True):
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(descriptor, "w", closefd=False), encoding="utf-8", line_buffering=True))
 
 
 def _run_cell(code: str, space: dict[str, Any], name: str) -> None:

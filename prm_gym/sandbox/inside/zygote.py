@@ -236,6 +236,8 @@ _TOPS = {kind: _top(kind) for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU, 
 
 def main() -> NoReturn:
     """Serve the socket whose descriptor is the first argument, with the settings in the file of the second, as JSON."""
+    if kernel.without_random_addresses():  # once more, for it takes hold with the next program
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     control = socket.socket(fileno=int(sys.argv[1]))
     with open(int(sys.argv[2]), "rb") as file:
         settings = json.load(file)
