@@ -83,21 +83,21 @@ class TraceAnswer(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="t
 
 
 class QueryResult(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="query_result"):
-    """A query gives the rows that another query gives.
+    """A query gives the rows that another query gives, on every one of several databases.
 
     Attributes:
         database: SQL script that makes the database.
         query: what was written.
         gold: a query that gives the right rows.
         ordered: the order of the rows counts.
-        dialect: what runs them.
+        variants: scripts of further databases with the same tables and other rows; without them a query may be right by luck.
     """
 
     database: str
     query: str
     gold: str
     ordered: bool = False
-    dialect: Literal["sqlite", "duckdb"] = "sqlite"
+    variants: tuple[str, ...] = ()
 
 
 class StatementEffect(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="statement_effect"):
