@@ -21,6 +21,7 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/SQL-v0": "prm_gym.envs.tools.sql:SqlEnv",
     "prm_gym/Sokoban-v0": "prm_gym.envs.logic.sokoban:SokobanEnv",
     "prm_gym/Sudoku-v0": "prm_gym.envs.logic.sudoku:SudokuEnv",
+    "prm_gym/Tables-v0": "prm_gym.envs.tools.tables:TablesEnv",
     "prm_gym/WordProblems-v0": "prm_gym.envs.math.word_problems:WordProblemsEnv",
 }
 

@@ -12,6 +12,7 @@ from prm_gym.task import content_key
 from prm_gym.tools import Tool, ToolCall, read_call
 
 MOST_SHOWN_ROWS, MOST_SHOWN_CELL, MOST_SHOWN = 20, 60, 4_000
+MOST_HEADS = 200
 QUERY_LENGTH = 8_000
 QUERY: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": QUERY_LENGTH, "description": "One SELECT in SQLite's dialect."}
 _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite%' ORDER BY rowid"
@@ -25,6 +26,7 @@ class Look(msgspec.Struct, frozen=True):
         error: why there is none; empty where there is one.
         reads: the database was read; a query of constants does not read it.
         cells: the texts that were shown.
+        heads: what stands in the first column of all rows, as SQL writes it, in order, as long as there are at most 200 rows.
         key: same result, same key.
     """
 
@@ -32,6 +34,7 @@ class Look(msgspec.Struct, frozen=True):
     error: str = ""
     reads: bool = True
     cells: frozenset[str] = frozenset()
+    heads: tuple[str, ...] = ()
     key: str = ""
 
 
@@ -90,7 +93,8 @@ def look(query: str, script: str) -> Look:
     reads = plan.status == "ok" and any(len(step) > 1 and step[1] in ("OpenRead", "VOpen") for step in plan.rows)
     cells = frozenset(value for row in rows.rows[:MOST_SHOWN_ROWS] for value in row if isinstance(value, str) and len(value) <= MOST_SHOWN_CELL)
     key = content_key("rows", str(len(rows.columns)), str(rows.truncated), *(literal(value) for row in rows.rows for value in row))
-    return Look(text=shown(rows), reads=reads, cells=cells, key=key)
+    heads = tuple(literal(row[0]) for row in rows.rows) if len(rows.rows) <= MOST_HEADS else ()
+    return Look(text=shown(rows), reads=reads, cells=cells, heads=heads, key=key)
 
 
 def shown(rows: Rows) -> str:

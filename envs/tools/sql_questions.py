@@ -5,7 +5,6 @@ are our own, so they run in this process; what an agent writes never does.
 """
 
 import re
-import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
@@ -13,17 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from prm_gym.envs.tools.own_database import OwnDatabase
 from prm_gym.envs.tools.sql_domains import DOMAINS, Domain, draw_pools, draw_rows, script, stored
 from prm_gym.envs.tools.sql_mistakes import Edit, apart, edited, edits
 from prm_gym.envs.tools.sql_templates import TEMPLATES, Asked, Scene, Template
 from prm_gym.envs.tools.sql_templates_hard import HARD
-from prm_gym.sandbox.result import Rows, Run
-from prm_gym.sql import difference
 
 LEVELS: dict[int, tuple[Template, ...]] = {**TEMPLATES, **HARD}
 MOST_SHOWN = 60  # rows that an answer may have
 _DRAWN, _SPARSE, _KEPT = 10, 3, 4  # databases of a suite: drawn, those with few rows among them, and kept
-_RAN = Run(status="ok")
 
 
 class Question(NamedTuple):
@@ -72,17 +69,19 @@ def _drawn(domain: Domain, style: int, template: Template, rng: np.random.Genera
     pools = draw_pools(rng)
     rows = draw_rows(domain, style, pools, rng)
     asked = template(Scene(domain, rows, style, rng))
-    database = _Database(script(domain, rows))
+    database = OwnDatabase(script(domain, rows))
     right = database.rows(asked.gold)
     if right is None or not 1 <= len(right.rows) <= MOST_SHOWN or all(value in (None, 0) for value in right.rows[0]):
         return None
     changes = edits(asked.gold, _replacements(domain, style, asked.gold))
     queries = {edit: edited(asked.gold, [edit]) for edit in changes}
     runs = [edit for edit in changes if database.rows(queries[edit]) is not None]
-    seen = {edit for edit in runs if database.tells(queries[edit], asked)}
-    others = [_Database(script(domain, draw_rows(domain, style, pools, rng, sparse=number >= _DRAWN - _SPARSE))) for number in range(_DRAWN)]
+    seen = {edit for edit in runs if database.tells(queries[edit], asked.gold, asked.ordered)}
+    others = [OwnDatabase(script(domain, draw_rows(domain, style, pools, rng, sparse=number >= _DRAWN - _SPARSE))) for number in range(_DRAWN)]
     suite = _distilled(others, asked, [queries[edit] for edit in runs if edit not in seen])
-    wrong = _cube(asked, [edit for edit in runs if any(one.tells(queries[edit], asked) for one in (database, *suite))], [database, *suite], rng)
+    wrong = _cube(
+        asked, [edit for edit in runs if any(one.tells(queries[edit], asked.gold, asked.ordered) for one in (database, *suite))], [database, *suite], rng
+    )
     if len(suite) < _KEPT or not wrong:
         return None
     known = {query: edit in seen for edit, query in queries.items() if edit in runs}
@@ -94,23 +93,23 @@ def _drawn(domain: Domain, style: int, template: Template, rng: np.random.Genera
         tables=tuple(table.name for table in domain.tables),
         values=_values(domain, asked),
         wrong=wrong,
-        mistakes=tuple((query, told, told or any(one.tells(query, asked) for one in suite)) for query, told in known.items()),
+        mistakes=tuple((query, told, told or any(one.tells(query, asked.gold, asked.ordered) for one in suite)) for query, told in known.items()),
     )
 
 
-def _distilled(databases: Sequence["_Database"], asked: Asked, queries: Sequence[str]) -> list["_Database"]:
+def _distilled(databases: Sequence[OwnDatabase], asked: Asked, queries: Sequence[str]) -> list[OwnDatabase]:
     """The databases that tell the most of the queries from the right one, one after the other; those where the answer is empty come last."""
-    kept: list[_Database] = []
+    kept: list[OwnDatabase] = []
     left, pool = set(queries), list(databases)
     while pool and len(kept) < _KEPT:
-        told = [{query for query in left if one.tells(query, asked)} for one in pool]
+        told = [{query for query in left if one.tells(query, asked.gold, asked.ordered)} for one in pool]
         best = max(range(len(pool)), key=lambda place: (len(told[place]), pool[place].filled(asked.gold), -place))
         left -= told[best]
         kept.append(pool.pop(best))
     return kept if sum(one.filled(asked.gold) for one in kept) >= 2 else []
 
 
-def _cube(asked: Asked, changes: Sequence[Edit], databases: Sequence["_Database"], rng: np.random.Generator) -> tuple[str, ...]:
+def _cube(asked: Asked, changes: Sequence[Edit], databases: Sequence[OwnDatabase], rng: np.random.Generator) -> tuple[str, ...]:
     """All mixtures of three edits (or two), if each of them is wrong; the right query is the one without any."""
     places = [changes[i] for i in rng.permutation(len(changes)).tolist()][:8]
     for count in (3, 2):
@@ -119,7 +118,7 @@ def _cube(asked: Asked, changes: Sequence[Edit], databases: Sequence["_Database"
                 continue
             mixtures = [edited(asked.gold, some) for size in range(1, count + 1) for some in combinations(chosen, size)]
             if len({*mixtures, asked.gold}) == 2**count and all(
-                databases[0].rows(query) is not None and any(one.tells(query, asked) for one in databases) for query in mixtures
+                databases[0].rows(query) is not None and any(one.tells(query, asked.gold, asked.ordered) for one in databases) for query in mixtures
             ):
                 return tuple(mixtures)
     return ()
@@ -136,37 +135,3 @@ def _values(domain: Domain, asked: Asked) -> tuple[tuple[str, str, str], ...]:
     kind = domain.items.columns[2]
     names = {stored(shown, style) for shown in domain.kinds for style in range(3)}
     return tuple((text, kind.table, kind.name) for text in literals if text in names and text not in asked.text)
-
-
-class _Database:
-    """A database in this process, for queries of our own."""
-
-    def __init__(self, text: str) -> None:
-        self.script = text
-        self._connection = sqlite3.connect(":memory:", isolation_level=None)
-        self._connection.executescript(text)
-        self._found: dict[str, Rows | None] = {}
-
-    def __del__(self) -> None:
-        self._connection.close()
-
-    def rows(self, query: str) -> Rows | None:
-        """What a query gives; None where it fails."""
-        if query not in self._found:
-            try:
-                cursor = self._connection.execute(query)
-                names = tuple(str(column[0]) for column in cursor.description)
-                self._found[query] = Rows(status="ok", columns=names, rows=tuple(cursor.fetchmany(2_000)), run=_RAN)
-            except sqlite3.Error:
-                self._found[query] = None
-        return self._found[query]
-
-    def filled(self, query: str) -> bool:
-        """Whether it gives a row."""
-        found = self.rows(query)
-        return found is not None and bool(found.rows)
-
-    def tells(self, query: str, asked: Asked) -> bool:
-        """Whether a query gives other rows than the right one."""
-        gold, found = self.rows(asked.gold), self.rows(query)
-        return gold is None or found is None or difference(gold, found, asked.ordered) is not None
