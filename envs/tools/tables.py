@@ -233,7 +233,8 @@ class TablesEnv(StepEnv):
     def _answer(self, arguments: Mapping[str, Json]) -> Transition:
         seed = self._seed(self.task)
         if self.kind == "solve":
-            claim = Conclusion((arguments["value"],), ((values(*seed)[0],),), TOLERANCE)
+            value = arguments["value"]
+            claim = Conclusion((value if isinstance(value, int | float) else None,), ((values(*seed)[0],),), TOLERANCE)
         else:
             mistake = planted(*seed)
             step = self._plan(self.task).steps[mistake.place].name

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from prm_gym.claims.claim import Claim, Json
+from prm_gym.claims.claim import Claim
 
 
 class Exploration(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="exploration"):
@@ -62,6 +62,6 @@ class Conclusion(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=Tru
         tolerance: numbers are equal when they differ by at most this, absolutely or relative to the greater one.
     """
 
-    values: tuple[Json, ...]
-    golds: tuple[tuple[Json, ...], ...]
+    values: tuple[str | int | float | None, ...]
+    golds: tuple[tuple[str | int | float | None, ...], ...]
     tolerance: float = 1e-6

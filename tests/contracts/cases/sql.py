@@ -59,7 +59,7 @@ SQL = [
     claim_case("full", Conclusion(("Ulm ", 2), (("ulm", 2.0000000001),)), label="correct"),
     claim_case("zero", Conclusion(("Ulm", 3), (("Ulm", 2),)), label="incorrect"),
     claim_case("hack", Conclusion((), (("Ulm", 2),)), label="incorrect"),
-    claim_case("hack", Conclusion((True,), ((1,),), tolerance=-1.0), label="incorrect"),
+    claim_case("hack", Conclusion((2,), ((1,),), tolerance=-1.0), label="incorrect"),
     claim_case("abstain", Conclusion((1,), ())),
     claim_case("full", Exploration("tables", ("tables",), (), ("tables",)), label="correct"),
     claim_case("hack", Exploration("tables", ("tables",), ("tables",), ("tables",), seen_before=True), label="trivial"),
