@@ -19,15 +19,16 @@ class SqlVerifier(Verifier):
     - It abstains where the right query fails or gives more than 10,000 rows, and where a query that gives nothing is right because the right one gives nothing
       on every database: such a query would pass by luck.
 
-    `TableStep`: the same for a step of a plan that makes an intermediate table. A step is judged on the database as it found it. Where tables made earlier are wrong, what
-    is right on them may be right by luck (on an empty table every query is), so it is judged on the variants too, whose earlier tables are right; a step that is right
-    everywhere is then `neutral`, 0.5, with the wrong tables as `tainted` in the evidence: no mistake of its own, and no way to the answer. A right table that is
-    made again is `trivial`.
+    `TableStep`: the same for a step of a plan that makes an intermediate table. A step is judged on the database as it found it. Where tables made earlier
+    are wrong, what is right on them may be right by luck (on an empty table every query is), so it is judged on the variants too, whose earlier tables are
+    right; a step that is right everywhere is then `neutral`, 0.5, with the wrong tables as `tainted` in the evidence: no mistake of its own, and no way to
+    the answer. A right table that is made again is `trivial`.
 
     `Conclusion`: `correct` or `incorrect`; texts without regard to case and outer spaces.
 
-    `Exploration`: `correct`, 1, where something that the question needs is seen for the first time; there is a fixed number of such things, so that looking around earns a
-    bounded sum. `neutral`, 0.5, where something else is new; `trivial` for what was seen before or reads nothing; `incorrect` for a call that fails.
+    `Exploration`: `correct`, 1, where something that the question needs is seen for the first time; there is a fixed number of such things, so that looking
+    around earns a bounded sum. `neutral`, 0.5, where something else is new; `trivial` for what was seen before or reads nothing; `incorrect` for a call that
+    fails.
     """
 
     id = "sql"
@@ -36,7 +37,8 @@ class SqlVerifier(Verifier):
 
     def verify(self, steps: Sequence[StepContext]) -> list[Verdict]:
         """One verdict a step: that of its worst claim. All queries of a batch run side by side, equal ones once."""
-        tried = [claim for step in steps for claim in step.claims if isinstance(claim, QueryResult | TableStep)]
+        claims = [claim for step in steps for claim in step.claims]
+        tried = [claim for claim in claims if isinstance(claim, QueryResult) or (isinstance(claim, TableStep) and not claim.error)]
         found: dict[Trial, Finding | str] = {}
         trials = list(dict.fromkeys(_trial(claim) for claim in tried))
         try:
@@ -51,7 +53,7 @@ class SqlVerifier(Verifier):
         if isinstance(claim, QueryResult):
             return _of_query(found[_trial(claim)])
         if isinstance(claim, TableStep):
-            return _of_step(claim, found[_trial(claim)])
+            return _of_step(claim, found)
         if isinstance(claim, Conclusion):
             return _of_conclusion(claim)
         return _of_exploration(claim) if isinstance(claim, Exploration) else abstained("no claim about a database")
@@ -80,10 +82,10 @@ def _of_query(finding: Finding | str) -> Verdict:
     return judged("incorrect", 0.0, finding.reason, **finding.evidence)
 
 
-def _of_step(claim: TableStep, finding: Finding | str) -> Verdict:
+def _of_step(claim: TableStep, found: dict[Trial, Finding | str]) -> Verdict:
     if claim.error:
         return judged("incorrect", 0.0, f"the step fails: {claim.error}", error=claim.error)
-    verdict = _of_query(finding)
+    verdict = _of_query(found[_trial(claim)])
     if claim.tainted and verdict.status == "ok":
         names = ", ".join(claim.tainted)
         evidence = {**verdict.evidence, "tainted": list(claim.tainted)}

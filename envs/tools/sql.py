@@ -7,8 +7,8 @@ Every sale from 2021-03-14 to 2022-06-01, both days included, whose rebate is kn
 {"name": "query", "arguments": {"sql": "SELECT DISTINCT genre FROM books"}}          what a query gives
 {"name": "answer", "arguments": {"sql": "SELECT id, copies FROM sales WHERE ..."}}   the end
 
-Source: text to SQL over several databases of one schema is test-suite accuracy (Zhong, Yu, Klein 2020, arXiv 2010.02840); looking at the database in turns is InterCode's SQL
-(Yang et al. 2023, arXiv 2306.14898). Databases, questions and the distilling of the suites are our own.
+Source: text to SQL over several databases of one schema is test-suite accuracy (Zhong, Yu, Klein 2020, arXiv 2010.02840); looking at the database in turns is
+InterCode's SQL (Yang et al. 2023, arXiv 2306.14898). Databases, questions and the distilling of the suites are our own.
 """
 
 from collections.abc import Mapping
@@ -34,14 +34,12 @@ TOOLS = (
 )
 
 INSTRUCTIONS = f"""\
-Answer the question with an SQL query (SQLite's dialect). Nothing of the database is known beforehand: look at its tables first. Each step is one call of a tool, written as JSON:
-    {{"name": "tables", "arguments": {{}}}}
-    {{"name": "query", "arguments": {{"sql": "SELECT count(*) FROM books"}}}}
-    {{"name": "answer", "arguments": {{"sql": "SELECT title FROM books WHERE pages > 200"}}}}
-The answer is run on this database and on others with the same tables and other rows, and must give the right rows on all of them. The columns and their order count, not their names;
-the order of the rows counts only where the question gives one. What is unknown is NULL, and equal rows count as often as they stand there. Values may be written in another
-way than in the question. Queries can only read. The answer ends the episode.
-The tools:
+Answer the question with an SQL query (SQLite's dialect). Nothing of the database is known beforehand: look at its tables first. Each step is one call of a
+tool, written as JSON: {{"name": "tables", "arguments": {{}}}} {{"name": "query", "arguments": {{"sql": "SELECT count(*) FROM books"}}}} {{"name": "answer",
+"arguments": {{"sql": "SELECT title FROM books WHERE pages > 200"}}}} The answer is run on this database and on others with the same tables and other rows,
+and must give the right rows on all of them. The columns and their order count, not their names; the order of the rows counts only where the question gives
+one. What is unknown is NULL, and equal rows count as often as they stand there. Values may be written in another way than in the question. Queries can only
+read. The answer ends the episode. The tools:
 {described(TOOLS)}"""
 
 
@@ -50,23 +48,25 @@ class SqlEnv(StepEnv):
 
     Observation: the question at first, then what the tool answered, at most 4,000 characters.
 
-    Action: one call of `tables`, `describe`, `query` or `answer` (see `prm_gym.tools`). What is no call of these with arguments that fit changes nothing and is claimed `Malformed`. A call
-    that fits and goes wrong (no such table, an error of the database, five seconds over) is a step, and answered with "Error: ...".
+    Action: one call of `tables`, `describe`, `query` or `answer` (see `prm_gym.tools`). What is no call of these with arguments that fit changes nothing and
+    is claimed `Malformed`. A call that fits and goes wrong (no such table, an error of the database, five seconds over) is a step, and answered with "Error:
+    ...".
 
-    Claims of a look: `Exploration`, with the facts that the question needs (the list of tables, each table of the right query, each value that the question spells in another way)
-    and those that were shown. A table's columns count as shown by `describe` alone, all at once, and a value where a query that does not name it shows it, so that looking piece by
-    piece earns no more. Of an answer: `QueryResult`, with the databases of the suite. The default verifier `sql` judges both.
+    Claims of a look: `Exploration`, with the facts that the question needs (the list of tables, each table of the right query, each value that the question
+    spells in another way) and those that were shown. A table's columns count as shown by `describe` alone, all at once, and a value where a query that does
+    not name it shows it, so that looking piece by piece earns no more. Of an answer: `QueryResult`, with the databases of the suite. The default verifier
+    `sql` judges both.
 
     Outcome: 1 when the answer's query gives the right rows on the database and on every other one of its suite, else 0.
 
     state_key: the task, what is known, what was asked, and the last answer of a tool.
 
-    Tasks are generated, with databases of five kinds (see `sql_domains`, `sql_templates` and `sql_questions` beside this module), or read from files: `questions=PATH, database=PATH`
-    (see `sql_files`: the layouts of Spider and BIRD). A file's database is opened in the sandbox only.
+    Tasks are generated, with databases of five kinds (see `sql_domains`, `sql_templates` and `sql_questions` beside this module), or read from files:
+    `questions=PATH, database=PATH` (see `sql_files`: the layouts of Spider and BIRD). A file's database is opened in the sandbox only.
 
-    Candidates: for generated tasks `info["actions"]` lists up to `candidates` calls in random order: looks at tables and columns, and answers. Once all that is needed is
-    known, the right query is among eight (or four) answers that are all mixtures of three edits of it, so that none is told by its likeness to the others; before, the answers listed
-    are all wrong. A function of the state alone. With files none are listed.
+    Candidates: for generated tasks `info["actions"]` lists up to `candidates` calls in random order: looks at tables and columns, and answers. Once all that
+    is needed is known, the right query is among eight (or four) answers that are all mixtures of three edits of it, so that none is told by its likeness to
+    the others; before, the answers listed are all wrong. A function of the state alone. With files none are listed.
 
     Difficulty 1 to 5: filters; aggregates, order, a join; groups; nested queries and set operations; windows.
     """

@@ -1,7 +1,7 @@
 """The worlds of SQL-v0: five databases of one shape, with names of their own, and rows drawn at random.
 
-Every database has groups (publishers), items of a group (books), people (customers) and events (sales) that link an item with a person, who may be unknown. Names of items and
-people may repeat, texts and numbers may be unknown, and some rows are linked to nothing: what a careless query trips over.
+Every database has groups (publishers), items of a group (books), people (customers) and events (sales) that link an item with a person, who may be unknown.
+Names of items and people may repeat, texts and numbers may be unknown, and some rows are linked to nothing: what a careless query trips over.
 """
 
 import datetime

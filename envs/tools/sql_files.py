@@ -1,9 +1,9 @@
 """Questions and databases from files, in the layouts of Spider and BIRD.
 
-questions    JSON lines, a JSON array or Parquet; a row has `question`, the right query (`gold`, `query`, `SQL` or `sql`), if one likes `ordered` (whether the order of the
-             rows counts; else it does where the right query ends in ORDER BY), `evidence` (a hint that is added to the question) and `db_id`
-database     a database: .sqlite or .db (a file of SQLite), or .sql (a script that makes it); or a folder with one folder for each `db_id`, which holds
-             `<db_id>.sqlite` and perhaps other databases with the same tables, on which answers are judged too (the suites of Zhong et al.)
+questions    JSON lines, a JSON array or Parquet; a row has `question`, the right query (`gold`, `query`, `SQL` or `sql`), if one likes `ordered` (whether the
+             order of the rows counts; else it does where the right query ends in ORDER BY), `evidence` (a hint that is added to the question) and `db_id`
+             database     a database: .sqlite or .db (a file of SQLite), or .sql (a script that makes it); or a folder with one folder for each `db_id`, which
+             holds `<db_id>.sqlite` and perhaps other databases with the same tables, on which answers are judged too (the suites of Zhong et al.)
 
 Files of databases may come from anywhere: they are opened in the sandbox alone, which gives back their contents as a script.
 

@@ -1,7 +1,7 @@
 """Draws the questions of SQL-v0, each with a database to look at and a suite of others on which the answer is judged.
 
-The suite is distilled: of some databases drawn at random those are kept on which the most nearly right queries give other rows than the right one. The queries that run here
-are our own, so they run in this process; what an agent writes never does.
+The suite is distilled: of some databases drawn at random those are kept on which the most nearly right queries give other rows than the right one. The
+queries that run here are our own, so they run in this process; what an agent writes never does.
 """
 
 import re
@@ -33,7 +33,8 @@ class Question(NamedTuple):
         variants: scripts of those that it does not see.
         tables: names of all tables, in the order in which they are made.
         values: literals of the right query that the question does not spell, each with the table and column where it stands.
-        wrong: queries that are wrong on the suite: every mixture of two or three edits of the right one, so that it is in the midst of them no more than each of them.
+        wrong: queries that are wrong on the suite: every mixture of two or three edits of the right one, so that it is in the midst of them no more than each
+            of them.
         mistakes: all the queries one edit away that can run, each with whether it is wrong on the database that the agent sees, and on the suite.
     """
 

@@ -99,7 +99,8 @@ def _items_of_a_kind(s: Scene) -> Asked:
 def _items_by_size(s: Scene) -> Asked:
     low, high = s.number(s.size, 0.15, 0.4), s.number(s.size, 0.6, 0.85)
     text = (
-        f"Every {s.items.one} whose {s.size.phrase} is at least {low} and less than {high}, the greatest {s.size.phrase} first; of equal ones the one with the smaller id "
+        f"Every {s.items.one} whose {s.size.phrase} is at least {low} and less than {high}, the greatest {s.size.phrase} first; of equal ones the one "
+        f"with the smaller id "
         f"first. {columns(f'its {s.item_name.phrase}', f'its {s.size.phrase}')}"
     )
     where = f"{s.size} >= {low} AND {s.size} < {high}"
@@ -139,8 +140,8 @@ def _noted_items(s: Scene) -> Asked:
 def _mean_value(s: Scene) -> Asked:
     first, _ = s.days()
     text = (
-        f"The number of {s.events.many} from {first} on (that day included), and the mean {s.value.phrase} of those of them whose {s.value.phrase} is known. One row. "
-        + columns("the number", f"the mean {s.value.phrase}")
+        f"The number of {s.events.many} from {first} on (that day included), and the mean {s.value.phrase} of those of them whose {s.value.phrase} is "
+        f"known. One row. " + columns("the number", f"the mean {s.value.phrase}")
     )
     return Asked(text, f"SELECT COUNT(*), AVG({s.value}) FROM {s.events} WHERE {s.day} >= '{first}'")
 
@@ -155,7 +156,8 @@ def _different_people(s: Scene) -> Asked:
 def _items_of_a_region(s: Scene) -> Asked:
     region, least = s.pick(s.region), s.number(s.size, 0.1, 0.4)
     text = (
-        f"Every {s.items.one} of a {s.groups.one} whose {s.region.phrase} is {region!r}, if the {s.items.one}'s {s.size.phrase} is greater than {least}; sorted by the "
+        f"Every {s.items.one} of a {s.groups.one} whose {s.region.phrase} is {region!r}, if the {s.items.one}'s {s.size.phrase} is greater than "
+        f"{least}; sorted by the "
         f"{s.items.one}'s id, smallest first. {columns(f'the {s.items.one}’s {s.item_name.phrase}', f'the {s.groups.one}’s {s.group_name.phrase}')}"
     )
     gold = f"SELECT {s.item_name}, {s.group_name} FROM {s.items_in_groups} WHERE {s.region} = '{region}' AND {s.size} > {least} ORDER BY {s.items.id}"
@@ -165,8 +167,8 @@ def _items_of_a_region(s: Scene) -> Asked:
 def _greatest_events(s: Scene) -> Asked:
     count = int(s.rng.integers(4, 8))
     text = (
-        f"The {count} {s.events.many} with the greatest {s.value.phrase}, greatest first; unknown ones do not count, and of equal ones the one with the smaller id comes first. "
-        + columns("the id", f"the {s.value.phrase}")
+        f"The {count} {s.events.many} with the greatest {s.value.phrase}, greatest first; unknown ones do not count, and of equal ones the one with the "
+        f"smaller id comes first. " + columns("the id", f"the {s.value.phrase}")
     )
     return Asked(
         text, f"SELECT {s.events.id}, {s.value} FROM {s.events} WHERE {s.value} IS NOT NULL ORDER BY {s.value} DESC, {s.events.id} ASC LIMIT {count}", True
@@ -176,7 +178,10 @@ def _greatest_events(s: Scene) -> Asked:
 def _total_of_a_kind(s: Scene) -> Asked:
     ((shown, kind),) = s.kinds(1)
     first, _ = s.days()
-    text = f"The sum of the {s.count.phrase} over all {s.events.many} after {first} of {s.items.many} whose {s.kind.phrase} is {shown!r}; 0 if there are none. One row. "
+    text = (
+        f"The sum of the {s.count.phrase} over all {s.events.many} after {first} of {s.items.many} whose {s.kind.phrase} is {shown!r}; 0 if there are none. "
+        "One row. "
+    )
     gold = f"SELECT COALESCE(SUM({s.count}), 0) FROM {s.events_of_items} WHERE {s.kind} = '{kind}' AND {s.day} > '{first}'"
     return Asked(text + columns("the sum"), gold)
 
@@ -190,7 +195,8 @@ def _range_of_sizes(s: Scene) -> Asked:
 
 def _events_of_groups(s: Scene) -> Asked:
     text = (
-        f"For every {s.groups.one} the number of {s.events.many} of its {s.items.many}, also where it is 0. The most first; of equal numbers the smaller id of the "
+        f"For every {s.groups.one} the number of {s.events.many} of its {s.items.many}, also where it is 0. The most first; of equal numbers the "
+        f"smaller id of the "
         f"{s.groups.one} first. {columns(f'the {s.groups.one}’s {s.group_name.phrase}', 'the number')}"
     )
     joined = f"{s.groups} LEFT JOIN {s.items} ON {s.item_group} = {s.groups.id} LEFT JOIN {s.events} ON {s.event_item} = {s.items.id}"
@@ -208,7 +214,8 @@ def _kinds_with_many(s: Scene) -> Asked:
 def _busy_people(s: Scene) -> Asked:
     least = int(s.rng.integers(8, 16))
     text = (
-        f"Every {s.people.one} whose {s.events.many} have a {s.count.phrase} of more than {least} in all; the greatest sum first, of equal sums the smaller id of the "
+        f"Every {s.people.one} whose {s.events.many} have a {s.count.phrase} of more than {least} in all; the greatest sum first, of equal sums the "
+        f"smaller id of the "
         f"{s.people.one} first. {columns(f'the {s.people.one}’s id', f'the {s.people.one}’s {s.person_name.phrase}', 'the sum')}"
     )
     gold = (
@@ -221,7 +228,8 @@ def _busy_people(s: Scene) -> Asked:
 def _months(s: Scene) -> Asked:
     year = s.pick(s.day)[:4]
     text = (
-        f"For every month of the year {year} in which there was at least one {s.events.one}: the number of {s.events.many}, and how many of them are linked to no known "
+        f"For every month of the year {year} in which there was at least one {s.events.one}: the number of {s.events.many}, and how many of them are "
+        f"linked to no known "
         f"{s.people.one}. {columns('the month as YYYY-MM', f'the number of {s.events.many}', f'how many have no known {s.people.one}')}"
     )
     month = f"strftime('%Y-%m', {s.day})"
@@ -235,7 +243,8 @@ def _months(s: Scene) -> Asked:
 def _different_items(s: Scene) -> Asked:
     first, last = s.days()
     text = (
-        f"For every {s.region.phrase} of {s.groups.many}: how many different {s.items.many} of {s.groups.many} there had at least one {s.events.one} from {first} to {last}, "
+        f"For every {s.region.phrase} of {s.groups.many}: how many different {s.items.many} of {s.groups.many} there had at least one {s.events.one} "
+        f"from {first} to {last}, "
         f"both days included? Leave out each {s.region.phrase} where the number is 0. {columns(s.region.phrase, 'the number')}"
     )
     joined = f"{s.events_of_items} JOIN {s.groups} ON {s.groups.id} = {s.item_group}"

@@ -21,7 +21,10 @@ def _above_the_mean(s: Scene) -> Asked:
 
 def _both_kinds(s: Scene) -> Asked:
     (one, first), (other, second) = s.kinds(2)
-    text = f"Every {s.people.one} with a {s.events.one} of {s.items.many} whose {s.kind.phrase} is {one!r} and also one of {s.items.many} whose {s.kind.phrase} is {other!r}. "
+    text = (
+        f"Every {s.people.one} with a {s.events.one} of {s.items.many} whose {s.kind.phrase} is {one!r} and also one of {s.items.many} whose "
+        f"{s.kind.phrase} is {other!r}. "
+    )
     some = f"SELECT {s.people.id}, {s.person_name} FROM {s.events_of_people} JOIN {s.items} ON {s.items.id} = {s.event_item} WHERE {s.kind} ="
     return Asked(text + columns("the id", f"the {s.person_name.phrase}"), f"{some} '{first}' INTERSECT {some} '{second}'")
 
@@ -36,7 +39,8 @@ def _groups_without_a_kind(s: Scene) -> Asked:
 
 def _above_the_mean_total(s: Scene) -> Asked:
     text = (
-        f"Take the sum of the {s.count.phrase} over the {s.events.many} of each {s.people.one} that has any. Which {s.people.many} have a sum greater than the mean of these "
+        f"Take the sum of the {s.count.phrase} over the {s.events.many} of each {s.people.one} that has any. Which {s.people.many} have a sum greater "
+        f"than the mean of these "
         f"sums? {columns('the id', f'the {s.person_name.phrase}', 'the sum')}"
     )
     totals = f"SELECT SUM({s.count}) AS total FROM {s.events} WHERE {s.event_person} IS NOT NULL GROUP BY {s.event_person}"
@@ -68,7 +72,8 @@ def _largest_of_each_kind(s: Scene) -> Asked:
 
 def _top_two(s: Scene) -> Asked:
     text = (
-        f"Add up the {s.count.phrase} of the {s.events.many} of each {s.items.one} that has any. For every {s.kind.phrase} the two {s.items.many} with the greatest sums (one, "
+        f"Add up the {s.count.phrase} of the {s.events.many} of each {s.items.one} that has any. For every {s.kind.phrase} the two {s.items.many} with "
+        f"the greatest sums (one, "
         f"if there is only one); of equal sums the smaller id goes first. {columns(s.kind.phrase, f'the {s.items.one}’s id', 'the sum', 'the place, 1 or 2')}"
     )
     place = f"ROW_NUMBER() OVER (PARTITION BY {s.kind} ORDER BY SUM({s.count}) DESC, {s.items.id} ASC) AS place"
@@ -79,7 +84,8 @@ def _top_two(s: Scene) -> Asked:
 def _running_total(s: Scene) -> Asked:
     region = s.pick(s.region)
     text = (
-        f"The {s.events.many} of {s.items.many} of {s.groups.many} whose {s.region.phrase} is {region!r}, by day and on one day by id, earliest and smallest first; with each the sum of "
+        f"The {s.events.many} of {s.items.many} of {s.groups.many} whose {s.region.phrase} is {region!r}, by day and on one day by id, earliest and "
+        f"smallest first; with each the sum of "
         f"the {s.count.phrase} so far, itself included. {columns(f'the {s.events.one}’s id', 'the sum so far')}"
     )
     joined = f"{s.events_of_items} JOIN {s.groups} ON {s.groups.id} = {s.item_group}"
@@ -90,7 +96,8 @@ def _running_total(s: Scene) -> Asked:
 def _days_since_the_last(s: Scene) -> Asked:
     ((shown, kind),) = s.kinds(1)
     text = (
-        f"For every {s.events.one} of a {s.items.one} whose {s.kind.phrase} is {shown!r}: the whole number of days since the {s.events.one} before it of the same {s.items.one} (by "
+        f"For every {s.events.one} of a {s.items.one} whose {s.kind.phrase} is {shown!r}: the whole number of days since the {s.events.one} before it "
+        f"of the same {s.items.one} (by "
         f"day, then id), and NULL for the first one. {columns(f'the {s.events.one}’s id', 'the number of days')}"
     )
     before = f"LAG({s.day}) OVER (PARTITION BY {s.event_item} ORDER BY {s.day} ASC, {s.events.id} ASC)"
@@ -101,7 +108,8 @@ def _days_since_the_last(s: Scene) -> Asked:
 def _shares(s: Scene) -> Asked:
     first, _ = s.days()
     text = (
-        f"The share of each {s.kind.phrase} in the sum of the {s.count.phrase} over all {s.events.many} from {first} on (that day included), in percent, not rounded; leave out a "
+        f"The share of each {s.kind.phrase} in the sum of the {s.count.phrase} over all {s.events.many} from {first} on (that day included), in "
+        f"percent, not rounded; leave out a "
         f"{s.kind.phrase} without such {s.events.many}. {columns(s.kind.phrase, 'the share')}"
     )
     share = f"SUM({s.count}) * 100.0 / SUM(SUM({s.count})) OVER ()"
@@ -110,7 +118,8 @@ def _shares(s: Scene) -> Asked:
 
 def _favourite_kind(s: Scene) -> Asked:
     text = (
-        f"For every {s.people.one} with {s.events.many}: the {s.kind.phrase} in which the sum of the {s.count.phrase} over the {s.people.one}'s {s.events.many} is greatest; all of them, "
+        f"For every {s.people.one} with {s.events.many}: the {s.kind.phrase} in which the sum of the {s.count.phrase} over the {s.people.one}'s "
+        f"{s.events.many} is greatest; all of them, "
         f"if several are equal. {columns(f'the {s.people.one}’s id', s.kind.phrase, 'the sum')}"
     )
     rank = f"RANK() OVER (PARTITION BY {s.event_person} ORDER BY SUM({s.count}) DESC) AS place"
@@ -123,7 +132,8 @@ def _favourite_kind(s: Scene) -> Asked:
 
 def _better_months(s: Scene) -> Asked:
     text = (
-        f"Take the months with at least one {s.events.one}, and the sum of the {s.count.phrase} in each. Which months have a greater sum than the one before them among these (the first "
+        f"Take the months with at least one {s.events.one}, and the sum of the {s.count.phrase} in each. Which months have a greater sum than the one "
+        f"before them among these (the first "
         f"has none and does not count)? Earliest first. {columns('the month as YYYY-MM', 'the sum', 'by how much it is greater')}"
     )
     month = f"strftime('%Y-%m', {s.day})"

@@ -1,7 +1,7 @@
 """The tasks of Tables-v0: small tables with traps, and plans whose every intermediate table is known.
 
-Nothing in these traps raises an error: units are mixed, numbers stand as texts, names differ in spaces and capital letters, rows stand there twice, a place is listed twice, values are unknown,
-times hide in days. Each step of a plan can be written with mistakes that fall into them.
+Nothing in these traps raises an error: units are mixed, numbers stand as texts, names differ in spaces and capital letters, rows stand there twice, a place
+is listed twice, values are unknown, times hide in days. Each step of a plan can be written with mistakes that fall into them.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,10 +52,46 @@ class Skin(NamedTuple):
 
 
 SKINS = (
-    Skin("deliveries", "shop", "arrived", "weight", ("kg", "g"), "kilos", "shops", "district", ("mill lane", "old port", "station", "west end", "hilltop", "green square"), ("north", "south", "harbour"), "delivery"),
-    Skin("samples", "well", "drawn", "lead", ("mg", "ug"), "milligrams", "wells", "valley", ("oak well", "mine", "chapel", "upper farm", "spring", "north gate"), ("ash", "birch", "cedar"), "sample"),
-    Skin("rides", "station", "started", "distance", ("km", "m"), "kilometres", "stations", "zone", ("castle", "zoo", "main street", "river park", "campus", "new town"), ("inner", "middle", "outer"), "ride"),
-)  # fmt: skip
+    Skin(
+        "deliveries",
+        "shop",
+        "arrived",
+        "weight",
+        ("kg", "g"),
+        "kilos",
+        "shops",
+        "district",
+        ("mill lane", "old port", "station", "west end", "hilltop", "green square"),
+        ("north", "south", "harbour"),
+        "delivery",
+    ),
+    Skin(
+        "samples",
+        "well",
+        "drawn",
+        "lead",
+        ("mg", "ug"),
+        "milligrams",
+        "wells",
+        "valley",
+        ("oak well", "mine", "chapel", "upper farm", "spring", "north gate"),
+        ("ash", "birch", "cedar"),
+        "sample",
+    ),
+    Skin(
+        "rides",
+        "station",
+        "started",
+        "distance",
+        ("km", "m"),
+        "kilometres",
+        "stations",
+        "zone",
+        ("castle", "zoo", "main street", "river park", "campus", "new town"),
+        ("inner", "middle", "outer"),
+        "ride",
+    ),
+)
 
 
 class Step(NamedTuple):
@@ -200,7 +236,8 @@ def _cleaned(s: Skin) -> Step:
         return f"{rows} id, {place} AS {s.place}, {s.day}, {amount} AS {s.quantity} FROM {s.records}"
 
     text = (
-        f"every {s.one} once (some rows of {s.records} stand there twice); {s.place} without outer spaces and in small letters; {s.quantity} is the amount as a number in "
+        f"every {s.one} once (some rows of {s.records} stand there twice); {s.place} without outer spaces and in small letters; {s.quantity} is the "
+        f"amount as a number in "
         f"{s.units[0]} (1 {s.units[0]} is 1000 {s.units[1]}), NULL where it is unknown"
     )
     return Step("cleaned", ("id", s.place, s.day, s.quantity), text, write, ("spaces", "capitals", "whole", "units", "unknown", "twice"))
@@ -212,11 +249,12 @@ def _located(s: Skin, before: str) -> Step:
         rows = "SELECT" if "twice" in flaws else "SELECT DISTINCT"
         join = "LEFT JOIN" if "nowhere" in flaws else "JOIN"
         known = f"({rows} {name} AS name, {s.region} FROM {s.places})"
-        return f"SELECT {before}.id, known.{s.region}, {before}.{s.day}, {before}.{s.quantity} FROM {before} {join} {known} AS known ON known.name = {before}.{s.place}"
+        kept = f"{before}.id, known.{s.region}, {before}.{s.day}, {before}.{s.quantity}"
+        return f"SELECT {kept} FROM {before} {join} {known} AS known ON known.name = {before}.{s.place}"
 
     text = (
-        f"the rows of {before} with the {s.region} of their {s.place}; each once, though some are listed twice in {s.places}; those whose {s.place} is not listed there are "
-        f"left out (names are compared without outer spaces and capital letters)"
+        f"the rows of {before} with the {s.region} of their {s.place}; each once, though some are listed twice in {s.places}; those whose {s.place} is "
+        f"not listed there are left out (names are compared without outer spaces and capital letters)"
     )
     return Step("located", ("id", s.region, s.day, s.quantity), text, write, ("key", "twice", "nowhere"))
 
@@ -271,7 +309,8 @@ def _question(last: Step, database: str, steps: Sequence[Step], rng: np.random.G
 
 def _described(s: Skin) -> str:
     return (
-        f"{s.records}(id, {s.place}, {s.day}, {s.amount}, unit): one row a {s.one}; {s.amount} is a text, NULL where it is unknown; unit is {s.units[0]!r} or {s.units[1]!r}; {s.day} is day and "
+        f"{s.records}(id, {s.place}, {s.day}, {s.amount}, unit): one row a {s.one}; {s.amount} is a text, NULL where it is unknown; unit is "
+        f"{s.units[0]!r} or {s.units[1]!r}; {s.day} is day and "
         f"time, as in '2024-05-01 17:30'\n{s.places}({s.place}, {s.region}): where each {s.place} lies"
     )
 

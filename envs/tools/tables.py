@@ -11,8 +11,8 @@ kind="find"
 
 No trap raises an error: what goes wrong has to be seen in the rows.
 
-Source: steps of table reasoning judged one by one are TaTToo's (Zou et al. 2025, arXiv 2510.06217); that errors in data analysis are silent, and have to be found by looking into
-the environment, is DataPRM's point. Tables, plans and flaws are our own.
+Source: steps of table reasoning judged one by one are TaTToo's (Zou et al. 2025, arXiv 2510.06217); that errors in data analysis are silent, and have to be
+found by looking into the environment, is DataPRM's point. Tables, plans and flaws are our own.
 """
 
 from collections.abc import Mapping
@@ -37,9 +37,13 @@ _NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 60, "des
 _QUERY = Tool("query", "Runs a query and shows the first 20 rows; nothing is kept.", {"sql": QUERY})
 SOLVE_TOOLS = (
     _QUERY,
-    Tool("step", "Makes a table of the plan with a query over the tables and those made before it. Made again, it takes the place of what it was, and later ones are dropped.", {"name": _NAME, "sql": QUERY}),
+    Tool(
+        "step",
+        "Makes a table of the plan with a query over the tables and those made before it. Made again, it replaces what it was, and later ones are dropped.",
+        {"name": _NAME, "sql": QUERY},
+    ),
     Tool("answer", "Answers the question, and ends.", {"value": {"type": "number", "description": "Rounded to no less than 6 significant digits."}}),
-)  # fmt: skip
+)
 FIND_TOOLS = (
     _QUERY,
     Tool(
@@ -56,20 +60,17 @@ FIND_TOOLS = (
 )
 
 SOLVE = f"""\
-Analyse the tables by carrying out the plan, then answer the question. Each table of the plan is made by one query, has exactly the columns that are named, and may use those made before it.
-No error will tell of a wrong one, so look at what you get. Each step is one call of a tool, written as JSON:
-    {{"name": "query", "arguments": {{"sql": "SELECT DISTINCT unit FROM rides"}}}}
-    {{"name": "step", "arguments": {{"name": "cleaned", "sql": "SELECT id, station FROM rides"}}}}
-    {{"name": "answer", "arguments": {{"value": 65.2174}}}}
-The tools:
+Analyse the tables by carrying out the plan, then answer the question. Each table of the plan is made by one query, has exactly the columns that are named,
+and may use those made before it. No error will tell of a wrong one, so look at what you get. Each step is one call of a tool, written as JSON: {{"name":
+"query", "arguments": {{"sql": "SELECT DISTINCT unit FROM rides"}}}} {{"name": "step", "arguments": {{"name": "cleaned", "sql": "SELECT id, station FROM
+rides"}}}} {{"name": "answer", "arguments": {{"value": 65.2174}}}} The tools:
 {described(SOLVE_TOOLS)}"""
 
 FIND = f"""\
-An analysis was carried out in steps, each a query over the tables and those that earlier steps made. All its tables are there. Exactly one step does not do what it should; those after it are
-right in themselves. Nothing raised an error. Find it by queries, and name it with a row of its table that shows it. Each step is one call of a tool, written as JSON:
-    {{"name": "query", "arguments": {{"sql": "SELECT id, COUNT(*) FROM located GROUP BY id HAVING COUNT(*) > 1"}}}}
-    {{"name": "answer", "arguments": {{"step": "located", "row": 17}}}}
-The tools:
+An analysis was carried out in steps, each a query over the tables and those that earlier steps made. All its tables are there. Exactly one step does not do
+what it should; those after it are right in themselves. Nothing raised an error. Find it by queries, and name it with a row of its table that shows it. Each
+step is one call of a tool, written as JSON: {{"name": "query", "arguments": {{"sql": "SELECT id, COUNT(*) FROM located GROUP BY id HAVING COUNT(*) > 1"}}}}
+{{"name": "answer", "arguments": {{"step": "located", "row": 17}}}} The tools:
 {described(FIND_TOOLS)}"""
 
 Kind = Literal["solve", "find"]
@@ -94,24 +95,24 @@ class TablesEnv(StepEnv):
 
     Observation: the tables, the plan and the question at first, then what the tool answered, at most 4,000 characters.
 
-    Action: one call of `query`, `step` or `answer` (`kind="find"`: `query` or `answer`; see `prm_gym.tools`). What is no call of these with arguments that fit changes nothing and is claimed
-    `Malformed`. A call that fits and goes wrong is a step, and answered with "Error: ...": an error of the database, a name that the plan does not have, a table before the one that it
-    builds on, other columns than those named, more than 500 rows.
+    Action: one call of `query`, `step` or `answer` (`kind="find"`: `query` or `answer`; see `prm_gym.tools`). What is no call of these with arguments that
+    fit changes nothing and is claimed `Malformed`. A call that fits and goes wrong is a step, and answered with "Error: ...": an error of the database, a
+    name that the plan does not have, a table before the one that it builds on, other columns than those named, more than 500 rows.
 
-    Claims of `step`: `TableStep`, with the database as the step found it, the right query of the plan, and two databases with other rows, in which all earlier tables are right. So a
-    step is judged on its own, and one that is right on a wrong table is told from both a right one and a wrong one (see the verifier `sql`: `neutral`, with the wrong tables as `tainted`).
-    A step that is made again is right once only.
-    Claims of `query`: `Exploration`. With kind="solve" nothing is needed, so that queries earn nothing. With kind="find" the one thing needed is a result that holds rows of the wrong step's
-    table that are wrong (or missing there), by what stands in the first column, and no others.
-    Claims of `answer`: `Conclusion`.
+    Claims of `step`: `TableStep`, with the database as the step found it, the right query of the plan, and two databases with other rows, in which all
+    earlier tables are right. So a step is judged on its own, and one that is right on a wrong table is told from both a right one and a wrong one (see the
+    verifier `sql`: `neutral`, with the wrong tables as `tainted`). A step that is made again is right once only. Claims of `query`: `Exploration`. With
+    kind="solve" nothing is needed, so that queries earn nothing. With kind="find" the one thing needed is a result that holds rows of the wrong step's table
+    that are wrong (or missing there), by what stands in the first column, and no others. Claims of `answer`: `Conclusion`.
 
-    Outcome: kind="solve": 1 for the right value (within 1e-4, relative), else 0. kind="find": 1 for the wrong step with a row that is wrong, missing or too many in its table, else 0.
+    Outcome: kind="solve": 1 for the right value (within 1e-4, relative), else 0. kind="find": 1 for the wrong step with a row that is wrong, missing or too
+    many in its table, else 0.
 
     state_key: the task, the tables that were made, what was asked, and the last answer of a tool.
 
-    Candidates: `info["actions"]` lists up to `candidates` calls in random order, a function of the state alone. kind="solve": the next step in every mixture of two or three flaws, so that
-    the right one is not told by its likeness to the others; looks; answers that flawed steps lead to; the right answer when all tables are made and right. kind="find": checks of every
-    step and answers; the right one once a query has shown wrong rows alone.
+    Candidates: `info["actions"]` lists up to `candidates` calls in random order, a function of the state alone. kind="solve": the next step in every mixture
+    of two or three flaws, so that the right one is not told by its likeness to the others; looks; answers that flawed steps lead to; the right answer when
+    all tables are made and right. kind="find": checks of every step and answers; the right one once a query has shown wrong rows alone.
 
     Difficulty 1 to 5: two steps (cleaning, means of groups); three, with a join; three, with limits in time; four; five, with shares.
     """

@@ -34,9 +34,9 @@ def difference(gold: Rows, found: Rows, ordered: bool = False) -> Difference | N
     """What differs between the right result and another one; None where they are the same.
 
     Rows count as often as they stand there. Their order counts only where it is asked for; then equal rows may not change places with others. The order of the
-    columns counts, their names do not. NULL is equal to NULL alone. A number is equal to a number of the same value, 1 to 1.0, because SQLite gives the one or the
-    other by affinity; where one of them is a float they may differ by 1e-9, absolutely or relative to the greater one. A text is no number ("1" is not 1) and no blob,
-    and capital letters and spaces count.
+    columns counts, their names do not. NULL is equal to NULL alone. A number is equal to a number of the same value, 1 to 1.0, because SQLite gives the one
+    or the other by affinity; where one of them is a float they may differ by 1e-9, absolutely or relative to the greater one. A text is no number ("1" is not
+    1) and no blob, and capital letters and spaces count.
 
     Args:
         gold: a complete result.
@@ -121,7 +121,13 @@ def _blob(value: Json) -> Json:
 
 
 def same_conclusion(values: Sequence[Json], gold: Sequence[Json], tolerance: float) -> bool:
-    """Whether two lists of values say the same: texts without regard to case and outer spaces, numbers within the tolerance, absolutely or relative to the greater one."""
+    """Whether two lists of values say the same.
+
+    Args:
+        values: texts are compared without regard to case and outer spaces.
+        gold: likewise.
+        tolerance: numbers may differ by it, absolutely or relative to the greater one.
+    """
     return len(values) == len(gold) and all(_same_value(one, other, max(tolerance, 0.0)) for one, other in zip(values, gold, strict=True))
 
 

@@ -1,7 +1,7 @@
 """A query beside the right one, on several databases.
 
-One database does not tell a right query from a lucky one: `SELECT 'Anna'` is right where Anna is the answer. So both run on databases with the same tables and other
-rows, and the query is right when it gives the right rows on every one.
+One database does not tell a right query from a lucky one: `SELECT 'Anna'` is right where Anna is the answer. So both run on databases with the same tables
+and other rows, and the query is right when it gives the right rows on every one.
 
 Source: test-suite accuracy, Zhong, Yu, Klein 2020 (arXiv 2010.02840), "Semantic Evaluation for Text-to-SQL with Distilled Test Suites".
 """
