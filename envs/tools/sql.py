@@ -142,7 +142,9 @@ class SqlEnv(StepEnv):
         if call.name == "query":
             query = str(call.arguments["sql"])
             seen = look(query, self._databases()[0])
-            return self._looked(f"query {query}", seen, [f"value:{cell}" for cell in sorted(seen.cells) if cell.casefold() not in query.casefold()])
+            return self._looked(
+                f"query {query}", seen, [f"value:{cell}" for cell in sorted(seen.cells) if seen.reads and cell.casefold() not in query.casefold()]
+            )
         tables = table_names(self._databases()[0])
         if call.name == "tables":
             return self._looked("tables", Look(text="\n".join(tables), key="tables"), ["tables"])

@@ -30,7 +30,7 @@ def facts_of(gold: str, tables: Sequence[str], text: str) -> tuple[str, ...]:
             words.add(match[2].casefold())
         else:
             values.append(match[1].replace("''", "'"))
-    unspelt = [value for value in dict.fromkeys(values) if any(c.isalpha() for c in value) and "%" not in value and value.casefold() not in text.casefold()]
+    unspelt = [value for value in dict.fromkeys(values) if any(c.isalpha() for c in value) and "%" not in value and value not in text]
     return ("tables", *(f"table:{table}" for table in tables if table.casefold() in words), *(f"value:{value}" for value in unspelt[:_MOST_VALUES]))
 
 
