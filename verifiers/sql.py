@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from prm_gym.claims import Claim, Conclusion, Exploration, Malformed, QueryResult, TableStep
-from prm_gym.errors import SandboxError
+from prm_gym.errors import MissingExtraError, SandboxError
 from prm_gym.sql import Finding, Trial, judge, same_conclusion
 from prm_gym.verdict import Verdict, abstained, failed, judged
 from prm_gym.verifier import StepContext, Verifier, badness
@@ -18,6 +18,7 @@ class SqlVerifier(Verifier):
     - `incorrect`, 0: other rows, an error, or no end within five seconds, with the difference or the error as evidence.
     - It abstains where the right query fails or gives more than 10,000 rows, and where a query that gives nothing is right because the right one gives nothing
       on every database: such a query would pass by luck.
+    Claims in DuckDB's dialect need the extra `duckdb`; without it they get the status "error".
 
     `TableStep`: the same for a step of a plan that makes an intermediate table. A step is judged on the database as it found it. Where tables made earlier
     are wrong, what is right on them may be right by luck (on an empty table every query is), so it is judged on the variants too, whose earlier tables are
@@ -40,11 +41,12 @@ class SqlVerifier(Verifier):
         claims = [claim for step in steps for claim in step.claims]
         tried = [claim for claim in claims if isinstance(claim, QueryResult) or (isinstance(claim, TableStep) and not claim.error)]
         found: dict[Trial, Finding | str] = {}
-        trials = list(dict.fromkeys(_trial(claim) for claim in tried))
-        try:
-            found.update(zip(trials, judge(trials), strict=True))
-        except SandboxError as error:
-            found.update(dict.fromkeys(trials, str(error)))
+        for dialect in dict.fromkeys(_trial(claim).dialect for claim in tried):
+            trials = [trial for trial in dict.fromkeys(map(_trial, tried)) if trial.dialect == dialect]
+            try:
+                found.update(zip(trials, judge(trials), strict=True))
+            except (SandboxError, MissingExtraError) as error:
+                found.update(dict.fromkeys(trials, str(error)))
         return [_worst([self._check(claim, found) for claim in step.claims if isinstance(claim, (Malformed, *self.claims))]) for step in steps]
 
     def _check(self, claim: Claim, found: dict[Trial, Finding | str]) -> Verdict:
@@ -66,8 +68,10 @@ def _worst(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def _trial(claim: QueryResult | TableStep) -> Trial:
-    ordered = isinstance(claim, QueryResult) and claim.ordered
-    return Trial(claim.query, claim.gold, (claim.database, *claim.variants), ordered)
+    databases = (claim.database, *claim.variants)
+    if isinstance(claim, QueryResult):
+        return Trial(claim.query, claim.gold, databases, claim.ordered, claim.dialect)
+    return Trial(claim.query, claim.gold, databases)
 
 
 def _of_query(finding: Finding | str) -> Verdict:

@@ -91,6 +91,7 @@ class QueryResult(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=Tr
         gold: a query that gives the right rows.
         ordered: the order of the rows counts.
         variants: scripts of further databases with the same tables and other rows; without them a query may be right by luck.
+        dialect: what runs them.
     """
 
     database: str
@@ -98,6 +99,7 @@ class QueryResult(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=Tr
     gold: str
     ordered: bool = False
     variants: tuple[str, ...] = ()
+    dialect: Literal["sqlite", "duckdb"] = "sqlite"
 
 
 class StatementEffect(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="statement_effect"):

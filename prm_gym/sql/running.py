@@ -8,6 +8,7 @@ from functools import lru_cache
 from prm_gym.errors import OptionError
 from prm_gym.sandbox import Limits, Sandbox
 from prm_gym.sandbox.result import Rows, Run
+from prm_gym.sandbox.sandbox import Dialect
 
 MOST_ROWS = 10_000
 LIMITS = Limits(wall_seconds=5.0, memory_mb=256, output_bytes=4 << 20)
@@ -15,24 +16,27 @@ _KEPT = 512
 _MOST_KEPT_ROWS = 2_000  # of one result
 
 
-def run_queries(queries: Sequence[tuple[str, str]]) -> list[Rows]:
+def run_queries(queries: Sequence[tuple[str, str]], dialect: Dialect = "sqlite") -> list[Rows]:
     """What each query gives on its database: at most MOST_ROWS rows, within five seconds.
 
     Results are deterministic, so that they are remembered; what a machine under load may spoil is not.
 
     Args:
         queries: query and script of the database, of each.
+        dialect: of all of them.
 
     Raises:
+        MissingExtraError: the dialect is DuckDB's, which is not installed.
         SandboxError: no sandbox can be had here.
     """
-    return _shared().run(queries)
+    return _shared(dialect).run(queries)
 
 
 class _Queries:
-    """A sandbox and the results that it gave lately; safe in threads."""
+    """A sandbox and the results that it gave lately, in one dialect; safe in threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect: Dialect = dialect
         self._sandbox = Sandbox()
         self._found: OrderedDict[tuple[str, str], Rows] = OrderedDict()
         self._lock = threading.Lock()
@@ -58,13 +62,13 @@ class _Queries:
         if not pending:
             return []
         try:
-            return self._sandbox.sql_all(pending, limits=LIMITS, max_rows=MOST_ROWS)
+            return self._sandbox.sql_all(pending, limits=LIMITS, max_rows=MOST_ROWS, dialect=self._dialect)
         except OptionError as error:  # one of them is longer than is read
             if len(pending) == 1:
                 return [Rows(status="error", error=str(error), run=Run(status="exception", error=str(error)))]
             return [self._run([pair])[0] for pair in pending]
 
 
-@lru_cache(maxsize=1)
-def _shared() -> _Queries:
-    return _Queries()
+@lru_cache(maxsize=2)
+def _shared(dialect: Dialect) -> _Queries:
+    return _Queries(dialect)

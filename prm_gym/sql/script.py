@@ -19,7 +19,7 @@ def literal(value: Json) -> str:
         ((tag, body),) = value.items()
         if tag == "float":
             return "-9e999" if str(body).startswith("-") else "9e999"
-        return f"X'{bytes.fromhex(str(body)).hex()}'"
+        return str(int(str(body), 16)) if tag == "int" else f"X'{bytes.fromhex(str(body)).hex()}'"
     if value == -(1 << 63):  # SQLite reads the digits before the sign
         return "(-9223372036854775807 - 1)"
     return repr(int(value) if isinstance(value, bool) else value)

@@ -7,12 +7,13 @@ Source: test-suite accuracy, Zhong, Yu, Klein 2020 (arXiv 2010.02840), "Semantic
 """
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
 from prm_gym.claims import Json
 from prm_gym.sandbox.result import Rows
+from prm_gym.sandbox.sandbox import Dialect
 from prm_gym.sql.comparison import difference
 from prm_gym.sql.running import MOST_ROWS, run_queries
 
@@ -27,12 +28,14 @@ class Trial(msgspec.Struct, frozen=True):
         gold: a query that gives the right rows.
         databases: scripts, at least one.
         ordered: the order of the rows counts.
+        dialect: what runs them.
     """
 
     query: str
     gold: str
     databases: tuple[str, ...]
     ordered: bool = False
+    dialect: Dialect = "sqlite"
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -58,22 +61,31 @@ def judge(trials: Sequence[Trial]) -> list[Finding]:
 
     Raises:
         SandboxError: no sandbox can be had here.
+        MissingExtraError: a trial is in DuckDB's dialect, which is not installed.
     """
     found: dict[int, Finding] = {}
     filled: set[int] = set()  # trials whose right result had a row
     for first in (True, False):
         places = [place for place in range(len(trials)) if place not in found]
         chosen = [(place, number) for place in places for number in range(len(trials[place].databases)) if (number == 0) is first]
-        pairs = [(text, trials[place].databases[number]) for place, number in chosen for text in (trials[place].gold, trials[place].query)]
-        results = iter(run_queries(pairs))
-        for place, number in chosen:
-            gold, rows = next(results), next(results)
+        for (place, number), (gold, rows) in zip(chosen, _results(trials, chosen), strict=True):
             finding = _compared(gold, rows, trials[place].ordered)
             if gold.rows:
                 filled.add(place)
             if finding is not None and place not in found:
                 found[place] = Finding(finding.outcome, _placed(finding.reason, number), {"database": number, **finding.evidence})
     return [found.get(place) or _right(trial, place in filled) for place, trial in enumerate(trials)]
+
+
+def _results(trials: Sequence[Trial], chosen: Sequence[tuple[int, int]]) -> list[tuple[Rows, Rows]]:
+    """What the right query and the other one give, for each trial and number of a database."""
+    found: dict[tuple[int, int], tuple[Rows, Rows]] = {}
+    for dialect in get_args(Dialect):
+        own = [(place, number) for place, number in chosen if trials[place].dialect == dialect]
+        pairs = [(text, trials[place].databases[number]) for place, number in own for text in (trials[place].gold, trials[place].query)]
+        results = iter(run_queries(pairs, dialect)) if own else iter(())
+        found.update((key, (next(results), next(results))) for key in own)
+    return [found[key] for key in chosen]
 
 
 def _right(trial: Trial, filled: bool) -> Finding:

@@ -2,6 +2,8 @@ import msgspec
 import pytest
 
 from prm_gym.claims import Equality, Exploration, Malformed, QueryResult, TableStep, claim_from_json
+from prm_gym.errors import OptionError, SandboxError
+from prm_gym.sandbox import Sandbox
 from prm_gym.task import Task
 from prm_gym.verifier import StepContext, make_verifier
 
@@ -60,3 +62,68 @@ def test_claims_are_stored_and_judged_again(verifier):
     again = [claim_from_json(msgspec.json.decode(msgspec.json.encode(claim))) for claim in claims]
     assert again == claims
     assert verifier.verify(_steps(*again)) == verifier.verify(_steps(*claims))
+
+
+# DuckDB, where the extra is installed.
+
+DUCK = "CREATE TABLE t (a INTEGER, d DATE, c DECIMAL(8, 2)); INSERT INTO t VALUES (1, '2024-01-31', 1.25), (2, NULL, 2.50), (NULL, '2024-02-01', NULL);"
+
+
+@pytest.fixture
+def duck():
+    pytest.importorskip("duckdb")
+
+
+def _duck(query, gold):
+    return QueryResult(DUCK, query, gold, dialect="duckdb")
+
+
+def test_duckdb(verifier, duck):
+    gold = "SELECT a, d, c FROM t"
+    verdicts = verifier.verify(
+        _steps(
+            _duck("FROM t", gold),  # DuckDB's own way to write it
+            _duck("SELECT a, strftime(d, '%Y-%m-%d'), c::DOUBLE FROM t ORDER BY a DESC", gold),
+            _duck("SELECT sum(a), count(*) FROM t", "SELECT 3, 3"),
+            _duck("SELECT a, d, c FROM t WHERE a IS NOT NULL", gold),
+            _duck("SELECT random(), d, c FROM t", gold),
+            QueryResult(ONE, GOLD, GOLD),  # both dialects in one batch
+        )
+    )
+    assert [verdict.label for verdict in verdicts] == ["correct", "correct", "correct", "incorrect", "incorrect", "correct"]
+
+
+@pytest.mark.parametrize("tier", ["A", "B", "C"])
+def test_duckdb_reaches_nothing_outside(duck, tier):
+    try:
+        sandbox = Sandbox(tier=tier)
+        sandbox.sql("SELECT 1", "", dialect="duckdb")
+    except SandboxError as error:
+        pytest.skip(str(error))
+    for query in (
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "FROM read_text('/proc/self/environ')",
+        "FROM glob('/*')",
+        "COPY (SELECT 1) TO 'x.csv'",
+        "ATTACH 'x.db'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET enable_external_access = true",
+        "SELECT 1; SELECT 2",
+        "DELETE FROM t",
+        "SELECT string_agg(repeat('x', 1000000), '') FROM range(2000)",
+    ):
+        rows = sandbox.sql(query, DUCK, dialect="duckdb")
+        assert rows.status == "error", (query, rows)
+    found = sandbox.sql_all([("SELECT a, random() FROM t", DUCK)] * 2, dialect="duckdb")
+    assert found[0].rows == found[1].rows
+    assert [row[0] for row in found[0].rows] == [1, 2, None]
+
+
+def test_a_script_of_duckdb_reaches_nothing_either(duck, tmp_path):
+    path = tmp_path / "x.db"
+    rows = Sandbox().sql("SELECT 1", f"ATTACH '{path}' AS other; CREATE TABLE other.t (a INTEGER);", dialect="duckdb")
+    assert rows.status == "error"
+    assert not path.exists()
+    with pytest.raises(OptionError, match="dialect"):
+        Sandbox().sql("SELECT 1", "", dialect="oracle")
