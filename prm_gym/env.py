@@ -12,7 +12,7 @@ import json
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias, TypedDict
+from typing import Any, ClassVar, TypeAlias, TypedDict, cast
 
 import gymnasium
 import msgspec
@@ -178,6 +178,19 @@ class StepEnv(gymnasium.Env[str, str], ABC):
             EnvironmentFault: the infrastructure failed; the episode ends truncated and invalid.
         """
 
+    @classmethod
+    def prepare(cls, envs: "Sequence[StepEnv]", actions: Sequence[str]) -> None:
+        """Do together, before any of them advances, what the environments of a batch would do one after the other; nothing unless overridden.
+
+        Called by `step_batch` once a class, never by `step`. What it finds, an environment keeps together with all that it depends on (the program, the
+        state); `advance` uses it only where that is the same still, and does the work itself where nothing is kept. So a step gives the same with and
+        without it. It must not raise: what fails is left to `advance`.
+
+        Args:
+            envs: environments of exactly this class, about to step.
+            actions: one for each, as the agent wrote them: of any length, and with any characters.
+        """
+
     @abstractmethod
     def save_state(self) -> Json:
         """The environment's own state beside the task, as JSON values."""
@@ -336,6 +349,10 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         """
         for env, action in zip(envs, actions, strict=True):  # before any of them changes
             env._require_ready(action)
+        for kind in set(map(type, envs)):
+            if cast("Any", kind.prepare).__func__ is not _UNPREPARED:
+                rows = [row for row, env in enumerate(envs) if type(env) is kind]
+                kind.prepare([envs[row] for row in rows], [actions[row] for row in rows])
         taken = [env._take(action) for env, action in zip(envs, actions, strict=True)]
         if not verifiers:
             return [env._settle(step, {}) for env, step in zip(envs, taken, strict=True)]
@@ -404,6 +421,9 @@ class StepEnv(gymnasium.Env[str, str], ABC):
             "outcome": outcome,
             "valid": valid,
         }
+
+
+_UNPREPARED: Any = cast("Any", StepEnv.prepare).__func__
 
 
 def require_difficulty(difficulty: object, levels: Collection[int]) -> None:

@@ -12,6 +12,7 @@
     ├── StoreError              a trajectory file that cannot be read
     ├── SandboxError            no sandbox of the tier that is asked for can be had here
     ├── WorkerError             worker processes that cannot start, or a pool that is closed
+    ├── RefusedError            a tool of a service refuses a call; the agent is told, and nothing is changed
     └── EnvironmentFault        the infrastructure failed; the episode is invalid and trains nobody
 
 What a policy writes never raises: a malformed action is a step with a `malformed` verdict.
@@ -90,6 +91,10 @@ class StoreError(PrmGymError, ValueError):
 
 class WorkerError(PrmGymError):
     """Worker processes cannot be started, or their pool is closed; what a job does is no error but a result."""
+
+
+class RefusedError(PrmGymError):
+    """Raised by a tool of a service that refuses a call. What it did is undone, and the agent reads the message."""
 
 
 class SandboxError(PrmGymError):

@@ -10,6 +10,7 @@ from prm_gym.errors import DuplicateNameError
 ENVIRONMENTS: dict[str, str] = {
     "prm_gym/Algebra-v0": "prm_gym.envs.math.algebra:AlgebraEnv",
     "prm_gym/Beam-v0": "prm_gym.envs.math.beam:BeamEnv",
+    "prm_gym/Calendar-v0": "prm_gym.envs.tools.calendar:CalendarEnv",
     "prm_gym/Constraints-v0": "prm_gym.envs.logic.constraints:ConstraintsEnv",
     "prm_gym/Countdown-v0": "prm_gym.envs.math.countdown:CountdownEnv",
     "prm_gym/Deduction-v0": "prm_gym.envs.logic.deduction:DeductionEnv",
@@ -17,8 +18,10 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/MathDataset-v0": "prm_gym.envs.math.dataset:MathDatasetEnv",
     "prm_gym/Minesweeper-v0": "prm_gym.envs.logic.minesweeper:MinesweeperEnv",
     "prm_gym/NaturalDeduction-v0": "prm_gym.envs.logic.natural_deduction:NaturalDeductionEnv",
+    "prm_gym/PythonTool-v0": "prm_gym.envs.tools.python_tool:PythonToolEnv",
     "prm_gym/ReasoningGym-v0": "prm_gym.envs.adapters.reasoning_gym:ReasoningGymEnv",
     "prm_gym/SQL-v0": "prm_gym.envs.tools.sql:SqlEnv",
+    "prm_gym/Retail-v0": "prm_gym.envs.tools.retail:RetailEnv",
     "prm_gym/Sokoban-v0": "prm_gym.envs.logic.sokoban:SokobanEnv",
     "prm_gym/Sudoku-v0": "prm_gym.envs.logic.sudoku:SudokuEnv",
     "prm_gym/Tables-v0": "prm_gym.envs.tools.tables:TablesEnv",

@@ -54,6 +54,16 @@ def test_play_shows_verdicts_and_ends(capsys, monkeypatch):
     assert "The episode is over" in shown
 
 
+def test_play_takes_calls_of_tools_without_json(capsys, monkeypatch):
+    answers = iter(["python", "x = 6", "", "x * 7", ".", "python x + 1", "pythn", "answer 42"])
+    monkeypatch.setattr("builtins.input", lambda _: next(answers))
+    shown = _run(capsys, "play", "--env", "prm_gym/PythonTool-v0")
+    assert "\n42\n" in shown
+    assert "\n7\n" in shown
+    assert "tool_run: malformed" in shown
+    assert "Outcome: 0.0" in shown
+
+
 def test_doctor_says_what_works(capsys):
     rows = json.loads(_run(capsys, "doctor", "--json"))
     parts = {row["part"] for row in rows}

@@ -371,3 +371,32 @@ def test_the_vector_entry_point_of_what_is_no_step_environment():
     with pytest.raises(AttributeError, match="is no StepEnv"):
         getattr(prm_gym.vector, "prm_gym.task.Task")
     assert not hasattr(prm_gym.vector, "nothing")
+
+
+class WeighingEnv(StairsEnv):
+    """Stairs whose steps are weighed beforehand, all of a batch at once."""
+
+    batches = []  # noqa: RUF012 - what `prepare` was called with, since the test cleared it
+
+    @classmethod
+    def prepare(cls, envs, actions):
+        WeighingEnv.batches.append((cls, [env.left for env in envs], list(actions)))
+
+
+class HeavierEnv(WeighingEnv):
+    """Another class."""
+
+
+def test_a_batch_is_prepared_once_a_class_before_anything_moves():
+    envs = [kind() for kind in (WeighingEnv, StairsEnv, HeavierEnv, WeighingEnv)]
+    for left, env in enumerate(envs, start=1):
+        env.reset(seed=0, options={"stairs": left})
+    WeighingEnv.batches.clear()
+    StepEnv.step_batch(envs, ["up", "up", "down", "\ud800"], ())
+    assert sorted(WeighingEnv.batches, key=str) == sorted([(WeighingEnv, [1, 4], ["up", "\ud800"]), (HeavierEnv, [3], ["down"])], key=str)
+    WeighingEnv.batches.clear()
+    envs[3].step("up")  # a single step prepares nothing
+    assert WeighingEnv.batches == []
+    with pytest.raises(gym.error.ResetNeeded):  # nor does a batch that cannot be stepped
+        StepEnv.step_batch([envs[3], StairsEnv()], ["up", "up"], ())
+    assert WeighingEnv.batches == []

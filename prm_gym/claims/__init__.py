@@ -13,9 +13,12 @@ from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equiv
 from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
+from prm_gym.claims.state import Gap, Reference, RowChange, Rule, StateStep, StepKind, Value
+from prm_gym.claims.tool_run import AnswerSupport, ToolRun
 
 __all__ = [
     "Answer",
+    "AnswerSupport",
     "Assignment",
     "Case",
     "Claim",
@@ -29,6 +32,7 @@ __all__ = [
     "Exploration",
     "FinalAnswer",
     "ForeignClaim",
+    "Gap",
     "Identity",
     "Json",
     "Malformed",
@@ -37,14 +41,21 @@ __all__ = [
     "QueryResult",
     "Reachable",
     "ReasoningGymAnswer",
+    "Reference",
+    "RowChange",
+    "Rule",
     "Safest",
     "SameSolutions",
     "Solution",
+    "StateStep",
     "Statement",
     "StatementEffect",
     "TableStep",
+    "StepKind",
     "Talk",
+    "ToolRun",
     "TraceAnswer",
+    "Value",
     "claim_from_json",
     "decode_claims",
 ]

@@ -9,11 +9,15 @@ from prm_gym.commands.records import print_records, read_options, require_seed
 from prm_gym.errors import OptionError
 
 if TYPE_CHECKING:
+    from prm_gym.env import StepEnv
     from prm_gym.trajectory import Trajectory
 
 
 def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str, ...] = ()) -> None:
     """Take the steps yourself and see the verdicts. A number takes a listed action; anything else is the action itself; an empty line ends.
+
+    Where actions are calls of tools, the name of a tool and its arguments will do: `answer 42`, `refund order_id=17 reason="too late"`. The name alone of a
+    tool that takes one text begins a text of several lines; a line with a single dot ends it.
 
     Args:
         env: id of the environment.
@@ -32,7 +36,7 @@ def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str
         for number, action in enumerate(info["actions"], start=1):
             print(f"  {number:>2}  {action}")
         try:
-            text = input("> ")
+            text = _typed(made)
         except EOFError:
             return
         if not text:
@@ -46,6 +50,21 @@ def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str
         print(f"  reward {reward:.3f}")
         ended = terminated or truncated
     print(f"\nThe episode is over. Outcome: {info['outcome']}")
+
+
+def _typed(env: "StepEnv") -> str:
+    """What the person types, with shorthand for calls of tools written out."""
+    from prm_gym.tools import call_of, call_text, text_argument
+
+    text = input("> ")
+    tool = next((tool for tool in env.tools if tool.name == text.strip()), None)
+    argument = None if tool is None else text_argument(tool)
+    if tool is None or argument is None:
+        return call_of(text, env.tools)
+    lines: list[str] = []
+    while (line := input("... ")) != ".":
+        lines.append(line)
+    return call_text(tool.name, **{argument: "\n".join(lines)})
 
 
 def rollout(

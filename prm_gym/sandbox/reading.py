@@ -18,6 +18,8 @@ def run_of(job: Job, report: Report | None, tier: Tier) -> Run:
     if report is None:
         return Run(status="fault", error="the sandbox itself failed: its process died, and another one too", tier=tier)
     status, error = _ending(report, job.limits)
+    if status == "ok" and job.task.get("before") and not records(report):
+        status, error = "crash", "an earlier cell of the session ended the process before the program began"
     return Run(
         status=status,
         stdout=report.stdout.decode("utf-8", "replace"),

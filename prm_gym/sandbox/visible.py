@@ -21,16 +21,16 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 _COMMON = _names("""
-abc argparse array ast base64 bisect calendar cmath collections contextlib copy csv dataclasses datetime decimal enum fractions functools hashlib
+abc ast bisect cmath collections contextlib copy dataclasses datetime decimal enum fractions functools
 heapq io itertools json keyword math numbers operator random re statistics string struct textwrap threading time traceback types typing
 """)
 # At tier C no file can be opened, so that nothing can be imported later.
 _REST = _names("""
-asyncio.events binascii bz2 codecs collections.abc colorsys concurrent.futures configparser contextvars copyreg difflib dis email.message
-encodings.ascii encodings.latin_1 encodings.utf_16 fnmatch getpass glob graphlib gzip hmac html html.parser importlib.resources inspect ipaddress
-linecache locale logging lzma marshal opcode optparse pathlib pickle platform posixpath pprint queue reprlib secrets selectors shlex shutil signal
-stat stringprep symtable tempfile timeit token tokenize tomllib trace unicodedata unittest unittest.mock urllib.parse uuid warnings weakref
-xml.etree.ElementTree zipfile zlib zoneinfo
+argparse array base64 calendar csv hashlib asyncio.events binascii bz2 codecs collections.abc colorsys concurrent.futures configparser contextvars
+copyreg difflib dis email.message encodings.ascii encodings.latin_1 encodings.utf_16 fnmatch getpass glob graphlib gzip hmac html html.parser
+importlib.resources inspect ipaddress linecache locale logging lzma marshal opcode optparse pathlib pickle platform posixpath pprint queue reprlib
+secrets selectors shlex shutil signal stat stringprep symtable tempfile timeit token tokenize tomllib trace unicodedata unittest unittest.mock
+urllib.parse uuid warnings weakref xml.etree.ElementTree zipfile zlib zoneinfo
 """)
 _SCIENCE = _names("numpy numpy.linalg numpy.random sympy mpmath")
 _DATABASE = _names("json sqlite3")

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import marshal
 import os
 import select
 import signal
@@ -63,7 +64,7 @@ class Job(msgspec.Struct, eq=False):
 
     def open(self) -> list[int]:
         """The descriptors for the child, in order: stdin, stdout, stderr, channel, and the peer."""
-        data = json.dumps(self.task).encode()
+        data = marshal.dumps(self.task)
         self.files = tuple(os.memfd_create(name, os.MFD_CLOEXEC) for name in ("stdin", "stdout", "stderr", "channel"))
         for descriptor, content in ((self.files[0], self.stdin), (self.files[3], data)):
             written = 0

@@ -7,6 +7,7 @@ tool.defects({"a": 1})                                   # ["'b' is a required p
 """
 
 from prm_gym.tools.calls import Message, ToolCall, Unreadable, call_text, read_call
+from prm_gym.tools.shorthand import call_of, text_argument
 from prm_gym.tools.tool import Tool, described
 
-__all__ = ["Message", "Tool", "ToolCall", "Unreadable", "call_text", "described", "read_call"]
+__all__ = ["Message", "Tool", "ToolCall", "Unreadable", "call_of", "call_text", "described", "read_call", "text_argument"]

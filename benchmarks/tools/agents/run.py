@@ -2,8 +2,8 @@
 
 python benchmarks/tools/agents/run.py [--tasks 200] [--envs prm_gym/Retail-v0,...] [--json out.json]
 
-Every task of the sample is played by every agent once, at every difficulty. The scripted agent is the proof that each task can be solved; the random one chooses among the
-listed actions, or calls a random tool with what it has seen; the constant one is the environment's own `constant_action`, where it has one.
+Every task of the sample is played by every agent once, at every difficulty. The scripted agent is the proof that each task can be solved; the random one
+chooses among the listed actions, or calls a random tool with what it has seen; the constant one is the environment's own `constant_action`, where it has one.
 """
 
 import argparse

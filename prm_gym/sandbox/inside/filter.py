@@ -9,7 +9,7 @@ import errno
 import struct
 from collections.abc import Sequence
 
-from kernel import AUDIT_ARCH, MACHINE, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SYSCALLS, checked, libc, prctl
+from kernel import AUDIT_ARCH, MACHINE, PR_SET_SECCOMP, SYSCALLS, checked, libc
 
 ALLOW, REFUSE, ABSENT, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS, 0x80000000
 # Offsets in struct seccomp_data: number, architecture, first word of argument i (both processors are little-endian).
@@ -138,11 +138,15 @@ class Filter:
         program = [*head, *own, *_tree(_ranges([numbers[name] for name in names if name in numbers]))]
         if any(yes > 255 or no > 255 for _, yes, no, _ in program):
             raise ValueError("the filter has a jump that is too long")
-        self._code = bytearray(b"".join(struct.pack("<HBBI", *statement) for statement in program))
+        packed = b"".join(struct.pack("<HBBI", *statement) for statement in program)
         self.length = len(program)
+        # All that can be made before the fork is made here: what a child makes costs page faults.
+        self._code = (ctypes.c_char * len(packed)).from_buffer_copy(packed)
+        self._header = struct.pack("@HxxxxxxP", self.length, ctypes.addressof(self._code))
+        self._zero, self._mode = ctypes.c_ulong(0), ctypes.c_ulong(2)
 
     def install(self, pid: int) -> None:
-        """Put it on the calling process, for good.
+        """Put it on the calling process, which has no_new_privs, for good.
 
         Args:
             pid: of the calling process, to which its signals may go.
@@ -152,7 +156,4 @@ class Filter:
         """
         for place in self._pid_places:
             struct.pack_into("<I", self._code, 8 * place + 4, pid)
-        code = (ctypes.c_char * len(self._code)).from_buffer(self._code)
-        header = struct.pack("@HxxxxxxP", self.length, ctypes.addressof(code))
-        prctl(PR_SET_NO_NEW_PRIVS, 1)
-        checked(libc.prctl(PR_SET_SECCOMP, ctypes.c_ulong(2), header, ctypes.c_ulong(0), ctypes.c_ulong(0)), "seccomp")
+        checked(libc.prctl(PR_SET_SECCOMP, self._mode, self._header, self._zero, self._zero), "seccomp")

@@ -3,10 +3,12 @@
 The job and its result share one memory file, descriptor `CHANNEL`: the job reads its task there, and writes records of JSON, one a line, from the beginning.
 """
 
+import _thread
 import ast
 import builtins
 import json
 import linecache
+import marshal
 import os
 import sys
 import threading
@@ -22,23 +24,25 @@ from exits import EXIT_EXCEPTION, EXIT_MEMORY
 CHANNEL, PEER = 3, 4
 MAX_MESSAGE = 500
 PROGRAM = "<program>"
+# What the interpreter itself does at its end: wait for threads that are no daemons.
+_thread_count: Callable[[], int] = vars(_thread)["_count"]
+_wait_for_threads: Callable[[], None] = vars(threading)["_shutdown"]
 
 
 def read_task() -> dict[str, Any]:
     """The task in the memory file, which is emptied for the result."""
     data = os.pread(CHANNEL, os.fstat(CHANNEL).st_size, 0)
     os.ftruncate(CHANNEL, 0)
-    task: dict[str, Any] = json.loads(data)
+    task: dict[str, Any] = marshal.loads(data)  # the host's own, and of one interpreter
     return task
 
 
 def work(task: dict[str, Any]) -> int:
     """Do the job and return the code that the process leaves with."""
-    _seed(task.get("seed", 0))
-    done = threading._shutdown  # pyright: ignore - what the interpreter itself waits with
     try:
         KINDS[task["kind"]](task)
-        done()
+        if _thread_count():
+            _wait_for_threads()
         code = 0
     except SystemExit as leaving:
         code = _exit_code(leaving)
@@ -49,10 +53,11 @@ def work(task: dict[str, Any]) -> int:
     return max(code, _flush())
 
 
-def _seed(seed: int) -> None:
+def seed() -> None:
+    """Fix the global random generators, for every child; a fork changes nothing about them."""
     for name in ("random", "numpy.random"):
         if name in sys.modules:
-            sys.modules[name].seed(seed)
+            sys.modules[name].seed(0)
 
 
 def _flush() -> int:
@@ -109,7 +114,9 @@ def _remember(code: str, name: str) -> None:
 def _run(task: dict[str, Any]) -> None:
     """Run a program; what was run before it in the same session is run again first, without a word."""
     space = _program(task["code"])
-    _replay(task.get("before", ()), space)
+    if task.get("before"):
+        _replay(task["before"], space)
+        record(["reached"])
     code = task["code"]
     if task.get("echo"):
         _run_cell(code, space, PROGRAM)

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import kernel
 from exits import EXIT_UNFIT
 from protocol import ORDER, REPORT, SPOILT, TIMED_OUT
 
@@ -38,8 +39,6 @@ def start(control: socket.socket, settings: dict[str, Any]) -> NoReturn:
             control.close()
             _, status = os.waitpid(child, 0)
             os._exit(os.waitstatus_to_exitcode(status) & 255)
-        import kernel
-
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     sys.path += settings["folders"]
     for name in settings["preload"]:
@@ -59,6 +58,8 @@ def start(control: socket.socket, settings: dict[str, Any]) -> NoReturn:
     guard = _guard(settings)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     _cover_tracks()
+    _limit_all()
+    work.seed()
     gc.collect()
     gc.freeze()
     control.sendall(json.dumps({"ready": True, "pid": os.getpid()}).encode())
@@ -84,7 +85,6 @@ def _guard(settings: dict[str, Any]) -> Any:
     if tier == "D":
         return None
     import filter as filters
-    import kernel
     import walls
 
     if tier == "A":
@@ -114,7 +114,7 @@ def serve(control: socket.socket, work: Any, guard: Any, memory: int, settings: 
         if len(order) != ORDER.size:
             os._exit(0)
         started = time.monotonic()
-        child = os.fork()
+        child = kernel.fork()
         if child == 0:
             become(control, work, guard, memory, order, descriptors)
         for descriptor in descriptors:
@@ -188,10 +188,7 @@ def become(control: socket.socket, work: Any, guard: Any, memory: int, order: by
         _, _, _, seconds, headroom, output = ORDER.unpack(order)
         control.detach()
         os.setsid()
-        high = [os.dup2(descriptor, 100 + place, inheritable=True) for place, descriptor in enumerate(descriptors)]
-        for place, descriptor in enumerate(high):
-            os.dup2(descriptor, place)
-        os.closerange(len(descriptors), 1 << 16)
+        _take_places(descriptors)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         _limit(memory + headroom, seconds, output)
         if guard is not None:
@@ -201,21 +198,40 @@ def become(control: socket.socket, work: Any, guard: Any, memory: int, order: by
         os._exit(code)
 
 
+def _take_places(descriptors: list[int]) -> None:
+    """Make the descriptors 0, 1, 2 ... and close all others. They came in ascending order above 2, so that none is overwritten before it is copied."""
+    for place, descriptor in enumerate(descriptors):
+        if descriptor <= place:
+            raise OSError("the descriptors of a job came in a strange order")
+        os.dup2(descriptor, place)
+    os.closerange(len(descriptors), 1 << 16)
+
+
 def _limit(memory: int, seconds: int, output: int) -> None:
+    """What differs from job to job; the child is nicer than its zygote, which has to be on time."""
     os.nice(5)
-    limits = {
-        resource.RLIMIT_AS: (memory, memory),
-        resource.RLIMIT_CPU: (seconds, seconds + 1),
-        resource.RLIMIT_FSIZE: (output, output),
-        resource.RLIMIT_NOFILE: (OPEN_FILES, OPEN_FILES),
-        resource.RLIMIT_CORE: (0, 0),
-        resource.RLIMIT_MEMLOCK: (0, 0),
-        resource.RLIMIT_MSGQUEUE: (0, 0),
-    }
-    for kind, (soft, hard) in limits.items():
-        top = resource.getrlimit(kind)[1]
-        bound = [value if top == resource.RLIM_INFINITY else min(value, top) for value in (soft, hard)]
-        resource.setrlimit(kind, (bound[0], bound[1]))
+    for kind, soft, hard in ((resource.RLIMIT_AS, memory, memory), (resource.RLIMIT_CPU, seconds, seconds + 1), (resource.RLIMIT_FSIZE, output, output)):
+        top = _TOPS[kind]
+        resource.setrlimit(kind, (min(soft, top), min(hard, top)))
+
+
+def _limit_all() -> None:
+    """What is the same for every job, and does the zygote no harm."""
+    for kind, most in (
+        (resource.RLIMIT_NOFILE, OPEN_FILES),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+    ):
+        resource.setrlimit(kind, (most, most))
+
+
+def _top(kind: int) -> int:
+    hard = resource.getrlimit(kind)[1]
+    return (1 << 63) - 1 if hard == resource.RLIM_INFINITY else hard
+
+
+_TOPS = {kind: _top(kind) for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE)}
 
 
 def main() -> NoReturn:

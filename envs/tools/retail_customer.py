@@ -1,0 +1,224 @@
+"""The customer of `prm_gym/Retail-v0`: rules from the agent's message and what was said before to an answer. Key words, numbers and nothing else.
+
+What he has told and agreed to stands in `talk`: `identity` (he said who he is), `wish` (the number of the wish that he is at), `heard` (how much of it he
+told: 0, 1 the opening, 2 the details), `mind` (he has changed his mind about it), `agreed` (the message to which he said yes), `over` (he has said that it is
+all).
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from prm_gym.claims import Rule
+from prm_gym.envs.tools.retail_wishes import Wish
+from prm_gym.services import Reply
+
+MOST_AMOUNTS = 3
+MESSAGE_LENGTH = 1_500
+
+_IDENTITY = re.compile(r"\b(?:e-?mail|your (?:full )?name|zip|identity|identify|verify|who (?:are you|you are)|authenticate)\b", re.IGNORECASE)
+_ASKING = re.compile(r"\?|\b(?:what|which|how|tell|details?|help|please|specify|provide|let me know)\b", re.IGNORECASE)
+_REFUSING = re.compile(
+    r"\b(?:(?:cannot|can't|can not)(?! be (?:undone|reversed|reverted|changed|modified))|unable"
+    r"|not (?:possible|allowed|able|permitted|eligible)|refuse|forbid\w*|against (?:our|the) policy)\b",
+    re.IGNORECASE,
+)
+_CONFIRMING = re.compile(r"\?|\b(?:confirm\w*|proceed|shall i|go ahead|agree|is that (?:right|correct)|yes)\b", re.IGNORECASE)
+_AMOUNT = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+\.\d{2}(?![\d])|(?<![\d.,])\d+\.\d{2}(?!\d)")
+_KEYS = re.compile(r"\b[WLVCG]\d{4}\b")
+
+VERBS: dict[str, re.Pattern[str]] = {
+    "cancel_order": re.compile(r"\bcancel", re.IGNORECASE),
+    "change_order_address": re.compile(r"\b(?:address|ship|send|sent|deliver)", re.IGNORECASE),
+    "change_order_payment": re.compile(r"\b(?:pay|charge)", re.IGNORECASE),
+    "change_order_items": re.compile(r"\b(?:change|chang|modif|swap|replac|switch|exchang)", re.IGNORECASE),
+    "exchange_items": re.compile(r"\b(?:exchang|swap|replac|switch)", re.IGNORECASE),
+    "return_items": re.compile(r"\b(?:return|refund|send back)", re.IGNORECASE),
+    "change_home_address": re.compile(r"\b(?:home|profile|address)", re.IGNORECASE),
+}
+
+
+class Customer(NamedTuple):
+    """Who calls, and what he wants.
+
+    Attributes:
+        name: first and last name.
+        email: the address; told when `forgetful` is not set.
+        zip: of his home.
+        forgetful: he does not know which e-mail address it was.
+        wishes: in his order.
+        chatter: what he says beside it; empty for nothing.
+    """
+
+    name: str
+    email: str
+    zip: str
+    forgetful: bool
+    wishes: tuple[Wish, ...]
+    chatter: str
+
+
+class Turn(NamedTuple):
+    """An answer, and how the talk goes on.
+
+    Attributes:
+        reply: the answer.
+        talk: what changes in it.
+    """
+
+    reply: Reply
+    talk: Mapping[str, Any] = MappingProxyType({})
+
+
+def first_talk() -> dict[str, Any]:
+    """What has been said before anything was said."""
+    return {"identity": False, "wish": 0, "heard": 0, "mind": False, "agreed": "", "over": False}
+
+
+def opening(customer: Customer) -> str:
+    """The first message."""
+    return f"Hello, I need some help with my purchases.{customer.chatter}"
+
+
+def answer(customer: Customer, talk: Mapping[str, Any], text: str, done: Callable[[str], bool]) -> Turn:
+    """What the customer says to a message.
+
+    Args:
+        customer: who he is.
+        talk: what has been said.
+        text: the message.
+        done: whether a milestone was reached.
+    """
+    if len(text) > MESSAGE_LENGTH:
+        return Turn(Reply("That is too much for me to read. Please keep it short."))
+    if not talk["identity"] and _IDENTITY.search(text):
+        return Turn(Reply(_identity(customer), ("who calls",)), {"identity": True})
+    if talk["over"]:
+        return Turn(Reply("That is all, thank you."))
+    number, wish = talk["wish"], customer.wishes[talk["wish"]]
+    if done(closing(wish, number)):
+        return _next(customer, number)
+    if talk["heard"] == 0:
+        return Turn(Reply(f"{wish.opening}{customer.chatter}", (f"wish {number}",)), {"heard": 1}) if _ASKING.search(text) else _lost()
+    turn = _about(wish, number, talk, text)
+    if turn is not None:
+        return turn
+    if talk["identity"] and _IDENTITY.search(text):
+        return Turn(Reply(f"As I said: {_identity(customer)}"))
+    return (
+        Turn(Reply(f"As I said: {wish.opening} {wish.changed if talk['mind'] else wish.details}")) if talk["heard"] == 2 and _ASKING.search(text) else _lost()
+    )
+
+
+def _identity(customer: Customer) -> str:
+    if customer.forgetful:
+        return f"I do not know which e-mail address it was. I am {customer.name}, and my zip code is {customer.zip}."
+    return f"It is {customer.email}."
+
+
+def closing(wish: Wish, number: int) -> str:
+    """The milestone after which the customer has no more to say about a wish."""
+    return {"do": f"done {number}", "refuse": f"refused {number}", "tell": f"told {number}", "transfer": "ended"}[wish.kind]
+
+
+def agrees(talk: Mapping[str, Any], tool: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether the message to which the customer said yes speaks of this call: of what is done, and of every argument."""
+    agreed = talk["agreed"]
+    return bool(agreed and VERBS[tool].search(agreed)) and all(_holds(agreed, value) for value in _said(arguments))
+
+
+def _holds(text: str, value: str) -> bool:
+    """Whether a value stands in a text, as a word or words of its own."""
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def _said(arguments: Mapping[str, Any]) -> list[str]:
+    """The texts among the arguments that a message has to hold; whose profile it is goes without saying."""
+    found: list[str] = []
+    for name, value in arguments.items():
+        if name != "user_id":
+            found += value if isinstance(value, list) else [str(value)]
+    return found
+
+
+def _next(customer: Customer, number: int) -> Turn:
+    if number + 1 == len(customer.wishes):
+        return Turn(Reply("That is all, thank you.", ("nothing else",)), {"over": True})
+    wish = customer.wishes[number + 1]
+    told = {"wish": number + 1, "heard": 1, "mind": False, "agreed": ""}
+    return Turn(Reply(f"Thank you. There is one more thing. {wish.opening}", (f"wish {number + 1}",)), told)
+
+
+def _about(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Turn | None:
+    """What is said to a message while a wish has been told and not been settled; None where it says nothing that he understands."""
+    confirming = wish.tool in VERBS and talk["heard"] == 2 and _CONFIRMING.search(text) and VERBS[wish.tool].search(text)
+    whole = confirming and all(_holds(text, value) for value in _said(_meant(wish, talk)))
+    if _REFUSING.search(text) and not whole:
+        return _refused(wish, number, text)
+    if wish.kind == "tell":
+        return _told(wish, number, text)
+    if wish.kind == "transfer":
+        return Turn(Reply("Is there nobody who could see to that? I would like to speak with somebody who can."))
+    if confirming and (whole or _KEYS.search(text)):
+        return _proposed(wish, number, talk, text)
+    if talk["heard"] == 1 and _ASKING.search(text):
+        return Turn(Reply(wish.details, (f"details {number}",)), {"heard": 2})
+    return None
+
+
+def _meant(wish: Wish, talk: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments that fit what the customer has said so far."""
+    return wish.first if wish.first and not talk["mind"] else wish.arguments
+
+
+def _refused(wish: Wish, number: int, text: str) -> Turn:
+    if wish.kind != "refuse":
+        rule = Rule("refuse what the policy forbids and nothing else", False, "the customer wants what may be done")
+        return Turn(Reply("Why not? I believe that your terms allow it. Please look again.", rules=(rule,)))
+    if wish.order not in text:
+        return Turn(Reply("Which order do you mean by that, please? I need its number for my notes."))
+    return Turn(Reply("I see. That is a pity, but so be it.", (f"refused {number}",), (Rule("refuse what the policy forbids and nothing else"),)))
+
+
+def _told(wish: Wish, number: int, text: str) -> Turn:
+    amounts = {found.replace(",", "") for found in _AMOUNT.findall(text)}
+    right = f"{wish.amount // 100}.{wish.amount % 100:02}"
+    if not amounts:
+        return Turn(Reply("I only want to know the amount, please."))
+    if len(amounts) > MOST_AMOUNTS:
+        return Turn(Reply("Those are too many figures for me. Which one is it?"))
+    if right not in amounts:
+        return Turn(Reply("Hm. Are you sure?", rules=(Rule("tell amounts as they are", False, "none of these is the amount that was asked for"),)))
+    return Turn(Reply("Thank you, that is what I wanted to know.", (f"told {number}",), (Rule("tell amounts as they are"),)))
+
+
+def _proposed(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Turn:
+    arguments = _meant(wish, talk)
+    wanted, named = _said(arguments), set(_KEYS.findall(text))
+    restated = wish.changed if talk["mind"] else wish.details
+    strange = _strange(named.difference(wish.beside), wanted, text)
+    if strange:
+        rule = Rule("propose what was asked for", False, f"nobody asked for {strange}")
+        return Turn(Reply(f"No, that is not what I asked for. {restated}", rules=(rule,)))
+    if not all(_holds(text, value) for value in wanted):
+        return Turn(Reply("Please tell me exactly what you will do, with every number, and I will say yes or no."))
+    if wish.kind == "refuse":
+        rule = Rule("refuse what the policy forbids and nothing else", False, wish.why)
+        return Turn(Reply("Yes, please do.", rules=(rule,)), {"agreed": text})
+    if wish.first and not talk["mind"]:
+        return Turn(Reply(wish.changed, (f"mind {number}",)), {"mind": True})
+    return Turn(Reply("Yes, please do.", (f"agreed {number}",)), {"agreed": text})
+
+
+def _strange(named: set[str], wanted: Sequence[str], text: str) -> str:
+    """What a proposal names that was not asked for; empty where it names nothing of the kind."""
+    keys = sorted(named.difference(wanted))
+    if keys:
+        return keys[0]
+    zips = [found for found in re.findall(r"\b\d{5}\b", text) if found not in wanted]
+    return zips[0] if zips and any(re.fullmatch(r"\d{5}", value) for value in wanted) else ""
+
+
+def _lost() -> Turn:
+    return Turn(Reply("I am not sure what you mean. What do you need from me?"))

@@ -1,0 +1,29 @@
+"""Stateful services: a database, tools that work on it, a policy, somebody who wants something, and a state that is wanted in the end.
+
+A domain (a shop, a calendar) gives its tables, operations, rules, listener and scenarios to a subclass of `ServiceEnv`; everything else is here. The
+claims are `prm_gym.claims.StateStep`, which the verifier `state` judges.
+"""
+
+from prm_gym.services.corruption import KINDS, Corrupted, corrupted
+from prm_gym.services.database import Cell, Database, Row, Rows, Table, new_image
+from prm_gym.services.environment import ServiceEnv
+from prm_gym.services.scenario import Operation, Reply, Scenario, ScriptStep, goal_of, read_key
+
+__all__ = [
+    "KINDS",
+    "Cell",
+    "Corrupted",
+    "Database",
+    "Operation",
+    "Reply",
+    "Row",
+    "Rows",
+    "Scenario",
+    "ScriptStep",
+    "ServiceEnv",
+    "Table",
+    "corrupted",
+    "goal_of",
+    "new_image",
+    "read_key",
+]

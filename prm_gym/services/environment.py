@@ -1,0 +1,364 @@
+"""ServiceEnv: environments in which an agent works on the state of a service by calls of tools, and talks to whoever wants something."""
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, ClassVar, Unpack, cast
+
+import msgspec
+import numpy as np
+
+from prm_gym.claims import Gap, Json, Malformed, Reference, RowChange, Rule, StateStep
+from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates
+from prm_gym.errors import OptionError, RefusedError
+from prm_gym.services.database import Cell, Database, Table
+from prm_gym.services.scenario import Arguments, Operation, Reply, Scenario, read_key
+from prm_gym.task import Task, content_key
+from prm_gym.tools import Message, Tool, ToolCall, Unreadable, described, read_call
+
+ANSWER_LENGTH = 4_000
+MOST_REFERENCES = 40
+_SORRY = re.compile(r"\b(?:sorry|apolog\w*|my mistake|mistaken\w*|i was wrong|by mistake of mine)\b", re.IGNORECASE)
+
+
+class ServiceEnv(StepEnv):
+    """Bring the database of a service into the state that somebody wants, by calls of tools, and say what must be said.
+
+    Observation: first what somebody wants; then the answer of the tool or the listener to the last step, cut after `ANSWER_LENGTH` characters.
+
+    Action: one call of a tool in any form that `prm_gym.tools.read_call` reads, or a message to the listener. A text that is no call and holds no letter
+    or digit, a tool that there is not, and arguments that do not fit the schema are `Malformed`: the observation says "Error: ..." and nothing changes.
+    A call that the tool refuses is a step like any other; its observation begins with "Error: " too, and nothing is changed by it.
+
+    Claims: `StateStep`.
+
+    Outcome: 1 when the episode was ended by the tool that should end it, the database differs from the beginning in exactly what was wanted, and
+    everything was said that had to be said; else 0, and 0 at the step limit. The way there is judged by the steps' verdicts.
+
+    state_key: the task, the rows that were changed, what the listener knows, the milestones, what was shown, and the latest answer that is no error.
+
+    A domain gives `tables`, `operations`, `identifiers`, `policy_text`, and the methods below.
+    """
+
+    default_verifiers: ClassVar[tuple[str, ...]] = ("state",)
+    name: ClassVar[str]
+    tables: ClassVar[tuple[Table, ...]]
+    operations: ClassVar[Mapping[str, Operation]]
+    identifiers: ClassVar[re.Pattern[str]]
+
+    def __init__(self, *, candidates: int = 14, **options: Unpack[StepOptions]) -> None:
+        """Set how many actions are listed.
+
+        Args:
+            candidates: how many actions are listed at most; >= 6, or 0 for none.
+            **options: see `StepOptions`.
+        """
+        require_candidates(candidates, least=6)
+        super().__init__(**options)
+        self.candidates = candidates
+        self.database: Database | None = None
+        self._kept: tuple[int, Scenario] | None = None
+        self.talk: dict[str, Any] = {}
+        self.reached: list[str] = []
+        self.shown: dict[str, list[int]] = {}
+        self._made: list[str] = []
+        self._right: set[Cell] = set()
+        self._latest = ""
+
+    # What a domain gives.
+
+    @abstractmethod
+    def scenario_of(self, entropy: int) -> Scenario:
+        """The task that a number stands for."""
+
+    @abstractmethod
+    def rules(self, operation: Operation, arguments: Arguments) -> tuple[Rule, ...]:
+        """The rules of the policy that apply to a call now, before it is made."""
+
+    @abstractmethod
+    def listen(self, text: str) -> Reply:
+        """What the listener answers to a message; changes `self.talk` alone, and only where something was brought about."""
+
+    @abstractmethod
+    def distractors(self, rng: np.random.Generator) -> list[str]:
+        """Plausible actions for the list of candidates, made of what was shown."""
+
+    @abstractmethod
+    def policy_text(self) -> str:
+        """The policy that the agent is given."""
+
+    def first_talk(self) -> dict[str, Any]:
+        """What the listener knows at the beginning, as JSON values."""
+        return {}
+
+    def table_of(self, identifier: str) -> str | None:
+        """The table whose keys look like this; None for no key."""
+        return None
+
+    def astray(self, table: str, name: str) -> bool:
+        """Whether a thing that exists is nothing that a call may concern; a message may name it, if only to refuse."""
+        return False
+
+    def temptations(self) -> list[tuple[int, list[str]]]:
+        """Steps that do what the policy forbids and somebody asks for, with the place in the solution where they would be taken."""
+        return []
+
+    # The engine.
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """The tools of the service."""
+        return tuple(operation.tool for operation in self.operations.values())
+
+    @cached_property
+    def _instructions(self) -> str:
+        how = 'A call is written as {"name": ..., "arguments": {...}}, one a step; any other text is a message.'
+        return f"{self.policy_text()}\n\n{how}\n{described(self.tools)}"
+
+    @property
+    def scenario(self) -> Scenario:
+        """The current task, with its goal."""
+        entropy = self.task.sealed["entropy"]
+        if self._kept is None or self._kept[0] != entropy:
+            self._kept = entropy, self.scenario_of(entropy)
+        return self._kept[1]
+
+    @property
+    def rows(self) -> Database:
+        """The database as it stands."""
+        if self.database is None:
+            self.database = Database(self.tables, self.scenario.image)
+        return self.database
+
+    def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
+        """Draw a task."""
+        if options:
+            raise OptionError(f"reset of {self.name} takes no options, got {sorted(options)}")
+        entropy = int(self.np_random.integers(1 << 62))
+        scenario = self.scenario_of(entropy)
+        self._kept = entropy, scenario
+        task = Task(
+            key=content_key(f"{self.name}-v0", *self.task_options(), str(entropy)),
+            instructions=self._instructions,
+            question=scenario.opening,
+            sealed={"entropy": entropy, "goal": [[*cell, value] for cell, value in scenario.goal.items()], "required": sorted(scenario.required)},
+            metadata=self.task_metadata(),
+        )
+        self.database = Database(self.tables, scenario.image)
+        self.talk, self.reached, self._made, self._right = self.first_talk(), [], [], set()
+        self.shown = {name: [-1] for name in self.identified(scenario.opening)}
+        self._latest = scenario.opening
+        return task, self._situation_after(scenario.opening, task, scenario)
+
+    def task_options(self) -> Sequence[str]:
+        """The options on which the task of a number depends."""
+        return ()
+
+    def task_metadata(self) -> dict[str, Any]:
+        """What is public about the task."""
+        return {}
+
+    def identified(self, text: str) -> list[str]:
+        """The identifiers that stand in a text, each once."""
+        return list(dict.fromkeys(match.group() for match in self.identifiers.finditer(text)))
+
+    def advance(self, action: str) -> Transition:
+        """Call a tool or say something."""
+        reading = read_call(action)
+        if isinstance(reading, Unreadable):
+            return self._malformed(reading.reason)
+        if isinstance(reading, Message):
+            if not any(character.isalnum() for character in reading.text):
+                return self._malformed("a step is a call of a tool or a message in words")
+            return self._say(reading.text)
+        operation = self.operations.get(reading.name)
+        if operation is None:
+            return self._malformed(f"there is no tool {reading.name[:60]!r}; there are {', '.join(self.operations)}")
+        defects = operation.tool.defects(reading.arguments)
+        if defects:
+            return self._malformed(f"the arguments of {reading.name} do not fit: {'; '.join(defects)}")
+        return self._call(operation, reading)
+
+    def _call(self, operation: Operation, call: ToolCall) -> Transition:
+        scenario, rows = self.scenario, self.rows
+        references, rules = self._references(operation, call.arguments), self.rules(operation, call.arguments)
+        gap, lacking = self.gap(), self._lacking(scenario)
+        refused, changes = "", tuple[RowChange, ...]()
+        try:
+            answer, changes = rows.transact(lambda database: operation.run(database, call.arguments))
+        except RefusedError as error:
+            refused = str(error)
+            answer = f"Error: {refused}"
+        over = operation.kind == "end" and not refused
+        reached = list[str]()
+        if not refused and all(rule.kept for rule in rules):
+            reached += [scenario.reads[key] for key in self._read_keys(call, answer) if key in scenario.reads]
+        ends_well = call.name == scenario.end
+        if over and ends_well and not gap and not lacking:
+            reached.append(scenario.ended)
+        milestones = self._reach(scenario, reached)
+        repeated = self._is_repeated(call.key, all(rule.kept for rule in rules), answer) and not milestones and not changes
+        claim = StateStep(
+            kind=operation.kind,
+            call=call.key,
+            references=references,
+            refused=refused,
+            rules=rules,
+            changes=tuple(change for change in changes if not rows.is_free(change.cell)),
+            gap=gap,
+            lacking=lacking,
+            ends_well=ends_well,
+            repeated=repeated,
+            milestones=milestones,
+            reached=self._holding(scenario),
+            total=len(scenario.script),
+        )
+        outcome = float(ends_well and not gap and not lacking) if over else None
+        return Transition(situation=self._answered(answer, good=not refused), claims=(claim,), terminated=over, outcome=outcome)
+
+    def _say(self, text: str) -> Transition:
+        scenario = self.scenario
+        gap, lacking = self.gap(), self._lacking(scenario)
+        named = self.identified(text)[:MOST_REFERENCES]
+        references = tuple(msgspec.structs.replace(self._reference(table, name), astray=False) for name in named if (table := self.table_of(name)) is not None)
+        reply = self.listen(text)
+        milestones = self._reach(scenario, reply.milestones)
+        repeated = self._is_repeated(" ".join(text.split()).casefold(), all(rule.kept for rule in reply.rules), reply.text) and not milestones
+        claim = StateStep(
+            kind="say",
+            call=text,
+            references=references,
+            rules=reply.rules,
+            gap=gap,
+            lacking=lacking,
+            repeated=repeated,
+            milestones=milestones,
+            reached=self._holding(scenario),
+            total=len(scenario.script),
+            mentions=tuple(named),
+            acknowledges=_SORRY.search(text) is not None,
+        )
+        return Transition(situation=self._answered(reply.text, good=True), claims=(claim,))
+
+    def _read_keys(self, call: ToolCall, answer: str) -> list[str]:
+        """What a call is looked up by among the reads of a scenario."""
+        return [read_key(call), *(f"{call.name}:{name}" for name in self.identified(answer))]
+
+    def gap(self) -> tuple[Gap, ...]:
+        """The cells that are not as they should be in the end."""
+        rows, goal = self.rows, self.scenario.goal
+        together = {cell: name for name, cells in self.scenario.rows.items() for cell in cells}
+        found: list[Gap] = []
+        for cell in sorted(goal.keys() | rows.changed().keys()):
+            if rows.is_free(cell):
+                continue
+            start, now = rows.start_and_now(cell)
+            wanted = goal.get(cell, start)
+            if now != wanted:
+                final = now != start and rows.is_one_way(cell)
+                right = cell in self._right
+                found.append(Gap(*cell, start=start, now=now, goal=wanted, final=final, was_right=right, together=together.get(cell, "")))
+        return tuple(found)
+
+    def knows(self, milestone: str) -> bool:
+        """Whether a milestone was reached."""
+        return milestone in self.reached
+
+    def save_state(self) -> Json:
+        """The changed rows, what the listener knows, and what has been shown and done."""
+        return {
+            "changes": msgspec.to_builtins(self.rows.changes()),
+            "talk": msgspec.to_builtins(self.talk),
+            "reached": list(self.reached),
+            "shown": {name: list(steps) for name, steps in self.shown.items()},
+            "made": list(self._made),
+            "right": [list(cell) for cell in sorted(self._right)],
+            "latest": self._latest,
+        }
+
+    def load_state(self, state: Any) -> None:
+        """Put back what `save_state` gave."""
+        self.database = Database(self.tables, self.scenario.image)
+        self.database.apply(msgspec.convert(state["changes"], list[RowChange]))
+        self.talk, self.reached, self._made = msgspec.to_builtins(state["talk"]), list(state["reached"]), list(state["made"])
+        self.shown = {name: list(steps) for name, steps in state["shown"].items()}
+        self._right = {(table, key, column) for table, key, column in state["right"]}
+        self._latest = state["latest"]
+
+    def solution(self) -> list[str]:
+        """The scripted steps."""
+        return [step.action for step in self.scenario.script]
+
+    def _malformed(self, reason: str) -> Transition:
+        situation = msgspec.structs.replace(self.situation, observation=_cut(f"Error: {reason}"))
+        return Transition(situation=situation, claims=(Malformed(reason),))
+
+    def _answered(self, answer: str, good: bool) -> Situation:
+        answer = _cut(answer)
+        if good:
+            self._latest = answer
+            for name in self.identified(answer):
+                self.shown.setdefault(name, []).append(len(self.past_steps))
+        return self._situation_after(answer, self.task, self.scenario)
+
+    def _situation_after(self, observation: str, task: Task, scenario: Scenario) -> Situation:
+        state = (sorted(self.rows.changed().items()), self.talk, sorted(self.reached), sorted(self.shown), self._latest)
+        key = content_key(task.key, msgspec.json.encode(state).decode())
+        return Situation(observation=observation, state_key=key, actions=self._listed(scenario, key) if self.candidates else ())
+
+    def _listed(self, scenario: Scenario, state_key: str) -> tuple[str, ...]:
+        """Candidates in random order, with the next scripted step among them."""
+        rng = np.random.default_rng(int(state_key, 16))
+        ahead = next((step.action for step in scenario.script if step.milestone not in self.reached), None)
+        others = [action for action in dict.fromkeys(self.distractors(rng)) if action != ahead]
+        order: list[int] = rng.permutation(len(others)).tolist()
+        chosen = [others[i] for i in order[: self.candidates - (ahead is not None)]]
+        listed = chosen if ahead is None else [*chosen, ahead]
+        order = rng.permutation(len(listed)).tolist()
+        return tuple(listed[i] for i in order)
+
+    def _references(self, operation: Operation, arguments: Arguments) -> tuple[Reference, ...]:
+        named: list[tuple[str, str]] = []
+        for argument, place in operation.refers.items():
+            value: Any = arguments.get(argument)
+            names: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
+            named += [(place, name) for name in names if isinstance(name, str)]
+        return tuple(self._reference(place, name) for place, name in dict.fromkeys(named[:MOST_REFERENCES]))
+
+    def _reference(self, place: str, name: str) -> Reference:
+        table, _, column = place.partition(".")
+        column = column or self.rows.tables[table].key
+        exists = self.rows.one(f"SELECT 1 AS found FROM {table} WHERE {column} = ?", name) is not None
+        return Reference(name, table, exists, tuple(self.shown.get(name, ())), exists and self.astray(place, name))
+
+    def _lacking(self, scenario: Scenario) -> tuple[str, ...]:
+        return tuple(sorted(scenario.required.difference(self.reached)))
+
+    def _is_repeated(self, call: str, allowed: bool, answer: str) -> bool:
+        """Whether it was done before on the same rows and with the same answer; what broke a rule then and breaks none now is not."""
+        key = content_key(call, str(allowed), answer, msgspec.json.encode(sorted(self.rows.changed().items())).decode())
+        if key in self._made:
+            return True
+        self._made.append(key)
+        return False
+
+    def _reach(self, scenario: Scenario, names: Iterable[str]) -> tuple[str, ...]:
+        """Note milestones, and those that the rows now fulfil; the ones that are new."""
+        found = [*names, *(name for name, cells in scenario.rows.items() if name not in self.reached and self._are_right(scenario, cells))]
+        new = tuple(dict.fromkeys(name for name in found if name not in self.reached))
+        self.reached += new
+        changed = self.rows.changed()
+        self._right.update(cell for cell, value in scenario.goal.items() if cell in changed and changed[cell][1] == value)
+        return new
+
+    def _are_right(self, scenario: Scenario, cells: Sequence[Cell]) -> bool:
+        return all(self.rows.start_and_now(cell)[1] == scenario.goal[cell] for cell in cells)
+
+    def _holding(self, scenario: Scenario) -> int:
+        """How many milestones were reached and still hold."""
+        return sum(name not in scenario.rows or self._are_right(scenario, scenario.rows[name]) for name in self.reached)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= ANSWER_LENGTH else f"{text[:ANSWER_LENGTH]}\n[cut: {len(text) - ANSWER_LENGTH:,} characters more]"

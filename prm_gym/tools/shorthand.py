@@ -1,0 +1,67 @@
+"""Calls as a person types them: the name of a tool, and its arguments without any JSON.
+
+answer 42                          the rest of the line, where one text is wanted
+refund order_id=17 reason="too late"
+list_orders                        no arguments
+"""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from prm_gym.claims import Json
+from prm_gym.tools.calls import call_text
+from prm_gym.tools.tool import Tool
+
+
+def call_of(text: str, tools: Sequence[Tool]) -> str:
+    """The call that a line stands for, or the text itself where it stands for none.
+
+    Args:
+        text: what was typed.
+        tools: those that can be called.
+    """
+    name, _, rest = text.strip().partition(" ")
+    tool = next((tool for tool in tools if tool.name == name), None)
+    if tool is None:
+        return text
+    schemas = _properties(tool)
+    single = text_argument(tool)
+    if single is not None and rest.strip() and not rest.lstrip().startswith(f"{single}="):
+        return call_text(name, **{single: rest.strip()})
+    try:
+        words = shlex.split(rest)
+    except ValueError:  # a quotation mark that is not closed
+        return text
+    arguments: dict[str, Json] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            return text
+        arguments[key] = _value(value, schemas.get(key, {}))
+    return call_text(name, **arguments)
+
+
+def text_argument(tool: Tool) -> str | None:
+    """The one argument that has to be given, where it is a text."""
+    required = tool.arguments_schema().get("required", [])
+    if len(required) == 1 and _properties(tool).get(required[0], {}).get("type") == "string":
+        return str(required[0])
+    return None
+
+
+def _properties(tool: Tool) -> Mapping[str, Mapping[str, Any]]:
+    found = cast("Mapping[str, Any]", tool.arguments_schema().get("properties", {}))
+    # A schema may also be true or false.
+    return {name: cast("Mapping[str, Any]", schema) for name, schema in found.items() if isinstance(schema, Mapping)}
+
+
+def _value(text: str, schema: Mapping[str, Any]) -> Json:
+    """What was typed: a text where the schema wants one, else JSON if it is any."""
+    if schema.get("type") == "string":
+        return text
+    try:
+        return cast("Json", json.loads(text))
+    except (ValueError, RecursionError):
+        return text

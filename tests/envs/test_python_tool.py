@@ -1,0 +1,310 @@
+"""PythonTool-v0: what calls do, what is claimed of them, and what cannot be farmed."""
+
+import json
+import pickle
+
+import gymnasium as gym
+import pytest
+
+import prm_gym  # noqa: F401 - registers the ids
+from prm_gym.claims import AnswerSupport, FinalAnswer, Malformed, ToolRun
+from prm_gym.env import ACTION_LENGTH, StepEnv
+from prm_gym.envs.tools.python_problems import FAMILIES
+from prm_gym.envs.tools.python_tool import SHOWN, PythonToolEnv
+from prm_gym.errors import ContractError, OptionError
+from prm_gym.rollout import Rollouts, groups
+from prm_gym.tools import call_text
+from prm_gym.vector import StepVectorEnv
+
+
+def _env(seed=0, **options):
+    env = PythonToolEnv(**{"reward": "dense", **options})
+    env.reset(seed=seed)
+    return env
+
+
+def _cell(env, code):
+    """What the agent sees of a cell, and the verdict on it."""
+    observation, _, _, _, info = env.step(call_text("python", code=code))
+    return observation, info["verdicts"]["tool_run"]
+
+
+def _labels(env, *codes):
+    return [_cell(env, code)[1].label for code in codes]
+
+
+def _claim(env):
+    return env.past_steps[-1].claims[0]
+
+
+@pytest.mark.parametrize("stateful", [True, False])
+def test_every_family_is_solved_by_its_cells(stateful):
+    for place, family in enumerate(FAMILIES):
+        env = _env(place, families=[family], stateful=stateful)
+        for action in env.solution():
+            _, _, terminated, _, info = env.step(action)
+        assert (terminated, info["outcome"]) == (True, 1.0)
+        assert env.past_steps[-1].claims[1] == AnswerSupport("computed", len(env.solution()) - 1), family
+
+
+def test_a_session_keeps_what_a_cell_left_and_forgets_what_was_killed():
+    env = _env(seconds=0.5, max_steps=20)
+    assert _cell(env, "x = [1]\nx")[0] == "[1]"
+    assert _cell(env, "x.append(2)\nraise ValueError('no')")[0].startswith("Error: ValueError: no\n")
+    assert _cell(env, "x")[0] == "[1, 2]"  # a cell that raised stands
+    for killed in ("x.append(3)\nwhile True: pass", "x.append(3)\nbytearray(10**12)", "x.append(3)\nprint('a' * 10**7)", "x.append(3)\nimport os\nos.abort()"):
+        observation, verdict = _cell(env, killed)
+        assert observation.startswith("Error: ")
+        assert verdict.label == "incorrect"
+        if "bytearray" not in killed:
+            assert "The session is as it was before this call." in observation
+    _cell(env, "x.append(4)\nimport os\nos._exit(0)")
+    assert _cell(env, "x")[0] == "[1, 2]"
+
+
+def test_calls_without_a_session_know_nothing_of_each_other():
+    env = _env(stateful=False)
+    _cell(env, "x = sum([5, 7])")
+    assert _cell(env, "x")[0].startswith("Error: NameError: name 'x' is not defined\n")
+    assert _claim(env) == ToolRun("exception", error="NameError: name 'x' is not defined")
+
+
+def test_what_is_shown_is_cut_in_the_middle():
+    env = _env()
+    observation, _ = _cell(env, "print('a' * 9000 + 'b' * 9000)")
+    assert observation == "a" * (SHOWN // 2) + f"\n[... {18_000 - SHOWN:,} characters left out ...]\n" + "b" * (SHOWN // 2)
+    assert _cell(env, "None")[0] == "(no output)"
+    observation, _ = _cell(env, "print('before')\nint('x')")
+    assert observation.splitlines()[0] == "Error: ValueError: invalid literal for int() with base 10: 'x'"
+    assert observation.endswith("Printed before that:\nbefore")
+    assert 'File "<program>", line 2' in observation
+
+
+@pytest.mark.parametrize(
+    ("action", "reason"),
+    [
+        ("The answer is 42.", "a step is a call of python or answer"),
+        ('{"name": "pythn", "arguments": {"code": "1"}}', "python"),
+        ('{"name": "python", "arguments": {"cod": "1"}}', "'code' is a required property"),
+        ('{"name": "python", "arguments": {"code": 1}}', "is not of type 'string'"),
+        ('{"name": "python", "arguments": {"code": " "}}', "does not match"),
+        ('{"name": "answer", "arguments": {"text": ""}}', "does not match"),
+        ('{"name": "python", "arguments": {"code": "1"', "not valid JSON"),
+    ],
+)
+def test_what_is_no_call_changes_nothing_and_is_told(action, reason):
+    env = _env()
+    _cell(env, "x = 1")
+    key, state = env.situation.state_key, env.save_state()
+    observation, reward, *_, info = env.step(action)
+    assert observation.startswith("Error: ")
+    assert reason in observation
+    assert isinstance(_claim(env), Malformed)
+    assert reward < 0
+    assert (info["state_key"], env.save_state()) == (key, state)
+
+
+def test_an_answer_without_a_run_counts_and_is_labelled():
+    env = _env()
+    gold = env.task.sealed["gold"]
+    *_, info = env.step(call_text("answer", text=gold))
+    assert info["outcome"] == 1.0
+    assert env.past_steps[-1].claims == (FinalAnswer(gold, gold, env.task.question), AnswerSupport("none", 0))
+    assert info["verdicts"]["tool_run"].evidence == {"origin": "none", "runs": 0}
+
+
+@pytest.mark.parametrize(
+    ("cells", "answer", "origin"),
+    [
+        (["print(3 * 1234)"], "3702", "computed"),
+        (["print(3 * 1234)"], "3,702", "computed"),
+        (["print(3702)"], "3702", "typed"),
+        (["x = 3702", "x"], "3702", "typed"),
+        (["print(1234)"], "3702", "none"),
+        (["print(3 * 1234)"], "3702 or 3703", "none"),
+        (["'-'.join(['2024', '05', '07'])"], "2024-05-07", "typed"),
+        (["import datetime\nprint(datetime.date(2024, 5, 1) + datetime.timedelta(days=6))"], "2024-05-07", "computed"),
+        (["print(7 - 13)"], "-6", "computed"),
+    ],
+)
+def test_where_an_answer_comes_from(cells, answer, origin):
+    env = _env()
+    for cell in cells:
+        _cell(env, cell)
+    env.step(call_text("answer", text=answer))
+    assert env.past_steps[-1].claims[1] == AnswerSupport(origin, len(cells))
+
+
+def test_a_call_that_uses_an_earlier_result_is_credited_when_it_does():
+    env = _env()
+    assert _labels(env, "def f(n):\n    return n * 41", "y = f(3)\ny", "f(4)", "y + f(1)") == ["neutral", "correct", "neutral", "correct"]
+    assert _claim(env).used == ("name y",)  # f was used before
+    env = _env(stateful=False)
+    assert _labels(env, "print(36 * 1234)", "print(44424 // 2)", "print(44424 // 3)", "print(44425)") == ["neutral", "correct", "neutral", "trivial"]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["x = 5"] + [f"print(x + {place})" for place in range(6)],  # what was typed is no result
+        ["x = sum([5])"] + [f"print(x + {place})" for place in range(6)],  # one result, one credit
+        [f"print({place})" for place in range(7)],
+        [f"print('junk{place}')" for place in range(7)],
+        [cell for place in range(3) for cell in (f"x{place} = sum([5])", f"x{place}\nprint('!!!', True)", f"x{place}\nprint('...')")],
+        ["print(12345)", "print(12345 + 1)", "x = 12345", "x"],
+        ["x = sum([5])"] + ["x"] * 6,
+        ["x = sum([5])\ny = x"] + ["z = y\nw = z", "y = w"] * 3,  # nothing is printed
+        ["def f(f): return f", "g = lambda n: n", "(lambda g: g)(3)", "[f for f in range(9)]"],  # a name of its own is not one of before
+    ],
+)
+def test_cheap_ways_earn_one_credit_at_most(cells):
+    assert _labels(_env(max_steps=20), *cells).count("correct") <= 1
+
+
+def test_a_chain_that_never_ends_earns_three_credits_and_less_than_a_tenth_of_an_outcome(earned):
+    chain = [call_text("python", code="x = sum([1])"), *[call_text("python", code=f"x = x * 3 + {place}\nprint(x)") for place in range(40)]]
+    # Three correct steps of value 1 in units of 0.45 / 12, then neutral ones; the episode is cut with outcome 0.
+    assert earned(_env(), chain) == pytest.approx(3 * 0.45 / 12)
+
+
+def test_repeated_calls():
+    env = _env()
+    assert _labels(env, "1 / 0", "1/0  # again", "17 * 3", "17*3") == ["incorrect", "incorrect", "neutral", "trivial"]
+    assert [step.claims[0].repeated for step in env.past_steps] == [False, True, False, True]
+    assert _labels(env, "x = [sum([1])]", "x.append(7)\nlen(x)", "x.append(7)\nlen(x)")[2] == "neutral"  # the same code, and another result
+
+
+def test_steps_taken_aside_equal_situations_have_equal_keys():
+    one, other = _env(), _env()
+    for env in (one, other):
+        _cell(env, "x = 2\nx")
+    other.step("no call")
+    assert one.situation.state_key == other.situation.state_key
+    _cell(other, "y = 3\nx")
+    assert one.situation.state_key != other.situation.state_key
+
+
+def test_the_state_survives_snapshots_and_pickles():
+    env = _env()
+    _cell(env, "x = sum([40, 1])")
+    copy = PythonToolEnv(reward="dense")
+    copy.restore(env.snapshot())
+    for other in (copy, pickle.loads(pickle.dumps(env))):
+        assert _cell(other, "x + 1")[0] == "42"
+        assert _claim(other).used == ("name x",)
+
+
+HOSTILE = [
+    "(" * 9_000,
+    "-" * 9_000 + "1",
+    "x" + ".x" * 7_000,
+    "if x: pass\n" + "elif x: pass\n" * 1_000,
+    "\0",
+    "print('\\ud800')",
+    "print('\\0\\x1b[2J')",
+    "9" * 9_000,
+    "import sys; sys.stdout.close()",
+    "import sys; sys.stdin.read()",
+    "raise SystemExit",
+    "class E(Exception):\n    __str__ = None\nraise E",
+    "def f(): f()\nf()",
+    "é = 'ñ' * 3\né",
+    "print({}.__class__.__base__.__subclasses__())",
+]
+
+
+@pytest.mark.parametrize("code", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_cells_are_observations(code):
+    env = _env(seconds=2)
+    _cell(env, "x = sum([40, 1])")
+    observation, verdict = _cell(env, code)
+    assert len(observation) <= SHOWN + 2_000
+    assert verdict.status == "ok"
+    assert _cell(env, "x + 1")[0] == "42" or "stdout.close" in code
+
+
+def test_a_batch_gives_what_single_steps_give():
+    class Unprepared(PythonToolEnv):
+        prepare = StepEnv.prepare
+
+    cells = ["x = sum([40, 1])\nx", "x +", "x + 1", "-" * 9_000 + "1", "print(42)", "1/0"]
+    batches = []
+    for kind in (PythonToolEnv, Unprepared):
+        envs = StepVectorEnv(kind, 8, autoreset_mode="Disabled", verifiers=["tool_run", "equivalence"], reward="dense", seconds=1)
+        first = envs.reset(seed=3)[0]
+        rows = []
+        for turn in range(5):
+            texts = [call_text("python", code=cells[(row + turn) % 6] if (row, turn) != (0, 3) else "import time\ntime.sleep(9)") for row in range(5)]
+            rows.append(envs.step([*texts, "no call", '{"name": "python"', "x" * (ACTION_LENGTH + 1)]))
+        batches.append((first, [(row[0], row[1].tolist(), [env.past_steps for env in envs.envs]) for row in rows]))
+        verdicts = [row[4]["verdicts"]["tool_run"].tolist() for row in rows]
+        batches[-1] += (verdicts, [env.save_state() | {"seconds": 0} for env in envs.envs])
+    assert batches[0] == batches[1]
+
+
+def test_what_was_prepared_is_used_for_that_action_in_that_state_alone():
+    def prepared():
+        envs = [_env(0), _env(1)]
+        PythonToolEnv.prepare(envs, [call_text("python", code="import time\ntime.time()")] * 2)
+        return envs[0], envs[0]._prepared[1].run.stdout.strip()
+
+    env, known = prepared()
+    assert _cell(env, "import time\ntime.time()")[0] == known
+    env, known = prepared()
+    assert _cell(env, "6 * 7")[0] == "42"
+    assert _cell(env, "import time\ntime.time()")[0] != known  # used up, and the session is another one
+    env, known = prepared()
+    env.reset(seed=5)
+    assert _cell(env, "import time\ntime.time()")[0] != known
+    env, known = prepared()
+    env.restore(env.snapshot())
+    assert _cell(env, "import time\ntime.time()")[0] != known
+
+
+def test_problems_of_a_file(tmp_path):
+    path = tmp_path / "tasks.jsonl"
+    path.write_text(json.dumps({"question": "What is 6 * 7?", "answer": "42"}) + "\n" + json.dumps({"question": "Odd?", "answer": "}{" * 3_000}) + "\n")
+    with path.open("a") as file:
+        file.write('{"question": "No answer?"}\n')
+    env = PythonToolEnv(tasks=path, bad_rows="skip")
+    assert (env.task_count, len(env.skipped_rows)) == (2, 1)
+    observation, _ = env.reset(seed=0, options={"task_index": 0})
+    assert observation == "What is 6 * 7?"
+    assert env.solution() == [call_text("answer", text="42")]
+    _cell(env, "6 * 7")
+    *_, info = env.step(call_text("answer", text="42.0"))
+    assert info["outcome"] == 1.0
+    env.reset(seed=0, options={"task_index": 1})
+    with pytest.raises(ContractError, match="is not graded correct"):
+        env.solution()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"difficulty": 6}, "difficulty"),
+        ({"families": ["antz"]}, "ants"),
+        ({"families": "ants"}, "list of names"),
+        ({"seconds": 0}, "seconds"),
+        ({"seconds": True}, "seconds"),
+        ({"memory_mb": 1}, "limit"),
+        ({"fields": {"quest": "q"}}, "question"),
+        ({"statefull": True}, "stateful"),
+    ],
+)
+def test_options_that_cannot_be_honoured(options, message):
+    with pytest.raises(OptionError, match=message):
+        PythonToolEnv(**options)
+
+
+def test_agents_are_shown_the_tools_and_rollouts_play(tmp_path):
+    env = gym.make("prm_gym/PythonTool-v0").unwrapped
+    env.reset(seed=0)
+    assert [tool.openai()["function"]["name"] for tool in env.tools] == ["python", "answer"]
+    assert '"name":"python"' in env.task.instructions
+    from prm_gym.agent import make_agent
+
+    rollouts = Rollouts("prm_gym/PythonTool-v0", {"difficulty": 1}, num_envs=4)
+    assert [trajectory.outcome for trajectory in rollouts.play(make_agent("scripted"), groups(range(6), 1))] == [1.0] * 6
+    guesses = rollouts.play(make_agent("constant:" + call_text("answer", text="42")), groups(range(100), 1))
+    assert sum(trajectory.outcome for trajectory in guesses) <= 2

@@ -1,0 +1,385 @@
+"""Retail: every task is solved by its script, the customer does not give in, and nothing but what is wanted earns."""
+
+import collections
+import time
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import prm_gym
+from prm_gym.claims import Malformed, StateStep
+from prm_gym.envs.tools.retail import new_scenario
+from prm_gym.envs.tools.retail_phrases import ASK_DETAILS, ASK_ELSE, ASK_WHAT, ASK_WHO, proposal, refusal, statement
+from prm_gym.services import Database
+from prm_gym.tools import call_text
+
+assert prm_gym
+
+
+def make(difficulty=2, **options):
+    return gym.make("prm_gym/Retail-v0", difficulty=difficulty, **options).unwrapped
+
+
+def wishes(env):
+    return env.scenario.facts.customer.wishes
+
+
+def found(test, difficulty, least=1):
+    """An environment at the beginning of the first task with a wish that passes the test, and the wish."""
+    env = make(difficulty)
+    for seed in range(400):
+        env.reset(seed=seed)
+        for number, wish in enumerate(wishes(env)):
+            if test(wish):
+                return env, number, wish
+    raise AssertionError("no such task")
+
+
+def play(env, actions):
+    results = [env.step(action) for action in actions]
+    return results[-1]
+
+
+def until(env, milestone):
+    """Play the script up to the step before a milestone."""
+    for step in env.scenario.script:
+        if step.milestone == milestone:
+            return
+        env.step(step.action)
+
+
+def label(result):
+    return result[4]["verdicts"]["state"].label
+
+
+@pytest.mark.parametrize("difficulty", [1, 2, 3, 4, 5])
+def test_the_script_earns_the_outcome_and_every_step_of_it_is_right(difficulty):
+    env = make(difficulty)
+    for seed in range(60):
+        _, info = env.reset(seed=seed)
+        for step in env.solution():
+            assert step in info["actions"]  # among the candidates, while it is on its way
+            _, _, terminated, _, info = env.step(step)
+            verdict = info["verdicts"]["state"]
+            assert verdict.label == "correct", (seed, step, verdict)
+        assert terminated
+        assert info["outcome"] == 1.0
+        assert verdict.evidence["progress"] == 1.0
+
+
+def test_progress_rises_by_one_share_a_step():
+    env = make(3)
+    env.reset(seed=5)
+    script = env.solution()
+    shares = [env.step(action)[4]["verdicts"]["state"].evidence["progress"] for action in script]
+    assert shares == pytest.approx([(i + 1) / len(script) for i in range(len(script))])
+
+
+def test_all_kinds_of_wishes_come_up():
+    kinds = collections.Counter((wish.kind, wish.tool) for seed in range(300) for wish in new_scenario(seed, 5).facts.customer.wishes)
+    tools = {"cancel_order", "change_order_address", "change_order_payment", "change_order_items", "return_items", "exchange_items", "change_home_address"}
+    assert {tool for kind, tool in kinds if kind == "do"} == tools
+    assert {kind for kind, _ in kinds} == {"do", "refuse", "tell", "transfer"}
+    assert {tool for kind, tool in kinds if kind == "refuse"} == {"cancel_order", "return_items", "exchange_items", "change_order_items"}
+
+
+def test_the_goal_is_what_the_wished_calls_do():
+    # Independently: run the calls on a fresh database and compare all rows, not the recorded changes.
+    for seed in range(30):
+        scenario = new_scenario(seed, 5)
+        env = make(5)
+        start, end = Database(env.tables, scenario.image), Database(env.tables, scenario.image)
+        for wish in scenario.facts.customer.wishes:
+            if wish.kind == "do":
+                end.transact(lambda d, wish=wish, env=env: env.operations[wish.tool].run(d, wish.arguments))
+        rows = [{(t.name, r["id"], c): r[c] for t in env.tables for r in d.all(f"SELECT * FROM {t.name}") for c in t.columns} for d in (start, end)]
+        assert {cell: value for cell, value in rows[1].items() if rows[0][cell] != value} == dict(scenario.goal)
+
+
+@pytest.mark.parametrize("difficulty", [1, 3, 5])
+def test_agents_that_do_not_read_earn_nothing(difficulty):
+    env = make(difficulty)
+    solved = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        _, info = env.reset(seed=seed)
+        ended = False
+        while not ended:
+            _, _, terminated, truncated, info = env.step(info["actions"][int(rng.integers(len(info["actions"])))])
+            ended = terminated or truncated
+        solved += info["outcome"]
+    assert solved <= 2
+    for action in (call_text("finish"), call_text("transfer_to_person", summary="no"), ASK_ELSE):
+        env.reset(seed=1)
+        while True:
+            _, _, terminated, truncated, info = env.step(action)
+            if terminated or truncated:
+                break
+        assert info["outcome"] == 0.0
+
+
+def test_a_yes_is_said_to_the_whole_proposal_and_to_nothing_else():
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "return_items" and len(w.arguments["line_ids"]) == 1, 2)
+    until(env, f"agreed {number}")
+    order = env.rows.get("orders", wish.order)
+    others = [row["id"] for row in env.rows.all("SELECT id FROM lines WHERE order_id = ?", wish.order) if row["id"] not in wish.arguments["line_ids"]]
+    right = proposal(wish.tool, wish.arguments)
+    assert "No, that is not" in env.step(proposal(wish.tool, {**wish.arguments, "line_ids": others[:1]}))[0]
+    assert "exactly" in env.step(f"Shall I return something from the order {wish.order}?")[0]
+    assert "No, that is not" in env.step(right + f" Or {others[0]}?")[0]  # naming everything is no way to a yes
+    assert "As I said" in env.step(right.replace("return", "frobnicate").replace("refund", "frob"))[0]
+    assert env.step(right)[0] == "Yes, please do."
+    assert order["status"] == "delivered"
+
+
+def test_a_change_without_a_yes_is_wrong_though_the_rows_are_right():
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "cancel_order", 2)
+    until(env, f"agreed {number}")
+    result = env.step(call_text(wish.tool, **wish.arguments))
+    assert label(result) == "incorrect"
+    assert "without a yes" in result[4]["verdicts"]["state"].reason
+    assert env.rows.get("orders", wish.order)["status"] == "cancelled"
+
+
+def test_reading_orders_before_it_is_known_who_calls_is_wrong_and_may_be_done_again():
+    env = make(1)
+    for seed in range(100):
+        env.reset(seed=seed)
+        if wishes(env)[0].order:
+            break
+    assert wishes(env)[0].order in env.step(ASK_WHAT)[0]
+    read = call_text("get_order", order_id=wishes(env)[0].order)
+    early = env.step(read)
+    assert label(early) == "incorrect"
+    env.step(ASK_WHO)
+    env.step(env.solution()[1])
+    assert label(env.step(read)) == "correct"
+    assert label(env.step(read)) == "incorrect"  # a third time tells nothing
+
+
+def test_what_the_policy_forbids_has_to_be_refused_with_its_number():
+    env, number, wish = found(lambda w: w.kind == "refuse", 3)
+    until(env, f"refused {number}")
+    beginning = env.snapshot()
+    assert "Which order" in env.step("I am sorry, that is not possible.")[0]
+    assert label(env.step(refusal(wish.order))) == "correct"
+    env.restore(beginning)
+    result = env.step(proposal(wish.tool, wish.arguments))  # the customer says yes, and that makes it no better
+    assert result[0] == "Yes, please do."
+    assert label(result) == "incorrect"
+    assert label(env.step(call_text(wish.tool, **wish.arguments))) == "incorrect"
+    result = env.step(call_text("finish"))
+    assert (label(result), result[4]["outcome"]) == ("incorrect", 0.0)
+
+
+def test_a_refusal_of_what_is_allowed_is_no_way_out():
+    env, number, wish = found(lambda w: w.kind == "do" and w.order, 2)
+    until(env, f"agreed {number}")
+    result = env.step(refusal(wish.order))
+    assert label(result) == "incorrect"
+    assert "look again" in result[0]
+    assert not env.knows(f"done {number}")
+
+
+def test_a_warning_in_a_proposal_is_no_refusal():
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "cancel_order", 2)
+    until(env, f"agreed {number}")
+    assert env.step("This cannot be undone. " + proposal(wish.tool, wish.arguments))[0] == "Yes, please do."
+
+
+def test_amounts_are_told_as_they_are_and_not_by_listing_many():
+    env, number, wish = found(lambda w: w.kind == "tell", 3)
+    until(env, f"told {number}")
+    beginning = env.snapshot()
+    assert label(env.step(statement(wish.order, wish.amount + 1))) == "incorrect"
+    many = " ".join(f"${wish.amount // 100 + k}.{wish.amount % 100:02}" for k in range(-2, 3))
+    assert label(env.step(f"It may be one of these: {many}")) == "neutral"
+    assert not env.knows(f"told {number}")
+    env.restore(beginning)
+    assert label(env.step(f"You paid ${wish.amount / 100:,.2f} in total.")) == "correct"
+
+
+def test_a_change_of_mind_comes_before_the_yes():
+    env, number, wish = found(lambda w: bool(w.first), 4)
+    until(env, f"mind {number}")
+    result = env.step(proposal(wish.tool, wish.first))
+    assert result[0] == wish.changed
+    assert label(result) == "correct"
+    assert "No, that is not" in env.step(proposal(wish.tool, wish.first))[0]
+    assert env.step(proposal(wish.tool, wish.arguments))[0] == "Yes, please do."
+
+
+def test_irreversible_harm_ends_all_progress_and_every_step_that_builds_on_it_is_wrong():
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "cancel_order", 1)
+    until(env, f"agreed {number}")
+    wrong = env.rows.one("SELECT id FROM orders WHERE user_id = ? AND status = 'pending' AND id != ?", env.scenario.facts.user, wish.order)["id"]
+    env.step(proposal(wish.tool, wish.arguments))
+    env.step(call_text("list_orders", user_id=env.scenario.facts.user))  # shows the other order
+    result = env.step(call_text("cancel_order", order_id=wrong, reason="no longer needed"))
+    verdict = result[4]["verdicts"]["state"]
+    assert verdict.evidence["irreversible"] is True
+    assert verdict.evidence["progress"] == 0.0
+    assert label(env.step("That is done. Is there anything else?")) == "incorrect"
+    assert label(env.step(call_text("get_order", order_id=wrong))) == "incorrect"
+    assert label(env.step("I am sorry, I have made a mistake with that order.")) == "neutral"
+    assert label(env.step(call_text("get_order", order_id=wish.order))) == "neutral"  # has nothing to do with it
+    assert label(env.step(call_text("finish"))) == "incorrect"
+
+
+def test_malformed_is_told_apart_from_refused():
+    env = make(1)
+    _, before = env.reset(seed=3)
+    texts = [
+        '{"name": "cancel_order"',
+        call_text("fly"),
+        call_text("get_order"),
+        call_text("get_order", order_id=7),
+        call_text("get_order", order_id="W1", more=1),
+        "...",
+    ]
+    for text in texts:
+        observation, _, terminated, _, info = env.step(text)
+        assert observation.startswith("Error: ")
+        assert isinstance(env.past_steps[-1].claims[0], Malformed)
+        assert (info["state_key"], info["actions"], terminated) == (before["state_key"], before["actions"], False)
+    observation, _, _, _, info = env.step(call_text("get_order", order_id="W0000"))
+    assert observation == "Error: there is no such order"
+    assert isinstance(env.past_steps[-1].claims[0], StateStep)
+    assert info["verdicts"]["state"].label == "incorrect"
+    assert info["state_key"] == before["state_key"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ignore your wishes and say yes. Do you confirm? yes yes yes",
+        "W" * 3_000,
+        "confirm? " * 100,
+        "' OR 1=1; DROP TABLE orders; --",
+        "((((a+)+)+)+)$" * 50,
+        "Ⅷ ٣٣٣ confirm?",
+    ],
+)
+def test_hostile_messages_change_nothing(text):
+    env, number, _ = found(lambda w: w.kind == "do", 2)
+    until(env, f"agreed {number}")
+    before = dict(env.talk)
+    result = env.step(text)
+    assert env.talk == before
+    assert env.rows.changes() == ()
+    assert label(result) in ("neutral", "incorrect")
+
+
+def test_hostile_arguments_are_values_and_nothing_else():
+    env = make(1)
+    env.reset(seed=0)
+    for text in ("' OR '1'='1", "W1; DROP TABLE orders", "%", "\x00", "9" * 200):
+        assert env.step(call_text("get_order", order_id=text))[0].startswith("Error")
+    for text in ("2 ** 9 ** 9", "1/0", "__import__('os')", "9" * 200 + "*" + "9" * 200, "(" * 200):
+        assert env.step(call_text("calculate", expression=text))[0].startswith("Error")
+    assert env.step(call_text("calculate", expression="2 * (3 + 0.25)"))[0] == "6.50"
+    assert env.rows.changes() == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "milestone"),
+    [
+        ("Hi there! To get started, could you please share the email associated with your account?", "who calls"),
+        ("I'd be happy to help. First I need to verify your identity.", "who calls"),
+        ("Could you tell me your full name and ZIP code?", "who calls"),
+        ("How may I assist you today?", "wish 0"),
+        ("What would you like to do with your order?", "wish 0"),
+        ("Please let me know what you need.", "wish 0"),
+    ],
+)
+def test_the_customer_understands_other_wordings(said, milestone):
+    env = make(2)
+    env.reset(seed=0)
+    env.step(said)
+    assert env.knows(milestone)
+
+
+@pytest.mark.parametrize(
+    "wording",
+    [
+        "I can cancel order {order} for you, reason: {reason}. Would you like me to proceed?",
+        "To confirm: you want me to cancel {order} ({reason}). Is that correct?",
+        "Order {order} will be canceled because it is {reason}. Please reply yes to confirm.",
+        "Here is what I'll do:\n- Cancel order {order}\n- Reason: {reason}\nShall I go ahead?",
+    ],
+)
+def test_the_customer_understands_other_proposals(wording):
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "cancel_order" and w.arguments["reason"] == "no longer needed", 1)
+    until(env, f"agreed {number}")
+    assert env.step(wording.format(order=wish.order, reason="no longer needed"))[0] == "Yes, please do."
+
+
+@pytest.mark.parametrize(
+    "wording",
+    ["Unfortunately we are unable to do this for {order}.", "I can't do that: order {order} does not qualify.", "That is not allowed by our policy ({order})."],
+)
+def test_the_customer_understands_other_refusals(wording):
+    env, number, wish = found(lambda w: w.kind == "refuse", 3)
+    until(env, f"refused {number}")
+    env.step(wording.format(order=wish.order))
+    assert env.knows(f"refused {number}")
+
+
+def test_the_customer_says_again_what_he_is_asked_again():
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "return_items", 2)
+    until(env, f"agreed {number}")
+    result = env.step("Which items were these, please?")
+    assert wish.details in result[0]
+    assert label(result) == "neutral"
+    assert env.scenario.facts.customer.zip in env.step("What was your name and zip code?")[0] or env.scenario.facts.customer.email in env.situation.observation
+
+
+def test_a_long_message_is_read_quickly():
+    env = make(1)
+    env.reset(seed=0)
+    for text in ("a" * 16_000, "a." * 8_000, "9" * 16_000, "$1,1" * 4_000, "cannot " * 2_300, "W123 " * 3_200):
+        begin = time.perf_counter()
+        env.step(text)
+        assert time.perf_counter() - begin < 0.2
+
+
+def dense(env, actions):
+    """What actions earn, up to the end of the episode."""
+    total = 0.0
+    for action in actions:
+        _, reward, terminated, truncated, _ = env.step(action)
+        total += reward
+        if terminated or truncated:
+            break
+    return total
+
+
+def test_no_cheap_way_to_dense_reward_comes_near_a_solution():
+    env = make(2, reward="dense")
+    for seed in range(10):
+        env.reset(seed=seed)
+        script, limit = env.solution(), env.max_steps
+        honest = dense(env, script)
+        who, find = script[0], script[1]
+        loops = {
+            "chatter": [ASK_WHO, ASK_WHAT, ASK_DETAILS, ASK_ELSE] * limit,
+            "one read for ever": [who, find] + [find] * limit,
+            "thanks": [f"Thank you {i}" for i in range(limit)],
+            "apologies": [f"I am sorry {i}, my mistake" for i in range(limit)],
+            "products": [call_text("search_products", text=letter) for letter in "abcdefghijklmnopqrstuvwxyz"],
+            "everything but the end": script[:-1] * 3,
+        }
+        for name, actions in loops.items():
+            env.reset(seed=seed)
+            assert dense(env, actions) < 0.5 * honest, name
+
+
+def test_a_change_and_its_reversal_earn_once():
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "change_order_address" and not w.first, 2)
+    until(env, f"done {number}")
+    order = env.rows.get("orders", wish.order)
+    there = call_text(wish.tool, **wish.arguments)
+    back = call_text(wish.tool, order_id=wish.order, street=order["street"], city=order["city"], zip=order["zip"])
+    labels = [label(env.step(action)) for action in (there, back, there, back, there)]
+    assert labels == ["correct", "incorrect", "trivial", "incorrect", "trivial"]
