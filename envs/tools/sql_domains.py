@@ -6,7 +6,7 @@ Names of items and people may repeat, texts and numbers may be unknown, and some
 
 import datetime
 from collections.abc import Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from prm_gym.claims import Json
 from prm_gym.sql import literal
 
 Rows: TypeAlias = Mapping[str, list[tuple[Json, ...]]]
+Size: TypeAlias = Literal["few", "usual", "many"]
 
 FIRST_DAY, LAST_DAY = datetime.date(2021, 1, 1), datetime.date(2023, 12, 31)
 
@@ -275,7 +276,7 @@ def draw_pools(rng: np.random.Generator) -> Pools:
     return Pools(sizes, tuple(days(datetime.date(2015, 1, 1), datetime.date(2020, 12, 31), 8)), (*days(FIRST_DAY, LAST_DAY, 22), *edges))
 
 
-def draw_rows(domain: Domain, style: int, pools: Pools, rng: np.random.Generator, sparse: bool = False) -> Rows:
+def draw_rows(domain: Domain, style: int, pools: Pools, rng: np.random.Generator, size: Size = "usual") -> Rows:
     """Rows for every table, by its name.
 
     Args:
@@ -283,17 +284,18 @@ def draw_rows(domain: Domain, style: int, pools: Pools, rng: np.random.Generator
         style: how kinds are written, see `stored`.
         pools: what values are drawn from.
         rng: draws everything.
-        sparse: few rows: what a question asks for may not be there.
+        size: how many rows there are; where there are few, what a question asks for may be missing.
     """
 
     def pick(choices: tuple[str, ...]) -> str:
         return choices[int(rng.integers(len(choices)))]
 
-    def most(usual: tuple[int, int], few: tuple[int, int]) -> range:
-        return range(1, int(rng.integers(*(few if sparse else usual))) + 1)
+    def most(few: int, usual: int, many: int) -> range:
+        greatest = {"few": few, "usual": usual, "many": many}[size]
+        return range(1, int(rng.integers(greatest * 2 // 3, greatest + 1)) + 1)
 
     houses = [_HOUSES[i] for i in rng.permutation(len(_HOUSES)).tolist()]
-    groups: list[tuple[Json, ...]] = [(i, houses[i - 1], pick(domain.places)) for i in most((4, 7), (2, 4))]
+    groups: list[tuple[Json, ...]] = [(i, houses[i - 1], pick(domain.places)) for i in most(3, 6, 6)]
     items: list[tuple[Json, ...]] = [
         (
             i,
@@ -303,10 +305,10 @@ def draw_rows(domain: Domain, style: int, pools: Pools, rng: np.random.Generator
             int(rng.choice(pools.sizes)),
             pick(domain.notes) if rng.random() < 0.6 else None,
         )
-        for i in most((11, 17), (3, 6))
+        for i in most(5, 16, 28)
     ]
     people: list[tuple[Json, ...]] = [
-        (i, f"{pick(_FIRST)} {pick(_LAST)}", pick(_TOWNS) if rng.random() < 0.75 else None, pick(pools.since)) for i in most((8, 13), (2, 5))
+        (i, f"{pick(_FIRST)} {pick(_LAST)}", pick(_TOWNS) if rng.random() < 0.75 else None, pick(pools.since)) for i in most(4, 12, 20)
     ]
     events: list[tuple[Json, ...]] = [
         (
@@ -317,7 +319,7 @@ def draw_rows(domain: Domain, style: int, pools: Pools, rng: np.random.Generator
             int(rng.integers(1, 9)),
             float(rng.integers(4, 60)) / 4 if rng.random() < 0.8 else None,
         )
-        for i in most((34, 52), (3, 12))
+        for i in most(12, 51, 90)
     ]
     return {domain.groups.name: groups, domain.items.name: items, domain.people.name: people, domain.events.name: events}
 

@@ -13,14 +13,15 @@ from typing import NamedTuple
 import numpy as np
 
 from prm_gym.envs.tools.own_database import OwnDatabase
-from prm_gym.envs.tools.sql_domains import DOMAINS, Domain, draw_pools, draw_rows, script, stored
+from prm_gym.envs.tools.sql_domains import DOMAINS, Domain, Size, draw_pools, draw_rows, script, stored
 from prm_gym.envs.tools.sql_mistakes import Edit, apart, edited, edits
 from prm_gym.envs.tools.sql_templates import TEMPLATES, Asked, Scene, Template
 from prm_gym.envs.tools.sql_templates_hard import HARD
 
 LEVELS: dict[int, tuple[Template, ...]] = {**TEMPLATES, **HARD}
 MOST_SHOWN = 60  # rows that an answer may have
-_DRAWN, _SPARSE, _KEPT = 10, 3, 4  # databases of a suite: drawn, those with few rows among them, and kept
+_SIZES: tuple[Size, ...] = ("usual", "usual", "usual", "usual", "usual", "many", "many", "few", "few", "few")  # of the databases that are drawn for a suite
+_KEPT = 4
 
 
 class Question(NamedTuple):
@@ -78,8 +79,12 @@ def _drawn(domain: Domain, style: int, template: Template, rng: np.random.Genera
     queries = {edit: edited(asked.gold, [edit]) for edit in changes}
     runs = [edit for edit in changes if database.rows(queries[edit]) is not None]
     seen = {edit for edit in runs if database.tells(queries[edit], asked.gold, asked.ordered)}
-    others = [OwnDatabase(script(domain, draw_rows(domain, style, pools, rng, sparse=number >= _DRAWN - _SPARSE))) for number in range(_DRAWN)]
-    suite = _distilled(others, asked, [queries[edit] for edit in runs if edit not in seen])
+    others = [OwnDatabase(script(domain, draw_rows(domain, style, pools, rng, size))) for size in _SIZES]
+    cut = f"{asked.gold} LIMIT {len(right.rows)}"  # right on the first database, and no answer
+    suite = _distilled(others, asked, [cut, *(queries[edit] for edit in runs if edit not in seen)])
+    single = all((rows := one.rows(asked.gold)) is not None and len(rows.rows) == 1 for one in others)
+    if not single and database.rows(cut) is not None and not any(one.tells(cut, asked.gold, asked.ordered) for one in suite):
+        return None
     wrong = _cube(
         asked, [edit for edit in runs if any(one.tells(queries[edit], asked.gold, asked.ordered) for one in (database, *suite))], [database, *suite], rng
     )

@@ -167,6 +167,9 @@ def test_constants_and_the_listed_mistakes_are_wrong():
             drawn = question(entropy, level)
             rows = OwnDatabase(drawn.database).rows(drawn.asked.gold).rows
             constants = "VALUES " + ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
+            single = drawn.form in ("mean_value", "different_people", "total_of_a_kind", "range_of_sizes")
+            if not single and "LIMIT" not in drawn.asked.gold:
+                trials.append(Trial(f"{drawn.asked.gold} LIMIT {len(rows)}", drawn.asked.gold, (drawn.database, *drawn.variants), drawn.asked.ordered))
             trials += [Trial(query, drawn.asked.gold, (drawn.database, *drawn.variants), drawn.asked.ordered) for query in (constants, *drawn.wrong)]
             if not drawn.asked.ordered:
                 assert judge([Trial(constants, drawn.asked.gold, (drawn.database,))])[0].outcome == "right"  # one database cannot tell
