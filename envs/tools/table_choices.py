@@ -147,7 +147,7 @@ def listed_finds(drawn: Plan, mistake: Planted, known: bool, count: int, state_k
     """
     rng = np.random.default_rng(int(state_key, 16))
     names = [step.name for step in drawn.steps]
-    first, others = mistake.rows[0], [mistake.others[i] for i in rng.permutation(len(mistake.others))[:3].tolist()]
+    first, others = mistake.rows[0], [mistake.others[i] for i in rng.permutation(len(mistake.others))[:4].tolist()]
     another = names[(mistake.place + 1 + int(rng.integers(len(names) - 1))) % len(names)]
     pairs = [(name, key) for name in (names[mistake.place], another) for key in ([first] if known else []) + others]
     answers = [call_text("answer", step=name, row=key) for name, key in pairs]

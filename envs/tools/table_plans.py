@@ -323,13 +323,15 @@ def _script(s: Skin, month: int, rng: np.random.Generator) -> str:
     places += [(_written(str(name), rng), region) for name, region in zip(listed[:2], [row[1] for row in places[:2]], strict=True)]
     edges = ("03 21:15", "04 00:00", "04 08:30", "22 00:00", "22 16:40", "23 00:00")
     records: list[tuple[Json, ...]] = []
-    for number in range(int(rng.integers(26, 36))):
+    count = int(rng.integers(26, 36))
+    keys = sorted((100 + rng.permutation(900)[:count]).tolist())
+    for number in rng.permutation(count).tolist():  # the edges are anywhere
         place = unlisted if rng.random() < 0.12 else listed[int(rng.integers(len(listed)))]
         when = edges[number] if number < len(edges) else f"{int(rng.integers(1, 28)):02} {int(rng.integers(6, 22)):02}:{int(rng.integers(6)) * 10:02}"
         unit = s.units[int(rng.random() < 0.35)]
         size = float(rng.integers(40, 400)) / 8
         amount = None if rng.random() < 0.15 else f"{size:g}" if unit == s.units[0] else f"{size * 1000:.0f}"
-        records.append((number + 1, _written(place, rng), f"2024-{month:02}-{when}", amount, unit))
+        records.append((keys[len(records)], _written(place, rng), f"2024-{month:02}-{when}", amount, unit))
     records += [records[i] for i in sorted(rng.permutation(len(records))[:3].tolist())]
     return "\n".join([table_script(s.records, ("id", s.place, s.day, s.amount, "unit"), records), table_script(s.places, (s.place, s.region), places)])
 

@@ -120,20 +120,20 @@ class TablesEnv(StepEnv):
     default_verifiers: ClassVar[tuple[str, ...]] = ("sql",)
     default_max_steps: ClassVar[int] = 20
 
-    def __init__(self, *, difficulty: int = 2, kind: Kind = "solve", candidates: int = 18, **options: Unpack[StepOptions]) -> None:
+    def __init__(self, *, difficulty: int = 2, kind: Kind = "solve", candidates: int = 20, **options: Unpack[StepOptions]) -> None:
         """Choose the tasks.
 
         Args:
             difficulty: 1 to 5, see `LEVELS` in `table_plans`.
             kind: "solve" for carrying out a plan, "find" for finding the wrong step of one.
-            candidates: how many actions are listed at most; >= 16, or 0 for none.
+            candidates: how many actions are listed at most; >= 20, or 0 for none.
             **options: see `StepOptions`; max_steps is 20 unless given.
 
         Raises:
             OptionError: a value out of range.
         """
         require_difficulty(difficulty, LEVELS)
-        require_candidates(candidates, least=16)
+        require_candidates(candidates, least=20)
         if kind not in get_args(Kind):
             raise OptionError(f"kind is one of {', '.join(get_args(Kind))}, got {kind!r}")
         super().__init__(**options)
