@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 WINGS = ("agents", "envs", "verifiers")
-HEAVY = ("torch", "z3", "openai", "playwright", "matplotlib", "tyro", "rich", "starlette", "uvicorn", "transformers", "scipy", "pandas")
+HEAVY = ("torch", "z3", "openai", "playwright", "matplotlib", "tyro", "rich", "starlette", "uvicorn", "transformers", "scipy", "pandas", "mcp")
 
 
 def _sources(folder):

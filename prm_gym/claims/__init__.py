@@ -8,13 +8,16 @@ needed to judge the claim is in the claim itself. To add one, subclass `Claim` a
 """
 
 from prm_gym.claims.claim import Claim, ForeignClaim, Json, Malformed, claim_from_json, decode_claims
+from prm_gym.claims.code_steps import Probe, Refused
 from prm_gym.claims.databases import Conclusion, Exploration, TableStep
 from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equivalent, Statement
 from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
+from prm_gym.claims.search import Hop, Retrieval, SupportedAnswer
 from prm_gym.claims.state import Gap, Reference, RowChange, Rule, StateStep, StepKind, Value
 from prm_gym.claims.tool_run import AnswerSupport, ToolRun
+from prm_gym.claims.tool_use import PastCall, ToolUse
 
 __all__ = [
     "Answer",
@@ -33,15 +36,20 @@ __all__ = [
     "FinalAnswer",
     "ForeignClaim",
     "Gap",
+    "Hop",
     "Identity",
     "Json",
     "Malformed",
+    "PastCall",
+    "Probe",
     "Program",
     "Progress",
     "QueryResult",
     "Reachable",
     "ReasoningGymAnswer",
     "Reference",
+    "Refused",
+    "Retrieval",
     "RowChange",
     "Rule",
     "Safest",
@@ -51,9 +59,11 @@ __all__ = [
     "Statement",
     "StatementEffect",
     "StepKind",
+    "SupportedAnswer",
     "TableStep",
     "Talk",
     "ToolRun",
+    "ToolUse",
     "TraceAnswer",
     "Value",
     "claim_from_json",

@@ -1,12 +1,15 @@
 """The base of all claims, the two that fit everywhere, and how stored claims are read."""
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from prm_gym.errors import DuplicateNameError
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+if TYPE_CHECKING:
+    Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+else:
+    Json = Any  # msgspec reads no type that names itself
 
 
 class Claim:

@@ -46,6 +46,7 @@ class Program(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="progr
         tests: Python source that tests the program with `assert`; it sees the program's names.
         tolerance: floats are equal when they differ by at most this, absolutely or relative to the greater one; 0 for exact.
         wall_seconds: that one run of the program may take.
+        known: places of the cases, from 0 on, that earlier programs of the episode passed: a program that passes no other one is nothing new.
     """
 
     code: str
@@ -55,6 +56,7 @@ class Program(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="progr
     tests: str = ""
     tolerance: float = 0.0
     wall_seconds: float = 2.0
+    known: tuple[int, ...] = ()
 
 
 class TraceAnswer(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="trace_answer"):
@@ -103,7 +105,7 @@ class QueryResult(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=Tr
 
 
 class StatementEffect(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="statement_effect"):
-    """A statement of a program matters: without it, or with another one in its place, a case comes out differently.
+    """A statement of a program does something for it: without the statement a case comes out differently.
 
     Attributes:
         code: Python source.

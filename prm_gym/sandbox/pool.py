@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from prm_gym.errors import SandboxError
 from prm_gym.sandbox.selftest import PROBES, holes
-from prm_gym.sandbox.zygotes import DEPTH, Job, Limits, Report, Settings, Zygote, report_of
+from prm_gym.sandbox.zygotes import Job, Limits, Report, Settings, Zygote, report_of
 
 # A zygote is replaced after so many jobs; nothing is known to wear it out.
 RECYCLE_AFTER = 20_000
@@ -56,7 +56,7 @@ class ZygotePool:
                 self._serve(call)
         finally:
             for zygote in call.zygotes:  # those of an interrupted call have work that nobody waits for
-                self._give_back(zygote, fit=zygote.room == DEPTH)
+                self._give_back(zygote, fit=zygote.fit)
             for job in jobs:
                 job.close()
         return call.reports
@@ -84,7 +84,7 @@ class ZygotePool:
                     end.close()
                 for call in calls:
                     for zygote in call.zygotes:
-                        self._give_back(zygote, fit=zygote.room == DEPTH)
+                        self._give_back(zygote, fit=zygote.fit)
                 first.close()
                 second.close()
             reports = [call.reports[0] for call in calls]
@@ -207,6 +207,10 @@ class ZygotePool:
             except EOFError:
                 self._lose(call, zygote)
                 call.again(zygote.leave())
+                continue
+            if zygote.spoilt:
+                self._lose(call, zygote)
+                call.back(zygote.leave())
         now = time.monotonic()
         for zygote, call in owners.items():
             if zygote not in heard and zygote.deadline < now:  # it should have killed the job itself
@@ -257,10 +261,13 @@ class _Call:
         first, *rest = jobs
         limit = first.limits.wall_seconds
         self._settle(first, report_of(first, True, None, limit))
-        self.again([])
-        for job in rest:
+        self.back(rest)
+
+    def back(self, jobs: Sequence[Job]) -> None:
+        """Jobs that their zygote has not begun: they are the next."""
+        for job in jobs:
             job.close()
-        self.waiting.extendleft(reversed(rest))
+        self.waiting.extendleft(reversed(jobs))
 
     def _settle(self, job: Job, report: Report | None) -> None:
         self.reports[self.places[id(job)]] = report

@@ -114,6 +114,6 @@ def rows_of(report: Report | None, run: Run) -> Rows:
     last = found[-1] if found else ["error", "the query gave no answer"]
     if last[0] == "error":
         message = str(last[1])
-        return Rows(status="timeout" if "interrupted" in message else "error", error=message, run=run)
+        return Rows(status="timeout" if message == "OperationalError: interrupted" else "error", error=message, run=run)
     columns = tuple(str(name) for name in found[0][1])
     return Rows(status="ok", columns=columns, rows=tuple(tuple(record[1]) for record in found[1:-1]), truncated=bool(last[1]), run=run)

@@ -15,7 +15,7 @@ from prm_gym.sandbox.reading import call_results, records, rows_of, run_of
 from prm_gym.sandbox.result import Calls, Limits, Rows, Run, Tested, Tier
 from prm_gym.sandbox.sharing import closed, opened, shared_pool
 from prm_gym.sandbox.tiers import TIERS, best_tier
-from prm_gym.sandbox.values import encode
+from prm_gym.sandbox.values import TooLarge, encode
 from prm_gym.sandbox.visible import Profile
 from prm_gym.sandbox.zygotes import Job, Report, Settings
 
@@ -180,7 +180,11 @@ class Sandbox:
             OptionError: the code or the cases are longer than is read, or a value is no plain data.
             SandboxError: see `tier`.
         """
-        return self.call_all([(code, function, [[encode(argument) for argument in case] for case in cases])], limits=limits)[0]
+        try:
+            encoded = [[encode(argument) for argument in case] for case in cases]
+        except TooLarge as error:
+            raise OptionError(f"the cases cannot be handed in: {error}") from error
+        return self.call_all([(code, function, encoded)], limits=limits)[0]
 
     def call_all(self, programs: Sequence[tuple[str, str, Sequence[Sequence[Json]]]], *, limits: Limits | None = None) -> list[Calls]:
         """Call functions of several programs side by side; see `call`.
@@ -193,9 +197,11 @@ class Sandbox:
         for code, function, cases in programs:
             _require_length("code", code, CODE_LENGTH)
             task = {"kind": "call", "code": code, "function": function, "cases": [list(case) for case in cases]}
-            size = len(json.dumps(task["cases"]))
-            if size > CASES_BYTES:
-                raise OptionError(f"the cases have {size:,} bytes; at most {CASES_BYTES:,} are read")
+            written = json.dumps(task["cases"])
+            if len(written) > CASES_BYTES:
+                raise OptionError(f"the cases have {len(written):,} bytes; at most {CASES_BYTES:,} are read")
+            if '{"object":' in written:
+                raise OptionError("an argument of a case is no plain data")
             jobs.append((_profile(code), Job(task, limits or self.limits)))
         reports, tier = self._do(jobs), self.tier
         return [

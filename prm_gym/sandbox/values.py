@@ -1,5 +1,6 @@
 """Values of programs on the host: encoded as JSON, compared strictly, never evaluated."""
 
+import json
 import math
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ from prm_gym.sandbox.inside.encoding import TooLarge, decode, encode
 __all__ = ["TooLarge", "decode", "encode", "same", "shown"]
 
 MAX_SHOWN = 200
+MAX_DECODED = 4_000  # bytes of JSON
 
 
 def same(left: Json, right: Json, tolerance: float = 0.0) -> bool:
@@ -66,7 +68,9 @@ def _same_entries(one: Json, other: Json, tolerance: float) -> bool:
 def shown(data: Json) -> str:
     """An encoded value as a person writes it, cut after 200 characters; what cannot be decoded is shown as it is."""
     try:
-        text = repr(decode(data))
-    except (ValueError, TypeError, KeyError, RecursionError, ArithmeticError):
-        text = repr(data)
+        text = json.dumps(data)
+        if len(text) <= MAX_DECODED:  # or a claimed fraction could take minutes to reduce, a claimed set to build
+            text = repr(decode(data))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ArithmeticError):
+        text = repr(data)[: MAX_SHOWN + 1]
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + " ..."

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from prm_gym.errors import SandboxError
-from prm_gym.sandbox.inside.protocol import ORDER, REPORT, TIMED_OUT
+from prm_gym.sandbox.inside.protocol import ORDER, REPORT, SPOILT, TIMED_OUT
 from prm_gym.sandbox.result import Limits, Tier
 from prm_gym.sandbox.visible import Profile, described
 
@@ -116,6 +116,7 @@ class Zygote:
         """
         self.settings = settings
         self.served = 0
+        self.spoilt = False  # a job left something that could not be cleared away, or the process is gone
         self._orders: deque[tuple[int, Job]] = deque()
         self._head_since = 0.0
         self._next = 0
@@ -155,6 +156,11 @@ class Zygote:
         return DEPTH - len(self._orders)
 
     @property
+    def fit(self) -> bool:
+        """Whether it can be given to somebody else: it lives, and has nothing to do."""
+        return not self._orders and not self.spoilt
+
+    @property
     def deadline(self) -> float:
         """On the monotonic clock: when the job that it works on should have been reported."""
         if not self._orders:
@@ -190,6 +196,7 @@ class Zygote:
         try:
             socket.send_fds(self._control, [order], descriptors)
         except OSError:
+            self.spoilt = True
             return False
         if not self._orders:
             self._head_since = time.monotonic()
@@ -209,6 +216,7 @@ class Zygote:
         if len(data) != REPORT.size or not self._orders:
             raise EOFError
         number, flags, status, seconds, cpu_seconds, peak = REPORT.unpack(data)
+        self.spoilt = self.spoilt or flags & SPOILT != 0
         expected, job = self._orders.popleft()
         self._head_since = time.monotonic()
         self.served += 1

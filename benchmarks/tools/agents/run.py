@@ -26,6 +26,7 @@ ENVS = (
     "prm_gym/SQL-v0",
     "prm_gym/Search-v0",
     "prm_gym/Tables-v0",
+    "prm_gym/TraceSteps-v0",
 )
 
 

@@ -20,6 +20,8 @@ MAX_DEPTH = 40
 MAX_ITEMS = 200_000
 
 
+_SEQUENCES = (list, tuple, set, frozenset)
+_CONTAINERS = (*_SEQUENCES, dict)
 _NAME_OF = type.__dict__["__name__"].__get__  # a metaclass may claim another one
 
 
@@ -49,17 +51,15 @@ def _encode(value: Any, depth: int, left: list[int]) -> Any:
         return value if -(1 << 63) <= value < 1 << 63 else {"int": hex(value)}
     if kind is float:
         return value if value - value == 0 else {"float": repr(value)}
-    left[0] -= 1
+    left[0] -= 1 + (len(value) if kind in _CONTAINERS else 0)
     if depth == 0 or left[0] < 0:
         raise TooLarge("a value is nested too deeply, or has too many parts")
-    if kind in (list, tuple, set, frozenset):
-        left[0] -= len(value)
+    if kind in _SEQUENCES:
         parts = [_encode(part, depth - 1, left) for part in value]
         if kind is list:
             return parts
         return {kind.__name__: parts if kind is tuple else sorted(parts, key=_text)}
     if kind is dict:
-        left[0] -= len(value)
         return {"dict": [[_encode(key, depth - 1, left), _encode(part, depth - 1, left)] for key, part in value.items()]}
     return _rare(value, kind)
 

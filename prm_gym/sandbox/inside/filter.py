@@ -16,7 +16,7 @@ ALLOW, REFUSE, ABSENT, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x00050000 |
 _NUMBER, _ARCH = 0, 4
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN, _AND = 0x20, 0x15, 0x35, 0x45, 0x06, 0x54
 
-CLONE_THREAD, AT_EMPTY_PATH = 0x00010000, 0x1000
+CLONE_THREAD, AT_EMPTY_PATH, O_CREAT, O_TRUNC = 0x00010000, 0x1000, 0o100, 0o1000
 # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_DUPFD_CLOEXEC
@@ -67,6 +67,12 @@ def _with_bits(number: int, argument: int, bits: int) -> list[tuple[int, int, in
     return [_statement(_EQUAL, number, 0, len(body)), *body]
 
 
+def _without_bits(number: int, argument: int, bits: int) -> list[tuple[int, int, int, int]]:
+    """If the call is `number`: allowed exactly when the argument has none of the bits."""
+    body = [_statement(_LOAD, _argument(argument)), _statement(_ANY_BIT, bits, 0, 1), _statement(_RETURN, REFUSE), _statement(_RETURN, ALLOW)]
+    return [_statement(_EQUAL, number, 0, len(body)), *body]
+
+
 def _limits_to_read(number: int) -> list[tuple[int, int, int, int]]:
     """prlimit64 of the job itself (pid 0) with no new limit (both words of the pointer are 0)."""
     words = (_argument(0), _argument(2), _argument(2) + 4)
@@ -105,11 +111,12 @@ class Filter:
         length: how many instructions it has.
     """
 
-    def __init__(self, naming: bool) -> None:
+    def __init__(self, naming: bool, writing: bool) -> None:
         """Assemble it.
 
         Args:
             naming: whether calls that name files are allowed; only where Landlock guards them.
+            writing: whether they may make or empty files; only where there is a folder for it. Old versions of Landlock overlook that a file is emptied.
 
         Raises:
             KeyError: the processor is unknown.
@@ -132,6 +139,8 @@ class Filter:
         ]
         if not naming:  # the size of an open file, which the C library asks for by an empty name
             head += _with_bits(numbers["newfstatat"], 3, AT_EMPTY_PATH)
+        if naming and not writing:
+            head += [part for name, place in (("open", 1), ("openat", 2)) if name in numbers for part in _without_bits(numbers[name], place, O_CREAT | O_TRUNC)]
         own = [*_among(numbers["kill"], 0, (0,)), *_among(numbers["tgkill"], 0, (0,))]
         self._pid_places = [len(head) + i for i, (code, _, _, value) in enumerate(own) if code == _EQUAL and value == 0]
         names = ALWAYS | NAMING if naming else ALWAYS

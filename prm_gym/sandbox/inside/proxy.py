@@ -8,6 +8,8 @@ import builtins
 import json
 import os
 import struct
+import sys
+import types
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -151,6 +153,8 @@ class Link:
         except (ValueError, TypeError, IndexError, KeyError, ArithmeticError, RecursionError) as error:
             raise Stranger("an answer cannot be read") from error
         kind = getattr(builtins, name, None)
+        if kind in (StopIteration, StopAsyncIteration):  # which would end a loop of the tests without a word
+            raise RuntimeError(f"the program raised {name}")
         if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, UnicodeError):
             raise kind(text)
         raise CandidateError(f"{name}: {text}")
@@ -212,9 +216,9 @@ def run_tests(source: str, descriptor: int, entry: str = "") -> list[Any]:
     link = Link(descriptor)
     try:
         space = _names(link)
-        given = set(space)
-        exec(compile(source, "<tests>", "exec", dont_inherit=True), space)
-        own = {name: value for name, value in space.items() if name not in given}
+        given = dict(space)
+        _run_source(source, space)
+        own = {name: value for name, value in space.items() if given.get(name) is not value}  # what has a name of the program's is run like the rest
         for name, value in own.items():
             if name.startswith("test_") and callable(value) and not isinstance(value, type):
                 value()
@@ -226,6 +230,19 @@ def run_tests(source: str, descriptor: int, entry: str = "") -> list[Any]:
         raise
     except BaseException as error:  # an assertion, or anything else that the tests raise
         return ["failed", _why(error, source)]
+
+
+def _run_source(source: str, space: dict[str, Any]) -> None:
+    """Run the tests' source as `__main__`; that it leaves with the code 0, as `unittest.main()` does, is its end."""
+    module = types.ModuleType("__main__")
+    module.__dict__.update(space)
+    sys.modules["__main__"] = module
+    try:
+        exec(compile(source, "<tests>", "exec", dont_inherit=True), module.__dict__)
+    except SystemExit as leaving:
+        if leaving.code not in (None, 0):
+            raise
+    space.update(module.__dict__)
 
 
 def _names(link: Link) -> dict[str, Any]:
@@ -243,6 +260,8 @@ def _names(link: Link) -> dict[str, Any]:
 
 
 def _run_cases(classes: list[type]) -> None:
+    if "unittest" not in sys.modules:  # there can be none; importing it costs more than the rest of a job
+        return
     import unittest
 
     cases = [kind for kind in classes if issubclass(kind, unittest.TestCase)]

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import kernel
+import selfpipe
 from exits import EXIT_UNFIT
 from protocol import ORDER, REPORT, SPOILT, TIMED_OUT
 
@@ -58,6 +59,7 @@ def start(control: socket.socket, settings: dict[str, Any]) -> NoReturn:
     guard = _guard(settings)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     _cover_tracks()
+    selfpipe.stand_in()
     _limit_all()
     work.seed()
     gc.collect()
@@ -74,7 +76,7 @@ def _cover_tracks() -> None:
             del sys.modules[name]
     sys.path[:] = [path for path in sys.path if path != own]
     sys.path_importer_cache.clear()
-    sys.argv[:] = [""]
+    sys.argv[:] = sys.orig_argv[:] = [""]
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # so that what was printed survives a kill
 
@@ -94,7 +96,8 @@ def _guard(settings: dict[str, Any]) -> Any:
         walls.restrict_files(settings["rules"], settings["listings"], walls.SCRATCH if tier == "A" else None)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     # DuckDB opens no file once it is connected; and where a file of the system may be named but not read, it crashes.
-    return filters.Filter(naming=tier in ("A", "B") and not settings["duckdb"])
+    naming = tier in ("A", "B") and not settings["duckdb"]
+    return filters.Filter(naming=naming, writing=tier == "A" and naming)
 
 
 def _address_space() -> int:
@@ -126,10 +129,11 @@ def serve(control: socket.socket, work: Any, guard: Any, memory: int, settings: 
         if scratch and not _emptied():
             flags |= SPOILT
         seconds = time.monotonic() - started
-        if flags & SPOILT:  # the next job gets a fresh zygote
-            control.sendall(REPORT.pack(job, flags, status, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
-            os._exit(0)
         control.sendall(REPORT.pack(job, flags, status, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+        if flags & SPOILT:  # the next job gets a fresh zygote; an order left unread here would take the report away from the host
+            while control.recv(ORDER.size):
+                pass
+            os._exit(0)
 
 
 def _wait(child: int, deadline: float) -> tuple[int, int, Any]:
@@ -188,6 +192,8 @@ def become(control: socket.socket, work: Any, guard: Any, memory: int, order: by
         _, _, _, seconds, headroom, output = ORDER.unpack(order)
         control.detach()
         os.setsid()
+        if os.getppid() != 1:  # at tier A all end with the zygote, which is the first process
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         _take_places(descriptors)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         _limit(memory + headroom, seconds, output)

@@ -1,0 +1,321 @@
+"""prm_gym/MCP-v0: the tools of any server of the Model Context Protocol, with a task and a predicate of one's own.
+
+    gym.make("prm_gym/MCP-v0")                              # the demonstration server, a storeroom, with generated tasks
+    gym.make("prm_gym/MCP-v0", server=["uvx", "some-server"], tasks="tasks.jsonl", predicate="my_package.checks:done")
+    gym.make("prm_gym/MCP-v0", server="http://127.0.0.1:8000/mcp", tasks=[{"question": "..."}], predicate=lambda view: ...)
+
+Source: the Model Context Protocol (https://modelcontextprotocol.io), through its official SDK for Python.
+"""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from prm_gym.claims import Json, Malformed, PastCall, ToolUse
+from prm_gym.env import Situation, StepEnv, Transition
+from prm_gym.envs.adapters.mcp_tasks import DEMO, DEMO_HIDDEN, DEMO_PREDICATE, Given, PastReply, Predicate, ServerView, demo_task, load_tasks
+from prm_gym.errors import ContractError, EnvironmentFault, OptionError
+from prm_gym.mcp import ListedTool, McpServer, McpSession, Reply, ServerGoneError, ServerHangsError
+from prm_gym.mcp.pool import Lease
+from prm_gym.mcp.server import server_of
+from prm_gym.task import Task, content_key
+from prm_gym.tools import Tool, ToolCall, call_text, described, read_call
+
+ANSWER_LENGTH = 10_000
+
+
+class McpEnv(StepEnv):
+    """Do a task with the tools of a server.
+
+    Observation: the question at first, then what the tool answered, cut and marked beyond `result_length` characters; images and other data are described.
+
+    Action: one call of a tool of the server, or of the tool that ends the episode, `finish(answer)` (see `prm_gym.tools`). What is no call, calls a tool that
+    there is not, or has arguments that do not fit its schema changes nothing and is claimed `Malformed`. A call that the server refuses, or on which it
+    hangs or dies, is a step whose observation begins with "Error: ". Of a schema, what cannot be checked without danger (patterns, references elsewhere) is
+    left to the server.
+
+    Claim of a call: `ToolUse`. The default verifier `tool_use` says whether it failed or repeats what was done; what brings the task forward it cannot know.
+
+    Outcome: what the predicate says when the agent calls `finish`; 0 at the step limit. The predicate is called with a `ServerView`: the task, the answer, the
+    transcript, and `call` to look into the server. It gives a number in [0, 1], or None where it cannot tell: then the episode is invalid.
+
+    **When the server hangs or dies.** With `replay`, the server is killed and started anew, the calls so far are made again, and the step is a failed one that
+    had no effect. A server that does not start, or answers the repeated calls in another way, makes the episode invalid (`info["valid"]` is False), and so does
+    one that hangs or dies without `replay`.
+
+    **Snapshots** need `replay` as well: a live server cannot be saved, but one that begins in the same state and answers the same calls in the same way can be
+    brought back there. Without it, `snapshot` raises. Calls of tools that the server marks as reading alone are repeated too.
+
+    state_key: the task, the calls so far with their answers, without those of tools that are marked as reading alone, and the last answer.
+
+    A session is the environment's own. It ends with `close`, with the environment and with the process, however that ends. With `reuse`, for servers that the
+    task's `setup` calls bring back to their beginning whatever was done before, it is given to another environment instead, if one comes within five seconds.
+    A server at an address may be shared by many: give each environment one of its own where tasks change what is there.
+    """
+
+    default_verifiers: ClassVar[tuple[str, ...]] = ("tool_use",)
+    default_max_steps: ClassVar[int] = 24
+
+    def __init__(
+        self,
+        *,
+        server: McpServer | str | Sequence[str] | None = None,
+        tasks: str | Path | Sequence[Mapping[str, Any]] | None = None,
+        predicate: str | Predicate | None = None,
+        hidden: Sequence[str] = (),
+        end: str = "finish",
+        replay: bool | None = None,
+        reuse: bool = False,
+        **options: Any,
+    ) -> None:
+        """Choose the server and the tasks, and begin a session to learn what its tools are.
+
+        Args:
+            server: a command as a list, an address, or a `McpServer` with its limits; None for the demonstration server.
+            tasks: a file, or a list of them (see `mcp_tasks`); given with `server`.
+            predicate: decides the outcome: a callable, or "package.module:function"; given with `server`.
+            hidden: tools of the server that agents are not shown.
+            end: name of the tool that ends the episode.
+            replay: calls can be repeated on a server that begins anew; True for commands and False for addresses unless given.
+            reuse: the `setup` of every task brings the server back to its beginning.
+            **options: see `StepOptions`.
+
+        Raises:
+            OptionError: an option out of range, or a tool of the server that has the name of the one that ends the episode.
+            MissingExtraError: the SDK is not installed (`pip install 'prm-gym[mcp]'`).
+            ServerGoneError: the server cannot be started.
+            ServerHangsError: it is not ready in time.
+        """
+        super().__init__(**options)
+        if server is None and (tasks is not None or predicate is not None):
+            raise OptionError("tasks and predicate belong to a server of yours: give it too")
+        if server is not None and (tasks is None or predicate is None):
+            raise OptionError("a server of yours needs tasks=... (what is to be done) and predicate=... (whether it is done)")
+        self.server = DEMO if server is None else server_of(server)
+        self._tasks = None if tasks is None else load_tasks(tasks)
+        self._predicate = _predicate(predicate or DEMO_PREDICATE)
+        self.replay = bool(self.server.command) if replay is None else replay
+        self.reuse = reuse or server is None
+        self._lease = Lease(self, self.server, self.reuse)
+        hidden = hidden if server is not None else DEMO_HIDDEN
+        listed = self._lease.take().tools
+        unknown = set(hidden) - {tool.name for tool in listed}
+        if unknown:
+            self._lease.end()
+            raise OptionError(f"hidden names tools that the server does not have: {', '.join(sorted(unknown))}")
+        self._listed = {tool.tool.name: tool for tool in listed if tool.name not in hidden}
+        self._finish = Tool(
+            end, "Ends the task.", {"answer": {"type": "string", "maxLength": ANSWER_LENGTH, "description": "If one is asked for."}}, ("answer",)
+        )
+        if end in self._listed:
+            self._lease.end()
+            raise OptionError(f"the server has a tool {end!r}: give another name for the one that ends the episode, end=...")
+        self._transcript: list[PastReply] = []
+        self._made: list[str] | None = None  # keys of the calls that the session has behind it, setup and all; None for a session that is not set up
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the session, which cannot leave the process."""
+        return {**{name: value for name, value in self.__dict__.items() if name != "_lease"}, "_made": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+        self._lease = Lease(self, self.server, self.reuse)
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """The tools of the server that are not hidden, and the one that ends the episode."""
+        return (*(listed.tool for listed in self._listed.values()), self._finish)
+
+    @property
+    def task_count(self) -> int | None:
+        """The number of tasks; None for the generated ones."""
+        return None if self._tasks is None else len(self._tasks)
+
+    def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
+        """Draw a task, or take the one that `options["task_index"]` names. The server is set up with the first call."""
+        index = self.choose_task(options)
+        given = demo_task(int(self.np_random.integers(1 << 31))) if self._tasks is None else self._tasks[index or 0]
+        task = self._task_of(given)
+        self._begin_anew()
+        self._transcript = []
+        return task, self._situation_of(task, task.question)
+
+    def advance(self, action: str) -> Transition:
+        """Call a tool, or end."""
+        call = read_call(action)
+        if not isinstance(call, ToolCall):
+            return self._malformed(getattr(call, "reason", "a step is one call of a tool"))
+        if call.name == self._finish.name:
+            defects = self._finish.defects(call.arguments)
+            return self._end(call) if not defects else self._malformed(f"the arguments of {call.name} do not fit: {'; '.join(defects)}")
+        listed = self._listed.get(call.name)
+        if listed is None:
+            return self._malformed(f"there is no tool {call.name[:60]!r}; there are {', '.join(tool.name for tool in self.tools)}")
+        defects = listed.defects(call.arguments)
+        if defects:
+            return self._malformed(f"the arguments of {call.name} do not fit: {'; '.join(defects)}")
+        return self._call(ToolCall(listed.name, call.arguments), listed)
+
+    def save_state(self) -> Json:
+        """The calls so far and what was answered.
+
+        Raises:
+            ContractError: without `replay`.
+        """
+        if not self.replay:
+            raise ContractError("the state of a live MCP server cannot be saved; replay=True repeats the calls, for servers that begin in the same state")
+        return [[past.call.name, past.call.arguments, past.reply.text, past.reply.failed] for past in self._transcript]
+
+    def load_state(self, state: Any) -> None:
+        """Put back what `save_state` gave; the calls are repeated with the next call."""
+        self._transcript = [PastReply(ToolCall(name, arguments), Reply(text, failed)) for name, arguments, text, failed in state]
+        if not self._on_the_way():
+            self._begin_anew()
+
+    def solution(self) -> list[str]:
+        """The calls of the task's solution, and the end.
+
+        Raises:
+            ContractError: the task gives none.
+        """
+        calls = self.task.sealed["solution"]
+        if calls is None:
+            raise ContractError("this task gives no solution; put the calls that do it under 'solution'")
+        shown: dict[str, str] = {listed.name: name for name, listed in self._listed.items()}
+        return [*(call_text(shown.get(str(call["name"]), str(call["name"])), **call["arguments"]) for call in calls), call_text(self._finish.name)]
+
+    def close(self) -> None:
+        """Give back or end the session, and close the verifiers."""
+        super().close()
+        self._lease.end()
+        self._made = None
+
+    # The server.
+
+    def _call(self, call: ToolCall, listed: ListedTool) -> Transition:
+        session = self._brought_here()
+        lost = ""
+        try:
+            reply = session.call(call.name, call.arguments)
+        except ServerHangsError as error:
+            lost = f"timed out after {self.server.deadline:g} seconds"
+            self._require_replay(error)
+            reply = Reply(f"{lost}; the call had no effect", failed=True)
+        except ServerGoneError as error:
+            lost = "the server ended during the call"
+            self._require_replay(error)
+            reply = Reply(f"{lost}; it was started again, and the call had no effect", failed=True)
+        past = tuple(PastCall(past.call.key, content_key(past.reply.text)) for past in self._transcript)
+        claim = ToolUse(PastCall(call.key, content_key(reply.text)), past, reply.failed, listed.reads)
+        if lost:
+            self._begin_anew()
+        else:
+            self._transcript.append(PastReply(call, Reply(reply.text, reply.failed)))
+            self._made = [*(self._made or []), call.key]
+        observation = f"Error: {reply.text.removeprefix('Error: ')}" if reply.failed else reply.text
+        return Transition(situation=self._situation_of(self.task, observation or "(the tool answered nothing)"), claims=(claim,))
+
+    def _end(self, call: ToolCall) -> Transition:
+        session = self._brought_here()
+        answer = str(call.arguments.get("answer", ""))
+        self._made = ["(a predicate has looked)"]
+        outcome: Any = self._predicate(ServerView(self.task, answer, tuple(self._transcript), session.call))
+        if outcome is None:
+            raise EnvironmentFault("the predicate cannot tell whether the task is done")
+        if not isinstance(outcome, int | float) or not 0.0 <= outcome <= 1.0:
+            raise ContractError(f"a predicate gives a number in [0, 1], or None, got {outcome!r}")
+        past = tuple(PastCall(past.call.key, content_key(past.reply.text)) for past in self._transcript)
+        claim = ToolUse(PastCall(call.key, ""), past, outcome=float(outcome))
+        situation = Situation(observation="The task has been ended.", state_key=content_key(self.situation.state_key, "ended", answer))
+        return Transition(situation=situation, claims=(claim,), terminated=True, outcome=float(outcome))
+
+    def _brought_here(self) -> McpSession:
+        """The session, set up, with the calls of the transcript behind it.
+
+        Raises:
+            EnvironmentFault: the server cannot be brought there.
+        """
+        alive = self._lease.session is not None and self._lease.session.alive
+        if not alive:
+            self._made = None
+        if self._made is None and self._transcript and not self.replay:
+            raise EnvironmentFault("the session with the server was lost, and replay=False forbids to repeat the calls")
+        session = self._lease.take()
+        if self._made is None:
+            setup = [ToolCall(call["name"], call["arguments"]) for call in self.task.sealed["setup"]]
+            for call in setup:
+                reply = session.call(call.name, call.arguments)
+                if reply.failed:
+                    raise EnvironmentFault(f"the call {call.name} of the task's setup failed: {reply.text[:300]}")
+            self._made = [call.key for call in setup]
+        for past in self._transcript[len(self._made) - len(self.task.sealed["setup"]) :]:
+            reply = session.call(past.call.name, past.call.arguments)
+            if (reply.text, reply.failed) != (past.reply.text, past.reply.failed):
+                raise EnvironmentFault(f"the server does not repeat itself: {past.call.name} answered otherwise than before; set replay=False")
+            self._made.append(past.call.key)
+        return session
+
+    def _on_the_way(self) -> bool:
+        """Whether the session has nothing behind it but the setup of this task and the first calls of the transcript."""
+        keys = [*(ToolCall(call["name"], call["arguments"]).key for call in self.task.sealed["setup"]), *(past.call.key for past in self._transcript)]
+        made = self._made
+        return made is not None and len(made) >= len(self.task.sealed["setup"]) and keys[: len(made)] == made
+
+    def _begin_anew(self) -> None:
+        """Have the server set up before the next call: by its setup if that does it, else as a new session, if this one was used."""
+        used = self._made is not None
+        self._made = None
+        if used and not self.reuse and self.server.command:
+            self._lease.drop()
+
+    def _require_replay(self, error: EnvironmentFault) -> None:
+        if not self.replay:
+            raise error
+
+    # Texts.
+
+    def _task_of(self, given: Given) -> Task:
+        instructions = (
+            "Do the task with the tools. Each step is one call of a tool, written as JSON:\n"
+            f'    {{"name": "{self.tools[0].name}", "arguments": {{...}}}}\n'
+            f"When the task is done, call {self._finish.name}. The tools:\n{described(self.tools)}"
+        )
+        setup = [{"name": call.name, "arguments": call.arguments} for call in given.setup]
+        solution = None if given.solution is None else [{"name": call.name, "arguments": call.arguments} for call in given.solution]
+        return Task(
+            key=content_key("MCP-v0", self.server.name, given.question, *(call.key for call in given.setup)),
+            instructions=instructions,
+            question=given.question,
+            sealed={"setup": setup, "solution": solution, "given": given.sealed},
+        )
+
+    def _malformed(self, reason: str) -> Transition:
+        situation = Situation(observation=f"Error: {reason}", state_key=self.situation.state_key)
+        return Transition(situation=situation, claims=(Malformed(reason),))
+
+    def _situation_of(self, task: Task, observation: str) -> Situation:
+        reading = {listed.name for listed in self._listed.values() if listed.reads}
+        changes = [part for past in self._transcript if past.call.name not in reading for part in (past.call.key, past.reply.text)]
+        return Situation(observation=observation, state_key=content_key("mcp", task.key, observation, *changes))
+
+
+def _predicate(given: str | Predicate) -> Predicate:
+    """The callable that an option names.
+
+    Raises:
+        OptionError: it names none.
+    """
+    if not isinstance(given, str):
+        if not callable(given):
+            raise OptionError(f"a predicate is a callable or 'package.module:function', got {given!r}")
+        return given
+    module, _, name = given.partition(":")
+    try:
+        found: object = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise OptionError(f"the predicate {given!r} cannot be imported: {error}") from error
+    if not callable(found):
+        raise OptionError(f"the predicate {given!r} is no function")
+    return cast("Predicate", found)

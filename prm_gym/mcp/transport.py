@@ -1,0 +1,171 @@
+"""The two ways to a server, as the SDK's transports.
+
+Why not the SDK's own for commands: a line without an end would grow in memory without bound and be copied at every piece; a server that does not heed the
+end of its input would outlive a parent that is killed; and closing waits for seconds.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from io import FileIO
+from typing import Any
+
+from prm_gym.mcp.server import McpServer
+
+MOST_BYTES = 16 * 2**20  # of one message
+_LEASH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "leash.py")
+_INHERITED = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "USER", "VIRTUAL_ENV")
+_FAREWELL_SECONDS = 0.5  # that a server may take to end when its input has ended
+_COMPLAINT = 2_000  # bytes that are kept of what it wrote to standard error
+
+
+class Child:
+    """A server that was started: the end of what it wrote to standard error, and what ends it.
+
+    Attributes:
+        tail: bytes.
+        group: id of the server's process group; 0 where there is none.
+        leash: writing end of the pipe whose closing ends the server; the parent's death closes it.
+    """
+
+    def __init__(self) -> None:
+        self.tail = b""
+        self.group = 0
+        self.leash: FileIO | None = None
+
+    @property
+    def text(self) -> str:
+        """What it said last, in one line."""
+        return " ".join(self.tail.decode("utf-8", "replace").split())[-300:]
+
+    def kill(self) -> None:
+        """Kill the process group, if there is one."""
+        if self.leash is not None:
+            self.leash.close()
+        if self.group:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.group, signal.SIGKILL)
+            self.group = 0
+
+
+@contextlib.asynccontextmanager
+async def over_pipes(server: McpServer, child: Child) -> AsyncGenerator[Any]:
+    """The streams of messages from and to a command that is started.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    import anyio
+
+    end, leash = os.pipe()
+    child.leash = FileIO(leash, "wb")  # a file, which may be closed twice
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", _LEASH, str(end), *server.command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(end,),
+            cwd=server.folder or None,
+            env={name: os.environ[name] for name in _INHERITED if name in os.environ} | dict(server.environment),
+            start_new_session=True,
+            limit=MOST_BYTES,
+        )
+    except BaseException:
+        child.leash.close()
+        raise
+    finally:
+        os.close(end)
+    child.group = process.pid
+    incoming, messages = anyio.create_memory_object_stream[Any](16)
+    outgoing, orders = anyio.create_memory_object_stream[Any](0)
+    tasks = [
+        asyncio.ensure_future(_read(process, incoming)),
+        asyncio.ensure_future(_write(process, orders, incoming)),
+        asyncio.ensure_future(_listen(process, child)),
+    ]
+    try:
+        yield messages, outgoing
+    finally:
+        with anyio.CancelScope(shield=True):
+            await _end(process, child)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for stream in (incoming, messages, outgoing, orders):
+                await stream.aclose()
+
+
+async def _end(process: asyncio.subprocess.Process, child: Child) -> None:
+    """Close the server's input, and kill its group if that does not end it soon."""
+    if process.stdin is not None:
+        process.stdin.close()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _FAREWELL_SECONDS)
+    child.kill()
+    await process.wait()
+    transport: Any = getattr(process, "_transport", None)
+    if transport is not None:  # a child that has left the group may hold the pipes
+        transport.close()
+
+
+async def _read(process: asyncio.subprocess.Process, incoming: Any) -> None:
+    """Messages from the server, line by line; a line that is none is passed over, and one too long ends the session."""
+    import anyio
+    import mcp_types
+    from mcp.shared.message import SessionMessage
+
+    async with incoming:
+        while process.stdout is not None:
+            try:
+                line = await process.stdout.readline()
+            except ValueError:  # longer than the limit
+                return
+            if not line:
+                return
+            try:
+                message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+            except ValueError:
+                continue
+            try:
+                await incoming.send(SessionMessage(message))
+            except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+                return
+
+
+async def _write(process: asyncio.subprocess.Process, orders: Any, incoming: Any) -> None:
+    """Messages to the server; when it does not take them any more, the session is told that nothing will come."""
+    async with orders:
+        async for order in orders:
+            text: str = order.message.model_dump_json(by_alias=True, exclude_unset=True)
+            if process.stdin is None:
+                return
+            try:
+                process.stdin.write(text.encode() + b"\n")
+                await process.stdin.drain()
+            except (OSError, RuntimeError):
+                await incoming.aclose()
+                return
+
+
+async def _listen(process: asyncio.subprocess.Process, child: Child) -> None:
+    while process.stderr is not None and (piece := await process.stderr.read(4096)):
+        child.tail = (child.tail + piece)[-_COMPLAINT:]
+
+
+@contextlib.asynccontextmanager
+async def over_http(server: McpServer) -> AsyncGenerator[Any]:
+    """The streams of messages from and to an address."""
+    import httpx2
+    from mcp.client.streamable_http import streamable_http_client
+
+    seconds = httpx2.Timeout(server.deadline, read=max(300.0, server.deadline))
+    async with (
+        httpx2.AsyncClient(headers=dict(server.headers), timeout=seconds) as client,
+        streamable_http_client(server.url, http_client=client) as streams,
+    ):
+        yield streams

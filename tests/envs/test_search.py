@@ -1,0 +1,405 @@
+"""What is Search-v0's own: worlds, questions, what each tool shows, what hacks earn, and files of one's own."""
+
+import json
+import re
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from prm_gym.envs.tools.search import MOST_WORDS
+from prm_gym.envs.tools.world import ALIAS, RELATIONS
+from prm_gym.envs.tools.world_questions import LEVELS, question
+from prm_gym.errors import OptionError
+from prm_gym.retrieval import normalized_answer
+from prm_gym.tools import call_text
+
+
+def _make(**options):
+    return gym.make("prm_gym/Search-v0", **options).unwrapped
+
+
+def _verdict(result):
+    return result[4]["verdicts"]["path"]
+
+
+def _search(env, query, **more):
+    return env.step(call_text("search", query=query, **more))
+
+
+# Worlds and questions.
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_fact_stands_once_where_it_is_said_to(level):
+    here, _ = question(5, level)
+    texts = {f"{d.id}#{i}": s[0].lower() + s[1:] + s for d in here.library.documents for i, s in enumerate(d.sentences)}
+    assert len(set(here.passages)) == len(here.facts)
+    for fact, passage, by_alias in zip(here.facts, here.passages, here.named, strict=True):
+        subject = here.things[fact.subject]
+        assert subject.name in texts[passage]
+        if fact.relation == ALIAS:
+            assert subject.alias in texts[passage]
+        elif RELATIONS[fact.relation].target == "year":
+            assert str(fact.target) in texts[passage]
+        else:
+            target = here.things[fact.target]
+            assert (target.alias if by_alias else target.name) in texts[passage]
+
+
+def _ask(here, subject, relation):
+    found = [fact.target for fact in here.facts if fact.subject == subject and fact.relation == relation]
+    assert len(found) == 1
+    return found[0]
+
+
+def _read_phrase(here, phrase):
+    """What a description means, by a grammar read off the phrases: independent of how the question was made."""
+    named = {thing.name: place for place, thing in enumerate(here.things)}
+    if phrase in named:
+        return named[phrase]
+    for name, relation in RELATIONS.items():
+        if relation.phrase:
+            before, after = relation.phrase.split("{}")
+            if phrase.startswith(before) and phrase.endswith(after) and len(phrase) > len(before) + len(after):
+                try:
+                    inner = _read_phrase(here, phrase[len(before) : len(phrase) - len(after)])
+                except LookupError:
+                    continue
+                if isinstance(inner, int) and here.things[inner].kind == relation.subject:
+                    return str(_ask(here, inner, name)) if relation.target == "year" else _ask(here, inner, name)
+    raise LookupError(phrase)
+
+
+_DATED = {"person": "born", "town": "founded", "company": "opened", "book": "published"}
+
+
+def _solved(here, text):
+    """The answer to a question, worked out from its words and the facts."""
+    if match := re.fullmatch(r"(?:Who|What) is (the (?!one person).+)\?", text):
+        return _read_phrase(here, match[1])
+    if match := re.fullmatch(r"How many books did (.+) write\?", text):
+        author = _read_phrase(here, match[1])
+        return str(sum(fact.relation == "author" and fact.target == author for fact in here.facts))
+    if match := re.fullmatch(r"How many years lie between (.+) and (the year in which .+)\?", text):
+        return str(abs(int(_read_phrase(here, match[1])) - int(_read_phrase(here, match[2]))))
+    if match := re.fullmatch(r"Of (.+) and (.+), (?:who|which) was .+ earlier\?", text):
+        both = [_read_phrase(here, match[1]), _read_phrase(here, match[2])]
+        return min(both, key=lambda place: _ask(here, place, _DATED[here.things[place].kind]))
+    match = re.fullmatch(r"Who is the one person who (.+) and ((?:was born in|works for|went to|learned the trade from) .+)\?", text)
+    having = []
+    for words in match.groups():
+        start = next(start for start in _STARTS if words.startswith(start))
+        other = _read_phrase(here, words.removeprefix(start))
+        having.append({fact.subject for fact in here.facts if fact.relation == _STARTS[start] and fact.target == other})
+    (only,) = having[0] & having[1]
+    return only
+
+
+_STARTS = {"was born in ": "birthplace", "works for ": "employer", "went to ": "school", "learned the trade from ": "teacher"}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_answer_is_what_the_words_of_the_question_mean(level):
+    forms = set()
+    for seed in range(24):
+        here, asked = question(seed, level)
+        answer = _solved(here, asked.text)
+        forms.add(asked.form)
+        assert asked.golds[0] == (answer if isinstance(answer, str) else here.things[answer].name), asked.text
+    assert forms == {form for form, _ in LEVELS[level].forms}
+
+
+@pytest.mark.parametrize("level", [2, 3, 4, 5])
+def test_no_sentence_holds_a_name_of_the_question_and_the_answer_of_a_chain(level):
+    for seed in range(24):
+        here, asked = question(seed, level)
+        if asked.form != "chain":
+            continue
+        starts = [here.things[place].name for place in asked.start]
+        for document in here.library.documents:
+            for sentence in document.sentences:
+                assert not (any(start in sentence for start in starts) and any(re.search(rf"\b{re.escape(gold)}\b", sentence) for gold in asked.golds))
+
+
+def test_the_names_of_the_answer_are_not_in_the_question():
+    for level in LEVELS:
+        for seed in range(24):
+            _, asked = question(seed, level)
+            assert not any(len(gold) > 2 and gold in asked.text for gold in asked.golds)
+
+
+# The tools.
+
+
+def test_an_honest_episode_is_right_at_every_step_or_neutral():
+    for level in LEVELS:
+        env = _make(difficulty=level)
+        for seed in range(15):
+            env.reset(seed=seed)
+            labels = []
+            for action in env.solution():
+                result = env.step(action)
+                labels.append(_verdict(result).label)
+            assert result[4]["outcome"] == 1.0
+            assert labels[-1] == "correct"
+            assert set(labels) <= {"correct", "neutral"}
+            assert labels.count("correct") >= 2
+
+
+def test_what_the_tools_show():
+    env = _make(difficulty=2)
+    observation, _ = env.reset(seed=1)
+    assert observation == env.task.question
+    name = re.search(r"[A-Z]\w+ [A-Z]\w+", observation)[0]
+    listed = _search(env, name, k=2)[0]
+    assert re.fullmatch(r"\[d\d+\] .+: .+\n\[d\d+\] .+: .+", listed)
+    document = re.match(r"\[(d\d+)\]", listed)[1]
+    shown = env.step(call_text("read", document=document))[0].split("\n")
+    assert shown[0].startswith(f"[{document}] ")
+    assert [line.split(".")[0] for line in shown[1:]] == [str(i) for i in range(1, len(shown))]
+    assert env.step(call_text("read", document=document, start=2))[0].split("\n")[1] == shown[2]
+
+
+@pytest.mark.parametrize(
+    ("action", "says"),
+    [
+        (call_text("read", document="d999999"), "Error: there is no document 'd999999'"),
+        (call_text("read", document="d1", start=99), "Error: d1 has "),
+        (call_text("search", query="a " * (MOST_WORDS + 1)), f"Error: a query has at most {MOST_WORDS} words"),
+    ],
+)
+def test_calls_that_go_wrong_are_steps(action, says):
+    env = _make()
+    env.reset(seed=0)
+    key = env.situation.state_key
+    result = env.step(action)
+    assert result[0].startswith(says)
+    assert _verdict(result).label == "incorrect"
+    assert result[4]["state_key"] != key
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "Who is it?",
+        '{"name": "find", "arguments": {"query": "x"}}',
+        call_text("search", query=7),
+        call_text("search", query=""),
+        call_text("search", query="x", k=9),
+        call_text("search", query="x", k=2.5),
+        call_text("search", question="x"),
+        call_text("read", document="d1", start=0),
+        call_text("answer", text="x" * 1_001),
+        call_text("answer", text=["Ada", "Ivo"]),
+        '{"name": "answer", "arguments": {"text": "x"}',
+    ],
+)
+def test_what_does_not_fit_changes_nothing(action):
+    env = _make()
+    env.reset(seed=0)
+    before = env.situation
+    result = env.step(action)
+    assert result[0].startswith("Error: ")
+    assert _verdict(result).label == "malformed"
+    assert (env.situation.state_key, env.situation.actions) == (before.state_key, before.actions)
+
+
+def test_a_query_that_finds_nothing():
+    env = _make()
+    env.reset(seed=0)
+    result = _search(env, "zzzz qqqq")
+    assert result[0] == "No document holds a word of this."
+    assert _verdict(result).label == "trivial"
+
+
+@pytest.mark.parametrize("hedge", ["{0} or Ivo Marov", "{0}; perhaps not", "not {0}", "{0} {0}", "The answer is {0}", ""])
+def test_hedged_answers_are_wrong(hedge):
+    env = _make(difficulty=1)
+    env.reset(seed=0)
+    for action in env.solution()[:-1]:
+        env.step(action)
+    text = hedge.format(env.task.sealed["golds"][0])
+    result = env.step(call_text("answer", text=text or "the"))
+    assert (result[2], result[4]["outcome"]) == (True, 0.0)
+
+
+def test_answers_are_compared_without_case_articles_and_punctuation_and_second_names_count():
+    env = _make(difficulty=3)
+    second = 0
+    for seed in range(30):
+        env.reset(seed=seed)
+        for gold in env.task.sealed["golds"]:
+            second += gold != env.task.sealed["golds"][0]
+            env.reset(seed=seed)
+            assert env.step(call_text("answer", text=f" “The {gold.upper()}”. "))[4]["outcome"] == 1.0
+    assert second > 0
+
+
+def test_a_guess_earns_the_outcome_and_the_verdict_of_a_guess():
+    env = _make(difficulty=2)
+    env.reset(seed=3)
+    result = env.step(env.solution()[-1])
+    assert result[4]["outcome"] == 1.0
+    assert (_verdict(result).label, _verdict(result).evidence["support"]) == ("trivial", 0.0)
+
+
+def test_the_candidates_hold_the_next_call_of_the_solution_and_no_answer_that_is_known_too_early():
+    for level in LEVELS:
+        env = _make(difficulty=level)
+        right = total = 0
+        for seed in range(25):
+            _, info = env.reset(seed=seed)
+            golds = {normalized_answer(gold) for gold in env.task.sealed["golds"]}
+            listed = [json.loads(action)["arguments"]["text"] for action in info["actions"] if '"answer"' in action]
+            right += sum(normalized_answer(text) in golds for text in listed)
+            total += len(listed)
+            for action in env.solution():
+                assert action in env.situation.actions
+                assert len(env.situation.actions) <= 16
+                env.step(action)
+        assert total >= 25 * 4
+        assert right / total < 0.1  # before anything is seen, an answer that is listed is right by chance alone
+
+
+# What hacks earn: the terms of steps under "dense", and the outcome.
+
+
+def _played(policy, level, seeds):
+    env = _make(difficulty=level, reward="dense")
+    outcomes, terms = [], []
+    for seed in seeds:
+        _, info = env.reset(seed=seed)
+        rng, total, over = np.random.default_rng(seed), 0.0, False
+        while not over:
+            _, reward, terminated, truncated, info = env.step(policy(env, rng))
+            total, over = total + reward, terminated or truncated
+        outcomes.append(info["outcome"])
+        terms.append(total - info["outcome"])
+    return float(np.mean(outcomes)), float(np.mean(terms))
+
+
+def _scripted(env, rng):
+    return env.solution()[len(env.past_steps)]
+
+
+def _random(env, rng):
+    actions = env.situation.actions
+    return actions[int(rng.integers(len(actions)))]
+
+
+def _whole_question(env, rng):
+    return call_text("search", query=env.task.question, k=8)
+
+
+def _every_name(env, rng):
+    text = " ".join([env.task.question, *(step.observation for step in env.past_steps), env.situation.observation])
+    names = sorted(set(re.findall(r"[A-Z]\w+ [A-Z]\w+", text)))
+    return call_text("search", query=" ".join(names[i] for i in rng.permutation(len(names))[: MOST_WORDS // 2]), k=8)
+
+
+def _reads(env, rng):
+    return call_text("read", document=f"d{len(env.past_steps) + 1}")
+
+
+def _reads_again(env, rng):
+    return call_text("read", document="d1")
+
+
+def test_what_hacks_earn():
+    for level in (2, 4):
+        solved, honest = _played(_scripted, level, range(30))
+        assert solved == 1.0
+        assert honest > 0.08
+        for hack in (_whole_question, _every_name, _reads, _reads_again):
+            outcome, terms = _played(hack, level, range(30))
+            assert outcome == 0.0
+            assert terms < honest / 2, hack
+        assert _played(_random, level, range(30))[0] <= 0.1
+
+
+# Files.
+
+CORPUS = [
+    {"id": "ada", "title": "Ada Lovelace", "sentences": ["Ada was a countess.", "Ada was born in London."]},
+    {"title": "London", "text": "London is a city. It lies on the Thames! Is it old? Yes."},
+    {"title": "Thames", "text": "x" * 9_000 + ". " + "A river. " * 900 + "It ends in the North Sea."},
+]
+QUESTION = {"question": "On which river lies the town where Ada Lovelace was born?", "answer": ["Thames", "River Thames"]}
+
+
+def _files(tmp_path, question, corpus=CORPUS):
+    (tmp_path / "corpus.jsonl").write_text("\n".join(json.dumps(row) for row in corpus))
+    (tmp_path / "questions.jsonl").write_text(json.dumps(question))
+    return {"corpus": tmp_path / "corpus.jsonl", "questions": tmp_path / "questions.jsonl"}
+
+
+def test_a_corpus_of_ones_own(tmp_path):
+    env = _make(**_files(tmp_path, {**QUESTION, "waypoints": [{"document": "ada", "sentence": 1}, {"document": "London", "sentence": 1}]}))
+    observation, info = env.reset(seed=0)
+    assert (observation, info["actions"], env.task_count) == (QUESTION["question"], (), 1)
+    assert _search(env, "Ada born", k=1)[0] == "[ada] Ada Lovelace: Ada was born in London."
+    assert _verdict(_search(env, "thames city", k=1)).label == "neutral"  # "London is a city."
+    result = _search(env, "lies on the thames", k=1)
+    assert result[0] == "[London] London: It lies on the Thames!"
+    assert (_verdict(result).label, _verdict(result).evidence["progress"]) == ("correct", 1.0)
+    assert env.step(call_text("answer", text="the River Thames"))[4]["outcome"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"supporting_facts": [["Ada Lovelace", 1], ["London", 1]]},
+        {"supporting_facts": {"title": ["Ada Lovelace", "London"], "sent_id": [1, 1]}},
+        {"waypoints": ["ada", {"document": "London", "after": []}]},
+        {"waypoints": ["Thames"]},
+    ],
+)
+def test_layouts_of_waypoints_and_long_documents(tmp_path, facts):
+    env = _make(**_files(tmp_path, {**QUESTION, **facts}))
+    env.reset(seed=0)
+    for action in env.solution():
+        result = env.step(action)
+        assert len(result[0]) < 7_500
+    assert (result[4]["outcome"], _verdict(result).label) == (1.0, "correct")
+
+
+def test_without_waypoints_path_abstains_and_the_outcome_stands(tmp_path):
+    env = _make(**_files(tmp_path, QUESTION))
+    env.reset(seed=0)
+    assert _verdict(_search(env, "Ada")).status == "abstain"
+    assert _verdict(_search(env, "ada")).label == "trivial"
+    result = env.step(env.solution()[-1])
+    assert (result[4]["outcome"], _verdict(result).status) == (1.0, "abstain")
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ({"question": "x"}, "'answer' is a text"),
+        ({"question": "", "answer": "y"}, "'question' is a text"),
+        ({**QUESTION, "waypoints": ["Paris"]}, "names the document 'Paris'"),
+        ({**QUESTION, "waypoints": [{"document": "ada", "sentence": 2}]}, "names the sentence 2"),
+        ({**QUESTION, "waypoints": [{"document": "ada", "after": [0]}]}, "comes after earlier ones"),
+        ({**QUESTION, "waypoints": 7}, "'waypoints' is a list"),
+        ({**QUESTION, "supporting_facts": [["London"]]}, "pairs"),
+    ],
+)
+def test_bad_rows_are_named(tmp_path, question, says):
+    with pytest.raises(OptionError, match=f"questions.jsonl, line 1: .*{re.escape(says)}"):
+        _make(**_files(tmp_path, question))
+
+
+@pytest.mark.parametrize("row", [{"title": "x"}, {"title": "x", "sentences": []}, {"title": "x", "sentences": "y"}, {"text": "y"}, 7])
+def test_bad_documents_are_named(tmp_path, row):
+    with pytest.raises(OptionError, match=r"corpus\.jsonl, line 1: "):
+        _make(**_files(tmp_path, QUESTION, [row]))
+
+
+def test_options(tmp_path):
+    files = _files(tmp_path, QUESTION)
+    for options in ({"corpus": files["corpus"]}, {"questions": files["questions"]}, {"difficulty": 6}, {"candidates": 3}):
+        with pytest.raises(OptionError):
+            _make(**options)
+    with pytest.raises(OptionError, match="cannot be read"):
+        _make(corpus="nowhere.jsonl", questions=files["questions"])

@@ -1,0 +1,178 @@
+"""Verdicts on programs: shares, evidence, and attacks that must earn nothing."""
+
+import json
+
+import msgspec
+import pytest
+
+from prm_gym.claims import Case, Probe, Program, Talk, claim_from_json
+from prm_gym.task import Task
+from prm_gym.verifier import StepContext
+from prm_gym.verifiers.execution import ExecutionVerifier
+
+CASES = tuple(Case((n,), n * 7 + 1) for n in range(1, 9))
+
+
+@pytest.fixture(scope="module")
+def verifier():
+    made = ExecutionVerifier()
+    yield made
+    made.close()
+
+
+def step(claim):
+    return StepContext(task=Task(key="t", instructions="", question=""), observation="", action="", claims=(claim,))
+
+
+def verdicts(verifier, *claims):
+    return verifier.verify([step(claim) for claim in claims])
+
+
+@pytest.mark.parametrize(("right", "label"), [(8, "correct"), (6, "neutral"), (4, "neutral"), (3, "incorrect"), (0, "incorrect")])
+def test_the_score_is_the_share(verifier, right, label):
+    (verdict,) = verdicts(verifier, Program(f"def f(n): return n * 7 + 1 if n <= {right} else 0", "f", CASES))
+    assert (verdict.score, verdict.label) == (right / 8, label)
+
+
+def test_all_or_nothing():
+    (verdict,) = verdicts(ExecutionVerifier("all"), Program("def f(n): return n * 7 + 1 if n <= 7 else 0", "f", CASES))
+    assert (verdict.score, verdict.label) == (0.0, "incorrect")
+
+
+def test_cases_talks_and_tests_count_together(verifier):
+    # 2 of 2 cases, 1 of 2 talks, and the tests: 4 of 5.
+    code = "def f(n): return n\nif __name__ == '__main__':\n    import sys\n    print(sys.stdin.read().strip())"
+    talks = (Talk("a", "a"), Talk("b", "c"))
+    (verdict,) = verdicts(verifier, Program(code, "f", (Case((1,), 1), Case((2,), 2)), talks, "assert f(3) == 3"))
+    assert verdict.score == pytest.approx(4 / 5)
+    assert verdict.evidence["failing"] == {"talk": 1, "stdin": "b", "ending": "ok", "stdout": "b\n"}
+
+
+def test_the_evidence_holds_no_expected_value(verifier):
+    (verdict,) = verdicts(verifier, Program("def f(n): return 'mine'", "f", (Case(([1, 2],), "SECRET-7f3a"),), tests="assert f(1) == 'SECRET-7f3a'"))
+    assert verdict.evidence["failing"] == {"case": 0, "arguments": ["[1, 2]"], "ending": "returned", "returned": "'mine'"}
+    assert "SECRET" not in json.dumps(msgspec.to_builtins(verdict))
+
+
+def test_a_batch_is_judged_as_its_claims_alone(verifier):
+    programs = [Program(f"def f(n): return n * 7 + 1 if n != {k % 4} else 0", "f", CASES) for k in range(12)]
+    alone = [verdicts(verifier, program)[0] for program in programs]
+    assert verdicts(verifier, *programs) == alone
+
+
+def test_one_hanging_program_does_not_spoil_its_neighbours(verifier):
+    hanging = Program("def f(n):\n    while True: pass", "f", CASES, wall_seconds=0.2)
+    good = Program("def f(n): return n * 7 + 1", "f", CASES, wall_seconds=0.2)
+    scores = [verdict.score for verdict in verdicts(verifier, good, hanging, good)]
+    assert scores == [1.0, 0.0, 1.0]
+
+
+def test_claims_come_back_from_storage():
+    claim = Program("def f(x): return x", "f", (Case(({"tuple": [1]},), [1, {"dict": [["a", None]]}]),), known=(0,))
+    assert claim_from_json(msgspec.json.decode(msgspec.json.encode(claim))) == claim
+    probe = Probe("c", "f", (1,), {"set": [1]}, (Case((), 1),))
+    assert claim_from_json(msgspec.json.decode(msgspec.json.encode(probe))) == probe
+
+
+CLEARS = """
+import sys
+def f(n):
+    up = sys._getframe(1).f_locals
+    for name in list(up):
+        if isinstance(up[name], list):
+            up[name].clear()
+    return 0
+"""
+CLIMBS = """
+import sys
+def f(n):
+    frame = sys._getframe()
+    while frame:
+        for value in list(frame.f_locals.values()):
+            if isinstance(value, dict) and "expected" in value:
+                return value["expected"]
+        frame = frame.f_back
+"""
+DIGS = """
+import gc
+def f(n):
+    found = [one for one in gc.get_objects() if isinstance(one, dict) and "expected" in one]
+    return found[0]["expected"] if found else None
+"""
+PATCHES = """
+import json
+json.dumps = lambda *a, **k: '["returned", 5]'
+json.JSONEncoder.encode = json.JSONEncoder.iterencode = json.dumps
+def f(n): return None
+"""
+FORGES = """
+import os
+for n in range(9):
+    os.write(3, b'["returned", true]\\n')
+os._exit(0)
+"""
+ATTACKS = {
+    "equal to everything": "class E:\n    def __eq__(self, o): return True\n    def __hash__(self): return 0\ndef f(n): return E()",
+    "a subclass of int": "class I(int):\n    def __eq__(self, o): return True\n    __hash__ = int.__hash__\ndef f(n): return I(n)",
+    "a metaclass that lies": "class M(type):\n    __name__ = 'int'\nclass I(int, metaclass=M): pass\ndef f(n): return I(n * 7 + 1)",
+    "left at once": "import os\nos._exit(0)",
+    "left in the call": "import os\ndef f(n): os._exit(0)",
+    "records forged": FORGES,
+    "endless repr": "class R:\n    def __repr__(self):\n        while True: pass\ndef f(n): return R()",
+    "the cases cleared": CLEARS,
+    "json patched": PATCHES,
+    "builtins patched": "import builtins\nbuiltins.type = lambda *a: int\nbuiltins.isinstance = lambda *a: True\ndef f(n): return object()",
+    "a thread that stays": "import threading, time\nthreading.Thread(target=lambda: time.sleep(60)).start()\ndef f(n): return 0",
+    "more than it may print": "def f(n):\n    print('x' * (1 << 22))\n    return n * 7 + 1",
+    "the stack searched": CLIMBS,
+    "the heap searched": DIGS,
+    "the first answer kept": "kept = []\ndef f(n):\n    kept.append(n * 7 + 2)\n    return kept[0]",
+    "no end of recursion": "import sys\nsys.setrecursionlimit(1 << 30)\ndef f(n): return f(n)",
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_attacks_earn_nothing(verifier, name):
+    (verdict,) = verdicts(verifier, Program(ATTACKS[name], "f", CASES, wall_seconds=0.4))
+    assert (verdict.status, verdict.score) == ("ok", 0.0)
+
+
+def test_arguments_that_are_changed_are_fresh_for_the_next_case(verifier):
+    code = "def f(xs):\n    xs.append(9)\n    return len(xs)"
+    (verdict,) = verdicts(verifier, Program(code, "f", (Case(([],), 1),) * 3))
+    assert verdict.score == 1.0
+
+
+def test_hostile_claims_are_abstained_on(verifier):
+    deep = 0
+    for _ in range(5_000):
+        deep = [deep]
+    hostile = [
+        Program("def f(x): return x", "f", (Case((deep,), 1),)),
+        Program("def f(x): return x", "f", (Case((1 << 70,), 1),)),
+        Program("def f(x): return x", "f", (Case((1,), {"object": "int"}),)),
+        Program("def f(x): return x", "f", (Case((1,), 1),) * 3_000),
+        Program("def f(x): return x", "f;import os", (Case((1,), 1),)),
+        Program("def f(x): return x", "f", (Case((1,), 1),), wall_seconds=-1.0),
+        Program("def f(x): return x", "f", (Case((1,), 1),), tolerance=float("nan")),
+        Program("\ud800", "f", (Case((1,), 1),)),
+    ]
+    found = verdicts(verifier, *hostile)
+    assert [verdict.status for verdict in found] == ["abstain"] * len(hostile)
+
+
+def test_probes_by_hand(verifier):
+    # Near wrong programs of `n > 3`: <, >=, the constant 4 or 0, the condition negated or the return value gone.
+    code = "def f(n):\n    if n > 3:\n        return 'big'\n    return 'small'"
+    far = Probe(code, "f", (100,), "big")
+    edge = Probe(code, "f", (3,), "small", (Case((100,), "big"), Case((-100,), "small")))
+    again = Probe(code, "f", (101,), "big", (Case((100,), "big"), Case((-100,), "small"), Case((3,), "small"), Case((4,), "big")))
+    found = verdicts(verifier, far, edge, again, Probe(code, "f", (3,), "big"))
+    assert [verdict.label for verdict in found] == ["correct", "correct", "trivial", "incorrect"]
+    assert any(">= for >" in how for how in found[1].evidence["told"])
+
+
+def test_a_wrong_case_does_not_spoil_the_ones_after_it(verifier):
+    code = "def f(n):\n    return n + 1"
+    (verdict,) = verdicts(verifier, Probe(code, "f", (3,), 4, (Case((2,), 99),)))
+    assert (verdict.label, verdict.evidence["left"]) == ("correct", len(verdict.evidence["told"]))
