@@ -22,10 +22,12 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/NaturalDeduction-v0": "prm_gym.envs.logic.natural_deduction:NaturalDeductionEnv",
     "prm_gym/PythonTool-v0": "prm_gym.envs.tools.python_tool:PythonToolEnv",
     "prm_gym/ReasoningGym-v0": "prm_gym.envs.adapters.reasoning_gym:ReasoningGymEnv",
+    "prm_gym/SQL-v0": "prm_gym.envs.tools.sql:SqlEnv",
     "prm_gym/Retail-v0": "prm_gym.envs.tools.retail:RetailEnv",
     "prm_gym/Search-v0": "prm_gym.envs.tools.search:SearchEnv",
     "prm_gym/Sokoban-v0": "prm_gym.envs.logic.sokoban:SokobanEnv",
     "prm_gym/Sudoku-v0": "prm_gym.envs.logic.sudoku:SudokuEnv",
+    "prm_gym/Tables-v0": "prm_gym.envs.tools.tables:TablesEnv",
     "prm_gym/TraceSteps-v0": "prm_gym.envs.tools.trace_steps:TraceStepsEnv",
     "prm_gym/WordProblems-v0": "prm_gym.envs.math.word_problems:WordProblemsEnv",
 }

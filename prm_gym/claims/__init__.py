@@ -9,6 +9,7 @@ needed to judge the claim is in the claim itself. To add one, subclass `Claim` a
 
 from prm_gym.claims.claim import Claim, ForeignClaim, Json, Malformed, claim_from_json, decode_claims
 from prm_gym.claims.code_steps import Probe, Refused
+from prm_gym.claims.databases import Conclusion, Exploration, TableStep
 from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equivalent, Statement
 from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
@@ -24,12 +25,14 @@ __all__ = [
     "Assignment",
     "Case",
     "Claim",
+    "Conclusion",
     "Consequence",
     "Consistent",
     "Decision",
     "Entailment",
     "Equality",
     "Equivalent",
+    "Exploration",
     "FinalAnswer",
     "ForeignClaim",
     "Gap",
@@ -57,6 +60,7 @@ __all__ = [
     "StatementEffect",
     "StepKind",
     "SupportedAnswer",
+    "TableStep",
     "Talk",
     "ToolRun",
     "ToolUse",

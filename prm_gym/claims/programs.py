@@ -85,13 +85,14 @@ class TraceAnswer(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="t
 
 
 class QueryResult(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="query_result"):
-    """A query gives the rows that another query gives.
+    """A query gives the rows that another query gives, on every one of several databases.
 
     Attributes:
         database: SQL script that makes the database.
         query: what was written.
         gold: a query that gives the right rows.
         ordered: the order of the rows counts.
+        variants: scripts of further databases with the same tables and other rows; without them a query may be right by luck.
         dialect: what runs them.
     """
 
@@ -99,6 +100,7 @@ class QueryResult(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=Tr
     query: str
     gold: str
     ordered: bool = False
+    variants: tuple[str, ...] = ()
     dialect: Literal["sqlite", "duckdb"] = "sqlite"
 
 

@@ -5,11 +5,12 @@ import os
 import re
 import secrets
 from collections.abc import Sequence
+from importlib.util import find_spec
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 from prm_gym.claims import Json
-from prm_gym.errors import OptionError, SandboxError
+from prm_gym.errors import MissingExtraError, OptionError, SandboxError
 from prm_gym.sandbox.pool import ZygotePool
 from prm_gym.sandbox.reading import call_results, records, rows_of, run_of
 from prm_gym.sandbox.result import Calls, Limits, Rows, Run, Tested, Tier
@@ -25,6 +26,7 @@ CASES_BYTES = 8 << 20
 DATABASE_LENGTH = 8 << 20
 # A program that names one of these is run where they are imported beforehand; elsewhere they cannot be had.
 _SCIENCE = re.compile(r"\b(?:numpy|sympy|mpmath)\b")
+Dialect: TypeAlias = Literal["sqlite", "duckdb"]
 
 
 class Sandbox:
@@ -241,38 +243,46 @@ class Sandbox:
             failure = f"the program ended: {other_run.error}"
         return Tested(passed=False, failure=failure, run=run, candidate=other_run)
 
-    def sql(self, query: str, database: str, *, limits: Limits | None = None, max_rows: int = 10_000) -> Rows:
+    def sql(self, query: str, database: str, *, limits: Limits | None = None, max_rows: int = 10_000, dialect: Dialect = "sqlite") -> Rows:
         """Run a query on a database in memory, made for it alone.
 
-        Only queries are allowed: nothing is written, attached or loaded, and `random()` is refused.
+        Only queries are allowed: nothing is written, attached or loaded. SQLite refuses `random()`; DuckDB's gives the same numbers in every job. DuckDB's
+        values are given in SQLite's types: decimals as floats, days and times as texts, truth as 1 or 0, what is nested as text.
 
         Args:
-            query: one SQL statement (SQLite's dialect).
+            query: one SQL statement.
             database: SQL script that makes the database.
             limits: None for those of the sandbox.
             max_rows: more are cut, and that is said.
+            dialect: "sqlite" or "duckdb", which needs the extra of that name.
 
         Raises:
-            OptionError: the script is longer than is read.
+            OptionError: the script is longer than is read, or there is no such dialect.
+            MissingExtraError: DuckDB is not installed.
             SandboxError: see `tier`.
         """
-        return self.sql_all([(query, database)], limits=limits, max_rows=max_rows)[0]
+        return self.sql_all([(query, database)], limits=limits, max_rows=max_rows, dialect=dialect)[0]
 
-    def sql_all(self, queries: Sequence[tuple[str, str]], *, limits: Limits | None = None, max_rows: int = 10_000) -> list[Rows]:
+    def sql_all(self, queries: Sequence[tuple[str, str]], *, limits: Limits | None = None, max_rows: int = 10_000, dialect: Dialect = "sqlite") -> list[Rows]:
         """Run several queries, each on its own database, side by side; see `sql`.
 
         Args:
             queries: query and script of each.
             limits: of each.
             max_rows: of each.
+            dialect: of all.
         """
+        if dialect not in get_args(Dialect):
+            raise OptionError(f"a dialect is one of {', '.join(get_args(Dialect))}, got {dialect!r}")
+        if dialect == "duckdb" and find_spec("duckdb") is None:
+            raise MissingExtraError("duckdb", "duckdb")
         bounds = limits or self.limits
         jobs: list[tuple[Profile, Job]] = []
         for query, script in queries:
             _require_length("database", script, DATABASE_LENGTH)
             _require_length("query", query, CODE_LENGTH)
             task = {"kind": "sql", "query": query, "script": script, "seconds": bounds.wall_seconds, "max_rows": max_rows}
-            jobs.append(("sql", Job(task, bounds)))
+            jobs.append(("sql" if dialect == "sqlite" else "duckdb", Job(task, bounds)))
         reports, tier = self._do(jobs), self.tier
         return [rows_of(report, run_of(job, report, tier)) for (_, job), report in zip(jobs, reports, strict=True)]
 

@@ -11,7 +11,7 @@ import msgspec
 
 from prm_gym.sandbox.result import Tier
 
-Profile: TypeAlias = Literal["bare", "sci", "sql"]
+Profile: TypeAlias = Literal["bare", "sci", "sql", "duckdb"]
 
 PACKAGES = ("numpy", "sympy", "mpmath")
 
@@ -34,6 +34,7 @@ urllib.parse uuid warnings weakref xml.etree.ElementTree zipfile zlib zoneinfo
 """)
 _SCIENCE = _names("numpy numpy.linalg numpy.random sympy mpmath")
 _DATABASE = _names("json sqlite3")
+_DUCKDB = _names("json decimal duckdb")
 
 
 class Readable(msgspec.Struct, frozen=True):
@@ -58,10 +59,12 @@ class Readable(msgspec.Struct, frozen=True):
 
 def described(tier: Tier, profile: Profile, scratch_mb: int) -> dict[str, Any]:
     """What a zygote is told when it starts, as JSON values."""
-    preload = _DATABASE if profile == "sql" else _COMMON
+    preload = {"sql": _DATABASE, "duckdb": _DUCKDB}.get(profile, _COMMON)
     preload += (_REST if tier == "C" else ()) + (_SCIENCE if profile == "sci" else ())
     readable = msgspec.to_builtins(_readable(profile == "sci"))
-    return {"tier": tier, "preload": preload, "sql": profile == "sql", "scratch_mb": scratch_mb, **readable}
+    if profile == "duckdb":  # imported before the walls stand, and not readable behind them
+        readable["folders"] = _folders(("duckdb",))
+    return {"tier": tier, "preload": preload, "sql": profile == "sql", "duckdb": profile == "duckdb", "scratch_mb": scratch_mb, **readable}
 
 
 @lru_cache(maxsize=2)
@@ -71,7 +74,7 @@ def _readable(science: bool) -> Readable:
     for folder in standard:
         for entry in sorted(os.listdir(folder)):
             (covers if entry in ("site-packages", "dist-packages") else rules).append(os.path.join(folder, entry))
-    folders = _package_folders() if science else ()
+    folders = _folders(PACKAGES) if science else ()
     places = (f"{folder}/{name}{ending}" for folder in folders for name in PACKAGES for ending in ("", ".libs"))
     packages = tuple(path for path in places if os.path.exists(path))
     return Readable((*_libraries(), *standard), tuple(covers), (*rules, *packages), standard, packages, folders)
@@ -89,8 +92,8 @@ def _libraries() -> tuple[str, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=1)
-def _package_folders() -> tuple[str, ...]:
-    """Where the allowed packages lie, without importing them."""
-    specs = [find_spec(name) for name in PACKAGES]
+@lru_cache(maxsize=2)
+def _folders(packages: tuple[str, ...]) -> tuple[str, ...]:
+    """Where packages lie, without importing them."""
+    specs = [find_spec(name) for name in packages]
     return tuple(dict.fromkeys(str(Path(spec.origin).parents[1]) for spec in specs if spec is not None and spec.origin is not None))

@@ -1,0 +1,143 @@
+"""Draws the questions of SQL-v0, each with a database to look at and a suite of others on which the answer is judged.
+
+The suite is distilled: of some databases drawn at random those are kept on which the most nearly right queries give other rows than the right one. The
+queries that run here are our own, so they run in this process; what an agent writes never does.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from prm_gym.envs.tools.own_database import OwnDatabase
+from prm_gym.envs.tools.sql_domains import DOMAINS, Domain, Size, draw_pools, draw_rows, script, stored
+from prm_gym.envs.tools.sql_mistakes import Edit, apart, edited, edits
+from prm_gym.envs.tools.sql_templates import TEMPLATES, Asked, Scene, Template
+from prm_gym.envs.tools.sql_templates_hard import HARD
+
+LEVELS: dict[int, tuple[Template, ...]] = {**TEMPLATES, **HARD}
+MOST_SHOWN = 60  # rows that an answer may have
+_SIZES: tuple[Size, ...] = ("usual", "usual", "usual", "usual", "usual", "many", "many", "few", "few", "few")  # of the databases that are drawn for a suite
+_KEPT = 4
+
+
+class Question(NamedTuple):
+    """A question with all that belongs to it.
+
+    Attributes:
+        asked: text, right query, whether the order counts.
+        form: name of the template.
+        database: script of the database that the agent sees.
+        variants: scripts of those that it does not see.
+        tables: names of all tables, in the order in which they are made.
+        values: literals of the right query that the question does not spell, each with the table and column where it stands.
+        wrong: queries that are wrong on the suite: every mixture of two or three edits of the right one, so that it is in the midst of them no more than each
+            of them.
+        mistakes: all the queries one edit away that can run, each with whether it is wrong on the database that the agent sees, and on the suite.
+    """
+
+    asked: Asked
+    form: str
+    database: str
+    variants: tuple[str, ...]
+    tables: tuple[str, ...]
+    values: tuple[tuple[str, str, str], ...]
+    wrong: tuple[str, ...]
+    mistakes: tuple[tuple[str, bool, bool], ...]
+
+
+@lru_cache(maxsize=256)
+def question(entropy: int, level: int) -> Question:
+    """The question that a number draws.
+
+    Args:
+        entropy: same number, same question.
+        level: 1 to 5.
+    """
+    rng = np.random.default_rng(entropy)
+    while True:
+        domain, style = DOMAINS[int(rng.integers(len(DOMAINS)))], int(rng.integers(3))
+        template = LEVELS[level][int(rng.integers(len(LEVELS[level])))]
+        drawn = _drawn(domain, style, template, rng)
+        if drawn is not None:
+            return drawn
+
+
+def _drawn(domain: Domain, style: int, template: Template, rng: np.random.Generator) -> Question | None:
+    """A question with one template; None where these rows do not give a good one."""
+    pools = draw_pools(rng)
+    rows = draw_rows(domain, style, pools, rng)
+    asked = template(Scene(domain, rows, style, rng))
+    database = OwnDatabase(script(domain, rows))
+    right = database.rows(asked.gold)
+    if right is None or not 1 <= len(right.rows) <= MOST_SHOWN or all(value in (None, 0) for value in right.rows[0]):
+        return None
+    changes = edits(asked.gold, _replacements(domain, style, asked.gold))
+    queries = {edit: edited(asked.gold, [edit]) for edit in changes}
+    runs = [edit for edit in changes if database.rows(queries[edit]) is not None]
+    seen = {edit for edit in runs if database.tells(queries[edit], asked.gold, asked.ordered)}
+    others = [OwnDatabase(script(domain, draw_rows(domain, style, pools, rng, size))) for size in _SIZES]
+    cut = f"{asked.gold} LIMIT {len(right.rows)}"  # right on the first database, and no answer
+    suite = _distilled(others, asked, [cut, *(queries[edit] for edit in runs if edit not in seen)])
+    single = all((rows := one.rows(asked.gold)) is not None and len(rows.rows) == 1 for one in others)
+    if not single and database.rows(cut) is not None and not any(one.tells(cut, asked.gold, asked.ordered) for one in suite):
+        return None
+    wrong = _cube(
+        asked, [edit for edit in runs if any(one.tells(queries[edit], asked.gold, asked.ordered) for one in (database, *suite))], [database, *suite], rng
+    )
+    if len(suite) < _KEPT or not wrong:
+        return None
+    known = {query: edit in seen for edit, query in queries.items() if edit in runs}
+    return Question(
+        asked=asked,
+        form=template.__name__.strip("_"),
+        database=database.script,
+        variants=tuple(one.script for one in suite),
+        tables=tuple(table.name for table in domain.tables),
+        values=_values(domain, asked),
+        wrong=wrong,
+        mistakes=tuple((query, told, told or any(one.tells(query, asked.gold, asked.ordered) for one in suite)) for query, told in known.items()),
+    )
+
+
+def _distilled(databases: Sequence[OwnDatabase], asked: Asked, queries: Sequence[str]) -> list[OwnDatabase]:
+    """The databases that tell the most of the queries from the right one, one after the other; those where the answer is empty come last."""
+    kept: list[OwnDatabase] = []
+    left, pool = set(queries), list(databases)
+    while pool and len(kept) < _KEPT:
+        told = [{query for query in left if one.tells(query, asked.gold, asked.ordered)} for one in pool]
+        best = max(range(len(pool)), key=lambda place: (len(told[place]), pool[place].filled(asked.gold), -place))
+        left -= told[best]
+        kept.append(pool.pop(best))
+    return kept if sum(one.filled(asked.gold) for one in kept) >= 2 else []
+
+
+def _cube(asked: Asked, changes: Sequence[Edit], databases: Sequence[OwnDatabase], rng: np.random.Generator) -> tuple[str, ...]:
+    """All mixtures of three edits (or two), if each of them is wrong; the right query is the one without any."""
+    places = [changes[i] for i in rng.permutation(len(changes)).tolist()][:8]
+    for count in (3, 2):
+        for chosen in combinations(places, count):
+            if not apart(chosen):
+                continue
+            mixtures = [edited(asked.gold, some) for size in range(1, count + 1) for some in combinations(chosen, size)]
+            if len({*mixtures, asked.gold}) == 2**count and all(
+                databases[0].rows(query) is not None and any(one.tells(query, asked.gold, asked.ordered) for one in databases) for query in mixtures
+            ):
+                return tuple(mixtures)
+    return ()
+
+
+def _replacements(domain: Domain, style: int, gold: str) -> list[tuple[str, str]]:
+    kinds = [stored(kind, style) for kind in domain.kinds]
+    return [(kind, other) for kind in kinds if f"'{kind}'" in gold for other in kinds if other != kind and f"'{other}'" not in gold][:2]
+
+
+def _values(domain: Domain, asked: Asked) -> tuple[tuple[str, str, str], ...]:
+    """The literals that have to be looked up: those that the question writes in another way."""
+    literals = dict.fromkeys(re.findall(r"'([^']*)'", asked.gold))
+    kind = domain.items.columns[2]
+    names = {stored(shown, style) for shown in domain.kinds for style in range(3)}
+    return tuple((text, kind.table, kind.name) for text in literals if text in names and text not in asked.text)

@@ -1,0 +1,387 @@
+import datetime
+import re
+import sqlite3
+from collections import defaultdict
+
+import gymnasium as gym
+import pytest
+
+from prm_gym.claims import Exploration, Malformed, QueryResult
+from prm_gym.env import StepEnv
+from prm_gym.envs.tools.own_database import OwnDatabase
+from prm_gym.envs.tools.sql_domains import DOMAINS
+from prm_gym.envs.tools.sql_files import is_ordered
+from prm_gym.envs.tools.sql_looks import facts_of
+from prm_gym.envs.tools.sql_questions import LEVELS, question
+from prm_gym.errors import OptionError
+from prm_gym.sql import Trial, judge, literal
+from prm_gym.tools import call_text
+
+
+def _env(**options) -> StepEnv:
+    return gym.make("prm_gym/SQL-v0", **options).unwrapped
+
+
+def _tables(drawn):
+    """The rows of a question's database by the part that their table plays: groups, items, people, events."""
+    own = OwnDatabase(drawn.database)
+    return [own.rows(f"SELECT * FROM {name}").rows for name in drawn.tables]
+
+
+def _literals(drawn):
+    return re.findall(r"'([^']*)'", drawn.asked.gold)
+
+
+def _items_by_size(drawn):
+    low, high = map(int, re.search(r">= (\d+) AND .* < (\d+)", drawn.asked.gold).groups())
+    items = [item for item in _tables(drawn)[1] if low <= item[4] < high]
+    return [(item[1], item[4]) for item in sorted(items, key=lambda item: (-item[4], item[0]))]
+
+
+def _mean_value(drawn):
+    (first,) = _literals(drawn)
+    events = [event for event in _tables(drawn)[3] if event[3] >= first]
+    known = [event[5] for event in events if event[5] is not None]
+    return [(len(events), sum(known) / len(known) if known else None)]
+
+
+def _events_of_groups(drawn):
+    groups, items, _, events = _tables(drawn)
+    group_of = {item[0]: item[3] for item in items}
+    counts = [(name, sum(group_of[event[1]] == key for event in events), key) for key, name, _ in groups]
+    return [(name, count) for name, count, _ in sorted(counts, key=lambda row: (-row[1], row[2]))]
+
+
+def _months(drawn):
+    year = drawn.asked.text.split("of the year ")[1][:4]
+    found = defaultdict(lambda: [0, 0])
+    for event in _tables(drawn)[3]:
+        if event[3].startswith(year):
+            found[event[3][:7]][0] += 1
+            found[event[3][:7]][1] += event[2] is None
+    return [(month, *counts) for month, counts in found.items()]
+
+
+def _both_kinds(drawn):
+    first, second = _literals(drawn)
+    _, items, people, events = _tables(drawn)
+    kind_of = {item[0]: item[2] for item in items}
+    kinds = defaultdict(set)
+    for event in events:
+        kinds[event[2]].add(kind_of[event[1]])
+    return [(person[0], person[1]) for person in people if {first, second} <= kinds[person[0]]]
+
+
+def _above_the_mean_total(drawn):
+    _, _, people, events = _tables(drawn)
+    totals = defaultdict(int)
+    for event in events:
+        if event[2] is not None:
+            totals[event[2]] += event[4]
+    mean = sum(totals.values()) / len(totals)
+    return [(person[0], person[1], totals[person[0]]) for person in people if person[0] in totals and totals[person[0]] > mean]
+
+
+def _top_two(drawn):
+    _, items, _, events = _tables(drawn)
+    totals = defaultdict(int)
+    for event in events:
+        totals[event[1]] += event[4]
+    found = []
+    for kind in {item[2] for item in items}:
+        best = sorted((-totals[item[0]], item[0]) for item in items if item[2] == kind and item[0] in totals)[:2]
+        found += [(kind, key, -total, place + 1) for place, (total, key) in enumerate(best)]
+    return found
+
+
+def _days_since_the_last(drawn):
+    (wanted,) = _literals(drawn)
+    _, items, _, events = _tables(drawn)
+    kinds = {item[0]: item[2] for item in items}
+    found, last = [], {}
+    for event in sorted(events, key=lambda event: (event[3], event[0])):
+        if kinds[event[1]] == wanted:
+            day = datetime.date.fromisoformat(event[3])
+            found.append((event[0], (day - last[event[1]]).days if event[1] in last else None))
+            last[event[1]] = day
+    return found
+
+
+def _favourite_kind(drawn):
+    _, items, _, events = _tables(drawn)
+    kinds = {item[0]: item[2] for item in items}
+    totals = defaultdict(lambda: defaultdict(int))
+    for event in events:
+        if event[2] is not None:
+            totals[event[2]][kinds[event[1]]] += event[4]
+    return [(person, kind, total) for person, own in totals.items() for kind, total in own.items() if total == max(own.values())]
+
+
+# A second reading of the questions, in Python, of the rows themselves.
+READINGS = (
+    (1, _items_by_size),
+    (2, _mean_value),
+    (3, _events_of_groups),
+    (3, _months),
+    (4, _both_kinds),
+    (4, _above_the_mean_total),
+    (5, _top_two),
+    (5, _days_since_the_last),
+    (5, _favourite_kind),
+)
+
+
+@pytest.mark.parametrize(("level", "reading"), READINGS, ids=lambda value: getattr(value, "__name__", value))
+def test_right_queries_give_what_a_second_reading_of_the_question_gives(level, reading):
+    drawn = [found for entropy in range(40) if (found := question(entropy, level)).form == reading.__name__.strip("_")]
+    assert len(drawn) >= 3
+    for found in drawn:
+        rows = OwnDatabase(found.database).rows(found.asked.gold).rows
+        expected = reading(found)
+        if not found.asked.ordered:
+            rows, expected = sorted(rows, key=repr), sorted(expected, key=repr)
+        assert len(rows) == len(expected)
+        for row, other in zip(rows, expected, strict=True):
+            assert row == pytest.approx(other), found.asked
+
+
+def test_every_template_and_domain_is_drawn():
+    drawn = [question(entropy, level) for level in LEVELS for entropy in range(40)]
+    assert {found.form for found in drawn} == {template.__name__.strip("_") for templates in LEVELS.values() for template in templates}
+    assert {found.tables[0] for found in drawn} == {domain.groups.name for domain in DOMAINS}
+
+
+def test_the_suite_finds_wrong_queries_that_one_database_does_not():
+    # Of the queries one edit away that are wrong on the suite, a share is right on the database that the agent sees; only equivalent ones are left over.
+    mistakes = [mistake for level in LEVELS for entropy in range(40) for mistake in question(entropy, level).mistakes]
+    one, suite = sum(told for _, told, _ in mistakes), sum(told for _, _, told in mistakes)
+    assert len(mistakes) > 1_000
+    assert 1.05 * one < suite
+    assert suite > 0.94 * len(mistakes)
+
+
+def test_constants_and_the_listed_mistakes_are_wrong():
+    trials = []
+    for level in LEVELS:
+        for entropy in range(5):
+            drawn = question(entropy, level)
+            rows = OwnDatabase(drawn.database).rows(drawn.asked.gold).rows
+            constants = "VALUES " + ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
+            single = drawn.form in ("mean_value", "different_people", "total_of_a_kind", "range_of_sizes")
+            if not single and "LIMIT" not in drawn.asked.gold:
+                trials.append(Trial(f"{drawn.asked.gold} LIMIT {len(rows)}", drawn.asked.gold, (drawn.database, *drawn.variants), drawn.asked.ordered))
+            trials += [Trial(query, drawn.asked.gold, (drawn.database, *drawn.variants), drawn.asked.ordered) for query in (constants, *drawn.wrong)]
+            if not drawn.asked.ordered:
+                assert judge([Trial(constants, drawn.asked.gold, (drawn.database,))])[0].outcome == "right"  # one database cannot tell
+    assert {finding.outcome for finding in judge(trials)} == {"wrong"}
+
+
+def test_a_look_earns_when_it_shows_what_is_needed_and_once():
+    env = _env(difficulty=4, reward="dense")
+    seed = next(seed for seed in range(50) if env.reset(seed=seed) and any("value:" in fact for fact in env.task.sealed["needed"]))
+    env.reset(seed=seed)
+    labels = []
+    value = next(fact for fact in env.task.sealed["needed"] if fact.startswith("value:")).removeprefix("value:")
+    looks = env.solution()[:-1]
+    for action in [
+        call_text("query", sql="SELECT 1"),
+        call_text("query", sql=f"SELECT {literal(value)}, 1"),  # spelt, not seen
+        call_text("query", sql=f"SELECT char({', '.join(str(ord(c)) for c in value)})"),
+        call_text("query", sql="SELECT nothing"),
+        call_text("describe", table="nothing"),
+        *looks,
+        *looks,
+        call_text("query", sql="SELECT name FROM sqlite_master"),
+        call_text("query", sql="SELECT name AS other FROM sqlite_master"),
+    ]:
+        observation, _, _, _, info = env.step(action)
+        labels.append(info["verdicts"]["sql"].label)
+        assert observation.startswith("Error: ") == (labels[-1] == "incorrect")
+    assert labels == ["trivial", "trivial", "trivial", "incorrect", "incorrect", *["correct"] * len(looks), *["trivial"] * len(looks), "neutral", "trivial"]
+
+
+def test_looking_around_for_ever_earns_no_more_than_what_is_needed():
+    env = _env(difficulty=1, reward="dense", max_steps=60)
+    env.reset(seed=0)
+    needed = len(env.solution()) - 1
+    total = sum(env.step(call_text("query", sql=f"SELECT {number}, name FROM sqlite_master"))[1] for number in range(20))
+    total += sum(env.step(call_text("query", sql="SELECT 1 WHERE 0"))[1] for number in range(10))
+    for _ in range(3):
+        total += sum(env.step(action)[1] for action in env.solution()[:-1])
+    assert total == pytest.approx(needed * 0.45 / 60)
+
+
+def test_answers():
+    env = _env(difficulty=2)
+    env.reset(seed=0)
+    beginning = env.snapshot()
+    for action, outcome in (
+        (env.solution()[-1], 1.0),  # nobody is made to look
+        (call_text("answer", sql="SELECT 1"), 0.0),
+        (call_text("answer", sql="DROP TABLE x"), 0.0),
+        (call_text("answer", sql="nonsense"), 0.0),
+    ):
+        env.restore(beginning)
+        _, reward, terminated, _, info = env.step(action)
+        assert (reward, terminated, info["outcome"], info["verdicts"]["sql"].score) == (outcome, True, outcome, outcome)
+        assert isinstance(env.past_steps[-1].claims[0], QueryResult)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "SELECT 1",
+        '{"name": "quary", "arguments": {"sql": "SELECT 1"}}',
+        '{"name": "query", "arguments": {"sql": 1}}',
+        '{"name": "query", "arguments": {}}',
+        '{"name": "query", "arguments": {"sql": "SELECT 1", "more": 1}}',
+        call_text("query", sql="x" * 9_000),
+        call_text("tables", x=1),
+    ],
+)
+def test_malformed_calls_change_nothing_and_say_why(action):
+    env = _env()
+    _, info = env.reset(seed=0)
+    observation, _, _, _, after = env.step(action)
+    assert isinstance(env.past_steps[-1].claims[0], Malformed)
+    assert observation.startswith("Error: ")
+    assert (after["state_key"], after["actions"]) == (info["state_key"], info["actions"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM sqlite_master; DROP TABLE books",
+        "PRAGMA writable_schema=1",
+        "ATTACH DATABASE '/tmp/x.db' AS x",
+        "SELECT load_extension('x')",
+        "SELECT readfile('/etc/passwd')",
+        "VACUUM INTO '/tmp/x.db'",
+        "SELECT \0",
+        "SELECT " + "(" * 3_000,
+        "-- nothing",
+    ],
+)
+def test_hostile_queries_are_errors_and_the_episode_goes_on(query):
+    env = _env()
+    env.reset(seed=0)
+    observation, _, terminated, truncated, info = env.step(call_text("query", sql=query))
+    assert observation.startswith("Error: ")
+    assert (terminated, truncated, info["valid"]) == (False, False, True)
+    assert isinstance(env.past_steps[-1].claims[0], Exploration)
+
+
+def test_results_are_shown_cut_and_counted():
+    env = _env()
+    env.reset(seed=0)
+    observation = env.step(
+        call_text("query", sql="WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT i, NULL, 'a b' FROM n")
+    )[0]
+    lines = observation.split("\n")
+    assert lines[0] == "i | NULL | 'a b'"
+    assert lines[1:3] == ["1 | NULL | 'a b'", "2 | NULL | 'a b'"]
+    assert lines[-1] == "(500 rows; the first 20 are shown)"
+    assert len(env.step(call_text("query", sql="SELECT hex(zeroblob(400000))"))[0]) < 200
+
+
+def test_facts():
+    tables = ["Books", "book_sales", "authors"]
+    gold = "SELECT b.title FROM books AS b WHERE genre = 'sci-fi' AND sold > '2021-01-01' AND name = 'Ada' AND x LIKE 'a%'"
+    assert facts_of(gold, tables, "Science fiction that Ada wrote.") == ("tables", "table:Books", "value:sci-fi")
+
+
+@pytest.mark.parametrize(
+    ("query", "ordered"),
+    [
+        ("SELECT a FROM t ORDER  BY a", True),
+        ("SELECT a FROM t order by a LIMIT 1", True),
+        ("SELECT ' ORDER BY ' FROM t", False),
+        ("SELECT rank() OVER (ORDER BY a) FROM t", False),
+        ("SELECT a FROM (SELECT a FROM t ORDER BY a)", False),
+    ],
+)
+def test_where_the_order_counts(query, ordered):
+    assert is_ordered(query) is ordered
+
+
+# Files of one's own.
+
+SCRIPT = "CREATE TABLE pets (id INTEGER PRIMARY KEY, name TEXT, kind TEXT);\nINSERT INTO pets VALUES (1, 'Rex', 'DOG'), (2, 'Tom', 'CAT'), (3, 'Ava', 'DOG');"
+QUESTION = '{"db_id": "pets", "question": "Names of dogs?", "query": "SELECT name FROM pets WHERE kind = \'DOG\';", "sql": {"parsed": 1}}\n'
+
+
+def _sqlite(path, script):
+    connection = sqlite3.connect(path)
+    connection.executescript(script)
+    connection.close()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The layout of Spider, with a suite of two databases."""
+    (tmp_path / "databases" / "pets").mkdir(parents=True)
+    _sqlite(tmp_path / "databases" / "pets" / "pets.sqlite", SCRIPT)
+    _sqlite(tmp_path / "databases" / "pets" / "pets_1.sqlite", SCRIPT.replace("'CAT'", "'DOG'"))
+    (tmp_path / "dev.jsonl").write_text(QUESTION)
+    return tmp_path
+
+
+def test_questions_and_databases_of_a_folder(folder):
+    env = _env(questions=folder / "dev.jsonl", database=folder / "databases")
+    observation, info = env.reset(seed=0)
+    assert (observation, info["actions"], env.task_count) == ("Names of dogs?", (), 1)
+    assert env.task.sealed["needed"] == ["tables", "table:pets", "value:DOG"]
+    for action in env.solution():
+        _, reward, _, _, info = env.step(action)
+    assert (reward, info["verdicts"]["sql"].evidence) == (1.0, {"databases": 2})
+    env.reset(options={"task_index": 0})
+    assert env.step(call_text("answer", sql="SELECT name FROM pets WHERE id <> 2"))[1] == 0.0  # right on the first database
+
+
+def test_a_single_database(tmp_path):
+    (tmp_path / "pets.sql").write_text(SCRIPT)
+    (tmp_path / "q.jsonl").write_text('{"question": "How many?", "gold": "SELECT count(*) FROM pets", "evidence": "Pets are animals."}\n')
+    env = _env(questions=tmp_path / "q.jsonl", database=tmp_path / "pets.sql")
+    assert env.reset(seed=1)[0] == "How many?\nHint: Pets are animals."
+    assert env.step(env.solution()[-1])[1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('{"question": "x"}', "one of gold"),
+        ('{"question": "x", "gold": "SELECT nothing"}', "the gold query cannot be run"),
+        ('{"question": "x", "gold": "SELECT id FROM pets WHERE id = 9"}', "empty on every database"),
+        ('{"question": "x", "gold": "DELETE FROM pets"}', "cannot be run"),
+        ("[1]", "an object"),
+    ],
+)
+def test_bad_questions(tmp_path, row, message):
+    (tmp_path / "pets.sql").write_text(SCRIPT)
+    (tmp_path / "q.jsonl").write_text(f'{{"question": "How many?", "gold": "SELECT count(*) FROM pets"}}\n{row}\n')
+    with pytest.raises(OptionError, match=message):
+        _env(questions=tmp_path / "q.jsonl", database=tmp_path / "pets.sql")
+    assert _env(questions=tmp_path / "q.jsonl", database=tmp_path / "pets.sql", bad_rows="skip").task_count == 1
+
+
+def test_hostile_databases_harm_nobody(tmp_path):
+    (tmp_path / "q.jsonl").write_text('{"question": "How many?", "gold": "SELECT count(*) FROM pets"}\n')
+    outside = tmp_path / "outside.db"
+    attach = SCRIPT + f"\nATTACH DATABASE '{outside}' AS other; CREATE TABLE other.t (a); INSERT INTO other.t VALUES (1);"
+    forever = SCRIPT + "\nCREATE TABLE t AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n;"
+    for name, script in (("attach", attach), ("forever", forever)):
+        (tmp_path / f"{name}.sql").write_text(script)
+        with pytest.raises(OptionError, match="cannot be run"):
+            _env(questions=tmp_path / "q.jsonl", database=tmp_path / f"{name}.sql")
+    assert not outside.exists()
+    (tmp_path / "broken.sqlite").write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 40)
+    (tmp_path / "huge.sqlite").write_bytes(bytes(4_000_000))
+    for name, message in (("broken", "cannot be read"), ("huge", "at most"), ("missing", "cannot be read")):
+        with pytest.raises(OptionError, match=message):
+            _env(questions=tmp_path / "q.jsonl", database=tmp_path / f"{name}.sqlite")
+
+
+def test_options():
+    for options in ({"difficulty": 6}, {"candidates": 5}, {"database": "x"}, {"questions": "x"}, {"bad_rows": "x", "questions": "x", "database": "y"}):
+        with pytest.raises(OptionError):
+            _env(**options)
