@@ -18,21 +18,23 @@ class ToolRunVerifier(ClaimVerifier):
     """Judges `ToolRun` claims by what is known at the step: whether the code ran, and whether it builds on earlier calls.
 
     - `incorrect`, 0: an exception, a timeout, too much memory or output, a crash.
-    - `trivial`, 0: the same code as before with the same result; nothing printed and no name left; nothing printed but what stands in the code itself.
-    - `correct`, 1: it ran, printed something, and uses a result of an earlier call that no call has used before: a name whose value was computed
+    - `trivial`, 0: the same code as before with the same result; nothing printed and no name left; nothing printed but
+      literals of the code itself.
+    - `correct`, 1: it ran, and what it printed is made of a result of an earlier call that no call has used before: a name whose value was computed
       there, or a value that was printed there and stands neither in the question nor in any code before.
     - `neutral`, 0.5: it ran, and uses nothing. Whether it was of use is seen when a later call uses what it made; that call is credited then.
 
-    A use is told from the code: a name is read, or a value stands in it; what becomes of it is not followed. Nor can it be seen at a step whether a chain of
-    calls leads to the answer, so a policy could go on computing one thing from another for ever. Hence every result is credited once, what was only typed
-    is no result, and at most MOST_CREDITED calls of an episode are `correct`; those after them are `neutral`. Under the reward "dense", where `neutral` and
-    `trivial` are worth 0, all credit of an episode is at most MOST_CREDITED steps' worth however long it is padded.
+    A use is told from the syntax of the code: a name or value is followed to the prints. One that is only read, in dead code or without a print, is no
+    use; one that is printed times nought is. Nor can it be seen at a step whether a chain of calls leads to the answer, so a policy could go on computing
+    one thing from another for ever. Hence every result is credited once, what was only typed is no result, and at most MOST_CREDITED calls of an episode are
+    `correct`; those after them are `neutral`. Under the reward "dense", where `neutral` and `trivial` are worth 0, all credit of an episode is at most
+    MOST_CREDITED steps' worth however long it is padded.
 
     It abstains on `AnswerSupport`: where an answer comes from does not make it right or wrong. The evidence says it (`origin`).
     """
 
     id = "tool_run"
-    version = "1"
+    version = "2"
     claims = (AnswerSupport, ToolRun)
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
@@ -49,7 +51,7 @@ class ToolRunVerifier(ClaimVerifier):
         if not claim.printed and not claim.defined:
             return judged("trivial", 0.0, "it ran, printed nothing and left nothing behind")
         if claim.echoed:
-            return judged("trivial", 0.0, "it printed nothing but what stands in its own code")
+            return judged("trivial", 0.0, "it printed nothing but literals of its own code")
         if not claim.used:
             return judged("neutral", 0.5, "it ran; it uses nothing new of earlier calls", defined=list(claim.defined))
         evidence = {"used": list(claim.used), "credited": claim.credited}

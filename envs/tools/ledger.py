@@ -7,8 +7,9 @@ import msgspec
 
 from prm_gym.claims import AnswerSupport, ToolRun
 from prm_gym.claims.tool_run import AnswerOrigin, RunStatus
-from prm_gym.envs.tools.inspection import LONGEST, TOKEN
+from prm_gym.envs.tools.inspection import LONGEST
 from prm_gym.envs.tools.python_runner import Inspection
+from prm_gym.envs.tools.syntax import TOKEN
 from prm_gym.task import content_key
 
 SHORTEST_VALUE = 3  # digits or letters of a printed value that can be recognised again; shorter ones stand in any code
@@ -66,7 +67,7 @@ class Ledger(msgspec.Struct):
             status=status,
             error=error[:300],
             printed=bool(shown.strip()),
-            echoed=constants.issuperset(tokens) if tokens else bool(shown.strip()) and shown.strip() in code,
+            echoed=inspection.literal and (constants.issuperset(tokens) if tokens else bool(shown.strip()) and shown.strip() in code),
             repeated=repeated,
             defined=defined[:MOST_LISTED],
             used=tuple(used[:MOST_LISTED]),
@@ -85,6 +86,10 @@ class Ledger(msgspec.Struct):
         self.runs += 1
         return claim
 
+    def forget_names(self) -> None:
+        """The session is emptied: its names cannot be used any more."""
+        self.names = []
+
     def support(self, answer: str) -> AnswerSupport:
         """Where an answer comes from: all of its numbers, or of its words where it has no number."""
         text = _GROUPED.sub("", answer[:LONGEST_ANSWER])
@@ -96,11 +101,11 @@ class Ledger(msgspec.Struct):
 
     def _use(self, inspection: Inspection) -> list[str]:
         """What a call uses for the first time; it is struck off."""
-        read, constants = set(inspection.read), set(inspection.constants)
-        names = [name for name in self.names if name in read]
-        values = [value for value in self.values if value in constants]
-        self.names = [name for name in self.names if name not in read]
-        self.values = [value for value in self.values if value not in constants]
+        used = set(inspection.used)
+        names = [name for name in self.names if f"name {name}" in used]
+        values = [value for value in self.values if f"value {value}" in used]
+        self.names = [name for name in self.names if name not in names]
+        self.values = [value for value in self.values if value not in values]
         return [*(f"name {name}" for name in names), *(f"value {value}" for value in values)]
 
 

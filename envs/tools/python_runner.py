@@ -13,6 +13,7 @@ from prm_gym.sandbox import Limits, Run, Sandbox, Tier
 INSPECTED_AT_ONCE = 32
 REMEMBERED = 4_096  # inspections
 KEPT_BYTES = 1 << 20
+INSPECTION_LIMITS = Limits(kept_bytes=KEPT_BYTES)
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -37,6 +38,8 @@ class Inspection(msgspec.Struct, frozen=True):
     computed: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
+    used: tuple[str, ...] = ()
+    literal: bool = False
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -67,28 +70,34 @@ class PythonRunner:
         return self._sandbox.tier
 
     def run_all(self, cells: Sequence[Cell]) -> list[Result]:
-        """The results of the cells, in order. Cells of the same limits run side by side, with the inspection of all of them.
+        """The results of the cells, in order. All of them run side by side, and so does their inspection.
 
         Raises:
             SandboxError: the sandbox cannot be started.
         """
-        runs: dict[int, Run] = {}
         missing = list(dict.fromkeys(cell.code for cell in cells if cell.code not in self._known))
-        for limits in dict.fromkeys(cell.limits for cell in cells):
-            places = [place for place, cell in enumerate(cells) if cell.limits == limits]
-            groups = [missing[start : start + INSPECTED_AT_ONCE] for start in range(0, len(missing), INSPECTED_AT_ONCE)]
-            programs = [*(cells[place].code for place in places), *(_inspector() for _ in groups)]
-            stdin = [*("" for _ in places), *map(json.dumps, groups)]
-            before = [*(cells[place].before for place in places), *(() for _ in groups)]
-            done = self._sandbox.run_all(programs, stdin=stdin, before=before, echo=True, limits=limits)
-            runs.update(zip(places, done[: len(places)], strict=True))
-            self._note(groups, done[len(places) :])
-            missing = []
+        groups = [missing[start : start + INSPECTED_AT_ONCE] for start in range(0, len(missing), INSPECTED_AT_ONCE)]
+        programs = [*(cell.code for cell in cells), *(_inspector() for _ in groups)]
+        stdin = [*("" for _ in cells), *map(json.dumps, groups)]
+        before = [*(cell.before for cell in cells), *(() for _ in groups)]
+        limits = [*(cell.limits for cell in cells), *(INSPECTION_LIMITS for _ in groups)]
+        done = self._sandbox.run_all(programs, stdin=stdin, before=before, echo=True, limits=limits)
+        self._note(groups, done[len(cells) :])
         self._inspect_alone(dict.fromkeys(cell.code for cell in cells))
-        results = [Result(runs[place], self._known[cell.code]) for place, cell in enumerate(cells)]
+        results = [Result(run, self._known[cell.code]) for cell, run in zip(cells, done, strict=False)]
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return results
+
+    def breaker(self, session: Sequence[str], limits: Limits) -> int:
+        """The place of the first cell of a session that ends the process when it runs again; of the last one where none does.
+
+        Raises:
+            SandboxError: the sandbox cannot be started.
+        """
+        heads = [tuple(session[: place + 1]) for place in range(len(session))]
+        runs = self._sandbox.run_all(["pass"] * len(heads), before=heads, echo=True, limits=limits)
+        return next((place for place, run in enumerate(runs) if run.status == "crash"), len(session) - 1)
 
     def _note(self, groups: Sequence[Sequence[str]], runs: Sequence[Run]) -> None:
         for codes, run in zip(groups, runs, strict=True):
@@ -103,7 +112,7 @@ class PythonRunner:
         """Inspect cells that were waiting behind one that crashed the parser. One that crashes it alone is no Python."""
         missing = [code for code in codes if code not in self._known]
         if missing:
-            runs = self._sandbox.run_all([_inspector()] * len(missing), stdin=[json.dumps([code]) for code in missing], limits=Limits(kept_bytes=KEPT_BYTES))
+            runs = self._sandbox.run_all([_inspector()] * len(missing), stdin=[json.dumps([code]) for code in missing], limits=INSPECTION_LIMITS)
             self._note([[code] for code in missing], runs)
             for code in missing:
                 self._known.setdefault(code, Inspection())
@@ -111,4 +120,6 @@ class PythonRunner:
 
 @lru_cache(maxsize=1)
 def _inspector() -> str:
-    return Path(__file__).with_name("inspection.py").read_text(encoding="utf-8")
+    """The program that inspects: its three files as one."""
+    sources = [Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in ("syntax", "flow", "inspection")]
+    return "\n".join(line for source in sources for line in source.splitlines() if not line.startswith("from prm_gym."))

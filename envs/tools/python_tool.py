@@ -17,6 +17,7 @@ import msgspec
 
 from prm_gym.answers import grade
 from prm_gym.claims import FinalAnswer, Json
+from prm_gym.claims.tool_run import RunStatus
 from prm_gym.env import ACTION_LENGTH, Situation, StepEnv, StepOptions, Transition, require_difficulty
 from prm_gym.envs.tools.ledger import Ledger
 from prm_gym.envs.tools.python_problems import FAMILIES, LEVELS, generate
@@ -30,7 +31,10 @@ from prm_gym.tools import Message, Tool, ToolCall, Unreadable, call_text, descri
 SHOWN = 4_000  # characters of what a cell prints
 TRACEBACK_LINES = 6
 TRACEBACK_LENGTH = 1_000
-MOST_SECONDS = 60.0
+MOST_SECONDS = 60.0  # of a call, and of the cells of a session together
+UNCHANGED, EMPTY = "The session is as it was before this call.", "The session is empty."
+SESSION_ENDED = "an earlier cell of the session ended the process"  # how the sandbox says it
+SLACK = 0.5  # seconds by which a session may take longer when it runs again
 
 _TEXT = {"type": "string", "pattern": r"\S"}
 _ANSWER = Tool("answer", "Gives the final answer, and ends the task.", {"text": {**_TEXT, "description": "the answer alone, such as 42 or 3/7"}})
@@ -53,7 +57,11 @@ class PythonToolEnv(StepEnv):
 
     With `stateful=True` the cells of an episode are a session. It is kept as its sources: earlier cells run again first, without output, in a fresh process,
     so that a snapshot holds all of it. A cell that raised stands with what it did up to there; one that was killed (time, memory, output, a crash) or that
-    leaves by `os._exit` leaves no trace. Files that cells write are written again with them. With `stateful=False` every call runs alone.
+    leaves by `os._exit` leaves no trace. Files that cells write are written again with them. With `stateful=False` every call runs alone. Seeds, hashes and
+    addresses are the same in every run; the time and `os.urandom` are not, so that a cell that reads them holds another value each time it runs again.
+    The cells of a session may take 60 seconds together. A kept cell that ends the process when it runs again is taken out, and that is said; one that hangs
+    or takes too much then makes every later call fail, until `python(code, reset=true)` empties the session first. Whether a program came to its end is
+    what the process says: code that forges it, or its output, deceives its own session and nobody else. An answer is graded by the host.
 
     Claims of a call: `ToolRun`, for the verifier `tool_run`: how the run ended, whether it repeats an earlier one, and what it uses of earlier calls. The
     credit of a result goes to the call that uses it, when it does so, and once; so what is claimed of a step is known at that step. Claims of an answer:
@@ -92,7 +100,7 @@ class PythonToolEnv(StepEnv):
             tasks: a file or data set of problems, or a list of them; see `prm_gym.problem_files.load_problems`.
             fields: names of columns that are not the usual ones.
             bad_rows: "error", or "skip" to leave out rows without question or answer; `skipped_rows` then says which.
-            seconds: that one call may take, at most 60; twice what its session took so far is added for the cells that run again.
+            seconds: that one call may take, at most 60; what the cells of its session take is added, and half a second, as they run again.
             memory_mb: MiB that the process of a call may use beyond the interpreter.
             **options: see `StepOptions`.
 
@@ -122,8 +130,10 @@ class PythonToolEnv(StepEnv):
         self._session_seconds = 0.0
         self._ledger = Ledger()
         self._prepared: tuple[Cell, Result] | None = None
-        code = {**_TEXT, "description": "Python source; what it prints, and the value of a last expression, is shown"}
-        self._tools = (Tool("python", _WHAT_A_CELL_IS[self.stateful], {"code": code}), _ANSWER)
+        arguments: dict[str, Any] = {"code": {**_TEXT, "description": "Python source; what it prints, and the value of a last expression, is shown"}}
+        if self.stateful:
+            arguments["reset"] = {"type": "boolean", "description": "true to empty the session first; false if left out"}
+        self._tools = (Tool("python", _WHAT_A_CELL_IS[self.stateful], arguments, optional=tuple(arguments)[1:]), _ANSWER)
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -160,7 +170,7 @@ class PythonToolEnv(StepEnv):
         for env, action in zip(cast("Sequence[PythonToolEnv]", envs), actions, strict=True):
             call = env._read(action) if len(action) <= ACTION_LENGTH else None
             if isinstance(call, ToolCall) and call.name == "python":
-                wanted.append((env, env._cell(str(call.arguments["code"]))))
+                wanted.append((env, env._cell(call)))
         if len(wanted) < 2:
             return
         try:
@@ -183,20 +193,61 @@ class PythonToolEnv(StepEnv):
             return self.malformed(call)
         if call.name == "answer":
             return self._answer(str(call.arguments["text"]))
-        cell = self._cell(str(call.arguments["code"]))
+        cell = self._cell(call)
+        if call.arguments.get("reset"):
+            self._session, self._session_seconds = [], 0.0
+            self._ledger.forget_names()
+        kept = len(self._session)
         result = prepared[1] if prepared is not None and prepared[0] == cell else self._run(cell)
-        run = result.run
-        if run.status == "fault":
-            raise EnvironmentFault(run.error)
+        run = self._judged(result.run)
         shown = _cut(run.stdout)
-        stands = self.stateful and run.status in ("ok", "exception") and "_exit" not in cell.code
-        claim = self._ledger.note(cell.code, result.inspection, run.status, run.error, shown, stands=stands, question=self.task.question)
+        stands = self.stateful and run.status in ("ok", "exception")
+        claim = self._ledger.note(cell.code, result.inspection, cast("RunStatus", run.status), run.error, shown, stands=stands, question=self.task.question)
         if stands:
             self._session.append(cell.code)
-            self._session_seconds = run.wall_seconds
-        observation = (shown or "(no output)") if run.status == "ok" else _told(run, shown, lost=self.stateful and not stands)
+            self._session_seconds = max(self._session_seconds, run.wall_seconds)
+        unchanged = self.stateful and len(self._session) == kept
+        observation = (shown or "(no output)") if run.status == "ok" else _told(run, shown, (UNCHANGED if kept else EMPTY) if unchanged else "")
         key = content_key(self.task.key, str(len(self._session)), *self._session, observation)
         return Transition(situation=Situation(observation=observation, state_key=key), claims=(claim,))
+
+    def _judged(self, run: Run) -> Run:
+        """The run of a cell as it counts for the session; a cell that breaks the session is taken out of it.
+
+        Raises:
+            EnvironmentFault: the sandbox failed.
+        """
+        if run.status == "fault":
+            raise EnvironmentFault(run.error)
+        if run.status == "timeout":  # the limit itself depends on how long the session took
+            return msgspec.structs.replace(run, error=f"it took more than {self.limits.wall_seconds:g} seconds")
+        if run.status == "crash" and self._session and run.error.startswith(SESSION_ENDED):
+            place = self._broken()
+            del self._session[place]
+            error = f"cell {place + 1} of the session ended the process when it ran again; it is taken out, and this call has not run: make it again"
+            return msgspec.structs.replace(run, error=error, stdout="")
+        if run.status not in ("ok", "exception"):
+            return run
+        if not run.finished:
+            error = "the program left without coming to its end"
+            if self.stateful:
+                error = "the program left the session without coming to its end; it leaves no trace in the session"
+            return msgspec.structs.replace(run, status="crash", error=error)
+        if self.stateful and run.wall_seconds > MOST_SECONDS:
+            error = f"the cells of the session take more than {MOST_SECONDS:g} seconds together; this one leaves no trace in the session"
+            return msgspec.structs.replace(run, status="timeout", error=error)
+        return run if run.status == "ok" else msgspec.structs.replace(run, error=_raised(run))
+
+    def _broken(self) -> int:
+        """The place of the cell that breaks the session.
+
+        Raises:
+            EnvironmentFault: the sandbox failed.
+        """
+        try:
+            return self._runner.breaker(self._session, self._limits(self._session_seconds))
+        except SandboxError as error:
+            raise EnvironmentFault(str(error)) from error
 
     def save_state(self) -> Json:
         """The cells of the session, how long they took, and what they left behind."""
@@ -233,12 +284,16 @@ class PythonToolEnv(StepEnv):
         defects = tool.defects(call.arguments)
         return f"the arguments of {tool.name} do not fit: {'; '.join(defects)}" if defects else call
 
-    def _cell(self, code: str) -> Cell:
-        limits = self.limits
-        replayed = int(2 * self._session_seconds)
-        if replayed:
-            limits = msgspec.structs.replace(limits, wall_seconds=limits.wall_seconds + replayed)
-        return Cell(code, tuple(self._session), limits)
+    def _cell(self, call: ToolCall) -> Cell:
+        code = str(call.arguments["code"])
+        if call.arguments.get("reset") or not self._session:
+            return Cell(code, (), self.limits)
+        return Cell(code, tuple(self._session), self._limits(self._session_seconds))
+
+    def _limits(self, session_seconds: float) -> Limits:
+        """Those of a call, with the time that a session takes to run again."""
+        replayed = min(session_seconds, MOST_SECONDS) + SLACK
+        return msgspec.structs.replace(self.limits, wall_seconds=self.limits.wall_seconds + replayed)
 
     def _run(self, cell: Cell) -> Result:
         _ = self._runner.tier  # where there has never been a sandbox, no episode can be played
@@ -267,11 +322,20 @@ def _cut(text: str) -> str:
     return f"{text[:half]}\n[... {len(text) - 2 * half:,} characters left out ...]\n{text[-half:]}"
 
 
-def _told(run: Run, shown: str, lost: bool) -> str:
+def _told(run: Run, shown: str, ending: str) -> str:
     """What is said of a run that failed."""
     lines = run.stderr.rstrip().splitlines()
     if lines and lines[-1].strip() == run.error.strip():
         lines.pop()
     parts = [f"Error: {run.error or run.status}", "\n".join(lines[-TRACEBACK_LINES:])[-TRACEBACK_LENGTH:] if run.status == "exception" else ""]
-    parts += ["The session is as it was before this call." if lost else "", f"Printed before that:\n{shown}" if shown else ""]
+    parts += [ending, f"Printed before that:\n{shown}" if shown else ""]
     return "\n".join(part for part in parts if part)
+
+
+def _raised(run: Run) -> str:
+    """The last line of the traceback; of a group of exceptions, that of the group itself."""
+    if not run.error.strip().startswith("+--"):
+        return run.error
+    lines = run.stderr.splitlines()
+    first = next((place for place, line in enumerate(lines) if line.lstrip().startswith("+-+--")), 0)
+    return lines[first - 1].strip().removeprefix("|").strip()[:300] if first else run.error
