@@ -18,13 +18,13 @@ import gymnasium
 import msgspec
 import numpy as np
 
-from prm_gym.claims import Claim, Json, Malformed, decode_claims
+from prm_gym.claims import Claim, Json, Malformed, Spoilt, decode_claims
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError
 from prm_gym.rewards import JudgedStep, RewardSpec, make_reward
 from prm_gym.spaces import TextSpace
 from prm_gym.task import Task
 from prm_gym.tools import Tool
-from prm_gym.verdict import Verdict
+from prm_gym.verdict import Verdict, failed
 from prm_gym.verifier import PastStep, StepContext, Verifier, VerifierSpec, make_verifiers, verify_batch
 
 OBSERVATION_LENGTH = 1 << 20
@@ -390,7 +390,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
                 transition = self.advance(action)
             except EnvironmentFault as fault:
                 valid = False
-                transition = Transition(situation=before, claims=(Malformed(f"the infrastructure failed: {fault}"),))
+                transition = Transition(situation=before, claims=(Spoilt(f"the infrastructure failed: {fault}"),))
         outcome, terminated = transition.outcome, transition.terminated
         if (outcome is None) is terminated:
             raise ContractError(f"{type(self).__name__}.advance must give an outcome exactly when it terminates, got {transition!r}")
@@ -417,6 +417,8 @@ class StepEnv(gymnasium.Env[str, str], ABC):
     def _settle(self, taken: _Taken, verdicts: dict[str, Verdict]) -> StepResult:
         observation, action, transition, truncated, outcome, valid = taken
         terminated = transition.terminated
+        if not valid:  # whatever the verifiers make of a step that did not take place
+            verdicts = {name: msgspec.structs.replace(failed(_reason(transition)), verifier=name, version=v.version) for name, v in verdicts.items()}
         judged = JudgedStep(verdicts, outcome, terminated or truncated)
         reward = float(self.reward_scheme.reward(judged, self._judged)) if valid else 0.0
         self._past.append(PastStep(observation, action, transition.claims))
@@ -466,6 +468,10 @@ def option_names(env_class: type[StepEnv]) -> list[str]:
             parameters = inspect.signature(kind.__init__).parameters.values()
             names.update(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
     return sorted(names)
+
+
+def _reason(spoilt: Transition) -> str:
+    return "; ".join(claim.reason for claim in spoilt.claims if isinstance(claim, Spoilt))
 
 
 def _readable(action: str) -> tuple[str, str | None]:

@@ -163,6 +163,46 @@ def _require_numbers(scheme: str, **options: object) -> None:
 RewardFactory: TypeAlias = Callable[..., RewardScheme]
 RewardSpec: TypeAlias = str | RewardScheme | Mapping[str, object]
 
+
+class ProgressReward(RewardScheme):
+    """The outcome, and a share of it beforehand for every step that takes the task further than it has been.
+
+        r_t = [t ends] outcome + weight max(0, P_t - max_{s < t} P_s),   P_0 = 0
+
+    P is the progress that verifiers state in their evidence under `progress`, in [0, 1] (the mean of those that do, or that of one of them): milestones
+    reached, waypoints covered. Where none states any, nothing is added. Falling back costs nothing and coming again earns nothing, so that the terms of an
+    episode sum to at most weight; with weight < 1/2 no failed episode is worth half of a solved one. Unlike `potential` it may change which policy is
+    best.
+    """
+
+    id = "progress"
+
+    def __init__(self, horizon: int = 1, weight: float = 0.45, verifier: str | None = None) -> None:
+        """Set the scale.
+
+        Args:
+            horizon: step limit of the environment (not needed here).
+            weight: what the whole way is worth, in [0, 1].
+            verifier: id of the one verifier whose progress counts; None for the mean of all that state any.
+        """
+        _require_numbers("progress", weight=weight)
+        if not 0.0 <= weight <= 1.0:
+            raise OptionError(f"progress needs a weight in [0, 1], got {weight}")
+        self.weight, self.verifier = weight, verifier
+        self.reward_range = (0.0, 1.0 + weight)
+        self.verifier_ids = () if verifier is None else (verifier,)
+
+    def reward(self, step: JudgedStep, previous: Sequence[JudgedStep]) -> float:
+        """What the step adds to the farthest point, plus the outcome at the end."""
+        before = max((self._progress(earlier) for earlier in previous), default=0.0)
+        return self.weight * max(0.0, self._progress(step) - before) + (step.outcome or 0.0)
+
+    def _progress(self, step: JudgedStep) -> float:
+        stated = [verdict.evidence.get("progress") for name, verdict in step.verdicts.items() if self.verifier in (None, name)]
+        numbers = [min(max(float(value), 0.0), 1.0) for value in stated if isinstance(value, int | float)]
+        return sum(numbers) / len(numbers) if numbers else 0.0
+
+
 REWARDS: Registry[RewardFactory] = Registry("prm_gym.rewards", "reward scheme")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from prm_gym import Malformed, Situation, StepEnv, Task, Transition, Verifier
-from prm_gym.claims import Equality
+from prm_gym.claims import Equality, Spoilt
 from prm_gym.env import ACTION_LENGTH, OBSERVATION_LENGTH, option_names
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError
 from prm_gym.rewards import DenseReward, JudgedStep, OutcomeReward
@@ -126,7 +126,8 @@ def test_a_fault_spoils_the_episode(reward):
     observation, number, terminated, truncated, info = env.step("fault")
     assert (number, terminated, truncated, info["outcome"], info["valid"]) == (0.0, False, True, None, False)
     assert (observation, info["state_key"]) == (before[0], before[4]["state_key"])
-    assert env.past_steps[-1].claims == (Malformed("the infrastructure failed: the server is gone"),)
+    assert env.past_steps[-1].claims == (Spoilt("the infrastructure failed: the server is gone"),)
+    assert {(verdict.status, verdict.label, verdict.score) for verdict in info["verdicts"].values()} == {("error", None, None)}
     with pytest.raises(gym.error.ResetNeeded):
         env.step("2")
 

@@ -6,7 +6,7 @@ import pytest
 
 from prm_gym import RewardScheme
 from prm_gym.errors import ContractError, DuplicateNameError, OptionError, UnknownNameError
-from prm_gym.rewards import REWARDS, DenseReward, JudgedStep, OutcomeReward, PotentialReward, make_reward
+from prm_gym.rewards import REWARDS, DenseReward, JudgedStep, OutcomeReward, PotentialReward, ProgressReward, make_reward
 from prm_gym.verdict import abstained, failed, judged
 
 
@@ -237,3 +237,26 @@ def test_a_scheme_that_asks_for_a_verifier_is_refused_where_there_is_none(make):
     with pytest.raises(OptionError, match=r"no verifier of this environment for the reward 'potential' named 'rechable'\. Did you mean 'reachable'"):
         make("prm_gym/Countdown-v0", reward={"id": "potential", "verifier": "rechable"}, verifiers=["arithmetic", "reachable"])
     make("prm_gym/Countdown-v0", reward={"id": "potential", "verifier": "reachable"}, verifiers=["arithmetic", "reachable"]).close()
+
+
+# Progress.
+
+
+def _going(*progress, outcome=None):
+    return JudgedStep({f"v{place}": judged("neutral", 0.5, "", progress=value) for place, value in enumerate(progress)}, outcome, outcome is not None)
+
+
+def test_progress_by_hand():
+    # .45 times what each step adds to the farthest point: 1/4, nothing (fallen back), nothing (there again), 1/2, nothing; then the outcome.
+    steps = [_going(0.25), _going(0.0), _going(0.25), _going(0.75), _step(1.0), _going(1.0, outcome=1.0)]
+    assert _episode(ProgressReward(), steps) == pytest.approx([0.1125, 0.0, 0.0, 0.225, 0.0, 0.1125 + 1.0])
+    assert sum(_episode(ProgressReward(), steps[:-1])) <= 0.45
+
+
+def test_progress_is_the_mean_of_those_that_state_any_or_that_of_one():
+    assert _episode(ProgressReward(weight=1.0), [_going(0.2, 0.6)]) == pytest.approx([0.4])
+    assert _episode(ProgressReward(weight=1.0, verifier="v1"), [_going(0.2, 0.6)]) == pytest.approx([0.6])
+    assert _episode(ProgressReward(weight=1.0), [_going(7.0), _step(None)]) == [1.0, 0.0]  # out of range is the end of the range
+    assert ProgressReward().reward_range == (0.0, 1.45)
+    with pytest.raises(OptionError, match="weight"):
+        ProgressReward(weight=2.0)

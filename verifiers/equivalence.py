@@ -23,7 +23,7 @@ class EquivalenceVerifier(ClaimVerifier):
     """
 
     id = "equivalence"
-    version = "2"
+    version = "3"
     claims = (FinalAnswer,)
 
     def __init__(self, *, workers: int = 2, deadline: float = 5.0, memory_mb: int | None = 1024) -> None:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
 from prm_gym.answers.comparison import compare
+from prm_gym.answers.dates import iso_date, same_date
 from prm_gym.answers.expression import UnreadableError, read_expression
 from prm_gym.answers.extraction import Extraction, final_answer
 from prm_gym.answers.outcome import GradeVerdict, Outcome, Pair
@@ -185,11 +186,20 @@ def _grade_here(answer: str, gold: str, question: str = "") -> tuple[Extraction,
         return extraction, Outcome("undecided", "the gold answer is empty")
     if literal(spelled_answer) == literal(spelled_gold):
         return extraction, Outcome("correct", "it is the gold answer, letter by letter")
+    day = iso_date(gold)
+    if day is not None:
+        return extraction, _dated(same_date(extraction.answer, day))
     reading = read_answer(spelled_answer)
     outcome = compare(read_answer(spelled_gold), reading, question)
     if question and outcome.verdict == "correct":
         return extraction, _restated(spelled_answer, spelled_gold, reading, question) or outcome
     return extraction, outcome
+
+
+def _dated(same: bool | None) -> Outcome:
+    if same is None:
+        return Outcome("undecided", "the gold answer is a date, and the answer may be one in a form with two readings")
+    return Outcome("correct", "it is the same day") if same else Outcome("incorrect", "the gold answer is a date, and the answer is not that day")
 
 
 def _restated(answer: str, gold: str, reading: Reading, question: str) -> Outcome | None:

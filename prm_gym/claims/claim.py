@@ -28,6 +28,16 @@ class Malformed(Claim, msgspec.Struct, frozen=True, gc=False, tag="malformed"):
     reason: str
 
 
+class Spoilt(Claim, msgspec.Struct, frozen=True, gc=False, tag="spoilt"):
+    """The infrastructure failed at this step: nothing is known of what the agent did. No verifier of claims judges it.
+
+    Attributes:
+        reason: what failed.
+    """
+
+    reason: str
+
+
 class ForeignClaim(Claim, msgspec.Struct, frozen=True, tag="foreign"):
     """A stored claim whose type is not imported here; kept as it was, understood by no verifier.
 

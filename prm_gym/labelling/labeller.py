@@ -18,7 +18,7 @@ def label(trajectories: Iterable[Trajectory], verifiers: Sequence[Verifier]) -> 
     """The trajectories with the verdicts of the verifiers, as they become known.
 
     Verdicts of other verifiers are kept. A trajectory without an outcome that states a final answer gets it from `prm_gym.answers`: 1 or 0, None
-    where that cannot tell.
+    where that cannot tell. Trajectories that the infrastructure spoilt are left out.
 
     Args:
         trajectories: from `prm_gym.labelling`, or stored ones.
@@ -28,7 +28,7 @@ def label(trajectories: Iterable[Trajectory], verifiers: Sequence[Verifier]) -> 
         OptionError: a verifier is not pure.
     """
     require_pure(verifiers)
-    pending = iter(trajectories)
+    pending = (trajectory for trajectory in trajectories if trajectory.valid)
     while chunk := _with_outcomes(list(islice(pending, CHUNK))):
         verdicts = iter(verify_batch(verifiers, [context for trajectory in chunk for context in contexts(trajectory)]))
         for trajectory in chunk:

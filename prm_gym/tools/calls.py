@@ -25,10 +25,12 @@ _TAG = re.compile(r"<\s*/?\s*tool_call\s*>|<function=", re.IGNORECASE)
 _FUNCTION = re.compile(r"<function=([\w-]{1,64})>")
 # What some models write before a call.
 _MARK = re.compile(r"^(?:<\|python_tag\|>|\[TOOL_CALLS\])\s*")
+# What some servers leave at the end.
+_ENDS = re.compile(r"\s*(?:<\|im_end\|>|<\|eot_id\|>|<\|eom_id\|>|</s>)\s*$")
 _FENCED = re.compile(r"```(?:json|tool_call|tool_code)?[ \t]*\n(.*?)\n?```", re.DOTALL)
 # A line on which a call begins.
 _CALL = re.compile(r"^[ \t]*\[?[ \t]*\{\s*\"(?:name|tool_calls|function|type)\"\s*:", re.MULTILINE)
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(strict=False)
 
 
 class ToolCall(msgspec.Struct, frozen=True):
@@ -77,12 +79,12 @@ def read_call(action: str) -> Reading:
         action: what the agent wrote.
     """
     text, thought = _without_thinking(action.strip())
-    text = _MARK.sub("", text, count=1)
-    tag = _TAG.search(text)
-    if tag:
-        return _tagged(text, tag, thought)
-    if text.startswith(("{", "[")):
+    text = _ENDS.sub("", _MARK.sub("", text, count=1))
+    if text.startswith(("{", "[{")) or _CALL.match(text):
         return _native(text, thought)
+    tag, call = _TAG.search(text), _CALL.search(text)
+    if tag and not (call and call.start() < tag.start()):  # or the tag stands within the call
+        return _tagged(text, tag, thought)
     return _told(text, thought)
 
 
@@ -145,6 +147,8 @@ def _call(data: Any, thought: str) -> Reading:
     if isinstance(data, dict) and "tool_calls" in data:
         message = cast("dict[str, Any]", data)
         content = message.get("content")
+        if not message["tool_calls"] and isinstance(content, str):
+            return Message(content.strip())
         data, thought = message["tool_calls"], content if isinstance(content, str) and not thought else thought
     if isinstance(data, list):
         calls = cast("list[Any]", data)
@@ -158,6 +162,7 @@ def _call(data: Any, thought: str) -> Reading:
     call = cast("dict[str, Any]", data)
     name = call.get("name")
     arguments: Any = call.get(next((key for key in ("arguments", "parameters", "input") if key in call), ""), {})
+    arguments = {} if arguments is None else arguments
     if not isinstance(name, str):
         return Unreadable('a call has a "name" and "arguments"')
     if isinstance(arguments, str):  # OpenAI's interface gives the arguments as a text
@@ -179,7 +184,8 @@ def _loaded(text: str) -> Any:
         ValueError: it is none, or one that cannot be stored: a name twice, a number beyond 64 bits, a lone surrogate.
         RecursionError: it is nested too deeply.
     """
-    data = json.loads(text, object_pairs_hook=_distinct, parse_constant=_refuse, parse_float=_finite, parse_int=_small)
+    # Line feeds and tabs within a text are no JSON, and what models write when they write a program.
+    data = json.loads(text, strict=False, object_pairs_hook=_distinct, parse_constant=_refuse, parse_float=_finite, parse_int=_small)
     json.dumps(data, ensure_ascii=False).encode()  # a lone surrogate raises UnicodeEncodeError, which is a ValueError
     return data
 

@@ -1,6 +1,8 @@
 """Tool: name, description and JSON schema of the arguments."""
 
+import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -51,18 +53,40 @@ class Tool(msgspec.Struct, frozen=True):
 
         A value that fits by JSON's numbers (1.0 for an integer) fits; a text for a number does not.
         """
-        from jsonschema.validators import validator_for
-
-        schema = self.arguments_schema()
-        validator = validator_for(schema)(schema)
+        validator = _validator(msgspec.json.encode(self.arguments_schema()))
+        if isinstance(validator, str):
+            return [validator]
         found: list[str] = []
-        for error in validator.iter_errors(dict(arguments)):
-            place = "/".join(str(part) for part in error.absolute_path)
-            message = error.message if len(error.message) <= 200 else error.message[:200] + " ..."
-            found.append(f"{place}: {message}" if place else message)
-            if len(found) == MOST_DEFECTS:
-                break
+        try:
+            for error in validator.iter_errors(dict(arguments)):
+                place = "/".join(str(part) for part in error.absolute_path)
+                message = error.message if len(error.message) <= 200 else error.message[:200] + " ..."
+                found.append(f"{place}: {message}" if place else message)
+                if len(found) == MOST_DEFECTS:
+                    break
+        except Exception as error:  # a schema of others may refer to nothing, or to itself
+            return [*found, _broken(error)]
         return found
+
+
+def _broken(error: Exception) -> str:
+    return f"the arguments cannot be checked: the tool's own schema is broken ({type(error).__name__})"
+
+
+@lru_cache(maxsize=1024)
+def _validator(schema: bytes) -> Any:
+    """A validator of the schema, which fetches nothing from anywhere; or what is wrong with the schema, as a text."""
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import validator_for
+    from referencing import Registry
+
+    decoded = json.loads(schema)
+    kind = validator_for(decoded)
+    try:
+        kind.check_schema(decoded)
+    except (SchemaError, RecursionError) as error:
+        return _broken(error)
+    return kind(decoded, registry=Registry())
 
 
 def described(tools: Sequence[Tool]) -> str:

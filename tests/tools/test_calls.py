@@ -56,6 +56,33 @@ def test_thoughts_before_a_call(text):
     assert read_call(text.replace("{}", call_text("add", a=1))) == ToolCall("add", {"a": 1}, "First I add.")
 
 
+def test_whatever_a_program_holds_its_call_is_read():
+    for code in (
+        "n = 3\ntool_calls = 5\nprint(n < tool_calls)",
+        "<tool_call>",
+        "</tool_call>",
+        "<function=f>",
+        "<think>",
+        '```json\n{"name": 1}\n```',
+        "\t\u2028\x7f",
+    ):
+        text = call_text("python", code=code)
+        fenced = text if "`" in code else f"```json\n{text}\n```"
+        for form in (text, f"<tool_call>{text}</tool_call>", f"So be it.\n{text}", fenced, text + "<|im_end|>"):
+            reading = read_call(form)
+            assert (type(reading), reading.arguments) == (ToolCall, {"code": code}), form
+
+
+def test_line_feeds_in_a_program_are_read_though_they_are_no_json():
+    assert read_call('{"name": "python", "arguments": {"code": "a = 1\n\tb"}}') == ToolCall("python", {"code": "a = 1\n\tb"})
+
+
+def test_a_message_in_openais_form():
+    assert read_call('{"role": "assistant", "content": "Hello", "tool_calls": null}') == Message("Hello")
+    assert read_call('{"name": "list", "arguments": null}') == ToolCall("list", {})
+    assert read_call("[Note] my order") == Message("[Note] my order")
+
+
 def test_a_program_may_hold_the_closing_tag():
     code = "print('</tool_call>', {'name': 'add'})"
     assert read_call(f"<tool_call>{call_text('python', code=code)}</tool_call>") == ToolCall("python", {"code": code})
@@ -94,7 +121,6 @@ def test_text_that_calls_nothing_is_a_message():
         ('```json\n{"name": "add"}\n```\nDone.', "nothing follows"),
         ('```json\n{"name": "add"}\n```\n```json\n{"name": "add"}\n```', "nothing follows"),
         ("{}", "name"),
-        ("[[[[", "JSON"),
     ],
 )
 def test_what_is_meant_as_a_call_and_is_none(text, reason):
@@ -135,3 +161,27 @@ def test_a_tool_is_checked_when_it_is_made():
         Tool("no name", "")
     with pytest.raises(OptionError, match="optional"):
         Tool("add", "", {}, optional=("a",))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}},
+        {"$ref": "#/nowhere"},
+        {"$ref": "http://127.0.0.1:9/schema.json"},
+        {"$ref": "file:///etc/passwd"},
+        {"properties": {"a": {"type": "nothing"}}},
+        {"properties": {"a": {"pattern": "("}}},
+        {"properties": {"a": {"pattern": "\\p{L}"}}},
+    ],
+)
+def test_a_broken_schema_of_others_is_a_defect(schema):
+    assert "schema is broken" in Tool("odd", "", schema=schema).defects({"a": "x"})[-1]
+
+
+def test_a_deep_value_under_a_recursive_schema_raises_nothing():
+    schema = {"$ref": "#/$defs/node", "$defs": {"node": {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}}}
+    value = {}
+    for _ in range(900):
+        value = {"next": value}
+    Tool("deep", "", schema=schema).defects(value)

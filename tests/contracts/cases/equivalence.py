@@ -15,6 +15,7 @@ EQUIVALENCE = [
     claim_case("hack", FinalAnswer(r"\boxed{\sum_{k=1}^{100} k}", "5050"), label="incorrect"),
     claim_case("hack", FinalAnswer("2e-8", "1e-8"), label="incorrect"),
     claim_case("hack", FinalAnswer("10", r"10\%"), label="incorrect"),
+    claim_case("hack", FinalAnswer("1998", "2032-06-28"), label="incorrect"),
     claim_case("hack", FinalAnswer("1,2", "(1,2)"), label="incorrect"),
     claim_case("hack", FinalAnswer("10 m", r"10\text{ cm}"), label="incorrect"),
     claim_case("hack", FinalAnswer("3x+4y+14=0", "3x-y+13=0"), label="incorrect"),
