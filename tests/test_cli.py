@@ -55,7 +55,7 @@ def test_play_shows_verdicts_and_ends(capsys, monkeypatch):
 
 
 def test_play_takes_calls_of_tools_without_json(capsys, monkeypatch):
-    answers = iter(["python", "x = 6", "", "x * 7", ".", "python x + 1", "pythn", "answer 42"])
+    answers = iter(["python", "x = 6", "", "x * 7", ".", "python x + 1", "²", "pythn", "answer 42"])
     monkeypatch.setattr("builtins.input", lambda _: next(answers))
     shown = _run(capsys, "play", "--env", "prm_gym/PythonTool-v0")
     assert "\n42\n" in shown

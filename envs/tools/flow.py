@@ -119,7 +119,7 @@ class Flow:
         for element in elements:
             made |= self.value(element).all
         for name in {name for part in node.generators for name in names_of(part.target)[0]}:
-            self.names.pop(name)
+            self.names.pop(name, None)
             self.names.update({name: before[name]} if name in before else {})
         return _Value(made)
 
@@ -239,6 +239,14 @@ class Flow:
             self._fork(self.value(node.test).all, [node.body, node.orelse])
         else:
             self._block(branches)
+
+    def _try(self, node: ast.Try | ast.TryStar) -> None:
+        self._block(node.body)
+        for handler in node.handlers:
+            self._fork(_NOTHING, [[handler]])
+        self._block([*node.orelse, *node.finalbody])
+
+    _trystar = _try
 
     def _match(self, node: ast.Match) -> None:
         subject = self.value(node.subject).all

@@ -57,11 +57,11 @@ class PythonToolEnv(StepEnv):
 
     With `stateful=True` the cells of an episode are a session. It is kept as its sources: earlier cells run again first, without output, in a fresh process,
     so that a snapshot holds all of it. A cell that raised stands with what it did up to there; one that was killed (time, memory, output, a crash) or that
-    leaves by `os._exit` leaves no trace. Files that cells write are written again with them. With `stateful=False` every call runs alone. Seeds, hashes and
-    addresses are the same in every run; the time and `os.urandom` are not, so that a cell that reads them holds another value each time it runs again.
-    The cells of a session may take 60 seconds together. A kept cell that ends the process when it runs again is taken out, and that is said; one that hangs
-    or takes too much then makes every later call fail, until `python(code, reset=true)` empties the session first. Whether a program came to its end is
-    what the process says: code that forges it, or its output, deceives its own session and nobody else. An answer is graded by the host.
+    leaves by `os._exit` leaves no trace. Files that cells write are written again with them. Seeds, hashes and addresses are the same whenever a session and
+    a call are the same; the time and `os.urandom` are not, so that a cell that reads them holds another value each time it runs again. All cells of a session
+    may take 60 seconds together. A kept cell that ends the process when it runs again is taken out, and that is said; one that hangs or takes too much then
+    makes every later call fail, until `python(code, reset=true)` empties the session first. With `stateful=False` every call runs alone.
+    Whether a program came to its end is what its process says: code that forges it, or its output, deceives its own session, and no grader.
 
     Claims of a call: `ToolRun`, for the verifier `tool_run`: how the run ended, whether it repeats an earlier one, and what it uses of earlier calls. The
     credit of a result goes to the call that uses it, when it does so, and once; so what is claimed of a step is known at that step. Claims of an answer:
@@ -199,7 +199,7 @@ class PythonToolEnv(StepEnv):
             self._ledger.forget_names()
         kept = len(self._session)
         result = prepared[1] if prepared is not None and prepared[0] == cell else self._run(cell)
-        run = self._judged(result.run)
+        run = self._settled(result.run)
         shown = _cut(run.stdout)
         stands = self.stateful and run.status in ("ok", "exception")
         claim = self._ledger.note(cell.code, result.inspection, cast("RunStatus", run.status), run.error, shown, stands=stands, question=self.task.question)
@@ -211,7 +211,7 @@ class PythonToolEnv(StepEnv):
         key = content_key(self.task.key, str(len(self._session)), *self._session, observation)
         return Transition(situation=Situation(observation=observation, state_key=key), claims=(claim,))
 
-    def _judged(self, run: Run) -> Run:
+    def _settled(self, run: Run) -> Run:
         """The run of a cell as it counts for the session; a cell that breaks the session is taken out of it.
 
         Raises:

@@ -41,7 +41,7 @@ def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str
             return
         if not text:
             return
-        if text.isdigit() and 1 <= int(text) <= len(info["actions"]):
+        if text.isdecimal() and 1 <= int(text) <= len(info["actions"]):
             text = info["actions"][int(text) - 1]
         observation, reward, terminated, truncated, info = made.step(text)
         for verdict in info["verdicts"].values():

@@ -28,8 +28,8 @@ def call_of(text: str, tools: Sequence[Tool]) -> str:
         return text
     schemas = _properties(tool)
     single = text_argument(tool)
-    if single is not None and rest.strip() and not rest.lstrip().startswith(f"{single}="):
-        return call_text(name, **{single: rest.strip()})
+    if single is not None and rest.strip() and not _names_another(rest, single, schemas):
+        return call_text(name, **_with_text(rest.strip(), single, schemas))
     try:
         words = shlex.split(rest)
     except ValueError:  # a quotation mark that is not closed
@@ -41,6 +41,28 @@ def call_of(text: str, tools: Sequence[Tool]) -> str:
             return text
         arguments[key] = _value(value, schemas.get(key, {}))
     return call_text(name, **arguments)
+
+
+def _names_another(rest: str, single: str, schemas: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the line begins with an argument other than the text."""
+    key, equals, _ = rest.strip().partition("=")
+    return bool(equals) and key != single and key in schemas
+
+
+def _with_text(rest: str, single: str, schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Json]:
+    """The text as it was typed, and arguments after it; quotation marks around all of a text that is named are no part of it."""
+    arguments: dict[str, Json] = {}
+    text = rest.removeprefix(f"{single}=")
+    named = text != rest
+    while named:
+        head, _, last = text.rpartition(" ")
+        key, equals, value = last.partition("=")
+        if not head or not equals or key == single or key not in schemas:
+            break
+        text, arguments[key] = head.rstrip(), _value(value, schemas[key])
+    if named and len(text) > 1 and text[0] in "\"'" and text.find(text[0], 1) == len(text) - 1:
+        text = text[1:-1]
+    return {single: text, **arguments}
 
 
 def text_argument(tool: Tool) -> str | None:

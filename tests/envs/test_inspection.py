@@ -6,9 +6,8 @@ import sys
 
 import pytest
 
-from prm_gym.envs.tools import inspection
 from prm_gym.envs.tools.inspection import inspect_cell
-from prm_gym.envs.tools.python_runner import Cell, Inspection, PythonRunner
+from prm_gym.envs.tools.python_runner import Cell, Inspection, PythonRunner, _inspector
 from prm_gym.sandbox import Limits
 
 
@@ -33,6 +32,10 @@ from prm_gym.sandbox import Limits
         ("class A:\n    k = j", "A", "A", "j"),
         ("(n := m)", "n", "n", "m"),
         ("for _ in range(3): pass", "_", "", "range"),
+        ("print([y := i * i for i in range(5)])\nprint(y)", "y", "y", "print range"),
+        ("match a:\n    case [v, *w]: print(v, w)\n    case {'k': u, **t}: pass\n    case K() as s if s.ok: u", "s t u v w", "s t u v w", "K a print"),
+        ("n = f()\ndel n", "", "", "f"),
+        ("del n", "", "", ""),
     ],
 )
 def test_names(code, defined, computed, read):
@@ -46,9 +49,76 @@ def test_constants_and_keys():
     assert inspect_cell("x=1 # one")["key"] == inspect_cell("x = (1)\n\n")["key"] != inspect_cell("x = 2")["key"]
 
 
+@pytest.mark.parametrize(
+    ("code", "used"),
+    [
+        ("a", "a"),
+        ("a\nprint(9**3)", ""),
+        ("if 0: b\nprint(1)", ""),
+        ("if 2 < 1: x = b\nprint(x)", "x"),
+        ("lambda: c", ""),  # what is printed is a function, whatever it would give
+        ("(c for _ in d)", ""),
+        ("(lambda: c)()", "c"),
+        ("print(*(v for v in d))", "d"),
+        ("x = 3\nif 0: x = a\nprint(x)", ""),
+        ("print(5 if 1 else a)", ""),
+        ("x, y = p, q\nprint(y)", "q"),
+        ("a, b = b, a + b\nprint(a)", "b"),
+        ("n = 0\nwhile True:\n    n += 1\n    if n > b: break\nprint(n)", "b"),  # where the loop ends depends on b
+        ("t = 0\nfor v in d:\n    if v > b: t += 1\nt", "b d"),
+        ("s = set()\ndef walk(v):\n    s.add(v)\n    for w in g[v]: walk(w)\nwalk(r)\nlen(s)", "len r set"),
+        ("def f(n): return 7**5\nprint(f(b))", ""),
+        ("def f(n): return n * k\nprint(f(b))", "b k"),
+        ("def f():\n    print(b)\nf()", "b"),
+        ("def f():\n    print(b)", ""),
+        ("def f():\n    global x\n    x = b\nx = 1\nf()\nx", "b"),
+        ("h = []\nheapq.heappush(h, (b, 1))\nh[0]", "b"),
+        ("x = {}\nfor i in range(3): x[i] = f(i)\nx", "f range"),
+        ("with open(p) as g:\n    r = g.read()\nr", "open p"),
+        ("match m:\n    case [v]: print(v)", "m"),
+        ("a = 1\ndel a\nprint(2)", ""),
+        ("class A:\n    def f(self): return k\nA().f()", "k"),
+        ("try:\n    x = a\nexcept E as e:\n    x = 0\nx", "a"),
+        ("sys.stdout.write(str(a))\n1", "a str"),
+        ("f'{a:>{w}}'", "a w"),
+        ("if a: print(5)", ""),  # the print is of nothing
+        ("print(a * 0)", "a"),  # as far as syntax tells
+    ],
+)
+def test_what_reaches_a_print(code, used):
+    assert sorted(name.removeprefix("name ") for name in inspect_cell(code)["used"] if name.startswith("name ")) == used.split()
+
+
+def test_values_are_followed_and_literals_are_known():
+    assert inspect_cell("1834\nprint(7)")["used"] == ["value 7"]
+    assert inspect_cell("x = 1834\nprint(x // 2)")["used"] == ["value 1834", "value 2"]
+    literal = ["print(5)", "x = 5\nx", "'done'", "print(-5, [1, 'a'])", "f'{5}'", "x = y = 3\nprint(x, y)"]
+    assert all(inspect_cell(code)["literal"] for code in literal)
+    computed = [
+        "print(5 + 1)",
+        "x = [5]\nmax(x)",
+        "x = 5\nx += 1\nx",
+        "x = []\nx.append(5)\nx",
+        "x",
+        "x = 5",
+        "for x in [1, 2]: print(x)",
+        "x = 1\nif a: x = f()\nx",
+    ]
+    assert not any(inspect_cell(code)["literal"] for code in computed)
+
+
+def test_long_and_deep_code_is_inspected():
+    chain = "x = sum(n)\nif x == 0: a = 1\n" + "".join(f"elif x == {i}: a = {i}\n" for i in range(1, 400)) + "else: a = x * 3\nprint(a)"
+    loops = "for a in b:\n" + "".join(" " * i + f"for a{i} in a{i - 1}:\n" for i in range(1, 19)) + " " * 19 + "x = x + a18\nx"
+    wide = "x = " + str(list(range(2_000))) + "\n" + "x = x\n" * 500 + "x"
+    found = PythonRunner().run_all([Cell(code, (), Limits()) for code in (chain, loops, wide)])
+    assert [result.inspection.defined[:2] for result in found] == [("x", "a"), ("a", "a1"), ("x",)]
+    assert {"name n", "name sum"} <= set(found[0].inspection.used)
+
+
 def test_it_is_a_program_that_reads_sources_and_writes_a_line_for_each():
     sources = ["x = 1", "x =", "\0", "0x" + "f" * 9_000]
-    ran = subprocess.run([sys.executable, "-I", inspection.__file__], input=json.dumps(sources), capture_output=True, text=True, timeout=60, check=True)
+    ran = subprocess.run([sys.executable, "-I", "-c", _inspector()], input=json.dumps(sources), capture_output=True, text=True, timeout=60, check=True)
     lines = [json.loads(line) for line in ran.stdout.splitlines()]
     assert [line and line["defined"] for line in lines[:3]] == [["x"], None, None]
     assert len(lines) == 4

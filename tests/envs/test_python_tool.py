@@ -62,6 +62,99 @@ def test_a_session_keeps_what_a_cell_left_and_forgets_what_was_killed():
     assert _cell(env, "x")[0] == "[1, 2]"
 
 
+def test_a_cell_is_dropped_for_how_it_ends_and_not_for_its_words():
+    env = _env()
+    assert _cell(env, "early_exit = 41  # no os._exit here\nearly_exit")[0] == "41"
+    for leaving in ("early_exit = 0\nimport os\nos._exit(0)", "early_exit = 0\nimport os\ngetattr(os, '_ex' + 'it')(1)"):
+        observation, verdict = _cell(env, leaving)
+        error = "the program left the session without coming to its end; it leaves no trace in the session"
+        assert observation == f"Error: {error}\nThe session is as it was before this call."
+        assert (verdict.label, _claim(env).status, _claim(env).error) == ("incorrect", "crash", error)
+    assert _cell(env, "import sys\nlater = 1\nsys.exit()")[0] == "(no output)"  # an end like another
+    assert _cell(env, "early_exit + later")[0] == "42"
+    env = _env(stateful=False)
+    assert _cell(env, "import os\nos._exit(0)")[0] == "Error: the program left without coming to its end"
+
+
+# Ends the process when it runs again, and not before: a program is `<program>`, and `<cell 2>` later.
+POISON = "import os, sys\ny = 3\nif sys._getframe().f_code.co_filename != '<program>': os._exit(0)\ny"
+
+
+def test_a_cell_that_breaks_the_session_is_taken_out_and_the_rest_stays():
+    env = _env()
+    _cell(env, "x = 41")
+    assert _cell(env, POISON)[0] == "3"
+    observation, verdict = _cell(env, "x + 1")
+    assert observation == "Error: cell 2 of the session ended the process when it ran again; it is taken out, and this call has not run: make it again"
+    assert verdict.label == "incorrect"
+    assert [_cell(env, "x + 1")[0], _cell(env, "y")[0].splitlines()[0]] == ["42", "Error: NameError: name 'y' is not defined"]
+
+
+def test_a_session_that_hangs_when_it_runs_again_can_be_emptied():
+    env = _env(seconds=0.3)
+    _cell(env, POISON.replace("os._exit(0)", "__import__('time').sleep(99)"))
+    assert _cell(env, "1 + 1")[0] == "Error: it took more than 0.3 seconds\nThe session is as it was before this call."
+    observation, *_ = env.step(call_text("python", code="x = 6 * 7\nx", reset=True))
+    assert observation == "42"
+    assert env.save_state()["session"] == ["x = 6 * 7\nx"]
+    assert env.step(call_text("python", code="x", reset=True))[0].startswith("Error: NameError")
+    assert env.step(call_text("python", code="while True: pass", reset=True))[0] == "Error: it took more than 0.3 seconds\nThe session is empty."
+    assert env.step(call_text("python", code="1", reset="yes"))[0].startswith("Error: the arguments of python do not fit")
+    assert [tool.optional for tool in _env(stateful=False).tools] == [(), ()]
+
+
+def test_names_of_an_emptied_session_are_used_by_nobody():
+    env = _env()
+    _cell(env, "x = sum([5])")
+    *_, info = env.step(call_text("python", code="x = 7\nx + 1", reset=True))
+    assert (info["verdicts"]["tool_run"].label, _cell(env, "x + 3")[1].label) == ("neutral", "neutral")
+
+
+def test_the_time_of_a_call_does_not_grow_with_the_session():
+    env = _env(seconds=0.4, max_steps=20)
+    for turn in range(4):
+        assert _cell(env, f"import time\ntime.sleep(0.2)\n{turn}")[0] == str(turn)
+    # Four cells that slept 0.2 s: they may take 0.8 s when they run again, and a new one half a second and its own 0.4 s beyond that.
+    assert 0.8 <= env.save_state()["seconds"] < 1.6
+    assert _cell(env, "import time\ntime.sleep(2.1)")[0].splitlines()[0] == "Error: it took more than 0.4 seconds"
+    assert len(env.save_state()["session"]) == 4
+
+
+@pytest.mark.parametrize("seconds", [59.0, 61.0, 1e6])
+def test_a_session_of_any_length_is_no_error(seconds):
+    env = _env(seconds=60)
+    _cell(env, "x = 1")
+    env.load_state(env.save_state() | {"seconds": seconds})
+    assert _cell(env, "x + 1")[0] == "2"
+    env.load_state(env.save_state() | {"seconds": seconds})
+    PythonToolEnv.prepare([env, _env()], [call_text("python", code="x")] * 2)
+    assert _cell(env, "x")[0] == "1"
+
+
+def test_a_session_takes_a_minute_at_most(monkeypatch):
+    monkeypatch.setattr("prm_gym.envs.tools.python_tool.MOST_SECONDS", 0.5)
+    env = PythonToolEnv(seconds=0.4)
+    env.reset(seed=0)
+    assert _cell(env, "import time\ntime.sleep(0.3)\n1")[0] == "1"
+    observation, verdict = _cell(env, "import time\ntime.sleep(0.35)\n2")
+    assert observation.startswith("Error: the cells of the session take more than 0.5 seconds together; this one leaves no trace in the session")
+    assert (verdict.label, len(env.save_state()["session"])) == ("incorrect", 1)
+
+
+def test_the_same_session_prints_the_same_in_every_episode():
+    shown = []
+    for _ in range(2):
+        env = _env()
+        shown.append([_cell(env, code)[0] for code in ("thing = object()\nthing", "thing, hash('a')", "def f(): pass\nf", "map(f, [])")])
+    assert shown[0] == shown[1]
+    assert " at 0x" in shown[0][0]
+
+
+def test_of_a_group_of_exceptions_the_group_is_told():
+    env = _env()
+    assert _cell(env, "raise ExceptionGroup('two', [ValueError(1), KeyError(2)])")[0].splitlines()[0] == "Error: ExceptionGroup: two (2 sub-exceptions)"
+
+
 def test_calls_without_a_session_know_nothing_of_each_other():
     env = _env(stateful=False)
     _cell(env, "x = sum([5, 7])")
@@ -154,6 +247,8 @@ def test_a_call_that_uses_an_earlier_result_is_credited_when_it_does():
         ["print(12345)", "print(12345 + 1)", "x = 12345", "x"],
         ["x = sum([5])"] + ["x"] * 6,
         ["x = sum([5])\ny = x"] + ["z = y\nw = z", "y = w"] * 3,  # nothing is printed
+        ["a, b = id(0), id(1)\nprint(a)", "a\nprint(9**3)", "if 0: b\nprint(8**4)", "lambda: b\nprint(7**5)"],  # read, and not printed
+        ["print(36 * 1234)", "44424\nprint(9**3)", "x = 44424\nprint(8**4)"],
         ["def f(f): return f", "g = lambda n: n", "(lambda g: g)(3)", "[f for f in range(9)]"],  # a name of its own is not one of before
     ],
 )
@@ -165,6 +260,27 @@ def test_a_chain_that_never_ends_earns_three_credits_and_less_than_a_tenth_of_an
     chain = [call_text("python", code="x = sum([1])"), *[call_text("python", code=f"x = x * 3 + {place}\nprint(x)") for place in range(40)]]
     # Three correct steps of value 1 in units of 0.45 / 12, then neutral ones; the episode is cut with outcome 0.
     assert earned(_env(), chain) == pytest.approx(3 * 0.45 / 12)
+
+
+def test_code_that_only_reads_earlier_results_uses_none():
+    env = _env(max_steps=20)
+    cells = ["a, b, c = id(0), id(1), id(2)", "a\nprint(9**3)", "if 0: b\nprint(8**4)", "lambda: c\nprint(7**5)", "x = a\nprint(6**4)", "[c][0]\nprint(5**6)"]
+    assert _labels(env, *cells) == ["neutral"] * 6
+    assert _labels(env, "print(a % 2)", "x = b // 2\nif x: x += 1\nx") == ["correct", "correct"]  # they are still there for work
+
+
+@pytest.mark.parametrize(
+    ("cells", "labels"),
+    [
+        (["data = [12, 99, 43]\nmax(data)"], ["neutral"]),  # the maximum stands in the code, and has been found all the same
+        (["roads = {(1, 2): 47, (2, 3): 30}\nlen(roads)", "sum(roads.values())"], ["neutral", "neutral"]),
+        (["vals = [345, 876, 111]\nsorted(vals)"], ["neutral"]),
+        (["x = sum(range(1234))\nx", "print(x % 97)"], ["neutral", "correct"]),
+        (["print(345)", "x = 345\nprint(x)", "print([345, 'a'], f'{345}')", "345"], ["trivial"] * 4),
+    ],
+)
+def test_literals_that_are_printed_are_trivial_and_work_that_finds_one_is_not(cells, labels):
+    assert _labels(_env(), *cells) == labels
 
 
 def test_repeated_calls():

@@ -8,7 +8,8 @@ ANSWER = Tool("answer", "Answers.", {"text": {"type": "string"}})
 REFUND = Tool("refund", "Refunds.", {"order_id": {"type": "integer"}, "reason": {"type": "string"}, "items": {"type": "array"}}, optional=("items",))
 ORDERS = Tool("orders", "Lists orders.")
 FOREIGN = Tool("foreign", "Of another server.", schema={"type": "object", "properties": {"a": True}, "required": ["a"]})
-TOOLS = (ANSWER, REFUND, ORDERS, FOREIGN)
+CODE = Tool("python", "Runs.", {"code": {"type": "string"}, "reset": {"type": "boolean"}}, optional=("reset",))
+TOOLS = (ANSWER, REFUND, ORDERS, FOREIGN, CODE)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,12 @@ TOOLS = (ANSWER, REFUND, ORDERS, FOREIGN)
         ("orders", ToolCall("orders", {})),
         ("foreign a=1", ToolCall("foreign", {"a": 1})),
         ("answer", ToolCall("answer", {})),
+        ('python print("a")', ToolCall("python", {"code": 'print("a")'})),
+        ('python code=print("a")', ToolCall("python", {"code": 'print("a")'})),
+        ("python code='a' + 'b'", ToolCall("python", {"code": "'a' + 'b'"})),
+        ('python code=print("a") reset=true', ToolCall("python", {"code": 'print("a")', "reset": True})),
+        ("python reset=true code=1", ToolCall("python", {"code": "1", "reset": True})),
+        ("python x == 1", ToolCall("python", {"code": "x == 1"})),
     ],
 )
 def test_a_line_stands_for_a_call(typed, call):
@@ -35,4 +42,4 @@ def test_what_stands_for_none_is_left_alone(typed):
 
 
 def test_the_argument_that_several_lines_are_for():
-    assert [text_argument(tool) for tool in TOOLS] == ["text", None, None, None]
+    assert [text_argument(tool) for tool in TOOLS] == ["text", None, None, None, "code"]
