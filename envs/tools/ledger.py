@@ -61,13 +61,15 @@ class Ledger(msgspec.Struct):
         constants = set(inspection.constants)
         tokens = [token for token in dict.fromkeys(TOKEN.findall(shown)) if len(token) <= LONGEST][:MOST_VALUES]
         repeated = result in self.seen
-        used = [] if repeated or status != "ok" else self._use(inspection)
+        used = [] if repeated or status != "ok" or inspection.literal else self._use(inspection)
         defined = inspection.defined if stands else ()
         claim = ToolRun(
             status=status,
             error=error[:300],
             printed=bool(shown.strip()),
-            echoed=inspection.literal and (constants.issuperset(tokens) if tokens else bool(shown.strip()) and shown.strip() in code),
+            echoed=inspection.literal
+            and not inspection.computed
+            and (constants.issuperset(tokens) if tokens else bool(shown.strip()) and shown.strip() in code),
             repeated=repeated,
             defined=defined[:MOST_LISTED],
             used=tuple(used[:MOST_LISTED]),

@@ -17,7 +17,7 @@ class ToolRun(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, 
         status: how the run ended.
         error: the last line of the traceback, or how it ended; empty for "ok".
         printed: it printed something.
-        echoed: all that it printed are literals of its own source, so that nothing was computed.
+        echoed: all that it printed are literals of its own source, and no name that it leaves behind was computed.
         repeated: the same code (layout and comments aside) was run before, with the same result.
         defined: names that it leaves behind for later calls.
         used: what is seen to reach its output of earlier calls, and of no call before: names ("name total") and printed values ("value 1834").
