@@ -1,6 +1,7 @@
 """Calls as a person types them: the name of a tool, and its arguments without any JSON.
 
 answer 42                          the rest of the line, where one text is wanted
+python code=print("a") reset=true  a text that is named keeps its quotation marks, but for those around all of it
 refund order_id=17 reason="too late"
 list_orders                        no arguments
 """

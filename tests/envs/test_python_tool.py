@@ -277,6 +277,8 @@ def test_code_that_only_reads_earlier_results_uses_none():
         (["vals = [345, 876, 111]\nsorted(vals)"], ["neutral"]),
         (["x = sum(range(1234))\nx", "print(x % 97)"], ["neutral", "correct"]),
         (["print(345)", "x = 345\nprint(x)", "print([345, 'a'], f'{345}')", "345"], ["trivial"] * 4),
+        (["print('done')\ntotal = sum(range(1000))", "total"], ["neutral", "correct"]),
+        (["print(36 * 1234)", "y = sum([1])\nprint(44424)"], ["neutral", "neutral"]),  # what is typed is no use of it
     ],
 )
 def test_literals_that_are_printed_are_trivial_and_work_that_finds_one_is_not(cells, labels):
