@@ -52,8 +52,14 @@ class ZygotePool:
         call = _Call(jobs)
         try:
             while not call.finished:
-                self._supply(call)
-                self._serve(call)
+                try:
+                    self._supply(call)
+                except SandboxError:
+                    if call.untouched or self._closed:
+                        raise
+                    call.give_up()  # what was done is not lost because no zygote can be had for the rest
+                else:
+                    self._serve(call)
         finally:
             for zygote in call.zygotes:  # those of an interrupted call have work that nobody waits for
                 self._give_back(zygote, fit=zygote.fit)
@@ -71,9 +77,10 @@ class ZygotePool:
         for _ in range(ATTEMPTS):
             zygotes = self._take(2, 2)
             calls = [_Call([job], [zygote]) for job, zygote in zip((first, second), zygotes, strict=True)]
-            ends = socket.socketpair()
-            first.peer, second.peer = (end.fileno() for end in ends)
+            ends: tuple[socket.socket, ...] = ()
             try:
+                ends = socket.socketpair()
+                first.peer, second.peer = (end.fileno() for end in ends)
                 given = [call.give(zygote) for call, zygote in zip(calls, zygotes, strict=True)]
                 for end in ends:  # or one that is left alone would wait for the other's end until its limit
                     end.close()
@@ -228,6 +235,7 @@ class _Call:
         self.zygotes = list(zygotes)
         self.reports: list[Report | None] = [None] * len(jobs)
         self.left = len(jobs)
+        self.untouched = True
 
     @property
     def finished(self) -> bool:
@@ -236,8 +244,13 @@ class _Call:
     def give(self, zygote: Zygote) -> bool:
         """Order the next job; False when the zygote is gone, which its socket will tell."""
         job = self.waiting.popleft()
-        if zygote.give(job):
-            return True
+        self.untouched = False
+        try:
+            if zygote.give(job):
+                return True
+        except OSError as error:  # no descriptors are left for the memory files
+            self.waiting.appendleft(job)
+            raise SandboxError(f"no memory files can be made for a job: {error}") from error
         self.waiting.appendleft(job)
         return False
 
@@ -268,6 +281,11 @@ class _Call:
         for job in jobs:
             job.close()
         self.waiting.extendleft(reversed(jobs))
+
+    def give_up(self) -> None:
+        """What waits is not done."""
+        while self.waiting:
+            self._settle(self.waiting.popleft(), None)
 
     def _settle(self, job: Job, report: Report | None) -> None:
         self.reports[self.places[id(job)]] = report

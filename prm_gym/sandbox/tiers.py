@@ -1,7 +1,9 @@
 """The tiers of the sandbox, and which of them this machine offers."""
 
+import os
 import sys
 import threading
+import time
 import warnings
 
 from prm_gym.errors import SandboxError
@@ -30,8 +32,13 @@ class _Found:
         self.said: set[Tier] = set()
         self.lock = threading.Lock()
 
+    def forget_lock(self) -> None:
+        """In a forked process: another thread may have held it."""
+        self.lock = threading.Lock()
+
 
 _FOUND = _Found()
+os.register_at_fork(after_in_child=_FOUND.forget_lock)
 
 
 def best_tier(allow_unsafe: bool) -> Doctor:
@@ -54,19 +61,24 @@ def examine(allow_unsafe: bool = False) -> Doctor:
         allow_unsafe: whether tier D counts.
     """
     reasons: dict[str, str] = {}
+    details = {str(tier): what for tier, what in WHAT_TIERS_ARE.items()}
     chosen: Tier | None = None
     if sys.platform != "linux":
         reasons["A"] = f"there is no sandbox for {sys.platform}"
-        return Doctor(tier=None, reasons=reasons, details={str(tier): what for tier, what in WHAT_TIERS_ARE.items()})
+        return Doctor(tier=None, reasons=reasons, details=details)
     for tier in TIERS[: 4 if allow_unsafe else 3]:
-        pool = ZygotePool(Settings(tier), 1)
-        try:
-            pool.run([Job({"kind": "run", "code": ""}, Limits())])
-        except SandboxError as error:
-            reasons[tier] = str(error)
-            continue
-        finally:
-            pool.close()
-        chosen = tier
-        break
-    return Doctor(tier=chosen, reasons=reasons, details={str(tier): what for tier, what in WHAT_TIERS_ARE.items()})
+        for _ in range(2):  # a moment's want of processes or memory is no reason for a lower tier
+            pool = ZygotePool(Settings(tier), 1)
+            try:
+                pool.run([Job({"kind": "run", "code": ""}, Limits())])
+            except SandboxError as error:
+                reasons[tier] = str(error)
+            else:
+                reasons.pop(tier, None)
+                chosen = tier
+            finally:
+                pool.close()
+            if chosen is not None:
+                return Doctor(tier=chosen, reasons=reasons, details=details)
+            time.sleep(0.1)
+    return Doctor(tier=chosen, reasons=reasons, details=details)

@@ -65,7 +65,15 @@ class Job(msgspec.Struct, eq=False):
     def open(self) -> list[int]:
         """The descriptors for the child, in order: stdin, stdout, stderr, channel, and the peer."""
         data = marshal.dumps(self.task)
-        self.files = tuple(os.memfd_create(name, os.MFD_CLOEXEC) for name in ("stdin", "stdout", "stderr", "channel"))
+        files: list[int] = []
+        try:
+            for name in ("stdin", "stdout", "stderr", "channel"):
+                files.append(os.memfd_create(name, os.MFD_CLOEXEC))
+        except OSError:
+            for descriptor in files:
+                os.close(descriptor)
+            raise
+        self.files = tuple(files)
         for descriptor, content in ((self.files[0], self.stdin), (self.files[3], data)):
             written = 0
             while written < len(content):
@@ -210,18 +218,19 @@ class Zygote:
             EOFError: the zygote is gone.
         """
         try:
-            data = self._control.recv(REPORT.size)
+            data = self._control.recv(1 << 12)
         except OSError as error:
             raise EOFError from error
-        if len(data) != REPORT.size or not self._orders:
+        if len(data) != REPORT.size or not self._orders:  # a zygote that gives up says so in words
             raise EOFError
         number, flags, status, seconds, cpu_seconds, peak = REPORT.unpack(data)
-        self.spoilt = self.spoilt or flags & SPOILT != 0
-        expected, job = self._orders.popleft()
-        self._head_since = time.monotonic()
-        self.served += 1
+        expected, job = self._orders[0]
         if number != expected:
             raise EOFError
+        self._orders.popleft()
+        self.spoilt = self.spoilt or flags & SPOILT != 0
+        self._head_since = time.monotonic()
+        self.served += 1
         return job, report_of(job, flags & TIMED_OUT != 0, status, seconds, cpu_seconds, peak)
 
     def leave(self) -> list[Job]:

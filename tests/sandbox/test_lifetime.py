@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -91,6 +92,26 @@ def test_a_job_whose_zygote_was_killed_is_done_by_another(pool):
     assert zygote not in pool.pids()
 
 
+def is_own_zygote(pid):
+    try:
+        return parent(pid) == os.getpid() and b"zygote.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:  # it has ended meanwhile
+        return False
+
+
+def test_a_zygote_that_gives_up_in_words_hangs_nobody(pool):
+    # More than a report, and as long as one when it is cut: what a zygote says that cannot fork any more.
+    run(pool, "")
+    (zygote,) = pool._idle
+    zygote._control.close()
+    theirs, zygote._control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.sendall(b'{"ready": false, "reason": "OSError: Resource temporarily unavailable"}')
+    started = time.monotonic()
+    assert run(pool, "print(1)").stdout == b"1\n"
+    assert time.monotonic() - started < 5
+    theirs.close()
+
+
 def test_a_job_whose_zygotes_are_killed_again_and_again_is_a_fault(pool):
     run(pool, "")
     reports = []
@@ -98,7 +119,7 @@ def test_a_job_whose_zygotes_are_killed_again_and_again_is_a_fault(pool):
     waiting.start()
     for _ in range(ATTEMPTS):
         time.sleep(0.8)  # time for a zygote to start, to be tested and to be given the job
-        kill_whoever(pid for pid in descendants() if parent(pid) == os.getpid() and b"zygote.py" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        kill_whoever(pid for pid in descendants() if is_own_zygote(pid))
     waiting.join(5)
     assert reports == [None]
 

@@ -270,3 +270,19 @@ def test_science_is_there_where_it_is_named(sandbox):
     run = sandbox.run("import numpy, sympy\nx = sympy.Symbol('x')\nprint(sympy.solve(x**2 - 4, x), numpy.arange(3).sum())")
     assert (run.stdout, run.error) == ("[-2, 2] 3\n", "")
     assert sandbox.run("import msgspec").error.startswith("ModuleNotFoundError")
+
+
+def test_what_scripts_take_for_granted(sandbox):
+    assert sandbox.run("print(int(input()) + 1)\nexit()\nprint('not here')", stdin="3").stdout == "4\n"
+    assert sandbox.run("import atexit\natexit.register(lambda: print('bye'))").stdout == "bye\n"
+    assert sandbox.run("import os\nout = os.fdopen(1, 'w', closefd=False)\nout.write('fast')").stdout == "fast"
+    calls = sandbox.call("def f(x):\n    return x\n\nif __name__ == '__main__':\n    f(input())", "f", [(1,)])
+    assert calls.results[0].value == 1
+
+
+def test_no_frame_holds_anything_of_the_job_before(sandbox):
+    sandbox.run("import os\nos._exit(77)")
+    seen = sandbox.run(
+        "import sys\nframe, seen = sys._getframe(), {}\nwhile frame:\n    seen |= frame.f_locals\n    frame = frame.f_back\nprint(sorted(seen))"
+    ).stdout
+    assert not {"status", "usage", "flags", "settings", "wall"} & set(eval(seen))

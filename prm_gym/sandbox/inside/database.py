@@ -11,7 +11,22 @@ from encoding import encode
 MAX_LENGTH, MAX_SQL, MAX_COLUMNS, MAX_DEPTH, MAX_COMPOUND, MAX_OPS, MAX_PATTERN = 1_000_000, 100_000, 200, 200, 50, 1_000_000, 500
 STEPS_BETWEEN_LOOKS = 20_000
 # Functions that load code, read files, or tell one run from another.
-FORBIDDEN = frozenset({"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer", "random", "randomblob", "zipfile", "sqlite_compileoption_get"})
+FORBIDDEN = frozenset(
+    {
+        "load_extension",
+        "readfile",
+        "writefile",
+        "edit",
+        "fts3_tokenizer",
+        "random",
+        "randomblob",
+        "current_date",
+        "current_time",
+        "current_timestamp",
+        "zipfile",
+        "sqlite_compileoption_get",
+    }
+)
 
 Record = Callable[[list[Any]], None]
 

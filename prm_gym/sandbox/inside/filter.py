@@ -16,7 +16,7 @@ ALLOW, REFUSE, ABSENT, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x00050000 |
 _NUMBER, _ARCH = 0, 4
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN, _AND = 0x20, 0x15, 0x35, 0x45, 0x06, 0x54
 
-CLONE_THREAD, AT_EMPTY_PATH, O_CREAT, O_TRUNC = 0x00010000, 0x1000, 0o100, 0o1000
+CLONE_THREAD, O_CREAT, O_TRUNC = 0x00010000, 0o100, 0o1000
 # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_DUPFD_CLOEXEC
@@ -137,8 +137,6 @@ class Filter:
             *_among(numbers["fcntl"], 1, FCNTLS),
             *_among(numbers["prctl"], 0, PRCTLS),
         ]
-        if not naming:  # the size of an open file, which the C library asks for by an empty name
-            head += _with_bits(numbers["newfstatat"], 3, AT_EMPTY_PATH)
         if naming and not writing:
             head += [part for name, place in (("open", 1), ("openat", 2)) if name in numbers for part in _without_bits(numbers[name], place, O_CREAT | O_TRUNC)]
         own = [*_among(numbers["kill"], 0, (0,)), *_among(numbers["tgkill"], 0, (0,))]

@@ -5,7 +5,9 @@ The job and its result share one memory file, descriptor `CHANNEL`: the job read
 
 import _thread
 import ast
+import atexit
 import builtins
+import gc
 import io
 import json
 import linecache
@@ -16,7 +18,7 @@ import threading
 import traceback
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import proxy
 from encoding import TooLarge, class_name, decode, encode
@@ -24,15 +26,17 @@ from exits import END, EXIT_EXCEPTION, EXIT_MEMORY, REACHED
 
 CHANNEL, PEER = 3, 4
 MAX_MESSAGE = 500
-PROGRAM = "<program>"
+PROGRAM, SOLUTION = "<program>", "solution"
 # What the interpreter itself does at its end: wait for threads that are no daemons.
 _thread_count: Callable[[], int] = vars(_thread)["_count"]
+_run_exit_functions: Callable[[], None] = vars(atexit)["_run_exitfuncs"]
 _wait_for_threads: Callable[[], None] = vars(threading)["_shutdown"]
 
 
 def read_task() -> dict[str, Any]:
     """The task in the memory file, which is emptied for the result."""
-    data = os.pread(CHANNEL, os.fstat(CHANNEL).st_size, 0)
+    data = os.pread(CHANNEL, os.lseek(CHANNEL, 0, os.SEEK_END), 0)
+    os.lseek(CHANNEL, 0, os.SEEK_SET)
     os.ftruncate(CHANNEL, 0)
     task: dict[str, Any] = marshal.loads(data)  # the host's own, and of one interpreter
     return task
@@ -52,17 +56,36 @@ def work(task: dict[str, Any]) -> int:
         code = EXIT_MEMORY
     except BaseException as error:  # a program may raise anything
         code = _report(error)
+    if task["kind"] == "run":
+        code = max(code, _end_as_python_does())
     code = max(code, _flush())
     if task["kind"] == "run":
         record(end)
     return code
 
 
+def _leave(code: Any = None) -> NoReturn:
+    raise SystemExit(code)
+
+
 def seed() -> None:
-    """Fix the global random generators, for every child; a fork changes nothing about them."""
+    """Fix the global random generators, for every child; a fork changes nothing about them. And what an interactive Python has besides."""
+    builtins.__dict__["exit"] = builtins.__dict__["quit"] = _leave
     for name in ("random", "numpy.random"):
         if name in sys.modules:
             sys.modules[name].seed(0)
+
+
+def _end_as_python_does() -> int:
+    """Run what waits for the end, and write out what files of the program's own hold."""
+    try:
+        _run_exit_functions()
+        for thing in gc.get_objects():
+            if isinstance(thing, io.BufferedWriter | io.TextIOWrapper) and not thing.closed:
+                thing.flush()
+    except BaseException:  # whatever the program has registered
+        return EXIT_EXCEPTION
+    return 0
 
 
 def _flush() -> int:
@@ -103,12 +126,12 @@ def _report(error: BaseException) -> int:
     return EXIT_EXCEPTION
 
 
-def _program(code: str, name: str = PROGRAM) -> dict[str, Any]:
-    """A fresh `__main__` for a program; its source is known to tracebacks."""
-    module = types.ModuleType("__main__")
+def _program(code: str, module_name: str = "__main__") -> dict[str, Any]:
+    """A fresh module for a program, which is `__main__` too; its source is known to tracebacks."""
+    module = types.ModuleType(module_name)
     module.__dict__["__builtins__"] = builtins
-    sys.modules["__main__"] = module
-    _remember(code, name)
+    sys.modules["__main__"] = sys.modules[module_name] = module
+    _remember(code, PROGRAM)
     return module.__dict__
 
 
@@ -170,7 +193,7 @@ def record(parts: list[Any]) -> None:
 
 def _call(task: dict[str, Any]) -> None:
     """Call a function of the program once a case; a record a call: ["returned", value] or ["raised", class, message]."""
-    space = _program(task["code"])
+    space = _program(task["code"], SOLUTION)  # so that `if __name__ == "__main__"` is another matter
     write, pack = os.write, json.dumps
     exec(compile(task["code"], PROGRAM, "exec", dont_inherit=True), space)
     function = space[task["function"]]
@@ -198,7 +221,7 @@ def _test(task: dict[str, Any]) -> None:
 
 
 def _serve(task: dict[str, Any]) -> None:
-    space = _program(task["code"])
+    space = _program(task["code"], SOLUTION)
     exec(compile(task["code"], PROGRAM, "exec", dont_inherit=True), space)
     proxy.serve(space, PEER)
 

@@ -16,7 +16,7 @@ import socket
 import stat
 import sys
 import time
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -26,10 +26,21 @@ from exits import EXIT_UNFIT
 from protocol import ORDER, REPORT, SPOILT, TIMED_OUT
 
 OPEN_FILES = 64
+THREADS = 64
+FORK_ATTEMPTS = 20
 
 
-def start(control: socket.socket, settings: dict[str, Any]) -> NoReturn:
-    """Go behind the walls of a tier and serve; reports "ready" or why not."""
+class Ready(NamedTuple):
+    """What a zygote behind its walls needs for its jobs. Its children can look at all of it."""
+
+    work: Any
+    guard: Any
+    memory: int
+    scratch: bool
+
+
+def start(control: socket.socket, settings: dict[str, Any]) -> Ready:
+    """Go behind the walls of a tier."""
     tier = settings["tier"]
     if tier == "A":
         import walls
@@ -64,8 +75,7 @@ def start(control: socket.socket, settings: dict[str, Any]) -> NoReturn:
     work.seed()
     gc.collect()
     gc.freeze()
-    control.sendall(json.dumps({"ready": True, "pid": os.getpid()}).encode())
-    serve(control, work, guard, memory, settings)
+    return Ready(work, guard, memory, tier == "A")
 
 
 def _cover_tracks() -> None:
@@ -108,32 +118,50 @@ def _address_space() -> int:
         return 1 << 30
 
 
-def serve(control: socket.socket, work: Any, guard: Any, memory: int, settings: dict[str, Any]) -> NoReturn:
+def serve(control: socket.socket, ready: Ready) -> NoReturn:
     """Do one job after another until the host hangs up."""
-    scratch = settings["tier"] == "A"
-    first_of_all = os.getpid() == 1
     while True:
-        order, descriptors, _, _ = socket.recv_fds(control, ORDER.size, 5)
-        if len(order) != ORDER.size:
-            os._exit(0)
-        started = time.monotonic()
-        child = kernel.fork()
-        if child == 0:
-            become(control, work, guard, memory, order, descriptors)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        job, _, wall, _, _, _ = ORDER.unpack(order)
-        flags, status, usage = _wait(child, started + wall)
-        if first_of_all:
-            flags |= _sweep()
-        if scratch and not _emptied():
-            flags |= SPOILT
-        seconds = time.monotonic() - started
-        control.sendall(REPORT.pack(job, flags, status, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
-        if flags & SPOILT:  # the next job gets a fresh zygote; an order left unread here would take the report away from the host
+        spoilt = _serve_one(control, ready)
+        if spoilt:  # the next job gets a fresh zygote; an order left unread here would take the report away from the host
             while control.recv(ORDER.size):
                 pass
             os._exit(0)
+
+
+def _serve_one(control: socket.socket, ready: Ready) -> bool:
+    """Do one job; says whether it has spoilt the zygote. Nothing of the job before stands in a frame that its child can see."""
+    order, descriptors, _, _ = socket.recv_fds(control, ORDER.size, 5)
+    if len(order) != ORDER.size:
+        os._exit(0)
+    started = time.monotonic()
+    child = _fork()
+    if child == 0:
+        become(control, ready, order, descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    job, _, wall, _, _, _ = ORDER.unpack(order)
+    flags, status, usage = _wait(child, started + wall)
+    if os.getpid() == 1:
+        flags |= _sweep()
+    if ready.scratch and not _emptied():
+        flags |= SPOILT
+    seconds = time.monotonic() - started
+    control.sendall(REPORT.pack(job, flags, status, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+    return flags & SPOILT != 0
+
+
+def _fork() -> int:
+    """Fork, with patience: the machine may want for processes for a moment.
+
+    Raises:
+        OSError: it goes on wanting.
+    """
+    for _ in range(FORK_ATTEMPTS):
+        try:
+            return kernel.fork()
+        except OSError:
+            time.sleep(0.05)
+    return kernel.fork()
 
 
 def _wait(child: int, deadline: float) -> tuple[int, int, Any]:
@@ -185,7 +213,7 @@ def _remove(name: str, folder: int, depth: int) -> None:
     os.close(folder)
 
 
-def become(control: socket.socket, work: Any, guard: Any, memory: int, order: bytes, descriptors: list[int]) -> NoReturn:
+def become(control: socket.socket, ready: Ready, order: bytes, descriptors: list[int]) -> NoReturn:
     """Turn the forked child into the job: its own descriptors, limits and filter, then its work."""
     code = EXIT_UNFIT
     try:
@@ -196,10 +224,10 @@ def become(control: socket.socket, work: Any, guard: Any, memory: int, order: by
             kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         _take_places(descriptors)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
-        _limit(memory + headroom, seconds, output)
-        if guard is not None:
-            guard.install(os.getpid())
-        code = work.work(work.read_task())
+        _limit(ready.memory + headroom, seconds, output)
+        if ready.guard is not None:
+            ready.guard.install(os.getpid())
+        code = ready.work.work(ready.work.read_task())
     finally:
         os._exit(code)
 
@@ -240,19 +268,33 @@ def _top(kind: int) -> int:
 _TOPS = {kind: _top(kind) for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE)}
 
 
-def main() -> NoReturn:
-    """Serve the socket whose descriptor is the first argument, with the settings in the file of the second, as JSON."""
-    if kernel.without_random_addresses():  # once more, for it takes hold with the next program
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    control = socket.socket(fileno=int(sys.argv[1]))
+def _prepared(control: socket.socket) -> Ready:
+    """The zygote behind its walls, as the file of the second argument describes it; tells the host why not, where it cannot be."""
     with open(int(sys.argv[2]), "rb") as file:
         settings = json.load(file)
     try:
-        start(control, settings)
+        return start(control, settings)
     except BaseException as error:  # whatever keeps it from standing behind the walls
-        with contextlib.suppress(OSError):
-            control.sendall(json.dumps({"ready": False, "reason": f"{type(error).__name__}: {error}"}).encode())
+        _give_up(control, error)
+
+
+def _give_up(control: socket.socket, error: BaseException) -> NoReturn:
+    with contextlib.suppress(OSError):
+        control.sendall(json.dumps({"ready": False, "reason": f"{type(error).__name__}: {error}"}).encode())
     os._exit(1)
+
+
+def main() -> NoReturn:
+    """Serve the socket whose descriptor is the first argument."""
+    if kernel.without_random_addresses():  # once more, for it takes hold with the next program
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    control = socket.socket(fileno=int(sys.argv[1]))
+    ready = _prepared(control)
+    control.sendall(json.dumps({"ready": True, "pid": os.getpid()}).encode())
+    try:
+        serve(control, ready)
+    except BaseException as error:  # it cannot fork any more, or the host is gone
+        _give_up(control, error)
 
 
 if __name__ == "__main__":
