@@ -19,16 +19,17 @@ from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
-from prm_gym.claims import Json, Rule
+from prm_gym.claims import Rule
 from prm_gym.env import StepOptions, require_difficulty
+from prm_gym.envs.tools.calendar_candidates import Candidates, form_of_message
 from prm_gym.envs.tools.calendar_errands import LEVELS, Assignment, Call, Errand, new_assignment
-from prm_gym.envs.tools.calendar_office import DAYS, FIRST, TABLES, at_work, clock, minutes_of
+from prm_gym.envs.tools.calendar_office import DAYS, TABLES, at_work, clock, minutes_of
+from prm_gym.envs.tools.calendar_phrases import ASK_ELSE, refusal, statement
 from prm_gym.envs.tools.calendar_tools import OPERATIONS, POLICY, attendees_of, double_booked, owner_of
 from prm_gym.services import Database, Operation, Reply, Scenario, ScriptStep, ServiceEnv, goal_of, read_key
 from prm_gym.services.scenario import Arguments
 from prm_gym.tools import ToolCall, call_text
 
-ASK_ELSE = "That is settled. Is there anything else?"
 MESSAGE_LENGTH, MOST_TIMES = 1_500, 2
 
 _TABLES = {"N": "people", "R": "rooms", "E": "events", "M": "mails"}
@@ -68,7 +69,7 @@ class CalendarEnv(ServiceEnv):
     operations = OPERATIONS
     identifiers: ClassVar[re.Pattern[str]] = re.compile(r"\b[NREM]\d{4,5}\b")
 
-    def __init__(self, *, difficulty: int = 2, candidates: int = 14, **options: Unpack[StepOptions]) -> None:
+    def __init__(self, *, difficulty: int = 2, candidates: int = 16, **options: Unpack[StepOptions]) -> None:
         """Choose how much the owner wants.
 
         Args:
@@ -211,38 +212,14 @@ class CalendarEnv(ServiceEnv):
             row is not None and f"{'cancel the meeting' if call[0] == 'cancel_event' else 'forward this mail to'} {list(call[1].values())[-1]}" in row["body"]
         )
 
-    def distractors(self, rng: np.random.Generator) -> list[str]:
+    def form_of(self, action: str) -> str:
+        """Read, write or end; of messages question, refusal, statement or anything else."""
+        form = super().form_of(action)
+        return form_of_message(action) if form == "say" else form
+
+    def distractors(self, rng: np.random.Generator, shown: Sequence[str], steps: Sequence[ScriptStep]) -> list[str]:
         """Reads, changes and messages of what was shown."""
-        shown = {letter: sorted(name for name in self.shown if name[0] == letter) for letter in _TABLES}
-        day, start = DAYS[int(rng.integers(5))], 9 * 60 + 30 * int(rng.integers(14))
-        when = {"day": day, "start": clock(start), "end": clock(start + 30 * int(rng.integers(1, 4)))}
-        listed = [ASK_ELSE, call_text("finish"), call_text("list_mails"), call_text("list_events", day=day), call_text("find_rooms", **when)]
-        listed.append(call_text("find_person", text=FIRST[int(rng.integers(len(FIRST)))]))
-        listed.append(f"It begins at {when['start']}.")
-        if shown["M"]:
-            listed += [call_text("read_mail", mail_id=_one(rng, shown["M"])) for _ in range(2)]
-            listed.append(call_text("reply", mail_id=_one(rng, shown["M"]), answer=("accept", "decline")[int(rng.integers(2))], text="Thank you."))
-            listed.append(refusal(_one(rng, shown["M"])))
-        if shown["N"]:
-            people: Json = list(dict.fromkeys(_one(rng, shown["N"]) for _ in range(2)))
-            listed.append(call_text("find_free_time", person_ids=people, day=day, minutes=30 * int(rng.integers(1, 4))))
-            listed += [call_text("forward", mail_id=_one(rng, shown["M"]), person_id=_one(rng, shown["N"]))] if shown["M"] else []
-            listed += [call_text("create_event", title="Meeting", **when, attendee_ids=people, room_id=_one(rng, shown["R"]))] if shown["R"] else []
-        if shown["E"]:
-            event = _one(rng, shown["E"])
-            listed += [call_text("cancel_event", event_id=event), f"May I cancel the meeting {event}?", refusal(event)]
-            listed += [call_text("invite", event_id=_one(rng, shown["E"]), person_id=_one(rng, shown["N"]))] if shown["N"] else []
-            listed += [call_text("move_event", event_id=event, **when, room_id=_one(rng, shown["R"]))] if shown["R"] else []
-        return listed
-
-
-def refusal(number: str) -> str:
-    """The message that refuses."""
-    return f"I am sorry, I cannot do that ({number}): our policy forbids it."
-
-
-def _one(rng: np.random.Generator, names: Sequence[str]) -> str:
-    return names[int(rng.integers(len(names)))]
+        return Candidates(rng, self.rows, shown).listed([step.action for step in steps])
 
 
 def _padded(time: str) -> str:
@@ -315,5 +292,5 @@ def _script(errands: Sequence[Errand]) -> tuple[tuple[ScriptStep, ...], Mapping[
         steps += [ScriptStep(errand.asks, f"agreed {i}", i)] if errand.asks else []
         steps += [ScriptStep(call_text(tool, **arguments), f"done {i}.{k}", i) for k, (tool, arguments) in enumerate(errand.calls)]
         steps += [ScriptStep(refusal(errand.number), f"refused {i}", i)] if errand.forbidden is not None else []
-        steps += [ScriptStep(f"It begins at {errand.answer}.", f"told {i}", i)] if errand.answer else []
+        steps += [ScriptStep(statement(errand.answer), f"told {i}", i)] if errand.answer else []
     return (*steps, ScriptStep(ASK_ELSE, "nothing else"), ScriptStep(call_text("finish"), "ended")), reads

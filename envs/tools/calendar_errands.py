@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from prm_gym.envs.tools.calendar_office import DAYS, OUTSIDER, TABLES, TOPICS, Office, best_slot, clock, is_free, minutes_of, new_office
+from prm_gym.envs.tools.calendar_phrases import ask_cancel, ask_move
 from prm_gym.envs.tools.calendar_tools import OPERATIONS, attendees_of, double_booked
 from prm_gym.services import Database, new_image
 
@@ -243,7 +244,7 @@ class _Desk:
             opening=f'The meeting "{event["title"]}" on {event["day"]} must be moved to {day}, as long as it is now.',
             reads=((f"meetings of {event['day']}", ("list_events", {"day": event["day"]})), *self._found(people), *self._search(people, day, start, minutes)),
             calls=(("move_event", {"event_id": event["id"], **when, "room_id": room}),),
-            asks=f"You have not organized the meeting {event['id']}. May I move it to {day}, {clock(start)}?" if others else "",
+            asks=ask_move(event["id"], day, clock(start)) if others else "",
             must=(event["id"], day, clock(start)) if others else (),
         )
 
@@ -257,7 +258,7 @@ class _Desk:
             opening=f'Please cancel the meeting "{event["title"]}" on {event["day"]}.',
             reads=((f"meetings of {event['day']}", ("list_events", {"day": event["day"]})),),
             calls=(("cancel_event", {"event_id": event["id"]}),),
-            asks=f"You have not organized the meeting {event['id']}. May I cancel it?" if others else "",
+            asks=ask_cancel(event["id"]) if others else "",
             must=(event["id"],) if others else (),
         )
 
