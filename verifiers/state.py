@@ -32,8 +32,8 @@ class StateVerifier(ClaimVerifier):
 
     Errors go on, as in AgentProcessBench ("after an error every later step that depends on it is wrong until it is acknowledged and corrected"). What depends
     on an error is decided here by two things alone. (a) Damage: as long as a cell has a value that it had not at the beginning and should not have in the
-    end, a call that names its row, and a message that names its row or reaches no milestone, is wrong, and so is the end of the episode. A message that owns
-    up to the mistake, and what follows it until rows are changed again, is not. (b) Origin: a call is wrong when it names something that was shown only by
+    end, a change that names its row, and a message that names its row or reaches no milestone, is wrong, and so is the end of the episode. A message that owns
+    up to the mistake, and what follows it until rows are changed again, is not; nor is a read, which a correction needs. (b) Origin: a call is wrong when it names something that was shown only by
     answers to calls that named what was made up, guessed or somebody else's, or that are wrong for this very reason. Anything shown by another step too is
     clean again.
 
@@ -41,14 +41,15 @@ class StateVerifier(ClaimVerifier):
 
     A step that makes damage good is `neutral`, where AgentProcessBench gives +1: paid for, damage would be worth doing.
 
-    The evidence holds `progress`, the share of milestones that hold after the step, in [0, 1], and 0 from the step on that did irreversible damage. No
+    The evidence holds `progress`, the share of milestones that hold after the step, in [0, 1], and 0 from the step on that did irreversible damage or
+    after which a wish was given up. No
     evidence holds what is wanted.
 
     Source: the labels and the rule of propagation are AgentProcessBench's (its annotation guide, version 1.1), there by judgement of people.
     """
 
     id = "state"
-    version = "1"
+    version = "2"
     claims = (StateStep,)
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
@@ -105,8 +106,8 @@ def effect_of(claim: StateStep) -> Effect:
 
 
 def progress_of(claim: StateStep, effect: Effect) -> float:
-    """The share of milestones that hold after the step, in [0, 1]; 0 when a cell has a wrong value for good."""
-    return 0.0 if effect.hopeless or not claim.total else claim.reached / claim.total
+    """The share of milestones that hold after the step, in [0, 1]; 0 when a cell has a wrong value for good, or a wish was given up."""
+    return 0.0 if effect.hopeless or claim.given_up or not claim.total else claim.reached / claim.total
 
 
 def _judgement(claim: StateStep, effect: Effect, previous: Sequence[PastStep]) -> tuple[Label | None, str]:
@@ -205,6 +206,8 @@ def _is_astray(reference: Reference, place: int, bad: set[int]) -> bool:
 def _builds_on_damage(claim: StateStep, previous: Sequence[PastStep]) -> bool:
     strays = {gap.key for gap in claim.gap if gap.stray}
     if not strays or claim.acknowledges or _owned_up(previous):
+        return False
+    if claim.kind == "read":
         return False
     if claim.kind == "say":
         return not claim.milestones or not strays.isdisjoint(claim.mentions)

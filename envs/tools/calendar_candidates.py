@@ -54,7 +54,8 @@ class Candidates:
             event = self._one("E")
             when = self._time(event)
             asks += [ask_cancel(event) if self.rng.random() < 0.4 else ask_move(event, when["day"], when["start"])]
-        refusals = [refusal(self._one(letters)) for letters in ("M", "E") if self.shown[letters]] or [refusal(self._one("N"))] * bool(self.shown["N"])
+        known = [letter for letter in "MEN" if self.shown[letter]]
+        refusals = [refusal(self._one(known[i])) for i in self.rng.permutation(len(known)).tolist()]
         found = [ASK_ELSE, call_text("finish"), statement(self.whens[int(self.rng.integers(2))]["start"]), *self._reads(), *dict.fromkeys(asks[:ASKS])]
         return [*found, *refusals[:REFUSALS], *(call_text(name, **arguments) for name, arguments in writes)]
 

@@ -12,7 +12,7 @@ from prm_gym.tools import Tool
 
 _TEXT: dict[str, Any] = {"type": "string", "maxLength": 200}
 _DAY: dict[str, Any] = {"type": "string", "enum": list(DAYS)}
-_TIME: dict[str, Any] = {"type": "string", "pattern": "^(0[0-9]|1[0-9]|2[0-3]):(00|30)$"}
+_TIME: dict[str, Any] = {"type": "string", "pattern": r"\A(0[0-9]|1[0-9]|2[0-3]):(00|30)\Z"}
 _PEOPLE: dict[str, Any] = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 10, "uniqueItems": True}
 _WHEN = {"day": _DAY, "start": _TIME, "end": _TIME}
 

@@ -53,8 +53,8 @@ class RetailEnv(ServiceEnv):
     Observation, actions, outcome and `state_key` are those of `ServiceEnv`; messages go to the customer. He tells who he is when he is asked for e-mail
     address or name, what he wants when he is asked what he wants, and the details when he is asked again. To a proposal (a question that says what will be
     done and names numbers) he says yes when it names everything that he asked for and nothing else, no when it names something else, and asks back when
-    something is missing; he says yes to what the policy forbids as well. He accepts a refusal of what the policy forbids when it names the order, and insists
-    on what it allows. A wish is settled when the rows are as he wants, not when somebody says so; then he comes to the next. From level 4 on he may change
+    something is missing; he says yes to what the policy forbids as well. He accepts a refusal that names the order, right or wrong: a wish that was refused
+    wrongly is given up, and so is one about which two proposals or amounts were wrong; the outcome is 0 then. A wish is settled when the rows are as he wants, not when somebody says so; then he comes to the next. From level 4 on he may change
     his mind when he is asked for his yes. He never ends the conversation himself: `finish` does, and `transfer_to_person` where no tool can do what he wants.
     Key words and numbers are all that he understands; nothing in a message changes what he wants.
 
@@ -120,6 +120,10 @@ class RetailEnv(ServiceEnv):
         turn = answer(facts.customer, self.talk, text, self.knows)
         self.talk = {**self.talk, **turn.talk}
         return turn.reply
+
+    def lost(self) -> tuple[str, ...]:
+        """The wishes that the customer has given up."""
+        return tuple(f"wish {number} was given up" for number in self.talk["lost"])
 
     def table_of(self, identifier: str) -> str | None:
         """By the first letter."""
@@ -249,6 +253,7 @@ class _Script:
             self._read("identified", -1, ToolCall("find_user_by_name", {"name": customer.name, "zip": customer.zip}))
         else:
             self._read("identified", -1, ToolCall("find_user_by_email", {"email": customer.email}))
+        self.reads |= {f"{tool}:{user}": "identified" for tool in ("find_user_by_email", "find_user_by_name")}  # in whatever case it is spelt
         for i, wish in enumerate(customer.wishes):
             self._serve(wish, i)
         if customer.wishes[-1].kind != "transfer":

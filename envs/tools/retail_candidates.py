@@ -65,8 +65,8 @@ class Candidates:
         found = [call_text("find_user_by_email", email=email) for email in [*self.emails, other["email"]]]
         found.append(call_text("find_user_by_name", name=other["name"], zip=other["zip"]))
         found += [call_text("get_user", user_id=user) for user in self.shown["U"]] + [call_text("list_orders", user_id=user) for user in self.shown["U"]]
-        found += [call_text("get_order", order_id=self._one("W"))] * bool(self.shown["W"])
-        found += [call_text("get_product", product_id=self._one("P"))] * bool(self.shown["P"])
+        found += [call_text("get_order", order_id=self._one("W")) for _ in self.shown["W"][:3]]
+        found += [call_text("get_product", product_id=self._one("P")) for _ in self.shown["P"][:2]]
         order: list[int] = self.rng.permutation(len(found)).tolist()
         return list(dict.fromkeys(found[i] for i in order))[:READS]
 

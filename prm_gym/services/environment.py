@@ -20,7 +20,7 @@ from prm_gym.tools import Message, Tool, ToolCall, Unreadable, described, read_c
 ANSWER_LENGTH = 4_000
 MOST_REFERENCES = 40
 _SORRY = re.compile(
-    r"\b(?:my (?:mistake|error|fault)|(?:mistake|error|fault) (?:of mine|on my (?:side|part|end))|i was (?:wrong|mistaken)|mistakenly|in error"
+    r"\b(?:my (?:mistake|error|fault)|(?:mistake|error|fault) (?:of mine|on my (?:side|part|end))|i was (?:wrong|mistaken)|that was (?:wrong|a mistake|an error)|mistakenly|in error"
     r"|i (?:have )?(?:made|caused) (?:an?|the|this|that) (?:\w+ )?(?:mistake|error)|i (?:have )?(?:entered|picked|chose|used|changed|made|cancelled|sent|invited|set)"
     r"[^.?!\n]{0,60}\bwrong|wrong[^.?!\n]{0,40}\bi (?:have )?(?:entered|picked|chose|used|changed|made|cancelled|sent|invited|set))\b",
     re.IGNORECASE,
@@ -239,6 +239,7 @@ class ServiceEnv(StepEnv):
             milestones=milestones,
             reached=self._holding(scenario),
             total=len(scenario.script),
+            given_up=bool(self.lost()),
         )
         outcome = float(ends_well and not gap and not lacking) if over else None
         return Transition(situation=self._answered(answer, good=not refused), claims=(claim,), terminated=over, outcome=outcome)
@@ -262,6 +263,7 @@ class ServiceEnv(StepEnv):
             milestones=milestones,
             reached=self._holding(scenario),
             total=len(scenario.script),
+            given_up=bool(self.lost()),
             mentions=tuple(named),
             acknowledges=_SORRY.search(text) is not None,
         )

@@ -18,7 +18,7 @@ _LIMIT = re.compile(
     re.IGNORECASE,
 )
 _ASKING = re.compile(r"\?\W*$|\b(?:please confirm|do you confirm|confirm (?:this|that)|shall i|may i)\b", re.IGNORECASE)
-_EITHER = re.compile(r"\b(?:or|which|either|whether)\b", re.IGNORECASE)
+_EITHER = re.compile(r"\b(?<!yes )or(?! not\b)|\b(?:which|either|whether)\b", re.IGNORECASE)
 _NEGATED = re.compile(r"\b(?:i|we)(?:'ll)? (?:will |shall |would |am |are |do |did |have )?(?:not|never)\b|\b(?:i|we) (?:won't|don't|didn't|haven't)\b", re.IGNORECASE)
 _TIME = re.compile(r"(?<![\d:.$])(\d{1,2})(?::([0-5]\d))?\s*([ap])\.?m\b|(?<![\d:])([01]?\d|2[0-3]):([0-5]\d)(?![\d:])", re.IGNORECASE)
 
@@ -49,9 +49,14 @@ def leaves_open(text: str) -> bool:
     return _EITHER.search(text) is not None
 
 
-def negates(text: str) -> bool:
-    """Whether a message says that its writer does not do something."""
-    return _NEGATED.search(text) is not None
+def negates(text: str, verb: re.Pattern[str]) -> bool:
+    """Whether a sentence with a verb says that its writer does not do it."""
+    return any(_NEGATED.search(sentence) and verb.search(sentence) for sentence in _SENTENCE.split(text))
+
+
+def asked_in(text: str) -> str:
+    """The questions of a message, without what stands before a semicolon or colon of theirs."""
+    return " ".join(re.split(r"[;:]\s", sentence)[-1] for sentence in _SENTENCE.split(text) if sentence.rstrip().endswith("?"))
 
 
 def times_in(text: str) -> list[str]:
