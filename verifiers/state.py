@@ -31,11 +31,11 @@ class StateVerifier(ClaimVerifier):
     9. `correct`: it reaches a milestone: it reads what is needed, or learns or tells what must be known, for the first time. `neutral`: anything else.
 
     Errors go on, as in AgentProcessBench ("after an error every later step that depends on it is wrong until it is acknowledged and corrected"). What depends
-    on an error is decided here by two things alone. (a) Damage: as long as a cell has a value that it had not at the beginning and should not have in the
-    end, a change that names its row, and a message that names its row or reaches no milestone, is wrong, and so is the end of the episode. A message that owns
-    up to the mistake, and what follows it until rows are changed again, is not; nor is a read, which a correction needs. (b) Origin: a call is wrong when it names something that was shown only by
-    answers to calls that named what was made up, guessed or somebody else's, or that are wrong for this very reason. Anything shown by another step too is
-    clean again.
+    on an error is decided here by two things alone. (a) Damage: as long as a cell has a value that it had not at the beginning and should not have in the end,
+    a change that names its row, and a message that names its row or reaches no milestone, is wrong, and so is the end of the episode. A message that owns up
+    to the mistake, and what follows it until rows are changed again, is not; nor is a read, which a correction needs. (b) Origin: a call is wrong when it
+    names something that was shown only by answers to calls that named what was made up, guessed or somebody else's, or that are wrong for this very reason.
+    Anything shown by another step too is clean again.
 
     Where nobody has said what is wanted, only 1, 2, 4 and 7 are asked, and the verifier abstains on what they let pass.
 

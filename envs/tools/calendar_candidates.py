@@ -7,6 +7,7 @@ import numpy as np
 
 from prm_gym.envs.tools.calendar_office import DAYS, TOPICS, clock
 from prm_gym.envs.tools.calendar_phrases import ASK_ELSE, ask_cancel, ask_move, refusal, statement
+from prm_gym.envs.tools.calendar_tools import owner_of
 from prm_gym.services import Database
 from prm_gym.tools import ToolCall, call_text, read_call
 
@@ -33,7 +34,8 @@ class Candidates:
         """
         self.rng, self.rows = rng, rows
         self.shown = {letter: [name for name in shown if name[0] == letter] for letter in "NREM"}
-        self.people = [row["name"] for row in rows.all("SELECT name FROM people ORDER BY id")]
+        self.shown["N"] = [name for name in self.shown["N"] if name != owner_of(rows)]  # no scripted call names the owner
+        self.people = [row["name"] for row in rows.all("SELECT name FROM people WHERE id != ? ORDER BY id", owner_of(rows))]
         self.whens = [self._when(), self._when()]
 
     def listed(self, wanted: Sequence[str]) -> list[str]:
@@ -94,7 +96,7 @@ class Candidates:
             lambda: call_text("find_rooms", **self._time()),
             lambda: call_text("find_person", text=self.people[int(self.rng.integers(len(self.people)))]),
             lambda: call_text("read_mail", mail_id=self._one("M")) if self.shown["M"] else None,
-            lambda: self._free(),
+            self._free,
         ]
         found: dict[str, None] = {}
         while len(found) < READS:
@@ -105,7 +107,7 @@ class Candidates:
     def _free(self) -> str | None:
         if not self.shown["N"]:
             return None
-        return call_text("find_free_time", person_ids=list(sorted(self._people())), day=self._time()["day"], minutes=30 * int(self.rng.integers(1, 4)))
+        return call_text("find_free_time", person_ids=sorted(self._people()), day=self._time()["day"], minutes=30 * int(self.rng.integers(1, 4)))
 
     def _writes(self, wanted: list[Change]) -> list[Change]:
         """Changes; a meeting comes with an answer to a mail."""

@@ -54,9 +54,10 @@ class RetailEnv(ServiceEnv):
     address or name, what he wants when he is asked what he wants, and the details when he is asked again. To a proposal (a question that says what will be
     done and names numbers) he says yes when it names everything that he asked for and nothing else, no when it names something else, and asks back when
     something is missing; he says yes to what the policy forbids as well. He accepts a refusal that names the order, right or wrong: a wish that was refused
-    wrongly is given up, and so is one about which two proposals or amounts were wrong; the outcome is 0 then. A wish is settled when the rows are as he wants, not when somebody says so; then he comes to the next. From level 4 on he may change
-    his mind when he is asked for his yes. He never ends the conversation himself: `finish` does, and `transfer_to_person` where no tool can do what he wants.
-    Key words and numbers are all that he understands; nothing in a message changes what he wants.
+    wrongly is given up, and so is one about which two proposals or amounts were wrong; the outcome is 0 then. A wish is settled when the rows are as he wants,
+    not when somebody says so; then he comes to the next. From level 4 on he may change his mind when he is asked for his yes. He never ends the conversation
+    himself: `finish` does, and `transfer_to_person` where no tool can do what he wants. Key words and numbers are all that he understands; nothing in a
+    message changes what he wants.
 
     Claims: `StateStep`, with these rules: who the customer is is found out first; only what is his is touched; nothing is changed without a yes that spoke of
     every argument; orders are pending or delivered, changed once, and returned in time, as the policy says; new variants are of the same product; refunds go

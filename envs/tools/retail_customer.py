@@ -158,7 +158,7 @@ def _about(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Turn 
         return Turn(Reply("I only want to know the amount, please."))
     if wish.kind == "transfer":
         return Turn(Reply("Is there nobody who could see to that? I would like to speak with somebody who can."))
-    if confirming and _KEYS.search(text) or confirming and _is_whole(text, _said(_meant(wish, talk))):
+    if (confirming and _KEYS.search(text)) or (confirming and _is_whole(text, _said(_meant(wish, talk)))):
         return _proposed(wish, number, talk, text)
     if talk["heard"] == 1 and _ASKING.search(text):
         return Turn(Reply(wish.details, (f"details {number}",)), {"heard": 2})

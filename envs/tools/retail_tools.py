@@ -21,7 +21,7 @@ EXPRESSION_LENGTH = 200
 _TEXT: dict[str, Any] = {"type": "string", "maxLength": 200}
 _IDS: dict[str, Any] = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 10, "uniqueItems": True}
 _VARIANTS: dict[str, Any] = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 10}
-_ADDRESS = {"street": _TEXT, "city": _TEXT, "zip": {"type": "string", "pattern": r"\A[0-9]{5}\Z"}}
+_ADDRESS = {"street": _TEXT, "city": _TEXT, "zip": {"type": "string", "pattern": "^[0-9]{5}$", "maxLength": 5}}
 
 
 def find_user_by_email(database: Database, arguments: Arguments) -> str:

@@ -19,10 +19,11 @@ from prm_gym.tools import Message, Tool, ToolCall, Unreadable, described, read_c
 
 ANSWER_LENGTH = 4_000
 MOST_REFERENCES = 40
+_DID = "i (?:have )?(?:entered|picked|chose|used|changed|made|cancelled|sent|invited|set)"
 _SORRY = re.compile(
-    r"\b(?:my (?:mistake|error|fault)|(?:mistake|error|fault) (?:of mine|on my (?:side|part|end))|i was (?:wrong|mistaken)|that was (?:wrong|a mistake|an error)|mistakenly|in error"
-    r"|i (?:have )?(?:made|caused) (?:an?|the|this|that) (?:\w+ )?(?:mistake|error)|i (?:have )?(?:entered|picked|chose|used|changed|made|cancelled|sent|invited|set)"
-    r"[^.?!\n]{0,60}\bwrong|wrong[^.?!\n]{0,40}\bi (?:have )?(?:entered|picked|chose|used|changed|made|cancelled|sent|invited|set))\b",
+    r"\b(?:my (?:mistake|error|fault)|(?:mistake|error|fault) (?:of mine|on my (?:side|part|end))|i was (?:wrong|mistaken)|mistakenly|in error"
+    r"|that was (?:wrong|a mistake|an error)|i (?:have )?(?:made|caused) (?:an?|the|this|that) (?:\w+ )?(?:mistake|error)"
+    rf"|{_DID}[^.?!\n]{{0,60}}\bwrong|wrong[^.?!\n]{{0,40}}\b{_DID})\b",
     re.IGNORECASE,
 )
 _ACTS = ("mind", "agreed", "done")

@@ -18,8 +18,10 @@ _LIMIT = re.compile(
     re.IGNORECASE,
 )
 _ASKING = re.compile(r"\?\W*$|\b(?:please confirm|do you confirm|confirm (?:this|that)|shall i|may i)\b", re.IGNORECASE)
-_EITHER = re.compile(r"\b(?<!yes )or(?! not\b)|\b(?:which|either|whether)\b", re.IGNORECASE)
-_NEGATED = re.compile(r"\b(?:i|we)(?:'ll)? (?:will |shall |would |am |are |do |did |have )?(?:not|never)\b|\b(?:i|we) (?:won't|don't|didn't|haven't)\b", re.IGNORECASE)
+_EITHER = re.compile(r"(?<!yes )\bor\b(?! not\b)|\b(?:either|whether)\b", re.IGNORECASE)
+_NEGATED = re.compile(
+    r"\b(?:i|we)(?:'ll)? (?:will |shall |would |am |are |do |did |have )?(?:not|never)\b|\b(?:i|we) (?:won't|don't|didn't|haven't)\b", re.IGNORECASE
+)
 _TIME = re.compile(r"(?<![\d:.$])(\d{1,2})(?::([0-5]\d))?\s*([ap])\.?m\b|(?<![\d:])([01]?\d|2[0-3]):([0-5]\d)(?![\d:])", re.IGNORECASE)
 
 

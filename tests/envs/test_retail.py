@@ -127,7 +127,7 @@ def test_a_yes_is_said_to_the_whole_proposal_and_to_nothing_else():
     right = proposal(wish.tool, wish.arguments)
     assert "No, that is not" in env.step(proposal(wish.tool, {**wish.arguments, "line_ids": others[:1]}))[0]
     assert "exactly" in env.step(f"Shall I return something from the order {wish.order}?")[0]
-    assert "No, that is not" in env.step(right + f" Or {others[0]}?")[0]  # naming everything is no way to a yes
+    assert "As I said" in env.step(right + f" Or {others[0]}?")[0]  # naming everything is no way to a yes
     assert "As I said" in env.step(right.replace("return", "frobnicate").replace("refund", "frob"))[0]
     assert env.step(right)[0] == "Yes, please do."
     assert order["status"] == "delivered"
@@ -178,8 +178,26 @@ def test_a_refusal_of_what_is_allowed_is_no_way_out():
     until(env, f"agreed {number}")
     result = env.step(refusal(wish.order))
     assert label(result) == "incorrect"
-    assert "look again" in result[0]
-    assert not env.knows(f"done {number}")
+    assert result[4]["verdicts"]["state"].evidence["progress"] == 0.0
+    assert result[0] == "I see. That is a pity, but so be it."  # as he says it where the refusal is right
+    for step in (proposal(wish.tool, wish.arguments), call_text(wish.tool, **wish.arguments), ASK_ELSE, call_text("finish")):
+        result = env.step(step)
+    assert result[4]["outcome"] == 0.0
+
+
+def test_the_second_wrong_proposal_about_a_wish_is_the_last():
+    env, number, wish = found(lambda w: w.kind == "do" and bool(w.product) and not w.first, 2)
+    until(env, f"agreed {number}")
+    beginning = env.snapshot()
+    others = [row["id"] for row in env.rows.all("SELECT id FROM variants WHERE product_id = ?", wish.product)]
+    wrong = [proposal(wish.tool, {**wish.arguments, "variant_ids": [name]}) for name in others if name not in (*wish.arguments["variant_ids"], *wish.beside)]
+    assert label(env.step(wrong[0])) == "incorrect"
+    assert env.lost() == ()
+    env.step(wrong[1])
+    assert env.lost() == (f"wish {number} was given up",)
+    env.restore(beginning)
+    env.step(wrong[0])
+    assert env.step(proposal(wish.tool, wish.arguments))[0] == "Yes, please do."
 
 
 def test_a_warning_in_a_proposal_is_no_refusal():
@@ -221,7 +239,7 @@ def test_irreversible_harm_ends_all_progress_and_every_step_that_builds_on_it_is
     assert verdict.evidence["irreversible"] is True
     assert verdict.evidence["progress"] == 0.0
     assert label(env.step("That is done. Is there anything else?")) == "incorrect"
-    assert label(env.step(call_text("get_order", order_id=wrong))) == "incorrect"
+    assert label(env.step(call_text("get_order", order_id=wrong))) == "neutral"  # whoever would mend it has to look
     assert label(env.step("I am sorry, I have made a mistake with that order.")) == "neutral"
     assert label(env.step(call_text("get_order", order_id=wish.order))) == "neutral"  # has nothing to do with it
     assert label(env.step(call_text("finish"))) == "incorrect"

@@ -82,7 +82,11 @@ def play(env: ServiceEnv, seed: int, agent: Agent, scores: dict[tuple[str, int],
             action = next((one for one in actions if '"finish"' in one), actions[0])
         elif agent.reads and fresh:
             made_reads += 1
-            action = call_text("calculate", expression=f"1+{made_reads}") if "calculate" in env.operations else call_text("find_person", text="aeiou"[made_reads % 5])
+            action = (
+                call_text("calculate", expression=f"1+{made_reads}")
+                if "calculate" in env.operations
+                else call_text("find_person", text="aeiou"[made_reads % 5])
+            )
             pool, fresh = [one for one in pool or actions if one in actions], False
         else:
             playable = [one for one in actions if not one.startswith(('{"name": "finish"', '{"name": "transfer'))]
