@@ -152,12 +152,12 @@ def _about(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Turn 
     confirming = wish.tool in VERBS and talk["heard"] == 2 and _CONFIRMING.search(text) and VERBS[wish.tool].search(text)
     if wish.kind == "tell" and _AMOUNT.search(text):
         return _told(wish, number, talk, text)
+    if wish.kind == "transfer":
+        return Turn(Reply("Is there nobody who could see to that? I would like to speak with somebody who can."))
     if not (confirming and _is_whole(text, _said(_meant(wish, talk)))) and refuses(text, _KEYS):
         return _refused(wish, number, talk, text)
     if wish.kind == "tell":
         return Turn(Reply("I only want to know the amount, please."))
-    if wish.kind == "transfer":
-        return Turn(Reply("Is there nobody who could see to that? I would like to speak with somebody who can."))
     if (confirming and _KEYS.search(text)) or (confirming and _is_whole(text, _said(_meant(wish, talk)))):
         return _proposed(wish, number, talk, text)
     if talk["heard"] == 1 and _ASKING.search(text):
