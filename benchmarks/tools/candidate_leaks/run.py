@@ -16,7 +16,7 @@ import numpy as np
 
 import prm_gym
 from prm_gym.services import ServiceEnv
-from prm_gym.tools import call_text
+from prm_gym.tools import ToolCall, call_text, read_call
 
 ENVS = ("prm_gym/Retail-v0", "prm_gym/Calendar-v0")
 TRAINING = range(1000, 1060)
@@ -46,8 +46,11 @@ def made(env_id: str, level: int) -> ServiceEnv:
 
 
 def form(action: str) -> str:
-    """An action without its names, numbers and places."""
-    return re.sub(r"\d+[\w:.-]*|(?<=: \")[^\"\d]*(?=\")|\b[A-Z]\w+ [A-Z]\w+\b", "#", re.sub(r"\b[A-Z]\d{4,5}\b", "#", action))
+    """The tool and how many things each list names, and for texts how many words they have; of a message the words without names, numbers and places."""
+    call = read_call(action)
+    if isinstance(call, ToolCall):
+        return f"{call.name} {[len(value) if isinstance(value, list) else len(str(value).split()) for value in call.arguments.values()]}"
+    return re.sub(r"\b[A-Z]\d{4,5}\b|\d+[\d:.]*|\b[A-Z]\w+ [A-Z]\w+\b|(?<=, )[A-Z]\w+\b", "#", action)
 
 
 def features(actions: Sequence[str]) -> list[tuple[str, int]]:
