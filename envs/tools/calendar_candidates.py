@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from prm_gym.claims import Json
 from prm_gym.envs.tools.calendar_office import DAYS, TOPICS, clock
 from prm_gym.envs.tools.calendar_phrases import ASK_ELSE, ask_cancel, ask_move, refusal, statement
 from prm_gym.envs.tools.calendar_tools import owner_of
@@ -107,7 +108,8 @@ class Candidates:
     def _free(self) -> str | None:
         if not self.shown["N"]:
             return None
-        return call_text("find_free_time", person_ids=sorted(self._people()), day=self._time()["day"], minutes=30 * int(self.rng.integers(1, 4)))
+        people: Json = list[Json](sorted(self._people()))
+        return call_text("find_free_time", person_ids=people, day=self._time()["day"], minutes=30 * int(self.rng.integers(1, 4)))
 
     def _writes(self, wanted: list[Change]) -> list[Change]:
         """Changes; a meeting comes with an answer to a mail."""

@@ -304,7 +304,7 @@ class ServiceEnv(StepEnv):
             "made": list(self._made),
             "right": [list(cell) for cell in sorted(self._right)],
             "latest": self._latest,
-            "material": list(self._material),
+            "material": {"from": self._material[0], "shown": list(self._material[1])},
         }
 
     def load_state(self, state: Any) -> None:
@@ -321,7 +321,7 @@ class ServiceEnv(StepEnv):
         self.shown = {name: list(steps) for name, steps in state["shown"].items()}
         self._right = {(table, key, column) for table, key, column in state["right"]}
         self._latest = state["latest"]
-        self._material = (state["material"][0], list(state["material"][1]))
+        self._material = (state["material"]["from"], list(state["material"]["shown"]))
 
     def solution(self) -> list[str]:
         """The scripted steps."""
