@@ -160,9 +160,17 @@ def _about(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Turn 
         return Turn(Reply("I only want to know the amount, please."))
     if (confirming and _KEYS.search(text)) or (confirming and _is_whole(text, _said(_meant(wish, talk)))):
         return _proposed(wish, number, talk, text)
+    if talk["heard"] == 2 and _is_of_another(wish, talk, text):
+        return _proposed(wish, number, talk, text)
     if talk["heard"] == 1 and _ASKING.search(text):
         return Turn(Reply(wish.details, (f"details {number}",)), {"heard": 2})
     return None
+
+
+def _is_of_another(wish: Wish, talk: Mapping[str, Any], text: str) -> bool:
+    """Whether something else is proposed, with things that nobody asked for."""
+    proposing = _CONFIRMING.search(text) and any(verb.search(text) for verb in VERBS.values())
+    return bool(proposing and wish.tool in VERBS and _strange(wish, _said(_meant(wish, talk)), text))
 
 
 def _is_whole(text: str, wanted: Sequence[str]) -> bool:
