@@ -15,7 +15,7 @@ class MilestonesVerifier(ClaimVerifier):
     """
 
     id = "milestones"
-    version = "1"
+    version = "2"
     claims = (StateStep,)
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
@@ -25,5 +25,5 @@ class MilestonesVerifier(ClaimVerifier):
         if not claim.total:
             return abstained("the task has no milestones")
         effect = effect_of(claim)
-        reason = "something is wrong for good" if effect.hopeless else f"{claim.reached} of {claim.total} milestones hold"
+        reason = "something is wrong for good" if effect.hopeless or claim.given_up else f"{claim.reached} of {claim.total} milestones hold"
         return Verdict(status="ok", score=progress_of(claim, effect), reason=reason)

@@ -31,24 +31,24 @@ class StateVerifier(ClaimVerifier):
     9. `correct`: it reaches a milestone: it reads what is needed, or learns or tells what must be known, for the first time. `neutral`: anything else.
 
     Errors go on, as in AgentProcessBench ("after an error every later step that depends on it is wrong until it is acknowledged and corrected"). What depends
-    on an error is decided here by two things alone. (a) Damage: as long as a cell has a value that it had not at the beginning and should not have in the
-    end, a call that names its row, and a message that names its row or reaches no milestone, is wrong, and so is the end of the episode. A message that owns
-    up to the mistake, and what follows it until rows are changed again, is not. (b) Origin: a call is wrong when it names something that was shown only by
-    answers to calls that named what was made up, guessed or somebody else's, or that are wrong for this very reason. Anything shown by another step too is
-    clean again.
+    on an error is decided here by two things alone. (a) Damage: as long as a cell has a value that it had not at the beginning and should not have in the end,
+    a change that names its row, and a message that names its row or reaches no milestone, is wrong, and so is the end of the episode. A message that owns up
+    to the mistake, and what follows it until rows are changed again, is not. A read of it, which a correction needs, is neutral. (b) Origin: a call is wrong
+    when it names something that was shown only by answers to calls that named what was made up, guessed or somebody else's, or that are wrong for this very
+    reason. Anything shown by another step too is clean again.
 
     Where nobody has said what is wanted, only 1, 2, 4 and 7 are asked, and the verifier abstains on what they let pass.
 
     A step that makes damage good is `neutral`, where AgentProcessBench gives +1: paid for, damage would be worth doing.
 
-    The evidence holds `progress`, the share of milestones that hold after the step, in [0, 1], and 0 from the step on that did irreversible damage. No
-    evidence holds what is wanted.
+    The evidence holds `progress`, the share of milestones that hold after the step, in [0, 1], and 0 from the step on that did irreversible damage,
+    or made somebody give up a wish. No evidence holds what is wanted.
 
     Source: the labels and the rule of propagation are AgentProcessBench's (its annotation guide, version 1.1), there by judgement of people.
     """
 
     id = "state"
-    version = "1"
+    version = "2"
     claims = (StateStep,)
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
@@ -105,8 +105,8 @@ def effect_of(claim: StateStep) -> Effect:
 
 
 def progress_of(claim: StateStep, effect: Effect) -> float:
-    """The share of milestones that hold after the step, in [0, 1]; 0 when a cell has a wrong value for good."""
-    return 0.0 if effect.hopeless or not claim.total else claim.reached / claim.total
+    """The share of milestones that hold after the step, in [0, 1]; 0 when a cell has a wrong value for good, or a wish was given up."""
+    return 0.0 if effect.hopeless or claim.given_up or not claim.total else claim.reached / claim.total
 
 
 def _judgement(claim: StateStep, effect: Effect, previous: Sequence[PastStep]) -> tuple[Label | None, str]:
@@ -151,6 +151,8 @@ def _without_effect(claim: StateStep, previous: Sequence[PastStep]) -> tuple[Lab
     if claim.refused:
         return _refused(claim)
     if _builds_on_damage(claim, previous):
+        if claim.kind == "read":
+            return "neutral", "it looks at what was changed wrongly"
         return "incorrect", "it builds on an earlier wrong change that was neither made good nor owned up to"
     if claim.milestones:
         return "correct", f"reached: {', '.join(claim.milestones)}"

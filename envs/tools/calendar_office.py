@@ -23,7 +23,7 @@ TABLES = (
         one_way=("status",),
         free=("title",),
     ),
-    Table("attendees", {"id": "TEXT", "event_id": "TEXT", "person_id": "TEXT"}),
+    Table("attendees", {"id": "TEXT", "event_id": "TEXT", "person_id": "TEXT"}, one_way=("id", "event_id", "person_id")),
     Table(
         "mails",
         {

@@ -1,5 +1,6 @@
 """The tools of `prm_gym/Calendar-v0`: functions over the database, each in one transaction. They hold nobody to the policy."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from prm_gym.tools import Tool
 
 _TEXT: dict[str, Any] = {"type": "string", "maxLength": 200}
 _DAY: dict[str, Any] = {"type": "string", "enum": list(DAYS)}
-_TIME: dict[str, Any] = {"type": "string", "pattern": "^(0[0-9]|1[0-9]|2[0-3]):(00|30)$"}
+_TIME: dict[str, Any] = {"type": "string", "pattern": "^(0[0-9]|1[0-9]|2[0-3]):(00|30)$", "maxLength": 5}
 _PEOPLE: dict[str, Any] = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 10, "uniqueItems": True}
 _WHEN = {"day": _DAY, "start": _TIME, "end": _TIME}
 
@@ -48,7 +49,9 @@ def list_events(database: Database, arguments: Arguments) -> str:
     """The owner's meetings on a day."""
     query = "SELECT events.* FROM events JOIN attendees ON event_id = events.id WHERE person_id = ? AND day = ? ORDER BY start, events.id"
     events = database.all(query, owner_of(database), arguments["day"])
-    return "\n".join(_line(database, event) for event in events) or "no meetings"
+    owner = _row(database, "people", owner_of(database))
+    listed = "\n".join(_line(database, event) for event in events) or "no meetings"
+    return f"{arguments['day']}, meetings of the owner, {owner['id']} {owner['name']}:\n{listed}"
 
 
 def get_event(database: Database, arguments: Arguments) -> str:
@@ -76,9 +79,7 @@ def create_event(database: Database, arguments: Arguments) -> str:
     start, end = _span(arguments)
     owner, room = owner_of(database), _row(database, "rooms", arguments["room_id"])
     people = sorted({owner, *(_row(database, "people", key)["id"] for key in arguments["attendee_ids"])})
-    event = new_key("E", arguments["day"], str(start), str(end), *people)
-    if database.get("events", event) is not None:
-        raise RefusedError("there is such a meeting already")
+    event = _fresh(database, people)
     database.insert("events", event, arguments["title"], owner, room["id"], arguments["day"], start, end, "planned")
     for person in people:
         database.insert("attendees", f"{event}/{person}", event, person)
@@ -132,6 +133,11 @@ def forward(database: Database, arguments: Arguments) -> str:
 def finish(_database: Database, _arguments: Arguments) -> str:
     """End the work."""
     return "the work is over"
+
+
+def _fresh(database: Database, people: list[str]) -> str:
+    """A key for a meeting of some people, which says nothing of its time, so that a meeting that was moved is the one that was made there at once."""
+    return next(key for n in itertools.count() if database.get("events", key := new_key("E", str(n), *people)) is None)
 
 
 def double_booked(database: Database, people: list[str], room: str, when: Mapping[str, Any], but: str = "") -> bool:

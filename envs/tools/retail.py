@@ -22,10 +22,11 @@ import numpy as np
 
 from prm_gym.claims import Rule
 from prm_gym.env import StepOptions, require_difficulty
+from prm_gym.envs.tools.retail_candidates import Candidates, Change, form_of_message
 from prm_gym.envs.tools.retail_customer import Customer, agrees, answer, closing, first_talk, opening
-from prm_gym.envs.tools.retail_phrases import ASK_DETAILS, ASK_ELSE, ASK_WHAT, ASK_WHO, proposal, refusal, statement
-from prm_gym.envs.tools.retail_shop import GOODS, RETURN_DAYS, TABLES, TODAY, new_shop
-from prm_gym.envs.tools.retail_tools import OPERATIONS, POLICY, REASONS
+from prm_gym.envs.tools.retail_phrases import ASK_DETAILS, ASK_ELSE, ASK_WHAT, ASK_WHO, TRANSFER, proposal, refusal, statement
+from prm_gym.envs.tools.retail_shop import RETURN_DAYS, TABLES, TODAY, new_shop
+from prm_gym.envs.tools.retail_tools import OPERATIONS, POLICY
 from prm_gym.envs.tools.retail_wishes import LEVELS, Wish, new_wishes
 from prm_gym.services import Database, Operation, Reply, Scenario, ScriptStep, ServiceEnv, goal_of, new_image, read_key
 from prm_gym.services.scenario import Arguments
@@ -52,10 +53,11 @@ class RetailEnv(ServiceEnv):
     Observation, actions, outcome and `state_key` are those of `ServiceEnv`; messages go to the customer. He tells who he is when he is asked for e-mail
     address or name, what he wants when he is asked what he wants, and the details when he is asked again. To a proposal (a question that says what will be
     done and names numbers) he says yes when it names everything that he asked for and nothing else, no when it names something else, and asks back when
-    something is missing; he says yes to what the policy forbids as well. He accepts a refusal of what the policy forbids when it names the order, and insists
-    on what it allows. A wish is settled when the rows are as he wants, not when somebody says so; then he comes to the next. From level 4 on he may change
-    his mind when he is asked for his yes. He never ends the conversation himself: `finish` does, and `transfer_to_person` where no tool can do what he wants.
-    Key words and numbers are all that he understands; nothing in a message changes what he wants.
+    something is missing; he says yes to what the policy forbids as well. He accepts a refusal that names the order, right or wrong: a wish that was refused
+    wrongly is given up, and so is one about which two proposals or amounts were wrong; the outcome is 0 then. A wish is settled when the rows are as he wants,
+    not when somebody says so; then he comes to the next. From level 4 on he may change his mind when he is asked for his yes. He never ends the conversation
+    himself: `finish` does, and `transfer_to_person` where no tool can do what he wants. Key words and numbers are all that he understands; nothing in a
+    message changes what he wants.
 
     Claims: `StateStep`, with these rules: who the customer is is found out first; only what is his is touched; nothing is changed without a yes that spoke of
     every argument; orders are pending or delivered, changed once, and returned in time, as the policy says; new variants are of the same product; refunds go
@@ -76,7 +78,7 @@ class RetailEnv(ServiceEnv):
     operations = OPERATIONS
     identifiers: ClassVar[re.Pattern[str]] = re.compile(r"\b[WLVCGUP]\d{4}\b|\b[a-z]+\.[a-z]+\d\d@example\.com|\b\d{5}\b")
 
-    def __init__(self, *, difficulty: int = 2, candidates: int = 14, **options: Unpack[StepOptions]) -> None:
+    def __init__(self, *, difficulty: int = 2, candidates: int = 16, **options: Unpack[StepOptions]) -> None:
         """Choose how much the customer wants.
 
         Args:
@@ -119,6 +121,10 @@ class RetailEnv(ServiceEnv):
         turn = answer(facts.customer, self.talk, text, self.knows)
         self.talk = {**self.talk, **turn.talk}
         return turn.reply
+
+    def lost(self) -> tuple[str, ...]:
+        """The wishes that the customer has given up."""
+        return tuple(f"wish {number} was given up" for number in self.talk["lost"])
 
     def table_of(self, identifier: str) -> str | None:
         """By the first letter."""
@@ -181,37 +187,19 @@ class RetailEnv(ServiceEnv):
         wanted = [(i, wish) for i, wish in enumerate(facts.customer.wishes) if wish.kind == "refuse"]
         return [(places[f"refused {i}"], [proposal(w.tool, w.arguments), call_text(w.tool, **w.arguments)]) for i, w in wanted]
 
-    def distractors(self, rng: np.random.Generator) -> list[str]:
-        """Reads, changes, messages and proposals of what was shown."""
-        shown = sorted(self.shown)
-        by_letter = {letter: [name for name in shown if name[0] == letter and name[1:].isdigit()] for letter in _TABLES}
-        emails, zips = [name for name in shown if "@" in name], [name for name in shown if name.isdigit()]
-        listed = [ASK_WHO, ASK_WHAT, ASK_DETAILS, ASK_ELSE, call_text("finish"), call_text("transfer_to_person", summary="The customer needs a colleague.")]
-        listed += [call_text("find_user_by_email", email=name) for name in emails]
-        listed += [call_text("find_user_by_name", name=self.scenario.facts.customer.name, zip=name) for name in zips[:1]]
-        listed.append(call_text("search_products", text=list(GOODS)[int(rng.integers(len(GOODS)))]))
-        for user in by_letter["U"]:
-            listed += [call_text("get_user", user_id=user), call_text("list_orders", user_id=user)]
-        listed += [call_text("get_order", order_id=_one(rng, by_letter["W"])) for _ in by_letter["W"][:2]]
-        listed += [call_text("get_product", product_id=_one(rng, by_letter["P"])) for _ in by_letter["P"][:2]]
-        return [*listed, *self._changes(rng, by_letter)]
+    def form_of(self, action: str) -> str:
+        """Read, write or end; of messages proposal, refusal, statement or anything else."""
+        form = super().form_of(action)
+        return form_of_message(action) if form == "say" else form
 
-    def _changes(self, rng: np.random.Generator, shown: dict[str, list[str]]) -> list[str]:
-        """Calls that change an order, proposals of them, refusals and amounts."""
-        if not shown["W"]:
-            return []
-        found = [refusal(_one(rng, shown["W"])), statement(_one(rng, shown["W"]), int(rng.integers(20, 400)) * 50)]
-        payments = shown["C"] + shown["G"]
-        for _ in range(2):
-            order = _one(rng, shown["W"])
-            calls: list[tuple[str, dict[str, Any]]] = [("cancel_order", {"order_id": order, "reason": REASONS[int(rng.integers(2))]})]
-            if shown["L"] and payments:
-                back = {"order_id": order, "line_ids": [_one(rng, shown["L"])], "payment_id": _one(rng, payments)}
-                calls += [("return_items", back), ("change_order_payment", {"order_id": order, "payment_id": _one(rng, payments)})]
-                calls += [(tool, {**back, "variant_ids": [_one(rng, shown["V"])]}) for tool in ("exchange_items", "change_order_items") if shown["V"]]
-            tool, arguments = calls[int(rng.integers(len(calls)))]
-            found += [call_text(tool, **arguments), proposal(tool, arguments)]
-        return found
+    def distractors(self, rng: np.random.Generator, shown: Sequence[str], steps: Sequence[ScriptStep]) -> list[str]:
+        """Reads, changes, messages and proposals of what was shown."""
+        changes: list[Change] = []
+        if steps and steps[0].milestone.startswith(("mind", "agreed", "done")):
+            facts: _Facts = self.scenario.facts
+            wish = facts.customer.wishes[steps[0].topic]
+            changes = [(wish.tool, arguments) for arguments in (wish.arguments, wish.first) if arguments]
+        return Candidates(rng, self.rows, shown).listed(changes)
 
 
 def _owner(env: ServiceEnv, table: str, name: str) -> str | None:
@@ -224,10 +212,6 @@ def _owner(env: ServiceEnv, table: str, name: str) -> str | None:
     }
     row = env.rows.one(queries[table], name) if table in queries else None
     return None if row is None else row["owner"]
-
-
-def _one(rng: np.random.Generator, names: Sequence[str]) -> str:
-    return names[int(rng.integers(len(names)))]
 
 
 @lru_cache(maxsize=1 << 8)
@@ -270,6 +254,7 @@ class _Script:
             self._read("identified", -1, ToolCall("find_user_by_name", {"name": customer.name, "zip": customer.zip}))
         else:
             self._read("identified", -1, ToolCall("find_user_by_email", {"email": customer.email}))
+        self.reads |= {f"{tool}:{user}": "identified" for tool in ("find_user_by_email", "find_user_by_name")}  # in whatever case it is spelt
         for i, wish in enumerate(customer.wishes):
             self._serve(wish, i)
         if customer.wishes[-1].kind != "transfer":
@@ -293,7 +278,7 @@ class _Script:
         elif wish.kind == "tell":
             self.steps.append(ScriptStep(statement(wish.order, wish.amount), f"told {i}", i))
         elif wish.kind == "transfer":
-            self.steps.append(ScriptStep(call_text("transfer_to_person", summary=wish.opening), "ended", i))
+            self.steps.append(ScriptStep(TRANSFER, "ended", i))
         else:
             self._fulfil(wish, i)
 

@@ -1,8 +1,8 @@
 """The customer of `prm_gym/Retail-v0`: rules from the agent's message and what was said before to an answer. Key words, numbers and nothing else.
 
 What he has told and agreed to stands in `talk`: `identity` (he said who he is), `wish` (the number of the wish that he is at), `heard` (how much of it he
-told: 0, 1 the opening, 2 the details), `mind` (he has changed his mind about it), `agreed` (the message to which he said yes), `over` (he has said that it is
-all).
+told: 0, 1 the opening, 2 the details), `mind` (he has changed his mind about it), `agreed` (the message to which he said yes), `wrong` (how many proposals or
+amounts were wrong), `lost` (the wishes that he has given up), `over` (he has said that it is all).
 """
 
 import re
@@ -11,19 +11,15 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from prm_gym.claims import Rule
+from prm_gym.envs.tools.retail_tools import REASONS
 from prm_gym.envs.tools.retail_wishes import Wish
-from prm_gym.services import Reply
+from prm_gym.services import Reply, asked_in, leaves_open, negates, plain, refuses
 
-MOST_AMOUNTS = 3
+MOST_WRONG = 2
 MESSAGE_LENGTH = 1_500
 
 _IDENTITY = re.compile(r"\b(?:e-?mail|your (?:full )?name|zip|identity|identify|verify|who (?:are you|you are)|authenticate)\b", re.IGNORECASE)
 _ASKING = re.compile(r"\?|\b(?:what|which|how|tell|details?|help|please|specify|provide|let me know)\b", re.IGNORECASE)
-_REFUSING = re.compile(
-    r"\b(?:(?:cannot|can't|can not)(?! be (?:undone|reversed|reverted|changed|modified))|unable"
-    r"|not (?:possible|allowed|able|permitted|eligible)|refuse|forbid\w*|against (?:our|the) policy)\b",
-    re.IGNORECASE,
-)
 _CONFIRMING = re.compile(r"\?|\b(?:confirm\w*|proceed|shall i|go ahead|agree|is that (?:right|correct)|yes)\b", re.IGNORECASE)
 _AMOUNT = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+\.\d{2}(?![\d])|(?<![\d.,])\d+\.\d{2}(?!\d)")
 _KEYS = re.compile(r"\b[WLVCG]\d{4}\b")
@@ -31,8 +27,8 @@ _KEYS = re.compile(r"\b[WLVCG]\d{4}\b")
 VERBS: dict[str, re.Pattern[str]] = {
     "cancel_order": re.compile(r"\bcancel", re.IGNORECASE),
     "change_order_address": re.compile(r"\b(?:address|ship|send|sent|deliver)", re.IGNORECASE),
-    "change_order_payment": re.compile(r"\b(?:pay|charge)", re.IGNORECASE),
-    "change_order_items": re.compile(r"\b(?:change|chang|modif|swap|replac|switch|exchang)", re.IGNORECASE),
+    "change_order_payment": re.compile(r"\b(?:pay|paid|charge)", re.IGNORECASE),
+    "change_order_items": re.compile(r"\b(?:chang|modif|swap|replac|switch|exchang)", re.IGNORECASE),
     "exchange_items": re.compile(r"\b(?:exchang|swap|replac|switch)", re.IGNORECASE),
     "return_items": re.compile(r"\b(?:return|refund|send back)", re.IGNORECASE),
     "change_home_address": re.compile(r"\b(?:home|profile|address)", re.IGNORECASE),
@@ -73,7 +69,7 @@ class Turn(NamedTuple):
 
 def first_talk() -> dict[str, Any]:
     """What has been said before anything was said."""
-    return {"identity": False, "wish": 0, "heard": 0, "mind": False, "agreed": "", "over": False}
+    return {"identity": False, "wish": 0, "heard": 0, "mind": False, "agreed": "", "wrong": 0, "lost": [], "over": False}
 
 
 def opening(customer: Customer) -> str:
@@ -90,6 +86,7 @@ def answer(customer: Customer, talk: Mapping[str, Any], text: str, done: Callabl
         text: the message.
         done: whether a milestone was reached.
     """
+    text = plain(text)
     if len(text) > MESSAGE_LENGTH:
         return Turn(Reply("That is too much for me to read. Please keep it short."))
     if not talk["identity"] and _IDENTITY.search(text):
@@ -97,7 +94,7 @@ def answer(customer: Customer, talk: Mapping[str, Any], text: str, done: Callabl
     if talk["over"]:
         return Turn(Reply("That is all, thank you."))
     number, wish = talk["wish"], customer.wishes[talk["wish"]]
-    if done(closing(wish, number)):
+    if done(closing(wish, number)) or number in talk["lost"]:
         return _next(customer, number)
     if talk["heard"] == 0:
         return Turn(Reply(f"{wish.opening}{customer.chatter}", (f"wish {number}",)), {"heard": 1}) if _ASKING.search(text) else _lost()
@@ -146,25 +143,46 @@ def _next(customer: Customer, number: int) -> Turn:
     if number + 1 == len(customer.wishes):
         return Turn(Reply("That is all, thank you.", ("nothing else",)), {"over": True})
     wish = customer.wishes[number + 1]
-    told = {"wish": number + 1, "heard": 1, "mind": False, "agreed": ""}
+    told = {"wish": number + 1, "heard": 1, "mind": False, "agreed": "", "wrong": 0}
     return Turn(Reply(f"Thank you. There is one more thing. {wish.opening}", (f"wish {number + 1}",)), told)
 
 
 def _about(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Turn | None:
     """What is said to a message while a wish has been told and not been settled; None where it says nothing that he understands."""
     confirming = wish.tool in VERBS and talk["heard"] == 2 and _CONFIRMING.search(text) and VERBS[wish.tool].search(text)
-    whole = confirming and all(_holds(text, value) for value in _said(_meant(wish, talk)))
-    if _REFUSING.search(text) and not whole:
-        return _refused(wish, number, text)
-    if wish.kind == "tell":
-        return _told(wish, number, text)
+    if wish.kind == "tell" and _AMOUNT.search(text):
+        return _told(wish, number, talk, text)
     if wish.kind == "transfer":
         return Turn(Reply("Is there nobody who could see to that? I would like to speak with somebody who can."))
-    if confirming and (whole or _KEYS.search(text)):
+    if not (confirming and _is_whole(text, _said(_meant(wish, talk)))) and refuses(text, _KEYS):
+        return _refused(wish, number, talk, text)
+    if wish.kind == "tell":
+        return Turn(Reply("I only want to know the amount, please."))
+    if (confirming and _KEYS.search(text)) or (confirming and _is_whole(text, _said(_meant(wish, talk)))):
+        return _proposed(wish, number, talk, text)
+    if talk["heard"] == 2 and _is_of_another(wish, talk, text):
         return _proposed(wish, number, talk, text)
     if talk["heard"] == 1 and _ASKING.search(text):
         return Turn(Reply(wish.details, (f"details {number}",)), {"heard": 2})
     return None
+
+
+def _is_of_another(wish: Wish, talk: Mapping[str, Any], text: str) -> bool:
+    """Whether something else is proposed, with things that nobody asked for."""
+    proposing = _CONFIRMING.search(text) and any(verb.search(text) for verb in VERBS.values())
+    return bool(proposing and wish.tool in VERBS and _strange(wish, _said(_meant(wish, talk)), text))
+
+
+def _is_whole(text: str, wanted: Sequence[str]) -> bool:
+    return all(_holds(text, value) for value in wanted)
+
+
+def _wrong(number: int, talk: Mapping[str, Any], text: str, rule: Rule) -> Turn:
+    """What is said to a wrong proposal or amount; the second one about a wish is the last."""
+    count = talk["wrong"] + 1
+    if count < MOST_WRONG:
+        return Turn(Reply(text, rules=(rule,)), {"wrong": count})
+    return Turn(Reply("No. This leads nowhere, let us leave it at that.", rules=(rule,)), {"wrong": count, "lost": [*talk["lost"], number]})
 
 
 def _meant(wish: Wish, talk: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -172,36 +190,45 @@ def _meant(wish: Wish, talk: Mapping[str, Any]) -> Mapping[str, Any]:
     return wish.first if wish.first and not talk["mind"] else wish.arguments
 
 
-def _refused(wish: Wish, number: int, text: str) -> Turn:
+def _refused(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Turn:
+    """A refusal is taken, right or wrong: what the policy allows cannot be told from what it forbids by trying."""
+    if wish.order and wish.order not in text:
+        return Turn(Reply("Which order do you mean by that, please? I need its number for my notes."))
+    reply = "I see. That is a pity, but so be it."
     if wish.kind != "refuse":
         rule = Rule("refuse what the policy forbids and nothing else", False, "the customer wants what may be done")
-        return Turn(Reply("Why not? I believe that your terms allow it. Please look again.", rules=(rule,)))
-    if wish.order not in text:
-        return Turn(Reply("Which order do you mean by that, please? I need its number for my notes."))
-    return Turn(Reply("I see. That is a pity, but so be it.", (f"refused {number}",), (Rule("refuse what the policy forbids and nothing else"),)))
+        return Turn(Reply(reply, rules=(rule,)), {"lost": [*talk["lost"], number]})
+    return Turn(Reply(reply, (f"refused {number}",), (Rule("refuse what the policy forbids and nothing else"),)))
 
 
-def _told(wish: Wish, number: int, text: str) -> Turn:
+def _told(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Turn:
+    """One amount, or the right one with the prices that it is the sum of."""
     amounts = {found.replace(",", "") for found in _AMOUNT.findall(text)}
-    right = f"{wish.amount // 100}.{wish.amount % 100:02}"
-    if not amounts:
-        return Turn(Reply("I only want to know the amount, please."))
-    if len(amounts) > MOST_AMOUNTS:
+    right = _decimal(wish.amount)
+    if amounts == {right} or (right in amounts and amounts <= {right, *map(_decimal, wish.prices)} and not leaves_open(text)):
+        return Turn(Reply("Thank you, that is what I wanted to know.", (f"told {number}",), (Rule("tell amounts as they are"),)))
+    if len(amounts) > 1:
         return Turn(Reply("Those are too many figures for me. Which one is it?"))
-    if right not in amounts:
-        return Turn(Reply("Hm. Are you sure?", rules=(Rule("tell amounts as they are", False, "none of these is the amount that was asked for"),)))
-    return Turn(Reply("Thank you, that is what I wanted to know.", (f"told {number}",), (Rule("tell amounts as they are"),)))
+    return _wrong(number, talk, "Hm. Are you sure?", Rule("tell amounts as they are", False, "this is not the amount that was asked for"))
+
+
+def _decimal(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02}"
 
 
 def _proposed(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Turn:
-    arguments = _meant(wish, talk)
-    wanted, named = _said(arguments), set(_KEYS.findall(text))
+    wanted = _said(_meant(wish, talk))
     restated = wish.changed if talk["mind"] else wish.details
-    strange = _strange(named.difference(wish.beside), wanted, text)
+    strange = _strange(wish, wanted, text)
+    asked = asked_in(text)
+    if strange and _KEYS.search(asked) and VERBS[wish.tool].search(asked) and not _strange(wish, wanted, asked):
+        text, strange = asked, ""  # other things are named, and this one is asked about
+    if strange and leaves_open(asked or text):
+        return Turn(Reply(f"As I said: {wish.opening} {restated}"))
     if strange:
-        rule = Rule("propose what was asked for", False, f"nobody asked for {strange}")
-        return Turn(Reply(f"No, that is not what I asked for. {restated}", rules=(rule,)))
-    if not all(_holds(text, value) for value in wanted):
+        return _wrong(number, talk, f"No, that is not what I asked for. {restated}", Rule("propose what was asked for", False, f"nobody asked for {strange}"))
+    reasons = sum(_holds(text, reason) for reason in REASONS)
+    if not _is_whole(text, wanted) or reasons > 1 or negates(text, VERBS[wish.tool]):
         return Turn(Reply("Please tell me exactly what you will do, with every number, and I will say yes or no."))
     if wish.kind == "refuse":
         rule = Rule("refuse what the policy forbids and nothing else", False, wish.why)
@@ -211,12 +238,12 @@ def _proposed(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Tu
     return Turn(Reply("Yes, please do.", (f"agreed {number}",)), {"agreed": text})
 
 
-def _strange(named: set[str], wanted: Sequence[str], text: str) -> str:
+def _strange(wish: Wish, wanted: Sequence[str], text: str) -> str:
     """What a proposal names that was not asked for; empty where it names nothing of the kind."""
-    keys = sorted(named.difference(wanted))
+    keys = sorted(set(_KEYS.findall(text)).difference(wish.beside, wanted))
     if keys:
         return keys[0]
-    zips = [found for found in re.findall(r"\b\d{5}\b", text) if found not in wanted]
+    zips = [found for found in re.findall(r"\b\d{5}\b", text) if found not in wanted and found not in wish.beside]
     return zips[0] if zips and any(re.fullmatch(r"\d{5}", value) for value in wanted) else ""
 
 

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from prm_gym.envs.tools.retail_shop import money
+from prm_gym.tools import call_text
 
 ASK_WHO = "Welcome. May I have your e-mail address, or your name and zip code, so that I can find your account?"
 ASK_WHAT = "Thank you. What can I do for you?"
 ASK_DETAILS = "Could you tell me the details, please?"
 ASK_ELSE = "That is settled. Is there anything else?"
+TRANSFER = call_text("transfer_to_person", summary="The customer needs a colleague.")
 
 
 def proposal(tool: str, arguments: dict[str, Any]) -> str:

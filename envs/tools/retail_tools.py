@@ -21,7 +21,7 @@ EXPRESSION_LENGTH = 200
 _TEXT: dict[str, Any] = {"type": "string", "maxLength": 200}
 _IDS: dict[str, Any] = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 10, "uniqueItems": True}
 _VARIANTS: dict[str, Any] = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 10}
-_ADDRESS = {"street": _TEXT, "city": _TEXT, "zip": {"type": "string", "pattern": "^[0-9]{5}$"}}
+_ADDRESS = {"street": _TEXT, "city": _TEXT, "zip": {"type": "string", "pattern": "^[0-9]{5}$", "maxLength": 5}}
 
 
 def find_user_by_email(database: Database, arguments: Arguments) -> str:
@@ -334,6 +334,7 @@ You serve the customers of a shop. Today is day {TODAY}. Speak with the customer
 4. A pending order can be cancelled, for one of the two reasons that the tool knows; its address, payment method and items can be changed. Items are changed
    once, for available variants of the same product. Orders that are shipped cannot be changed.
 5. Items of a delivered order can be returned or exchanged within 30 days of the delivery; exchanged once, for available variants of the same product.
+   What goes back from one order goes back in one call.
 6. Refunds of returns go to the payment method of the order or to a gift card of the customer, nowhere else. Differences in price are settled with any method
    of the customer.
 7. Refuse what the policy forbids, with the number of the order. Tell amounts only as they are. When the customer wants what no tool can do and the policy

@@ -24,13 +24,14 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         named: the opening gives the number of the order.
         tool: of the call.
         arguments: of the call.
-        beside: numbers that a proposal may name beside the arguments: what else is in the order.
+        beside: numbers that a proposal may name beside the arguments: what else is in the order, or the old zip code.
         product: that must be looked up for its variants; empty for none.
         paid: the payment methods must be looked up.
         changed: what is told instead of a yes, when the customer changes his mind; empty where he does not.
         first: the arguments that fit before he does.
         others: the order is somebody else's.
         amount: that is to be told, in cents.
+        prices: of the lines that the amount is the sum of.
         why: the policy forbids it, in words.
     """
 
@@ -48,6 +49,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     first: dict[str, Any] = {}
     others: bool = False
     amount: int = 0
+    prices: tuple[int, ...] = ()
     why: str = ""
 
 
@@ -213,7 +215,7 @@ def _address(desk: _Desk) -> Wish | None:
         named=named,
         tool="change_order_address",
         arguments={"order_id": order["id"], **final},
-        beside=desk.inside(order),
+        beside=(*desk.inside(order), order["zip"]),
     )
     if not (desk.plan.minds and desk.rng.random() < 0.6):
         return wish
@@ -234,6 +236,7 @@ def _home(desk: _Desk) -> Wish | None:
         details=f"It is {_where(address)} now.",
         tool="change_home_address",
         arguments=arguments,
+        beside=(str(desk.customer[5]),),
     )
 
 
@@ -376,8 +379,9 @@ def _tell(desk: _Desk) -> Wish | None:
     if order is None:
         return None
     called, named = desk.called(order)
-    total = sum(line["price"] for line in desk.lines(order))
-    return Wish(kind="tell", opening=f"How much did I pay for {called} altogether?", order=order["id"], named=named, amount=total)
+    prices = tuple(line["price"] for line in desk.lines(order))
+    opening = f"How much did I pay for {called} altogether?"
+    return Wish(kind="tell", opening=opening, order=order["id"], named=named, amount=sum(prices), prices=prices)
 
 
 def _beyond(desk: _Desk) -> Wish | None:

@@ -134,6 +134,7 @@ class StateStep(Claim, msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
         total: how many there are; 0 where there are none.
         mentions: keys of rows that a message names.
         acknowledges: a message owns up to a mistake.
+        given_up: after the step something wanted has been given up by whoever wanted it, so that it cannot be had any more.
         goal_unknown: nobody has said what state is wanted, so that `gap` says nothing.
     """
 
@@ -152,4 +153,5 @@ class StateStep(Claim, msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
     total: int = 0
     mentions: tuple[str, ...] = ()
     acknowledges: bool = False
+    given_up: bool = False
     goal_unknown: bool = False

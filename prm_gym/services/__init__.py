@@ -7,6 +7,7 @@ claims are `prm_gym.claims.StateStep`, which the verifier `state` judges.
 from prm_gym.services.corruption import KINDS, Corrupted, corrupted
 from prm_gym.services.database import Cell, Database, Row, Rows, Table, new_image
 from prm_gym.services.environment import ServiceEnv
+from prm_gym.services.listening import asked_in, leaves_open, negates, plain, refuses, times_in
 from prm_gym.services.scenario import Operation, Reply, Scenario, ScriptStep, goal_of, read_key
 
 __all__ = [
@@ -22,8 +23,14 @@ __all__ = [
     "ScriptStep",
     "ServiceEnv",
     "Table",
+    "asked_in",
     "corrupted",
     "goal_of",
+    "leaves_open",
+    "negates",
     "new_image",
+    "plain",
     "read_key",
+    "refuses",
+    "times_in",
 ]

@@ -102,6 +102,8 @@ def _is_allowed_read(env: ServiceEnv, action: str) -> bool:
     call = read_call(action)
     if not isinstance(call, ToolCall) or env.operations[call.name].kind != "read":
         return False
+    if any(name not in env.shown for name in env.identified(action)):
+        return False
     return all(rule.kept for rule in env.rules(env.operations[call.name], call.arguments))
 
 

@@ -11,15 +11,22 @@ import numpy as np
 
 from prm_gym.claims import Gap, Json, Malformed, Reference, RowChange, Rule, StateStep
 from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates
-from prm_gym.errors import OptionError, RefusedError
+from prm_gym.errors import ContractError, OptionError, RefusedError
 from prm_gym.services.database import Cell, Database, Table
-from prm_gym.services.scenario import Arguments, Operation, Reply, Scenario, read_key
+from prm_gym.services.scenario import Arguments, Operation, Reply, Scenario, ScriptStep, read_key
 from prm_gym.task import Task, content_key
 from prm_gym.tools import Message, Tool, ToolCall, Unreadable, described, read_call
 
 ANSWER_LENGTH = 4_000
 MOST_REFERENCES = 40
-_SORRY = re.compile(r"\b(?:sorry|apolog\w*|my mistake|mistaken\w*|i was wrong|by mistake of mine)\b", re.IGNORECASE)
+_DID = "i (?:have )?(?:entered|picked|chose|used|changed|made|cancelled|sent|invited|set)"
+_SORRY = re.compile(
+    r"\b(?:my (?:mistake|error|fault)|(?:mistake|error|fault) (?:of mine|on my (?:side|part|end))|i was (?:wrong|mistaken)|mistakenly|in error"
+    r"|that was (?:wrong|a mistake|an error)|i (?:have )?(?:made|caused) (?:an?|the|this|that) (?:\w+ )?(?:mistake|error)"
+    rf"|{_DID}[^.?!\n]{{0,60}}\bwrong|wrong[^.?!\n]{{0,40}}\b{_DID})\b",
+    re.IGNORECASE,
+)
+_ACTS = ("mind", "agreed", "done")
 
 
 class ServiceEnv(StepEnv):
@@ -47,7 +54,7 @@ class ServiceEnv(StepEnv):
     operations: ClassVar[Mapping[str, Operation]]
     identifiers: ClassVar[re.Pattern[str]]
 
-    def __init__(self, *, candidates: int = 14, **options: Unpack[StepOptions]) -> None:
+    def __init__(self, *, candidates: int = 16, **options: Unpack[StepOptions]) -> None:
         """Set how many actions are listed.
 
         Args:
@@ -65,6 +72,7 @@ class ServiceEnv(StepEnv):
         self._made: list[str] = []
         self._right: set[Cell] = set()
         self._latest = ""
+        self._material: tuple[int, list[str]] = (-1, [])
 
     # What a domain gives.
 
@@ -81,8 +89,14 @@ class ServiceEnv(StepEnv):
         """What the listener answers to a message; changes `self.talk` alone, and only where something was brought about."""
 
     @abstractmethod
-    def distractors(self, rng: np.random.Generator) -> list[str]:
-        """Plausible actions for the list of candidates, made of what was shown."""
+    def distractors(self, rng: np.random.Generator, shown: Sequence[str], steps: Sequence[ScriptStep]) -> list[str]:
+        """Plausible actions for the list of candidates, of every form as many whatever the scripted steps are.
+
+        Args:
+            rng: for the choice.
+            shown: the identifiers that may be named.
+            steps: the scripted steps that will be listed among them.
+        """
 
     @abstractmethod
     def policy_text(self) -> str:
@@ -99,6 +113,15 @@ class ServiceEnv(StepEnv):
     def astray(self, table: str, name: str) -> bool:
         """Whether a thing that exists is nothing that a call may concern; a message may name it, if only to refuse."""
         return False
+
+    def form_of(self, action: str) -> str:
+        """The form of a listed action; a scripted step takes the place of a distractor of its form."""
+        call = read_call(action)
+        return self.operations[call.name].kind if isinstance(call, ToolCall) else "say"
+
+    def lost(self) -> tuple[str, ...]:
+        """What can no longer become as it is wanted, because whoever wanted it has given it up."""
+        return ()
 
     def temptations(self) -> list[tuple[int, list[str]]]:
         """Steps that do what the policy forbids and somebody asks for, with the place in the solution where they would be taken."""
@@ -139,7 +162,7 @@ class ServiceEnv(StepEnv):
         scenario = self.scenario_of(entropy)
         self._kept = entropy, scenario
         task = Task(
-            key=content_key(f"{self.name}-v0", *self.task_options(), str(entropy)),
+            key=self._task_key(entropy),
             instructions=self._instructions,
             question=scenario.opening,
             sealed={"entropy": entropy, "goal": [[*cell, value] for cell, value in scenario.goal.items()], "required": sorted(scenario.required)},
@@ -149,7 +172,11 @@ class ServiceEnv(StepEnv):
         self.talk, self.reached, self._made, self._right = self.first_talk(), [], [], set()
         self.shown = {name: [-1] for name in self.identified(scenario.opening)}
         self._latest = scenario.opening
+        self._material = (-1, [])
         return task, self._situation_after(scenario.opening, task, scenario)
+
+    def _task_key(self, entropy: int) -> str:
+        return content_key(f"{self.name}-v0", *self.task_options(), str(entropy))
 
     def task_options(self) -> Sequence[str]:
         """The options on which the task of a number depends."""
@@ -213,6 +240,7 @@ class ServiceEnv(StepEnv):
             milestones=milestones,
             reached=self._holding(scenario),
             total=len(scenario.script),
+            given_up=bool(self.lost()),
         )
         outcome = float(ends_well and not gap and not lacking) if over else None
         return Transition(situation=self._answered(answer, good=not refused), claims=(claim,), terminated=over, outcome=outcome)
@@ -236,6 +264,7 @@ class ServiceEnv(StepEnv):
             milestones=milestones,
             reached=self._holding(scenario),
             total=len(scenario.script),
+            given_up=bool(self.lost()),
             mentions=tuple(named),
             acknowledges=_SORRY.search(text) is not None,
         )
@@ -275,16 +304,24 @@ class ServiceEnv(StepEnv):
             "made": list(self._made),
             "right": [list(cell) for cell in sorted(self._right)],
             "latest": self._latest,
+            "material": {"from": self._material[0], "shown": list(self._material[1])},
         }
 
     def load_state(self, state: Any) -> None:
-        """Put back what `save_state` gave."""
+        """Put back what `save_state` gave.
+
+        Raises:
+            ContractError: the task is one of other options.
+        """
+        if self.task.key != self._task_key(self.task.sealed["entropy"]):
+            raise ContractError(f"a snapshot of {self.name} with other options cannot be restored here")
         self.database = Database(self.tables, self.scenario.image)
         self.database.apply(msgspec.convert(state["changes"], list[RowChange]))
         self.talk, self.reached, self._made = msgspec.to_builtins(state["talk"]), list(state["reached"]), list(state["made"])
         self.shown = {name: list(steps) for name, steps in state["shown"].items()}
         self._right = {(table, key, column) for table, key, column in state["right"]}
         self._latest = state["latest"]
+        self._material = (state["material"]["from"], list(state["material"]["shown"]))
 
     def solution(self) -> list[str]:
         """The scripted steps."""
@@ -303,18 +340,45 @@ class ServiceEnv(StepEnv):
         return self._situation_after(answer, self.task, self.scenario)
 
     def _situation_after(self, observation: str, task: Task, scenario: Scenario) -> Situation:
-        state = (sorted(self.rows.changed().items()), self.talk, sorted(self.reached), sorted(self.shown), self._latest)
+        steps = self._ahead(scenario)
+        start = scenario.script.index(steps[0]) if steps else len(scenario.script)
+        if self._material[0] != start:
+            self._material = start, sorted(self.shown)
+        state = (sorted(self.rows.changed().items()), self.talk, sorted(self.reached), sorted(self.shown), self._latest, self._material[1])
         key = content_key(task.key, msgspec.json.encode(state).decode())
-        return Situation(observation=observation, state_key=key, actions=self._listed(scenario, key) if self.candidates else ())
+        return Situation(observation=observation, state_key=key, actions=self._listed(task, start, steps) if self.candidates else ())
 
-    def _listed(self, scenario: Scenario, state_key: str) -> tuple[str, ...]:
-        """Candidates in random order, with the next scripted step among them."""
-        rng = np.random.default_rng(int(state_key, 16))
-        ahead = next((step.action for step in scenario.script if step.milestone not in self.reached), None)
-        others = [action for action in dict.fromkeys(self.distractors(rng)) if action != ahead]
+    def _ahead(self, scenario: Scenario) -> tuple[ScriptStep, ...]:
+        """The next scripted step; of a row of steps that ask for a yes and act on it, all of them."""
+        script = scenario.script
+        place = next((i for i, step in enumerate(script) if step.milestone not in self.reached), len(script))
+        if place == len(script):
+            return ()
+        first, last = place, place + 1
+        if _acts(script[place]):
+            while first and _acts(script[first - 1]) and script[first - 1].topic == script[place].topic:
+                first -= 1
+            while last < len(script) and _acts(script[last]) and script[last].topic == script[place].topic:
+                last += 1
+        return script[first:last]
+
+    def _listed(self, task: Task, start: int, steps: Sequence[ScriptStep]) -> tuple[str, ...]:
+        """Candidates in random order, the next scripted steps among them.
+
+        They are drawn anew when the script goes on, and at no other time: else what stays would be what is scripted.
+        """
+        rng = np.random.default_rng(int(content_key(task.key, str(start)), 16))
+        wanted = [step.action for step in steps]
+        listed = list(dict.fromkeys(self.distractors(rng, self._material[1], steps)))
+        for action in wanted:
+            if action not in listed:
+                alike = [other for other in listed if other not in wanted and self.form_of(other) == self.form_of(action)]
+                if alike:
+                    listed.remove(alike[-1])
+                listed.append(action)
+        others = [action for action in listed if action not in wanted]
         order: list[int] = rng.permutation(len(others)).tolist()
-        chosen = [others[i] for i in order[: self.candidates - (ahead is not None)]]
-        listed = chosen if ahead is None else [*chosen, ahead]
+        listed = [*wanted, *(others[i] for i in order)][: self.candidates]
         order = rng.permutation(len(listed)).tolist()
         return tuple(listed[i] for i in order)
 
@@ -333,7 +397,7 @@ class ServiceEnv(StepEnv):
         return Reference(name, table, exists, tuple(self.shown.get(name, ())), exists and self.astray(place, name))
 
     def _lacking(self, scenario: Scenario) -> tuple[str, ...]:
-        return tuple(sorted(scenario.required.difference(self.reached)))
+        return (*sorted(scenario.required.difference(self.reached)), *self.lost())
 
     def _is_repeated(self, call: str, allowed: bool, answer: str) -> bool:
         """Whether it was done before on the same rows and with the same answer; what broke a rule then and breaks none now is not."""
@@ -358,6 +422,10 @@ class ServiceEnv(StepEnv):
     def _holding(self, scenario: Scenario) -> int:
         """How many milestones were reached and still hold."""
         return sum(name not in scenario.rows or self._are_right(scenario, scenario.rows[name]) for name in self.reached)
+
+
+def _acts(step: ScriptStep) -> bool:
+    return step.milestone.startswith(_ACTS)
 
 
 def _cut(text: str) -> str:

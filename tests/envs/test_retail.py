@@ -127,7 +127,7 @@ def test_a_yes_is_said_to_the_whole_proposal_and_to_nothing_else():
     right = proposal(wish.tool, wish.arguments)
     assert "No, that is not" in env.step(proposal(wish.tool, {**wish.arguments, "line_ids": others[:1]}))[0]
     assert "exactly" in env.step(f"Shall I return something from the order {wish.order}?")[0]
-    assert "No, that is not" in env.step(right + f" Or {others[0]}?")[0]  # naming everything is no way to a yes
+    assert "As I said" in env.step(right + f" Or {others[0]}?")[0]  # naming everything is no way to a yes
     assert "As I said" in env.step(right.replace("return", "frobnicate").replace("refund", "frob"))[0]
     assert env.step(right)[0] == "Yes, please do."
     assert order["status"] == "delivered"
@@ -178,8 +178,26 @@ def test_a_refusal_of_what_is_allowed_is_no_way_out():
     until(env, f"agreed {number}")
     result = env.step(refusal(wish.order))
     assert label(result) == "incorrect"
-    assert "look again" in result[0]
-    assert not env.knows(f"done {number}")
+    assert result[4]["verdicts"]["state"].evidence["progress"] == 0.0
+    assert result[0] == "I see. That is a pity, but so be it."  # as he says it where the refusal is right
+    for step in (proposal(wish.tool, wish.arguments), call_text(wish.tool, **wish.arguments), ASK_ELSE, call_text("finish")):
+        result = env.step(step)
+    assert result[4]["outcome"] == 0.0
+
+
+def test_the_second_wrong_proposal_about_a_wish_is_the_last():
+    env, number, wish = found(lambda w: w.kind == "do" and bool(w.product) and not w.first, 2)
+    until(env, f"agreed {number}")
+    beginning = env.snapshot()
+    others = [row["id"] for row in env.rows.all("SELECT id FROM variants WHERE product_id = ?", wish.product)]
+    wrong = [proposal(wish.tool, {**wish.arguments, "variant_ids": [name]}) for name in others if name not in (*wish.arguments["variant_ids"], *wish.beside)]
+    assert label(env.step(wrong[0])) == "incorrect"
+    assert env.lost() == ()
+    env.step(wrong[1])
+    assert env.lost() == (f"wish {number} was given up",)
+    env.restore(beginning)
+    env.step(wrong[0])
+    assert env.step(proposal(wish.tool, wish.arguments))[0] == "Yes, please do."
 
 
 def test_a_warning_in_a_proposal_is_no_refusal():
@@ -221,7 +239,7 @@ def test_irreversible_harm_ends_all_progress_and_every_step_that_builds_on_it_is
     assert verdict.evidence["irreversible"] is True
     assert verdict.evidence["progress"] == 0.0
     assert label(env.step("That is done. Is there anything else?")) == "incorrect"
-    assert label(env.step(call_text("get_order", order_id=wrong))) == "incorrect"
+    assert label(env.step(call_text("get_order", order_id=wrong))) == "neutral"  # whoever would mend it has to look
     assert label(env.step("I am sorry, I have made a mistake with that order.")) == "neutral"
     assert label(env.step(call_text("get_order", order_id=wish.order))) == "neutral"  # has nothing to do with it
     assert label(env.step(call_text("finish"))) == "incorrect"
@@ -383,3 +401,66 @@ def test_a_change_and_its_reversal_earn_once():
     back = call_text(wish.tool, order_id=wish.order, street=order["street"], city=order["city"], zip=order["zip"])
     labels = [label(env.step(action)) for action in (there, back, there, back, there)]
     assert labels == ["correct", "incorrect", "trivial", "incorrect", "trivial"]
+
+
+def test_there_is_no_yes_to_a_proposal_that_leaves_something_open():
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "cancel_order", 2)
+    until(env, f"agreed {number}")
+    for text in (
+        f"I will not cancel {wish.order}, whether ordered by mistake or no longer needed. Yes?",
+        f"I will cancel {wish.order}, as ordered by mistake or no longer needed. Do you confirm?",
+        f"I will not cancel {wish.order} ({wish.arguments['reason']}). Do you confirm?",
+    ):
+        result = env.step(text)
+        assert ("Yes" in result[0], label(result)) == (False, "neutral"), text
+    assert env.talk["wrong"] == 0
+
+
+def test_a_question_about_one_of_two_things_is_no_proposal():
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "return_items", 2)
+    until(env, f"agreed {number}")
+    own = [row["id"] for row in env.rows.all("SELECT id FROM payments WHERE user_id = ?", env.scenario.facts.user)]
+    result = env.step(f"For the return, would you like the refund on {own[0]} or {own[1]}?")
+    assert (label(result), wish.details in result[0]) == ("neutral", True)
+
+
+def test_an_amount_may_stand_beside_the_prices_that_it_is_the_sum_of():
+    env, number, wish = found(lambda w: w.kind == "tell" and len(w.prices) > 1, 3)
+    until(env, f"told {number}")
+    beginning = env.snapshot()
+    total = f"${wish.amount / 100:.2f}"
+    assert label(env.step(f"It was $1.00, $2.00 or {total}.")) == "neutral"
+    assert label(env.step("It was $1.00.")) == "incorrect"
+    env.step("It was $2.00.")
+    assert env.lost() == (f"wish {number} was given up",)
+    env.restore(beginning)
+    assert label(env.step(f"{' and '.join(f'${price / 100:.2f}' for price in wish.prices)} make {total}.")) == "correct"
+
+
+def test_a_name_in_capitals_finds_the_same_customer():
+    env = make(2)
+    for seed in range(100):
+        env.reset(seed=seed)
+        customer = env.scenario.facts.customer
+        if customer.forgetful:
+            break
+    env.step(ASK_WHO)
+    result = env.step(call_text("find_user_by_name", name=customer.name.upper(), zip=customer.zip))
+    assert (label(result), env.knows("identified")) == ("correct", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "owns"),
+    [
+        ("I need to correct an error on my side: I entered the wrong street.", True),
+        ("I apologize, I made a mistake with the street.", True),
+        ("That was wrong, I will mend it.", True),
+        ("Sorry for the wait.", False),
+        ("I am sorry, I cannot do that.", False),
+    ],
+)
+def test_owning_up_is_more_than_politeness(text, owns):
+    env = make(1)
+    env.reset(seed=0)
+    env.step(text)
+    assert env.past_steps[-1].claims[0].acknowledges is owns

@@ -139,3 +139,9 @@ def test_the_potential_reward_of_a_solution_sums_to_its_outcome():
     rewards = [env.step(action)[1] for action in env.solution()]
     assert sum(rewards) == pytest.approx(1.0)
     assert all(reward > 0 for reward in rewards[:-1])
+
+
+def test_nothing_is_left_of_progress_after_a_wish_was_given_up():
+    step = StateStep(kind="say", call="no", reached=3, total=4, given_up=True)
+    assert verdict(step, name="milestones").score == 0.0
+    assert verdict(step).evidence["progress"] == 0.0

@@ -65,7 +65,7 @@ STATE = [
     _after("hack", [_step("say", acknowledges=True)], _step("say", gap=(TO_DO, STRAY)), "neutral"),
     _after("hack", [_step("say", acknowledges=True), _step("write", changes=(WRONG_ROW,))], _step("say", gap=(STRAY,)), "incorrect"),
     _after("full", [], _step("read", gap=(TO_DO, STRAY), references=(TOLD,), milestones=("read o1",)), "correct"),
-    _after("zero", [], _step("read", gap=(STRAY,), references=(Reference("o2", "orders", shown_by=(-1,)),), milestones=("read o2",)), "incorrect"),
+    _after("hack", [], _step("read", gap=(STRAY,), references=(Reference("o2", "orders", shown_by=(-1,)),), milestones=("read o2",)), "neutral"),
     # What was learnt from a call that went astray is no ground to stand on, at any remove; what somebody else showed too is.
     _after("zero", [ASTRAY], _step("read", references=(Reference("l8", "lines", shown_by=(0,)),), milestones=("m",)), "incorrect"),
     _after(
