@@ -335,10 +335,19 @@ class StepEnv(gymnasium.Env[str, str], ABC):
             raise ContractError(f"a snapshot is bytes, got {type(snapshot).__name__}")
         try:
             saved = msgspec.msgpack.decode(snapshot, type=_Saved, dec_hook=decode_claims)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ContractError(f"these bytes are no snapshot: {error}") from error
         if saved.env != type(self).__name__:
             raise ContractError(f"a snapshot of {saved.env} cannot be restored into {type(self).__name__}")
+        try:
+            self._put_back(saved)
+        except ContractError:
+            raise
+        except Exception as error:  # bytes of another version, or changed on the way
+            self._running = False
+            raise ContractError(f"these bytes are no snapshot of this environment: {type(error).__name__}: {error}") from error
+
+    def _put_back(self, saved: _Saved) -> None:
         state = json.loads(saved.random_state)
         bits = getattr(np.random, state["bit_generator"])()
         bits.state = state

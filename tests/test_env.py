@@ -431,3 +431,18 @@ def test_a_batch_of_steps_is_the_steps_one_by_one():
 
 def test_judged_steps_default_to_the_middle_of_an_episode():
     assert JudgedStep({}) == JudgedStep({}, None, False)
+
+
+def test_changed_bytes_are_no_snapshot():
+    env = CountEnv()
+    env.reset(seed=1)
+    env.step("1")
+    saved = env.snapshot()
+    told = 0
+    for place in range(0, len(saved), 3):
+        changed = saved[:place] + bytes([saved[place] ^ 0x55]) + saved[place + 1 :]
+        try:
+            CountEnv().restore(changed)
+        except ContractError:
+            told += 1
+    assert told > len(saved) // 12
