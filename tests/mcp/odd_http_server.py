@@ -27,7 +27,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.give(status=405)
 
-    do_DELETE = do_GET
+    def do_DELETE(self):
+        self.do_GET()
 
     def flood(self, kind, start):
         self.send_response(200)
@@ -76,5 +77,6 @@ class Handler(BaseHTTPRequestHandler):
 
 
 with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-    print(server.server_address[1], flush=True)
+    sys.stdout.write(f"{server.server_address[1]}\n")
+    sys.stdout.flush()
     server.serve_forever()
