@@ -220,7 +220,7 @@ class McpEnv(StepEnv):
     # The server.
 
     def _call(self, call: ToolCall, listed: ListedTool) -> Transition:
-        lost = ""
+        lost, reply = "", Reply("")
         try:
             session = self._brought_here()
         except _NotRepeatedError:

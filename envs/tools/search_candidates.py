@@ -59,8 +59,10 @@ def _ranked(task_key: str, options: Iterable[str]) -> list[str]:
 def _searches(named: Sequence[tuple[str, str]], task_key: str) -> list[str]:
     """Searches for what can be asked of the things in view, and after them the same words with the other names."""
     fitting = [(name, query) for name, kind in named for query in (*_QUERIES[kind], ALIAS_QUERY)]
-    others = [(name, query) for name, _ in named for query in _ALL_QUERIES]
-    return [*_ranked(task_key, (_search(*pair, task_key) for pair in fitting)), *_ranked(task_key, (_search(*pair, task_key) for pair in others))]
+    searches = _ranked(task_key, (_search(*pair, task_key) for pair in fitting))
+    if len(named) > 3:  # more than any list takes
+        return searches
+    return [*searches, *_ranked(task_key, (_search(name, query, task_key) for name, _ in named for query in _ALL_QUERIES))]
 
 
 def _search(name: str, query: str, task_key: str) -> str:

@@ -447,7 +447,7 @@ def test_supporting_facts_beyond_the_end_give_no_path(tmp_path):
 
 @pytest.mark.parametrize("answer", [True, "—", "…!", "x" * 1_001, [], None])
 def test_answers_that_nobody_can_give_are_refused(tmp_path, answer):
-    with pytest.raises(OptionError, match="line 1: .*answer"):
+    with pytest.raises(OptionError, match=r"line 1: .*answer"):
         _make(**_files(tmp_path, {"question": "x", "answer": answer}))
 
 
