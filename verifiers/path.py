@@ -40,7 +40,7 @@ class PathVerifier(ClaimVerifier):
     """
 
     id = "path"
-    version = "1"
+    version = "2"
     claims = (Retrieval, SupportedAnswer)
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
@@ -69,7 +69,9 @@ def _retrieval(claim: Retrieval) -> Verdict:
     if not new:
         asked = sorted(words(claim.query))
         again = any(sorted(words(query)) == asked for query in claim.earlier)
-        return judged("trivial", 0.0, "the same was asked before" if again else "it shows nothing that was not seen before", **evidence)
+        return judged(
+            "trivial", 0.0, "the same was asked before" if again else "it shows nothing that was not seen before" if shown else "it found nothing", **evidence
+        )
     if not total:
         return abstained("no path to the answer is known", new=evidence["new"])
     if len(reached) > len(reached_before):

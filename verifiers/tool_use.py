@@ -11,15 +11,16 @@ class ToolUseVerifier(ClaimVerifier):
 
     - `correct`, the outcome as the score: the call ends the task, which is done, or half done at least.
     - `incorrect`: it ends the task, which is not done (the outcome, below one half); or, with 0, it failed.
-    - `trivial`, 0: the call was made before and the answer is the same; for a tool that changes something, the same call twice with the same answer and nothing
-      between them. Reading again after a change is no repetition, where the answer is another one.
-    - `neutral`, 0.5: anything else. That a call worked does not say that it was of use, so it pays nothing: no episode earns by making calls.
+    - `trivial`, 0: a tool that reads was asked the same before and answered the same; or one that is known to be idempotent, just before. Reading again after a
+      change is no repetition, where the answer is another one.
+    - `neutral`, 0.5: anything else, such as the same call twice of a tool of which nothing is known: it may have paid twice. That a call worked does not say
+      that it was of use, so it pays nothing: no episode earns by making calls.
 
     What it cannot see: whether a call brings the task forward. Verifiers that know the state (of a domain) can.
     """
 
     id = "tool_use"
-    version = "1"
+    version = "2"
     claims = (ToolUse,)
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
@@ -34,7 +35,7 @@ class ToolUseVerifier(ClaimVerifier):
         if claim.failed:
             again = any(past.call == claim.now.call for past in claim.earlier)
             return judged("incorrect", 0.0, "the call failed again" if again else "the call failed")
-        compared = claim.earlier if claim.reads else claim.earlier[-1:]
+        compared = claim.earlier if claim.reads else claim.earlier[-1:] if claim.idempotent else ()
         if claim.now in compared:
             return judged("trivial", 0.0, "the same call was made before, with the same answer")
         return judged("neutral", 0.5, "the call worked; whether it was of use is not known")

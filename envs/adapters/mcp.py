@@ -7,10 +7,14 @@
 Source: the Model Context Protocol (https://modelcontextprotocol.io), through its official SDK for Python.
 """
 
+import copy
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
+
+import msgspec
+import numpy as np
 
 from prm_gym.claims import Json, PastCall, ToolUse
 from prm_gym.env import Situation, StepEnv, Transition
@@ -23,6 +27,10 @@ from prm_gym.task import Task, content_key
 from prm_gym.tools import Tool, ToolCall, call_text, described, read_call
 
 ANSWER_LENGTH = 10_000
+
+
+class _NotRepeatedError(EnvironmentFault):
+    """A server that the agent brought down answers repeated calls in another way."""
 
 
 class McpEnv(StepEnv):
@@ -38,11 +46,17 @@ class McpEnv(StepEnv):
     Claim of a call: `ToolUse`. The default verifier `tool_use` says whether it failed or repeats what was done; what brings the task forward it cannot know.
 
     Outcome: what the predicate says when the agent calls `finish`; 0 at the step limit. The predicate is called with a `ServerView`: the task, the answer, the
-    transcript, and `call` to look into the server. It gives a number in [0, 1], or None where it cannot tell: then the episode is invalid.
+    transcript (all copies), and `call` to look into the server. It gives a number in [0, 1], or None where it cannot tell: then the episode is invalid. What it
+    raises is a `ContractError`, which names it.
 
-    **When the server hangs or dies.** With `replay`, the server is killed and started anew, the calls so far are made again, and the step is a failed one that
-    had no effect. A server that does not start, or answers the repeated calls in another way, makes the episode invalid (`info["valid"]` is False), and so does
-    one that hangs or dies without `replay`.
+    **When the server hangs or dies** is seen of the process, the pipes and HTTP; an error that the server answers is never taken for it, whatever its code. A
+    call on which a server hangs, or a command dies, is the agent's: the step is a failed one, the effect of the call is not known, and the episode ends there
+    with outcome 0 (and is valid), so that nobody gets rid of an episode by it. With `replay`, a command is started anew, the calls so far are made again, and
+    the episode goes on; if the server then answers them in another way, it ends with outcome 0. What no agent does makes the episode invalid
+    (`info["valid"]` is False): a server that does not start, that has died between two calls, or an address that cannot be reached or has lost the session.
+
+    **What a server keeps** on disk or elsewhere outlives its process and its session: to put it back is the task's, in `setup`. `replay` makes calls twice:
+    allow it for servers whose state begins anew with the process or with `setup`, and never where a call pays somebody.
 
     **Snapshots** need `replay` as well: a live server cannot be saved, but one that begins in the same state and answers the same calls in the same way can be
     brought back there. Without it, `snapshot` raises. Calls of tools that the server marks as reading alone are repeated too.
@@ -77,12 +91,13 @@ class McpEnv(StepEnv):
             predicate: decides the outcome: a callable, or "package.module:function"; given with `server`.
             hidden: tools of the server that agents are not shown.
             end: name of the tool that ends the episode.
-            replay: calls can be repeated on a server that begins anew; True for commands and False for addresses unless given.
-            reuse: the `setup` of every task brings the server back to its beginning.
+            replay: calls may be repeated on a server that begins anew; False unless given, but for the demonstration server.
+            reuse: the `setup` of every task brings the server back to its beginning; refused where a task has none.
             **options: see `StepOptions`.
 
         Raises:
-            OptionError: an option out of range, or a tool of the server that has the name of the one that ends the episode.
+            OptionError: an option out of range, a `setup` or `solution` that calls a tool that the server has not, or a tool of the server that has the name of
+                the one that ends the episode.
             MissingExtraError: the SDK is not installed (`pip install 'prm-gym[mcp]'`).
             ServerGoneError: the server cannot be started.
             ServerHangsError: it is not ready in time.
@@ -95,15 +110,20 @@ class McpEnv(StepEnv):
         self.server = DEMO if server is None else server_of(server)
         self._tasks = None if tasks is None else load_tasks(tasks)
         self._predicate = _predicate(predicate or DEMO_PREDICATE)
-        self.replay = bool(self.server.command) if replay is None else replay
+        self.replay = server is None if replay is None else replay
         self.reuse = reuse or server is None
+        if self.reuse and not all(given.setup for given in self._tasks or ()):
+            raise OptionError("reuse=True hands the server on as it was left: every task needs a 'setup' that brings it back to its beginning")
         self._lease = Lease(self, self.server, self.reuse)
         hidden = hidden if server is not None else DEMO_HIDDEN
         listed = self._lease.take().tools
-        unknown = set(hidden) - {tool.name for tool in listed}
-        if unknown:
-            self._lease.end()
-            raise OptionError(f"hidden names tools that the server does not have: {', '.join(sorted(unknown))}")
+        called = {"hidden": set(hidden), "setup": {call.name for given in self._tasks or () for call in given.setup}}
+        called["solution"] = {call.name for given in self._tasks or () for call in given.solution or ()}
+        for field, names in called.items():
+            unknown = names - {tool.name for tool in listed}
+            if unknown:
+                self._lease.end()
+                raise OptionError(f"{field} names tools that the server does not have: {', '.join(sorted(unknown))}")
         self._listed = {tool.tool.name: tool for tool in listed if tool.name not in hidden}
         self._finish = Tool(
             end, "Ends the task.", {"answer": {"type": "string", "maxLength": ANSWER_LENGTH, "description": "If one is asked for."}}, ("answer",)
@@ -113,6 +133,8 @@ class McpEnv(StepEnv):
             raise OptionError(f"the server has a tool {end!r}: give another name for the one that ends the episode, end=...")
         self._transcript: list[PastReply] = []
         self._made: list[str] | None = None  # keys of the calls that the session has behind it, setup and all; None for a session that is not set up
+        self._broken = False  # a call of the agent has brought the server down in this episode
+        self._looked = False  # the predicate has been called
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the session, which cannot leave the process."""
@@ -139,11 +161,13 @@ class McpEnv(StepEnv):
         given = demo_task(int(self.np_random.integers(1 << 31))) if self._tasks is None else self._tasks[index or 0]
         task = self._task_of(given)
         self._begin_anew()
-        self._transcript = []
+        self._transcript, self._broken, self._looked = [], False, False
         return task, self._situation_of(task, task.question)
 
     def advance(self, action: str) -> Transition:
         """Call a tool, or end."""
+        if self._looked:
+            raise ContractError("the predicate has failed in this episode; reset the environment")
         call = read_call(action)
         if not isinstance(call, ToolCall):
             return self.malformed(getattr(call, "reason", "a step is one call of a tool"))
@@ -170,6 +194,7 @@ class McpEnv(StepEnv):
 
     def load_state(self, state: Any) -> None:
         """Put back what `save_state` gave; the calls are repeated with the next call."""
+        self._broken = self._looked = False
         self._transcript = [PastReply(ToolCall(name, arguments), Reply(text, failed)) for name, arguments, text, failed in state]
         if not self._on_the_way():
             self._begin_anew()
@@ -195,47 +220,78 @@ class McpEnv(StepEnv):
     # The server.
 
     def _call(self, call: ToolCall, listed: ListedTool) -> Transition:
-        session = self._brought_here()
-        lost = ""
+        lost, reply = "", Reply("")
+        try:
+            session = self._brought_here()
+        except _NotRepeatedError:
+            return self._given_up(call, "the server, which had to be started again, does not answer the calls before as it did")
         try:
             reply = session.call(call.name, call.arguments)
-        except ServerHangsError as error:
+        except ServerHangsError:
             lost = f"timed out after {self.server.deadline:g} seconds"
-            self._require_replay(error)
-            reply = Reply(f"{lost}; the call had no effect", failed=True)
-        except ServerGoneError as error:
+        except ServerGoneError:
+            if not self.server.command:
+                raise
             lost = "the server ended during the call"
-            self._require_replay(error)
-            reply = Reply(f"{lost}; it was started again, and the call had no effect", failed=True)
-        past = tuple(PastCall(past.call.key, content_key(past.reply.text)) for past in self._transcript)
-        claim = ToolUse(PastCall(call.key, content_key(reply.text)), past, reply.failed, listed.reads)
+        if lost and not self.replay:
+            return self._given_up(call, f"{lost}; its effect is unknown, and the episode ends here")
+        past = self._calls_before()
         if lost:
+            self._broken = True
             self._begin_anew()
+            reply = Reply(f"{lost}; its effect is unknown; the server was started again, and the calls before it repeated", failed=True)
         else:
             self._transcript.append(PastReply(call, Reply(reply.text, reply.failed)))
             self._made = [*(self._made or []), call.key]
+        claim = ToolUse(PastCall(call.key, content_key(reply.text)), past, reply.failed, listed.reads, idempotent=listed.idempotent)
         observation = f"Error: {reply.text.removeprefix('Error: ')}" if reply.failed else reply.text
         return Transition(situation=self._situation_of(self.task, observation or "(the tool answered nothing)"), claims=(claim,))
 
+    def _calls_before(self) -> tuple[PastCall, ...]:
+        return tuple(PastCall(past.call.key, content_key(past.reply.text)) for past in self._transcript)
+
+    def _given_up(self, call: ToolCall, reason: str) -> Transition:
+        """The end of an episode in which the agent has brought the server down."""
+        situation = Situation(observation=f"Error: {reason}", state_key=content_key(self.situation.state_key, "given up", call.key))
+        claim = ToolUse(PastCall(call.key, ""), self._calls_before(), failed=True, outcome=0.0)
+        return Transition(situation=situation, claims=(claim,), terminated=True, outcome=0.0)
+
     def _end(self, call: ToolCall) -> Transition:
-        session = self._brought_here()
+        try:
+            session = self._brought_here()
+        except _NotRepeatedError:
+            return self._given_up(call, "the server, which had to be started again, does not answer the calls before as it did")
         answer = str(call.arguments.get("answer", ""))
-        self._made = ["(a predicate has looked)"]
-        outcome: Any = self._predicate(ServerView(self.task, answer, tuple(self._transcript), session.call))
-        if outcome is None:
-            raise EnvironmentFault("the predicate cannot tell whether the task is done")
-        if not isinstance(outcome, int | float) or not 0.0 <= outcome <= 1.0:
-            raise ContractError(f"a predicate gives a number in [0, 1], or None, got {outcome!r}")
-        past = tuple(PastCall(past.call.key, content_key(past.reply.text)) for past in self._transcript)
-        claim = ToolUse(PastCall(call.key, ""), past, outcome=float(outcome))
+        outcome = self._outcome(session, answer)
+        claim = ToolUse(PastCall(call.key, ""), self._calls_before(), outcome=outcome)
         situation = Situation(observation="The task has been ended.", state_key=content_key(self.situation.state_key, "ended", answer))
-        return Transition(situation=situation, claims=(claim,), terminated=True, outcome=float(outcome))
+        return Transition(situation=situation, claims=(claim,), terminated=True, outcome=outcome)
+
+    def _outcome(self, session: McpSession, answer: str) -> float:
+        """What the predicate says, as a number in [0, 1]."""
+        self._made, self._looked = ["(a predicate has looked)"], True
+        task = msgspec.structs.replace(self.task, sealed=copy.deepcopy(self.task.sealed))
+        view = ServerView(task, answer, copy.deepcopy(tuple(self._transcript)), session.call)
+        name = getattr(self._predicate, "__qualname__", repr(self._predicate))
+        try:
+            given: Any = self._predicate(view)
+        except EnvironmentFault:
+            raise
+        except Exception as error:  # whatever the code of somebody else raises
+            raise ContractError(f"the predicate {name} raised {type(error).__name__}: {error}, for the task {task.question[:100]!r}") from error
+        if given is None:
+            raise EnvironmentFault("the predicate cannot tell whether the task is done")
+        value: Any = given.item() if isinstance(given, np.generic) else given
+        if not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+            raise ContractError(f"a predicate gives a number in [0, 1], or None, got {given!r} from {name} for the task {task.question[:100]!r}")
+        self._looked = False
+        return float(value)
 
     def _brought_here(self) -> McpSession:
         """The session, set up, with the calls of the transcript behind it.
 
         Raises:
-            EnvironmentFault: the server cannot be brought there.
+            EnvironmentFault: the server cannot be brought there; _NotRepeatedError where it had to be because the agent brought it down.
         """
         alive = self._lease.session is not None and self._lease.session.alive
         if not alive:
@@ -253,7 +309,8 @@ class McpEnv(StepEnv):
         for past in self._transcript[len(self._made) - len(self.task.sealed["setup"]) :]:
             reply = session.call(past.call.name, past.call.arguments)
             if (reply.text, reply.failed) != (past.reply.text, past.reply.failed):
-                raise EnvironmentFault(f"the server does not repeat itself: {past.call.name} answered otherwise than before; set replay=False")
+                kind = _NotRepeatedError if self._broken else EnvironmentFault
+                raise kind(f"the server does not repeat itself: {past.call.name} answered otherwise than before; set replay=False")
             self._made.append(past.call.key)
         return session
 
@@ -267,12 +324,8 @@ class McpEnv(StepEnv):
         """Have the server set up before the next call: by its setup if that does it, else as a new session, if this one was used."""
         used = self._made is not None
         self._made = None
-        if used and not self.reuse and self.server.command:
+        if used and not self.reuse:
             self._lease.drop()
-
-    def _require_replay(self, error: EnvironmentFault) -> None:
-        if not self.replay:
-            raise error
 
     # Texts.
 
@@ -285,7 +338,7 @@ class McpEnv(StepEnv):
         setup = [{"name": call.name, "arguments": call.arguments} for call in given.setup]
         solution = None if given.solution is None else [{"name": call.name, "arguments": call.arguments} for call in given.solution]
         return Task(
-            key=content_key("MCP-v0", self.server.name, given.question, *(call.key for call in given.setup)),
+            key=content_key("MCP-v0", self.server.url, *self.server.command, given.question, *(call.key for call in given.setup)),
             instructions=instructions,
             question=given.question,
             sealed={"setup": setup, "solution": solution, "given": given.sealed},

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Unpack
 from prm_gym.claims import Hop, Json, Retrieval, SupportedAnswer
 from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
 from prm_gym.envs.tools.search_candidates import listed
-from prm_gym.envs.tools.search_files import Asked, load_library, load_questions, page, shortened
+from prm_gym.envs.tools.search_files import SENTENCE_LENGTH, Asked, load_library, load_questions, page, shortened
 from prm_gym.envs.tools.world import World
 from prm_gym.envs.tools.world_questions import LEVELS, MOST, USUAL, Question, question
 from prm_gym.errors import OptionError
@@ -30,7 +30,8 @@ MOST_WORDS = 32  # of a query
 TOOLS = (
     Tool(
         "search",
-        f"Finds the documents that fit a query best. Shows the id and title of each and its sentence that fits best. A query has at most {MOST_WORDS} words.",
+        "Finds the documents that fit a query best. Shows the id and title of each and its sentence that fits best. "
+        f"Of a longer query the first {MOST_WORDS} words count.",
         {
             "query": {"type": "string", "minLength": 1, "maxLength": 1_000, "description": "Words to look for."},
             "k": {"type": "integer", "minimum": 1, "maximum": MOST, "description": f"How many documents; {USUAL} unless given."},
@@ -66,7 +67,7 @@ class SearchEnv(StepEnv):
     Observation: the question at first, then what the tool answered, at most 6,000 characters.
 
     Action: one call of `search`, `read` or `answer` (see `prm_gym.tools`). What is no call of these with arguments that fit changes nothing and is claimed
-    `Malformed`. A call that fits and cannot be done (no such document, a query of more than 32 words) is a step, and answered with "Error: ...".
+    `Malformed`. A call that fits and cannot be done (no such document) is a step, and answered with "Error: ...".
 
     Claims of a search or reading: `Retrieval`, with the path of facts that the answer rests on and the passages (sentences) that were shown. Of an answer:
     `SupportedAnswer`. The default verifier `path` says whether a fact of the path was newly reached, and whether the answer was a guess.
@@ -78,9 +79,9 @@ class SearchEnv(StepEnv):
     Tasks are generated, each with a world of its own (100 to 280 documents; see `world` and `world_questions` beside this module), or read from files:
     `corpus=PATH, questions=PATH` (see `search_files` for their layout; that of HotpotQA's questions is understood).
 
-    Candidates: in generated worlds, `info["actions"]` lists up to `candidates` calls in random order: the next one of the scripted way, searches for names that
-    are in view, documents that were found, and answers of the kind that is asked for, those in view first. A function of the state alone. With files none are
-    listed.
+    Candidates: in generated worlds, `info["actions"]` lists `candidates` calls in random order: searches for names that are in view, up to three documents that
+    were found, and six answers of the kind that is asked for, those in view first; the next call of the scripted way is among them. Which ones follows from the
+    task and the passages in view alone, so a useless call brings no others (see `search_candidates`). With files none are listed.
 
     Difficulty 1 to 5: one fact; two; three, with second names and comparisons; three and four, counts and differences of years; four and more.
     """
@@ -115,6 +116,7 @@ class SearchEnv(StepEnv):
             raise OptionError("corpus and questions are given together: a file of documents and one of questions about them")
         self.corpus = None if corpus is None else str(corpus)
         self.questions = None if questions is None else str(questions)
+        self._held: tuple[Library, tuple[Asked, ...]] | None = None
         if options.get("max_steps") is None:
             longest = max((len(asked.plan) + 1 for asked in self._loaded() or ()), default=0)
             options["max_steps"] = max(16, 2 * longest) if corpus else 2 * LEVELS[difficulty].most_calls + 2
@@ -126,8 +128,8 @@ class SearchEnv(StepEnv):
         self._here: tuple[World, Question] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the world, which is made again."""
-        return {**self.__dict__, "_here": None}
+        """Everything but the world and the library, which are made or read again."""
+        return {**self.__dict__, "_here": None, "_held": None}
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -179,17 +181,18 @@ class SearchEnv(StepEnv):
     def _search(self, call: ToolCall) -> Transition:
         query, k = str(call.arguments["query"]), _whole(call.arguments.get("k", USUAL))
         asked = f"{query} ({k})" if k != USUAL else query
-        if len(words(query)) > MOST_WORDS:
-            return self._step(query, asked, (), "", f"a query has at most {MOST_WORDS} words")
         library = self._library(self.task)
-        lines: list[str] = []
+        taken = words(query)
+        lines = [f"(of the query, the first {MOST_WORDS} words were looked for)"] if len(taken) > MOST_WORDS else []
         shown: list[str] = []
-        for hit in library.search(query, k):
+        hits = library.search(" ".join(taken[:MOST_WORDS]), k)
+        for hit in hits:
             document = library.documents[hit.document]
             sentence = document.sentences[hit.sentence]
             lines.append(f"[{document.id}] {shortened(document.title)}: {shortened(sentence)}")
-            shown.append(f"{document.id}#{hit.sentence}")
-        return self._step(query, asked, tuple(shown), "\n".join(lines) or "No document holds a word of this.")
+            if len(sentence) <= SENTENCE_LENGTH:  # what is cut off was not shown
+                shown.append(f"{document.id}#{hit.sentence}")
+        return self._step(query, asked, tuple(shown), "\n".join(lines if hits else [*lines, "No document holds a word of this."]))
 
     def _read(self, call: ToolCall) -> Transition:
         name, start = str(call.arguments["document"]), _whole(call.arguments.get("start", 1))
@@ -227,19 +230,27 @@ class SearchEnv(StepEnv):
         state_key = content_key("search", task.key, observation, "|".join(sorted(self._shown)), "|".join(sorted(set(self._asked_for))))
         actions: tuple[str, ...] = ()
         if self.candidates and "world" in task.sealed:
-            actions = listed(*self._place(task), self._shown, self._asked_for, self.candidates, state_key)
+            actions = listed(*self._place(task), self._shown, self._asked_for, self.candidates, task.key, state_key)
         return Situation(observation=observation, state_key=state_key, actions=actions)
 
     def _library(self, task: Task) -> Library:
-        return self._place(task)[0].library if "world" in task.sealed else load_library(str(self.corpus))
+        held = self._files()
+        return self._place(task)[0].library if held is None else held[0]
 
     def _place(self, task: Task) -> tuple[World, Question]:
         if self._here is None:
             self._here = question(task.sealed["world"]["seed"], task.sealed["world"]["level"])
         return self._here
 
+    def _files(self) -> tuple[Library, tuple[Asked, ...]] | None:
+        """What the files held when this environment read them first; later changes are for other environments."""
+        if self._held is None and self.corpus is not None and self.questions is not None:
+            self._held = (load_library(self.corpus), load_questions(self.questions, self.corpus))
+        return self._held
+
     def _loaded(self) -> tuple[Asked, ...] | None:
-        return None if self.corpus is None or self.questions is None else load_questions(self.questions, self.corpus)
+        held = self._files()
+        return None if held is None else held[1]
 
 
 def _whole(value: Json) -> int:

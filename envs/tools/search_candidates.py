@@ -1,20 +1,27 @@
 """Calls to choose from in a generated world: what an agent could sensibly do with what it has been shown, and among them the next call of the scripted way."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from prm_gym.envs.tools.world import ALIAS, RELATIONS, Fact, World
+from prm_gym.envs.tools.world import ALIAS, KINDS, RELATIONS, Fact, World
 from prm_gym.envs.tools.world_questions import ALIAS_QUERY, MOST, Question
+from prm_gym.task import content_key
 from prm_gym.tools import ToolCall, call_text
 
 _ANSWERS, _READINGS = 6, 3
-_QUERIES = tuple(dict.fromkeys([*(relation.query for relation in RELATIONS.values() if relation.query), ALIAS_QUERY]))
+_QUERIES = {kind: tuple(relation.query for relation in RELATIONS.values() if relation.query and relation.subject == kind) for kind in KINDS}
+_ALL_QUERIES = tuple(dict.fromkeys([*(query for queries in _QUERIES.values() for query in queries), ALIAS_QUERY]))
 _LONG_LISTS = 0.15  # share of the searches that ask for more documents
 
 
-def listed(here: World, problem: Question, shown: Sequence[str], asked: Sequence[str], count: int, state_key: str) -> tuple[str, ...]:
-    """Up to `count` calls in random order.
+def listed(here: World, problem: Question, shown: Sequence[str], asked: Sequence[str], count: int, task_key: str, state_key: str) -> tuple[str, ...]:
+    """That many calls in random order: always as many answers, and as many of the rest as fill the list.
+
+    What is listed follows from the task and the passages in view: every possible call has a rank that the task's key decides, and the first ones are taken. So
+    a useless call changes nothing, and what stays from one list to the next tells nothing. Of each sort of call, the one on the scripted way takes a place of
+    its own sort when it would not be among them.
 
     Args:
         here: the world.
@@ -22,22 +29,46 @@ def listed(here: World, problem: Question, shown: Sequence[str], asked: Sequence
         shown: the passages in view.
         asked: what was searched for and read.
         count: how many.
-        state_key: decides the rest.
+        task_key: decides which.
+        state_key: decides the order.
     """
-    rng = np.random.default_rng(int(state_key, 16))
     in_view = set(shown)
     named = _in_view(here, problem, shown)
     following = _following(problem, in_view, set(asked))
-    answers = _answers(rng, here, problem, shown, named)
-    chosen = [following, *answers[:_ANSWERS]] if following not in answers[:_ANSWERS] else list(answers[:_ANSWERS])
+    name = json.loads(following)["name"]
+
+    def first(options: Sequence[str], number: int, sort: str) -> list[str]:
+        ranked = list(dict.fromkeys(options))[: max(number, 0)]
+        if name == sort and following not in ranked and number > 0:
+            place = int(content_key(task_key, following), 16) % max(len(ranked), 1)
+            ranked[place : place + 1 if len(ranked) == number else place] = [following]
+        return ranked
+
     found = dict.fromkeys(passage.partition("#")[0] for passage in shown)
-    documents = [document for document in found if f"{document}#" not in in_view]
-    chosen += [call_text("read", document=documents[i]) for i in rng.permutation(len(documents))[:_READINGS].tolist()]
-    while len(set(chosen)) < count:
-        name, query = named[int(rng.integers(len(named)))][0], _QUERIES[int(rng.integers(len(_QUERIES)))]
-        chosen.append(call_text("search", query=f"{name} {query}", **({"k": MOST} if rng.random() < _LONG_LISTS else {})))
-    chosen = list(dict.fromkeys(chosen))
+    readings = [call_text("read", document=document) for document in found if f"{document}#" not in in_view]
+    chosen = [*first(_answers(here, problem, shown, named, task_key), _ANSWERS, "answer"), *first(_ranked(task_key, readings), _READINGS, "read")]
+    chosen += first(_searches(named, task_key), count - len(chosen), "search")
+    rng = np.random.default_rng(int(state_key, 16))
     return tuple(chosen[i] for i in rng.permutation(len(chosen)).tolist())
+
+
+def _ranked(task_key: str, options: Iterable[str]) -> list[str]:
+    return sorted(dict.fromkeys(options), key=lambda option: content_key(task_key, option))
+
+
+def _searches(named: Sequence[tuple[str, str]], task_key: str) -> list[str]:
+    """Searches for what can be asked of the things in view, and after them the same words with the other names."""
+    fitting = [(name, query) for name, kind in named for query in (*_QUERIES[kind], ALIAS_QUERY)]
+    searches = _ranked(task_key, (_search(*pair, task_key) for pair in fitting))
+    if len(named) > 3:  # more than any list takes
+        return searches
+    return [*searches, *_ranked(task_key, (_search(name, query, task_key) for name, _ in named for query in _ALL_QUERIES))]
+
+
+def _search(name: str, query: str, task_key: str) -> str:
+    text = f"{name} {query}"
+    long = int(content_key(task_key, "k", text), 16) % 1_000 < 1_000 * _LONG_LISTS
+    return call_text("search", query=text, **({"k": MOST} if long else {}))
 
 
 def asked_text(call: ToolCall) -> str:
@@ -49,7 +80,7 @@ def asked_text(call: ToolCall) -> str:
 
 def _following(problem: Question, in_view: set[str], asked: set[str]) -> str:
     """The next call of the scripted way: the first of the plan that was not made and may still be needed, else the answer."""
-    if any(hop.evidence[0] not in in_view for hop in problem.hops):
+    if any(not in_view.intersection(hop.evidence) for hop in problem.hops):
         for call in problem.plan:
             if asked_text(call) not in asked:
                 return call_text(call.name, **call.arguments)
@@ -57,9 +88,14 @@ def _following(problem: Question, in_view: set[str], asked: set[str]) -> str:
 
 
 def _in_view(here: World, problem: Question, shown: Sequence[str]) -> list[tuple[str, str]]:
-    """Names that the question or a passage in view holds, with the kind of what they name."""
+    """Names that the question, or a passage in view or the title above it holds, with the kind of what they name."""
     found = [(here.things[place].name, here.things[place].kind) for place in problem.start]
+    kinds = {thing.name: thing.kind for thing in here.things}
     for passage in shown:
+        titled = here.library.place(passage.partition("#")[0])
+        title = "" if titled is None else here.library.documents[titled].title
+        if title in kinds:
+            found.append((title, kinds[title]))
         place = here.stated.get(passage)
         if place is None:
             continue
@@ -74,26 +110,28 @@ def _in_view(here: World, problem: Question, shown: Sequence[str]) -> list[tuple
     return list(dict.fromkeys(found))
 
 
-def _answers(rng: np.random.Generator, here: World, problem: Question, shown: Sequence[str], named: Sequence[tuple[str, str]]) -> list[str]:
-    """Answers of the right kind: names and years in view first, filled up with others of the world; numbers at random where a number is asked for."""
+def _answers(here: World, problem: Question, shown: Sequence[str], named: Sequence[tuple[str, str]], task_key: str) -> list[str]:
+    """Answers of the right kind: names and years in view first, filled up with others; numbers are the same from the start."""
+    golds = set(problem.golds)
     if problem.answer == "number":
-        greatest = 8 if problem.form == "count" else 900
-        options = [str(number) for number in rng.integers(1, greatest + 1, size=2 * _ANSWERS).tolist() if str(number) not in problem.golds]
-        return [call_text("answer", text=option) for option in dict.fromkeys(options)]
-    if problem.answer == "year":
+        rng = np.random.default_rng(int(content_key(task_key, "numbers"), 16))
+        low, high = (1, 7) if problem.form == "count" else (6, 900 if int(problem.golds[0]) > 100 else 130)
+        numbers = [str(number) for number in rng.integers(low, high, size=8 * _ANSWERS).tolist()]
+        in_view, others = [problem.golds[0], *dict.fromkeys(number for number in numbers if number not in golds)][:_ANSWERS], []
+    elif problem.answer == "year":
         stated = [here.facts[place] for passage in shown if (place := here.stated.get(passage)) is not None]
         in_view = [str(fact.target) for fact in stated if _has_year(fact)]
         others = [str(fact.target) for fact in here.facts if _has_year(fact)]
     else:
         in_view = [name for name, kind in named if kind == problem.answer]
         others = [thing.name for thing in here.things if thing.kind == problem.answer]
-    mixed = [*_mixed(rng, list(dict.fromkeys(in_view))), *_mixed(rng, others)]
-    return [call_text("answer", text=option) for option in dict.fromkeys(mixed[: 4 * _ANSWERS])]
+    visible = _ranked(task_key, in_view)
+    gold = problem.golds[0]
+    if gold in visible[_ANSWERS:]:  # as soon as it is in view, so that it appears together with others
+        visible.remove(gold)
+        visible.insert(int(content_key(task_key, "gold"), 16) % _ANSWERS, gold)
+    return [call_text("answer", text=option) for option in dict.fromkeys([*visible, *_ranked(task_key, others)])]
 
 
 def _has_year(fact: Fact) -> bool:
     return fact.relation != ALIAS and RELATIONS[fact.relation].target == "year"
-
-
-def _mixed(rng: np.random.Generator, options: list[str]) -> list[str]:
-    return [options[i] for i in rng.permutation(len(options)).tolist()]

@@ -12,7 +12,9 @@ The corpus: rows of a JSON-lines, JSON or Parquet file, each a document:
 `answer` may be a list of texts any of which is right, or `answers` beside it. A waypoint is a fact that the answer rests on: a sentence of a document (from 0
 on), or the whole document; it comes after the waypoints that `after` names by place (the one before it, unless given; [] for none). In the place of `waypoints`
 stands `supporting_facts` as HotpotQA writes them, [[title, sentence], ...] or {"title": [...], "sent_id": [...]}, without an order. A question with
-neither is asked without a path: then `path` cannot tell what brings it forward.
+neither, or with supporting facts beyond the end of a document, is asked without a path: then `path` cannot tell what brings it forward.
+
+`text` is split after 。！？ too, and sentences of more than 1,000 characters into parts; one in `sentences` has 5,000 at most.
 """
 
 import os
@@ -23,14 +25,16 @@ from typing import Any, NamedTuple, cast
 
 from prm_gym.claims import Hop
 from prm_gym.errors import OptionError
-from prm_gym.retrieval import Document, Library
+from prm_gym.retrieval import Document, Library, normalized_answer
 from prm_gym.rows import rows_of
 from prm_gym.tools import call_text
 
-_ENDS = re.compile(r"(?<=[.!?])\s+")
+_ENDS = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 _MOST_SENTENCES = 10_000
 PAGE_LENGTH = 6_000  # characters of a reading
-SENTENCE_LENGTH = 1_000  # characters of a sentence in it
+SENTENCE_LENGTH = 1_000  # characters of a sentence in the list of a search
+_LONGEST_SENTENCE = 5_000  # characters that are read at once
+ANSWER_LENGTH, ID_LENGTH = 1_000, 200  # characters that an agent can write
 
 
 class Asked(NamedTuple):
@@ -121,7 +125,7 @@ def _document(row: Mapping[str, Any]) -> Document:
     title = _text(row, "title")
     given = row.get("sentences")
     if given is None:
-        sentences = [part for part in _ENDS.split(_text(row, "text")) if part]
+        sentences = [piece for part in _ENDS.split(_text(row, "text")) if part for piece in _pieces(part)]
     elif isinstance(given, Sequence) and not isinstance(given, str) and all(isinstance(part, str) for part in given):
         sentences = [str(part).strip() for part in given]
     else:
@@ -130,14 +134,32 @@ def _document(row: Mapping[str, Any]) -> Document:
         raise ValueError("a document has at least one sentence")
     if len(sentences) > _MOST_SENTENCES:
         raise ValueError(f"a document has at most {_MOST_SENTENCES:,} sentences, got {len(sentences):,}")
-    return Document(str(row.get("id") or title), title, tuple(sentences))
+    if any(len(sentence) > _LONGEST_SENTENCE for sentence in sentences):
+        raise ValueError(f"a sentence has at most {_LONGEST_SENTENCE:,} characters; 'text' in the place of 'sentences' is split")
+    name = title if row.get("id") in (None, "") else str(row["id"])
+    if len(name) > ID_LENGTH:
+        raise ValueError(f"an id (the title where there is none) has at most {ID_LENGTH} characters, got {len(name)}: {name[:60]!r}")
+    return Document(name, title, tuple(sentences))
+
+
+def _pieces(sentence: str) -> list[str]:
+    """A sentence that is too long to be listed, in parts; at a space where there is one."""
+    pieces: list[str] = []
+    while len(sentence) > SENTENCE_LENGTH:
+        cut = sentence.rfind(" ", SENTENCE_LENGTH // 2, SENTENCE_LENGTH) + 1 or SENTENCE_LENGTH
+        pieces.append(sentence[:cut].rstrip())
+        sentence = sentence[cut:]
+    return [*pieces, sentence]
 
 
 def _question(row: Mapping[str, Any], library: Library, titles: Mapping[str, str]) -> Asked:
     given = [row.get("answer"), row.get("answers")]
     golds = [text for value in given for text in (value if isinstance(value, list | tuple) else [value]) if text is not None]
-    if not golds or not all(isinstance(gold, str | int) and str(gold).strip() for gold in golds):
-        raise ValueError(f"'answer' is a text or a list of texts, got {str(given[0])[:60]!r}")
+    if not golds or not all(isinstance(gold, str | int | float) and not isinstance(gold, bool) and str(gold).strip() for gold in golds):
+        raise ValueError(f"'answer' is a text or a list of texts, got {given[0] if isinstance(given[0], bool) else str(given[0])[:60]!r}")
+    for gold in map(str, golds):
+        if len(gold) > ANSWER_LENGTH or not normalized_answer(gold):
+            raise ValueError(f"no agent can give the answer {gold[:60]!r}: it has 1 to {ANSWER_LENGTH:,} characters, and not punctuation alone")
     hops = _waypoints(row, library, titles)
     plan = tuple(dict.fromkeys(call for hop in hops for call in _readings(hop.evidence[0], library)))
     return Asked(_text(row, "question"), tuple(str(gold) for gold in golds), hops, plan)
@@ -165,7 +187,7 @@ def page(document: Document, start: int) -> list[str]:
     lines: list[str] = []
     length = 0
     for number in range(start, len(document.sentences)):
-        line = f"{number + 1}. {shortened(document.sentences[number])}"
+        line = f"{number + 1}. {document.sentences[number]}"
         length += len(line) + 1
         if lines and length > PAGE_LENGTH:
             break
@@ -178,12 +200,20 @@ def shortened(text: str) -> str:
     return text if len(text) <= SENTENCE_LENGTH else f"{text[:SENTENCE_LENGTH]} ... (cut)"
 
 
+def _is_beyond(fact: tuple[object, object], library: Library, titles: Mapping[str, str]) -> bool:
+    """Whether a supporting fact names a sentence that its document does not have, as some of HotpotQA do."""
+    where = library.place(titles.get(str(fact[0]), ""))
+    return where is not None and isinstance(fact[1], int) and fact[1] >= len(library.documents[where].sentences)
+
+
 def _waypoints(row: Mapping[str, Any], library: Library, titles: Mapping[str, str]) -> tuple[Hop, ...]:
     given, facts = row.get("waypoints"), row.get("supporting_facts")
     if given is None and facts is None:
         return ()
     if given is None:
         pairs = list(zip(facts["title"], facts["sent_id"], strict=True)) if isinstance(facts, Mapping) else _pairs(facts)
+        if any(_is_beyond(pair, library, titles) for pair in pairs):
+            return ()
         given = [{"document": pair[0], "sentence": pair[1], "after": []} for pair in pairs]
     if not isinstance(given, list | tuple):
         raise ValueError(f"'waypoints' is a list, got {str(given)[:60]!r}")

@@ -179,11 +179,23 @@ def _facts(rng: np.random.Generator, things: Sequence[Thing]) -> tuple[Fact, ...
                 others = [place for place in places[relation.target] if place != subject and place not in told[subject]]
                 if name == "author":  # a third of the people write all the books
                     others = others[: max(4, len(places["person"]) // 3)]
-                target = others[int(rng.integers(len(others)))]
+                target = _capital(rng, facts, subject, others) if name == "capital" else others[int(rng.integers(len(others)))]
                 told[subject].add(target)
             facts.append(Fact(subject, name, target))
     facts += [Fact(place, ALIAS, place) for place, thing in enumerate(things) if thing.alias]
     return tuple(facts)
+
+
+def _capital(rng: np.random.Generator, facts: list[Fact], region: int, towns: Sequence[int]) -> int:
+    """A town of the region; where it has none, another one that is no capital is moved there."""
+    inside = [fact.subject for fact in facts if fact.relation == "region" and fact.target == region]
+    taken = {fact.target for fact in facts if fact.relation == "capital"}
+    options = inside or [town for town in towns if town not in taken]
+    town = options[int(rng.integers(len(options)))]
+    for place, fact in enumerate(facts):
+        if fact.relation == "region" and fact.subject == town:
+            facts[place] = Fact(town, "region", region)
+    return town
 
 
 def _sentence(rng: np.random.Generator, things: Sequence[Thing], fact: Fact, by_alias: bool) -> str:

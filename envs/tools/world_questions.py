@@ -7,6 +7,7 @@ count          How many books did the mayor of Tarnholt write?
 difference     How many years lie between the year in which ... and the year in which ...?
 """
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
@@ -16,6 +17,7 @@ import numpy as np
 from prm_gym.claims import Hop
 from prm_gym.envs.tools.world import ALIAS, ASKED, RELATIONS, Size, World, world
 from prm_gym.errors import EnvironmentFault
+from prm_gym.retrieval import Library
 from prm_gym.tools import ToolCall
 
 USUAL, MOST = 5, 8  # hits of a search: unless said otherwise, and at most
@@ -142,7 +144,7 @@ def question(entropy: int, level: int) -> tuple[World, Question]:
             plan = _plan(here, draft.path, LEVELS[level].most_calls)
         except _Unfit:
             continue
-        hops = tuple(Hop((here.passages[fact],), after, _sentence(here, fact)) for fact, after in zip(draft.path.facts, draft.path.after, strict=True))
+        hops = tuple(Hop(_evidence(here, fact), after, _sentence(here, fact)) for fact, after in zip(draft.path.facts, draft.path.after, strict=True))
         return here, Question(draft.text, form, draft.golds, hops, draft.start, draft.answer, plan)
     raise EnvironmentFault(f"no question of the form {form} was found in {_ATTEMPTS} attempts")
 
@@ -164,7 +166,7 @@ def _plan(here: World, path: Path, most: int) -> tuple[ToolCall, ...]:
     seen: set[str] = set()
     for fact, query in zip(path.facts, path.queries, strict=True):
         wanted = here.passages[fact]
-        if wanted in seen:
+        if seen.intersection(_evidence(here, fact)):
             continue
         searches = [ToolCall("search", {"query": query}), ToolCall("search", {"query": query, "k": MOST})]
         found = [passages(here, search) for search in searches]
@@ -179,6 +181,22 @@ def _plan(here: World, path: Path, most: int) -> tuple[ToolCall, ...]:
         seen.update(*(passages(here, call) for call in following))
     _require(len(calls) < most)
     return tuple(calls)
+
+
+def _told_by_titles(library: Library, name: str, alias: str) -> tuple[str, ...]:
+    """Passages that have the second name, under a title that is the first one: who reads both knows that they are one."""
+    called = re.compile(rf"\b{re.escape(alias)}\b", re.IGNORECASE)
+    titled = (document for document in library.documents if document.title == name)
+    return tuple(f"{document.id}#{number}" for document in titled for number, sentence in enumerate(document.sentences) if called.search(sentence))
+
+
+def _evidence(here: World, fact: int) -> tuple[str, ...]:
+    """The passages that state a fact, the one that says it in so many words first."""
+    said = here.facts[fact]
+    if said.relation != ALIAS:
+        return (here.passages[fact],)
+    thing = here.things[said.subject]
+    return tuple(dict.fromkeys([here.passages[fact], *_told_by_titles(here.library, thing.name, thing.alias)]))
 
 
 def _require(holds: bool) -> None:

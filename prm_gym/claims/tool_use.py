@@ -25,6 +25,7 @@ class ToolUse(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, 
         earlier: the calls before it, in order.
         failed: the tool refused it, or it went wrong.
         reads: the tool is known to change nothing.
+        idempotent: it is known that the same call a second time changes nothing more.
         outcome: in [0, 1], where the call ends the task; how well it was done.
     """
 
@@ -33,3 +34,4 @@ class ToolUse(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, 
     failed: bool = False
     reads: bool = False
     outcome: float | None = None
+    idempotent: bool = False

@@ -41,6 +41,16 @@ def submit(work: Coroutine[Any, Any, T]) -> "Future[T]":
     return asyncio.run_coroutine_threadsafe(work, _loop().loop)
 
 
+def call(work: Callable[[], None]) -> None:
+    """Have something called in the loop, soon."""
+    _loop().loop.call_soon_threadsafe(work)
+
+
+def is_current() -> bool:
+    """Whether this is the thread of the loop."""
+    return threading.current_thread() is _loop().thread
+
+
 def at_end(closer: Callable[[], None]) -> None:
     """Have something called before the loop of this process ends."""
     _loop().closers.append(closer)
@@ -55,9 +65,10 @@ def _loop() -> _Loop:
 
 
 def _end() -> None:
-    found = _loops.pop(os.getpid(), None)
+    found = _loops.get(os.getpid())
     if found is not None:
         found.end()
+        del _loops[os.getpid()]
 
 
 atexit.register(_end)

@@ -3,19 +3,47 @@
 import math
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from prm_gym.errors import OptionError
 
 
+class Secret:
+    """A text that is not shown: neither its representation nor what is stored holds it. It can be pickled, for worker processes."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        """Hold the text."""
+        self._value = value
+
+    def reveal(self) -> str:
+        """The text."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
 class McpServer(msgspec.Struct, frozen=True, kw_only=True):
     """A server: a command that talks over its standard input and output, or an address (streamable HTTP).
+
+    Keys and passwords belong into `environment` and `headers`: their values are held as `Secret`, so that representations and stored trajectories have the
+    names alone. The arguments of the command and the address are written down as they are.
 
     Attributes:
         command: program and arguments; empty for an address.
         url: address; empty for a command.
-        environment: variables for the command beside PATH, HOME and the like; what else is in the environment of this process it does not see.
+        environment: variables for the command beside PATH, HOME and the like; what else is in the environment of this process it does not see: neither
+            keys nor PYTHONPATH, proxies or certificates.
         folder: where the command runs; empty for the working directory.
         headers: sent with every request to an address.
         deadline: seconds that a call may take.
@@ -25,9 +53,9 @@ class McpServer(msgspec.Struct, frozen=True, kw_only=True):
 
     command: tuple[str, ...] = ()
     url: str = ""
-    environment: tuple[tuple[str, str], ...] = ()
+    environment: tuple[tuple[str, str | Secret], ...] = ()
     folder: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str | Secret], ...] = ()
     deadline: float = 30.0
     start_seconds: float = 30.0
     result_length: int = 20_000
@@ -42,6 +70,9 @@ class McpServer(msgspec.Struct, frozen=True, kw_only=True):
             raise OptionError("a server has a command or a url, and not both")
         if self.url and not self.url.startswith(("http://", "https://")):
             raise OptionError(f"the url of a server begins with http:// or https://, got {self.url[:100]!r}")
+        for name, pairs in (("environment", self.environment), ("headers", self.headers)):
+            hidden = tuple((key, value if isinstance(value, Secret) else Secret(value)) for key, value in pairs)
+            msgspec.structs.force_setattr(self, name, hidden)
         for name, value in (("deadline", self.deadline), ("start_seconds", self.start_seconds)):
             if not 0 < value < math.inf:
                 raise OptionError(f"{name} is a positive number of seconds, got {value!r}")
@@ -50,8 +81,16 @@ class McpServer(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """The server in messages."""
-        return self.url or " ".join(self.command)
+        """The server in messages: the program without its arguments, or the address without a user and without what follows a question mark."""
+        if not self.url:
+            return self.command[0]
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def revealed(pairs: "Sequence[tuple[str, str | Secret]]") -> dict[str, str]:
+    """Variables or headers with their values."""
+    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in pairs}
 
 
 def server_of(given: "McpServer | str | Sequence[str]", **limits: Any) -> McpServer:

@@ -12,10 +12,11 @@ from typing import Any, Self, cast
 from prm_gym.claims import Json
 from prm_gym.errors import EnvironmentFault, MissingExtraError
 from prm_gym.mcp import loop
+from prm_gym.mcp.http import over_http
 from prm_gym.mcp.reply import Reply, cut, reply_of
 from prm_gym.mcp.server import McpServer
 from prm_gym.mcp.tool_list import MOST_TOOLS, ListedTool, listed_tools
-from prm_gym.mcp.transport import Child, over_http, over_pipes
+from prm_gym.mcp.transport import Child, over_pipes
 
 _GRACE_SECONDS = 5.0  # beyond a deadline, for the loop itself
 _CLOSING_SECONDS = 3.0
@@ -77,7 +78,8 @@ class McpSession:
     @property
     def alive(self) -> bool:
         """It can still be asked, as far as is known here; never in a forked process."""
-        return self._client is not None and self._process_id == os.getpid() and not self._served.done()
+        ended = bool(self.server.command and self.child.fault)
+        return self._client is not None and self._process_id == os.getpid() and not self._served.done() and not ended
 
     def call(self, name: str, arguments: Mapping[str, Json]) -> Reply:
         """Call a tool.
@@ -91,7 +93,7 @@ class McpSession:
 
         Raises:
             ServerHangsError: no answer within the deadline; the session is closed.
-            ServerGoneError: the server has ended; the session is closed.
+            ServerGoneError: the server has ended, or the connection to it: seen of the process, the pipes or HTTP. The session is closed.
         """
         if not self.alive:
             self.close()
@@ -114,13 +116,14 @@ class McpSession:
             return
         if self._stop is not None:
             stop, self._stop = self._stop, None
-            loop.submit(_set(stop))
+            loop.call(stop.set)
         else:
             self._served.cancel()
-        try:
-            self._served.exception(_CLOSING_SECONDS)
-        except Exception:  # it takes too long, or was cancelled
-            self._served.cancel()
+        if not loop.is_current():  # where memory is cleaned up there, waiting would hold up every session
+            try:
+                self._served.exception(_CLOSING_SECONDS)
+            except Exception:  # it takes too long, or was cancelled
+                self._served.cancel()
         self.child.kill()
         self._client = None
 
@@ -140,7 +143,7 @@ class McpSession:
         from mcp import Client
 
         stop = asyncio.Event()
-        transport = over_pipes(self.server, self.child) if self.server.command else over_http(self.server)
+        transport = over_pipes(self.server, self.child) if self.server.command else over_http(self.server, self.child)
         client = Client(transport, cache=None)
         try:
             async with asyncio.timeout(self.server.start_seconds) as limit, client:
@@ -157,24 +160,23 @@ class McpSession:
 
     async def _call(self, name: str, arguments: dict[str, Json]) -> Reply:
         from mcp import MCPError
-        from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT
 
         if self._client is None:
             raise ServerGoneError(f"the session with the server {self.server.name} is over{self._said()}")
         try:
             result = await asyncio.wait_for(self._client.call_tool(name, arguments), self.server.deadline)
-        except MCPError as error:
-            if error.code == REQUEST_TIMEOUT:
-                raise TimeoutError from error
-            if error.code == CONNECTION_CLOSED:
-                await asyncio.sleep(0.05)  # for what it complained of
-                raise ServerGoneError(f"the server {self.server.name} has ended{self._said()}") from error
-            return Reply(cut(error.message, self.server.result_length), failed=True)
-        except (RuntimeError, ValueError) as error:  # a result that is not what the server or the protocol promises
-            return Reply(cut(f"the answer of {name} could not be used: {error}", self.server.result_length), failed=True)
         except (TimeoutError, asyncio.CancelledError):
             raise
-        except Exception as error:  # whatever the network and the SDK raise
+        except Exception as error:  # whatever the server, the network and the SDK raise
+            if self.child.overlong:
+                return Reply(f"the answer of {name} was too long to be taken", failed=True)
+            if self._stop is None or self.child.fault:
+                await asyncio.sleep(0.05)  # for what it complained of
+                raise ServerGoneError(f"the server {self.server.name} {self.child.fault or 'has been left'}{self._said()}") from error
+            if isinstance(error, MCPError):  # its own words, whatever code it gives them
+                return Reply(cut(error.message, self.server.result_length), failed=True)
+            if isinstance(error, RuntimeError | ValueError):  # a result that is not what the server or the protocol promises
+                return Reply(cut(f"the answer of {name} could not be used: {error}", self.server.result_length), failed=True)
             raise ServerGoneError(f"the server {self.server.name} cannot be reached: {_cause(error)}{self._said()}") from error
         return reply_of(result, self.server.result_length)
 
@@ -196,10 +198,6 @@ os.register_at_fork(after_in_child=_forget)
 def _close_all() -> None:
     for session in list(_SESSIONS):
         session.close()
-
-
-async def _set(event: asyncio.Event) -> None:
-    event.set()
 
 
 async def _all_tools(client: Any) -> tuple[ListedTool, ...]:

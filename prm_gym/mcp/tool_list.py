@@ -12,6 +12,7 @@ from prm_gym.tools import Tool
 
 MOST_TOOLS = 256
 _DESCRIPTION, _SCHEMA = 4_000, 50_000  # characters
+_SHOWN = 400_000  # characters of all descriptions and schemas; what comes later is named alone
 _MOST_NODES, _DEEPEST = 2_000, 40
 # Not checked here, but by the server itself: a pattern can take forever, a reference can lead into the network, and what forbids would forbid too much
 # where a part of it was left out.
@@ -31,12 +32,14 @@ class ListedTool(msgspec.Struct, frozen=True):
         checked: the same with the part of the schema that is checked here.
         name: as the server calls it.
         reads: the server says that it changes nothing.
+        idempotent: it says that the same call a second time changes nothing more.
     """
 
     tool: Tool
     checked: Tool
     name: str
     reads: bool
+    idempotent: bool = False
 
     def defects(self, arguments: Mapping[str, Json]) -> list[str]:
         """Why the arguments do not fit, in sentences for the agent; empty where they fit or where only the server can tell."""
@@ -54,14 +57,18 @@ def listed_tools(found: Sequence[Any]) -> tuple[ListedTool, ...]:
     """
     names: set[str] = set()
     listed: list[ListedTool] = []
+    left = _SHOWN
     for given in found[:MOST_TOOLS]:
         name = _callable_name(str(given.name), names)
         names.add(name)
-        description = str(given.description or given.title or "")[:_DESCRIPTION]
+        description = str(given.description or given.title or "")[: min(_DESCRIPTION, left)]
         schema: dict[str, Any] = given.input_schema
-        shown = schema if len(json.dumps(schema, default=str)) <= _SCHEMA else _ANYTHING
+        length = len(json.dumps(schema, default=str))
+        shown = schema if length <= min(_SCHEMA, left - len(description)) else _ANYTHING
+        left -= len(description) + (length if shown is schema else 0)
         reads = bool(given.annotations is not None and given.annotations.read_only_hint)
-        listed.append(ListedTool(Tool(name, description, schema=shown), Tool(name, "", schema=_sound(checkable(schema))), str(given.name), reads))
+        idempotent = bool(given.annotations is not None and given.annotations.idempotent_hint)
+        listed.append(ListedTool(Tool(name, description, schema=shown), Tool(name, "", schema=_sound(checkable(schema))), str(given.name), reads, idempotent))
     return tuple(listed)
 
 

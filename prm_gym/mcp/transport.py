@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator
 from io import FileIO
 from typing import Any
 
-from prm_gym.mcp.server import McpServer
+from prm_gym.mcp.server import McpServer, revealed
 
 MOST_BYTES = 16 * 2**20  # of one message
 _LEASH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "leash.py")
@@ -24,15 +24,19 @@ _COMPLAINT = 2_000  # bytes that are kept of what it wrote to standard error
 
 
 class Child:
-    """A server that was started: the end of what it wrote to standard error, and what ends it.
+    """The other side: what is wrong with the connection, and for a server that was started the end of what it wrote to standard error, and what ends it.
 
     Attributes:
+        fault: why the connection is of no use; empty where it is. It is what was seen of the pipes or of HTTP, never what a server says.
+        overlong: the answer was longer than it may be, and was left where it was.
         tail: bytes.
         group: id of the server's process group; 0 where there is none.
         leash: writing end of the pipe whose closing ends the server; the parent's death closes it.
     """
 
     def __init__(self) -> None:
+        self.fault = ""
+        self.overlong = False
         self.tail = b""
         self.group = 0
         self.leash: FileIO | None = None
@@ -71,7 +75,7 @@ async def over_pipes(server: McpServer, child: Child) -> AsyncGenerator[Any]:
             stderr=subprocess.PIPE,
             pass_fds=(end,),
             cwd=server.folder or None,
-            env={name: os.environ[name] for name in _INHERITED if name in os.environ} | dict(server.environment),
+            env={name: os.environ[name] for name in _INHERITED if name in os.environ} | revealed(server.environment),
             start_new_session=True,
             limit=MOST_BYTES,
         )
@@ -84,8 +88,8 @@ async def over_pipes(server: McpServer, child: Child) -> AsyncGenerator[Any]:
     incoming, messages = anyio.create_memory_object_stream[Any](16)
     outgoing, orders = anyio.create_memory_object_stream[Any](0)
     tasks = [
-        asyncio.ensure_future(_read(process, incoming)),
-        asyncio.ensure_future(_write(process, orders, incoming)),
+        asyncio.ensure_future(_read(process, incoming, child)),
+        asyncio.ensure_future(_write(process, orders, incoming, child)),
         asyncio.ensure_future(_listen(process, child)),
     ]
     try:
@@ -113,7 +117,7 @@ async def _end(process: asyncio.subprocess.Process, child: Child) -> None:
         transport.close()
 
 
-async def _read(process: asyncio.subprocess.Process, incoming: Any) -> None:
+async def _read(process: asyncio.subprocess.Process, incoming: Any, child: Child) -> None:
     """Messages from the server, line by line; a line that is none is passed over, and one too long ends the session."""
     import anyio
     import mcp_types
@@ -124,8 +128,10 @@ async def _read(process: asyncio.subprocess.Process, incoming: Any) -> None:
             try:
                 line = await process.stdout.readline()
             except ValueError:  # longer than the limit
+                child.fault = f"has sent a message of more than {MOST_BYTES:,} bytes"
                 return
             if not line:
+                child.fault = "has ended"
                 return
             try:
                 message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
@@ -137,7 +143,7 @@ async def _read(process: asyncio.subprocess.Process, incoming: Any) -> None:
                 return
 
 
-async def _write(process: asyncio.subprocess.Process, orders: Any, incoming: Any) -> None:
+async def _write(process: asyncio.subprocess.Process, orders: Any, incoming: Any, child: Child) -> None:
     """Messages to the server; when it does not take them any more, the session is told that nothing will come."""
     async with orders:
         async for order in orders:
@@ -148,6 +154,7 @@ async def _write(process: asyncio.subprocess.Process, orders: Any, incoming: Any
                 process.stdin.write(text.encode() + b"\n")
                 await process.stdin.drain()
             except (OSError, RuntimeError):
+                child.fault = "takes no messages any more"
                 await incoming.aclose()
                 return
 
@@ -155,17 +162,3 @@ async def _write(process: asyncio.subprocess.Process, orders: Any, incoming: Any
 async def _listen(process: asyncio.subprocess.Process, child: Child) -> None:
     while process.stderr is not None and (piece := await process.stderr.read(4096)):
         child.tail = (child.tail + piece)[-_COMPLAINT:]
-
-
-@contextlib.asynccontextmanager
-async def over_http(server: McpServer) -> AsyncGenerator[Any]:
-    """The streams of messages from and to an address."""
-    import httpx2
-    from mcp.client.streamable_http import streamable_http_client
-
-    seconds = httpx2.Timeout(server.deadline, read=max(300.0, server.deadline))
-    async with (
-        httpx2.AsyncClient(headers=dict(server.headers), timeout=seconds) as client,
-        streamable_http_client(server.url, http_client=client) as streams,
-    ):
-        yield streams

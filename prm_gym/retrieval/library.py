@@ -51,8 +51,11 @@ class Library:
         """
         self.documents = tuple(documents)
         self._places = {document.id: place for place, document in enumerate(self.documents)}
-        if not self.documents or len(self._places) < len(self.documents):
-            raise OptionError("a library holds at least one document, and their ids differ")
+        if not self.documents:
+            raise OptionError("a library holds at least one document")
+        again = next((document.id for place, document in enumerate(self.documents) if self._places[document.id] != place), None)
+        if again is not None:
+            raise OptionError(f"the ids of documents differ, and {again[:60]!r} names two")
         read = [[words(sentence) for sentence in document.sentences] for document in self.documents]
         self._sentences = [[frozenset(sentence) for sentence in sentences] for sentences in read]
         texts = zip(self.documents, read, strict=True)

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 import gymnasium as gym
+import msgspec
+import numpy as np
 import pytest
 
 pytest.importorskip("mcp", reason="the package mcp is not installed")
@@ -139,10 +141,10 @@ def test_reading_leaves_the_state_what_it_is_but_for_what_is_seen(demo):
 
 
 @pytest.mark.parametrize(
-    ("tool", "says"), [("hang", "Error: timed out after 0.6 seconds; the call had no effect"), ("crash", "Error: the server ended during the call")]
+    ("tool", "says"), [("hang", "Error: timed out after 0.6 seconds; its effect is unknown"), ("crash", "Error: the server ended during the call; its effect")]
 )
 def test_a_server_that_hangs_or_dies_is_brought_back(tool, says):
-    env = _odd(deadline=0.6)
+    env = _odd(deadline=0.6, replay=True)
     try:
         env.reset(seed=0)
         env.step(call_text("bump"))
@@ -157,13 +159,13 @@ def test_a_server_that_hangs_or_dies_is_brought_back(tool, says):
 
 
 @pytest.mark.parametrize("tool", ["hang", "crash"])
-def test_without_replay_the_episode_is_invalid_and_the_next_one_begins_anew(tool):
-    env = _odd(deadline=0.6, replay=False)
+def test_without_replay_the_episode_is_lost_and_the_next_one_begins_anew(tool):
+    env = _odd(deadline=0.6)
     try:
         env.reset(seed=0)
         env.step(call_text("bump"))
         _, reward, terminated, truncated, info = env.step(call_text(tool))
-        assert (reward, terminated, truncated, info["valid"], info["outcome"]) == (0.0, False, True, False, None)
+        assert (reward, terminated, truncated, info["valid"], info["outcome"]) == (0.0, True, False, True, 0.0)
         with pytest.raises(gym.error.ResetNeeded):
             env.step(call_text("look"))
         env.reset(seed=1)
@@ -174,22 +176,55 @@ def test_without_replay_the_episode_is_invalid_and_the_next_one_begins_anew(tool
         env.close()
 
 
-def test_a_server_that_does_not_repeat_itself_is_noticed(odd):
-    odd.reset(seed=0)
-    odd.step(call_text("clock"))
-    odd.step(call_text("crash"))
-    assert odd.step(call_text("look"))[4]["valid"] is False
+def test_who_breaks_a_server_that_does_not_repeat_itself_has_lost():
+    env = _odd(replay=True)
+    try:
+        for last in ("look", "finish"):
+            env.reset(seed=0)
+            env.step(call_text("clock"))
+            assert env.step(call_text("crash"))[4]["valid"]
+            result = env.step(call_text(last))
+            assert (result[2], result[4]["valid"], result[4]["outcome"]) == (True, True, 0.0)
+        env.reset(seed=0)
+        env.step(call_text("clock"))
+        env._lease.session.close()
+        assert env.step(call_text("look"))[4]["valid"] is False  # no agent did that
+    finally:
+        env.close()
 
 
-def test_a_server_that_was_killed_between_two_calls(odd):
-    odd.reset(seed=0)
-    odd.step(call_text("bump"))
-    odd._lease.session.child.kill()
-    assert odd.step(call_text("bump"))[0] in ("2", "Error: the server ended during the call; it was started again, and the call had no effect")
-    assert odd.step(call_text("look"))[0] == str(sum(past.call.name == "bump" for past in odd._transcript))
+@pytest.mark.parametrize(("replay", "valid"), [(True, True), (False, False)])
+def test_a_server_that_was_killed_between_two_calls(replay, valid):
+    env = _odd(replay=replay)
+    try:
+        env.reset(seed=0)
+        env.step(call_text("bump"))
+        env._lease.session.child.kill()
+        until = time.monotonic() + 5
+        while env._lease.session.alive and time.monotonic() < until:
+            time.sleep(0.01)
+        result = env.step(call_text("bump"))
+        assert result[4]["valid"] is valid
+        assert (result[0] == "2") is valid
+    finally:
+        env.close()
 
 
-def test_snapshots_repeat_the_calls(odd):
+@pytest.mark.parametrize("code", [-32000, -32001, -32603])
+def test_an_error_that_a_server_answers_is_an_answer_whatever_its_code(code):
+    env = _odd()
+    try:
+        env.reset(seed=0)
+        env.step(call_text("bump"))
+        result = env.step(call_text("refuse", code=code))
+        assert (result[0], result[2], result[4]["valid"]) == ("Error: Connection closed", False, True)
+        assert env.step(call_text("bump"))[0] == "2"
+    finally:
+        env.close()
+
+
+def test_snapshots_repeat_the_calls():
+    odd = _odd(replay=True)
     odd.reset(seed=0)
     odd.step(call_text("bump"))
     saved = odd.snapshot()
@@ -199,6 +234,7 @@ def test_snapshots_repeat_the_calls(odd):
     assert odd.step(call_text("look"))[0] == "1"
     assert odd.step(call_text("bump"))[0] == "2"
     assert odd.step(call_text("finish"))[4]["outcome"] == 1.0
+    odd.close()
 
 
 def test_a_long_answer_and_a_strange_one_are_observations(odd):
@@ -242,6 +278,46 @@ def test_a_predicate_that_cannot_tell_and_one_that_is_wrong():
             env.step(call_text("finish"))
     finally:
         env.close()
+
+
+@pytest.mark.parametrize(("given", "outcome"), [(np.float32(1), 1.0), (np.bool_(True), 1.0), (True, 1.0), (0, 0.0)])
+def test_what_a_predicate_may_give(given, outcome):
+    env = _odd(lambda view: given)
+    env.reset(seed=0)
+    assert env.step(call_text("finish"))[4]["outcome"] == outcome
+    env.close()
+
+
+def test_a_predicate_that_raises_is_named_and_asked_once():
+    calls = []
+
+    def careless(view):
+        calls.append(view.task.sealed["given"].pop("wanted"))
+        raise KeyError("x")
+
+    env = _odd(careless)
+    env.reset(seed=0)
+    with pytest.raises(ContractError, match=r"careless raised KeyError: 'x', for the task 'Bump it twice\."):
+        env.step(call_text("finish"))
+    with pytest.raises(ContractError, match="reset the environment"):
+        env.step(call_text("finish"))
+    env.reset(seed=0)
+    assert (calls, env.task.sealed["given"]) == (["2"], {"wanted": "2"})
+    env.close()
+
+
+def test_secrets_are_not_shown_and_not_stored():
+    secret = "sk-0123456789"
+    server = McpServer(command=(*ODD, "", f"--key={secret}"), environment=(("TOKEN", secret),), headers=(("Authorization", secret),))
+    assert secret not in server.name
+    shown = repr(McpServer(command=("x",), environment=(("TOKEN", secret),), headers=(("Authorization", secret),)))
+    assert (secret in shown, "TOKEN" in shown, "Authorization" in shown) == (False, True, True)
+    with pytest.raises(TypeError):
+        msgspec.to_builtins(server)
+    assert McpServer(url=f"https://me:{secret}@host/mcp?key={secret}").name == "https://host/mcp"
+    assert pickle.loads(pickle.dumps(server)) == server
+    with McpSession(server) as session:
+        assert session.call("environment", {}).text == secret
 
 
 def test_tasks_from_a_file_with_their_setup(tmp_path):
@@ -289,6 +365,8 @@ def test_a_task_without_a_solution_says_so():
         ({"server": ODD, "tasks": [TASK], "predicate": 7}, "a predicate is a callable"),
         ({"server": ODD, "tasks": [TASK], "predicate": bumped, "hidden": ["x"]}, "does not have: x"),
         ({"server": ODD, "tasks": [TASK], "predicate": bumped, "end": "look"}, "the server has a tool 'look'"),
+        ({"server": ODD, "tasks": [{**TASK, "setup": [{"name": "wipe"}]}], "predicate": bumped}, "setup names tools that the server does not have: wipe"),
+        ({"server": ODD, "tasks": [TASK], "predicate": bumped, "reuse": True}, "every task needs a 'setup'"),
         ({"server": "python -m x", "tasks": [TASK], "predicate": bumped}, "single text"),
     ],
 )

@@ -166,7 +166,6 @@ def test_what_the_tools_show():
     [
         (call_text("read", document="d999999"), "Error: there is no document 'd999999'"),
         (call_text("read", document="d1", start=99), "Error: d1 has "),
-        (call_text("search", query="a " * (MOST_WORDS + 1)), f"Error: a query has at most {MOST_WORDS} words"),
     ],
 )
 def test_calls_that_go_wrong_are_steps(action, says):
@@ -203,6 +202,50 @@ def test_what_does_not_fit_changes_nothing(action):
     assert result[0].startswith("Error: ")
     assert _verdict(result).label == "malformed"
     assert (env.situation.state_key, env.situation.actions) == (before.state_key, before.actions)
+
+
+def test_useless_calls_bring_no_other_candidates():
+    env = _make(difficulty=4)
+    for seed in range(5):
+        env.reset(seed=seed)
+        before = set(env.situation.actions)
+        for number in range(3):
+            _search(env, f"zq{number}")
+            assert set(env.situation.actions) == before
+
+
+def test_of_a_long_query_the_first_words_are_looked_for():
+    env = _make()
+    env.reset(seed=0)
+    name = re.search(r"[A-Z]\w+ [A-Z]\w+", env.task.question)[0]
+    short = _search(env, f"{name} {'zq ' * (MOST_WORDS - 2)}")[0]
+    assert _search(env, f"{name} {'zq ' * (MOST_WORDS - 2)} mayor born")[0] == f"(of the query, the first {MOST_WORDS} words were looked for)\n{short}"
+
+
+def test_capitals_lie_in_their_regions():
+    for level in LEVELS:
+        here, _ = question(3, level)
+        capitals = [(fact.subject, fact.target) for fact in here.facts if fact.relation == "capital"]
+        assert len({town for _, town in capitals}) == len(capitals)
+        assert all(_ask(here, town, "region") == region for region, town in capitals)
+
+
+def test_a_title_that_tells_the_second_name_is_evidence_of_it():
+    told = 0
+    for seed in range(40):
+        here, asked = question(seed, 5)
+        for hop in asked.hops:
+            fact = here.facts[here.stated[hop.evidence[0]]]
+            if fact.relation != ALIAS:
+                assert len(hop.evidence) == 1
+                continue
+            for passage in hop.evidence[1:]:
+                document, _, number = passage.partition("#")
+                found = here.library.documents[here.library.place(document)]
+                told += 1
+                assert found.title == here.things[fact.subject].name
+                assert here.things[fact.subject].alias.casefold() in found.sentences[int(number)].casefold()
+    assert told > 5
 
 
 def test_a_query_that_finds_nothing():
@@ -256,10 +299,12 @@ def test_the_candidates_hold_the_next_call_of_the_solution_and_no_answer_that_is
             total += len(listed)
             for action in env.solution():
                 assert action in env.situation.actions
-                assert len(env.situation.actions) <= 16
+                assert len(env.situation.actions) == 16
+                assert sum('"answer"' in listed for listed in env.situation.actions) == 6
                 env.step(action)
         assert total >= 25 * 4
-        assert right / total < 0.1  # before anything is seen, an answer that is listed is right by chance alone
+        assert total == 25 * 6
+        assert right / total <= 1 / 6  # before anything is seen, an answer that is listed is right by chance alone
 
 
 # What hacks earn: the terms of steps under "dense", and the outcome.
@@ -362,6 +407,59 @@ def test_layouts_of_waypoints_and_long_documents(tmp_path, facts):
         result = env.step(action)
         assert len(result[0]) < 7_500
     assert (result[4]["outcome"], _verdict(result).label) == (1.0, "correct")
+
+
+def test_a_sentence_that_is_cut_was_not_seen_and_can_be_read(tmp_path):
+    long = "The river is " + "very " * 400 + "old and called Thames."
+    files = _files(tmp_path, {**QUESTION, "waypoints": [{"document": "d", "sentence": 0}]}, [{"id": "d", "title": "River", "sentences": [long]}])
+    env = _make(**files)
+    env.reset(seed=0)
+    result = _search(env, "river old")
+    assert ("... (cut)" in result[0], _verdict(result).label) == (True, "trivial")
+    result = env.step(call_text("read", document="d"))
+    assert ("called Thames." in result[0], _verdict(result).label) == (True, "correct")
+
+
+def test_texts_without_spaces_are_split_and_found(tmp_path):
+    corpus = [{"title": "London", "text": "伦敦是一座城市。市长是鲍勃。" + "词 " * 900}, {"title": "Paris", "text": "巴黎是一座城市。"}]
+    env = _make(**_files(tmp_path, {"question": "谁是市长?", "answer": "鲍勃", "waypoints": [{"document": "London", "sentence": 1}]}, corpus))
+    env.reset(seed=0)
+    assert _search(env, "市长", k=1)[0] == "[London] London: 市长是鲍勃。"
+    assert env.step(call_text("read", document="London"))[0].count("\n") == 4  # two sentences, and the rest in two parts
+    assert env.step(call_text("answer", text="鲍勃"))[4]["outcome"] == 1.0
+
+
+def test_an_environment_keeps_the_files_that_it_has_read(tmp_path):
+    files = _files(tmp_path, QUESTION)
+    env = _make(**files)
+    env.reset(seed=0)
+    for path in files.values():
+        path.unlink()
+    assert _search(env, "Ada born", k=1)[0].startswith("[ada]")
+    env.reset(seed=1)
+
+
+def test_supporting_facts_beyond_the_end_give_no_path(tmp_path):
+    env = _make(**_files(tmp_path, {**QUESTION, "supporting_facts": [["Ada Lovelace", 1], ["London", 70]]}))
+    env.reset(seed=0)
+    assert env.task.sealed["hops"] == []
+
+
+@pytest.mark.parametrize("answer", [True, "—", "…!", "x" * 1_001, [], None])
+def test_answers_that_nobody_can_give_are_refused(tmp_path, answer):
+    with pytest.raises(OptionError, match=r"line 1: .*answer"):
+        _make(**_files(tmp_path, {"question": "x", "answer": answer}))
+
+
+def test_ids_and_answers_that_are_numbers(tmp_path):
+    env = _make(**_files(tmp_path, {"question": "x", "answer": 1.5, "waypoints": [{"document": 0}]}, [{"id": 0, "title": "A", "text": "It is 1.5."}]))
+    env.reset(seed=0)
+    assert env.solution() == [call_text("read", document="0"), call_text("answer", text="1.5")]
+
+
+def test_ids_that_name_two_are_named(tmp_path):
+    with pytest.raises(OptionError, match="'ada' names two"):
+        _make(**_files(tmp_path, QUESTION, [CORPUS[0], CORPUS[0]]))
 
 
 def test_without_waypoints_path_abstains_and_the_outcome_stands(tmp_path):

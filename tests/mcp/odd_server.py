@@ -83,6 +83,8 @@ TOOLS = {
     "strict": lambda: text("strict"),
     "bomb": lambda: text("bomb"),
     "unsound": lambda: text("unsound"),
+    "environment": lambda: text(os.environ.get("TOKEN", "")),
+    "refuse": None,
 }
 STRICT = {
     "type": "object",
@@ -122,7 +124,11 @@ def main():
         message = json.loads(line)
         if "id" not in message:
             continue
-        result = answered(message["method"], message.get("params") or {})
+        given = message.get("params") or {}
+        if message["method"] == "tools/call" and given["name"] == "refuse":
+            say({"jsonrpc": "2.0", "id": message["id"], "error": {"code": given["arguments"]["code"], "message": "Connection closed"}})
+            continue
+        result = answered(message["method"], given)
         reply = {"result": result} if result is not None else {"error": {"code": -32601, "message": f"no method {message['method']}"}}
         say({"jsonrpc": "2.0", "id": message["id"], **reply})
 

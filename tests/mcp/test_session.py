@@ -1,6 +1,7 @@
 """Sessions with real servers: a well-behaved one of the SDK over both transports, and one that misbehaves in every way."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -100,7 +101,7 @@ def test_nobody_at_the_address():
 
 def test_every_page_is_listed_and_names_are_made_callable(odd):
     names = [tool.tool.name for tool in odd.tools]
-    assert len(names) == len(set(names)) == 21
+    assert len(names) == len(set(names)) == 23
     assert [tool.name for tool in odd.tools if tool.tool.name.startswith("odd_name")] == ["odd.name/with spaces", "odd_name_with_spaces"]
     assert "odd_name_with_spaces_2" in names
     assert [tool.name for tool in odd.tools if tool.reads] == ["look"]
@@ -284,3 +285,43 @@ def test_what_is_no_server(given, says):
 def test_limits_out_of_range(limits):
     with pytest.raises(OptionError):
         McpServer(**{"command": ("x",), **limits})
+
+
+@pytest.fixture
+def odd_address():
+    processes = []
+
+    def begin(mode):
+        process = subprocess.Popen([sys.executable, str(Path(__file__).with_name("odd_http_server.py")), mode], stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        return McpServer(url=f"http://127.0.0.1:{int(process.stdout.readline())}/mcp", deadline=2.0)
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.mark.parametrize("mode", ["500", "404", "html", "redirect", "nonsense", "accepted", "dry", "packed", "crash", "session"])
+def test_what_fails_below_the_protocol_is_no_answer(odd_address, mode):
+    with McpSession(odd_address(mode)) as session, pytest.raises(ServerGoneError):
+        session.call("ping", {})
+    assert not session.alive
+
+
+@pytest.mark.parametrize("mode", ["refused", "refused-400", "refused-events"])
+def test_what_a_server_refuses_over_http_is_an_answer(odd_address, mode):
+    with McpSession(odd_address(mode)) as session:
+        for _ in range(2):
+            assert session.call("ping", {}) == Reply("Connection closed", failed=True)
+
+
+@pytest.mark.parametrize("mode", ["large", "large-events"])
+def test_a_large_answer_over_http_is_left_where_it_is(odd_address, mode):
+    with McpSession(odd_address(mode)) as session:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert session.call("ping", {}) == Reply("the answer of ping was too long to be taken", failed=True)
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150_000  # KiB; what is sent has 400 MB
+        assert session.call("ping", {}).failed
+        assert session.alive

@@ -17,8 +17,9 @@ TOOL_USE = [
     claim_case("hack", ToolUse(CHANGED, (LOOKED,)), label="neutral"),
     claim_case("hack", ToolUse(LOOKED, (LOOKED, CHANGED), reads=True), label="trivial"),
     claim_case("hack", ToolUse(OTHERWISE, (LOOKED, CHANGED), reads=True), label="neutral"),
-    claim_case("hack", ToolUse(CHANGED, (CHANGED,)), label="trivial"),
-    claim_case("hack", ToolUse(CHANGED, (CHANGED, LOOKED)), label="neutral"),
+    claim_case("hack", ToolUse(CHANGED, (CHANGED,), idempotent=True), label="trivial"),
+    claim_case("hack", ToolUse(CHANGED, (CHANGED,)), label="neutral"),  # it may have changed something twice
+    claim_case("hack", ToolUse(CHANGED, (CHANGED, LOOKED), idempotent=True), label="neutral"),
     claim_case("abstain", Equality("1", "1")),
 ]
 CASES = {"tool_use": TOOL_USE}
