@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from prm_gym.claims import Case, Claim, Probe, Program, Refused
 from prm_gym.errors import OptionError
 from prm_gym.programs import CaseOutcome, NoVariants, Trial, Tried, brief, mutants_tried, printed_lines, run_trials
-from prm_gym.programs.limits import MAX_WALL_SECONDS, cases_defect, code_defect
+from prm_gym.programs.limits import MAX_WALL_SECONDS, cases_defect, code_defect, well_typed
 from prm_gym.sandbox import Limits, Run, Tested
 from prm_gym.verdict import Verdict, abstained, failed, judged
 from prm_gym.verifiers.batched import SandboxedVerifier
@@ -41,7 +41,7 @@ class ExecutionVerifier(SandboxedVerifier):
     """
 
     id = "execution"
-    version = "1"
+    version = "2"
     claims = (Program, Probe, Refused)
 
     def __init__(self, mode: str = "graded") -> None:
@@ -68,14 +68,17 @@ class ExecutionVerifier(SandboxedVerifier):
         programs: dict[int, Program] = {}
         probes: dict[int, Probe] = {}
         for place, claim in enumerate(claims):
-            if isinstance(claim, Refused):
-                found[place] = judged("incorrect", 0.0, claim.reason)
-            elif reason := _defect(claim):
+            read = well_typed(claim)
+            if read is None:
+                found[place] = abstained("no well-formed claim")
+            elif isinstance(read, Refused):
+                found[place] = judged("incorrect", 0.0, read.reason)
+            elif reason := _defect(read):
                 found[place] = abstained(reason)
-            elif isinstance(claim, Program):
-                programs[place] = claim
-            elif isinstance(claim, Probe):
-                probes[place] = claim
+            elif isinstance(read, Program):
+                programs[place] = read
+            elif isinstance(read, Probe):
+                probes[place] = read
         found.update(self._judge_programs(programs))
         found.update(self._judge_probes(probes))
         return [found[place] for place in range(len(claims))]
@@ -160,7 +163,7 @@ def _probe_verdict(tried: list[Tried] | NoVariants) -> Verdict:
 
 def _failing(claim: Program, cases: Sequence[CaseOutcome], talks: Sequence[Run], spoken: Sequence[bool], tested: Tested | None) -> dict[str, object]:
     """The first that does not pass, without what should have come out."""
-    for place, outcome in enumerate(cases):
+    for place, outcome in sorted(enumerate(cases), key=lambda one: one[1].ending == "not run"):
         if not outcome.passed:
             came = {"returned": brief(outcome.value)} if outcome.ending == "returned" else {"error": outcome.error[:200]}
             return {"case": place, "arguments": [brief(part) for part in claim.cases[place].arguments[:10]], "ending": outcome.ending, **came}

@@ -1,5 +1,6 @@
 """Trials: a function called with the arguments of cases, and what came of every case, though some of them may end the process."""
 
+import random
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
@@ -24,6 +25,7 @@ class Trial(msgspec.Struct, frozen=True):
         cases: calls with what they should return; that stays on the host.
         tolerance: of floats, see `prm_gym.sandbox.values.same`.
         wall_seconds: that one run of the program may take.
+        shuffled: the calls are made in an order that depends on the cases alone, so that the n-th call is not the n-th case.
         patient: begin again after a case that ended the process; else the cases after it count as not run.
     """
 
@@ -33,6 +35,7 @@ class Trial(msgspec.Struct, frozen=True):
     tolerance: float = 0.0
     wall_seconds: float = 2.0
     patient: bool = True
+    shuffled: bool = True
 
 
 class CaseOutcome(msgspec.Struct, frozen=True):
@@ -72,6 +75,23 @@ def run_trials(sandbox: Sandbox, trials: Sequence[Trial]) -> list[list[CaseOutco
     Raises:
         SandboxError: there is no sandbox here.
     """
+    orders = [_order(trial) for trial in trials]
+    mixed = [msgspec.structs.replace(trial, cases=tuple(trial.cases[place] for place in order)) for trial, order in zip(trials, orders, strict=True)]
+    return [
+        None if outcomes is None else [outcome for _, outcome in sorted(zip(order, outcomes, strict=True), key=lambda one: one[0])]
+        for order, outcomes in zip(orders, _run_in_order(sandbox, mixed), strict=True)
+    ]
+
+
+def _order(trial: Trial) -> list[int]:
+    """The places of the cases in the order of the calls."""
+    order = list(range(len(trial.cases)))
+    if trial.shuffled:
+        random.Random(repr((trial.function, trial.cases))).shuffle(order)
+    return order
+
+
+def _run_in_order(sandbox: Sandbox, trials: Sequence[Trial]) -> list[list[CaseOutcome] | None]:
     found: list[list[CaseOutcome] | None] = [[] for _ in trials]
     endings = [0] * len(trials)
     open_trials = [place for place, trial in enumerate(trials) if trial.cases]
