@@ -30,7 +30,8 @@ class ExecutionVerifier(SandboxedVerifier):
     in a process of their own. So leaving early, an `__eq__` that is always true, forged records, or a look at the stack earn nothing.
 
     A program that hangs, crashes, or wants too much fails the case that it does so in; the other cases are run again without it (`run_trials`). It abstains
-    where nothing is claimed to come out, on values that equal nothing (nan, infinities), on tests that do not compile, and past its bounds. Where the sandbox
+    where nothing is claimed to come out, on values that equal nothing (nan, infinities), on tests that do not compile, on
+    tests that fail where a value could not be carried between the two processes (`Tested.carried`), and past its bounds. Where the sandbox
     itself fails, the status is `error`.
 
     The evidence tells how many passed, and of the first one that did not: its arguments, and what came out. What should have come out is not in it: `info`
@@ -121,6 +122,8 @@ class ExecutionVerifier(SandboxedVerifier):
         tests = [] if tested is None else [tested.run, *([tested.candidate] if tested.candidate is not None else [])]
         if cases is None or any(run.status == "fault" for run in (*talks, *tests)):
             return failed("the sandbox itself failed")
+        if tested is not None and not tested.carried and not tested.passed:
+            return abstained(f"the tests ask for what cannot be carried to the program: {tested.failure[:200]}")
         spoken = [run.status == "ok" and printed_lines(run.stdout) == printed_lines(talk.stdout) for run, talk in zip(talks, claim.talks, strict=True)]
         marks = [*(case.passed for case in cases), *spoken, *([tested.passed] if tested is not None else [])]
         evidence: dict[str, object] = {"passed": sum(marks), "total": len(marks)}

@@ -1,5 +1,6 @@
 """Trials: a function called with the arguments of cases, and what came of every case, though some of them may end the process."""
 
+import builtins
 import random
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
@@ -138,8 +139,16 @@ def _taken(trial: Trial, outcomes: list[CaseOutcome], calls: Calls, endings: lis
 
 def _outcome(case: Case, result: CallResult, tolerance: float) -> CaseOutcome:
     if result.status == "raised":
-        return CaseOutcome(bool(case.raises) and _exception(result.error) == case.raises, "raised", error=result.error)
+        return CaseOutcome(bool(case.raises) and _is_raised(case.raises, result), "raised", error=result.error)
     return CaseOutcome(not case.raises and same(result.value, case.expected, tolerance), "returned", value=result.value)
+
+
+def _is_raised(name: str, result: CallResult) -> bool:
+    """Whether what was raised is of a class of that name: one of Python's own names stands for it and whatever derives from it."""
+    kind, nearest = getattr(builtins, name, None), getattr(builtins, result.nearest, None)
+    if isinstance(kind, type) and issubclass(kind, BaseException):
+        return isinstance(nearest, type) and issubclass(nearest, kind)
+    return _exception(result.error) == name
 
 
 def _exception(error: str) -> str:

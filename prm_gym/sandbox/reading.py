@@ -110,7 +110,8 @@ def call_results(report: Report | None, count: int) -> tuple[CallResult, ...]:
         if len(record) == 2 and record[0] == "returned":
             results.append(CallResult(status="returned", value=record[1]))
         elif len(record) == 3 and record[0] == "raised" and isinstance(record[1], str) and isinstance(record[2], str):
-            results.append(CallResult(status="raised", error=f"{record[1]}: {record[2]}" if record[2] else record[1]))
+            name, _, nearest = record[1].partition("<")
+            results.append(CallResult(status="raised", error=f"{name}: {record[2]}" if record[2] else name, nearest=nearest or name))
         else:
             break
     return (*results, *[CallResult(status="missing")] * (count - len(results)))

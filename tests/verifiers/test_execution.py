@@ -209,3 +209,24 @@ def test_half_a_surrogate_pair_can_be_stored(verifier):
 def test_the_answers_in_a_row_earn_nothing(verifier):
     code = f"n = [0]\nA = {[case.expected for case in CASES]}\ndef f(x):\n    n[0] += 1\n    return A[n[0] - 1]"
     assert verdicts(verifier, Program(code, "f", CASES))[0].score <= 3 / 8  # by luck; the order is fixed by the cases
+
+
+def test_tests_that_ask_for_what_cannot_be_carried_are_abstained_on(verifier):
+    (verdict,) = verdicts(verifier, Program("def f(g): return g(1)", tests="assert f(lambda x: x) == 1"))
+    assert verdict.status == "abstain"
+
+
+@pytest.mark.parametrize(
+    ("body", "raises", "right"),
+    [
+        ("import json\ndef f(x): return json.loads(x)", "ValueError", True),
+        ("class ValueError(Exception): pass\ndef f(x): raise ValueError", "ValueError", False),
+        ("class Own(ValueError): pass\ndef f(x): raise Own", "ValueError", True),
+        ("class Own(ValueError): pass\ndef f(x): raise Own", "Own", True),
+        ("def f(x): raise KeyError(x)", "ValueError", False),
+        ("def f(x): return {}[x]", "LookupError", True),
+    ],
+)
+def test_an_exception_is_one_of_the_class_or_derives_from_it(verifier, body, raises, right):
+    (verdict,) = verdicts(verifier, Program(body, "f", (Case(("a",), None, raises),)))
+    assert verdict.score == right
