@@ -32,6 +32,7 @@ RIGHT = {
     "an endless generator": ("import itertools\ndef f(): return itertools.count()", "import itertools\nassert list(itertools.islice(f(), 3)) == [0, 1, 2]"),
     "attributes": (BOX, "b = Box(1)\nb.number = 7\nb._link = 8\nassert b.number == 7 and b._link == 8 and Box.size == 3 and str(b) == 'Box(7)'"),
     "a class method": (BOX, "b = Box.two()\nassert b.number == 2 and isinstance(b, Box) and not isinstance(2, Box)"),
+    "truth": ("def f(x): return x > 1", "assert f(2) is True and f(0) is False"),
     "None is None": ("def f(): return object()", "assert f() is not None"),
     "a named tuple": (POINT, "assert f() == (1, 2) and f().x == 1"),
     "a counter": ("from collections import Counter\ndef f(s): return Counter(s)", "assert f('aab') == {'a': 2, 'b': 1}"),

@@ -60,7 +60,7 @@ def plain_of(value: Any, bases: bool = False) -> Any:
     """The plain value that a dictionary of `collections`, a named tuple or a scalar of numpy stands for; else the value itself.
 
     Args:
-        value: of no plain type.
+        value: anything.
         bases: what is of any other subclass of a number or text stands for its base value as well.
     """
     kind = type(cast("object", value))
@@ -73,7 +73,7 @@ def plain_of(value: Any, bases: bool = False) -> Any:
     if numpy is not None and any(base is numpy.generic for base in mro):
         scalar = numpy.generic.item(value)
         return scalar if type(scalar) in (bool, int, float, complex, str) else value
-    if bases:
+    if bases and kind is not bool:
         for base, convert in _BASES.items():
             if base in mro:
                 return convert(value)
