@@ -6,6 +6,7 @@ that is no plain data, ["raised", class, message], or ["uncarried", why]; one pa
 """
 
 import json
+import operator
 import os
 import struct
 from collections.abc import Callable
@@ -64,22 +65,26 @@ def _next(value: Any) -> list[Any]:
     return []
 
 
+def _instance(kind: Any, value: Any) -> bool:
+    return isinstance(value, kind)
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
-    "apply": lambda value, *arguments, **keywords: value(*arguments, **keywords),
+    "apply": operator.call,
     "attribute": getattr,
     "set": setattr,
     "len": len,
-    "item": lambda value, key: value[key],
-    "set item": lambda value, key, part: value.__setitem__(key, part),
-    "contains": lambda value, part: part in value,
+    "item": operator.getitem,
+    "set item": operator.setitem,
+    "contains": operator.contains,
     "iterate": iter,
     "next": _next,
     "text": str,
     "shown": repr,
-    "add": lambda value, other: value + other,
-    "subtract": lambda value, other: value - other,
-    "multiply": lambda value, other: value * other,
-    "instance": lambda kind, value: isinstance(value, kind),
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "instance": _instance,
 }
 
 
@@ -139,8 +144,9 @@ def _given(part: Any, objects: dict[int, Any]) -> Any:
 
 
 def _told(value: Any, objects: dict[int, Any]) -> list[Any]:
-    fields = getattr(type(value), "_fields", None) if isinstance(value, tuple) else None
-    plain = value if hasattr(type(value), "__members__") else plain_of(value, bases=True)  # a member of an enumeration has a name and a value
+    kind: Any = type(cast("object", value))
+    fields = getattr(kind, "_fields", None) if issubclass(kind, tuple) else None
+    plain = value if hasattr(kind, "__members__") else plain_of(value, bases=True)  # a member of an enumeration has a name and a value
     try:
         encoded = encode(plain)
         opaque = '{"object"' in json.dumps(encoded)
