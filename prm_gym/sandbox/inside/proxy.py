@@ -126,6 +126,10 @@ class Stand:
     """
 
     __slots__ = ("__items", "__kind", "__link", "__number")
+    __items: int
+    __kind: str
+    __link: Link
+    __number: int
 
     def __init__(self, link: Link, number: int, kind: str) -> None:
         for name, value in (("link", link), ("number", number), ("kind", kind), ("items", 0)):
