@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from prm_gym.claims import Case, Claim, Probe, Program, Refused
 from prm_gym.errors import OptionError
 from prm_gym.programs import CaseOutcome, NoVariants, Trial, Tried, brief, mutants_tried, printed_lines, run_trials
-from prm_gym.programs.limits import MAX_WALL_SECONDS, cases_defect, code_defect
+from prm_gym.programs.limits import MAX_WALL_SECONDS, cases_defect, code_defect, well_typed
 from prm_gym.sandbox import Limits, Run, Tested
 from prm_gym.verdict import Verdict, abstained, failed, judged
 from prm_gym.verifiers.batched import SandboxedVerifier
@@ -30,7 +30,8 @@ class ExecutionVerifier(SandboxedVerifier):
     in a process of their own. So leaving early, an `__eq__` that is always true, forged records, or a look at the stack earn nothing.
 
     A program that hangs, crashes, or wants too much fails the case that it does so in; the other cases are run again without it (`run_trials`). It abstains
-    where nothing is claimed to come out, on values that equal nothing (nan, infinities), on tests that do not compile, and past its bounds. Where the sandbox
+    where nothing is claimed to come out, on values that equal nothing (nan, infinities), on tests that do not compile, on
+    tests that fail where a value could not be carried between the two processes (`Tested.carried`), and past its bounds. Where the sandbox
     itself fails, the status is `error`.
 
     The evidence tells how many passed, and of the first one that did not: its arguments, and what came out. What should have come out is not in it: `info`
@@ -41,7 +42,7 @@ class ExecutionVerifier(SandboxedVerifier):
     """
 
     id = "execution"
-    version = "1"
+    version = "2"
     claims = (Program, Probe, Refused)
 
     def __init__(self, mode: str = "graded") -> None:
@@ -68,14 +69,17 @@ class ExecutionVerifier(SandboxedVerifier):
         programs: dict[int, Program] = {}
         probes: dict[int, Probe] = {}
         for place, claim in enumerate(claims):
-            if isinstance(claim, Refused):
-                found[place] = judged("incorrect", 0.0, claim.reason)
-            elif reason := _defect(claim):
+            read = well_typed(claim)
+            if read is None:
+                found[place] = abstained("no well-formed claim")
+            elif isinstance(read, Refused):
+                found[place] = judged("incorrect", 0.0, read.reason)
+            elif reason := _defect(read):
                 found[place] = abstained(reason)
-            elif isinstance(claim, Program):
-                programs[place] = claim
-            elif isinstance(claim, Probe):
-                probes[place] = claim
+            elif isinstance(read, Program):
+                programs[place] = read
+            elif isinstance(read, Probe):
+                probes[place] = read
         found.update(self._judge_programs(programs))
         found.update(self._judge_probes(probes))
         return [found[place] for place in range(len(claims))]
@@ -118,6 +122,8 @@ class ExecutionVerifier(SandboxedVerifier):
         tests = [] if tested is None else [tested.run, *([tested.candidate] if tested.candidate is not None else [])]
         if cases is None or any(run.status == "fault" for run in (*talks, *tests)):
             return failed("the sandbox itself failed")
+        if tested is not None and not tested.carried and not tested.passed:
+            return abstained(f"the tests ask for what cannot be carried to the program: {tested.failure[:200]}")
         spoken = [run.status == "ok" and printed_lines(run.stdout) == printed_lines(talk.stdout) for run, talk in zip(talks, claim.talks, strict=True)]
         marks = [*(case.passed for case in cases), *spoken, *([tested.passed] if tested is not None else [])]
         evidence: dict[str, object] = {"passed": sum(marks), "total": len(marks)}
@@ -160,7 +166,7 @@ def _probe_verdict(tried: list[Tried] | NoVariants) -> Verdict:
 
 def _failing(claim: Program, cases: Sequence[CaseOutcome], talks: Sequence[Run], spoken: Sequence[bool], tested: Tested | None) -> dict[str, object]:
     """The first that does not pass, without what should have come out."""
-    for place, outcome in enumerate(cases):
+    for place, outcome in sorted(enumerate(cases), key=lambda one: one[1].ending == "not run"):
         if not outcome.passed:
             came = {"returned": brief(outcome.value)} if outcome.ending == "returned" else {"error": outcome.error[:200]}
             return {"case": place, "arguments": [brief(part) for part in claim.cases[place].arguments[:10]], "ending": outcome.ending, **came}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from prm_gym.claims import Claim, StatementEffect
 from prm_gym.programs import CaseOutcome, NoVariants, Trial, Variant, run_trials, statement_variants
-from prm_gym.programs.limits import cases_defect, code_defect
+from prm_gym.programs.limits import cases_defect, code_defect, well_typed
 from prm_gym.verdict import Verdict, abstained, failed, judged
 from prm_gym.verifiers.batched import SandboxedVerifier
 
@@ -32,6 +32,9 @@ class StatementVerifier(SandboxedVerifier):
     - `neutral`, 0.5: without it a case fails that passed.
     - It abstains where the statement matters only to cases that fail either way.
 
+    What is run as the program itself is its unparsed form, without comments, as the variants are. It abstains on programs that are not plain (see
+    `TraceVerifier`): such a program could look at its own source or code, and see that it was changed.
+
     It abstains as well where the program does not run, where a case does not end, and where no statement begins at the line. "Differently" is another value,
     another class of exception, or another end of the process. All of this is relative to the cases: few cases show little.
 
@@ -39,7 +42,7 @@ class StatementVerifier(SandboxedVerifier):
     """
 
     id = "statement"
-    version = "1"
+    version = "2"
     claims = (StatementEffect,)
 
     def check_all(self, claims: Sequence[Claim]) -> list[Verdict]:
@@ -51,23 +54,26 @@ class StatementVerifier(SandboxedVerifier):
         found: dict[int, Verdict] = {}
         sound: dict[int, StatementEffect] = {}
         for place, claim in enumerate(claims):
-            reason = _defect(claim)
-            if reason:
+            read = well_typed(claim) if isinstance(claim, StatementEffect) else None
+            if read is None:
+                found[place] = abstained("no well-formed claim of this kind")
+            elif reason := _defect(read):
                 found[place] = abstained(reason)
-            elif isinstance(claim, StatementEffect):
-                sound[place] = claim
+            else:
+                sound[place] = read
         made = statement_variants(self.sandbox, [(claim.code, claim.line) for claim in sound.values()]) if sound else []
         trials: dict[str, Trial] = {}
         for claim, variants in zip(sound.values(), made, strict=True):
             if not isinstance(variants, NoVariants):
-                for code in (claim.code, *(variant.code for variant in variants)):
+                for code in (variant.code for variant in variants):
                     trials.setdefault(_key(code, claim), Trial(code, claim.function, claim.cases, wall_seconds=WALL_SECONDS, patient=False))
         outcomes = dict(zip(trials, run_trials(self.sandbox, list(trials.values())), strict=True))
         for (place, claim), variants in zip(sound.items(), made, strict=True):
             if isinstance(variants, NoVariants):
                 found[place] = failed(variants.reason) if variants.fault else abstained(variants.reason)
             else:
-                found[place] = _verdict(outcomes[_key(claim.code, claim)], [(variant, outcomes[_key(variant.code, claim)]) for variant in variants])
+                original, *others = [(variant, outcomes[_key(variant.code, claim)]) for variant in variants]
+                found[place] = _verdict(original[1], others)
         return [found[place] for place in range(len(claims))]
 
 
@@ -118,12 +124,10 @@ def _key(code: str, claim: StatementEffect) -> str:
     return repr((code, claim.function, claim.cases))
 
 
-def _defect(claim: Claim) -> str:
+def _defect(claim: StatementEffect) -> str:
     """Why a claim cannot be judged; empty where it can."""
-    if not isinstance(claim, StatementEffect):
-        return "no claim of this kind"
     if not claim.cases:
         return "there is no case that could show anything"
-    if type(claim.line) is not int or not 1 <= claim.line <= MOST_LINES:
+    if not 1 <= claim.line <= MOST_LINES:
         return "a line is counted from 1 on"
     return code_defect(claim.code, claim.function) or cases_defect(claim.cases)

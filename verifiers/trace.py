@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from prm_gym.claims import Claim, TraceAnswer
 from prm_gym.errors import ProblemError
 from prm_gym.programs import AnswerError, Trace, TraceRequest, Untraceable, is_encoding, is_right, traced
-from prm_gym.programs.limits import MAX_CASE_PARTS, code_defect, parts
+from prm_gym.programs.limits import MAX_CASE_PARTS, code_defect, parts, well_typed
 from prm_gym.verdict import Verdict, abstained, failed, judged
 from prm_gym.verifiers.batched import SandboxedVerifier
 
@@ -19,7 +19,7 @@ class TraceVerifier(SandboxedVerifier):
 
     Answers: `next_line` a number, or "end" when the call is over; `value` and `result` a Python literal, which is read and never evaluated, and compared by
     type and value (floats up to 1e-9), "undefined" for a variable that is not there, and "raises ValueError" for a call that ends so; `type` the name of the
-    class; `branch` yes or no; `iterations` how often the body of the loop is entered in the whole call; `output` the text.
+    class (`int`, or `<class 'int'>`); `branch` yes or no; `iterations` how often the body of the loop is entered in the whole call; `output` the text.
 
     Events are lines of the function and of the program's other functions, in order; comprehensions and lambdas count as part of their line.
 
@@ -32,7 +32,7 @@ class TraceVerifier(SandboxedVerifier):
     """
 
     id = "trace"
-    version = "1"
+    version = "2"
     claims = (TraceAnswer,)
 
     def check_all(self, claims: Sequence[Claim]) -> list[Verdict]:
@@ -45,14 +45,15 @@ class TraceVerifier(SandboxedVerifier):
         places: dict[str, list[tuple[int, TraceAnswer]]] = {}
         requests: dict[str, TraceRequest] = {}
         for place, claim in enumerate(claims):
-            if not isinstance(claim, TraceAnswer):
-                found[place] = abstained("no claim of this kind")
-            elif reason := _defect(claim):
+            read = well_typed(claim) if isinstance(claim, TraceAnswer) else None
+            if read is None:
+                found[place] = abstained("no well-formed claim of this kind")
+            elif reason := _defect(read):
                 found[place] = abstained(reason)
             else:
-                key = repr((claim.code, claim.function, claim.arguments))
-                places.setdefault(key, []).append((place, claim))
-                requests[key] = TraceRequest(claim.code, claim.function, claim.arguments)
+                key = repr((read.code, read.function, read.arguments))
+                places.setdefault(key, []).append((place, read))
+                requests[key] = TraceRequest(read.code, read.function, read.arguments)
         for key, trace in zip(requests, traced(self.sandbox, list(requests.values())), strict=True):
             found.update((place, _verdict(trace, claim)) for place, claim in places[key])
         return [found[place] for place in range(len(claims))]

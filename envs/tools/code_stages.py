@@ -182,7 +182,7 @@ _TEXTS = (
     Stage(
         "text",
         "text",
-        "Remove the vowels a, e, i, o and u.",
+        "Remove the small vowels a, e, i, o and u.",
         f'{{y}} = ""\nfor letter in {{x}}:\n    if letter not in "{VOWELS}":\n        {{y}} += letter',
         lambda v, _: "".join(c for c in v if c not in VOWELS),
     ),
@@ -203,7 +203,7 @@ _TEXTS = (
     Stage(
         "text",
         "text",
-        "Write every vowel (a, e, i, o, u) twice.",
+        "Write every small vowel (a, e, i, o, u) twice.",
         f'{{y}} = ""\nfor letter in {{x}}:\n    {{y}} += letter * 2 if letter in "{VOWELS}" else letter',
         lambda v, _: "".join(c + c if c in VOWELS else c for c in v),
     ),
@@ -212,7 +212,7 @@ _TEXTS = (
     Stage(
         "text",
         "int",
-        "Count the vowels a, e, i, o and u.",
+        "Count the small vowels a, e, i, o and u.",
         f'{{y}} = 0\nfor letter in {{x}}:\n    if letter in "{VOWELS}":\n        {{y}} += 1',
         lambda v, _: sum(v.count(c) for c in VOWELS),
     ),
@@ -226,7 +226,7 @@ _TEXTS = (
     Stage(
         "text",
         "ints",
-        "Take the places of the vowels a, e, i, o and u, counted from 0.",
+        "Take the places of the small vowels a, e, i, o and u, counted from 0.",
         f'{{y}} = []\nfor place in range(len({{x}})):\n    if {{x}}[place] in "{VOWELS}":\n        {{y}}.append(place)',
         lambda v, _: [i for i, c in enumerate(v) if c in VOWELS],
     ),
@@ -264,7 +264,7 @@ _WORDS = (
     Stage(
         "words",
         "ints",
-        "Replace each word by the number of its vowels a, e, i, o and u.",
+        "Replace each word by the number of its small vowels a, e, i, o and u.",
         f'{{y}} = []\nfor item in {{x}}:\n    n = 0\n    for each in item:\n        if each in "{VOWELS}":\n            n += 1\n    {{y}}.append(n)',
         lambda v, _: [sum(w.count(c) for c in VOWELS) for w in v],
     ),

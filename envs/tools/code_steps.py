@@ -218,7 +218,7 @@ class CodeStepsEnv(StepEnv):
         if source == self._state.program or not source.strip():
             return self._refused("that is the program that there is" if source.strip() else "the program is empty")
         shown = [*self._examples, *self._state.cases]
-        visible = Trial(source, self._function, tuple(_case_of(*case) for case in shown), wall_seconds=WALL_SECONDS, patient=False)
+        visible = Trial(source, self._function, tuple(_case_of(*case) for case in shown), wall_seconds=WALL_SECONDS, patient=False, shuffled=False)
         seen = self._outcomes(visible)[0]
         # In a process of its own: what a program returns for an example is shown, and should not be what it found out about the hidden ones.
         fine = all(outcome.passed for outcome in seen[: len(self._examples)])

@@ -15,7 +15,7 @@ class Case(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     Attributes:
         arguments: positional arguments, each in the encoding of `prm_gym.sandbox.values`.
         expected: what should be returned, likewise.
-        raises: name of the exception that should be raised instead ("ValueError"); empty where a value is expected.
+        raises: name of the exception that should be raised instead ("ValueError", or a class that derives from it); empty where a value is expected.
     """
 
     arguments: tuple[Json, ...]

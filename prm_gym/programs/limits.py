@@ -1,14 +1,28 @@
 """Which claims about programs can be judged at all."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
-from prm_gym.claims import Case, Json
+import msgspec
+
+from prm_gym.claims import Case, Claim, Json
 from prm_gym.programs.encodings import comparable, is_encoding
 
+ClaimT = TypeVar("ClaimT", bound=Claim)
 MAX_CODE = 1 << 17
 MAX_CASES = 2_000
 MAX_CASE_PARTS = 100_000
 MAX_WALL_SECONDS = 60.0
+
+
+def well_typed(claim: ClaimT) -> ClaimT | None:
+    """The claim with fields of the types that its class says; None where one is of another, or is no JSON: a claim that is built by hand may hold anything."""
+    try:
+        data = msgspec.json.encode(claim)
+        read = msgspec.json.decode(data, type=type(claim))
+        return read if msgspec.json.encode(read) == data else None
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError, OverflowError):
+        return None
 
 
 def code_defect(code: object, function: object = "f") -> str:

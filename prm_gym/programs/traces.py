@@ -1,5 +1,6 @@
 """Traces: what really happens when a function is called, and what is asked about it."""
 
+import re
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
@@ -20,6 +21,7 @@ MOST_EVENTS = 2000
 TOLERANCE = 1e-9
 END = "end"
 UNDEFINED = "undefined"
+_SHOWN_CLASS = re.compile(r"<class '(?:\w{1,100}\.){0,9}(\w{1,100})'>")
 
 _TWICE = """
 def traced(code, function, arguments, most):
@@ -245,7 +247,7 @@ def is_right(trace: Trace, claim: TraceAnswer) -> bool:
         variable = trace.variables(claim.event).get(claim.variable)
         if variable is None or answer == UNDEFINED:
             return variable is None and answer == UNDEFINED
-        return answer == variable.kind if claim.question == "type" else _is_value(variable.value, answer)
+        return _kind(answer) == variable.kind if claim.question == "type" else _is_value(variable.value, answer)
     if claim.question == "branch":
         return _read_bool(answer) == _is_taken(trace, claim)
     _require_moment(trace, -1)
@@ -311,6 +313,12 @@ def _is_value(value: Json, answer: str) -> bool:
         return same(literal(answer), value, TOLERANCE)
     except ProblemError as error:
         raise AnswerError(f"the answer is no Python literal: {error}") from error
+
+
+def _kind(answer: str) -> str:
+    """The name of a class, also where it is written as Python shows the class."""
+    shown = _SHOWN_CLASS.fullmatch(answer)
+    return shown[1] if shown else answer
 
 
 def _read_count(answer: str) -> int:

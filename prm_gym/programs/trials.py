@@ -1,5 +1,7 @@
 """Trials: a function called with the arguments of cases, and what came of every case, though some of them may end the process."""
 
+import builtins
+import random
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
@@ -24,6 +26,7 @@ class Trial(msgspec.Struct, frozen=True):
         cases: calls with what they should return; that stays on the host.
         tolerance: of floats, see `prm_gym.sandbox.values.same`.
         wall_seconds: that one run of the program may take.
+        shuffled: the calls are made in an order that depends on the cases alone, so that the n-th call is not the n-th case.
         patient: begin again after a case that ended the process; else the cases after it count as not run.
     """
 
@@ -33,6 +36,7 @@ class Trial(msgspec.Struct, frozen=True):
     tolerance: float = 0.0
     wall_seconds: float = 2.0
     patient: bool = True
+    shuffled: bool = True
 
 
 class CaseOutcome(msgspec.Struct, frozen=True):
@@ -72,6 +76,23 @@ def run_trials(sandbox: Sandbox, trials: Sequence[Trial]) -> list[list[CaseOutco
     Raises:
         SandboxError: there is no sandbox here.
     """
+    orders = [_order(trial) for trial in trials]
+    mixed = [msgspec.structs.replace(trial, cases=tuple(trial.cases[place] for place in order)) for trial, order in zip(trials, orders, strict=True)]
+    return [
+        None if outcomes is None else [outcome for _, outcome in sorted(zip(order, outcomes, strict=True), key=lambda one: one[0])]
+        for order, outcomes in zip(orders, _run_in_order(sandbox, mixed), strict=True)
+    ]
+
+
+def _order(trial: Trial) -> list[int]:
+    """The places of the cases in the order of the calls."""
+    order = list(range(len(trial.cases)))
+    if trial.shuffled:
+        random.Random(repr((trial.function, trial.cases))).shuffle(order)
+    return order
+
+
+def _run_in_order(sandbox: Sandbox, trials: Sequence[Trial]) -> list[list[CaseOutcome] | None]:
     found: list[list[CaseOutcome] | None] = [[] for _ in trials]
     endings = [0] * len(trials)
     open_trials = [place for place, trial in enumerate(trials) if trial.cases]
@@ -118,8 +139,16 @@ def _taken(trial: Trial, outcomes: list[CaseOutcome], calls: Calls, endings: lis
 
 def _outcome(case: Case, result: CallResult, tolerance: float) -> CaseOutcome:
     if result.status == "raised":
-        return CaseOutcome(bool(case.raises) and _exception(result.error) == case.raises, "raised", error=result.error)
+        return CaseOutcome(bool(case.raises) and _is_raised(case.raises, result), "raised", error=result.error)
     return CaseOutcome(not case.raises and same(result.value, case.expected, tolerance), "returned", value=result.value)
+
+
+def _is_raised(name: str, result: CallResult) -> bool:
+    """Whether what was raised is of a class of that name: one of Python's own names stands for it and whatever derives from it."""
+    kind, nearest = getattr(builtins, name, None), getattr(builtins, result.nearest, None)
+    if isinstance(kind, type) and issubclass(kind, BaseException):
+        return isinstance(nearest, type) and issubclass(nearest, kind)
+    return _exception(result.error) == name
 
 
 def _exception(error: str) -> str:

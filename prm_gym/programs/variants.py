@@ -44,6 +44,11 @@ def near(code, function, cases, most):
     programs = [("", code), *mutants(code, most)]
     return [[how, outcomes(source, function, cases)] for how, source in programs]
 """
+_PLAIN = """
+def plain_variants(code, line, most):
+    reason = defect(code)
+    return {"defect": "the program is not plain: " + reason} if reason else variants(code, line, most)
+"""
 _INSIDE = Path(__file__).parent / "inside"
 
 
@@ -53,12 +58,19 @@ def _source() -> str:
 
 
 @lru_cache(maxsize=1)
+def _varying() -> str:
+    return "\n".join([(_INSIDE / "plain.py").read_text(encoding="utf-8"), _source(), _PLAIN])
+
+
+@lru_cache(maxsize=1)
 def _probing() -> str:
     return "\n".join([_source(), (_INSIDE / "probing.py").read_text(encoding="utf-8"), _NEAR])
 
 
 def statement_variants(sandbox: Sandbox, statements: Sequence[tuple[str, int]]) -> list[list[Variant] | NoVariants]:
-    """The variants of programs at a statement: without it first, then with changed ones.
+    """The variants of programs at a statement: the program itself first, then without the statement, then with changed ones.
+
+    All are written in the same way, without comments. There are none of a program that could look at its own source or code.
 
     Args:
         sandbox: where the programs are parsed.
@@ -67,7 +79,7 @@ def statement_variants(sandbox: Sandbox, statements: Sequence[tuple[str, int]]) 
     Raises:
         SandboxError: there is no sandbox here.
     """
-    jobs = [(_source(), "variants", [[code, line, MOST_CHANGED]]) for code, line in statements]
+    jobs = [(_varying(), "plain_variants", [[code, line, MOST_CHANGED]]) for code, line in statements]
     return [_variants(calls) for calls in sandbox.call_all(jobs, limits=Limits(kept_bytes=1024))]
 
 
@@ -80,7 +92,7 @@ def _variants(calls: Calls) -> list[Variant] | NoVariants:
     record = dict(cast("list[tuple[str, Json]]", cast("dict[str, Json]", result.value)["dict"]))
     if "defect" in record:
         return NoVariants(str(record["defect"]))
-    return [Variant("dropped", str(record["dropped"])), *_listed(record["changed"])]
+    return [Variant("unparsed", str(record["unparsed"])), Variant("dropped", str(record["dropped"])), *_listed(record["changed"])]
 
 
 def _listed(value: Json) -> list[Variant]:

@@ -60,17 +60,28 @@ def _ending(report: Report, limits: Limits) -> tuple[Status, str]:
 
 
 def records(report: Report | None) -> list[list[Any]]:
-    """The records of a job: lists, as far as they can be read; they are claims."""
+    """The records of a job: lists, as far as they can be read; they are claims. Half of a surrogate pair, which no text in UTF-8 can hold, is replaced."""
     found: list[list[Any]] = []
     for line in (b"" if report is None else report.channel).splitlines():
         try:
-            record: Any = json.loads(line)
+            text = line.decode("utf-8", "replace")
+            record: Any = json.loads(text)
         except (ValueError, RecursionError):
             break
         if not isinstance(record, list) or _too_deep(record, line):
             break
-        found.append(cast("list[Any]", record))
+        found.append(cast("list[Any]", _mended(record) if "\\ud" in text.lower() else record))
     return found
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_mended(part) for part in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {_mended(key): _mended(part) for key, part in cast("dict[str, Any]", value).items()}
+    return value
 
 
 def _too_deep(record: Any, line: bytes) -> bool:
@@ -99,7 +110,8 @@ def call_results(report: Report | None, count: int) -> tuple[CallResult, ...]:
         if len(record) == 2 and record[0] == "returned":
             results.append(CallResult(status="returned", value=record[1]))
         elif len(record) == 3 and record[0] == "raised" and isinstance(record[1], str) and isinstance(record[2], str):
-            results.append(CallResult(status="raised", error=f"{record[1]}: {record[2]}" if record[2] else record[1]))
+            name, _, nearest = record[1].partition("<")
+            results.append(CallResult(status="raised", error=f"{name}: {record[2]}" if record[2] else name, nearest=nearest or name))
         else:
             break
     return (*results, *[CallResult(status="missing")] * (count - len(results)))

@@ -77,11 +77,13 @@ class CallResult(msgspec.Struct, frozen=True, kw_only=True):
         status: "returned", "raised" (an exception, SystemExit too), or "missing" (the job ended before it came to this call, or its record cannot be read).
         value: what was returned, in the encoding of `prm_gym.sandbox.values`; compare it with `values.same`.
         error: name of the exception's class and its message; empty where none was raised.
+        nearest: the exception of Python's own that was raised, or that its class derives from first ("ValueError" for a JSONDecodeError).
     """
 
     status: Literal["returned", "raised", "missing"]
     value: Json = None
     error: str = ""
+    nearest: str = ""
 
 
 class Calls(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,12 +104,14 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         passed: the tests came to their end without an exception. The host saw it: the candidate ran in another process.
         failure: what failed, as the tests say it; empty where they passed.
+        carried: everything that they asked for could be carried between the processes; where not, that they failed says nothing of the program.
         run: how the process of the tests ended.
         candidate: how the process of the candidate ended; None where it did not start.
     """
 
     passed: bool
     failure: str = ""
+    carried: bool = True
     run: Run
     candidate: Run | None = None
 

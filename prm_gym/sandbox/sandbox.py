@@ -238,10 +238,11 @@ class Sandbox:
         passed = run.status == "ok" and len(said) == 1 and said[0][:1] == ["passed"]
         if passed:
             return Tested(passed=True, run=run, candidate=other_run)
-        failure = str(said[0][1]) if len(said) == 1 and said[0][:1] == ["failed"] else run.error
+        told = len(said) == 1 and len(said[0]) == 3 and said[0][0] == "failed"
+        failure = str(said[0][1]) if told else run.error
         if other_run.status not in ("ok", "timeout") and "has ended" in failure:
             failure = f"the program ended: {other_run.error}"
-        return Tested(passed=False, failure=failure, run=run, candidate=other_run)
+        return Tested(passed=False, failure=failure, carried=not told or bool(said[0][2]), run=run, candidate=other_run)
 
     def sql(self, query: str, database: str, *, limits: Limits | None = None, max_rows: int = 10_000, dialect: Dialect = "sqlite") -> Rows:
         """Run a query on a database in memory, made for it alone.

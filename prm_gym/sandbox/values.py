@@ -2,6 +2,7 @@
 
 import json
 import math
+from decimal import Decimal
 from typing import Any, cast
 
 from prm_gym.claims import Json
@@ -15,6 +16,10 @@ MAX_DECODED = 4_000  # bytes of JSON
 
 def same(left: Json, right: Json, tolerance: float = 0.0) -> bool:
     """Whether two encoded values are equal in type and value: `True` is not 1, 1.0 is not 1, a tuple is no list, and nan, inf and objects equal nothing.
+
+    What `encode` takes for its plain value equals that: a `Counter`, `defaultdict` or `OrderedDict` its dict, a named tuple its tuple, a scalar of numpy
+    Python's own. A generator, an array and what is of a class of the program's own are objects. Dictionaries and sets are equal in any order, decimals as
+    numbers (1.0 is 1.00; in sets and keys as they are written).
 
     Args:
         left: an encoded value.
@@ -39,11 +44,20 @@ def _same_tagged(left: dict[str, Json], right: dict[str, Json], tolerance: float
     other = right[tag]
     if tag in ("float", "object"):
         return False
+    if tag == "decimal" and isinstance(one, str) and isinstance(other, str) and max(len(one), len(other)) < 1000:
+        return one == other or _is_one_number(one, other)
     if tag in ("set", "frozenset"):
         return same(one, other)
     if tag != "dict":
         return same(one, other, tolerance)
     return _same_entries(one, other, tolerance)
+
+
+def _is_one_number(one: str, other: str) -> bool:
+    try:
+        return Decimal(one) == Decimal(other)
+    except ArithmeticError:
+        return False
 
 
 def _same_entries(one: Json, other: Json, tolerance: float) -> bool:

@@ -214,3 +214,13 @@ def test_cases_are_worth_what_they_tell():
     assert labels[::5] == ["correct"] * 10
     assert labels[4::5] == ["incorrect"] * 10  # one too many
     assert labels[3::5].count("trivial") >= 8
+
+
+def test_half_a_surrogate_pair_is_an_observation():
+    env = made()
+    function = env.unwrapped.task.metadata["function"]
+    for body in ("raise ValueError('\\ud800')", "return '\\ud800'", "raise ValueError({'\\udc00': '\\ud800'})"):
+        observation, *_, info = env.step(call_text("program", source=f"def {function}(*a): {body}"))
+        assert "Error" in observation or "returned" in observation or "raised" in observation
+        assert (observation + str(info["verdicts"])).encode()
+    env.close()

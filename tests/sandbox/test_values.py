@@ -1,9 +1,11 @@
 """Values of programs: what is written is read, and only what is equal in type and value is the same."""
 
 import math
+from collections import Counter, OrderedDict, defaultdict, namedtuple
 from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -140,3 +142,20 @@ def test_values_are_shown_as_a_person_writes_them():
     assert shown(encode((1, {2: [3.5]}))) == "(1, {2: [3.5]})"
     assert shown(encode(Decimal("1.50"))) == "Decimal('1.50')"
     assert shown(encode("x" * 500)).endswith(" ...")
+
+
+def test_what_stands_for_a_plain_value_is_encoded_as_that():
+    pair = namedtuple("pair", "x y")(1, [2])
+    assert same(encode(pair), encode((1, [2])))
+    for mapping in (Counter("aab"), OrderedDict(b=1, a=2), defaultdict(int, {"a": 2, "b": 1})):
+        assert same(encode([mapping]), encode([dict(mapping)]))
+    assert same(encode([np.int64(5), np.float64(0.5), np.bool_(True), np.str_("a")]), encode([5, 0.5, True, "a"]))
+    for other in (np.array([1]), type("D", (dict,), {})(), type("T", (tuple,), {})(), np.longdouble(1)):
+        assert not same(encode(other), encode(other))
+
+
+def test_decimals_are_equal_as_numbers():
+    assert same(encode(Decimal("1.0")), encode(Decimal("1.00")))
+    assert not same(encode(Decimal("1.0")), encode(Decimal("1.01")))
+    assert not same(encode(Decimal("NaN")), encode(Decimal("1")))
+    assert not same({"decimal": "x"}, {"decimal": "y"})

@@ -176,3 +176,57 @@ def test_a_wrong_case_does_not_spoil_the_ones_after_it(verifier):
     code = "def f(n):\n    return n + 1"
     (verdict,) = verdicts(verifier, Probe(code, "f", (3,), 4, (Case((2,), 99),)))
     assert (verdict.label, verdict.evidence["left"]) == ("correct", len(verdict.evidence["told"]))
+
+
+ILL_TYPED = [
+    {"tests": 5},
+    {"wall_seconds": "a"},
+    {"tolerance": None},
+    {"known": 3},
+    {"cases": (5,)},
+    {"cases": (Case(None, 1),)},
+    {"function": None},
+    {"talks": ("a",)},
+    {"tests": "\ud800"},
+]
+
+
+@pytest.mark.parametrize("fields", ILL_TYPED)
+def test_ill_typed_fields_are_abstained_on(verifier, fields):
+    given = {"code": "def f(x): return x", "function": "f", "cases": (Case((1,), 1),)} | fields
+    assert verdicts(verifier, Program(**given))[0].status == "abstain"
+    assert verdicts(verifier, Probe(given["code"], "f", None, 1))[0].status == "abstain"
+
+
+def test_half_a_surrogate_pair_can_be_stored(verifier):
+    raises = "def f(x): raise ValueError('\\ud800')"
+    forged = 'import os\nos.write(3, b\'["returned", {"\\\\uD800": "\\xed\\xa0\\x80"}]\\n\')\nos._exit(0)'
+    for code in (raises, "def f(x): return '\\ud800'", "def f(x): return {'\\udfff': 1}", forged):
+        (verdict,) = verdicts(verifier, Program(code, "f", (Case((1,), 2),)))
+        assert (verdict.score, msgspec.json.decode(msgspec.json.encode(verdict))["status"]) == (0.0, "ok")
+
+
+def test_the_answers_in_a_row_earn_nothing(verifier):
+    code = f"n = [0]\nA = {[case.expected for case in CASES]}\ndef f(x):\n    n[0] += 1\n    return A[n[0] - 1]"
+    assert verdicts(verifier, Program(code, "f", CASES))[0].score <= 3 / 8  # by luck; the order is fixed by the cases
+
+
+def test_tests_that_ask_for_what_cannot_be_carried_are_abstained_on(verifier):
+    (verdict,) = verdicts(verifier, Program("def f(g): return g(1)", tests="assert f(lambda x: x) == 1"))
+    assert verdict.status == "abstain"
+
+
+@pytest.mark.parametrize(
+    ("body", "raises", "right"),
+    [
+        ("import json\ndef f(x): return json.loads(x)", "ValueError", True),
+        ("class ValueError(Exception): pass\ndef f(x): raise ValueError", "ValueError", False),
+        ("class Own(ValueError): pass\ndef f(x): raise Own", "ValueError", True),
+        ("class Own(ValueError): pass\ndef f(x): raise Own", "Own", True),
+        ("def f(x): raise KeyError(x)", "ValueError", False),
+        ("def f(x): return {}[x]", "LookupError", True),
+    ],
+)
+def test_an_exception_is_one_of_the_class_or_derives_from_it(verifier, body, raises, right):
+    (verdict,) = verdicts(verifier, Program(body, "f", (Case(("a",), None, raises),)))
+    assert verdict.score == right

@@ -83,3 +83,31 @@ def test_programs_in_one_batch_are_judged_alone(verifier):
     broken = labels(verifier, "def median(", "median", MEDIAN_CASES, [1])
     assert [verdict.status for verdict in broken.values()] == ["abstain"]
     assert labels(verifier, MEDIAN, "median", MEDIAN_CASES, [2, 4]) == one
+
+
+READS_ITSELF = """\
+import linecache
+Z = "".join(linecache.cache["<program>"][2])
+def f(x):
+    y = 1
+    if chr(35) + "k" not in Z: return None #k
+    return x + 1
+"""
+COUNTS_ITS_CODE = "def f(x):\n    y = 1\n    if len(f.__code__.co_consts) != 3:\n        return None\n    return x + 1"
+
+
+@pytest.mark.parametrize("code", [READS_ITSELF, COUNTS_ITS_CODE])
+def test_a_program_that_looks_at_itself_earns_nothing(verifier, code):
+    line = code.split("\n").index("    y = 1") + 1
+    found = labels(verifier, code, "f", (Case((1,), 2), Case((5,), 6)), [line])
+    assert found[line].status == "abstain"
+
+
+def test_what_a_comment_says_counts_for_nothing(verifier):
+    found = labels(verifier, "def f(x):\n    y = 1  # kept\n    return x + 1", "f", (Case((1,), 2),), [2, 3])
+    assert [verdict.label for verdict in found.values()] == ["trivial", "correct"]
+
+
+def test_ill_typed_fields_are_abstained_on(verifier):
+    for line, cases in ((1.5, (Case((1,), 2),)), (1, (5,)), (1, (Case(None, 2),)), ("a", ())):
+        assert labels(verifier, "def f(x):\n    return x + 1", "f", cases, [line])[line].status == "abstain"

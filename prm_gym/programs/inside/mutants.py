@@ -111,7 +111,9 @@ def _places(tree: ast.AST) -> Iterator[tuple[list[ast.stmt], int]]:
 
 
 def variants(code: str, line: int, most: int) -> dict[str, Any]:
-    """The program without the statement that begins at a line, under "dropped", and with changed ones, under "changed"; or why there are none, under "defect".
+    """The program without the statement that begins at a line, under "dropped", with changed ones, under "changed", and as it is, under "unparsed".
+
+    All are written in the same way. Why there are none stands under "defect".
 
     Args:
         code: source of the program.
@@ -120,6 +122,7 @@ def variants(code: str, line: int, most: int) -> dict[str, Any]:
     """
     try:
         tree = ast.parse(code)
+        unparsed = ast.unparse(tree)
         found = next(((block, place) for block, place in _places(tree) if block[place].lineno == line), None)
         if found is None:
             return {"defect": f"no statement begins at line {line}"}
@@ -132,7 +135,7 @@ def variants(code: str, line: int, most: int) -> dict[str, Any]:
                 changed.append((how, ast.unparse(ast.fix_missing_locations(copy.deepcopy(tree)))))
                 undo()
         block[place] = ast.copy_location(ast.Pass(), statement)
-        return {"dropped": ast.unparse(tree), "changed": changed}
+        return {"unparsed": unparsed, "dropped": ast.unparse(tree), "changed": changed}
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return {"defect": f"the program cannot be parsed: {error}"}
 

@@ -7,10 +7,18 @@ dict                                                 {"dict": [[key, value], ...
 greater int, nan and inf, complex                    {"int": "0x..."}, {"float": "nan"}, {"complex": [re, im]}
 bytes, bytearray                                     {"bytes": "hex"}, {"bytearray": "hex"}
 Fraction, Decimal                                    {"fraction": "1/3"}, {"decimal": "1.0"}
+Counter, defaultdict, OrderedDict                    the dict that they are
+named tuple                                          the tuple that it is
+numpy's bool, int, float, complex and str            Python's own
 anything else, subclasses too                        {"object": "name of its type"}, equal to nothing
+
+What is converted is converted by the methods of the base class, never by the object's own.
 """
 
+import builtins
 import json
+import sys
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -22,7 +30,19 @@ MAX_ITEMS = 200_000
 
 _SEQUENCES = (list, tuple, set, frozenset)
 _CONTAINERS = (*_SEQUENCES, dict)
+_MRO_OF = type.__dict__["__mro__"].__get__
+_SPACE_OF = type.__dict__["__dict__"].__get__
+_DICTIONARIES = (Counter, OrderedDict, defaultdict)
+_BASES: dict[type, Callable[[Any], Any]] = {
+    int: int.__index__,
+    float: float.__float__,
+    str: lambda value: str.__str__(value)[:],
+    bytes: lambda value: bytes(bytes.__iter__(value)),
+}
 _NAME_OF = type.__dict__["__name__"].__get__  # a metaclass may claim another one
+
+
+_EXCEPTIONS = frozenset(value for value in vars(builtins).values() if isinstance(value, type) and issubclass(value, BaseException))
 
 
 class TooLarge(Exception):  # noqa: N818 - it says what the value is
@@ -30,8 +50,34 @@ class TooLarge(Exception):  # noqa: N818 - it says what the value is
 
 
 def class_name(kind: type) -> str:
-    """The name of a class, as the interpreter knows it."""
-    return str(_NAME_OF(kind))[:100]
+    """The name of a class, as the interpreter knows it; of an exception that is not built in with the nearest one behind it: "JSONDecodeError<ValueError"."""
+    name = str(_NAME_OF(kind))[:100]
+    nearest = next((base for base in _MRO_OF(kind) if base in _EXCEPTIONS), None)
+    return name if nearest is None or nearest is kind else f"{name.partition('<')[0]}<{_NAME_OF(nearest)}"
+
+
+def plain_of(value: Any, bases: bool = False) -> Any:
+    """The plain value that a dictionary of `collections`, a named tuple or a scalar of numpy stands for; else the value itself.
+
+    Args:
+        value: anything.
+        bases: what is of any other subclass of a number or text stands for its base value as well.
+    """
+    kind = type(cast("object", value))
+    mro = _MRO_OF(kind)
+    if kind in _DICTIONARIES:
+        return dict(dict.items(value))
+    if tuple in mro and any("_fields" in _SPACE_OF(base) for base in mro):
+        return tuple(tuple.__iter__(value))
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is not None and any(base is numpy.generic for base in mro):
+        scalar = numpy.generic.item(value)
+        return scalar if type(scalar) in (bool, int, float, complex, str) else value
+    if bases and kind is not bool:
+        for base, convert in _BASES.items():
+            if base in mro:
+                return convert(value)
+    return value
 
 
 def encode(value: Any) -> Any:
@@ -61,7 +107,8 @@ def _encode(value: Any, depth: int, left: list[int]) -> Any:
         return {kind.__name__: parts if kind is tuple else sorted(parts, key=_text)}
     if kind is dict:
         return {"dict": [[_encode(key, depth - 1, left), _encode(part, depth - 1, left)] for key, part in value.items()]}
-    return _rare(value, kind)
+    plain = plain_of(value)
+    return _rare(value, kind) if plain is value else _encode(plain, depth - 1, left)
 
 
 def _rare(value: Any, kind: type) -> Any:
@@ -73,7 +120,7 @@ def _rare(value: Any, kind: type) -> Any:
         return {"fraction": f"{value.numerator:#x}/{value.denominator:#x}"}
     if kind is Decimal:
         return {"decimal": str(value)}
-    return {"object": class_name(kind)}
+    return {"object": str(_NAME_OF(kind))[:100]}
 
 
 def _text(part: Any) -> str:

@@ -1,235 +1,244 @@
-"""Tests in one process, the candidate in another: the tests see stand-ins, and nothing but plain data crosses. Runs inside the sandbox.
+"""The tests' side of a test: the candidate is in another process; they see stand-ins, and nothing but plain data crosses. Runs inside the sandbox."""
 
-Messages are JSON, each with its length before it. The tests ask: ["call", target, arguments, keywords], ["method", handle, name, arguments, keywords]. The
-candidate answers ["value", encoded], ["handle", number, class] for an object that is no plain data, or ["raised", class, message].
-"""
-
+import ast
 import builtins
-import json
-import os
-import struct
+import math
 import sys
 import types
+from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, cast
 
-from encoding import TooLarge, class_name, decode, encode
+from encoding import decode, encode
+from serving import Stranger, receive, send, serve
 
-LENGTH = struct.Struct("<I")
-MAX_MESSAGE_BYTES = 4 << 20
+__all__ = ["run_tests", "serve"]
+
+MOST_ITEMS = 10_000
+NOTHING_ASKED = "the tests asked nothing of the program"
 
 
 class CandidateError(Exception):
     """What the candidate raised, where it is no exception of Python's own."""
 
 
-class Stranger(BaseException):
-    """The other side breaks the protocol, or is gone. No `except Exception` of a test passes over it."""
-
-
-def _send(descriptor: int, message: list[Any]) -> None:
-    data = json.dumps(message).encode()
-    data = LENGTH.pack(len(data)) + data
-    while data:
-        data = data[os.write(descriptor, data) :]
-
-
-def _exactly(descriptor: int, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        part = os.read(descriptor, size - len(data))
-        if not part:
-            raise Stranger("the other process has ended")
-        data += part
-    return data
-
-
-def _receive(descriptor: int) -> list[Any]:
-    (size,) = LENGTH.unpack(_exactly(descriptor, LENGTH.size))
-    if size > MAX_MESSAGE_BYTES:
-        raise Stranger("a message is too long")
-    try:
-        message = json.loads(_exactly(descriptor, size))
-    except (ValueError, RecursionError) as error:
-        raise Stranger("a message is no JSON") from error
-    record = cast("list[Any]", message) if isinstance(message, list) else []
-    if not (record and isinstance(record[0], str)):
-        raise Stranger("a message is no record")
-    return record
-
-
-# The candidate's side.
-
-
-def serve(space: dict[str, Any], descriptor: int) -> None:
-    """Answer the tests until they end."""
-    names = {name: callable(value) for name, value in space.items() if not name.startswith("__")}
-    plain = {}
-    for name, is_callable in names.items():
-        if not is_callable and type(space[name]).__name__ != "module":
-            try:
-                value = encode(space[name])
-            except (TooLarge, RecursionError):
-                continue
-            if "object" not in json.dumps(value)[:12]:
-                plain[name] = value
-    _send(descriptor, ["names", [name for name, is_callable in names.items() if is_callable], plain])
-    objects: dict[int, Any] = {}
-    while True:
-        try:
-            message = _receive(descriptor)
-        except Stranger:
-            return
-        _send(descriptor, _answer(message, space, objects))
-
-
-def _answer(message: list[Any], space: dict[str, Any], objects: dict[int, Any]) -> list[Any]:
-    kind, target, *rest = message
-    try:
-        if kind == "method":
-            function: Any = getattr(objects[target], rest.pop(0))
-        elif kind == "attribute":
-            return _told(getattr(objects[target], rest[0]), objects)
-        else:
-            function = space[target]
-        arguments, keywords = rest
-        value = function(*[_given(part, objects) for part in arguments], **{name: _given(part, objects) for name, part in keywords.items()})
-        return _told(value, objects)
-    except BaseException as error:  # the candidate may raise anything
-        try:
-            return ["raised", class_name(type(error)), str(error)[:500]]
-        except BaseException:  # its own __str__
-            return ["raised", "Exception", ""]
-
-
-def _given(part: Any, objects: dict[int, Any]) -> Any:
-    return objects[part["handle"]] if isinstance(part, dict) and "handle" in part else decode(part)
-
-
-def _told(value: Any, objects: dict[int, Any]) -> list[Any]:
-    try:
-        encoded = encode(value)
-        opaque = '{"object"' in json.dumps(encoded)
-    except TooLarge:
-        return ["raised", "TooLarge", "the value is too large to be returned"]
-    if not opaque:
-        return ["value", encoded]
-    if isinstance(encoded, dict) and "object" in encoded:
-        number = len(objects)
-        objects[number] = value
-        return ["handle", number, encoded["object"], callable(value)]
-    return ["raised", "CandidateError", "a container of objects that are no plain data cannot cross to the tests"]
-
-
-# The tests' side.
-
-
 class Link:
-    """The way to the candidate."""
+    """The way to the candidate.
+
+    Attributes:
+        asked: how often it was asked something.
+        trouble: why the tests cannot have passed, whatever they caught; empty where there is nothing.
+        carried: everything could be carried to the other side and back.
+        errors: stand-ins for the classes of exceptions that the candidate offers.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self.asked = self.plain = 0
+        self.asked = 0
+        self.trouble = ""
+        self.carried = True
+        self.errors: dict[str, type[Exception]] = {}
 
-    def ask(self, message: list[Any]) -> Any:
+    def refuse(self, why: str, carried: bool = False) -> Stranger:
+        """What to raise where the tests want what they cannot have; they have failed, though they catch it."""
+        self.trouble = self.trouble or why
+        self.carried = self.carried and carried
+        return Stranger(why)
+
+    def ask(self, what: str, target: str | int, *arguments: Any, **keywords: Any) -> Any:
         """What the candidate answers: a plain value or a stand-in.
 
         Raises:
-            Stranger: it breaks the protocol, or is gone.
+            Stranger: it breaks the protocol, or is gone, or something cannot be carried.
             Exception: what it raised.
         """
         self.asked += 1
+        packed = [what, target, [self._pack(part) for part in arguments], {name: self._pack(part) for name, part in keywords.items()}]
         try:
-            _send(self.descriptor, message)
-        except OSError as error:
-            raise Stranger("the other process has ended") from error
-        answer = _receive(self.descriptor)
+            send(self.descriptor, packed)
+            answer = receive(self.descriptor)
+        except (OSError, Stranger) as error:
+            raise self.refuse(str(error) if isinstance(error, Stranger) else "the other process has ended", carried=True) from error
         try:
-            if answer[0] == "value":
-                return decode(answer[1])
-            if answer[0] == "handle":
-                return Stand(self, int(answer[1]), str(answer[2]))
-            name, text = str(answer[1]), str(answer[2])
-        except (ValueError, TypeError, IndexError, KeyError, ArithmeticError, RecursionError) as error:
-            raise Stranger("an answer cannot be read") from error
-        kind = getattr(builtins, name, None)
+            kind, first, *rest = answer
+            if rest.pop():
+                self.carried = False  # the tests' own value stays as it was
+            if kind == "value":
+                return decode(first)
+            if kind == "handle":
+                return Stand(self, int(first), str(rest[0]))
+            if kind == "record":
+                return namedtuple("Record", first)(*decode(rest[0]))
+            error = self.error(str(first), str(rest[0])) if kind == "raised" else self.refuse(str(first))
+        except (ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError, RecursionError) as unread:
+            raise self.refuse("an answer cannot be read", carried=True) from unread
+        raise error
+
+    def error(self, name: str, text: str) -> Exception:
+        """An exception that stands for the candidate's, given as "Own<ValueError" or "ValueError"."""
+        own, _, nearest = name.partition("<")
+        kind = getattr(builtins, nearest or own, None)
         if kind in (StopIteration, StopAsyncIteration):  # which would end a loop of the tests without a word
-            raise RuntimeError(f"the program raised {name}")
-        if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, UnicodeError):
-            raise kind(text)
-        raise CandidateError(f"{name}: {text}")
+            return RuntimeError(f"the program raised {own}")
+        if nearest and own in self.errors:
+            return self.errors[own](text)
+        if not nearest and _is_plain_error(kind):
+            return cast("type[Exception]", kind)(text)
+        return _error_class(own, nearest or own)(text if nearest else f"{own}: {text}")
 
-    def pack(self, value: Any) -> Any:
-        """A value on its way to the candidate."""
-        return {"handle": value.number} if type(value) is Stand else encode(value)
+    def offer(self, name: str, parent: str, nearest: str) -> None:
+        """Make a stand-in for a class of exceptions."""
+        base = self.errors.get(parent)
+        self.errors[name] = type(name, (base,), {}) if base is not None else _error_class(name, nearest.partition("<")[2])
 
-    def call(self, kind: str, *target: Any) -> Callable[..., Any]:
-        """A function that is called over there."""
+    def _pack(self, value: Any) -> Any:
+        if type(value) is Stand:
+            return {"handle": Stand.number_of(value)}
+        encoded = encode(value)
+        if '"object"' in str(encoded).replace("'", '"') and _is_opaque(encoded):
+            raise self.refuse("the tests hand over what is no plain data")
+        return encoded
 
-        def stand_in(*arguments: Any, **keywords: Any) -> Any:
-            return self.ask([kind, *target, [self.pack(part) for part in arguments], {name: self.pack(part) for name, part in keywords.items()}])
 
-        return stand_in
+def _is_opaque(encoded: Any) -> bool:
+    if isinstance(encoded, list):
+        return any(map(_is_opaque, encoded))
+    return isinstance(encoded, dict) and ("object" in encoded or any(map(_is_opaque, encoded.values())))
+
+
+def _is_plain_error(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, UnicodeError | ExceptionGroup)
+
+
+def _error_class(name: str, nearest: str) -> type[Exception]:
+    kind = getattr(builtins, nearest, None)
+    if isinstance(kind, type) and issubclass(kind, UnicodeError):
+        kind = ValueError
+    if _is_plain_error(kind) and kind is not Exception:
+        return type(name, (CandidateError, kind), {})
+    return type(name, (CandidateError,), {})
 
 
 class Stand:
-    """A stand-in for an object of the candidate's.
+    """A stand-in for an object of the candidate's, whose attributes and methods are its own.
 
-    Its methods are called over there; equality, truth and hash are its own, so that none of the candidate's counts.
+    That it is equal to something, true, or less than something is never taken from the candidate: to ask for it is refused, and the tests have failed.
     """
 
+    __slots__ = ("__items", "__kind", "__link", "__number")
+    __items: int
+    __kind: str
+    __link: Link
+    __number: int
+
     def __init__(self, link: Link, number: int, kind: str) -> None:
-        self._link, self.number, self._kind = link, number, kind
+        for name, value in (("link", link), ("number", number), ("kind", kind), ("items", 0)):
+            object.__setattr__(self, f"_Stand__{name}", value)
+
+    @staticmethod
+    def number_of(stand: "Stand") -> int:
+        """The number of the object."""
+        return stand.__number
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
+        if name.startswith("__"):
             raise AttributeError(name)
-        try:
-            value = self._link.ask(["attribute", self.number, name])
-        except (TypeError, CandidateError) as error:
-            raise AttributeError(name) from error
-        return self._link.call("method", self.number, name) if type(value) is Stand else value
+        return self.__link.ask("attribute", self.__number, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__link.ask("set", self.__number, name, value)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Call it over there."""
-        return self._link.call("method", self.number, "__call__")(*arguments, **keywords)
+        return self.__link.ask("apply", self.__number, *arguments, **keywords)
 
     def __len__(self) -> int:
-        return self._link.ask(["method", self.number, "__len__", [], {}])
+        return self.__link.ask("len", self.__number)
 
     def __getitem__(self, key: Any) -> Any:
-        return self._link.ask(["method", self.number, "__getitem__", [self._link.pack(key)], {}])
+        return self.__link.ask("item", self.__number, key)
 
-    def __bool__(self) -> bool:
-        return True
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.__link.ask("set item", self.__number, key, value)
+
+    def __contains__(self, value: Any) -> bool:
+        return self.__link.ask("contains", self.__number, value) is True
+
+    def __iter__(self) -> Any:
+        made = self.__link.ask("iterate", self.__number)
+        return made if type(made) is Stand else iter(made)
+
+    def __next__(self) -> Any:
+        object.__setattr__(self, "_Stand__items", self.__items + 1)
+        if self.__items > MOST_ITEMS:
+            raise self.__link.refuse(f"at most {MOST_ITEMS:,} items of an iterator cross to the tests")
+        found = self.__link.ask("next", self.__number)
+        if found:
+            return found[0]
+        raise StopIteration
+
+    def __add__(self, other: Any) -> Any:
+        return self.__link.ask("add", self.__number, other)
+
+    def __sub__(self, other: Any) -> Any:
+        return self.__link.ask("subtract", self.__number, other)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.__link.ask("multiply", self.__number, other)
+
+    def __instancecheck__(self, value: Any) -> bool:
+        """Whether an object of the candidate's is of this class of its."""
+        return type(value) is Stand and self.__link.ask("instance", self.__number, value) is True
+
+    def __str__(self) -> str:
+        return self.__text("text")
 
     def __repr__(self) -> str:
-        return f"<{self._kind} of the candidate>"
+        return self.__text("shown")
+
+    def __text(self, what: str) -> str:
+        found = self.__link.ask(what, self.__number)
+        return found if type(found) is str else f"<{self.__kind} of the candidate>"
+
+    def __compare(self, other: Any) -> bool:
+        plain = type(other) is not Stand
+        raise self.__link.refuse(f"an object of the class {self.__kind!r} is compared: only plain data is", carried=plain)
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __compare
+
+    def __hash__(self) -> int:
+        raise self.__link.refuse(f"an object of the class {self.__kind!r} has no hash here")
+
+    def __bool__(self) -> bool:
+        raise self.__link.refuse(f"an object of the class {self.__kind!r} is neither true nor false here")
 
 
 def run_tests(source: str, descriptor: int, entry: str = "") -> list[Any]:
-    """Run the tests; returns ["passed", how many calls went to the candidate] or ["failed", why].
+    """Run the tests; returns ["passed", how many questions went to the candidate] or ["failed", why, whether everything could be carried].
 
-    After the source itself, every function `test_*` and every `unittest.TestCase` in it is run; with an entry, `check(candidate)` as well. Names of the
-    candidate's never stand for a builtin, and tests that ask nothing of the candidate have not passed.
+    After the source itself, every function `test_*`, every class `Test*` and every `unittest.TestCase` in it is run; with an entry, `check(candidate)` as well.
+    The candidate's names are there, and in a module `solution`; they never stand for a builtin. Tests that ask nothing of the candidate have not passed.
     """
     link = Link(descriptor)
     try:
-        space = _names(link)
+        space, plain = _names(link)
+        named = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)} if plain else set[str]()
         given = dict(space)
         _run_source(source, space)
-        own = {name: value for name, value in space.items() if given.get(name) is not value}  # what has a name of the program's is run like the rest
+        own = {name: value for name, value in space.items() if given.get(name, link) is not value}  # what has a name of the program's is run like the rest
         for name, value in own.items():
-            if name.startswith("test_") and callable(value) and not isinstance(value, type):
-                value()
+            if name.startswith("test_") and callable(value) and type(value) is not type:
+                _run_one(link, name, value)
         if entry:
             space["check"](space[entry])
-        _run_cases([value for value in own.values() if isinstance(value, type)])
-        return ["passed", link.asked] if link.asked or link.plain else ["failed", "the tests asked nothing of the program"]
+        _run_classes(link, [value for value in own.values() if isinstance(value, type)])
+        if link.trouble:
+            return ["failed", link.trouble, link.carried]
+        return ["passed", link.asked] if link.asked or named & plain else ["failed", NOTHING_ASKED, True]
     except MemoryError:
         raise
     except BaseException as error:  # an assertion, or anything else that the tests raise
-        return ["failed", _why(error, source)]
+        return ["failed", _why(error, source), link.carried]
 
 
 def _run_source(source: str, space: dict[str, Any]) -> None:
@@ -245,31 +254,125 @@ def _run_source(source: str, space: dict[str, Any]) -> None:
     space.update(module.__dict__)
 
 
-def _names(link: Link) -> dict[str, Any]:
-    """What the tests see: stand-ins for the candidate's functions and classes, and its plain values."""
-    record = _receive(link.descriptor)
+def _names(link: Link) -> tuple[dict[str, Any], set[str]]:
+    """What the tests see: stand-ins for the candidate's functions and classes, and its plain values; and the names of those."""
+    record = receive(link.descriptor)
     space: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins, "CandidateError": CandidateError}
     try:
-        _, functions, plain = record
-        allowed = {name for name in (*functions, *plain) if isinstance(name, str) and not name.startswith("__") and not hasattr(builtins, name)}
-        values = {name: decode(value) for name, value in plain.items() if name in allowed}
+        _, functions, classes, errors, plain = record
+        for name, parent, nearest in errors:
+            link.offer(str(name), str(parent), str(nearest))
+        found: dict[str, Any] = {name: decode(value) for name, value in plain.items()}
+        found |= {name: Stand(link, int(number), "type") for name, number in classes.items()}
+        found |= link.errors | {name: _stand_in(link, name) for name in functions}
+        found = {name: value for name, value in found.items() if name.isidentifier() and not name.startswith("__") and name not in space}
     except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise Stranger("the names of the program cannot be read") from error
-    link.plain = len(values)
-    return space | values | {name: link.call("call", name) for name in functions if name in allowed}
+    solution = types.ModuleType("solution")
+    solution.__dict__.update(found)
+    sys.modules["solution"] = solution
+    sys.modules["pytest"] = _pytest(link)
+    seen = {name: value for name, value in found.items() if not hasattr(builtins, name)}
+    return space | seen, set(plain) & set(seen)
 
 
-def _run_cases(classes: list[type]) -> None:
-    if "unittest" not in sys.modules:  # there can be none; importing it costs more than the rest of a job
+def _stand_in(link: Link, name: str) -> Callable[..., Any]:
+    return lambda *arguments, **keywords: link.ask("call", name, *arguments, **keywords)
+
+
+def _run_one(link: Link, name: str, function: Any) -> None:
+    """Run a test function."""
+    code = getattr(function, "__code__", None)
+    if code is not None and code.co_flags & 0x2A0:  # a generator, a coroutine, or both
+        raise link.refuse(f"{name} is async or a generator, and cannot be run here")
+    needed = 0 if code is None else code.co_argcount - len(function.__defaults__ or ()) - isinstance(function, types.MethodType)
+    if needed > 0:
+        raise link.refuse(f"{name} takes arguments, which nobody gives here")
+    function()
+
+
+def _run_classes(link: Link, classes: list[type]) -> None:
+    """Run the tests of classes: a fresh instance a test."""
+    unittest: Any = sys.modules.get("unittest")  # else there can be no case of it; importing it costs more than the rest of a job
+    cases = [kind for kind in classes if unittest is not None and issubclass(kind, unittest.TestCase)]
+    for kind in classes:
+        names = [name for name in dir(kind) if name.startswith("test")]
+        if kind in cases:
+            for name in names:
+                if getattr(getattr(kind, name), "__code__", None) and getattr(kind, name).__code__.co_flags & 0x20:
+                    raise link.refuse(f"{name} is a generator, and cannot be run here")
+        elif kind.__name__.startswith("Test"):
+            for name in names:
+                made = kind()
+                getattr(made, "setup_method", lambda *_: None)()
+                _run_one(link, name, getattr(made, name))
+                getattr(made, "teardown_method", lambda *_: None)()
+    if not cases:
         return
-    import unittest
-
-    cases = [kind for kind in classes if issubclass(kind, unittest.TestCase)]
     loader, result = unittest.TestLoader(), unittest.TestResult()
     for kind in cases:
         loader.loadTestsFromTestCase(kind).run(result)
     for _, text in [*result.failures, *result.errors]:
         raise AssertionError(text.strip().splitlines()[-1])
+    if not result.wasSuccessful():
+        raise AssertionError("a test that is expected to fail passed")
+
+
+def _pytest(link: Link) -> types.ModuleType:
+    """A module with `raises` and `approx`; what else pytest has is refused."""
+
+    def refused(name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise link.refuse(f"pytest.{name} cannot be used here")
+
+    module = types.ModuleType("pytest")
+    module.__dict__.update({"raises": Raises, "approx": Approx, "__getattr__": refused})
+    return module
+
+
+class Raises:
+    """`with pytest.raises(kind, match=...) as found`."""
+
+    def __init__(self, kind: Any, match: str | None = None) -> None:
+        self.kind, self.match = kind, match
+        self.value: BaseException | None = None
+
+    def __enter__(self) -> "Raises":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: object) -> bool:
+        if value is None:
+            raise AssertionError("nothing was raised")
+        if not isinstance(value, self.kind):
+            return False
+        self.value = value
+        if self.match is not None:
+            import re
+
+            assert re.search(self.match, str(value)), f"{str(value)!r} does not match"
+        return True
+
+
+class Approx:
+    """`pytest.approx` of numbers and of lists, tuples and dictionaries of them."""
+
+    def __init__(self, expected: Any, rel: float = 1e-6, abs: float = 1e-12) -> None:
+        self.expected, self.rel, self.abs = expected, rel, abs
+
+    def __eq__(self, other: object) -> bool:
+        return self._near(self.expected, other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _near(self, one: Any, other: Any) -> bool:
+        if isinstance(one, list | tuple):
+            return type(one) is type(other) and len(one) == len(other) and all(map(self._near, one, other))
+        if isinstance(one, dict):
+            return type(other) is dict and one.keys() == other.keys() and all(self._near(part, other[key]) for key, part in one.items())
+        if type(other) not in (int, float) or type(one) not in (int, float):
+            return one == other
+        return math.isclose(one, other, rel_tol=0.0, abs_tol=max(self.abs, self.rel * math.fabs(one)))
 
 
 def _why(error: BaseException, source: str) -> str:

@@ -1,0 +1,94 @@
+"""Tests of programs across two processes: what right programs pass, what wrong ones cannot, and what cannot be told."""
+
+import pytest
+
+from prm_gym.sandbox import Sandbox
+
+OWN = "class Base(ValueError): pass\nclass Own(Base): pass\ndef f(): raise Own('no good')"
+BOX = """class Box:
+    size = 3
+    def __init__(self, x): self.number = x
+    @classmethod
+    def two(cls): return cls(2)
+    def __str__(self): return f"Box({self.number})"
+"""
+POINT = "from collections import namedtuple\nP = namedtuple('P', 'x y')\ndef f(): return P(1, 2)"
+METHODS = """class TestF:
+    def setup_method(self): self.x = 1
+    def test_a(self):
+        assert f(self.x) == 2
+        self.x = 5
+    def test_b(self): assert f(self.x) == 2
+"""
+EXPECTED = "import unittest\nclass T(unittest.TestCase):\n    @unittest.expectedFailure\n    def test_a(self): self.assertEqual(f(), 5)"
+RIGHT = {
+    "a module solution": ("def f(): return 1", "from solution import f as g\nimport solution\nassert g() == 1 and solution.f() == 1"),
+    "exceptions of its own": (
+        OWN,
+        "for kind in (Own, Base, ValueError, CandidateError):\n    try: f()\n    except kind as error: assert str(error) == 'no good'",
+    ),
+    "an exception of the library": ("import json\ndef f(): return json.loads('a')", "try: f()\nexcept ValueError: pass"),
+    "a generator": ("def f(n):\n    for k in range(n): yield k", "assert list(f(3)) == [0, 1, 2] and next(f(9)) == 0 and sum(f(200)) == 19900"),
+    "an endless generator": ("import itertools\ndef f(): return itertools.count()", "import itertools\nassert list(itertools.islice(f(), 3)) == [0, 1, 2]"),
+    "attributes": (BOX, "b = Box(1)\nb.number = 7\nb._link = 8\nassert b.number == 7 and b._link == 8 and Box.size == 3 and str(b) == 'Box(7)'"),
+    "a class method": (BOX, "b = Box.two()\nassert b.number == 2 and isinstance(b, Box) and not isinstance(2, Box)"),
+    "truth": ("def f(x): return x > 1", "assert f(2) is True and f(0) is False"),
+    "None is None": ("def f(): return object()", "assert f() is not None"),
+    "a named tuple": (POINT, "assert f() == (1, 2) and f().x == 1"),
+    "a counter": ("from collections import Counter\ndef f(s): return Counter(s)", "assert f('aab') == {'a': 2, 'b': 1}"),
+    "numpy": ("import numpy as np\ndef f(): return np.int64(5)", "assert f() == 5 and type(f()) is int"),
+    "classes of tests": ("def f(x): return x + 1", METHODS),
+    "pytest": (
+        "def f(x): return 0.1 + x if x else 1 / x",
+        "import pytest\nwith pytest.raises(ZeroDivisionError, match='zero'): f(0)\nassert f(0.2) == pytest.approx(0.3)",
+    ),
+    "a plain name": ("LIMIT = 3", "assert LIMIT == 3"),
+}
+WRONG = {
+    "a global of its own": ("VERSION = 1\ndef add(a, b): return 0", "class Nothing:\n    def test_a(self): assert add(1, 2) == 3"),
+    "a class of tests fails": ("def f(x): return x", METHODS),
+    "no test": ("def f(): return 1", "def check(candidate):\n    assert candidate() == 2"),
+    "equal to everything": ("class E:\n    def __eq__(self, o): return True\n    def __ne__(self, o): return True\ndef f(): return E()", "assert f() == 5"),
+    "unequal to everything": ("def f(): return object()", "assert f() != 5"),
+    "refused and caught": ("def f(): return object()", "try: assert f() == 5\nexcept BaseException: pass"),
+    "a number that lies": ("class I(int):\n    def __eq__(self, o): return True\n    __index__ = lambda self: 5\ndef f(): return I(3)", "assert f() == 5"),
+    "expected to fail": ("def f(): return 5", EXPECTED),
+    "expected to fail, object": ("def f(): return object()", EXPECTED),
+    "its own ValueError": ("class ValueError(Exception): pass\ndef f(): raise ValueError", "try: f()\nexcept ValueError: pass"),
+}
+NOT_TOLD = {
+    "true or false": ("def f(): return object()", "assert f()"),
+    "two of its objects": ("class E: pass\ndef f(): return E()", "assert f() == f()"),
+    "a hash": ("def f(): return object()", "assert {f()}"),
+    "a callback": ("def f(g): return g(1)", "assert f(lambda x: x) == 1"),
+    "a changed argument": ("def f(xs): xs.sort()", "xs = [2, 1]\nf(xs)\nassert xs == [1, 2]"),
+    "objects in a list": ("class E: pass\ndef f(): return [E()]", "assert len(f()) == 1"),
+    "async": ("def f(): return 1", "async def test_a(): assert f() == 1"),
+    "a generator of tests": ("def f(): return 1", "def test_a():\n    yield f() == 1"),
+    "a fixture": ("def f(): return 1", "def test_a(tmp_path): assert f() == 1"),
+    "parametrized": ("def f(): return 1", "import pytest\n@pytest.mark.parametrize('x', [1])\ndef test_a(x): assert f() == x"),
+}
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox() as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_programs_pass(sandbox, name):
+    tested = sandbox.test(*RIGHT[name])
+    assert (tested.passed, tested.failure) == (True, "")
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_programs_fail(sandbox, name):
+    tested = sandbox.test(*WRONG[name])
+    assert (tested.passed, tested.carried) == (False, True)
+
+
+@pytest.mark.parametrize("name", NOT_TOLD)
+def test_what_cannot_be_carried_is_said(sandbox, name):
+    tested = sandbox.test(*NOT_TOLD[name])
+    assert (tested.passed, tested.carried) == (False, False)
