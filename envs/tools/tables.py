@@ -283,7 +283,7 @@ def _judged(trial: Trial) -> bool:
         (finding,) = judge([trial])
     except SandboxError as error:
         raise EnvironmentFault(str(error)) from error
-    if finding.outcome == "fault":
+    if finding.outcome in ("fault", "undecided"):  # every gold query has been run before: if it gives nothing now, the machine failed
         raise EnvironmentFault(finding.reason)
     return finding.outcome == "right"
 
