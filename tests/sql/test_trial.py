@@ -51,7 +51,9 @@ def test_equal_queries_have_equal_results():
 
 def test_great_sorts_need_no_files():
     # The numbers 1 to 40,000: their greatest rank is 40,000, and as many of them are different. SQLite would write such sorts to files.
-    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000), t AS (SELECT 'a rather long name of the number ' || i AS name FROM n)"
+    numbers = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000), t AS (SELECT 'a rather long name of the number ' || i AS name FROM n)"
+    )
     found = run_queries(
         [
             (f"{numbers} SELECT max(place) FROM (SELECT rank() OVER (ORDER BY name DESC) AS place FROM t)", ONE),
