@@ -12,7 +12,7 @@ from prm_gym.sandbox.sandbox import Dialect
 
 MOST_ROWS = 10_000
 LIMITS = Limits(wall_seconds=5.0, memory_mb=256, output_bytes=4 << 20)
-PATIENT = Limits(wall_seconds=20.0, memory_mb=256, output_bytes=4 << 20)
+PATIENT = Limits(wall_seconds=10.0, memory_mb=256, output_bytes=4 << 20)
 _KEPT = 512
 _MOST_KEPT_ROWS = 2_000  # of one result
 
@@ -25,7 +25,7 @@ def run_queries(queries: Sequence[tuple[str, str]], dialect: Dialect = "sqlite",
     Args:
         queries: query and script of the database, of each.
         dialect: of all of them.
-        patient: they have twenty seconds.
+        patient: they have ten seconds.
 
     Raises:
         MissingExtraError: the dialect is DuckDB's, which is not installed.

@@ -63,7 +63,12 @@ def judge(trials: Sequence[Trial]) -> list[Finding]:
         SandboxError: no sandbox can be had here.
         MissingExtraError: a trial is in DuckDB's dialect, which is not installed.
     """
-    found: dict[int, Finding] = {}
+    dialects = get_args(Dialect)
+    found = {
+        place: Finding("undecided", f"a dialect is one of {', '.join(dialects)}, got {trial.dialect!r}")
+        for place, trial in enumerate(trials)
+        if trial.dialect not in dialects
+    }
     filled: set[int] = set()  # trials whose right result had a row
     for first in (True, False):
         places = [place for place in range(len(trials)) if place not in found]
