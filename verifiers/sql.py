@@ -108,8 +108,8 @@ def _of_step(claim: TableStep, found: dict[Trial, Finding | str]) -> Verdict:
 def _of_conclusion(claim: Conclusion) -> Verdict:
     if not claim.golds:
         return abstained("no right conclusion is known")
-    if not 0.0 <= claim.tolerance < math.inf:
-        return abstained(f"a tolerance is a number from 0 on, got {claim.tolerance}")
+    if not claim.tolerance < math.inf:
+        return abstained(f"a tolerance is a finite number, got {claim.tolerance}")
     same, values = any(same_conclusion(claim.values, gold, claim.tolerance) for gold in claim.golds), list(claim.values)
     return judged("correct", 1.0, "the right conclusion", values=values) if same else judged("incorrect", 0.0, "another one is right", values=values)
 

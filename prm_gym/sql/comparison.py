@@ -37,8 +37,8 @@ def difference(gold: Rows, found: Rows, ordered: bool = False) -> Difference | N
 
     Rows count as often as they stand there. Their order counts only where it is asked for; then equal rows may not change places with others. The order of the
     columns counts, their names do not. NULL is equal to NULL alone. A number is equal to a number of the same value, 1 to 1.0, because SQLite gives the one
-    or the other by affinity; where one of them is a float they may differ by 1e-9 of the greater one, and by 1e-13 in any case, so that what rounding leaves of a
-    sum is 0. A text is no number ("1" is not 1) and no blob, and capital letters and spaces count.
+    or the other by affinity; where one of them is a float they may differ by 1e-9 of the greater one, and by 1e-13 in any case, so that what rounding leaves of
+    a sum is 0. A text is no number ("1" is not 1) and no blob, and capital letters and spaces count.
 
     Args:
         gold: a complete result.

@@ -161,6 +161,14 @@ def test_the_suite_finds_wrong_queries_that_one_database_does_not():
     assert suite > 0.94 * len(mistakes)
 
 
+def test_rows_do_not_stand_in_the_order_of_their_ids():
+    for entropy in range(4):
+        drawn = question(entropy, 2)
+        for script in (drawn.database, *drawn.variants):
+            ids = [row[0] for row in OwnDatabase(script).rows(f"SELECT id, * FROM {drawn.tables[3]}").rows]
+            assert ids != sorted(ids)
+
+
 def test_constants_and_the_listed_mistakes_are_wrong():
     trials = []
     for level in LEVELS:

@@ -50,7 +50,9 @@ def test_a_batch_is_judged_as_its_steps_are(verifier):
 def test_claims_that_make_no_sense_get_no_verdict(verifier):
     verdicts = verifier.verify(
         _steps(
-            QueryResult(ONE, GOLD, GOLD), QueryResult(ONE, GOLD, GOLD, dialect="mysql"), *(Conclusion((5,), ((1,),), limit) for limit in (float("inf"), -1.0))
+            QueryResult(ONE, GOLD, GOLD),
+            QueryResult(ONE, GOLD, GOLD, dialect="mysql"),
+            *(Conclusion((5,), ((1,),), limit) for limit in (float("inf"), float("nan"))),
         )
     )
     assert [verdict.label for verdict in verdicts] == ["correct", None, None, None]
