@@ -114,7 +114,7 @@ class TablesEnv(StepEnv):
     of two or three flaws, so that the right one is not told by its likeness to the others; looks; answers that flawed steps lead to; when all tables are
     made, the answer to which they lead among seven others. kind="find": checks of every step, and answers with rows of every table, the same in every state.
 
-    Known weaknesses: without looking at anything, one of the eight answers listed in the end is right, and of the 7 to 12 listed rows one is; a wrong row that
+    Known weaknesses: without looking at anything, one of the eight answers listed in the end is right, and of the 7 to 11 listed rows one is; a wrong row that
     is named at random in a table of few rows is right with 0.06 (level 5) to 0.16 (level 1).
 
     Difficulty 1 to 5: two steps (cleaning, means of groups); three, with a join; three, with limits in time; four; five, with shares.
