@@ -1,5 +1,6 @@
 """Whether a query is right: by the rows that it gives, on every database of a suite."""
 
+import math
 from collections.abc import Sequence
 
 from prm_gym.claims import Claim, Conclusion, Exploration, Malformed, QueryResult, TableStep
@@ -18,7 +19,10 @@ class SqlVerifier(Verifier):
     - `incorrect`, 0: other rows, an error, or no end within five seconds, with the difference or the error as evidence.
     - It abstains where the right query fails or gives more than 10,000 rows, and where a query that gives nothing is right because the right one gives nothing
       on every database: such a query would pass by luck.
-    Claims in DuckDB's dialect need the extra `duckdb`; without it they get the status "error".
+    Claims in DuckDB's dialect need the extra `duckdb`; without it they get the status "error". There TIMESTAMPTZ (which needs pytz) and PIVOT are errors.
+
+    Known weaknesses: the right query has ten seconds and the other one five, so that a query as slow as a slow right one is wrong. Where the right query
+    orders rows by something that several have in common, an answer that puts these in another order is wrong.
 
     `TableStep`: the same for a step of a plan that makes an intermediate table. A step is judged on the database as it found it. Where tables made earlier
     are wrong, what is right on them may be right by luck (on an empty table every query is), so it is judged on the variants too, whose earlier tables are
@@ -33,7 +37,7 @@ class SqlVerifier(Verifier):
     """
 
     id = "sql"
-    version = "1"
+    version = "2"
     claims = (QueryResult, TableStep, Conclusion, Exploration)
 
     def verify(self, steps: Sequence[StepContext]) -> list[Verdict]:
@@ -104,6 +108,8 @@ def _of_step(claim: TableStep, found: dict[Trial, Finding | str]) -> Verdict:
 def _of_conclusion(claim: Conclusion) -> Verdict:
     if not claim.golds:
         return abstained("no right conclusion is known")
+    if not claim.tolerance < math.inf:
+        return abstained(f"a tolerance is a finite number, got {claim.tolerance}")
     same, values = any(same_conclusion(claim.values, gold, claim.tolerance) for gold in claim.golds), list(claim.values)
     return judged("correct", 1.0, "the right conclusion", values=values) if same else judged("incorrect", 0.0, "another one is right", values=values)
 

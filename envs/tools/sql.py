@@ -68,6 +68,11 @@ class SqlEnv(StepEnv):
     is needed is known, the right query is among eight (or four) answers that are all mixtures of three edits of it, so that none is told by its likeness to
     the others; before, the answers listed are all wrong. A function of the state alone. With files none are listed.
 
+    Known weaknesses, of 300 drawn questions: 41 have a single edit that passes on all their databases, some of them equivalent to the right query. Rows do not
+    stand in the order of their ids, and yet dropping a last ", id ASC" passes in 10 of 42, and dropping the whole ORDER BY in 25 of 51, because grouping and
+    indexes sort too. Taking the longest of the listed answers found the right one in 0.46, 0.32 and 0.27 at levels 1 to 3 in an earlier measurement (one in
+    eight, or four, by chance).
+
     Difficulty 1 to 5: filters; aggregates, order, a join; groups; nested queries and set operations; windows.
     """
 
@@ -189,7 +194,7 @@ class SqlEnv(StepEnv):
             (finding,) = judge([Trial(query, gold, (database, *variants), ordered)])
         except SandboxError as error:
             raise EnvironmentFault(str(error)) from error
-        if finding.outcome == "fault":
+        if finding.outcome in ("fault", "undecided"):  # every gold query has been run before: if it gives nothing now, the machine failed
             raise EnvironmentFault(finding.reason)
         situation = Situation(observation="The answer was given.", state_key=content_key(self.situation.state_key, "answered", query))
         claim = QueryResult(database, query, gold, ordered, tuple(variants))

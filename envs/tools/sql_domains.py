@@ -100,7 +100,7 @@ def _table(words: str, *columns: str) -> Table:
     return Table(name, one, many, tuple(Column(name, column, phrase, kind) for column, kind, phrase in parts))
 
 
-_ID = "id | INTEGER PRIMARY KEY | id"
+_ID = "id | INT PRIMARY KEY | id"  # INTEGER would put the rows in the order of their ids
 
 DOMAINS: tuple[Domain, ...] = (
     Domain(
@@ -321,7 +321,8 @@ def draw_rows(domain: Domain, style: int, pools: Pools, rng: np.random.Generator
         )
         for i in most(12, 51, 90)
     ]
-    return {domain.groups.name: groups, domain.items.name: items, domain.people.name: people, domain.events.name: events}
+    drawn = {domain.groups.name: groups, domain.items.name: items, domain.people.name: people, domain.events.name: events}
+    return {name: [rows[i] for i in rng.permutation(len(rows)).tolist()] for name, rows in drawn.items()}  # an order by id is not that in which they stand
 
 
 def script(domain: Domain, rows: Rows) -> str:

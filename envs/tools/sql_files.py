@@ -5,7 +5,10 @@ questions    JSON lines, a JSON array or Parquet; a row has `question`, the righ
              database     a database: .sqlite or .db (a file of SQLite), or .sql (a script that makes it); or a folder with one folder for each `db_id`, which
              holds `<db_id>.sqlite` and perhaps other databases with the same tables, on which answers are judged too (the suites of Zhong et al.)
 
-Files of databases may come from anywhere: they are opened in the sandbox alone, which gives back their contents as a script.
+Files of databases may come from anywhere: they are opened in the sandbox alone, which gives back their contents as a script. A file of SQLite has at most
+3.9 MB, and a script 8 million characters; greater ones, which BIRD has many of, are refused (`bad_rows="skip"` leaves their questions out). Scripts in a folder
+are read only where it holds no file of SQLite. Virtual tables (FTS5, R-tree) and infinite numbers do not survive the way through a script. A text that a right
+query writes in double quotation marks is taken for a name, and is not among the facts that a look earns something for.
 
 Source: Spider (Yu et al. 2018, arXiv 1809.08887), BIRD (Li et al. 2023, arXiv 2305.03111).
 """
@@ -64,7 +67,8 @@ def load_questions(questions: str, database: str, bad_rows: BadRows = "error") -
     Args:
         questions: path of the questions.
         database: path of the database or of the folder of databases.
-        bad_rows: whether a question that cannot be used (no text, a right query that fails or finds nothing on all databases) is an error, or left out.
+        bad_rows: whether a question that cannot be used (no text, a database of a folder that is missing or too great, a right query that
+            fails or finds nothing on all databases) is an error, or left out.
 
     Raises:
         OptionError: nothing can be read, or a row is bad; names the file and the row.
@@ -77,7 +81,7 @@ def load_questions(questions: str, database: str, bad_rows: BadRows = "error") -
         try:
             found.append((where, _given(row, database)))
         except ValueError as error:
-            if bad_rows == "error" or isinstance(error, OptionError):
+            if bad_rows == "error" or (isinstance(error, OptionError) and not Path(database).is_dir()):
                 raise OptionError(f"{questions}, {where}: {error}") from error
     findings = judge([Trial(given.gold, given.gold, given.databases, given.ordered) for _, given in found])
     for (where, given), finding in zip(found, findings, strict=True):
@@ -130,10 +134,16 @@ def _databases(path: str, name: str) -> tuple[str, ...]:
     if not name or Path(name).name != name or name in (".", "..") or not folder.is_dir():
         raise OptionError(f"{path}: there is no folder {name!r} (the row's db_id) with databases")
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in (".sqlite", ".db", ".sql"))
+    files = [file for file in files if file.suffix.lower() != ".sql"] or files  # Spider puts a schema.sql beside the database
     own = [file for file in files if file.stem == name] or files[:1]
     if not own:
         raise OptionError(f"{folder}: no database in it (.sqlite, .db or .sql)")
     return tuple(_script(file) for file in [own[0], *(file for file in files if file.stem != own[0].stem)][:MOST_DATABASES])
+
+
+@lru_cache(maxsize=1)
+def _sandbox() -> Sandbox:
+    return Sandbox()
 
 
 def _script(path: Path) -> str:
@@ -150,8 +160,12 @@ def _script(path: Path) -> str:
             raise OptionError(f"{path} is no text in UTF-8: {error}") from error
     if len(data) > MOST_BYTES:
         raise OptionError(f"{path} has {len(data):,} bytes; at most {MOST_BYTES:,} are read")
-    with Sandbox() as sandbox:
-        calls = sandbox.call(_DUMP, "dump", [(data,)], limits=_LIMITS)
+    journal = path.with_name(f"{path.name}-wal")
+    if journal.exists() and journal.stat().st_size:
+        raise OptionError(f"{journal} holds changes that are not in {path.name} yet: run PRAGMA wal_checkpoint on it first")
+    if data[18:20] == b"\x02\x02":  # a journal beside the file, which is empty: a copy in memory has none
+        data = data[:18] + b"\x01\x01" + data[20:]
+    calls = _sandbox().call(_DUMP, "dump", [(data,)], limits=_LIMITS)
     (result,) = calls.results
     if result.status != "returned" or not isinstance(result.value, str):
         raise OptionError(f"{path} cannot be read as a file of SQLite: {result.error or calls.run.error}")

@@ -30,8 +30,12 @@ def facts_of(gold: str, tables: Sequence[str], text: str) -> tuple[str, ...]:
             words.add(match[2].casefold())
         else:
             values.append(match[1].replace("''", "'"))
-    unspelt = [value for value in dict.fromkeys(values) if any(c.isalpha() for c in value) and "%" not in value and value not in text]
+    unspelt = [value for value in dict.fromkeys(values) if any(c.isalpha() for c in value) and "%" not in value and not _is_spelt(value, text)]
     return ("tables", *(f"table:{table}" for table in tables if table.casefold() in words), *(f"value:{value}" for value in unspelt[:_MOST_VALUES]))
+
+
+def _is_spelt(value: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text) is not None
 
 
 def looks(facts: Sequence[str], where: Mapping[str, Sequence[str]]) -> list[str]:

@@ -141,7 +141,7 @@ def _mean_value(s: Scene) -> Asked:
     first, _ = s.days()
     text = (
         f"The number of {s.events.many} from {first} on (that day included), and the mean {s.value.phrase} of those of them whose {s.value.phrase} is "
-        f"known. One row. " + columns("the number", f"the mean {s.value.phrase}")
+        f"known. One row. " + columns("the number", f"the mean {s.value.phrase}, not rounded")
     )
     return Asked(text, f"SELECT COUNT(*), AVG({s.value}) FROM {s.events} WHERE {s.day} >= '{first}'")
 
@@ -206,7 +206,7 @@ def _events_of_groups(s: Scene) -> Asked:
 
 def _kinds_with_many(s: Scene) -> Asked:
     least = int(s.rng.integers(2, 4))
-    text = f"For every {s.kind.phrase} with at least {least} {s.items.many}: the number of those {s.items.many} and their mean {s.size.phrase}. "
+    text = f"For every {s.kind.phrase} with at least {least} {s.items.many}: the number of those {s.items.many} and their mean {s.size.phrase}, not rounded. "
     gold = f"SELECT {s.kind}, COUNT(*), AVG({s.size}) FROM {s.items} GROUP BY {s.kind} HAVING COUNT(*) >= {least}"
     return Asked(text + columns(s.kind.phrase, "the number", "the mean"), gold)
 

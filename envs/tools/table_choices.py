@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from prm_gym.claims import Json
-from prm_gym.envs.tools.table_plans import Flaws, Plan, Step, made, plan
+from prm_gym.envs.tools.table_plans import LEAST_MOVE, Flaws, Plan, Step, answer, made, mixtures, plan
 from prm_gym.sql import literal, same_conclusion
 from prm_gym.tools import call_text
 
-_WRONG_VALUES = 9
+_Value = TypeVar("_Value")
+_EARLY, _LATE = 4, 8  # wrong answers that are listed before all tables are made, and after
 
 
 class Planted(NamedTuple):
@@ -24,6 +25,8 @@ class Planted(NamedTuple):
         script: the tables with all intermediate tables.
         rows: the keys (first column) of the rows that are wrong, missing or too many in the table of that step.
         others: keys of rows of it that are right.
+        answers: those that are listed: of every step some rows of its own table; the first row of `rows` is the only one that is right.
+        checked: a flaw of each step; of the step with the flaw that one.
     """
 
     place: int
@@ -31,6 +34,8 @@ class Planted(NamedTuple):
     script: str
     rows: tuple[Json, ...]
     others: tuple[Json, ...]
+    answers: tuple[tuple[str, Json], ...]
+    checked: tuple[str, ...]
 
 
 @lru_cache(maxsize=256)
@@ -47,12 +52,29 @@ def planted(entropy: int, level: int) -> Planted:
         gold, found = before.rows(step.gold), before.rows(step.write(frozenset((flaw,))))
         if gold is None or found is None:
             continue
-        rows, others = _told_apart(gold.rows, found.rows)
-        if rows and others:
+        rows, others = (_shuffled(keys, rng) for keys in _told_apart(gold.rows, found.rows))
+        if rows and len(others) >= _keys_of(step, drawn) - 1:
             rest = [(later.name, later.gold) for later in drawn.steps[place + 1 :]]
-            script = made(drawn.database, [*right, (step.name, step.write(frozenset((flaw,)))), *rest]).script
-            return Planted(place, flaw, script, rows, others)
+            own = made(drawn.database, [*right, (step.name, step.write(frozenset((flaw,)))), *rest])
+            answers: list[tuple[str, Json]] = []
+            for number, listed in enumerate(drawn.steps):
+                keys = own.rows(f"SELECT DISTINCT {listed.columns[0]} FROM {listed.name} WHERE {listed.columns[0]} IS NOT NULL ORDER BY 1")
+                chosen = _shuffled([row[0] for row in keys.rows] if keys is not None else [], rng)
+                answers += [(listed.name, key) for key in ((rows[0], *others) if number == place else chosen)[: _keys_of(listed, drawn)]]
+            checked = tuple(flaw if number == place else _shuffled(other.flaws, rng)[0] for number, other in enumerate(drawn.steps))
+            return Planted(place, flaw, own.script, rows, others, tuple(answers), checked)
     raise ValueError("every flaw touches every row")
+
+
+def _keys_of(step: Step, drawn: Plan) -> int:
+    """How many rows of its table are listed: as many wherever the mistake is."""
+    if step.columns[0] == "id":
+        return {4: 3, 5: 2}.get(len(drawn.steps), 4)
+    return 2 if step.columns[0] == drawn.skin.region else 3
+
+
+def _shuffled(values: Sequence[_Value], rng: np.random.Generator) -> tuple[_Value, ...]:
+    return tuple(values[i] for i in rng.permutation(len(values)).tolist())
 
 
 def _told_apart(gold: Sequence[tuple[Json, ...]], found: Sequence[tuple[Json, ...]]) -> tuple[tuple[Json, ...], tuple[Json, ...]]:
@@ -64,30 +86,26 @@ def _told_apart(gold: Sequence[tuple[Json, ...]], found: Sequence[tuple[Json, ..
 
 @lru_cache(maxsize=256)
 def values(entropy: int, level: int) -> tuple[float, tuple[float, ...]]:
-    """The right answer, and answers to which flawed steps lead."""
+    """The right answer, and wrong ones: those to which flawed steps lead, also on tables with other rows, so that nothing is in their midst."""
     drawn = plan(entropy, level)
     rng = np.random.default_rng([entropy & 0xFFFFFFFF, level, 1])
-    gold = _value(drawn, {})
+    gold = answer(drawn.database, drawn.steps, drawn.final, {})
     if gold is None:
         raise ValueError("the right steps give no answer")
+    databases = (drawn.database, *drawn.variants)
+    choices = [
+        some for count in (1, 2) for some in combinations([(place, some) for place, step in enumerate(drawn.steps) for some in mixtures(step.flaws)], count)
+    ]
+    ways = [(database, dict(choice)) for database in databases for choice in choices]
     found: list[float] = []
-    for _ in range(24):
-        chosen = rng.permutation(len(drawn.steps))[: int(rng.integers(1, 3))].tolist()
-        value = _value(drawn, {place: frozenset([drawn.steps[place].flaws[int(rng.integers(len(drawn.steps[place].flaws)))]]) for place in chosen})
-        if value is not None and not any(same_conclusion((value,), (other,), 1e-3) for other in (gold, *found)):
+    for place in rng.permutation(len(ways)).tolist():
+        database, flaws = ways[place]
+        value = answer(database, drawn.steps, drawn.final, flaws)
+        if value is not None and not any(same_conclusion((value,), (other,), LEAST_MOVE) for other in (gold, *found)):
             found.append(value)
-        if len(found) == _WRONG_VALUES:
+        if len(found) == _EARLY + _LATE:
             break
-    while len(found) < _WRONG_VALUES:
-        found.append(round(gold * (1.25 + 0.25 * len(found)), 6))
     return gold, tuple(found)
-
-
-def _value(drawn: Plan, flaws: dict[int, Flaws]) -> float | None:
-    own = made(drawn.database, [(step.name, step.write(flaws.get(place, frozenset()))) for place, step in enumerate(drawn.steps)])
-    rows = own.rows(drawn.final)
-    value = rows.rows[0][0] if rows is not None and rows.rows else None
-    return float(value) if isinstance(value, int | float) else None
 
 
 def check(step: Step, flaws: Flaws = frozenset()) -> str:
@@ -103,25 +121,27 @@ def check(step: Step, flaws: Flaws = frozenset()) -> str:
     return f"SELECT * FROM ({there} EXCEPT {right}) UNION ALL SELECT * FROM ({right} EXCEPT {there})"
 
 
-def listed_steps(drawn: Plan, seed: tuple[int, int], done: int, right: bool, count: int, state_key: str) -> tuple[str, ...]:
+def listed_steps(drawn: Plan, seed: tuple[int, int], done: int, own: float | None, count: int, state_key: str) -> tuple[str, ...]:
     """The calls listed where a plan is carried out, in random order.
+
+    Once all tables are made, the answers are the one to which these tables lead and seven others, which are always the same and were not listed before: so
+    neither what is new nor what stays tells the right one.
 
     Args:
         drawn: the plan.
         seed: entropy and level that drew it.
         done: how many steps have been made.
-        right: all of them are right.
+        own: the answer to which the tables that were made lead; None where there is none.
         count: most calls.
         state_key: decides what is drawn.
     """
     rng = np.random.default_rng(int(state_key, 16))
-    gold, wrong = values(*seed)
+    _, wrong = values(*seed)
+    early, late, spare = wrong[:_EARLY], wrong[_EARLY:-1], wrong[-1]
     if done < len(drawn.steps):
-        calls = _mixtures(drawn.steps[done])
-        answers = [wrong[i] for i in rng.permutation(len(wrong))[:4].tolist()]
+        calls, answers = _versions(drawn.steps[done]), early
     else:
-        calls = []
-        answers = [*([gold] if right else []), *[wrong[i] for i in rng.permutation(len(wrong)).tolist()]][:8]
+        calls, answers = [], (spare if own is None or any(same_conclusion((own,), (other,), LEAST_MOVE) for other in late) else own, *late)
     last = drawn.steps[done - 1].name if done else drawn.skin.records
     tables = (drawn.skin.records, drawn.skin.places, last)
     looks = [call_text("query", sql=query) for name in dict.fromkeys(tables) for query in (f"SELECT * FROM {name}", f"SELECT COUNT(*) FROM {name}")]
@@ -129,34 +149,28 @@ def listed_steps(drawn: Plan, seed: tuple[int, int], done: int, right: bool, cou
     return tuple(chosen[i] for i in rng.permutation(len(chosen)).tolist())
 
 
-def _mixtures(step: Step) -> list[str]:
+def _versions(step: Step) -> list[str]:
     """The step with every mixture of its flaws, the right one among them: none is told by its likeness to the others."""
-    some = [frozenset(names) for size in range(len(step.flaws) + 1) for names in combinations(step.flaws, size)]
-    return [call_text("step", name=step.name, sql=step.write(names)) for names in some]
+    return [call_text("step", name=step.name, sql=step.write(names)) for names in (frozenset[str](), *mixtures(step.flaws))]
 
 
-def listed_finds(drawn: Plan, mistake: Planted, known: bool, count: int, state_key: str) -> tuple[str, ...]:
-    """The calls listed where a mistake is looked for, in random order; the right answer is among them once a query has shown wrong rows alone.
+def listed_finds(drawn: Plan, mistake: Planted, count: int, state_key: str) -> tuple[str, ...]:
+    """The calls listed where a mistake is looked for, in random order: checks of every step, and answers. They are the same in every state.
 
     Args:
         drawn: the plan.
         mistake: what is planted.
-        known: such a query was made.
         count: most calls.
-        state_key: decides what is drawn.
+        state_key: decides the order.
     """
     rng = np.random.default_rng(int(state_key, 16))
-    names = [step.name for step in drawn.steps]
-    first, others = mistake.rows[0], [mistake.others[i] for i in rng.permutation(len(mistake.others))[:4].tolist()]
-    another = names[(mistake.place + 1 + int(rng.integers(len(names) - 1))) % len(names)]
-    pairs = [(name, key) for name in (names[mistake.place], another) for key in ([first] if known else []) + others]
-    answers = [call_text("answer", step=name, row=key) for name, key in pairs]
-    looks: list[str] = []
-    for place, step in enumerate(drawn.steps):  # two versions of each, so that the checks do not tell which step differs from the right one
-        flaw = mistake.flaw if place == mistake.place else step.flaws[int(rng.integers(len(step.flaws)))]
-        looks += [call_text("query", sql=check(step, flaws)) for flaws in (frozenset[str](), frozenset((flaw,)))]
-    tables = [drawn.skin.records, drawn.skin.places, *names]
-    looks += [call_text("query", sql=f"SELECT COUNT(*) FROM {name}") for name in tables]
+    answers = [call_text("answer", step=name, row=key) for name, key in mistake.answers]
+    looks = [
+        call_text("query", sql=check(step, flaws))
+        for step, flaw in zip(drawn.steps, mistake.checked, strict=True)
+        for flaws in (frozenset[str](), frozenset((flaw,)))
+    ]
+    looks += [call_text("query", sql=f"SELECT COUNT(*) FROM {name}") for name in (drawn.skin.records, drawn.skin.places, *(step.name for step in drawn.steps))]
     chosen = [*answers, *looks][:count]
     return tuple(chosen[i] for i in rng.permutation(len(chosen)).tolist())
 

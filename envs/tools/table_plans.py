@@ -4,7 +4,7 @@ Nothing in these traps raises an error: units are mixed, numbers stand as texts,
 is listed twice, values are unknown, times hide in days. Each step of a plan can be written with mistakes that fall into them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple, TypeAlias
@@ -13,10 +13,10 @@ import numpy as np
 
 from prm_gym.claims import Json
 from prm_gym.envs.tools.own_database import OwnDatabase
-from prm_gym.sql import literal, table_script
+from prm_gym.sql import literal, same_conclusion, table_script
 
 VARIANTS = 2
-_MOST_FLAWS = 3
+LEAST_MOVE = 1e-3  # by which a flaw changes the answer, of the answer
 
 Flaws: TypeAlias = frozenset[str]
 
@@ -162,11 +162,9 @@ def plan(entropy: int, level: int) -> Plan:
         month = int(rng.integers(2, 12))
         scripts = [_script(skin, month, rng) for _ in range(1 + VARIANTS)]
         steps = _steps(skin, month, LEVELS[level], rng)
-        found = _checked(scripts, steps)
-        if found is None:
-            continue
-        final, question = _question(steps[-1], scripts[0], found, rng)
-        if final:
+        final, question = _question(steps[-1], skin, rng)
+        found = _checked(scripts, steps, final)
+        if found is not None:
             return Plan(skin, scripts[0], tuple(scripts[1:]), found, question, final, _described(skin))
 
 
@@ -185,13 +183,37 @@ def made(database: str, queries: Sequence[tuple[str, str]]) -> OwnDatabase:
     return own
 
 
-def _checked(scripts: Sequence[str], steps: Sequence[Step]) -> tuple[Step, ...] | None:
-    """The steps with the flaws that show in the first database, alone and in every mixture of up to three; None where a step has fewer than two."""
+def answer(database: str, steps: Sequence[Step], final: str, flaws: Mapping[int, Flaws]) -> float | None:
+    """The number to which the steps lead; None where there is none.
+
+    Args:
+        database: script of the tables, and of those that earlier steps made.
+        steps: those that are left.
+        final: the query for the number.
+        flaws: of steps, by their places among these.
+    """
+    own = made(database, [(step.name, step.write(flaws.get(place, frozenset()))) for place, step in enumerate(steps)])
+    rows = own.rows(final)
+    value = rows.rows[0][0] if rows is not None and rows.rows else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _checked(scripts: Sequence[str], steps: Sequence[Step], final: str) -> tuple[Step, ...] | None:
+    """The steps with the flaws that show in the first database and move the answer, alone and in every mixture; None where a step has fewer than two."""
     owns = [OwnDatabase(script) for script in scripts]
+    gold = answer(scripts[0], steps, final, {})
+    if not gold:
+        return None
     found: list[Step] = []
-    for step in steps:
-        shows = [flaw for flaw in step.flaws if owns[0].tells(step.write(frozenset((flaw,))), step.gold)]
-        good = next((some for count in (3, 2) for some in combinations(shows, count) if _all_show(owns[0], step, some)), ())
+    for place, step in enumerate(steps):
+        database, rest = owns[0].script, steps[place:]
+
+        def moves(some: Flaws, database: str = database, rest: Sequence[Step] = rest) -> bool:
+            value = answer(database, rest, final, {0: some})
+            return value is not None and not same_conclusion((value,), (gold,), LEAST_MOVE)
+
+        shows = [flaw for flaw in step.flaws if owns[0].tells(step.write(frozenset((flaw,))), step.gold) and moves(frozenset((flaw,)))]
+        good = next((some for count in (3, 2) for some in combinations(shows, count) if all(map(moves, mixtures(some))) and _all_show(owns[0], step, some)), ())
         if len(good) < 2 or not all(own.filled(step.gold) for own in owns):
             return None
         found.append(step._replace(flaws=good))
@@ -199,12 +221,17 @@ def _checked(scripts: Sequence[str], steps: Sequence[Step]) -> tuple[Step, ...] 
             rows = own.rows(step.gold)
             if rows is not None:
                 own.add(table_script(step.name, rows.columns, rows.rows))
-    return tuple(found)
+    everything = answer(scripts[0], found, final, {place: frozenset(step.flaws) for place, step in enumerate(found)})
+    return None if everything is not None and same_conclusion((everything,), (gold,), LEAST_MOVE) else tuple(found)
+
+
+def mixtures(flaws: Sequence[str]) -> list[Flaws]:
+    """Every set of flaws but the empty one."""
+    return [frozenset(some) for count in range(1, len(flaws) + 1) for some in combinations(flaws, count)]
 
 
 def _all_show(own: OwnDatabase, step: Step, flaws: Sequence[str]) -> bool:
-    mixtures = [frozenset(some) for count in range(1, len(flaws) + 1) for some in combinations(flaws, count)]
-    return all(own.tells(step.write(some), step.gold) for some in mixtures)
+    return all(own.tells(step.write(some), step.gold) for some in mixtures(flaws))
 
 
 def _steps(skin: Skin, month: int, names: Sequence[str], rng: np.random.Generator) -> list[Step]:
@@ -287,24 +314,25 @@ def _grouped(s: Skin, before: str, column: str) -> Step:
 
 def _shares(s: Skin, before: str) -> Step:
     def write(flaws: Flaws) -> str:
-        hundred = "100" if "whole" in flaws else "100.0"
-        total = f"SELECT {'MAX' if 'total' in flaws else 'SUM'}(records) FROM {before}"
-        value = f"records * {hundred} / ({total})"
+        part = "mean" if "means" in flaws else "records * mean"
+        total = f"SELECT {'MAX' if 'total' in flaws else 'SUM'}({part}) FROM {before}"
+        value = f"{part} * 100.0 / ({total})"
         return f"SELECT {s.region}, {f'ROUND({value})' if 'rounded' in flaws else value} AS percent FROM {before}"
 
-    text = f"for every {s.region} its share in all records, in percent, not rounded"
-    return Step("shares", (s.region, "percent"), text, write, ("whole", "total", "rounded"))
+    text = f"for every {s.region} the share of records times mean in the sum of records times mean over all rows of {before}, in percent, not rounded"
+    return Step("shares", (s.region, "percent"), text, write, ("means", "total", "rounded"))
 
 
-def _question(last: Step, database: str, steps: Sequence[Step], rng: np.random.Generator) -> tuple[str, str]:
-    """The query that answers the question, and the question; empty where no row has a known value."""
-    own = made(database, [(step.name, step.gold) for step in steps])
-    rows = own.rows(f"SELECT {', '.join(last.columns)} FROM {last.name} WHERE {last.columns[-1]} IS NOT NULL ORDER BY 1")
-    if rows is None or len(rows.rows) < 2:
-        return "", ""
-    name = str(rows.rows[int(rng.integers(len(rows.rows)))][0])
+def _question(last: Step, skin: Skin, rng: np.random.Generator) -> tuple[str, str]:
+    """The query that answers the question, and the question: a number that every step before it has a part in."""
     value = last.columns[-1]
-    return f"SELECT {value} FROM {last.name} WHERE {last.columns[0]} = {literal(name)}", f"What is {value} of {name!r} in {last.name}?"
+    if value == "percent":
+        name = skin.regions[int(rng.integers(len(skin.regions)))]
+        return f"SELECT {value} FROM {last.name} WHERE {last.columns[0]} = {literal(name)}", f"What is {value} of {name!r} in {last.name}?"
+    return (
+        f"SELECT AVG(records * mean) FROM {last.name}",
+        f"Take records times mean in each row of {last.name} whose mean is known. What is the mean of these numbers?",
+    )
 
 
 def _described(s: Skin) -> str:

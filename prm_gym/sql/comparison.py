@@ -10,8 +10,10 @@ import msgspec
 from prm_gym.claims import Json
 from prm_gym.sandbox.result import Rows
 
-TOLERANCE = 1e-9
+TOLERANCE = 1e-9  # relative
+_NOTHING = 1e-13  # what rounding leaves of a sum that is 0
 _SHOWN = 200
+_LONGEST_WHOLE = 64  # digits
 _EXACT = 1 << 53  # from here on not every whole number is a float
 
 _Row: TypeAlias = tuple[Json, ...]
@@ -35,8 +37,8 @@ def difference(gold: Rows, found: Rows, ordered: bool = False) -> Difference | N
 
     Rows count as often as they stand there. Their order counts only where it is asked for; then equal rows may not change places with others. The order of the
     columns counts, their names do not. NULL is equal to NULL alone. A number is equal to a number of the same value, 1 to 1.0, because SQLite gives the one
-    or the other by affinity; where one of them is a float they may differ by 1e-9, absolutely or relative to the greater one. A text is no number ("1" is not
-    1) and no blob, and capital letters and spaces count.
+    or the other by affinity; where one of them is a float they may differ by 1e-9 of the greater one, and by 1e-13 in any case, so that what rounding leaves of
+    a sum is 0. A text is no number ("1" is not 1) and no blob, and capital letters and spaces count.
 
     Args:
         gold: a complete result.
@@ -83,18 +85,25 @@ def _keys(one: Sequence[_Row], other: Sequence[_Row]) -> tuple[list[_Key], list[
     return keyed[: len(one)], keyed[len(one) :]
 
 
-def _column(values: Sequence[Json]) -> list[Hashable]:
+def _column(encoded: Sequence[Json]) -> list[Hashable]:
+    values = [_great(value) for value in encoded]
     numbers = sorted({value for value in values if isinstance(value, int | float)})
     places: dict[int | float, int] = {}
     place, last, whole = 0, None, False
     for number in numbers:
-        near = last is not None and math.isclose(number, last, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-        is_whole = number == int(number) and abs(number) < _EXACT
+        near = last is not None and math.isclose(number, last, rel_tol=TOLERANCE, abs_tol=_NOTHING)
+        is_whole = isinstance(number, int) or (number.is_integer() and abs(number) < _EXACT)
         if not near or (is_whole and whole):  # one whole number is never another one
             place, whole = place + 1, False
         whole = whole or is_whole
         places[number], last = place, number
     return [_cell(value, places) for value in values]
+
+
+def _great(value: Json) -> Json:
+    """A whole number beyond 64 bits, which is encoded, as a number; other values as they are."""
+    body = value.get("int") if isinstance(value, dict) else None
+    return int(body, 16) if isinstance(body, str) and len(body) <= _LONGEST_WHOLE else value
 
 
 def _cell(value: Json, places: dict[int | float, int]) -> Hashable:
@@ -126,9 +135,10 @@ def same_conclusion(values: Sequence[Json], gold: Sequence[Json], tolerance: flo
     Args:
         values: texts are compared without regard to case and outer spaces.
         gold: likewise.
-        tolerance: numbers may differ by it, absolutely or relative to the greater one.
+        tolerance: numbers may differ by it, absolutely or relative to the greater one; taken as 0 where it is negative, infinite or no number.
     """
-    return len(values) == len(gold) and all(_same_value(one, other, max(tolerance, 0.0)) for one, other in zip(values, gold, strict=True))
+    allowed = tolerance if 0.0 <= tolerance < math.inf else 0.0
+    return len(values) == len(gold) and all(_same_value(one, other, allowed) for one, other in zip(values, gold, strict=True))
 
 
 def _same_value(one: Json, other: Json, tolerance: float) -> bool:

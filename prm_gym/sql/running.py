@@ -12,11 +12,12 @@ from prm_gym.sandbox.sandbox import Dialect
 
 MOST_ROWS = 10_000
 LIMITS = Limits(wall_seconds=5.0, memory_mb=256, output_bytes=4 << 20)
+PATIENT = Limits(wall_seconds=10.0, memory_mb=256, output_bytes=4 << 20)
 _KEPT = 512
 _MOST_KEPT_ROWS = 2_000  # of one result
 
 
-def run_queries(queries: Sequence[tuple[str, str]], dialect: Dialect = "sqlite") -> list[Rows]:
+def run_queries(queries: Sequence[tuple[str, str]], dialect: Dialect = "sqlite", patient: bool = False) -> list[Rows]:
     """What each query gives on its database: at most MOST_ROWS rows, within five seconds.
 
     Results are deterministic, so that they are remembered; what a machine under load may spoil is not.
@@ -24,12 +25,13 @@ def run_queries(queries: Sequence[tuple[str, str]], dialect: Dialect = "sqlite")
     Args:
         queries: query and script of the database, of each.
         dialect: of all of them.
+        patient: they have ten seconds.
 
     Raises:
         MissingExtraError: the dialect is DuckDB's, which is not installed.
         SandboxError: no sandbox can be had here.
     """
-    return _shared(dialect).run(queries)
+    return _shared(dialect).run(queries, PATIENT if patient else LIMITS)
 
 
 class _Queries:
@@ -41,7 +43,7 @@ class _Queries:
         self._found: OrderedDict[tuple[str, str], Rows] = OrderedDict()
         self._lock = threading.Lock()
 
-    def run(self, queries: Sequence[tuple[str, str]]) -> list[Rows]:
+    def run(self, queries: Sequence[tuple[str, str]], limits: Limits) -> list[Rows]:
         found: dict[tuple[str, str], Rows] = {}
         with self._lock:
             for pair in queries:
@@ -49,7 +51,7 @@ class _Queries:
                     self._found.move_to_end(pair)
                     found[pair] = self._found[pair]
         pending = [pair for pair in dict.fromkeys(queries) if pair not in found]
-        for pair, rows in zip(pending, self._run(pending), strict=True):
+        for pair, rows in zip(pending, self._run(pending, limits), strict=True):
             found[pair] = rows
             if rows.status in ("ok", "error") and len(rows.rows) <= _MOST_KEPT_ROWS:
                 with self._lock:
@@ -58,15 +60,15 @@ class _Queries:
                         self._found.popitem(last=False)
         return [found[pair] for pair in queries]
 
-    def _run(self, pending: Sequence[tuple[str, str]]) -> list[Rows]:
+    def _run(self, pending: Sequence[tuple[str, str]], limits: Limits) -> list[Rows]:
         if not pending:
             return []
         try:
-            return self._sandbox.sql_all(pending, limits=LIMITS, max_rows=MOST_ROWS, dialect=self._dialect)
+            return self._sandbox.sql_all(pending, limits=limits, max_rows=MOST_ROWS, dialect=self._dialect)
         except OptionError as error:  # one of them is longer than is read
             if len(pending) == 1:
                 return [Rows(status="error", error=str(error), run=Run(status="exception", error=str(error)))]
-            return [self._run([pair])[0] for pair in pending]
+            return [self._run([pair], limits)[0] for pair in pending]
 
 
 @lru_cache(maxsize=2)

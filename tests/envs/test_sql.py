@@ -4,6 +4,7 @@ import sqlite3
 from collections import defaultdict
 
 import gymnasium as gym
+import msgspec
 import pytest
 
 from prm_gym.claims import Exploration, Malformed, QueryResult
@@ -14,7 +15,7 @@ from prm_gym.envs.tools.sql_files import is_ordered
 from prm_gym.envs.tools.sql_looks import facts_of
 from prm_gym.envs.tools.sql_questions import LEVELS, question
 from prm_gym.errors import OptionError
-from prm_gym.sql import Trial, judge, literal
+from prm_gym.sql import Trial, judge, literal, running
 from prm_gym.tools import call_text
 
 
@@ -158,6 +159,14 @@ def test_the_suite_finds_wrong_queries_that_one_database_does_not():
     assert len(mistakes) > 1_000
     assert 1.05 * one < suite
     assert suite > 0.94 * len(mistakes)
+
+
+def test_rows_do_not_stand_in_the_order_of_their_ids():
+    for entropy in range(4):
+        drawn = question(entropy, 2)
+        for script in (drawn.database, *drawn.variants):
+            ids = [row[0] for row in OwnDatabase(script).rows(f"SELECT id, * FROM {drawn.tables[3]}").rows]
+            assert ids != sorted(ids)
 
 
 def test_constants_and_the_listed_mistakes_are_wrong():
@@ -336,6 +345,41 @@ def test_questions_and_databases_of_a_folder(folder):
     assert (reward, info["verdicts"]["sql"].evidence) == (1.0, {"databases": 2})
     env.reset(options={"task_index": 0})
     assert env.step(call_text("answer", sql="SELECT name FROM pets WHERE id <> 2"))[1] == 0.0  # right on the first database
+
+
+def test_what_lies_beside_the_database(folder):
+    # Spider's schema.sql is no database of the suite, though it cannot even be run; a file in WAL mode is read like others.
+    place = folder / "databases" / "pets"
+    (place / "schema.sql").write_text("CREATE TABLE `pets` (`id` int AUTO_INCREMENT) ENGINE=InnoDB;")
+    _sqlite(place / "pets_2.sqlite", "PRAGMA journal_mode=WAL;" + SCRIPT)
+    assert (place / "pets_2.sqlite").read_bytes()[18:20] == b"\2\2"
+    env = _env(questions=folder / "dev.jsonl", database=folder / "databases")
+    env.reset(seed=0)
+    assert env.step(env.solution()[-1])[4]["verdicts"]["sql"].evidence == {"databases": 3}
+
+
+def test_questions_about_databases_that_cannot_be_had_are_left_out(folder):
+    (folder / "databases" / "big").mkdir()
+    (folder / "databases" / "big" / "big.sqlite").write_bytes(bytes(4_000_000))
+    lines = [QUESTION, QUESTION.replace('"pets", "question"', '"big", "question"'), QUESTION.replace('"pets", "question"', '"lost", "question"')]
+    (folder / "dev.jsonl").write_text("".join(lines))
+    with pytest.raises(OptionError, match="at most"):
+        _env(questions=folder / "dev.jsonl", database=folder / "databases")
+    assert _env(questions=folder / "dev.jsonl", database=folder / "databases", bad_rows="skip").task_count == 1
+
+
+def test_a_right_query_that_is_over_its_time_makes_the_episode_invalid(tmp_path, monkeypatch):
+    (tmp_path / "pets.sql").write_text(SCRIPT)
+    slow = "SELECT count(*) FROM pets, (WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 900000) SELECT i FROM n)"
+    (tmp_path / "q.jsonl").write_text(f'{{"question": "How many?", "gold": "{slow}"}}\n')
+    env = _env(questions=tmp_path / "q.jsonl", database=tmp_path / "pets.sql")
+    env.reset(seed=0)
+    # A machine under load, long after the task was read.
+    running._shared.cache_clear()
+    for name in ("LIMITS", "PATIENT"):
+        monkeypatch.setattr(running, name, msgspec.structs.replace(running.LIMITS, wall_seconds=0.05))
+    _, _, _, truncated, info = env.step(call_text("answer", sql="SELECT 1"))
+    assert (truncated, info["valid"], info["outcome"]) == (True, False, None)
 
 
 def test_a_single_database(tmp_path):

@@ -1,4 +1,5 @@
-from collections import defaultdict
+import json
+from collections import Counter, defaultdict
 from functools import partial
 
 import gymnasium as gym
@@ -7,7 +8,7 @@ import pytest
 from prm_gym.claims import Conclusion, Exploration, Malformed, TableStep
 from prm_gym.env import StepEnv
 from prm_gym.envs.tools.table_choices import check, planted, values
-from prm_gym.envs.tools.table_plans import LEVELS, SKINS, made, plan
+from prm_gym.envs.tools.table_plans import LEVELS, SKINS, answer, made, mixtures, plan
 from prm_gym.errors import OptionError
 from prm_gym.sql import literal
 from prm_gym.testing import check_step_env
@@ -45,8 +46,8 @@ def _second_reading(drawn):
                 known = [number for number in numbers if number is not None]
                 current.append((name, len(numbers), sum(known) / len(known) if known else None))
         else:
-            total = sum(row[1] for row in current)
-            current = [(row[0], 100 * row[1] / total) for row in current]
+            total = sum(row[1] * row[2] for row in current if row[2] is not None)
+            current = [(row[0], None if row[2] is None else 100 * row[1] * row[2] / total) for row in current]
         tables[step.name] = sorted(current, key=repr)
     return tables
 
@@ -61,6 +62,65 @@ def test_plans_give_what_a_second_reading_gives(level):
             assert len(rows) == len(expected)
             for row, other in zip(rows, expected, strict=True):
                 assert row == pytest.approx(other), (name, drawn)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_answer_is_that_of_a_second_reading_and_every_mixture_of_flaws_moves_it(level):
+    for entropy in range(6):
+        drawn, (gold, wrong) = plan(entropy, level), values(entropy, level)
+        last = _second_reading(drawn)[drawn.steps[-1].name]
+        if level == 5:
+            (expected,) = (percent for region, percent in last if repr(region) in drawn.question)
+        else:
+            parts = [number * mean for _, number, mean in last if mean is not None]
+            expected = sum(parts) / len(parts)
+        assert gold == pytest.approx(expected)
+        assert len({*wrong, gold}) == 13
+        for place, step in enumerate(drawn.steps):
+            for some in mixtures(step.flaws):
+                assert answer(drawn.database, drawn.steps, drawn.final, {place: some}) != pytest.approx(gold, rel=1e-4)
+
+
+def _answers(info):
+    return {tuple(call["arguments"].values()) for call in map(json.loads, info["actions"]) if call["name"] == "answer"}
+
+
+def test_listed_values_tell_nothing():
+    env = _env(difficulty=2)
+    _, info = env.reset(seed=0)
+    early, gold = _answers(info), json.loads(env.solution()[-1])["arguments"]["value"]
+    for number in range(3):  # what is listed does not change while no table is made
+        assert _answers(env.step(call_text("query", sql=f"SELECT {number} FROM sqlite_master"))[4]) == early
+    drawn = plan(env.task.sealed["seed"], 2)
+    lists = []
+    for flaws in ((), drawn.steps[-1].flaws[:1]):
+        for place, step in enumerate(drawn.steps):
+            sql = step.write(frozenset(flaws if place == 2 else ()))
+            info = env.step(call_text("step", name=step.name, sql=sql))[4]
+        lists.append(_answers(info))
+    right, other = lists
+    assert len(right) == len(other) == 8
+    assert (gold,) in right
+    assert not (right | other) & early
+    # The seven others stay, and what the tables lead to is there, unless it is one of the seven.
+    assert right - other == {(gold,)}
+    own = answer(drawn.database, drawn.steps, drawn.final, {2: frozenset(drawn.steps[-1].flaws[:1])})
+    assert any(value == pytest.approx(own) for (value,) in other)
+
+
+def test_listed_rows_are_of_every_table_and_always_the_same():
+    for seed in range(6):
+        env = _env(difficulty=4, kind="find")
+        _, info = env.reset(seed=seed)
+        drawn, mistake = plan(env.task.sealed["seed"], 4), planted(env.task.sealed["seed"], 4)
+        first, looks = _answers(info), {action for action in info["actions"] if '"query"' in action}
+        # Three rows of each of the three tables of records, two of the table of regions; one of them is right.
+        assert Counter(name for name, _ in first) == {step.name: 3 if step.columns[0] == "id" else 2 for step in drawn.steps}
+        assert len(first & {(drawn.steps[mistake.place].name, row) for row in mistake.rows}) == 1
+        for action in [*looks][:4]:
+            _, _, _, _, info = env.step(action)
+            assert _answers(info) == first
+            assert {action for action in info["actions"] if '"query"' in action} == looks
 
 
 def test_every_story_is_drawn_and_every_flaw_can_be_planted():

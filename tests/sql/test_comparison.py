@@ -32,6 +32,11 @@ def _rows(*rows, columns=None):
         ([(0.1 + 0.2,)], [(0.3,)], False, True),
         ([(0.1 + 0.2, "x"), (0.3, "y")], [(0.1 + 0.2, "y"), (0.3, "x")], False, True),  # equal numbers may change places
         ([(0.3,)], [(0.3001,)], False, False),
+        ([(0.1 + 0.2 - 0.3,)], [(0,)], False, True),  # 5.6e-17
+        ([(3e-12,)], [(0,)], False, False),
+        ([(5e-10,)], [(2e-10,)], False, False),
+        ([({"int": "10000000000000000"},)], [(float(1 << 64),)], False, True),  # encoded as hexadecimal digits
+        ([({"int": "10000000000000000"},)], [({"int": "10000000000000001"},)], False, False),
         ([(3.0000000000000004,)], [(3,)], False, True),
         ([(10**12,)], [(10**12 + 1,)], False, False),  # whole numbers are never rounded, though these differ by 1e-12
         ([(1e9,)], [(10**9 + 1,)], False, False),
@@ -93,6 +98,8 @@ def test_conclusions():
     assert same_conclusion(("Ulm ", 2), ("ulm", 2.0), 0.0)
     assert same_conclusion((2.00001,), (2,), 1e-4)
     assert not same_conclusion((2.1,), (2,), 1e-4)
+    assert not same_conclusion((5,), (1,), float("inf"))
+    assert not same_conclusion((5,), (1,), float("nan"))
     assert not same_conclusion(("2",), (2,), 1e-4)
     assert not same_conclusion((True,), (1,), 1e-4)
     assert not same_conclusion((10**400,), (1.0,), 1e-4)

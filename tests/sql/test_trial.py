@@ -1,4 +1,6 @@
-from prm_gym.sql import Trial, judge, run_queries
+import msgspec
+
+from prm_gym.sql import Trial, judge, run_queries, running
 
 TABLE = "CREATE TABLE t (a INTEGER, b TEXT);"
 ONE, TWO, NONE = TABLE + "INSERT INTO t VALUES (1, 'x'), (2, 'y');", TABLE + "INSERT INTO t VALUES (3, 'x'), (3, 'x');", TABLE
@@ -45,3 +47,25 @@ def test_what_is_longer_than_is_read_is_an_error_of_its_own():
 def test_equal_queries_have_equal_results():
     one, other = run_queries([(GOLD, ONE), (GOLD, ONE)])
     assert one is other
+
+
+def test_great_sorts_need_no_files():
+    # The numbers 1 to 40,000: their greatest rank is 40,000, and as many of them are different. SQLite would write such sorts to files.
+    numbers = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000), t AS (SELECT 'a rather long name of the number ' || i AS name FROM n)"
+    )
+    found = run_queries(
+        [
+            (f"{numbers} SELECT max(place) FROM (SELECT rank() OVER (ORDER BY name DESC) AS place FROM t)", ONE),
+            (f"{numbers} SELECT count(*) FROM (SELECT name FROM t UNION SELECT name FROM t)", ONE),
+            (f"{numbers} SELECT count(DISTINCT name) FROM t", ONE),
+        ]
+    )
+    assert [(rows.status, rows.rows) for rows in found] == [("ok", ((40_000,),))] * 3
+
+
+def test_the_right_query_is_given_more_time_than_another(monkeypatch):
+    # Half a second of work for the right query with a limit of 0.1 s for both: it is run again, and the other one is over the limit.
+    monkeypatch.setattr(running, "LIMITS", msgspec.structs.replace(running.LIMITS, wall_seconds=0.1))
+    slow = "SELECT 1, count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 1500000) SELECT i FROM n)"
+    assert _outcomes(Trial("SELECT 1, 1500001", slow, (ONE,)), Trial(slow + " ", slow, (ONE,))) == ["right", "failed"]

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from prm_gym.claims import Equality, Exploration, Malformed, QueryResult, TableStep, claim_from_json
+from prm_gym.claims import Conclusion, Equality, Exploration, Malformed, QueryResult, TableStep, claim_from_json
 from prm_gym.errors import OptionError, SandboxError
 from prm_gym.sandbox import Sandbox
 from prm_gym.task import Task
@@ -45,6 +45,18 @@ def test_a_batch_is_judged_as_its_steps_are(verifier):
     assert batch == [verifier.verify([step])[0] for step in _steps(*claims)]
     # 1 is less than 2 here, but 4 there is not: only above 4 all of 1, 3, 4 are found.
     assert [verdict.label == "correct" for verdict in batch] == [number % 7 > 4 for number in range(40)]
+
+
+def test_claims_that_make_no_sense_get_no_verdict(verifier):
+    verdicts = verifier.verify(
+        _steps(
+            QueryResult(ONE, GOLD, GOLD),
+            QueryResult(ONE, GOLD, GOLD, dialect="mysql"),
+            *(Conclusion((5,), ((1,),), limit) for limit in (float("inf"), float("nan"))),
+        )
+    )
+    assert [verdict.label for verdict in verdicts] == ["correct", None, None, None]
+    assert [verdict.status for verdict in verdicts] == ["ok", "abstain", "abstain", "abstain"]
 
 
 def test_tainted_steps(verifier):

@@ -34,6 +34,7 @@ Record = Callable[[list[Any]], None]
 def answer(task: dict[str, Any], record: Record) -> None:
     """Make the database, run the query, and write records: ["columns", names], ["row", values] ..., ["end", more] or ["error", message]."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute("PRAGMA temp_store=MEMORY")  # great sorts would be written to files, and there are none
     try:
         connection.executescript(task["script"])
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
