@@ -56,6 +56,11 @@ def class_name(kind: type) -> str:
     return name if nearest is None or nearest is kind else f"{name.partition('<')[0]}<{_NAME_OF(nearest)}"
 
 
+# By the base classes' own methods: nothing of the value's own is called.
+_DICT_ITEMS: Callable[[Any], Any] = vars(dict)["items"]
+_TUPLE_ITER: Callable[[Any], Any] = vars(tuple)["__iter__"]
+
+
 def plain_of(value: Any, bases: bool = False) -> Any:
     """The plain value that a dictionary of `collections`, a named tuple or a scalar of numpy stands for; else the value itself.
 
@@ -66,9 +71,9 @@ def plain_of(value: Any, bases: bool = False) -> Any:
     kind = type(cast("object", value))
     mro = _MRO_OF(kind)
     if kind in _DICTIONARIES:
-        return dict(dict.items(value))
+        return cast("Any", dict(_DICT_ITEMS(value)))
     if tuple in mro and any("_fields" in _SPACE_OF(base) for base in mro):
-        return tuple(tuple.__iter__(value))
+        return cast("Any", tuple(_TUPLE_ITER(value)))
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None and any(base is numpy.generic for base in mro):
         scalar = numpy.generic.item(value)

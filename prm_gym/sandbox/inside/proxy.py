@@ -2,10 +2,10 @@
 
 import ast
 import builtins
+import collections
 import math
 import sys
 import types
-from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from serving import Stranger, receive, send, serve
 __all__ = ["run_tests", "serve"]
 
 MOST_ITEMS = 10_000
+_record_class: Callable[..., Any] = vars(collections)["namedtuple"]  # of fields that are not known before
 NOTHING_ASKED = "the tests asked nothing of the program"
 
 
@@ -68,7 +69,7 @@ class Link:
             if kind == "handle":
                 return Stand(self, int(first), str(rest[0]))
             if kind == "record":
-                return namedtuple("Record", first)(*decode(rest[0]))
+                return _record_class("Record", first)(*decode(rest[0]))
             error = self.error(str(first), str(rest[0])) if kind == "raised" else self.refuse(str(first))
         except (ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError, RecursionError) as unread:
             raise self.refuse("an answer cannot be read", carried=True) from unread
@@ -102,8 +103,11 @@ class Link:
 
 def _is_opaque(encoded: Any) -> bool:
     if isinstance(encoded, list):
-        return any(map(_is_opaque, encoded))
-    return isinstance(encoded, dict) and ("object" in encoded or any(map(_is_opaque, encoded.values())))
+        return any(_is_opaque(part) for part in cast("list[Any]", encoded))
+    if not isinstance(encoded, dict):
+        return False
+    tagged = cast("dict[str, Any]", encoded)
+    return "object" in tagged or any(_is_opaque(part) for part in tagged.values())
 
 
 def _is_plain_error(kind: Any) -> bool:
@@ -111,11 +115,12 @@ def _is_plain_error(kind: Any) -> bool:
 
 
 def _error_class(name: str, nearest: str) -> type[Exception]:
-    kind = getattr(builtins, nearest, None)
+    kind: Any = getattr(builtins, nearest, None)
     if isinstance(kind, type) and issubclass(kind, UnicodeError):
         kind = ValueError
     if _is_plain_error(kind) and kind is not Exception:
-        return type(name, (CandidateError, kind), {})
+        bases: tuple[type, ...] = (CandidateError, cast("type", kind))
+        return type(name, bases, {})
     return type(name, (CandidateError,), {})
 
 
@@ -304,10 +309,12 @@ def _run_classes(link: Link, classes: list[type]) -> None:
         elif kind.__name__.startswith("Test"):
             for name in names:
                 made = kind()
-                getattr(made, "setup_method", lambda *_: None)()
-                _run_one(link, name, getattr(made, name))
-                getattr(made, "teardown_method", lambda *_: None)()
-    if not cases:
+                for part in ("setup_method", name, "teardown_method"):
+                    if part == name:
+                        _run_one(link, name, getattr(made, name))
+                    elif hasattr(made, part):
+                        getattr(made, part)()
+    if not cases or unittest is None:
         return
     loader, result = unittest.TestLoader(), unittest.TestResult()
     for kind in cases:
@@ -367,9 +374,11 @@ class Approx:
 
     def _near(self, one: Any, other: Any) -> bool:
         if isinstance(one, list | tuple):
-            return type(one) is type(other) and len(one) == len(other) and all(map(self._near, one, other))
+            parts = cast("list[Any]", one)
+            return type(cast("object", one)) is type(other) and len(parts) == len(other) and all(map(self._near, parts, other))
         if isinstance(one, dict):
-            return type(other) is dict and one.keys() == other.keys() and all(self._near(part, other[key]) for key, part in one.items())
+            entries = cast("dict[Any, Any]", one)
+            return type(other) is dict and entries.keys() == other.keys() and all(self._near(part, other[key]) for key, part in entries.items())
         if type(other) not in (int, float) or type(one) not in (int, float):
             return one == other
         return math.isclose(one, other, rel_tol=0.0, abs_tol=max(self.abs, self.rel * math.fabs(one)))

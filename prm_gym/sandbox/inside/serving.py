@@ -127,9 +127,8 @@ def _answer(message: list[Any], space: dict[str, Any], objects: dict[int, Any]) 
         given = [_given(part, objects) for part in arguments]
         named = {name: _given(part, objects) for name, part in keywords.items()}
         value = space[target](*given, **named) if kind == "call" else OPERATIONS[kind](objects[target], *given, **named)
-        containers = [
-            (part, new) for part, new in zip([*arguments, *keywords.values()], [*given, *named.values()], strict=True) if isinstance(part, list | dict)
-        ]
+        both: list[tuple[Any, Any]] = list(zip([*arguments, *keywords.values()], [*given, *named.values()], strict=True))
+        containers = [pair for pair in both if type(pair[0]) in (list, dict)]
         changed = any("handle" not in part and encode(new) != part for part, new in containers)
         return [*_told(value, objects), changed]
     except BaseException as error:  # the candidate may raise anything
@@ -145,7 +144,8 @@ def _given(part: Any, objects: dict[int, Any]) -> Any:
 
 def _told(value: Any, objects: dict[int, Any]) -> list[Any]:
     kind: Any = type(cast("object", value))
-    fields = getattr(kind, "_fields", None) if issubclass(kind, tuple) else None
+    is_tuple: bool = issubclass(kind, tuple)
+    fields: Any = getattr(cast("Any", kind), "_fields", None) if is_tuple else None
     plain = value if hasattr(kind, "__members__") else plain_of(value, bases=True)  # a member of an enumeration has a name and a value
     try:
         encoded = encode(plain)
