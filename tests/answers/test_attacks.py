@@ -328,4 +328,4 @@ def test_what_stays_wrong(answer, gold):
 def test_hostile_tails_take_no_time(piece):
     started = time.perf_counter()
     final_answer(r"\boxed{7} because " + piece * (390_000 // len(piece)))
-    assert time.perf_counter() - started < 2.0
+    assert time.perf_counter() - started < 8.0  # a second alone; what is not linear takes minutes

@@ -137,9 +137,9 @@ def descendants(pid: int | None = None) -> set[int]:
     return found
 
 
-def adopt_orphans() -> None:
-    """Let what a program leaves behind be found among this process's descendants."""
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+def adopt_orphans(adopt: bool) -> None:
+    """Let what a program leaves behind be found among this process's descendants; or not any more: other tests leave the dead to others."""
+    ctypes.CDLL(None).prctl(36, int(adopt), 0, 0, 0)
 
 
 class Range:
@@ -150,7 +150,7 @@ class Range:
         self.canary = folder / "canary"
         self.canary.write_text("CANARY", encoding="ascii")
         os.environ["CANARY_ENV"] = "CANARY"
-        adopt_orphans()
+        adopt_orphans(True)
         self.others = descendants()
         self.sandbox = Sandbox(workers=1, tier=tier, allow_unsafe=tier == "D", limits=Limits(wall_seconds=LEGIT_SECONDS))  # type: ignore[arg-type]
         self._warm()
@@ -159,6 +159,11 @@ class Range:
         assert self.sandbox.test("def f(): return 1", "assert f() == 1").passed
         assert self.sandbox.sql("SELECT 1", "").status == "ok"
         self.zygotes = descendants() - self.others
+
+    def close(self) -> None:
+        """End the sandbox; the process is as it was."""
+        self.sandbox.close()
+        adopt_orphans(False)
 
     def fire(self, attack: Attack) -> list[str]:
         """Run an attack; returns what it broke, in words."""

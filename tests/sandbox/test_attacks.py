@@ -41,7 +41,7 @@ class Grounds:
 
     def close(self):
         if self.ground is not None:
-            self.ground.sandbox.close()
+            self.ground.close()
         self.ground = None
 
 
