@@ -5,12 +5,13 @@ Importing the package registers the environment ids; nothing heavy is imported (
 
 from prm_gym._version import VERSION
 from prm_gym.claims import Claim, Decision, Entailment, Equality, Malformed, Reachable, Statement
-from prm_gym.env import Situation, StepEnv, Transition
+from prm_gym.env import StepEnv
 from prm_gym.errors import PrmGymError
 from prm_gym.registration import register, register_all
 from prm_gym.rewards import RewardScheme
 from prm_gym.task import Task
 from prm_gym.trajectory import Step, Trajectory
+from prm_gym.transition import Situation, Transition
 from prm_gym.vector import StepVectorEnv
 from prm_gym.verdict import Verdict
 from prm_gym.verifier import ClaimVerifier, StepContext, Verifier

@@ -11,19 +11,20 @@ import inspect
 import json
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias, TypedDict, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias, cast
 
 import gymnasium
 import msgspec
 import numpy as np
 
-from prm_gym.claims import Claim, Json, Malformed, Spoilt, decode_claims
+from prm_gym.claims import Json, Malformed, Spoilt, decode_claims
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError
 from prm_gym.rewards import JudgedStep, RewardSpec, make_reward
 from prm_gym.spaces import TextSpace
 from prm_gym.task import Task
 from prm_gym.tools import Tool
+from prm_gym.transition import Situation, Transition
 from prm_gym.verdict import Verdict, failed
 from prm_gym.verifier import PastStep, StepContext, Verifier, VerifierSpec, make_verifiers, verify_batch
 
@@ -32,52 +33,6 @@ ACTION_LENGTH = 1 << 14
 MALFORMED_LENGTH = 1_000  # of what is said of a text that is no step
 
 StepResult: TypeAlias = tuple[str, float, bool, bool, dict[str, Any]]
-
-
-class StepOptions(TypedDict, total=False):
-    """The options that every step environment takes.
-
-    Attributes:
-        verifiers: list of verifier specifications; None for the environment's own default, [] for none.
-        reward: reward scheme: "outcome", "dense", "potential", a mapping with options, or a `RewardScheme`.
-        max_steps: after so many steps the episode is truncated.
-        render_mode: None or "ansi".
-    """
-
-    verifiers: Sequence[VerifierSpec] | None
-    reward: RewardSpec
-    max_steps: int
-    render_mode: str | None
-
-
-class Situation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What the agent faces.
-
-    Attributes:
-        observation: the text it sees; never a reward, a verdict or anything sealed.
-        state_key: equal exactly when the situation is the same (steps taken aside).
-        actions: the admissible actions, where the environment can list them.
-    """
-
-    observation: str
-    state_key: str
-    actions: tuple[str, ...] = ()
-
-
-class Transition(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What an action did.
-
-    Attributes:
-        situation: where it led.
-        claims: checkable statements about the step.
-        terminated: the task ends here.
-        outcome: in [0, 1]; given exactly when terminated.
-    """
-
-    situation: Situation
-    claims: tuple[Claim, ...] = ()
-    terminated: bool = False
-    outcome: float | None = None
 
 
 # A step between the transition and the verdicts: observation before, action as recorded, transition, truncated, outcome, valid.
@@ -447,26 +402,6 @@ class StepEnv(gymnasium.Env[str, str], ABC):
 
 
 _UNPREPARED: Any = cast("Any", StepEnv.prepare).__func__
-
-
-def require_difficulty(difficulty: object, levels: Collection[int]) -> None:
-    """Refuse a level that there is not.
-
-    Raises:
-        OptionError: it is none of the levels.
-    """
-    if type(difficulty) is not int or difficulty not in levels:
-        raise OptionError(f"difficulty is one of {sorted(levels)}, got {difficulty!r}")
-
-
-def require_candidates(candidates: object, least: int) -> None:
-    """Refuse a number of listed actions that is too small to hold the answers and a step; 0 lists none.
-
-    Raises:
-        OptionError: it is neither 0 nor an integer from `least` on.
-    """
-    if type(candidates) is not int or 0 != candidates < least:
-        raise OptionError(f"candidates must be at least {least}, or 0 for none, got {candidates!r}")
 
 
 def option_names(env_class: type[StepEnv]) -> list[str]:

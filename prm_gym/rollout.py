@@ -16,10 +16,11 @@ from gymnasium.vector import AutoresetMode
 
 from prm_gym._version import VERSION
 from prm_gym.agent import Action, Agent, prompt_of
-from prm_gym.env import Situation, StepEnv
+from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
 from prm_gym.task import Task
 from prm_gym.trajectory import Step, Trajectory
+from prm_gym.transition import Situation
 from prm_gym.vector import StepVectorEnv
 
 

@@ -25,11 +25,12 @@ from naive import NaiveZ3
 
 import prm_gym
 from prm_gym.claims import Json
-from prm_gym.env import Situation, StepEnv, Transition
+from prm_gym.env import StepEnv
 from prm_gym.envs.logic.deduction import listed_actions
 from prm_gym.logic.entailment import shared_checker
 from prm_gym.rollout import make_envs
 from prm_gym.task import Task
+from prm_gym.transition import Situation, Transition
 from prm_gym.vector import StepVectorEnv
 from prm_gym.verifiers.z3 import Z3Verifier
 

@@ -17,14 +17,15 @@ import msgspec
 import numpy as np
 
 from prm_gym.claims import Json, PastCall, ToolUse
-from prm_gym.env import Situation, StepEnv, Transition
+from prm_gym.env import StepEnv
 from prm_gym.envs.adapters.mcp_tasks import DEMO, DEMO_HIDDEN, DEMO_PREDICATE, Given, PastReply, Predicate, ServerView, demo_task, load_tasks
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
 from prm_gym.mcp import ListedTool, McpServer, McpSession, Reply, ServerGoneError, ServerHangsError
 from prm_gym.mcp.pool import Lease
 from prm_gym.mcp.server import server_of
 from prm_gym.task import Task, content_key
-from prm_gym.tools import Tool, ToolCall, call_text, described, read_call
+from prm_gym.tools import Tool, ToolCall, Unreadable, call_text, described, required_call
+from prm_gym.transition import Situation, Transition
 
 ANSWER_LENGTH = 10_000
 
@@ -168,18 +169,12 @@ class McpEnv(StepEnv):
         """Call a tool, or end."""
         if self._looked:
             raise ContractError("the predicate has failed in this episode; reset the environment")
-        call = read_call(action)
-        if not isinstance(call, ToolCall):
-            return self.malformed(getattr(call, "reason", "a step is one call of a tool"))
+        call = required_call(action, [*(listed.checked for listed in self._listed.values()), self._finish])
+        if isinstance(call, Unreadable):
+            return self.malformed(call.reason)
         if call.name == self._finish.name:
-            defects = self._finish.defects(call.arguments)
-            return self._end(call) if not defects else self.malformed(f"the arguments of {call.name} do not fit: {'; '.join(defects)}")
-        listed = self._listed.get(call.name)
-        if listed is None:
-            return self.malformed(f"there is no tool {call.name[:60]!r}; there are {', '.join(tool.name for tool in self.tools)}")
-        defects = listed.defects(call.arguments)
-        if defects:
-            return self.malformed(f"the arguments of {call.name} do not fit: {'; '.join(defects)}")
+            return self._end(call)
+        listed = self._listed[call.name]
         return self._call(ToolCall(listed.name, call.arguments), listed)
 
     def save_state(self) -> Json:

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from prm_gym.claims import Json, Malformed, ReasoningGymAnswer
-from prm_gym.env import Situation, StepEnv, Transition
+from prm_gym.env import StepEnv
 from prm_gym.errors import EnvironmentFault, OptionError, WorkerError
 from prm_gym.procedural import Entry, ReasoningGymService, Source, refuse
 from prm_gym.procedural.catalogue import COMPOSITE
 from prm_gym.task import Task, content_key
 from prm_gym.text_claims import equalities
+from prm_gym.transition import Situation, Transition
 
 NOTES_LENGTH = 1 << 19  # characters of all thoughts of an episode
 MOST_ENTRIES = 1_000_000

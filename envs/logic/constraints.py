@@ -41,9 +41,11 @@ from prm_gym.csp import (
     constraint_text,
     shared_solver,
 )
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
+from prm_gym.env import StepEnv
 from prm_gym.errors import OptionError
+from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.task import Task, content_key
+from prm_gym.transition import Situation, Transition
 
 _STEP = re.compile(r"([a-z])\s*(?::=|=|is)\s*(\d)", re.ASCII | re.IGNORECASE)
 

@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 
 from prm_gym.claims import Answer, Claim, Decision, Entailment, Json, Malformed, Statement
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
+from prm_gym.env import StepEnv
 from prm_gym.envs.logic.moves import Moves
 from prm_gym.envs.logic.theory import LEVELS, Theory, generate
 from prm_gym.errors import ContractError, FormulaError, OptionError
@@ -28,7 +28,9 @@ from prm_gym.logic.entailment import shared_checker
 from prm_gym.logic.formula import atoms
 from prm_gym.logic.notations.fld import parse, write
 from prm_gym.logic.proof import appraise_all, derivation, opposite
+from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.task import Task, content_key
+from prm_gym.transition import Situation, Transition
 
 INSTRUCTIONS = """\
 Decide whether the hypothesis follows from the facts. Write one step at a time, in the form

@@ -20,9 +20,11 @@ import numpy as np
 
 from prm_gym.claims import Assignment, Json, Malformed, Solution
 from prm_gym.csp import Is, shared_solver
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
+from prm_gym.env import StepEnv
 from prm_gym.envs.logic.island import KINDS, LEVELS, OTHER, Deduction, Island, Kind, Tables, generate, load_islands
+from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.task import Task, content_key
+from prm_gym.transition import Situation, Transition
 
 INSTRUCTIONS = """\
 Everyone here is a knight or a knave. Knights say what is true, knaves what is false. Find out who is what. Write one deduction at a time, in the form

@@ -21,9 +21,11 @@ import numpy as np
 
 from prm_gym.claims import Json, Malformed, Safest
 from prm_gym.csp import Census, Is, Linear, Problem, Variable, census
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
+from prm_gym.env import StepEnv
 from prm_gym.errors import OptionError
+from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.task import Task, content_key
+from prm_gym.transition import Situation, Transition
 
 _STEP = re.compile(r"open\s+\(?r(\d\d?)\s*,?\s*c(\d\d?)\)?", re.ASCII | re.IGNORECASE)
 

@@ -21,11 +21,13 @@ from typing import Any, NamedTuple, Unpack
 import numpy as np
 
 from prm_gym.claims import Json, Malformed, Progress
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
+from prm_gym.env import StepEnv
 from prm_gym.errors import OptionError
+from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.planning.sokoban import DIRECTIONS, Board, Direction, Push, State, bits, board_text, distances, parse_board, pushes
 from prm_gym.planning.sokoban import Level as Room
 from prm_gym.task import Task, content_key
+from prm_gym.transition import Situation, Transition
 
 INSTRUCTIONS = """\
 Push every box onto a goal. # is a wall, $ a box, . a goal, * a box on a goal, @ the player, + the player on a goal. Write one push at a time, in the form

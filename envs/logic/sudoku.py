@@ -21,9 +21,11 @@ import numpy as np
 from prm_gym.claims import Assignment, Json, Malformed
 from prm_gym.csp import AllDifferent, BudgetSpentError, Is, Problem, Variable, shared_solver
 from prm_gym.csp.propagation import Network
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_difficulty
+from prm_gym.env import StepEnv
 from prm_gym.errors import OptionError
+from prm_gym.options import StepOptions, require_difficulty
 from prm_gym.task import Task, content_key
+from prm_gym.transition import Situation, Transition
 
 Grid = tuple[int, ...]
 """The digits by rows; 0 for an empty cell."""

@@ -14,11 +14,13 @@ from prm_gym.algebra import AlgebraError, Expression, Finding, Statement, identi
 from prm_gym.algebra.equation import restatement_key, statement_names
 from prm_gym.algebra.expression import Absolute, Power, children, names_of, size_of
 from prm_gym.claims import Claim, Identity, Json, Malformed, SameSolutions
-from prm_gym.env import Situation, StepEnv, Transition, require_candidates, require_difficulty
+from prm_gym.env import StepEnv
 from prm_gym.envs.math.derivations import Kind, Line, derivation, is_finished, next_lines, variants
 from prm_gym.envs.math.school import school_text
 from prm_gym.errors import OptionError
+from prm_gym.options import require_candidates, require_difficulty
 from prm_gym.task import Task, content_key
+from prm_gym.transition import Situation, Transition
 
 MAX_LINE = 200  # characters of a line
 MAX_SIZE = 60  # numbers, names and operations in a line

@@ -16,11 +16,13 @@ from prm_gym.algebra.equation import linear_equation, names_in, restatement_key
 from prm_gym.algebra.expression import Name, names_of, number, write
 from prm_gym.algebra.polynomial import BudgetSpentError
 from prm_gym.claims import Consequence, Json, Malformed, SameSolutions
-from prm_gym.env import Situation, StepEnv, Transition, require_candidates, require_difficulty
+from prm_gym.env import StepEnv
 from prm_gym.envs.math.derivations import variants
 from prm_gym.envs.math.statics import Beam, Load, Support, described, drawn, equilibrium, forces, hinge_moments, in_words, moments, reactions
 from prm_gym.errors import OptionError
+from prm_gym.options import require_candidates, require_difficulty
 from prm_gym.task import Task, content_key
+from prm_gym.transition import Situation, Transition
 
 MAX_LINE = 200  # characters of a line
 LEAST_CANDIDATES = 8

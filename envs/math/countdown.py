@@ -18,9 +18,11 @@ import numpy as np
 
 from prm_gym.arithmetic import ExpressionError, Operation, SearchBudgetError, Symbol, evaluate, operand_text, operations, parse_expression, reachable, solve
 from prm_gym.claims import Equality, Json, Malformed, Reachable
-from prm_gym.env import Situation, StepEnv, Transition, require_difficulty
+from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, OptionError
+from prm_gym.options import require_difficulty
 from prm_gym.task import Task, content_key
+from prm_gym.transition import Situation, Transition
 
 Numbers = tuple[Fraction, ...]
 

@@ -17,13 +17,15 @@ from typing import Any, ClassVar, Literal, TypeAlias, Unpack, get_args
 
 from prm_gym.answers import final_answer, grade
 from prm_gym.claims import FinalAnswer, Json, Malformed
-from prm_gym.env import ACTION_LENGTH, Situation, StepEnv, StepOptions, Transition, require_difficulty
+from prm_gym.env import ACTION_LENGTH, StepEnv
 from prm_gym.envs.math.word_problem_generator import LEVELS, amount_text, generate, solution_lines
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError, WorkerError
+from prm_gym.options import StepOptions, require_difficulty
 from prm_gym.problem_files import BadRows, Fields, Problem, load_problems
 from prm_gym.step_splitting import Splitting, split_steps
 from prm_gym.task import Task, content_key
 from prm_gym.text_claims import equalities
+from prm_gym.transition import Situation, Transition
 
 StepSplit: TypeAlias = Splitting | Literal["whole"]
 

@@ -21,11 +21,13 @@ from typing import Any, ClassVar, NamedTuple, Unpack
 
 from prm_gym.arithmetic import Expression, ExpressionError, parse_expression
 from prm_gym.claims import Claim, Consequence, Equality, Json, Malformed
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
+from prm_gym.env import StepEnv
 from prm_gym.envs.math.word_mistakes import candidates as listed_candidates
 from prm_gym.envs.math.word_problem_generator import LEVELS, Definition, WordProblem, amount_text, generate, operand_text, solution_lines
 from prm_gym.errors import OptionError
+from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.task import Task, content_key
+from prm_gym.transition import Situation, Transition
 
 INSTRUCTIONS = """\
 Work the problem out one line at a time. A line names a quantity of the list, says how it is computed and what comes out:

@@ -15,12 +15,11 @@ AgentDojo (arXiv
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar
 
 import numpy as np
 
 from prm_gym.claims import Rule
-from prm_gym.env import StepOptions, require_difficulty
 from prm_gym.envs.tools.calendar_candidates import Candidates, form_of_message
 from prm_gym.envs.tools.calendar_errands import LEVELS, Assignment, Call, Errand, new_assignment
 from prm_gym.envs.tools.calendar_office import TABLES, at_work, clock, minutes_of
@@ -80,38 +79,14 @@ class CalendarEnv(ServiceEnv):
     """
 
     name: ClassVar[str] = "Calendar"
+    levels: ClassVar[Mapping[int, int]] = {level: plan.steps for level, plan in LEVELS.items()}
     tables = TABLES
     operations = OPERATIONS
     identifiers: ClassVar[re.Pattern[str]] = re.compile(r"\b[NREM]\d{4,5}\b")
 
-    def __init__(self, *, difficulty: int = 2, candidates: int = 16, **options: Unpack[StepOptions]) -> None:
-        """Choose how much the owner wants.
-
-        Args:
-            difficulty: 1 to 5.
-            candidates: how many actions are listed at most; >= 6, or 0 for none.
-            **options: see `StepOptions`; max_steps depends on the difficulty unless given.
-
-        Raises:
-            OptionError: a value out of range.
-        """
-        require_difficulty(difficulty, LEVELS)
-        if options.get("max_steps") is None:
-            options["max_steps"] = LEVELS[difficulty].steps
-        super().__init__(candidates=candidates, **options)
-        self.difficulty = difficulty
-
     def scenario_of(self, entropy: int) -> Scenario:
         """The task of a number, at this difficulty."""
         return new_scenario(entropy, self.difficulty)
-
-    def task_options(self) -> Sequence[str]:
-        """The difficulty."""
-        return (str(self.difficulty),)
-
-    def task_metadata(self) -> dict[str, Any]:
-        """The difficulty."""
-        return {"difficulty": self.difficulty}
 
     def policy_text(self) -> str:
         """The policy of the office."""

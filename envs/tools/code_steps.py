@@ -18,13 +18,15 @@ from typing import Any, Unpack
 import msgspec
 
 from prm_gym.claims import Case, Claim, Json, Probe, Program, Refused
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_difficulty
+from prm_gym.env import StepEnv
 from prm_gym.envs.tools.code_problems import LEVELS, call_shown, generate
 from prm_gym.errors import EnvironmentFault, OptionError
+from prm_gym.options import StepOptions, require_difficulty
 from prm_gym.programs import CaseOutcome, Trial, brief, encoded_json, is_encoding, run_trials
 from prm_gym.sandbox import Sandbox
 from prm_gym.task import Task, content_key
-from prm_gym.tools import Tool, ToolCall, Unreadable, call_text, described, read_call
+from prm_gym.tools import Tool, Unreadable, call_text, described, required_call
+from prm_gym.transition import Situation, Transition
 
 MOST_CASES = 4
 MOST_PROGRAMS = 6
@@ -152,15 +154,9 @@ class CodeStepsEnv(StepEnv):
 
     def advance(self, action: str) -> Transition:
         """Call a tool."""
-        call = read_call(action)
-        if not isinstance(call, ToolCall):
-            return self.malformed(call.reason if isinstance(call, Unreadable) else "not a call of a tool")
-        tool = next((tool for tool in TOOLS if tool.name == call.name), None)
-        if tool is None:
-            return self.malformed(f"there is no tool {call.name[:50]!r}; the tools are {', '.join(tool.name for tool in TOOLS)}")
-        defects = tool.defects(call.arguments)
-        if defects:
-            return self.malformed("; ".join(defects))
+        call = required_call(action, TOOLS)
+        if isinstance(call, Unreadable):
+            return self.malformed(call.reason)
         arguments: Any = call.arguments
         if call.name == "signature":
             return self._signature(arguments["source"])

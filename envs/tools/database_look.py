@@ -9,7 +9,6 @@ from prm_gym.errors import EnvironmentFault, SandboxError
 from prm_gym.sandbox.result import Rows
 from prm_gym.sql import literal, run_queries
 from prm_gym.task import content_key
-from prm_gym.tools import Tool, ToolCall, read_call
 
 MOST_SHOWN_ROWS, MOST_SHOWN_CELL, MOST_SHOWN = 20, 60, 4_000
 MOST_HEADS = 200
@@ -36,18 +35,6 @@ class Look(msgspec.Struct, frozen=True):
     cells: frozenset[str] = frozenset()
     heads: tuple[str, ...] = ()
     key: str = ""
-
-
-def checked_call(action: str, tools: Sequence[Tool]) -> ToolCall | str:
-    """The call that an action is; why it is none, where it is none."""
-    call = read_call(action)
-    if not isinstance(call, ToolCall):
-        return getattr(call, "reason", "a step is one call of a tool")
-    tool = next((tool for tool in tools if tool.name == call.name), None)
-    if tool is None:
-        return f"there is no tool {call.name[:60]!r}; there are {', '.join(tool.name for tool in tools)}"
-    defects = tool.defects(call.arguments)
-    return f"the arguments of {tool.name} do not fit: {'; '.join(defects)}" if defects else call
 
 
 def run(queries: Sequence[tuple[str, str]]) -> list[Rows]:

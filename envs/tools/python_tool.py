@@ -18,15 +18,17 @@ import msgspec
 from prm_gym.answers import grade
 from prm_gym.claims import FinalAnswer, Json
 from prm_gym.claims.tool_run import RunStatus
-from prm_gym.env import ACTION_LENGTH, Situation, StepEnv, StepOptions, Transition, require_difficulty
+from prm_gym.env import ACTION_LENGTH, StepEnv
 from prm_gym.envs.tools.ledger import Ledger
 from prm_gym.envs.tools.python_problems import FAMILIES, LEVELS, generate
 from prm_gym.envs.tools.python_runner import KEPT_BYTES, Cell, PythonRunner, Result
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, SandboxError, UnknownNameError, WorkerError
+from prm_gym.options import StepOptions, require_difficulty
 from prm_gym.problem_files import BadRows, Fields, load_problems
 from prm_gym.sandbox import Limits, Run
 from prm_gym.task import Task, content_key
-from prm_gym.tools import Message, Tool, ToolCall, Unreadable, call_text, described, read_call
+from prm_gym.tools import Tool, ToolCall, Unreadable, call_text, described, required_call
+from prm_gym.transition import Situation, Transition
 
 SHOWN = 4_000  # characters of what a cell prints
 TRACEBACK_LINES = 6
@@ -168,7 +170,7 @@ class PythonToolEnv(StepEnv):
         """Run the programs of a batch side by side, and keep the results for `advance`."""
         wanted: list[tuple[PythonToolEnv, Cell]] = []
         for env, action in zip(cast("Sequence[PythonToolEnv]", envs), actions, strict=True):
-            call = env._read(action) if len(action) <= ACTION_LENGTH else None
+            call = required_call(action, env.tools) if len(action) <= ACTION_LENGTH else None
             if isinstance(call, ToolCall) and call.name == "python":
                 wanted.append((env, env._cell(call)))
         if len(wanted) < 2:
@@ -188,9 +190,9 @@ class PythonToolEnv(StepEnv):
             SandboxError: the machine has no sandbox that is good enough.
         """
         prepared, self._prepared = self._prepared, None
-        call = self._read(action)
-        if isinstance(call, str):
-            return self.malformed(call)
+        call = required_call(action, self.tools)
+        if isinstance(call, Unreadable):
+            return self.malformed(call.reason)
         if call.name == "answer":
             return self._answer(str(call.arguments["text"]))
         cell = self._cell(call)
@@ -270,19 +272,6 @@ class PythonToolEnv(StepEnv):
             raise ContractError(f"the gold answer {gold[:80]!r} is not graded correct; take the row out, or mend its answer")
         programs = cells if self.stateful else ["\n".join(cells)] if cells else []
         return [*(call_text("python", code=code) for code in programs), call_text("answer", text=gold)]
-
-    def _read(self, action: str) -> ToolCall | str:
-        """The call of a tool, or why there is none."""
-        call = read_call(action)
-        if isinstance(call, Unreadable):
-            return call.reason
-        if isinstance(call, Message):
-            return 'a step is a call of python or answer, such as {"name": "python", "arguments": {"code": "print(1 + 1)"}}'
-        tool = next((tool for tool in self._tools if tool.name == call.name), None)
-        if tool is None:
-            return str(UnknownNameError("tool", call.name[:60], [tool.name for tool in self._tools]))
-        defects = tool.defects(call.arguments)
-        return f"the arguments of {tool.name} do not fit: {'; '.join(defects)}" if defects else call
 
     def _cell(self, call: ToolCall) -> Cell:
         code = str(call.arguments["code"])

@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
 from prm_gym.claims import Hop, Json, Retrieval, SupportedAnswer
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
+from prm_gym.env import StepEnv
 from prm_gym.envs.tools.search_candidates import listed
 from prm_gym.envs.tools.search_files import SENTENCE_LENGTH, Asked, load_library, load_questions, page, shortened
 from prm_gym.envs.tools.world import World
 from prm_gym.envs.tools.world_questions import LEVELS, MOST, USUAL, Question, question
 from prm_gym.errors import OptionError
+from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.retrieval import Library, normalized_answer, words
 from prm_gym.task import Task, content_key
-from prm_gym.tools import Tool, ToolCall, call_text, described, read_call
+from prm_gym.tools import Tool, ToolCall, Unreadable, call_text, described, required_call
+from prm_gym.transition import Situation, Transition
 
 MOST_WORDS = 32  # of a query
 
@@ -152,18 +154,12 @@ class SearchEnv(StepEnv):
 
     def advance(self, action: str) -> Transition:
         """Search, read, or end with the answer."""
-        call = read_call(action)
-        if not isinstance(call, ToolCall):
-            return self.malformed(getattr(call, "reason", "a step is one call of a tool"))
-        tool = next((tool for tool in TOOLS if tool.name == call.name), None)
-        if tool is None:
-            return self.malformed(f"there is no tool {call.name[:60]!r}; there are {', '.join(tool.name for tool in TOOLS)}")
-        defects = tool.defects(call.arguments)
-        if defects:
-            return self.malformed(f"the arguments of {tool.name} do not fit: {'; '.join(defects)}")
-        if tool.name == "answer":
+        call = required_call(action, TOOLS)
+        if isinstance(call, Unreadable):
+            return self.malformed(call.reason)
+        if call.name == "answer":
             return self._answer(str(call.arguments["text"]))
-        return self._search(call) if tool.name == "search" else self._read(call)
+        return self._search(call) if call.name == "search" else self._read(call)
 
     def save_state(self) -> Json:
         """What was asked for and shown."""

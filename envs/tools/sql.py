@@ -15,16 +15,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
-from prm_gym.claims import Exploration, Json, Malformed, QueryResult
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
-from prm_gym.envs.tools.database_look import QUERY, Look, checked_call, look, look_at_table, table_names
+from prm_gym.claims import Exploration, Json, QueryResult
+from prm_gym.env import StepEnv
+from prm_gym.envs.tools.database_look import QUERY, Look, look, look_at_table, table_names
 from prm_gym.envs.tools.sql_files import BadRows, Given, load_questions
 from prm_gym.envs.tools.sql_looks import facts_of, listed, looks
 from prm_gym.envs.tools.sql_questions import LEVELS, question
 from prm_gym.errors import EnvironmentFault, OptionError, SandboxError
+from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.sql import Trial, judge
 from prm_gym.task import Task, content_key
-from prm_gym.tools import Tool, call_text, described
+from prm_gym.tools import Tool, Unreadable, call_text, described, required_call
+from prm_gym.transition import Situation, Transition
 
 TOOLS = (
     Tool("tables", "Lists the tables."),
@@ -137,11 +139,9 @@ class SqlEnv(StepEnv):
 
     def advance(self, action: str) -> Transition:
         """Look at the database, or end with the answer."""
-        call = checked_call(action, TOOLS)
-        if isinstance(call, str):
-            before = self.situation
-            situation = Situation(observation=f"Error: {call}", state_key=before.state_key, actions=before.actions)
-            return Transition(situation=situation, claims=(Malformed(call),))
+        call = required_call(action, TOOLS)
+        if isinstance(call, Unreadable):
+            return self.malformed(call.reason)
         if call.name == "answer":
             return self._answer(str(call.arguments["sql"]))
         if call.name == "query":

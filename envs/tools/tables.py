@@ -18,16 +18,18 @@ found by looking into the environment, is DataPRM's point. Tables, plans and fla
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Unpack, get_args
 
-from prm_gym.claims import Conclusion, Exploration, Json, Malformed, TableStep
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
-from prm_gym.envs.tools.database_look import QUERY, checked_call, cut, look, run, shown
+from prm_gym.claims import Conclusion, Exploration, Json, TableStep
+from prm_gym.env import StepEnv
+from prm_gym.envs.tools.database_look import QUERY, cut, look, run, shown
 from prm_gym.envs.tools.table_choices import Planted, check, key_text, listed_finds, listed_steps, planted, values
 from prm_gym.envs.tools.table_plans import LEVELS, Plan, made, plan
 from prm_gym.errors import EnvironmentFault, OptionError, SandboxError
+from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.sandbox.result import Rows
 from prm_gym.sql import Trial, judge, same_conclusion, table_script
 from prm_gym.task import Task, content_key
-from prm_gym.tools import Tool, call_text, described
+from prm_gym.tools import Tool, Unreadable, call_text, described, required_call
+from prm_gym.transition import Situation, Transition
 
 MOST_ROWS = 500  # of an intermediate table
 TOLERANCE = 1e-4
@@ -163,11 +165,9 @@ class TablesEnv(StepEnv):
 
     def advance(self, action: str) -> Transition:
         """Look, make a table, or end with the answer."""
-        call = checked_call(action, self.tools)
-        if isinstance(call, str):
-            before = self.situation
-            situation = Situation(observation=f"Error: {call}", state_key=before.state_key, actions=before.actions)
-            return Transition(situation=situation, claims=(Malformed(call),))
+        call = required_call(action, self.tools)
+        if isinstance(call, Unreadable):
+            return self.malformed(call.reason)
         if call.name == "query":
             return self._look(str(call.arguments["sql"]))
         if call.name == "step":

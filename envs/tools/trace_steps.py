@@ -20,15 +20,17 @@ from typing import Any, NamedTuple, Unpack
 import msgspec
 import numpy as np
 
-from prm_gym.claims import Json, Malformed
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates, require_difficulty
+from prm_gym.claims import Json
+from prm_gym.env import StepEnv
 from prm_gym.envs.tools.code_problems import Problem, call_shown, generate
 from prm_gym.envs.tools.trace_questions import Question, is_sound, questions
 from prm_gym.errors import EnvironmentFault, OptionError, ProblemError
+from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.programs import Trace, TraceRequest, Untraceable, encoded_json, is_right, traced
 from prm_gym.sandbox import Sandbox
 from prm_gym.task import Task, content_key
-from prm_gym.tools import Tool, ToolCall, Unreadable, call_text, described, read_call
+from prm_gym.tools import Tool, Unreadable, call_text, described, required_call
+from prm_gym.transition import Situation, Transition
 
 TOOLS = (Tool("answer", "Answer the question.", {"answer": {"type": "string", "maxLength": 2000, "description": "a number, a Python literal, yes or no"}}),)
 INSTRUCTIONS = """\
@@ -122,14 +124,9 @@ class TraceStepsEnv(StepEnv):
 
     def advance(self, action: str) -> Transition:
         """Answer the question."""
-        call = read_call(action)
-        if not isinstance(call, ToolCall):
-            return self._malformed(call.reason if isinstance(call, Unreadable) else "not a call of a tool")
-        if call.name != TOOLS[0].name:
-            return self._malformed(f"there is no tool {call.name[:50]!r}; the tool is {TOOLS[0].name}")
-        defects = TOOLS[0].defects(call.arguments)
-        if defects:
-            return self._malformed("; ".join(defects))
+        call = required_call(action, TOOLS)
+        if isinstance(call, Unreadable):
+            return self.malformed(call.reason)
         answer = str(call.arguments["answer"])
         request, asked = self._request(), self._questions(self.task)
         claim = asked[len(self._answers)].claim(request.code, request.function, request.arguments, answer)
@@ -172,9 +169,11 @@ class TraceStepsEnv(StepEnv):
     def _questions(self, task: Task) -> list[Question]:
         return msgspec.convert(task.sealed["questions"], list[Question])
 
-    def _malformed(self, reason: str) -> Transition:
-        situation = msgspec.structs.replace(self.situation, observation=f"Error: {reason}\n\n{self._describe(self.task).observation}")
-        return Transition(situation=situation, claims=(Malformed(reason),))
+    def malformed(self, reason: str) -> Transition:
+        """What is wrong with the text, and the question again."""
+        transition = super().malformed(reason)
+        observation = f"{transition.situation.observation}\n\n{self._describe(self.task).observation}"
+        return msgspec.structs.replace(transition, situation=msgspec.structs.replace(transition.situation, observation=observation))
 
     def _describe(self, task: Task) -> Situation:
         asked, place = self._questions(task), len(self._answers)

@@ -2,12 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
 
-from prm_gym.claims import Json
 from prm_gym.tools import Tool
 
 MOST_TOOLS = 256
@@ -40,13 +39,6 @@ class ListedTool(msgspec.Struct, frozen=True):
     name: str
     reads: bool
     idempotent: bool = False
-
-    def defects(self, arguments: Mapping[str, Json]) -> list[str]:
-        """Why the arguments do not fit, in sentences for the agent; empty where they fit or where only the server can tell."""
-        try:
-            return self.checked.defects(arguments)
-        except Exception:  # a schema that the checker cannot work with; whatever it raises, the server decides
-            return []
 
 
 def listed_tools(found: Sequence[Any]) -> tuple[ListedTool, ...]:

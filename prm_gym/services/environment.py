@@ -9,13 +9,15 @@ from typing import Any, ClassVar, Unpack, cast
 import msgspec
 import numpy as np
 
-from prm_gym.claims import Gap, Json, Malformed, Reference, RowChange, Rule, StateStep
-from prm_gym.env import Situation, StepEnv, StepOptions, Transition, require_candidates
+from prm_gym.claims import Gap, Json, Reference, RowChange, Rule, StateStep
+from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, OptionError, RefusedError
+from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.services.database import Cell, Database, Table
 from prm_gym.services.scenario import Arguments, Operation, Reply, Scenario, ScriptStep, read_key
 from prm_gym.task import Task, content_key
-from prm_gym.tools import Message, Tool, ToolCall, Unreadable, described, read_call
+from prm_gym.tools import Tool, ToolCall, Unreadable, described, read_call, understood
+from prm_gym.transition import Situation, Transition
 
 ANSWER_LENGTH = 4_000
 MOST_REFERENCES = 40
@@ -45,25 +47,33 @@ class ServiceEnv(StepEnv):
 
     state_key: the task, the rows that were changed, what the listener knows, the milestones, what was shown, and the latest answer that is no error.
 
-    A domain gives `tables`, `operations`, `identifiers`, `policy_text`, and the methods below.
+    A domain gives `tables`, `operations`, `identifiers`, `levels` (the step limit of each), `policy_text`, and the methods below.
     """
 
     default_verifiers: ClassVar[tuple[str, ...]] = ("state",)
+    levels: ClassVar[Mapping[int, int]]
     name: ClassVar[str]
     tables: ClassVar[tuple[Table, ...]]
     operations: ClassVar[Mapping[str, Operation]]
     identifiers: ClassVar[re.Pattern[str]]
 
-    def __init__(self, *, candidates: int = 16, **options: Unpack[StepOptions]) -> None:
-        """Set how many actions are listed.
+    def __init__(self, *, difficulty: int = 2, candidates: int = 16, **options: Unpack[StepOptions]) -> None:
+        """Choose how much is wanted.
 
         Args:
+            difficulty: one of `levels`.
             candidates: how many actions are listed at most; >= 6, or 0 for none.
-            **options: see `StepOptions`.
+            **options: see `StepOptions`; max_steps is that of the level unless given.
+
+        Raises:
+            OptionError: a value out of range.
         """
+        require_difficulty(difficulty, self.levels)
         require_candidates(candidates, least=6)
+        if options.get("max_steps") is None:
+            options["max_steps"] = self.levels[difficulty]
         super().__init__(**options)
-        self.candidates = candidates
+        self.difficulty, self.candidates = difficulty, candidates
         self.database: Database | None = None
         self._kept: tuple[int, Scenario] | None = None
         self.talk: dict[str, Any] = {}
@@ -166,7 +176,7 @@ class ServiceEnv(StepEnv):
             instructions=self._instructions,
             question=scenario.opening,
             sealed={"entropy": entropy, "goal": [[*cell, value] for cell, value in scenario.goal.items()], "required": sorted(scenario.required)},
-            metadata=self.task_metadata(),
+            metadata={"difficulty": self.difficulty},
         )
         self.database = Database(self.tables, scenario.image)
         self.talk, self.reached, self._made, self._right = self.first_talk(), [], [], set()
@@ -176,15 +186,7 @@ class ServiceEnv(StepEnv):
         return task, self._situation_after(scenario.opening, task, scenario)
 
     def _task_key(self, entropy: int) -> str:
-        return content_key(f"{self.name}-v0", *self.task_options(), str(entropy))
-
-    def task_options(self) -> Sequence[str]:
-        """The options on which the task of a number depends."""
-        return ()
-
-    def task_metadata(self) -> dict[str, Any]:
-        """What is public about the task."""
-        return {}
+        return content_key(f"{self.name}-v0", str(self.difficulty), str(entropy))
 
     def identified(self, text: str) -> list[str]:
         """The identifiers that stand in a text, each once."""
@@ -192,20 +194,14 @@ class ServiceEnv(StepEnv):
 
     def advance(self, action: str) -> Transition:
         """Call a tool or say something."""
-        reading = read_call(action)
+        reading = understood(action, self.tools)
         if isinstance(reading, Unreadable):
-            return self._malformed(reading.reason)
-        if isinstance(reading, Message):
-            if not any(character.isalnum() for character in reading.text):
-                return self._malformed("a step is a call of a tool or a message in words")
-            return self._say(reading.text)
-        operation = self.operations.get(reading.name)
-        if operation is None:
-            return self._malformed(f"there is no tool {reading.name[:60]!r}; there are {', '.join(self.operations)}")
-        defects = operation.tool.defects(reading.arguments)
-        if defects:
-            return self._malformed(f"the arguments of {reading.name} do not fit: {'; '.join(defects)}")
-        return self._call(operation, reading)
+            return self.malformed(reading.reason)
+        if isinstance(reading, ToolCall):
+            return self._call(self.operations[reading.name], reading)
+        if not any(character.isalnum() for character in reading.text):
+            return self.malformed("a step is a call of a tool or a message in words")
+        return self._say(reading.text)
 
     def _call(self, operation: Operation, call: ToolCall) -> Transition:
         scenario, rows = self.scenario, self.rows
@@ -326,10 +322,6 @@ class ServiceEnv(StepEnv):
     def solution(self) -> list[str]:
         """The scripted steps."""
         return [step.action for step in self.scenario.script]
-
-    def _malformed(self, reason: str) -> Transition:
-        situation = msgspec.structs.replace(self.situation, observation=_cut(f"Error: {reason}"))
-        return Transition(situation=situation, claims=(Malformed(reason),))
 
     def _answered(self, answer: str, good: bool) -> Situation:
         answer = _cut(answer)

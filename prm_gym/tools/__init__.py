@@ -6,8 +6,8 @@ read_call('{"name": "add", "arguments": {"a": 1, "b": 2}}')   # ToolCall("add", 
 tool.defects({"a": 1})                                   # ["'b' is a required property"]
 """
 
-from prm_gym.tools.calls import Message, ToolCall, Unreadable, call_text, read_call
+from prm_gym.tools.calls import Message, ToolCall, Unreadable, call_text, read_call, required_call, understood
 from prm_gym.tools.shorthand import call_of, text_argument
 from prm_gym.tools.tool import Tool, described
 
-__all__ = ["Message", "Tool", "ToolCall", "Unreadable", "call_of", "call_text", "described", "read_call", "text_argument"]
+__all__ = ["Message", "Tool", "ToolCall", "Unreadable", "call_of", "call_text", "described", "read_call", "required_call", "text_argument", "understood"]

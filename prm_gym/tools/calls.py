@@ -15,11 +15,13 @@ Source: the native form is that of OpenAI's chat completions; the tagged ones ar
 import json
 import math
 import re
+from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
 import msgspec
 
 from prm_gym.claims import Json
+from prm_gym.tools.tool import Tool
 
 _TAG = re.compile(r"<\s*/?\s*tool_call\s*>|<function=", re.IGNORECASE)
 _FUNCTION = re.compile(r"<function=([\w-]{1,64})>")
@@ -86,6 +88,31 @@ def read_call(action: str) -> Reading:
     if tag and not (call and call.start() < tag.start()):  # or the tag stands within the call
         return _tagged(text, tag, thought)
     return _told(text, thought)
+
+
+def understood(action: str, tools: Sequence[Tool]) -> Reading:
+    """What `read_call` reads, where it can be done: a call of one of the tools, with arguments that fit; or a message. All else is `Unreadable`.
+
+    Args:
+        action: what the agent wrote.
+        tools: those that there are.
+    """
+    reading = read_call(action)
+    if not isinstance(reading, ToolCall):
+        return reading
+    tool = next((tool for tool in tools if tool.name == reading.name), None)
+    if tool is None:
+        return Unreadable(f"there is no tool {reading.name[:60]!r}; there are {', '.join(tool.name for tool in tools)}")
+    defects = tool.defects(reading.arguments)
+    return Unreadable(f"the arguments of {tool.name} do not fit: {'; '.join(defects)}") if defects else reading
+
+
+def required_call(action: str, tools: Sequence[Tool]) -> ToolCall | Unreadable:
+    """The same where nobody listens: a message is `Unreadable` too."""
+    reading = understood(action, tools)
+    if isinstance(reading, Message):
+        return Unreadable('a step is one call of a tool: {"name": ..., "arguments": {...}}')
+    return reading
 
 
 def _without_thinking(text: str) -> tuple[str, str]:

@@ -48,7 +48,7 @@ class LampsEnv(ServiceEnv):
     tables = TABLES
     operations = OPERATIONS
     identifiers = re.compile(r"\bP\d\b")
-    default_max_steps = 12
+    levels = {1: 12, 2: 12}  # noqa: RUF012
 
     def scenario_of(self, entropy):
         goal = goal_of(TABLES, IMAGE, [lambda database: switch(database, {"lamp": "P1"})])[0]

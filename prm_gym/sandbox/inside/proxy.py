@@ -10,9 +10,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from encoding import decode, encode
-from serving import Stranger, receive, send, serve
-
-__all__ = ["run_tests", "serve"]
+from serving import Stranger, receive, send
 
 MOST_ITEMS = 10_000
 _record_class: Callable[..., Any] = vars(collections)["namedtuple"]  # of fields that are not known before

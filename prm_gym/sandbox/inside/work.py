@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import proxy
+import serving
 from encoding import TooLarge, class_name, decode, encode
 from exits import END, EXIT_EXCEPTION, EXIT_MEMORY, REACHED
 
@@ -223,7 +224,7 @@ def _test(task: dict[str, Any]) -> None:
 def _serve(task: dict[str, Any]) -> None:
     space = _program(task["code"], SOLUTION)
     exec(compile(task["code"], PROGRAM, "exec", dont_inherit=True), space)
-    proxy.serve(space, PEER)
+    serving.serve(space, PEER)
 
 
 KINDS: dict[str, Callable[[dict[str, Any]], None]] = {"run": _run, "call": _call, "test": _test, "serve": _serve}

@@ -192,21 +192,22 @@ def _sweep() -> int:
 def _emptied() -> bool:
     """Whether the working directory is empty again."""
     try:
-        if os.listdir("."):
-            _remove(".", os.open(".", os.O_RDONLY | os.O_DIRECTORY), 0)
+        if not os.listdir("."):
+            return True
+        _remove(os.open(".", os.O_RDONLY | os.O_DIRECTORY), 0)
         return not os.listdir(".")
     except (OSError, RecursionError):
         return False
 
 
-def _remove(name: str, folder: int, depth: int) -> None:
+def _remove(folder: int, depth: int) -> None:
     if depth > 200:
-        raise RecursionError(name)
+        raise RecursionError("folders in the scratch folder are nested too deeply")
     for entry in os.listdir(folder):
         if stat.S_ISDIR(os.stat(entry, dir_fd=folder, follow_symlinks=False).st_mode):
             os.chmod(entry, 0o700, dir_fd=folder)
             inner = os.open(entry, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-            _remove(entry, inner, depth + 1)
+            _remove(inner, depth + 1)
             os.rmdir(entry, dir_fd=folder)
         else:
             os.unlink(entry, dir_fd=folder)
