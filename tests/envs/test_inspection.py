@@ -36,6 +36,13 @@ from prm_gym.sandbox import Limits
         ("match a:\n    case [v, *w]: print(v, w)\n    case {'k': u, **t}: pass\n    case K() as s if s.ok: u", "s t u v w", "s t u v w", "K a print"),
         ("n = f()\ndel n", "", "", "f"),
         ("del n", "", "", ""),
+        ("x = []\nx.append(5)\nx[0] = 7", "x", "", ""),  # constants as before
+        ("x = []\nx.append(y + 1)", "x", "x", "y"),
+        ("x.append(y)\nz[0] = y", "", "", "x y z"),  # another name for something
+        ("x[y + 1] = 0", "", "x", "x y"),
+        ("a, b.c = 1, d()", "a", "a b", "b d"),
+        ("heapq.heappush(h, (y, 1))", "", "h", "h heapq y"),
+        ("x = f()\ny = x", "x y", "x y", "f"),
     ],
 )
 def test_names(code, defined, computed, read):

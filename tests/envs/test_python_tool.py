@@ -45,6 +45,8 @@ def test_every_family_is_solved_by_its_cells(stateful):
             _, _, terminated, _, info = env.step(action)
         assert (terminated, info["outcome"]) == (True, 1.0)
         assert env.past_steps[-1].claims[1] == AnswerSupport("computed", len(env.solution()) - 1), family
+        # What a step may earn at most, "dense": nobody gets more, so every honest solution in a session must get it.
+        assert sum(step.claims[0].used != () for step in env.past_steps[:-1]) >= stateful, family
 
 
 def test_a_session_keeps_what_a_cell_left_and_forgets_what_was_killed():
@@ -176,7 +178,7 @@ def test_what_is_shown_is_cut_in_the_middle():
 @pytest.mark.parametrize(
     ("action", "reason"),
     [
-        ("The answer is 42.", "a step is a call of python or answer"),
+        ("The answer is 42.", "a step is one call of a tool"),
         ('{"name": "pythn", "arguments": {"code": "1"}}', "python"),
         ('{"name": "python", "arguments": {"cod": "1"}}', "'code' is a required property"),
         ('{"name": "python", "arguments": {"code": 1}}', "is not of type 'string'"),
@@ -228,12 +230,24 @@ def test_where_an_answer_comes_from(cells, answer, origin):
     assert env.past_steps[-1].claims[1] == AnswerSupport(origin, len(cells))
 
 
+def _used(env, *cells):
+    """What each cell uses of earlier ones."""
+    return [env.step(call_text("python", code=code)) and _claim(env).used for code in cells]
+
+
 def test_a_call_that_uses_an_earlier_result_is_credited_when_it_does():
-    env = _env()
-    assert _labels(env, "def f(n):\n    return n * 41", "y = f(3)\ny", "f(4)", "y + f(1)") == ["neutral", "correct", "neutral", "correct"]
-    assert _claim(env).used == ("name y",)  # f was used before
-    env = _env(stateful=False)
-    assert _labels(env, "print(36 * 1234)", "print(44424 // 2)", "print(44424 // 3)", "print(44425)") == ["neutral", "correct", "neutral", "trivial"]
+    cells = "def f(n):\n    return n * 41", "y = f(3)\ny", "f(4)", "y + f(1)"
+    assert _used(_env(), *cells) == [(), ("name f",), (), ("name y",)]  # f was used before
+    assert _labels(_env(), *cells) == ["neutral", "correct", "neutral", "neutral"]
+    cells = "print(36 * 1234)", "print(44424 // 2)", "print(44424 // 3)", "print(44425)"
+    assert _labels(_env(stateful=False), *cells) == ["neutral", "correct", "neutral", "trivial"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["x = []\nfor n in range(9): x.append(n)", "x = {}\nfor n in range(9): x[n] = 0", "y = [0]\nfor n in range(9): y[0] += n\nx = y"]
+)
+def test_what_is_filled_step_by_step_is_a_result(cell):
+    assert _used(_env(), cell, "print(len(x))") == [(), ("name x",)]
 
 
 @pytest.mark.parametrize(
@@ -253,20 +267,20 @@ def test_a_call_that_uses_an_earlier_result_is_credited_when_it_does():
     ],
 )
 def test_cheap_ways_earn_one_credit_at_most(cells):
-    assert _labels(_env(max_steps=20), *cells).count("correct") <= 1
+    assert sum(used != () for used in _used(_env(max_steps=20), *cells)) <= 1
 
 
-def test_a_chain_that_never_ends_earns_three_credits_and_less_than_a_tenth_of_an_outcome(earned):
+def test_a_chain_that_never_ends_earns_one_credit(earned):
     chain = [call_text("python", code="x = sum([1])"), *[call_text("python", code=f"x = x * 3 + {place}\nprint(x)") for place in range(40)]]
-    # Three correct steps of value 1 in units of 0.45 / 12, then neutral ones; the episode is cut with outcome 0.
-    assert earned(_env(), chain) == pytest.approx(3 * 0.45 / 12)
+    # One correct step of value 1 in units of 0.45 / 12, then neutral ones; the episode is cut with outcome 0.
+    assert earned(_env(), chain) == pytest.approx(0.45 / 12)
 
 
 def test_code_that_only_reads_earlier_results_uses_none():
     env = _env(max_steps=20)
     cells = ["a, b, c = id(0), id(1), id(2)", "a\nprint(9**3)", "if 0: b\nprint(8**4)", "lambda: c\nprint(7**5)", "x = a\nprint(6**4)", "[c][0]\nprint(5**6)"]
     assert _labels(env, *cells) == ["neutral"] * 6
-    assert _labels(env, "print(a % 2)", "x = b // 2\nif x: x += 1\nx") == ["correct", "correct"]  # they are still there for work
+    assert _used(env, "print(a % 2)", "x = b // 2\nif x: x += 1\nx") == [("name a",), ("name b",)]  # they are still there for work
 
 
 @pytest.mark.parametrize(
