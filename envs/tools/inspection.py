@@ -5,7 +5,6 @@ each. Parsers can be crashed, so nothing that an agent wrote is parsed anywhere 
 """
 
 import ast
-import hashlib
 import json
 import sys
 
@@ -17,6 +16,8 @@ MOST_CONSTANTS = 300
 MOST_USED = 400
 NESTING = 20_000  # frames; a branch of an `elif` is nested in the one before
 LONGEST = 400  # characters of a name or constant
+
+_KEYS = 2**127 - 1  # importing hashlib takes longer than all the rest; who makes two cells of one key harms nobody else
 
 _FIXED = (ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop, ast.expr_context)
 
@@ -35,7 +36,7 @@ def inspect_cell(code: str) -> dict[str, object]:
     for statement in tree.body:
         cell.statement(statement)
     flow.cell(tree.body)
-    key = hashlib.blake2b(ast.dump(tree).encode("utf-8", "replace"), digest_size=12).hexdigest()
+    key = f"{int.from_bytes(ast.dump(tree).encode('utf-8', 'replace'), 'big') % _KEYS:x}"
     return {
         "key": key,
         "defined": _short(cell.defined, MOST_NAMES),

@@ -123,9 +123,10 @@ def test_long_and_deep_code_is_inspected():
     assert {"name n", "name sum"} <= set(found[0].inspection.used)
 
 
-def test_it_is_a_program_that_reads_sources_and_writes_a_line_for_each():
+def test_it_is_a_program_that_reads_sources_and_writes_a_line_for_each(tmp_path):
+    (tmp_path / "inspector.py").write_text(_inspector())
     sources = ["x = 1", "x =", "\0", "0x" + "f" * 9_000]
-    ran = subprocess.run([sys.executable, "-I", "-c", _inspector()], input=json.dumps(sources), capture_output=True, text=True, timeout=60, check=True)
+    ran = subprocess.run([sys.executable, "-I", tmp_path / "inspector.py"], input=json.dumps(sources), capture_output=True, text=True, timeout=60, check=True)
     lines = [json.loads(line) for line in ran.stdout.splitlines()]
     assert [line and line["defined"] for line in lines[:3]] == [["x"], None, None]
     assert len(lines) == 4
