@@ -230,6 +230,12 @@ def test_where_an_answer_comes_from(cells, answer, origin):
     assert env.past_steps[-1].claims[1] == AnswerSupport(origin, len(cells))
 
 
+def test_an_answer_may_stand_in_quotation_marks():
+    env = _env(families=["working_days"])
+    *_, info = env.step(call_text("answer", text=repr(env.task.sealed["gold"])))  # as a notebook shows it
+    assert (info["outcome"], info["verdicts"]["equivalence"].label) == (1.0, "correct")
+
+
 def _used(env, *cells):
     """What each cell uses of earlier ones."""
     return [env.step(call_text("python", code=code)) and _claim(env).used for code in cells]
@@ -417,6 +423,8 @@ def test_problems_of_a_file(tmp_path):
         ({"difficulty": 6}, "difficulty"),
         ({"families": ["antz"]}, "ants"),
         ({"families": "ants"}, "list of names"),
+        ({"families": ["ants"], "tasks": "tasks.jsonl"}, "generated problems"),
+        ({"tasks": 5}, "tasks are a path"),
         ({"seconds": 0}, "seconds"),
         ({"seconds": True}, "seconds"),
         ({"memory_mb": 1}, "limit"),
