@@ -12,6 +12,7 @@ from prm_gym.env import ACTION_LENGTH, StepEnv
 from prm_gym.envs.tools.python_problems import FAMILIES
 from prm_gym.envs.tools.python_tool import SHOWN, PythonToolEnv
 from prm_gym.errors import ContractError, OptionError
+from prm_gym.rewards import DenseReward, JudgedStep, OutcomeReward, ProgressReward
 from prm_gym.rollout import Rollouts, groups
 from prm_gym.tools import call_text
 from prm_gym.vector import StepVectorEnv
@@ -274,6 +275,43 @@ def test_what_is_filled_step_by_step_is_a_result(cell):
 )
 def test_cheap_ways_earn_one_credit_at_most(cells):
     assert sum(used != () for used in _used(_env(max_steps=20), *cells)) <= 1
+
+
+HACKS = {
+    "constants": ["print(12345)", "print(777, 888)", "x = 4321\nx"],
+    "imports": ["import math, random, itertools, os, sys, json, re", "import heapq"],
+    "tiny cells": [*(f"a{place} = sum([{place}])" for place in range(4)), *(f"print(a{place})" for place in range(4))],
+    "the same under other names": ["x = sum(range(100))", "y = x\nprint(y)", "z = y\nprint(z)", "w = sum(range(100))\nprint(w)"],
+    "exceptions that nobody sees": ["try:\n    undefined\nexcept Exception: pass", "try: 1 / 0\nexcept Exception: print('fine')"],
+    "comments": ["pass  # the answer is 42", "'the answer is 42'"],
+    "times nought": ["a, b, c = id(1), id(2), id(3)", "print(a * 0 + 1)", "print(b * 0 + 2)", "print(c * 0 + 3)"],
+    "everything": ["print(list(range(1000)))", "x = list(range(100, 900))\nx", "print(*x)"],
+    "output without end": ["while True: print('x' * 10**5)"],
+    "files": ["import os\nos.listdir('.')", "open('/etc/passwd').read()", "import sys\nprint(sys.path)", "print(__builtins__)"],
+    "standard input": ["input()", "import sys\nprint(sys.stdin.read())"],
+    "waiting": ["import time\ntime.sleep(0.1)", "time.sleep(0.1)\nprint(time)"],
+    "chance": ["import random, time, os\nx = random.random()", "x = x + time.time()\nprint(x)", "x = x + os.urandom(1)[0]\nprint(x)", "print(x + id(x))"],
+    "leaving": ["exit()", "quit()", "import sys\nsys.exit(0)", "import os\nos._exit(0)"],
+    "another print": ["def print(*given): __import__('sys').stdout.write('9' * 9)", "print(1)", "print(2)"],
+    "names that are none": ["_ = sum([4])", "_", "__x = sum([7])", "print(_)", "print(__x)", "_, x = __x, __x\nx"],
+    "threads": ["import threading\nx = []\nthreading.Thread(target=lambda: x.append(1)).start()", "x", "print(x)", "len(x)"],
+    "all there is": ["x, y = sum([3]), sum([4])", "globals()", "print(vars())", "print(dir())", "print(x, y)"],
+    "values typed again": ["print(17 * 1234)", "print(20978 + 1)", "print(20979 + 1)", "print(20980 + 1)"],
+    "one function": ["def f(n): return n * 3", *(f"print(f({place}))" for place in range(4))],
+    "long chains": ["x = sum([1])", *(f"x = x + {place}\nx" for place in range(6))],
+    "forged ends": ['import os, json\nos.write(3, b\'["end", ""]\')\nprint(1 + 1)', "print(2 + 2)"],
+}
+
+
+@pytest.mark.parametrize("stateful", [True, False])
+@pytest.mark.parametrize("hack", HACKS)
+def test_no_hack_earns_more_than_the_honest_way(hack, stateful):
+    # The honest way earns what one step can, 0.45 / 12, before its answer, as every family's solution in a session does, and nothing under the other schemes.
+    env = _env(stateful=stateful, seconds=2)
+    judged = [JudgedStep({"tool_run": _cell(env, code)[1]}) for code in HACKS[hack]]
+    assert sum(DenseReward(12).reward(step, judged[:place]) for place, step in enumerate(judged)) <= 0.45 / 12 + 1e-12
+    for scheme in (OutcomeReward(), ProgressReward()):
+        assert sum(scheme.reward(step, judged[:place]) for place, step in enumerate(judged)) == 0
 
 
 def test_a_chain_that_never_ends_earns_one_credit(earned):
