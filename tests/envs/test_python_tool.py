@@ -16,6 +16,7 @@ from prm_gym.rewards import DenseReward, JudgedStep, OutcomeReward, ProgressRewa
 from prm_gym.rollout import Rollouts, groups
 from prm_gym.tools import call_text
 from prm_gym.vector import StepVectorEnv
+from prm_gym.verifiers.tool_run import ToolRunVerifier
 
 
 def _env(seed=0, **options):
@@ -115,12 +116,12 @@ def test_names_of_an_emptied_session_are_used_by_nobody():
 
 def test_the_time_of_a_call_does_not_grow_with_the_session():
     env = _env(seconds=0.4, max_steps=20)
-    for turn in range(4):
+    for turn in range(3):
         assert _cell(env, f"import time\ntime.sleep(0.2)\n{turn}")[0] == str(turn)
-    # Four cells that slept 0.2 s: they may take 0.8 s when they run again, and a new one half a second and its own 0.4 s beyond that.
-    assert 0.8 <= env.save_state()["seconds"] < 1.6
+    # Three cells that slept 0.2 s: they may take 0.6 s when they run again, and a new one half a second and its own 0.4 s beyond that.
+    assert 0.6 <= env.save_state()["seconds"] < 1.2
     assert _cell(env, "import time\ntime.sleep(2.1)")[0].splitlines()[0] == "Error: it took more than 0.4 seconds"
-    assert len(env.save_state()["session"]) == 4
+    assert len(env.save_state()["session"]) == 3
 
 
 @pytest.mark.parametrize("seconds", [59.0, 61.0, 1e6])
@@ -304,14 +305,18 @@ HACKS = {
 
 
 @pytest.mark.parametrize("stateful", [True, False])
-@pytest.mark.parametrize("hack", HACKS)
-def test_no_hack_earns_more_than_the_honest_way(hack, stateful):
+def test_no_hack_earns_more_than_the_honest_way(stateful):
     # The honest way earns what one step can, 0.45 / 12, before its answer, as every family's solution in a session does, and nothing under the other schemes.
-    env = _env(stateful=stateful, seconds=2)
-    judged = [JudgedStep({"tool_run": _cell(env, code)[1]}) for code in HACKS[hack]]
-    assert sum(DenseReward(12).reward(step, judged[:place]) for place, step in enumerate(judged)) <= 0.45 / 12 + 1e-12
-    for scheme in (OutcomeReward(), ProgressReward()):
-        assert sum(scheme.reward(step, judged[:place]) for place, step in enumerate(judged)) == 0
+    envs = {hack: _env(stateful=stateful, seconds=2) for hack in HACKS}
+    judged = {hack: [] for hack in HACKS}
+    for turn in range(max(map(len, HACKS.values()))):
+        playing = [hack for hack in HACKS if turn < len(HACKS[hack])]
+        actions = [call_text("python", code=HACKS[hack][turn]) for hack in playing]
+        for hack, (*_, info) in zip(playing, StepEnv.step_batch([envs[hack] for hack in playing], actions, [ToolRunVerifier()]), strict=True):
+            judged[hack].append(JudgedStep(info["verdicts"]))
+    for scheme, most in ((DenseReward(12), 0.45 / 12), (OutcomeReward(), 0.0), (ProgressReward(), 0.0)):
+        earned = {hack: sum(scheme.reward(step, steps[:place]) for place, step in enumerate(steps)) for hack, steps in judged.items()}
+        assert {hack: sum for hack, sum in earned.items() if sum > most + 1e-12} == {}
 
 
 def test_a_chain_that_never_ends_earns_one_credit(earned):
