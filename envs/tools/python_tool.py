@@ -63,8 +63,9 @@ class PythonToolEnv(StepEnv):
     so that a snapshot holds all of it. A cell that raised stands with what it did up to there; one that was killed (time, memory, output, a crash) or that
     leaves by `os._exit` leaves no trace. Files that cells write are written again with them. Seeds, hashes and addresses are the same whenever a session and
     a call are the same; the time and `os.urandom` are not, so that a cell that reads them holds another value each time it runs again. All cells of a session
-    may take 60 seconds together. A kept cell that ends the process when it runs again is taken out, and that is said; one that hangs or takes too much then
-    makes every later call fail, until `python(code, reset=true)` empties the session first. With `stateful=False` every call runs alone.
+    may take 60 seconds together, and a call takes as long as they and itself. A kept cell that ends the process when it runs again is taken out, and that is
+    said; one that hangs or takes too much then makes every later call fail, until `python(code, reset=true)` empties the session first. With
+    `stateful=False` every call runs alone.
     Whether a program came to its end is what its process says: code that forges it, or its output, deceives its own session, and no grader.
 
     Claims of a call: `ToolRun`, for the verifier `tool_run`: how the run ended, whether it repeats an earlier one, and what it uses of earlier calls. The
