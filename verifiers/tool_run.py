@@ -28,8 +28,8 @@ class ToolRunVerifier(ClaimVerifier):
     A use is told from the syntax of the code: a name or value is followed to the prints. One that is only read, in dead code or without a print, is no
     use; one that is printed times nought is. To run the call again with another value in its place would find that out, at the price of two more runs, and
     leave `x + 1`, which no run can tell from work: whether a use leads to the answer is not known at the step. So what a use pays is bounded
-    instead. One is credited in an episode, under the reward "dense" one step's worth, and every honest solution of more than one call in a session has
-    one: no way of padding earns more.
+    instead: one is credited in an episode, under the reward "dense" one step's worth. What is honestly done in more than one call has one as a rule, so no
+    way of padding earns more.
 
     It abstains on `AnswerSupport`: where an answer comes from does not make it right or wrong. The evidence says it (`origin`).
     """
