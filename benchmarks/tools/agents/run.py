@@ -21,6 +21,7 @@ import prm_gym
 from prm_gym.agent import make_agent
 from prm_gym.env import StepEnv, option_names
 from prm_gym.rollout import Rollouts, groups, success_rate
+from prm_gym.tools import typed
 
 ENVS = (
     "prm_gym/Calendar-v0",
@@ -57,27 +58,28 @@ def played(env_id: str, options: dict[str, Any], agent: str, tasks: int) -> dict
     }
 
 
-def games(env_ids: Sequence[str], agents: Sequence[str]) -> list[tuple[str, dict[str, Any], str]]:
-    """Environment, options and agent of every row of the table."""
-    found: list[tuple[str, dict[str, Any], str]] = []
+def games(env_ids: Sequence[str], agents: Sequence[str]) -> list[tuple[str, dict[str, Any], str, str]]:
+    """Environment, options, agent and its name of every row of the table."""
+    found: list[tuple[str, dict[str, Any], str, str]] = []
     for env_id in env_ids:
         env = gym.make(env_id).unwrapped
         if not isinstance(env, StepEnv):
             raise SystemExit(f"{env_id} is no step environment")
         levels = range(1, 6) if "difficulty" in option_names(type(env)) else [None]
-        constant = [f"constant:{env.constant_action}"] if env.constant_action and "constant" in agents else []
+        names = {agent: agent for agent in agents if agent != "constant"}
+        if env.constant_action and "constant" in agents:
+            names[f"constant:{env.constant_action}"] = f"always {typed(env.constant_action, env.tools)}"
         env.close()
         for level in levels:
             options = {"reward": "dense", **({} if level is None else {"difficulty": level})}
-            found += [(env_id, options, agent) for agent in (*(agent for agent in agents if agent != "constant"), *constant)]
+            found += [(env_id, options, agent, name) for agent, name in names.items()]
     return found
 
 
 def told(row: dict[str, Any]) -> str:
     """A row of the table."""
-    name = row["agent"] if len(row["agent"]) <= 30 else row["agent"][:27] + "..."
     return (
-        f"| {row['env'].removeprefix('prm_gym/')} | {row['options'].get('difficulty', '-')} | {name} | {row['success']:.3f} | {row['reward']:+.3f} "
+        f"| {row['env'].removeprefix('prm_gym/')} | {row['options'].get('difficulty', '-')} | {row['name']} | {row['success']:.3f} | {row['reward']:+.3f} "
         f"| {row['steps']:.1f} | {row['steps_per_second']:,.0f} |"
     )
 
@@ -95,15 +97,17 @@ def main() -> None:
         known = {row["key"]: row for row in json.loads(chosen.json.read_text())}
     wanted, rows, started = games(chosen.envs.split(","), chosen.agents.split(",")), list[dict[str, Any]](), time.perf_counter()
     print("| environment | level | agent | success | dense reward | steps an episode | steps/s |\n|---|---|---|---|---|---|---|")
-    for place, (env_id, options, agent) in enumerate(wanted):
+    for place, (env_id, options, agent, name) in enumerate(wanted):
         key = json.dumps([prm_gym.__version__, env_id, options, agent, chosen.tasks], sort_keys=True)
-        row = known[key] if key in known else {"key": key, **played(env_id, options, agent, chosen.tasks)}
+        row = known[key] if key in known else {"key": key, "name": name, **played(env_id, options, agent, chosen.tasks)}
         rows.append(row)
         known[key] = row
         print(told(row), flush=True)
         print(f"{place + 1} of {len(wanted)} rows, {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
         if chosen.json:
-            chosen.json.write_text(json.dumps(list(known.values()), indent=1))
+            part = chosen.json.with_name(chosen.json.name + ".part")
+            part.write_text(json.dumps(list(known.values()), indent=1))
+            part.replace(chosen.json)
 
 
 if __name__ == "__main__":
