@@ -145,11 +145,12 @@ def _document(row: Mapping[str, Any]) -> Document:
 def _pieces(sentence: str) -> list[str]:
     """A sentence that is too long to be listed, in parts; at a space where there is one."""
     pieces: list[str] = []
-    while len(sentence) > SENTENCE_LENGTH:
-        cut = sentence.rfind(" ", SENTENCE_LENGTH // 2, SENTENCE_LENGTH) + 1 or SENTENCE_LENGTH
-        pieces.append(sentence[:cut].rstrip())
-        sentence = sentence[cut:]
-    return [*pieces, sentence]
+    start = 0
+    while len(sentence) - start > SENTENCE_LENGTH:
+        cut = sentence.rfind(" ", start + SENTENCE_LENGTH // 2, start + SENTENCE_LENGTH) + 1 or start + SENTENCE_LENGTH
+        pieces.append(sentence[start:cut].rstrip())
+        start = cut
+    return [*pieces, sentence[start:]]
 
 
 def _question(row: Mapping[str, Any], library: Library, titles: Mapping[str, str]) -> Asked:

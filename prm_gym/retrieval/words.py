@@ -19,6 +19,8 @@ def words(text: str) -> list[str]:
     >>> words("The MAYOR of Tarn-Holt's bridge")
     ['the', 'mayor', 'of', 'tarn', 'holt', 'bridge']
     """
+    if text.isascii():  # most texts, in half the time
+        return _WORD.findall(_POSSESSIVE.sub("", text[:_LONGEST].lower()))
     found = _WORD.findall(_POSSESSIVE.sub("", unicodedata.normalize("NFKC", text[:_LONGEST]).casefold()))
     return [part for word in found for part in (_pairs(word) if _UNSPACED.search(word) else (word,))]
 
