@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import combinations, islice
+from itertools import islice
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from prm_gym.task import content_key
 from prm_gym.tools import ToolCall, call_text
 
 _ANSWERS, _READINGS = 8, 3
+_LATE = 4  # answers that come into view last on the scripted way, and are listed then
 _QUERIES = {kind: tuple(relation.query for relation in RELATIONS.values() if relation.query and relation.subject == kind) for kind in KINDS}
 _ALL_QUERIES = tuple(dict.fromkeys([*(query for queries in _QUERIES.values() for query in queries), ALIAS_QUERY]))
 _LONG_LISTS = 0.15  # share of the searches that ask for more documents
@@ -48,7 +49,7 @@ def listed(here: World, problem: Question, shown: Sequence[str], asked: Sequence
 
     found = dict.fromkeys(passage.partition("#")[0] for passage in shown)
     readings = [call_text("read", document=document) for document in found if f"{document}#" not in in_view]
-    chosen = [*first(_answers(here, problem, shown, named, task_key), _ANSWERS, "answer"), *first(_ranked(task_key, readings), _READINGS, "read")]
+    chosen = [*first(_answers(here, problem, shown, task_key), _ANSWERS, "answer"), *first(_ranked(task_key, readings), _READINGS, "read")]
     chosen += first(_searches(named, task_key, count - len(chosen)), count - len(chosen), "search")
     rng = np.random.default_rng(int(state_key, 16))
     return tuple(chosen[i] for i in rng.permutation(len(chosen)).tolist())
@@ -115,28 +116,40 @@ def _in_view(here: World, problem: Question, shown: Sequence[str]) -> list[tuple
     return list(dict.fromkeys(found))
 
 
-def _answers(here: World, problem: Question, shown: Sequence[str], named: Sequence[tuple[str, str]], task_key: str) -> list[str]:
-    """Answers of the right kind, those that what is in view makes possible first: its names, its years, or the differences of its years."""
+def _answers(here: World, problem: Question, shown: Sequence[str], task_key: str) -> list[str]:
+    """Answers of the right kind, as many of them in view as there are.
+
+    The right one is listed as soon as it is in view. So are a few others that come into view last on the scripted way, and some that may come at any time: what
+    is new in the list, or new last, is not the right one for that.
+    """
+    possible, anywhere = _possible(here, problem, shown), _ranked(task_key, _anywhere(here, problem, task_key))
+    late = list(dict.fromkeys(reversed(_possible(here, problem, problem.shown))))
+    others = [option for option in dict.fromkeys([*late[:_LATE], *anywhere]) if option not in problem.golds]
+    first = [option for option in [problem.golds[0], *others[: _ANSWERS - 1]] if option in possible]
+    options = dict.fromkeys([*first, *_ranked(task_key, possible), *anywhere])
+    return [call_text("answer", text=option) for option in islice(options, _ANSWERS)]
+
+
+def _possible(here: World, problem: Question, shown: Sequence[str]) -> list[str]:
+    """The answers that passages in view make possible, in the order in which they came: names, years, or the differences of years."""
+    if problem.answer not in ("year", "number"):
+        return [name for name, kind in _in_view(here, problem, shown) if kind == problem.answer]
     stated = (here.facts[place] for passage in shown if (place := here.stated.get(passage)) is not None)
     years = list(dict.fromkeys(fact.target for fact in stated if _has_year(fact)))
-    if problem.answer == "number":
-        possible = [str(abs(one - other)) for one, other in combinations(years, 2)]
-        rng = np.random.default_rng(_rank(task_key, "numbers"))
-        everywhere = [fact.target for fact in here.facts if _has_year(fact)]
-        others = [str(abs(one - other)) for one, other in rng.choice(everywhere, size=(2 * _ANSWERS, 2)).tolist()]
-    elif problem.answer == "year":
-        possible = [str(year) for year in years]
-        others = [str(fact.target) for fact in here.facts if _has_year(fact)]
-    else:
-        possible = [name for name, kind in named if kind == problem.answer]
-        others = [thing.name for thing in here.things if thing.kind == problem.answer]
-    visible = _ranked(task_key, possible)
-    gold = problem.golds[0]
-    if gold in visible[_ANSWERS:]:  # as soon as it is in view, so that it appears together with others
-        visible.remove(gold)
-        visible.insert(_rank(task_key, "gold") % _ANSWERS, gold)
-    options = dict.fromkeys([*visible, *_ranked(task_key, others)])
-    return [call_text("answer", text=option) for option in islice(options, _ANSWERS)]
+    if problem.answer == "year":
+        return [str(year) for year in years]
+    return list(dict.fromkeys(str(abs(years[later] - earlier)) for later in range(len(years)) for earlier in years[:later]))
+
+
+def _anywhere(here: World, problem: Question, task_key: str) -> list[str]:
+    """Answers that any passages make possible."""
+    if problem.answer not in ("year", "number"):
+        return [thing.name for thing in here.things if thing.kind == problem.answer]
+    years = [fact.target for fact in here.facts if _has_year(fact)]
+    if problem.answer == "year":
+        return [str(year) for year in years]
+    rng = np.random.default_rng(_rank(task_key, "numbers"))
+    return [str(abs(one - other)) for one, other in rng.choice(years, size=(2 * _ANSWERS, 2)).tolist()]
 
 
 def _has_year(fact: Fact) -> bool:

@@ -57,9 +57,9 @@ class Level(NamedTuple):
 LEVELS: dict[int, Level] = {
     1: Level(Size(26, 18, 16, 14, 8, 5, 0.0), (("chain", 1, 1),), 3),
     2: Level(Size(30, 18, 16, 18, 8, 5, 0.0), (("chain", 2, 1), ("chain", 2, 1), ("shared", 0, 2)), 4),
-    3: Level(Size(40, 24, 16, 26, 10, 6, 0.2), (("chain", 3, 1), ("chain", 3, 1), ("shared", 1, 2), ("comparison", 1, 3)), 10),
-    4: Level(Size(50, 28, 20, 44, 12, 7, 0.3), (("chain", 3, 1), ("chain", 4, 1), ("comparison", 1, 4), ("span", 1, 1), ("difference", 1, 2)), 13),
-    5: Level(Size(60, 32, 24, 60, 14, 8, 0.4), (("chain", 4, 1), ("chain", 4, 1), ("comparison", 2, 3), ("span", 2, 1), ("difference", 2, 2)), 16),
+    3: Level(Size(40, 24, 16, 26, 10, 6, 0.2), (("chain", 3, 1), ("chain", 3, 1), ("shared", 1, 2), ("comparison", 1, 3)), 8),
+    4: Level(Size(50, 28, 20, 44, 12, 7, 0.3), (("chain", 3, 1), ("chain", 4, 1), ("comparison", 1, 4), ("span", 1, 1), ("difference", 1, 2)), 11),
+    5: Level(Size(60, 32, 24, 60, 14, 8, 0.4), (("chain", 4, 1), ("chain", 4, 1), ("comparison", 2, 3), ("span", 2, 1), ("difference", 2, 2)), 14),
 }
 
 
@@ -98,6 +98,7 @@ class Question(NamedTuple):
         start: the things that it names.
         answer: kind of the thing that answers it, "year" or "number".
         plan: calls of `search` and `read` that bring all hops into view, one after another.
+        shown: the passages that the plan brings into view, in order.
     """
 
     text: str
@@ -107,6 +108,7 @@ class Question(NamedTuple):
     start: tuple[int, ...]
     answer: str
     plan: tuple[ToolCall, ...]
+    shown: tuple[str, ...]
 
 
 class _Draft(NamedTuple):
@@ -144,11 +146,11 @@ def question(entropy: int, level: int) -> tuple[World, Question]:
     for _ in range(_ATTEMPTS):
         try:
             draft = _DRAFTS[form](rng, here, length, count)
-            plan = _plan(here, draft.path, LEVELS[level].most_calls)
+            plan, shown = _plan(here, draft.path, LEVELS[level].most_calls)
         except _Unfit:
             continue
         hops = tuple(Hop(_evidence(here, fact), after, _sentence(here, fact)) for fact, after in zip(draft.path.facts, draft.path.after, strict=True))
-        return here, Question(draft.text, form, draft.golds, hops, draft.start, draft.answer, plan)
+        return here, Question(draft.text, form, draft.golds, hops, draft.start, draft.answer, plan, shown)
     raise EnvironmentFault(f"no question of the form {form} was found in {_ATTEMPTS} attempts")
 
 
@@ -163,13 +165,13 @@ def passages(here: World, call: ToolCall) -> list[str]:
     return [f"{documents[hit.document].id}#{hit.sentence}" for hit in hits]
 
 
-def _plan(here: World, path: Path, most: int) -> tuple[ToolCall, ...]:
-    """Calls that bring the path into view in its order: for each fact a search, a longer list, or a search and the document that it lists."""
+def _plan(here: World, path: Path, most: int) -> tuple[tuple[ToolCall, ...], tuple[str, ...]]:
+    """Calls that bring the path into view in order: for each fact a search, a longer list, or a search and the document that it lists. And what is shown."""
     calls: list[ToolCall] = []
-    seen: set[str] = set()
+    seen: dict[str, None] = {}
     for fact, query in zip(path.facts, path.queries, strict=True):
         wanted = here.passages[fact]
-        if seen.intersection(_evidence(here, fact)):
+        if any(passage in seen for passage in _evidence(here, fact)):
             continue
         searches = [ToolCall("search", {"query": query}), ToolCall("search", {"query": query, "k": MOST})]
         found = [passages(here, search) for search in searches]
@@ -181,9 +183,9 @@ def _plan(here: World, path: Path, most: int) -> tuple[ToolCall, ...]:
         else:
             raise _Unfit
         calls += [call for call in following if call not in calls]
-        seen.update(*(passages(here, call) for call in following))
+        seen.update(dict.fromkeys(passage for call in following for passage in passages(here, call)))
     _require(len(calls) < most)
-    return tuple(calls)
+    return tuple(calls), tuple(seen)
 
 
 def _told_by_titles(library: Library, name: str, alias: str) -> tuple[str, ...]:
