@@ -533,6 +533,13 @@ def test_without_waypoints_path_abstains_and_the_outcome_stands(tmp_path):
         ({**QUESTION, "waypoints": [{"document": "ada", "after": [0]}]}, "comes after earlier ones"),
         ({**QUESTION, "waypoints": 7}, "'waypoints' is a list"),
         ({**QUESTION, "supporting_facts": [["London"]]}, "pairs"),
+        ({**QUESTION, "supporting_facts": "London"}, "pairs"),
+        ({**QUESTION, "supporting_facts": {"title": ["London"]}}, "two lists"),
+        ({**QUESTION, "supporting_facts": {"title": ["London"], "sent_id": [0, 1]}}, "two lists"),
+        ({**QUESTION, "supporting_facts": {"title": 5, "sent_id": 7}}, "two lists"),
+        ({**QUESTION, "supporting_facts": [["London", True]]}, "names the sentence True"),
+        ({**QUESTION, "waypoints": ["ada", {"document": "ada", "after": [False]}]}, "comes after earlier ones"),
+        ({"question": "x", "answer": "\u200b"}, "no agent can give"),
     ],
 )
 def test_bad_rows_are_named(tmp_path, question, says):
@@ -540,7 +547,9 @@ def test_bad_rows_are_named(tmp_path, question, says):
         _make(**_files(tmp_path, question))
 
 
-@pytest.mark.parametrize("row", [{"title": "x"}, {"title": "x", "sentences": []}, {"title": "x", "sentences": "y"}, {"text": "y"}, 7])
+@pytest.mark.parametrize(
+    "row", [{"title": "x"}, {"title": "x", "sentences": []}, {"title": "x", "sentences": "y"}, {"text": "y"}, 7, {"id": True, "title": "x", "text": "y"}]
+)
 def test_bad_documents_are_named(tmp_path, row):
     with pytest.raises(OptionError, match=r"corpus\.jsonl, line 1: "):
         _make(**_files(tmp_path, QUESTION, [row]))
