@@ -555,6 +555,13 @@ def test_bad_documents_are_named(tmp_path, row):
         _make(**_files(tmp_path, QUESTION, [row]))
 
 
+def test_a_row_that_is_nested_too_deeply_is_named(tmp_path):
+    files = _files(tmp_path, QUESTION)
+    files["corpus"].write_text("[" * 100_000)
+    with pytest.raises(OptionError, match=r"corpus\.jsonl, line 1: "):
+        _make(**files)
+
+
 def test_options(tmp_path):
     files = _files(tmp_path, QUESTION)
     for options in ({"corpus": files["corpus"]}, {"questions": files["questions"]}, {"difficulty": 6}, {"candidates": 3}):
