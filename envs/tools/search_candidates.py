@@ -69,7 +69,7 @@ def _searches(named: Sequence[tuple[str, str]], task_key: str, count: int) -> li
     texts = _ranked(task_key, (f"{name} {query}" for name, kind in named for query in (*_QUERIES[kind], ALIAS_QUERY)))
     if len(texts) < count:
         texts += _ranked(task_key, (f"{name} {query}" for name, _ in named for query in _ALL_QUERIES))
-    return [_search(text, task_key) for text in dict.fromkeys(texts)][:count]
+    return [_search(text, task_key) for text in islice(dict.fromkeys(texts), count)]
 
 
 def _search(text: str, task_key: str) -> str:
