@@ -78,7 +78,7 @@ class SearchEnv(StepEnv):
 
     state_key: the task, what has been shown, what was asked, and the last answer of a tool.
 
-    Tasks are generated, each with a world of its own (100 to 280 documents; see `world` and `world_questions` beside this module), or read from files:
+    Tasks are generated, each with a world of its own (120 to 300 documents; see `world` and `world_questions` beside this module), or read from files:
     `corpus=PATH, questions=PATH` (see `search_files` for their layout; that of HotpotQA's questions is understood).
 
     Candidates: in generated worlds, `info["actions"]` lists `candidates` calls in random order: searches for names that are in view, up to three documents that
@@ -88,8 +88,9 @@ class SearchEnv(StepEnv):
     Difficulty 1 to 5: one fact; two, or the person that has both of two things; three, with second names and comparisons; three and four, and years between
     events or between an author's books; four and more, and these with longer descriptions.
 
-    What shortcuts earn: an answer guessed without its facts is right in less than 1 of 10 tasks (the tests hold random agents to it). The exception is
-    difficulty 1, where a search for the question shows the one sentence: finding and reading it is the task.
+    What shortcuts earn: a random agent less than 0.1 at every difficulty, which the tests hold; one that tries calls at random and then answers what is new in the
+    list, 0.07 to 0.15. At 1, a search for the question shows the one sentence: finding and reading it is the task. At 2, who is named most often with both
+    things is the person asked for in half of those questions. Of several things that are compared, one is right by chance: 1 of 3 or 4, once they are known.
     """
 
     default_verifiers: ClassVar[tuple[str, ...]] = ("path",)
