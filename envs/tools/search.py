@@ -88,7 +88,7 @@ class SearchEnv(StepEnv):
     Difficulty 1 to 5: one fact; two, or the person that has both of two things; three, with second names and comparisons; three and four, and years between
     events or between an author's books; four and more, and these with longer descriptions.
 
-    What shortcuts earn: a random agent less than 0.1 at every difficulty, which the tests hold; one that tries calls at random and then answers what is new in the
+    What shortcuts earn: a random agent less than 0.1 at every difficulty, which the tests hold; one that tries calls at random then answers what is new in the
     list, 0.07 to 0.15. At 1, a search for the question shows the one sentence: finding and reading it is the task. At 2, who is named most often with both
     things is the person asked for in half of those questions. Of several things that are compared, one is right by chance: 1 of 3 or 4, once they are known.
     """
