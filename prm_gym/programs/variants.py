@@ -8,6 +8,7 @@ from typing import cast
 import msgspec
 
 from prm_gym.claims import Case, Json
+from prm_gym.programs.trials import is_raised
 from prm_gym.sandbox import Calls, Limits, Sandbox
 from prm_gym.sandbox.values import same
 
@@ -148,4 +149,7 @@ def _tried(calls: Calls, cases: Sequence[Case]) -> list[Tried] | NoVariants:
 
 
 def _passes(case: Case, ending: str, value: Json) -> bool:
-    return value == case.raises if ending == "raised" else ending == "returned" and not case.raises and same(value, case.expected)
+    if ending == "raised":
+        name, nearest = msgspec.convert(value, tuple[str, str])
+        return bool(case.raises) and is_raised(case.raises, name, nearest)
+    return ending == "returned" and not case.raises and same(value, case.expected)

@@ -214,9 +214,12 @@ class Sandbox:
     def test(self, code: str, test_source: str, *, entry: str = "", limits: Limits | None = None) -> Tested:
         """Run tests against a program, each in a process of its own, so that the program cannot touch the tests.
 
-        The tests see the program's functions, classes and plain values under their names; calls go to the other process, and only plain data and stand-ins for
-        objects come back. The source itself is run, then every function `test_*` and every `unittest.TestCase` in it. Tests that ask nothing of the program
-        have not passed, and a name of the program's never stands for a builtin one.
+        The tests see the program's functions, classes and values under their names; calls go to the other process, and only plain data and stand-ins for
+        objects come back. A stand-in is never equal to plain data; tests that rest on what objects of the program's say of themselves have not passed
+        (`Tested.on_word`). Lists, dictionaries and sets that the program changes are changed for the tests.
+
+        The source itself is run, then every function `test_*` and every `unittest.TestCase` in it. Tests that ask nothing of the program have not passed,
+        and a name of the program's never stands for a builtin one.
 
         Args:
             code: Python source of the program; untrusted.
@@ -238,6 +241,8 @@ class Sandbox:
         passed = run.status == "ok" and len(said) == 1 and said[0][:1] == ["passed"]
         if passed:
             return Tested(passed=True, run=run, candidate=other_run)
+        if run.status == "ok" and len(said) == 1 and said[0][:1] == ["on word"]:
+            return Tested(passed=False, failure=str(said[0][-1]), carried=False, on_word=True, run=run, candidate=other_run)
         told = len(said) == 1 and len(said[0]) == 3 and said[0][0] == "failed"
         failure = str(said[0][1]) if told else run.error
         if other_run.status not in ("ok", "timeout") and "has ended" in failure:
