@@ -1,5 +1,6 @@
 """How jobs end, what is kept of what they print, and what they are given."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -286,3 +287,12 @@ def test_no_frame_holds_anything_of_the_job_before(sandbox):
         "import sys\nframe, seen = sys._getframe(), {}\nwhile frame:\n    seen |= frame.f_locals\n    frame = frame.f_back\nprint(sorted(seen))"
     ).stdout
     assert not {"status", "usage", "flags", "settings", "wall"} & set(eval(seen))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody here is root")
+@pytest.mark.parametrize("tier", ["A", "C"])
+def test_a_program_of_root_is_of_another_user_whose_threads_are_counted(tier):
+    threads = "import _thread, threading, time\nthreading.stack_size(32768)\nfor n in range(500): _thread.start_new_thread(time.sleep, (9,))"
+    with Sandbox(tier=tier, workers=1) as sandbox:
+        assert sandbox.run("import os\nprint(0 in os.getresuid())").stdout == "False\n"
+        assert "can't start new thread" in sandbox.run(threads).error

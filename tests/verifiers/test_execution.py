@@ -265,3 +265,10 @@ def test_the_evidence_quotes_no_tests(verifier, tests):
 def test_an_exception_is_one_of_the_class_or_derives_from_it(verifier, body, raises, right):
     (verdict,) = verdicts(verifier, Program(body, "f", (Case(("a",), None, raises),)))
     assert verdict.score == right
+
+
+def test_a_probe_counts_an_earlier_case_that_raises_what_derives_from_the_class(verifier):
+    code = "class Own(ValueError): pass\ndef f(x):\n    if x > 5:\n        raise Own\n    return x"
+    probe, earlier = (0,), {name: (Case((6,), raises=name),) for name in ("Own", "ValueError", "KeyError")}
+    left = {name: verdicts(verifier, Probe(code, "f", probe, 0, cases))[0].evidence["left"] for name, cases in earlier.items()}
+    assert left["ValueError"] == left["Own"] < left["KeyError"]  # a case that is wrong tells nothing
