@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 import warnings
 
 import pytest
@@ -296,3 +297,15 @@ def test_a_program_of_root_is_of_another_user_whose_threads_are_counted(tier):
     with Sandbox(tier=tier, workers=1) as sandbox:
         assert sandbox.run("import os\nprint(0 in os.getresuid())").stdout == "False\n"
         assert "can't start new thread" in sandbox.run(threads).error
+
+
+def test_two_jobs_of_two_workers_run_at_the_same_time(sandbox):
+    sandbox.run_all(["", ""])
+    started = time.monotonic()
+    sandbox.run_all(["import time\ntime.sleep(0.5)"] * 2)
+    assert time.monotonic() - started < 0.9
+
+
+def test_sympy_draws_the_same_numbers_in_every_process(sandbox):
+    first, second = sandbox.run_all(["import sympy.core.random as r, time\nprint(r.random())\ntime.sleep(0.1)"] * 2)
+    assert first.stdout == second.stdout != ""

@@ -67,6 +67,10 @@ def start(control: socket.socket, settings: dict[str, Any]) -> Ready:
         import duck
 
         work.KINDS["sql"] = lambda task: duck.answer(task, work.record)
+    if "sympy" in sys.modules:
+        import warming
+
+        warming.warm()
     memory = _address_space()
     guard = _guard(settings, user)
     if tier == "A":  # once more: it is forgotten where the user changes
