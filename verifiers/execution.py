@@ -97,22 +97,25 @@ class ExecutionVerifier(SandboxedVerifier):
         outcomes = run_trials(self.sandbox, trials)
         talks = self._talk(claims)
         sound = self._compile([claim.tests for claim in claims if claim.tests.strip()])
+        tested = self._test({place: claim for place, claim in programs.items() if sound.get(claim.tests)})
         found: dict[int, Verdict] = {}
-        references: dict[tuple[str, str, float], Tested] = {}
         for place, claim, cases, spoken in zip(programs, claims, outcomes, talks, strict=True):
             if claim.tests.strip() and not sound[claim.tests]:
                 found[place] = abstained("the tests do not compile") if sound[claim.tests] is False else failed("the sandbox itself failed")
                 continue
-            tested = self._test(claim, claim.code) if claim.tests.strip() else None
-            if tested is not None and claim.reference and not tested.carried:
-                if (claim.tests, claim.reference, claim.wall_seconds) not in references:
-                    references[claim.tests, claim.reference, claim.wall_seconds] = self._test(claim, claim.reference)
-                tested = _beside(tested, references[claim.tests, claim.reference, claim.wall_seconds])
-            found[place] = self._program_verdict(claim, cases, spoken, tested)
+            found[place] = self._program_verdict(claim, cases, spoken, tested.get(place))
         return found
 
-    def _test(self, claim: Program, code: str) -> Tested:
-        return self.sandbox.test(code, claim.tests, limits=Limits(wall_seconds=claim.wall_seconds))
+    def _test(self, claims: Mapping[int, Program]) -> dict[int, Tested]:
+        """What came of the tests of every program, in the light of its reference where something could not be carried."""
+        found = dict(zip(claims, self._run_tests([(claim.code, claim) for claim in claims.values()]), strict=True))
+        doubtful = {place: claim for place, claim in claims.items() if claim.reference and not found[place].carried}
+        beside = self._run_tests([(claim.reference, claim) for claim in doubtful.values()])
+        return found | {place: _beside(found[place], reference) for place, reference in zip(doubtful, beside, strict=True)}
+
+    def _run_tests(self, programs: Sequence[tuple[str, Program]]) -> list[Tested]:
+        limits = [Limits(wall_seconds=claim.wall_seconds) for _, claim in programs]
+        return self.sandbox.test_all([(code, claim.tests) for code, claim in programs], limits=limits)
 
     def _talk(self, claims: Sequence[Program]) -> list[list[Run]]:
         """The runs of every talk of every program."""

@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, get_args
@@ -231,11 +232,36 @@ class Sandbox:
             OptionError: a source is longer than is read.
             SandboxError: see `tier`.
         """
-        _require_length("code", code, CODE_LENGTH)
-        _require_length("test_source", test_source, CODE_LENGTH)
-        bounds = limits or self.limits
-        tests, candidate = Job({"kind": "test", "tests": test_source, "entry": entry}, bounds), Job({"kind": "serve", "code": code}, bounds)
-        first, second = self._pool(_profile(code, test_source)).run_together(tests, candidate)
+        return self.test_all([(code, test_source)], entry=entry, limits=limits)[0]
+
+    def test_all(self, programs: Sequence[tuple[str, str]], *, entry: str = "", limits: Limits | Sequence[Limits] | None = None) -> list[Tested]:
+        """Run tests against several programs side by side, a pair of processes each; see `test`.
+
+        Args:
+            programs: source of each and of its tests.
+            entry: see `test`.
+            limits: of each process, or one a program.
+        """
+        bounds = [limits or self.limits] * len(programs) if limits is None or isinstance(limits, Limits) else limits
+        for code, test_source in programs:
+            _require_length("code", code, CODE_LENGTH)
+            _require_length("test_source", test_source, CODE_LENGTH)
+        pairs = [
+            (
+                self._pool(_profile(code, tests)),
+                Job({"kind": "test", "tests": tests, "entry": entry}, bound),
+                Job({"kind": "serve", "code": code}, bound),
+            )
+            for (code, tests), bound in zip(programs, bounds, strict=True)
+        ]
+        side_by_side = min(self.workers // 2, len(pairs))
+        if side_by_side <= 1:
+            return [self._tested(*pair) for pair in pairs]
+        with ThreadPoolExecutor(side_by_side) as threads:
+            return list(threads.map(self._tested, *zip(*pairs, strict=True)))
+
+    def _tested(self, pool: ZygotePool, tests: Job, candidate: Job) -> Tested:
+        first, second = pool.run_together(tests, candidate)
         run, other_run = run_of(tests, first, self.tier), run_of(candidate, second, self.tier)
         said = records(first)
         passed = run.status == "ok" and len(said) == 1 and said[0][:1] == ["passed"]

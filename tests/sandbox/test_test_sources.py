@@ -1,5 +1,7 @@
 """Tests of programs across two processes: what right programs pass, what wrong ones cannot, and what cannot be told."""
 
+import time
+
 import pytest
 
 from prm_gym.sandbox import Sandbox
@@ -131,3 +133,12 @@ def test_what_cannot_be_carried_is_said(sandbox, name):
 def test_what_rests_on_the_word_of_objects_has_not_passed(sandbox, name):
     tested = sandbox.test(*ON_WORD[name])
     assert (tested.passed, tested.carried, tested.on_word) == (False, False, True)
+
+
+def test_many_programs_are_tested_side_by_side():
+    with Sandbox(workers=4) as sandbox:
+        sandbox.test_all([("", "")] * 2)
+        slow, right = ("def f():\n    import time\n    time.sleep(0.5)", "f()"), ("def f(): return 2", "assert f() == 2")
+        started = time.monotonic()
+        assert [tested.passed for tested in sandbox.test_all([slow, right, slow, ("def f(): return 3", right[1])])] == [True, True, True, False]
+        assert time.monotonic() - started < 0.9
