@@ -217,7 +217,8 @@ class Sandbox:
 
         The tests see the program's functions, classes and values under their names; calls go to the other process, and only plain data and stand-ins for
         objects come back. A stand-in is never equal to plain data; tests that rest on what objects of the program's say of themselves have not passed
-        (`Tested.on_word`). Lists, dictionaries and sets that the program changes are changed for the tests.
+        (`Tested.on_word`). What the program does to lists, dictionaries and sets that it is given is not done to those of the tests; where they fail, they are
+        run once more with that done, and what passes then has passed on its word.
 
         The source itself is run, then every function `test_*` and every `unittest.TestCase` in it. Tests that ask nothing of the program have not passed,
         and a name of the program's never stands for a builtin one.
@@ -246,30 +247,28 @@ class Sandbox:
         for code, test_source in programs:
             _require_length("code", code, CODE_LENGTH)
             _require_length("test_source", test_source, CODE_LENGTH)
-        pairs = [
-            (
-                self._pool(_profile(code, tests)),
-                Job({"kind": "test", "tests": tests, "entry": entry}, bound),
-                Job({"kind": "serve", "code": code}, bound),
-            )
-            for (code, tests), bound in zip(programs, bounds, strict=True)
-        ]
+        pairs = [(self._pool(_profile(code, tests)), code, tests, entry, bound) for (code, tests), bound in zip(programs, bounds, strict=True)]
         side_by_side = min(self.workers // 2, len(pairs))
         if side_by_side <= 1:
             return [self._tested(*pair) for pair in pairs]
         with ThreadPoolExecutor(side_by_side) as threads:
             return list(threads.map(self._tested, *zip(*pairs, strict=True)))
 
-    def _tested(self, pool: ZygotePool, tests: Job, candidate: Job) -> Tested:
+    def _tested(self, pool: ZygotePool, code: str, test_source: str, entry: str, bounds: Limits, believing: bool = False) -> Tested:
+        tests = Job({"kind": "test", "tests": test_source, "entry": entry, "believing": believing}, bounds)
+        candidate = Job({"kind": "serve", "code": code}, bounds)
         first, second = pool.run_together(tests, candidate)
         run, other_run = run_of(tests, first, self.tier), run_of(candidate, second, self.tier)
         said = records(first)
-        passed = run.status == "ok" and len(said) == 1 and said[0][:1] == ["passed"]
-        if passed:
+        word = said[0][0] if len(said) == 1 and said[0] and run.status == "ok" else ""
+        if word == "changed":
+            return self._tested(pool, code, test_source, entry, bounds, believing=True)
+        if word == "on word" or (word == "passed" and believing):
+            failure = str(said[0][1]) if word == "on word" else "they pass if what the program did to their arguments is believed"
+            return Tested(passed=False, failure=failure, carried=False, on_word=True, run=run, candidate=other_run)
+        if word == "passed":
             return Tested(passed=True, run=run, candidate=other_run)
-        if run.status == "ok" and len(said) == 1 and said[0][:1] == ["on word"]:
-            return Tested(passed=False, failure=str(said[0][-1]), carried=False, on_word=True, run=run, candidate=other_run)
-        told = len(said) == 1 and len(said[0]) == 3 and said[0][0] == "failed"
+        told = word == "failed" and len(said[0]) == 3
         failure = str(said[0][1]) if told else run.error
         if other_run.status not in ("ok", "timeout") and "has ended" in failure:
             failure = f"the program ended: {other_run.error}"

@@ -234,6 +234,10 @@ VECTOR = """class V:
         (VECTOR, "assert V(1) + V(2) == V(3)", "", None),
         (VECTOR, "assert V(1) + V(2) == V(3)", VECTOR, 1.0),
         (VECTOR.replace("self.x + other.x", "0"), "assert V(1) + V(2) == V(3)", VECTOR, 0.0),
+        ("def f(xs): xs.sort()", "xs = [2, 1]\nf(xs)\nassert xs == [1, 2]", "", None),
+        ("def f(xs): xs.sort()", "xs = [2, 1]\nf(xs)\nassert xs == [1, 2]", "def f(xs): xs[:] = sorted(xs)", 1.0),
+        ("def f(xs): xs.reverse()", "xs = [3, 1, 2]\nf(xs)\nassert xs == [1, 2, 3]", "", 0.0),
+        ("def f(xs):\n    xs.clear()\n    return []", "xs = [2, 1]\nassert f(xs) == sorted(xs)", "def f(xs): return sorted(xs)", 0.0),
         ("def f(g): return g(1)", "assert f(lambda x: x) == 1", "def f(g): return g(1)", None),  # nobody can pass these
     ],
 )

@@ -14,13 +14,20 @@ from standins import CandidateError, Link
 NOTHING_ASKED = "the tests asked nothing of the program"
 
 
-def run_tests(source: str, descriptor: int, entry: str = "") -> list[Any]:
+def run_tests(source: str, descriptor: int, entry: str = "", believing: bool = False) -> list[Any]:
     """Run the tests; returns ["passed", how many questions went to the candidate], ["on word", why] or ["failed", why, whether everything could be carried].
 
     After the source itself, every function `test_*`, every class `Test*` and every `unittest.TestCase` in it is run; with an entry, `check(candidate)` as well.
+    ["changed", why] says that they failed, but the program has changed arguments: where it is believed what it did to them, they may pass.
+
     The candidate's names are there, and in a module `solution`; they never stand for a builtin. Tests that ask nothing of the candidate have not passed.
     """
-    link = Link(descriptor)
+    link = Link(descriptor, believing)
+    found = _run_all(link, source, entry)
+    return ["changed", found[1]] if found[0] == "failed" and link.changed and not believing else found
+
+
+def _run_all(link: Link, source: str, entry: str) -> list[Any]:
     try:
         space, plain = _names(link)
         named = _free_names(source) if plain else set[str]()

@@ -23,12 +23,14 @@ class Link:
         trouble: why the tests cannot have passed, whatever they caught; empty where there is nothing.
         carried: everything could be carried to the other side and back.
         word: what of its objects' word the tests have taken; empty where none was.
+        believing: what the candidate does to an argument is done to the tests' value.
+        changed: it has changed an argument.
         errors: stand-ins for the classes of exceptions that the candidate offers.
         stands: stand-ins for its objects, by their numbers: one an object, so that what is the same thing there is the same thing here.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
+    def __init__(self, descriptor: int, believing: bool = False) -> None:
+        self.descriptor, self.believing, self.changed = descriptor, believing, False
         self.asked = 0
         self.trouble = ""
         self.carried = True
@@ -59,7 +61,8 @@ class Link:
         try:
             *told, changes = answer
             originals = {**dict(enumerate(arguments)), **keywords}
-            for place, parts in changes:
+            self.changed = self.changed or bool(changes)
+            for place, parts in changes if self.believing else ():
                 self._change(originals[place], parts)
             if told[0] != "raised":
                 return self.made(told)

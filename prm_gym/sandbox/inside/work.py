@@ -218,7 +218,7 @@ def _told(error: BaseException) -> list[str]:
 
 def _test(task: dict[str, Any]) -> None:
     _remember(task["tests"], "<tests>")
-    record(proxy.run_tests(task["tests"], PEER, task["entry"]))
+    record(proxy.run_tests(task["tests"], PEER, task["entry"], task["believing"]))
 
 
 def _serve(task: dict[str, Any]) -> None:
