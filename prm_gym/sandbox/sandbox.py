@@ -47,6 +47,10 @@ class Sandbox:
     At tier A a job can write files into its working directory, which is empty for every job. Programs see the standard library, and numpy, sympy and mpmath
     where they are installed. Hash and random seeds are fixed. One job's effects never reach another one.
 
+    A job of root's is run as a user without a name, where root may change its user and that one can read the standard library (at tier B not below a folder
+    that only root may enter), and has at most 64 threads; so has one of an ordinary user's at tier A, from Linux 5.14 on. Elsewhere memory and the user's own
+    limit bound them.
+
     Sandboxes of one kind share their zygotes within a process, so it is cheap to make many. They can be pickled, and work in forked processes and threads.
     """
 
