@@ -26,7 +26,7 @@ from prm_gym.envs.tools.python_runner import KEPT_BYTES, Cell, PythonRunner, Res
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, SandboxError, UnknownNameError, WorkerError
 from prm_gym.options import StepOptions, require_difficulty
 from prm_gym.problem_files import BadRows, Fields, load_problems
-from prm_gym.sandbox import Limits, Run
+from prm_gym.sandbox import SESSION_ENDED, Limits, Run
 from prm_gym.task import Task, content_key
 from prm_gym.tools import Tool, ToolCall, Unreadable, call_text, described, required_call
 from prm_gym.transition import Situation, Transition
@@ -36,7 +36,6 @@ TRACEBACK_LINES = 6
 TRACEBACK_LENGTH = 1_000
 MOST_SECONDS = 60.0  # of a call, and of the cells of a session together
 UNCHANGED, EMPTY = "The session is as it was before this call.", "The session is empty."
-SESSION_ENDED = "an earlier cell of the session ended the process"  # how the sandbox says it
 SLACK = 0.5  # seconds by which a session may take longer when it runs again
 
 _QUOTED = re.compile(r"""(['"])([^'"\n]+)\1""")
