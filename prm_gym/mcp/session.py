@@ -19,7 +19,7 @@ from prm_gym.mcp.tool_list import MOST_TOOLS, ListedTool, listed_tools
 from prm_gym.mcp.transport import Child, over_pipes
 
 _GRACE_SECONDS = 5.0  # beyond a deadline, for the loop itself
-_CLOSING_SECONDS = 3.0
+_CLOSING_SECONDS = 8.0
 _MOST_PAGES = 64
 
 
@@ -124,7 +124,7 @@ class McpSession:
                 self._served.exception(_CLOSING_SECONDS)
             except Exception:  # it takes too long, or was cancelled
                 self._served.cancel()
-        self.child.kill()
+            self.child.kill()
         self._client = None
 
     def __enter__(self) -> Self:

@@ -56,9 +56,19 @@ def blocks():
 def ignore_the_end():
     for kind in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(kind, signal.SIG_IGN)
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     sys.stdin.close()
-    return text(f"{os.getpid()} {child.pid}")
+    return text(f"{os.getpid()} {children()}")
+
+
+def children():
+    """Starts one in the group and one in a session of its own; both hold the output."""
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    return " ".join(str(subprocess.Popen(sleep, start_new_session=apart).pid) for apart in (False, True))
+
+
+def kill_the_leash():
+    os.kill(os.getppid(), signal.SIGKILL)
+    hang()
 
 
 TOOLS = {
@@ -78,6 +88,8 @@ TOOLS = {
     "surrogates": lambda: text("\ud800 and more"),
     "pids": lambda: text(f"{os.getppid()} {os.getpid()}"),
     "deaf": ignore_the_end,
+    "children": lambda: text(children()),
+    "unleash": kill_the_leash,
     "odd.name/with spaces": lambda: text("odd"),
     "odd_name_with_spaces": lambda: text("even"),
     "strict": lambda: text("strict"),
@@ -131,6 +143,8 @@ def main():
         result = answered(message["method"], given)
         reply = {"result": result} if result is not None else {"error": {"code": -32601, "message": f"no method {message['method']}"}}
         say({"jsonrpc": "2.0", "id": message["id"], **reply})
+        if sys.stdin.closed:
+            hang()
 
 
 main()
