@@ -1,9 +1,10 @@
 """McpSession: one conversation with a server, from any thread, with a deadline on every call."""
 
 import asyncio
+import json
 import os
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
@@ -21,6 +22,7 @@ from prm_gym.mcp.transport import Child, over_pipes
 _GRACE_SECONDS = 5.0  # beyond a deadline, for the loop itself
 _CLOSING_SECONDS = 8.0
 _MOST_PAGES = 64
+_MOST_LEVELS = 100  # of lists and objects in arguments; the SDK writes some 250
 
 
 class ServerGoneError(EnvironmentFault):
@@ -89,7 +91,7 @@ class McpSession:
             arguments: by name.
 
         Returns:
-            What it answered; `failed` where the tool or the server says that the call went wrong.
+            What it answered; `failed` where the tool or the server says that the call went wrong, or the arguments cannot be written as JSON.
 
         Raises:
             ServerHangsError: no answer within the deadline; the session is closed.
@@ -98,6 +100,9 @@ class McpSession:
         if not self.alive:
             self.close()
             raise ServerGoneError(f"the session with the server {self.server.name} is over{self._said()}")
+        reason = _unsendable(arguments)
+        if reason:
+            return Reply(f"the arguments cannot be sent: {reason}", failed=True)
         work = loop.submit(self._call(name, dict(arguments)))
         try:
             return work.result(self.server.deadline + _GRACE_SECONDS)
@@ -198,6 +203,25 @@ os.register_at_fork(after_in_child=_forget)
 def _close_all() -> None:
     for session in list(_SESSIONS):
         session.close()
+
+
+def _unsendable(arguments: Mapping[str, Json]) -> str:
+    """Why the arguments cannot be written as JSON; empty where they can."""
+    try:
+        json.dumps(dict(arguments), ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, TypeError, RecursionError) as error:  # a lone surrogate is a ValueError
+        return str(error)
+    level: list[Any] = [arguments]
+    for _ in range(_MOST_LEVELS):
+        level = [part for value in level for part in _parts(value)]
+    return f"they are nested in more than {_MOST_LEVELS} levels" if level else ""
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    """What an object or a list holds."""
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, Any]", value).values()
+    return cast("Sequence[Any]", value) if isinstance(value, list | tuple) else ()
 
 
 async def _all_tools(client: Any) -> tuple[ListedTool, ...]:

@@ -37,6 +37,13 @@ def _wait_for_the_end_of(*process_ids, seconds=10.0):
     return not any(map(_alive, process_ids))
 
 
+def _nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 @pytest.fixture
 def odd():
     with McpSession(McpServer(command=ODD, deadline=10.0)) as session:
@@ -136,6 +143,15 @@ def test_answers_of_every_kind(odd):
     assert odd.call("wrong", {}) == Reply("that cannot be", failed=True)
     assert odd.call("broken", {}).failed
     assert odd.call("look", {}).text == "0"  # and the session goes on after all this
+
+
+@pytest.mark.parametrize("value", ["\ud800", float("nan"), object(), b"x", _nested(254), _nested(5_000)])
+def test_arguments_that_are_no_json_are_refused_at_once(odd, value):
+    started = time.monotonic()
+    reply = odd.call("look", {"value": value})
+    assert (reply.failed, reply.text[:29]) == (True, "the arguments cannot be sent:")
+    assert time.monotonic() - started < 2
+    assert odd.call("look", {"value": "\U0001f642"}).text == "0"
 
 
 def test_a_hanging_call_ends_in_time_and_takes_the_server_with_it():
