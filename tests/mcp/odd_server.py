@@ -96,6 +96,8 @@ TOOLS = {
     "bomb": lambda: text("bomb"),
     "unsound": lambda: text("unsound"),
     "environment": lambda: text(os.environ.get("TOKEN", "")),
+    "patterned": lambda: text("", structuredContent={"s": "a" * 27 + "b"}),
+    "giant": lambda: text("giant"),
     "refuse": None,
 }
 STRICT = {
@@ -106,13 +108,21 @@ STRICT = {
 }
 # Each definition holds the next one twice: 2^30 nodes, written out.
 BOMB = {"type": "object", "allOf": [{"$ref": "#/$defs/d0"}], "$defs": {f"d{i}": {"allOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(30)}}
-SCHEMAS = {"strict": STRICT, "bomb": BOMB, "unsound": {"type": "object", "properties": {"x": {"type": 7, "$ref": "#/properties/x"}}}}
+GIANT = {"type": "object", "properties": {f"p{i}": {"type": "string", "minLength": 1} for i in range(40_000)}}
+PATTERNED = {"type": "object", "properties": {"s": {"type": "string", "pattern": "^(a+)+$"}}}
+SCHEMAS = {
+    "strict": STRICT,
+    "giant": GIANT if MODE == "giant" else ANY,
+    "bomb": BOMB,
+    "unsound": {"type": "object", "properties": {"x": {"type": 7, "$ref": "#/properties/x"}}},
+}
 
 
 def listed(cursor):
     place = int(cursor or 0)
     names = list(TOOLS)[place : place + 5]
-    tools = [{"name": name, "inputSchema": SCHEMAS.get(name, ANY), **({"annotations": {"readOnlyHint": True}} if name == "look" else {})} for name in names]
+    more = {"look": {"annotations": {"readOnlyHint": True}}, "patterned": {"outputSchema": PATTERNED}}
+    tools = [{"name": name, "inputSchema": SCHEMAS.get(name, ANY), **more.get(name, {})} for name in names]
     return {"tools": tools, **({"nextCursor": str(place + 5)} if place + 5 < len(TOOLS) else {})}
 
 

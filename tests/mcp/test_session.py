@@ -107,7 +107,7 @@ def test_nobody_at_the_address():
 
 def test_every_page_is_listed_and_names_are_made_callable(odd):
     names = [tool.tool.name for tool in odd.tools]
-    assert len(names) == len(set(names)) == 25
+    assert len(names) == len(set(names)) == 27
     assert [tool.name for tool in odd.tools if tool.tool.name.startswith("odd_name")] == ["odd.name/with spaces", "odd_name_with_spaces"]
     assert "odd_name_with_spaces_2" in names
     assert [tool.name for tool in odd.tools if tool.reads] == ["look"]
@@ -125,6 +125,18 @@ def test_odd_schemas_are_checked_without_danger(odd):
     assert tools["bomb"].checked.defects({"x": 1}) == []
     assert tools["unsound"].checked.defects({"x": 1}) == []
     assert time.monotonic() - started < 2
+
+
+def test_a_result_is_not_checked_by_the_pattern_of_a_server(odd):
+    started = time.monotonic()
+    assert odd.call("patterned", {}).structured == {"s": "a" * 27 + "b"}
+    assert time.monotonic() - started < 2  # checked, it would be 2^27 ways, while the process stands still
+
+
+def test_a_giant_schema_is_neither_shown_nor_checked():
+    with McpSession(McpServer(command=(*ODD, "giant"))) as session:
+        giant = next(tool for tool in session.tools if tool.name == "giant")
+        assert giant.tool.schema == giant.checked.schema == {"type": "object"}
 
 
 def test_answers_of_every_kind(odd):
