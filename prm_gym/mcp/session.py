@@ -20,7 +20,7 @@ from prm_gym.mcp.tool_list import MOST_TOOLS, ListedTool, listed_tools
 from prm_gym.mcp.transport import Child, over_pipes
 
 _GRACE_SECONDS = 5.0  # beyond a deadline, for the loop itself
-_CLOSING_SECONDS = 8.0
+_CLOSING_SECONDS = 4.0
 _MOST_PAGES = 64
 _MOST_LEVELS = 100  # of lists and objects in arguments; the SDK writes some 250
 

@@ -13,12 +13,12 @@ MOST_TOOLS = 256
 _DESCRIPTION, _SCHEMA = 4_000, 50_000  # characters; a longer schema is neither shown nor checked
 _SHOWN = 400_000  # characters of all descriptions and schemas; what comes later is named alone
 _MOST_NODES, _DEEPEST = 2_000, 40
-# Not checked here, but by the server itself: a pattern can take forever, a reference can lead into the network, and what forbids would forbid too much
-# where a part of it was left out.
+# Not checked here, but by the server itself: a pattern can take forever, comparing all items with all others long, a reference can lead
+# into the network, and what forbids would forbid too much where a part of it was left out.
 _UNCHECKED = (
     "pattern", "patternProperties", "propertyNames", "format", "not", "if", "then", "else", "contains", "minContains", "maxContains", "$schema", "$id", "id",
-    "unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary", "$defs",
-    "definitions",
+    "uniqueItems", "unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary",
+    "$defs", "definitions",
 )  # fmt: skip
 _ANYTHING: dict[str, Any] = {"type": "object"}
 

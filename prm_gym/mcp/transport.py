@@ -21,7 +21,7 @@ MOST_BYTES = 16 * 2**20  # of one message
 _LEASH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "leash.py")
 _INHERITED = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "USER", "VIRTUAL_ENV")
 _FAREWELL_SECONDS = 0.5  # that a server may take to end when its input has ended
-_KILLING_SECONDS = 5.0  # that the leash may take to kill all that is left
+_KILLING_SECONDS = 3.0  # that the leash may take to kill all that is left
 _COMPLAINT = 2_000  # bytes that are kept of what it wrote to standard error
 
 

@@ -102,7 +102,12 @@ TOOLS = {
 }
 STRICT = {
     "type": "object",
-    "properties": {"n": {"$ref": "#/$defs/n"}, "s": {"type": "string", "pattern": "^(a+)+$"}, "r": {"$ref": "http://127.0.0.1:9/x.json"}},
+    "properties": {
+        "n": {"$ref": "#/$defs/n"},
+        "s": {"type": "string", "pattern": "^(a+)+$"},
+        "r": {"$ref": "http://127.0.0.1:9/x.json"},
+        "u": {"uniqueItems": True},
+    },
     "required": ["n"],
     "$defs": {"n": {"type": "integer", "minimum": 1}},
 }
