@@ -1,7 +1,9 @@
 """The options that environments share, and the checks of those that many have."""
 
-from collections.abc import Collection, Sequence
-from typing import TypedDict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypedDict, cast
+
+import msgspec
 
 from prm_gym.errors import OptionError
 from prm_gym.rewards import RewardSpec
@@ -22,6 +24,25 @@ class StepOptions(TypedDict, total=False):
     reward: RewardSpec
     max_steps: int
     render_mode: str | None
+
+
+def stored_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as JSON values, for what is stored and shown; an object that is none is written as its representation.
+
+    Tasks that are given in the options themselves, and not in a file, are counted alone: what is sealed in them belongs into no report.
+
+    >>> stored_options({"tasks": [{"question": "2 + 2", "answer": "4"}], "max_steps": 3})
+    {'tasks': '(tasks given: 1)', 'max_steps': 3}
+    """
+    plain: dict[str, Any] = {}
+    for name, value in options.items():
+        try:
+            plain[name] = msgspec.to_builtins(value)
+        except (TypeError, msgspec.ValidationError):
+            plain[name] = repr(value)
+        if name == "tasks" and isinstance(value, Sequence) and any(isinstance(task, Mapping) for task in cast("Sequence[Any]", value)):
+            plain[name] = f"(tasks given: {len(cast('Sequence[Any]', value))})"
+    return plain
 
 
 def require_difficulty(difficulty: object, levels: Collection[int]) -> None:

@@ -18,6 +18,7 @@ from prm_gym._version import VERSION
 from prm_gym.agent import Action, Agent, prompt_of
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
+from prm_gym.options import stored_options
 from prm_gym.task import Task
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.transition import Situation
@@ -146,7 +147,7 @@ class Rollouts:
             task=run.env.task,
             seed=run.episode.seed,
             env_id=self.env_id,
-            env_options=_plain(self.env_options),
+            env_options=stored_options(self.env_options),
             agent=agent.id,
             outcome=run.outcome,
             valid=run.valid,
@@ -229,17 +230,6 @@ def _act(agent: Agent, envs: Sequence[StepEnv]) -> list[Action]:
     if len(actions) != len(prompts):
         raise ContractError(f"agent {agent.id!r} gave {len(actions)} actions for {len(prompts)} prompts")
     return actions
-
-
-def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as JSON values; an object that is none is written as its representation."""
-    plain: dict[str, Any] = {}
-    for name, value in options.items():
-        try:
-            plain[name] = msgspec.to_builtins(value)
-        except (TypeError, msgspec.ValidationError):
-            plain[name] = repr(value)
-    return plain
 
 
 def success_rate(trajectories: Sequence[Trajectory]) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.vector import utils
 
 from prm_gym.errors import OptionError
 
@@ -58,3 +59,13 @@ class TextSpace(gymnasium.Space[str]):
 
     def __hash__(self) -> int:
         return hash(("TextSpace", self.max_length))
+
+
+@utils.create_shared_memory.register(TextSpace)
+def _no_shared_memory(_space: TextSpace, **_memory: object) -> Any:
+    """Gymnasium reads shared memory once, as arrays that change; texts cannot be read so.
+
+    Raises:
+        OptionError: always; says what to do.
+    """
+    raise OptionError('texts are not kept in shared memory; with vectorization_mode="async", give vector_kwargs={"shared_memory": False} (it is no slower)')

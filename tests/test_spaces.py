@@ -87,3 +87,8 @@ def test_it_can_be_batched_as_gymnasiums_vector_environments_do():
     assert batched.sample() in batched
     assert list(iterate(batched, ("a", "b", "c"))) == ["a", "b", "c"]
     assert tuple(concatenate(space, ["a", "b", "c"], create_empty_array(space, 3))) == ("a", "b", "c")
+
+
+def test_shared_memory_is_refused_in_words():
+    with pytest.raises(OptionError, match='"shared_memory": False'):
+        gym.make_vec("prm_gym/Deduction-v0", num_envs=2, vectorization_mode="async")

@@ -2,7 +2,17 @@
 
     gym.make("prm_gym/MCP-v0")                              # the demonstration server, a storeroom, with generated tasks
     gym.make("prm_gym/MCP-v0", server=["uvx", "some-server"], tasks="tasks.jsonl", predicate="my_package.checks:done")
-    gym.make("prm_gym/MCP-v0", server="http://127.0.0.1:8000/mcp", tasks=[{"question": "..."}], predicate=lambda view: ...)
+
+A server of one's own, a task, and a predicate that looks into the server when the agent has called `finish`:
+
+    def done(view):                                         # view.task, view.answer, view.transcript, view.call
+        return float("call Ada" not in view.call("list_notes", {}).text)
+
+    tasks = [{"question": "Delete the note about Ada.", "solution": [{"name": "delete_note", "arguments": {"id": 2}}]}]
+    env = gym.make("prm_gym/MCP-v0", server=["python", "notes_server.py"], tasks=tasks, predicate=done)
+    env = gym.make("prm_gym/MCP-v0", server="http://127.0.0.1:8000/mcp", tasks=tasks, predicate=done)
+
+A command is started for each environment, and anew for each episode; a server at an address keeps what was done: let `setup` put it back.
 
 Source: the Model Context Protocol (https://modelcontextprotocol.io), through its official SDK for Python.
 """

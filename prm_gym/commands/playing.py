@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prm_gym.commands.records import print_records, read_options, require_seed
 from prm_gym.errors import OptionError
+from prm_gym.options import stored_options
 
 if TYPE_CHECKING:
     from prm_gym.env import StepEnv
@@ -149,7 +150,8 @@ def _stored(path: str, env: str, options: Mapping[str, Any], agent: str, seeds: 
         return []
     found = list(read_trajectories(path))
     for trajectory in found:
-        same = (trajectory.env_id, trajectory.agent, trajectory.env_options, trajectory.seed) == (env, agent, options, seeds.get(trajectory.id))
+        stored = (trajectory.env_id, trajectory.agent, trajectory.env_options, trajectory.seed)
+        same = stored == (env, agent, stored_options(options), seeds.get(trajectory.id))
         if not same:
             raise OptionError(f"{path} holds episodes of another rollout ({trajectory.env_id}, {trajectory.agent}, {trajectory.id}); choose another file")
     return found

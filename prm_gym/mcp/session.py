@@ -1,9 +1,10 @@
 """McpSession: one conversation with a server, from any thread, with a deadline on every call."""
 
 import asyncio
+import json
 import os
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
@@ -19,8 +20,9 @@ from prm_gym.mcp.tool_list import MOST_TOOLS, ListedTool, listed_tools
 from prm_gym.mcp.transport import Child, over_pipes
 
 _GRACE_SECONDS = 5.0  # beyond a deadline, for the loop itself
-_CLOSING_SECONDS = 3.0
+_CLOSING_SECONDS = 4.0
 _MOST_PAGES = 64
+_MOST_LEVELS = 100  # of lists and objects in arguments; the SDK writes some 250
 
 
 class ServerGoneError(EnvironmentFault):
@@ -89,7 +91,7 @@ class McpSession:
             arguments: by name.
 
         Returns:
-            What it answered; `failed` where the tool or the server says that the call went wrong.
+            What it answered; `failed` where the tool or the server says that the call went wrong, or the arguments cannot be written as JSON.
 
         Raises:
             ServerHangsError: no answer within the deadline; the session is closed.
@@ -98,6 +100,9 @@ class McpSession:
         if not self.alive:
             self.close()
             raise ServerGoneError(f"the session with the server {self.server.name} is over{self._said()}")
+        reason = _unsendable(arguments)
+        if reason:
+            return Reply(f"the arguments cannot be sent: {reason}", failed=True)
         work = loop.submit(self._call(name, dict(arguments)))
         try:
             return work.result(self.server.deadline + _GRACE_SECONDS)
@@ -124,7 +129,7 @@ class McpSession:
                 self._served.exception(_CLOSING_SECONDS)
             except Exception:  # it takes too long, or was cancelled
                 self._served.cancel()
-        self.child.kill()
+            self.child.kill()
         self._client = None
 
     def __enter__(self) -> Self:
@@ -147,6 +152,8 @@ class McpSession:
         client = Client(transport, cache=None)
         try:
             async with asyncio.timeout(self.server.start_seconds) as limit, client:
+                unchecked: Any = client.session
+                unchecked.validate_tool_result = _taken_as_it_is
                 tools = await _all_tools(client)
                 limit.reschedule(None)
                 self._client, self._stop = client, stop
@@ -198,6 +205,29 @@ os.register_at_fork(after_in_child=_forget)
 def _close_all() -> None:
     for session in list(_SESSIONS):
         session.close()
+
+
+def _unsendable(arguments: Mapping[str, Json]) -> str:
+    """Why the arguments cannot be written as JSON; empty where they can."""
+    try:
+        json.dumps(dict(arguments), ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, TypeError, RecursionError) as error:  # a lone surrogate is a ValueError
+        return str(error)
+    level: list[Any] = [arguments]
+    for _ in range(_MOST_LEVELS):
+        level = [part for value in level for part in _parts(value)]
+    return f"they are nested in more than {_MOST_LEVELS} levels" if level else ""
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    """What an object or a list holds."""
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, Any]", value).values()
+    return cast("Sequence[Any]", value) if isinstance(value, list | tuple) else ()
+
+
+async def _taken_as_it_is(name: str, result: Any) -> None:
+    """In place of the SDK's check of results by the schema that the server gives: a pattern in it could stop the whole process for years."""
 
 
 async def _all_tools(client: Any) -> tuple[ListedTool, ...]:

@@ -10,15 +10,15 @@ import msgspec
 from prm_gym.tools import Tool
 
 MOST_TOOLS = 256
-_DESCRIPTION, _SCHEMA = 4_000, 50_000  # characters
+_DESCRIPTION, _SCHEMA = 4_000, 50_000  # characters; a longer schema is neither shown nor checked
 _SHOWN = 400_000  # characters of all descriptions and schemas; what comes later is named alone
 _MOST_NODES, _DEEPEST = 2_000, 40
-# Not checked here, but by the server itself: a pattern can take forever, a reference can lead into the network, and what forbids would forbid too much
-# where a part of it was left out.
+# Not checked here, but by the server itself: a pattern can take forever, comparing all items with all others long, a reference can lead
+# into the network, and what forbids would forbid too much where a part of it was left out.
 _UNCHECKED = (
     "pattern", "patternProperties", "propertyNames", "format", "not", "if", "then", "else", "contains", "minContains", "maxContains", "$schema", "$id", "id",
-    "unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary", "$defs",
-    "definitions",
+    "uniqueItems", "unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary",
+    "$defs", "definitions",
 )  # fmt: skip
 _ANYTHING: dict[str, Any] = {"type": "object"}
 
@@ -58,9 +58,10 @@ def listed_tools(found: Sequence[Any]) -> tuple[ListedTool, ...]:
         length = len(json.dumps(schema, default=str))
         shown = schema if length <= min(_SCHEMA, left - len(description)) else _ANYTHING
         left -= len(description) + (length if shown is schema else 0)
+        checked = _sound(checkable(schema)) if length <= _SCHEMA else _ANYTHING
         reads = bool(given.annotations is not None and given.annotations.read_only_hint)
         idempotent = bool(given.annotations is not None and given.annotations.idempotent_hint)
-        listed.append(ListedTool(Tool(name, description, schema=shown), Tool(name, "", schema=_sound(checkable(schema))), str(given.name), reads, idempotent))
+        listed.append(ListedTool(Tool(name, description, schema=shown), Tool(name, "", schema=checked), str(given.name), reads, idempotent))
     return tuple(listed)
 
 

@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator
-from io import FileIO
 from typing import Any
 
 from prm_gym.mcp.server import McpServer, revealed
@@ -20,6 +21,7 @@ MOST_BYTES = 16 * 2**20  # of one message
 _LEASH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "leash.py")
 _INHERITED = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "USER", "VIRTUAL_ENV")
 _FAREWELL_SECONDS = 0.5  # that a server may take to end when its input has ended
+_KILLING_SECONDS = 3.0  # that the leash may take to kill all that is left
 _COMPLAINT = 2_000  # bytes that are kept of what it wrote to standard error
 
 
@@ -30,8 +32,8 @@ class Child:
         fault: why the connection is of no use; empty where it is. It is what was seen of the pipes or of HTTP, never what a server says.
         overlong: the answer was longer than it may be, and was left where it was.
         tail: bytes.
-        group: id of the server's process group; 0 where there is none.
-        leash: writing end of the pipe whose closing ends the server; the parent's death closes it.
+        group: id of the leash and of its process group, in which the server begins; 0 where nothing is left of it.
+        leash: socket whose closing has the leash kill the server and all that it has begun; the parent's death closes it.
     """
 
     def __init__(self) -> None:
@@ -39,17 +41,29 @@ class Child:
         self.overlong = False
         self.tail = b""
         self.group = 0
-        self.leash: FileIO | None = None
+        self.leash: socket.socket | None = None
 
     @property
     def text(self) -> str:
         """What it said last, in one line."""
         return " ".join(self.tail.decode("utf-8", "replace").split())[-300:]
 
-    def kill(self) -> None:
-        """Kill the process group, if there is one."""
+    def let_go(self) -> None:
+        """Have the leash kill everything, and wait for nothing."""
         if self.leash is not None:
-            self.leash.close()
+            with contextlib.suppress(OSError):  # closed, or nobody is there
+                self.leash.shutdown(socket.SHUT_WR)
+
+    def kill(self) -> None:
+        """Have the leash kill everything, and wait for it; then kill what is left of the process group. Not to be called in the loop."""
+        self.let_go()
+        until = time.monotonic() + _KILLING_SECONDS
+        while self.group and time.monotonic() < until:
+            time.sleep(0.005)
+        self.kill_group()
+
+    def kill_group(self) -> None:
+        """Kill the process group at once, the leash with it."""
         if self.group:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.group, signal.SIGKILL)
@@ -65,15 +79,15 @@ async def over_pipes(server: McpServer, child: Child) -> AsyncGenerator[Any]:
     """
     import anyio
 
-    end, leash = os.pipe()
-    child.leash = FileIO(leash, "wb")  # a file, which may be closed twice
+    child.leash, end = socket.socketpair()
+    child.leash.setblocking(False)
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", _LEASH, str(end), *server.command),
+            *(sys.executable, "-I", "-S", _LEASH, str(end.fileno()), *server.command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=(end,),
+            pass_fds=(end.fileno(),),
             cwd=server.folder or None,
             env={name: os.environ[name] for name in _INHERITED if name in os.environ} | revealed(server.environment),
             start_new_session=True,
@@ -83,11 +97,13 @@ async def over_pipes(server: McpServer, child: Child) -> AsyncGenerator[Any]:
         child.leash.close()
         raise
     finally:
-        os.close(end)
+        end.close()
     child.group = process.pid
     incoming, messages = anyio.create_memory_object_stream[Any](16)
     outgoing, orders = anyio.create_memory_object_stream[Any](0)
+    watch = asyncio.ensure_future(_watch(child, incoming))
     tasks = [
+        watch,
         asyncio.ensure_future(_read(process, incoming, child)),
         asyncio.ensure_future(_write(process, orders, incoming, child)),
         asyncio.ensure_future(_listen(process, child)),
@@ -96,24 +112,36 @@ async def over_pipes(server: McpServer, child: Child) -> AsyncGenerator[Any]:
         yield messages, outgoing
     finally:
         with anyio.CancelScope(shield=True):
-            await _end(process, child)
+            await _end(process, child, watch)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             for stream in (incoming, messages, outgoing, orders):
                 await stream.aclose()
+            child.leash.close()
 
 
-async def _end(process: asyncio.subprocess.Process, child: Child) -> None:
-    """Close the server's input, and kill its group if that does not end it soon."""
+async def _watch(child: Child, incoming: Any) -> None:
+    """Take note of the end of the leash, which leaves nothing behind unless it is killed itself; then the session is told that nothing will come."""
+    if child.leash is not None and await asyncio.get_running_loop().sock_recv(child.leash, 1):
+        child.group = 0
+        return
+    child.kill_group()
+    child.fault = child.fault or "has ended"
+    await incoming.aclose()
+
+
+async def _end(process: asyncio.subprocess.Process, child: Child, watch: "asyncio.Future[None]") -> None:
+    """Close the server's input, and have everything killed if that does not end it soon."""
     if process.stdin is not None:
         process.stdin.close()
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), _FAREWELL_SECONDS)
-    child.kill()
-    await process.wait()
+    for seconds, then in ((_FAREWELL_SECONDS, child.let_go), (_KILLING_SECONDS, child.kill_group)):
+        await asyncio.wait({watch}, timeout=seconds)
+        then()
+    while process.returncode is None:  # `process.wait` waits for the pipes too, which others may hold
+        await asyncio.sleep(0.002)
     transport: Any = getattr(process, "_transport", None)
-    if transport is not None:  # a child that has left the group may hold the pipes
+    if transport is not None:
         transport.close()
 
 

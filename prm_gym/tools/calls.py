@@ -4,12 +4,17 @@ r"""How an agent's text calls a tool: OpenAI's native calls and tagged text.
     {"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": "add", "arguments": "{\"a\": 1, \"b\": 2}"}}]}
     I add them. <tool_call>{"name": "add", "arguments": {"a": 1, "b": 2}}</tool_call>
     <function=add>{"a": 1, "b": 2}</function>
+    [TOOL_CALLS]add[ARGS]{"a": 1, "b": 2}
 
-What is thought may stand before a call: text, or a section <think>...</think>. A call may stand in a fenced block, or on lines of its own after the text.
-`parameters` and `input` stand for `arguments` too. A closing tag at the very end may be missing, since servers stop there. A step is one call. A text that
-is meant as a call and cannot be read as one is `Unreadable`, never a message.
+and what the special tokens of Mistral, DeepSeek, Kimi, gpt-oss, Granite and Phi make of the same. Forms without JSON (arguments as XML or as Python) are not
+read: whether a 1 in them is a number or a text only the schema knows. Let the server that runs such a model read its calls.
 
-Source: the native form is that of OpenAI's chat completions; the tagged ones are those of the chat templates of Hermes, Qwen, Llama 3 and Mistral.
+What is thought may stand before a call: text, or a section <think>...</think>, whose beginning may be missing, since prompts end with it. A call may stand in
+a fenced block, or on lines of its own after the text. `parameters` and `input` stand for `arguments` too. A closing tag at the very end may be missing, since
+servers stop there. A step is one call. A text that is meant as a call and cannot be read as one is `Unreadable`, never a message.
+
+Source: the native form is that of OpenAI's chat completions; the others are those of the chat templates of Hermes, Qwen 2.5 and 3, Llama 3, Mistral,
+DeepSeek V3, Kimi K2, gpt-oss, Granite and Phi 4.
 """
 
 import json
@@ -23,15 +28,28 @@ import msgspec
 from prm_gym.claims import Json
 from prm_gym.tools.tool import Tool
 
-_TAG = re.compile(r"<\s*/?\s*tool_call\s*>|<function=", re.IGNORECASE)
-_FUNCTION = re.compile(r"<function=([\w-]{1,64})>")
-# What some models write before a call.
-_MARK = re.compile(r"^(?:<\|python_tag\|>|\[TOOL_CALLS\])\s*")
+# Repetitions give nothing back (`*+`), so that reading takes time in proportion to the length.
+_TAG = re.compile(
+    r"<function=([\w-]{1,64})>"
+    r"|\[TOOL_CALLS\] ?([\w-]{1,64})(?:\[CALL_ID\]\w{1,64})?(?:\[ARGS\])? ?(?=\{)"
+    r"|<｜tool▁call▁begin｜>(?:function<｜tool▁sep｜>)?([\w-]{1,64})(?:<｜tool▁sep｜>|\n```json\n)"
+    r"|<\|tool_call_begin\|> ?(?:functions\.)?([\w-]{1,64})(?::\d{1,4})? ?<\|tool_call_argument_begin\|>"
+    r"|(?:<\|channel\|>commentary )?to=functions\.([\w-]{1,64})[^{}\n]{0,60}<\|message\|>"
+    r"|(?:\[TOOL_CALLS\]|<\|python_tag\|>|<\|tool_call\|>)(?=\s*+(?:\[\s*+)?\{)"
+    r"|<\s*+/?\s*+tool_call\s*+>|<function=",
+    re.IGNORECASE,
+)
+_OPENING = ("<tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "<|tool_call|>")  # before a call that has its name within
+# What begins a list of calls, and what ends one.
+_LIST = re.compile(r"<｜tool▁calls▁begin｜>|<\|tool_calls_section_begin\|>")
+_CLOSED = re.compile(
+    r"(?:```)?(?:</tool_call>|</function>|<\|/tool_call\|>|<｜tool▁call▁end｜>|<\|tool_call_end\|>)?(?:<｜tool▁calls▁end｜>|<\|tool_calls_section_end\|>)?"
+)
 # What some servers leave at the end.
-_ENDS = re.compile(r"\s*(?:<\|im_end\|>|<\|eot_id\|>|<\|eom_id\|>|</s>)\s*$")
+_ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "</s>", "<｜end▁of▁sentence｜>", "<|call|>")
 _FENCED = re.compile(r"```(?:json|tool_call|tool_code)?[ \t]*\n(.*?)\n?```", re.DOTALL)
 # A line on which a call begins.
-_CALL = re.compile(r"^[ \t]*\[?[ \t]*\{\s*\"(?:name|tool_calls|function|type)\"\s*:", re.MULTILINE)
+_CALL = re.compile(r"^[ \t]*+\[?[ \t]*+\{\s*+\"(?:name|tool_calls|function|type)\"\s*:", re.MULTILINE)
 _DECODER = json.JSONDecoder(strict=False)
 
 
@@ -80,8 +98,9 @@ def read_call(action: str) -> Reading:
     Args:
         action: what the agent wrote.
     """
-    text, thought = _without_thinking(action.strip())
-    text = _ENDS.sub("", _MARK.sub("", text, count=1))
+    text = action.strip()
+    text = next((text.removesuffix(end).rstrip() for end in _ENDS if text.endswith(end)), text)
+    text, thought = _without_thinking(text)
     if text.startswith(("{", "[{")) or _CALL.match(text):
         return _native(text, thought)
     tag, call = _TAG.search(text), _CALL.search(text)
@@ -116,33 +135,29 @@ def required_call(action: str, tools: Sequence[Tool]) -> ToolCall | Unreadable:
 
 
 def _without_thinking(text: str) -> tuple[str, str]:
-    """The text after a thinking section at its beginning, and that section."""
-    if not text.startswith("<think>"):
+    """The text after a thinking section at its beginning, and that section; its end alone counts as well where no call stands before it."""
+    thought, closed, rest = text.partition("</think>")
+    called = text.startswith(("{", "[{")) or _TAG.search(thought) or _CALL.search(thought)
+    if not closed or (called and not text.startswith("<think>")):
         return text, ""
-    thought, closed, rest = text.removeprefix("<think>").partition("</think>")
-    return (rest.strip(), thought.strip()) if closed else (text, "")
+    return rest.strip(), thought.removeprefix("<think>").strip()
 
 
 def _tagged(text: str, tag: re.Match[str], thought: str) -> Reading:
-    before = text[: tag.start()].strip()
-    if tag.group() == "<function=":
-        function = _FUNCTION.match(text, tag.start())
-        if function is None:
-            return Unreadable("a call of this form is <function=name>{...}</function>")
-        opened, name = function.end(), function[1]
-    elif tag.group() == "<tool_call>":
-        opened, name = tag.end(), None
-    else:
+    before = _LIST.sub("", text[: tag.start()]).strip()
+    name = next((found for found in tag.groups() if found), None)
+    if name is None and tag.group() == "<function=":
+        return Unreadable("a call of this form is <function=name>{...}</function>")
+    if name is None and tag.group() not in _OPENING:
         return Unreadable("a call stands between <tool_call> and </tool_call>")
-    rest = text[opened:].lstrip()
+    rest = text[tag.end() :].lstrip()
     try:
         end = _DECODER.raw_decode(rest)[1]  # a program in the arguments may hold the closing tag
     except RecursionError:
         return Unreadable("the JSON is nested too deeply")
     except ValueError as error:
         return Unreadable(f"not valid JSON: {error}")
-    after = rest[end:].strip()
-    if after and after not in ("</tool_call>", "</function>"):
+    if not _CLOSED.fullmatch("".join(rest[end:].split())):
         return Unreadable("a step is one call, and nothing follows it")
     body = rest[:end] if name is None else f'{{"name": {json.dumps(name)}, "arguments": {rest[:end]}}}'
     return _native(body, "\n".join(part for part in (thought, before) if part))

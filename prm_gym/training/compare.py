@@ -24,6 +24,7 @@ from prm_gym._version import VERSION
 from prm_gym.agent import Agent, make_agent
 from prm_gym.credit import ASSIGNERS
 from prm_gym.errors import MissingExtraError, OptionError, PrmGymError
+from prm_gym.options import stored_options
 from prm_gym.report.comparison import Comparison, Reference, RunResult, write_results
 from prm_gym.report.curves import draw_curves
 from prm_gym.report.page import write_page
@@ -267,7 +268,7 @@ def _comparison(plan: Plan, runs: Sequence[RunResult], references: tuple[Referen
     return Comparison(
         title=f"Credit assignment on {base.env_id}",
         env_id=base.env_id,
-        env_options=base.env_options,
+        env_options=stored_options(base.env_options),
         agent=base.agent,
         credits=plan.credits,
         rewards=plan.rewards,

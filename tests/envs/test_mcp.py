@@ -17,10 +17,12 @@ import pytest
 
 pytest.importorskip("mcp", reason="the package mcp is not installed")
 
+from prm_gym.agent import make_agent
 from prm_gym.envs.adapters.mcp_tasks import demo_task, stock_is_as_expected
 from prm_gym.errors import ContractError, OptionError
 from prm_gym.mcp import McpServer, McpSession, ServerGoneError
 from prm_gym.mcp.stock import stock, stock_task
+from prm_gym.rollout import Rollouts, groups
 from prm_gym.tools import call_text
 
 ODD = [sys.executable, str(Path(__file__).parents[1] / "mcp" / "odd_server.py")]
@@ -476,3 +478,14 @@ def test_a_server_at_an_address():
             env.close()
         finally:
             process.kill()
+
+
+def test_what_is_sealed_is_stored_with_its_own_task_alone():
+    tasks = [{"question": f"Say it {how}.", "solution": [], "secret": word} for how, word in (("loud", "alpha"), ("low", "beta"))]
+    rollouts = Rollouts("prm_gym/MCP-v0", {"server": ODD, "tasks": tasks, "predicate": lambda view: 1.0, "verifiers": []}, num_envs=1)
+    (trajectory,) = rollouts.play(make_agent("scripted"), groups([0], 1))
+    rollouts.close()
+    stored = msgspec.to_builtins(trajectory)
+    assert stored["env_options"]["tasks"] == "(tasks given: 2)"
+    assert stored["task"].pop("sealed")["given"]["secret"] in ("alpha", "beta")
+    assert "secret" not in json.dumps(stored)

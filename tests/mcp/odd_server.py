@@ -56,9 +56,19 @@ def blocks():
 def ignore_the_end():
     for kind in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(kind, signal.SIG_IGN)
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     sys.stdin.close()
-    return text(f"{os.getpid()} {child.pid}")
+    return text(f"{os.getpid()} {children()}")
+
+
+def children():
+    """Starts one in the group and one in a session of its own; both hold the output."""
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    return " ".join(str(subprocess.Popen(sleep, start_new_session=apart).pid) for apart in (False, True))
+
+
+def kill_the_leash():
+    os.kill(os.getppid(), signal.SIGKILL)
+    hang()
 
 
 TOOLS = {
@@ -78,29 +88,46 @@ TOOLS = {
     "surrogates": lambda: text("\ud800 and more"),
     "pids": lambda: text(f"{os.getppid()} {os.getpid()}"),
     "deaf": ignore_the_end,
+    "children": lambda: text(children()),
+    "unleash": kill_the_leash,
     "odd.name/with spaces": lambda: text("odd"),
     "odd_name_with_spaces": lambda: text("even"),
     "strict": lambda: text("strict"),
     "bomb": lambda: text("bomb"),
     "unsound": lambda: text("unsound"),
     "environment": lambda: text(os.environ.get("TOKEN", "")),
+    "patterned": lambda: text("", structuredContent={"s": "a" * 27 + "b"}),
+    "giant": lambda: text("giant"),
     "refuse": None,
 }
 STRICT = {
     "type": "object",
-    "properties": {"n": {"$ref": "#/$defs/n"}, "s": {"type": "string", "pattern": "^(a+)+$"}, "r": {"$ref": "http://127.0.0.1:9/x.json"}},
+    "properties": {
+        "n": {"$ref": "#/$defs/n"},
+        "s": {"type": "string", "pattern": "^(a+)+$"},
+        "r": {"$ref": "http://127.0.0.1:9/x.json"},
+        "u": {"uniqueItems": True},
+    },
     "required": ["n"],
     "$defs": {"n": {"type": "integer", "minimum": 1}},
 }
 # Each definition holds the next one twice: 2^30 nodes, written out.
 BOMB = {"type": "object", "allOf": [{"$ref": "#/$defs/d0"}], "$defs": {f"d{i}": {"allOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(30)}}
-SCHEMAS = {"strict": STRICT, "bomb": BOMB, "unsound": {"type": "object", "properties": {"x": {"type": 7, "$ref": "#/properties/x"}}}}
+GIANT = {"type": "object", "properties": {f"p{i}": {"type": "string", "minLength": 1} for i in range(40_000)}}
+PATTERNED = {"type": "object", "properties": {"s": {"type": "string", "pattern": "^(a+)+$"}}}
+SCHEMAS = {
+    "strict": STRICT,
+    "giant": GIANT if MODE == "giant" else ANY,
+    "bomb": BOMB,
+    "unsound": {"type": "object", "properties": {"x": {"type": 7, "$ref": "#/properties/x"}}},
+}
 
 
 def listed(cursor):
     place = int(cursor or 0)
     names = list(TOOLS)[place : place + 5]
-    tools = [{"name": name, "inputSchema": SCHEMAS.get(name, ANY), **({"annotations": {"readOnlyHint": True}} if name == "look" else {})} for name in names]
+    more = {"look": {"annotations": {"readOnlyHint": True}}, "patterned": {"outputSchema": PATTERNED}}
+    tools = [{"name": name, "inputSchema": SCHEMAS.get(name, ANY), **more.get(name, {})} for name in names]
     return {"tools": tools, **({"nextCursor": str(place + 5)} if place + 5 < len(TOOLS) else {})}
 
 
@@ -131,6 +158,8 @@ def main():
         result = answered(message["method"], given)
         reply = {"result": result} if result is not None else {"error": {"code": -32601, "message": f"no method {message['method']}"}}
         say({"jsonrpc": "2.0", "id": message["id"], **reply})
+        if sys.stdin.closed:
+            hang()
 
 
 main()

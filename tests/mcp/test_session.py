@@ -24,11 +24,10 @@ DEMO = (sys.executable, "-m", "prm_gym.mcp.demo")
 
 def _alive(process_id):
     try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
+        with open(f"/proc/{process_id}/stat", encoding="ascii") as file:
+            return file.read().split()[2] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    with open(f"/proc/{process_id}/stat", encoding="ascii") as file:
-        return file.read().split()[2] != "Z"
 
 
 def _wait_for_the_end_of(*process_ids, seconds=10.0):
@@ -36,6 +35,13 @@ def _wait_for_the_end_of(*process_ids, seconds=10.0):
     while any(map(_alive, process_ids)) and time.monotonic() < until:
         time.sleep(0.02)
     return not any(map(_alive, process_ids))
+
+
+def _nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
 
 
 @pytest.fixture
@@ -101,7 +107,7 @@ def test_nobody_at_the_address():
 
 def test_every_page_is_listed_and_names_are_made_callable(odd):
     names = [tool.tool.name for tool in odd.tools]
-    assert len(names) == len(set(names)) == 23
+    assert len(names) == len(set(names)) == 27
     assert [tool.name for tool in odd.tools if tool.tool.name.startswith("odd_name")] == ["odd.name/with spaces", "odd_name_with_spaces"]
     assert "odd_name_with_spaces_2" in names
     assert [tool.name for tool in odd.tools if tool.reads] == ["look"]
@@ -110,15 +116,28 @@ def test_every_page_is_listed_and_names_are_made_callable(odd):
 
 def test_odd_schemas_are_checked_without_danger(odd):
     tools = {tool.name: tool for tool in odd.tools}
-    strict = tools["strict"]
+    strict = tools["strict"].checked
     assert strict.defects({"n": 1}) == []
     assert strict.defects({"n": 0})
     assert strict.defects({})
     started = time.monotonic()
     assert strict.defects({"n": 1, "s": "a" * 60 + "b", "r": {}}) == []  # the pattern would take years, the reference lead into the network
-    assert tools["bomb"].defects({"x": 1}) == []
-    assert tools["unsound"].defects({"x": 1}) == []
+    assert strict.defects({"n": 1, "u": [{"a": i} for i in range(1_000)]}) == []  # half a million comparisons
+    assert tools["bomb"].checked.defects({"x": 1}) == []
+    assert tools["unsound"].checked.defects({"x": 1}) == []
     assert time.monotonic() - started < 2
+
+
+def test_a_result_is_not_checked_by_the_pattern_of_a_server(odd):
+    started = time.monotonic()
+    assert odd.call("patterned", {}).structured == {"s": "a" * 27 + "b"}
+    assert time.monotonic() - started < 2  # checked, it would be 2^27 ways, while the process stands still
+
+
+def test_a_giant_schema_is_neither_shown_nor_checked():
+    with McpSession(McpServer(command=(*ODD, "giant"))) as session:
+        giant = next(tool for tool in session.tools if tool.name == "giant")
+        assert giant.tool.schema == giant.checked.schema == {"type": "object"}
 
 
 def test_answers_of_every_kind(odd):
@@ -137,6 +156,15 @@ def test_answers_of_every_kind(odd):
     assert odd.call("wrong", {}) == Reply("that cannot be", failed=True)
     assert odd.call("broken", {}).failed
     assert odd.call("look", {}).text == "0"  # and the session goes on after all this
+
+
+@pytest.mark.parametrize("value", ["\ud800", float("nan"), object(), b"x", _nested(254), _nested(5_000)])
+def test_arguments_that_are_no_json_are_refused_at_once(odd, value):
+    started = time.monotonic()
+    reply = odd.call("look", {"value": value})
+    assert (reply.failed, reply.text[:29]) == (True, "the arguments cannot be sent:")
+    assert time.monotonic() - started < 2
+    assert odd.call("look", {"value": "\U0001f642"}).text == "0"
 
 
 def test_a_hanging_call_ends_in_time_and_takes_the_server_with_it():
@@ -197,25 +225,48 @@ def test_a_server_that_does_not_listen_ends_with_its_session_and_so_do_its_child
     assert _wait_for_the_end_of(*pids)
 
 
+def test_a_server_that_ends_is_seen_at_once_and_what_it_leaves_is_ended():
+    with McpSession(McpServer(command=ODD)) as session:
+        pids = [int(pid) for pid in session.call("children", {}).text.split()]
+        started = time.monotonic()
+        with pytest.raises(ServerGoneError, match="has ended"):
+            session.call("crash", {})  # both children hold its output
+        assert time.monotonic() - started < 5
+        assert _wait_for_the_end_of(*pids)
+
+
+def test_a_server_that_kills_its_leash_ends_with_it():
+    with McpSession(McpServer(command=ODD)) as session:
+        inside, apart = map(int, session.call("children", {}).text.split())
+        pids = [int(pid) for pid in session.call("pids", {}).text.split()]
+        started = time.monotonic()
+        with pytest.raises(ServerGoneError, match="has ended"):
+            session.call("unleash", {})
+        assert time.monotonic() - started < 5
+        assert _wait_for_the_end_of(inside, *pids)
+        os.kill(apart, signal.SIGKILL)  # nobody else ends it
+
+
 PARENT = """
 import os, signal, sys
 from prm_gym.mcp import McpServer, McpSession
 session = McpSession(McpServer(command=tuple(sys.argv[2:])))
-print(session.call("deaf", {}).text, flush=True)
-if sys.argv[1] == "killed":
+tool = "children" if sys.argv[1] == "killed, and the server ends too" else "deaf"
+print(session.call(tool, {}).text, flush=True)
+if sys.argv[1].startswith("killed"):
     os.kill(os.getpid(), signal.SIGKILL)
 if sys.argv[1] == "raises":
     raise SystemExit(3)
 """
 
 
-@pytest.mark.parametrize("end", ["killed", "raises", "returns"])
+@pytest.mark.parametrize("end", ["killed", "killed, and the server ends too", "raises", "returns"])
 def test_nothing_survives_its_parent(end):
     done = subprocess.run([sys.executable, "-W", "error", "-c", PARENT, end, *ODD], capture_output=True, text=True, timeout=60, check=False)
     pids = [int(pid) for pid in done.stdout.split()]
-    assert len(pids) == 2
+    assert len(pids) == (2 if "too" in end else 3)
     assert done.stderr == ""
-    assert done.returncode == {"killed": -signal.SIGKILL, "raises": 3, "returns": 0}[end]
+    assert done.returncode == {"raises": 3, "returns": 0}.get(end, -signal.SIGKILL)
     assert _wait_for_the_end_of(*pids)
 
 
@@ -234,10 +285,11 @@ if child == 0:
     os.kill(os.getpid(), signal.SIGKILL)
 os.waitpid(child, 0)
 assert parents.call("bump", {}).text == "1"
-if os.fork() == 0:
-    time.sleep(2)
+second = os.fork()
+if second == 0:
+    time.sleep(60)
     os._exit(0)
-print(parents.call("deaf", {}).text, flush=True)
+print(second, parents.call("deaf", {}).text, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -245,8 +297,11 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_a_forked_process_has_sessions_of_its_own_and_holds_no_other():
     with subprocess.Popen([sys.executable, "-c", FORKED, *ODD], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         pids = [int(pid) for line in (process.stdout.readline(), process.stdout.readline()) for pid in line.split()]
-        assert len(pids) == 4
-        assert _wait_for_the_end_of(*pids, seconds=1.5)  # the second child is still there
+        second = pids.pop(3)
+        assert len(pids) == 6
+        assert _wait_for_the_end_of(*pids)
+        assert _alive(second)
+        os.kill(second, signal.SIGKILL)
         process.communicate(timeout=20)
 
 

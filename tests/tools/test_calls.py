@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 
@@ -29,6 +30,15 @@ ADD = Tool("add", "Adds.", {"a": {"type": "integer"}, "b": {"type": "integer"}, 
         '{"type": "tool_use", "name": "add", "input": {"a": 1, "b": 2}}',
         '{"type": "function_call", "name": "add", "arguments": "{\\"a\\": 1, \\"b\\": 2}"}',
         '```json\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n```',
+        '<tool_call>{"name": "add", "arguments": {"a": 1, "b": 2}}</tool_call><|endoftext|>',
+        '[TOOL_CALLS]add[ARGS]{"a": 1, "b": 2}</s>',
+        '[TOOL_CALLS]add[CALL_ID]abcd12345[ARGS]{"a": 1, "b": 2}',
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n"
+        '{"a": 1, "b": 2}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜><｜end▁of▁sentence｜>',
+        '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>add<｜tool▁sep｜>{"a": 1, "b": 2}<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+        '<|tool_calls_section_begin|><|tool_call_begin|>functions.add:0<|tool_call_argument_begin|>{"a": 1, "b": 2}<|tool_call_end|><|tool_calls_section_end|>',
+        '<|channel|>commentary to=functions.add <|constrain|>json<|message|>{"a": 1, "b": 2}<|call|>',
+        '<|tool_call|>[{"type": "function", "function": {"name": "add", "arguments": {"a": 1, "b": 2}}}]<|/tool_call|>',
     ],
 )
 def test_one_call_in_many_forms(text):
@@ -48,6 +58,9 @@ def test_what_is_thought_before_the_call():
         "First I add.\n{}",
         "First I add.\n```json\n{}\n```",
         "<think>First I add.</think>\n{}",
+        "First I add.\n</think>\n\n{}",
+        "First I add.\n</think>\n\n<tool_call>{}</tool_call>",
+        "First I add.[TOOL_CALLS] [{}]",
         "<think>First I add.</think>\n<tool_call>\n{}\n</tool_call>",
         "First I add.\n\n<tool_call>{}</tool_call>",
     ],
@@ -63,6 +76,8 @@ def test_whatever_a_program_holds_its_call_is_read():
         "</tool_call>",
         "<function=f>",
         "<think>",
+        "</think>",
+        "[TOOL_CALLS]f[ARGS]{}",
         '```json\n{"name": 1}\n```',
         "\t\u2028\x7f",
     ):
@@ -88,10 +103,32 @@ def test_a_program_may_hold_the_closing_tag():
     assert read_call(f"<tool_call>{call_text('python', code=code)}</tool_call>") == ToolCall("python", {"code": code})
 
 
+def test_a_message_is_what_follows_the_thinking():
+    for text in ("<think>Whose?</think> Which order?", "Whose?\n</think>\n\nWhich order?"):
+        assert read_call(text) == Message("Which order?")
+
+
+@pytest.mark.parametrize("form", ["<{}b", "a\n{}b", "a{}b", "{{{}b", "x\n{{{}b", "[TOOL_CALLS]a{}b", "<|python_tag|>{}b", "<tool_call>{{}}{}x"])
+def test_long_blanks_take_no_time(form):
+    started = time.process_time()
+    read_call(form.format(" " * 100_000))  # where the time grew with the square, it took minutes
+    assert time.process_time() - started < 2
+
+
 def test_text_that_calls_nothing_is_a_message():
     assert read_call("  Shall I go on? ") == Message("Shall I go on?")
     assert read_call("") == Message("")
-    for text in ("The set {1, 2} has two.", 'It says {"a": 1}.', "x = {\n  1}", "<think>hm", "a < tool_caller", "```python\nprint(1)\n```"):
+    texts = (
+        "The set {1, 2} has two.",
+        'It says {"a": 1}.',
+        "x = {\n  1}",
+        "<think>hm",
+        "a < tool_caller",
+        "[TOOL_CALLS] is a mark",
+        "[add(a=1)]",
+        "```python\nprint(1)\n```",
+    )
+    for text in texts:
         assert read_call(text) == Message(text)
 
 
@@ -120,6 +157,10 @@ def test_text_that_calls_nothing_is_a_message():
         ('I add.\n{"name": "add", "arguments": {"a": 1}', "not valid JSON"),
         ('```json\n{"name": "add"}\n```\nDone.', "nothing follows"),
         ('```json\n{"name": "add"}\n```\n```json\n{"name": "add"}\n```', "nothing follows"),
+        ("[TOOL_CALLS]add[ARGS]{", "not valid JSON"),
+        ('[TOOL_CALLS]add[ARGS]{"a": 1}[TOOL_CALLS]add[ARGS]{"a": 1}', "nothing follows"),
+        ("<｜tool▁call▁begin｜>add<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁call▁begin｜>add<｜tool▁sep｜>{}<｜tool▁call▁end｜>", "nothing follows"),
+        ('<tool_call>{"name": "add"}</tool_call></tool_call>', "nothing follows"),
         ("{}", "name"),
     ],
 )

@@ -1,7 +1,7 @@
 """What a person types, and the call that it stands for."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prm_gym.tools import Tool, ToolCall, call_of, call_text, read_call, signature, text_argument, typed
@@ -62,6 +62,7 @@ def test_calls_are_shown_as_they_may_be_typed(action, line):
     assert typed(action, TOOLS) == line
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first text takes long on a loaded machine
 @given(
     st.sampled_from(TOOLS),
     st.dictionaries(st.sampled_from(["text", "code", "a", "reset", "order_id", "reason"]), st.text(max_size=12) | st.integers() | st.booleans(), max_size=3),
