@@ -67,13 +67,13 @@ class SqlEnv(StepEnv):
     `questions=PATH, database=PATH` (see `sql_files`: the layouts of Spider and BIRD). A file's database is opened in the sandbox only.
 
     Candidates: for generated tasks `info["actions"]` lists up to `candidates` calls in random order: looks at tables and columns, and answers. Once all that
-    is needed is known, the right query is among eight (or four) answers that are all mixtures of three edits of it, so that none is told by its likeness to
-    the others; before, the answers listed are all wrong. A function of the state alone. With files none are listed.
+    is needed is known, the right query is among eight (seldom four) answers that are all mixtures of three edits of it, so that none is told by its likeness
+    to the others. The edits make it longer and shorter, and leave the numbers and texts in it as they are, so that it is told neither by its length nor by
+    what the question spells; before, the answers listed are all wrong. A function of the state alone. With files none are listed.
 
-    Known weaknesses, of 300 drawn questions: 41 have a single edit that passes on all their databases, some of them equivalent to the right query. Rows do not
-    stand in the order of their ids, and yet dropping a last ", id ASC" passes in 10 of 42, and dropping the whole ORDER BY in 25 of 51, because grouping and
-    indexes sort too. Taking the longest of the listed answers found the right one in 0.46, 0.32 and 0.27 at levels 1 to 3 in an earlier measurement (one in
-    eight, or four, by chance).
+    Known weaknesses: of the queries one edit away from the right one, SQLite gives some the right rows whatever the rows of the tables are: it sorts when it
+    groups, so that a last ", id ASC" may be left out after GROUP BY. A LIMIT that fits the database that is seen passes where no other one has more rows. An
+    agent that has seen all that is needed and then takes any listed answer is right once in eight times.
 
     Difficulty 1 to 5: filters; aggregates, order, a join; groups; nested queries and set operations; windows.
     """

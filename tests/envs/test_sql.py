@@ -34,7 +34,7 @@ def _literals(drawn):
 
 
 def _items_by_size(drawn):
-    low, high = map(int, re.search(r">= (\d+) AND .* < (\d+)", drawn.asked.gold).groups())
+    low, high = map(int, re.search(r"at least (\d+) and less than (\d+)", drawn.asked.text).groups())
     items = [item for item in _tables(drawn)[1] if low <= item[4] < high]
     return [(item[1], item[4]) for item in sorted(items, key=lambda item: (-item[4], item[0]))]
 
@@ -50,7 +50,7 @@ def _events_of_groups(drawn):
     groups, items, _, events = _tables(drawn)
     group_of = {item[0]: item[3] for item in items}
     counts = [(name, sum(group_of[event[1]] == key for event in events), key) for key, name, _ in groups]
-    return [(name, count) for name, count, _ in sorted(counts, key=lambda row: (-row[1], row[2]))]
+    return [(name, count) for name, count, _ in sorted(counts, key=lambda row: (-row[1], -row[2]))]
 
 
 def _months(drawn):
@@ -153,12 +153,43 @@ def test_every_template_and_domain_is_drawn():
 
 
 def test_the_suite_finds_wrong_queries_that_one_database_does_not():
-    # Of the queries one edit away that are wrong on the suite, a share is right on the database that the agent sees; only equivalent ones are left over.
+    # Of 400 queries one edit away that are right on the database that the agent sees, the suite finds all but one.
     mistakes = [mistake for level in LEVELS for entropy in range(40) for mistake in question(entropy, level).mistakes]
     one, suite = sum(told for _, told, _ in mistakes), sum(told for _, _, told in mistakes)
-    assert len(mistakes) > 1_000
-    assert 1.05 * one < suite
-    assert suite > 0.94 * len(mistakes)
+    assert len(mistakes) > 2_000
+    assert len(mistakes) - one > 300
+    assert len(mistakes) - suite <= 2
+
+
+def test_an_order_that_comes_by_itself_does_not_count():
+    # Rows are read backwards in some databases of each suite, so that a query without its ORDER BY gives them in another order.
+    asked = [drawn for level in LEVELS for entropy in range(40) if (drawn := question(entropy, level)).asked.ordered and "LIMIT" not in drawn.asked.gold]
+    assert len(asked) > 40
+    for drawn in asked:
+        query = drawn.asked.gold[: drawn.asked.gold.rindex(" ORDER BY ")]
+        assert any(OwnDatabase(script).tells(query, drawn.asked.gold, True) for script in (drawn.database, *drawn.variants)), drawn.asked
+
+
+def test_the_right_answer_is_told_by_nothing_but_its_meaning():
+    # It is one of eight. Of 200 draws with a chance of 1/8 more than 42 are right with a probability of 0.0003.
+    drawn = [question(entropy, level) for level in LEVELS for entropy in range(40)]
+    marks = {
+        "length": len,
+        "words": lambda query: len(query.split()),
+        "DISTINCT": lambda query: query.count("DISTINCT"),
+        "NOT": lambda query: query.count("NOT"),
+    }
+    for name, mark in marks.items():
+        for sign in (1, -1):
+            right = 0.0
+            for found in drawn:
+                values = [sign * mark(query) for query in (found.asked.gold, *found.wrong)]
+                right += (values[0] == max(values)) / values.count(max(values))
+            assert right <= 42, (name, sign)
+    for found in drawn:
+        assert len(found.wrong) == 7
+        # What the question names, numbers and texts, stands in all of them.
+        assert len({tuple(sorted(re.findall(r"'[^']*'|\d+", query))) for query in (found.asked.gold, *found.wrong)}) == 1
 
 
 def test_rows_do_not_stand_in_the_order_of_their_ids():
@@ -170,19 +201,28 @@ def test_rows_do_not_stand_in_the_order_of_their_ids():
 
 
 def test_constants_and_the_listed_mistakes_are_wrong():
-    trials = []
-    for level in LEVELS:
-        for entropy in range(5):
-            drawn = question(entropy, level)
-            rows = OwnDatabase(drawn.database).rows(drawn.asked.gold).rows
-            constants = "VALUES " + ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
-            single = drawn.form in ("mean_value", "different_people", "total_of_a_kind", "range_of_sizes")
-            if not single and "LIMIT" not in drawn.asked.gold:
-                trials.append(Trial(f"{drawn.asked.gold} LIMIT {len(rows)}", drawn.asked.gold, (drawn.database, *drawn.variants), drawn.asked.ordered))
-            trials += [Trial(query, drawn.asked.gold, (drawn.database, *drawn.variants), drawn.asked.ordered) for query in (constants, *drawn.wrong)]
-            if not drawn.asked.ordered:
-                assert judge([Trial(constants, drawn.asked.gold, (drawn.database,))])[0].outcome == "right"  # one database cannot tell
+    drawn = [question(entropy, level) for level in LEVELS for entropy in range(5)]
+    constants, trials = [], []
+    for found in drawn:
+        rows = OwnDatabase(found.database).rows(found.asked.gold).rows
+        query = "VALUES " + ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
+        databases = (found.database, *found.variants)
+        constants.append(Trial(query, found.asked.gold, databases[:1], found.asked.ordered))
+        trials += [Trial(query, found.asked.gold, databases, found.asked.ordered) for query in (query, *found.wrong)]
+    assert {finding.outcome for finding in judge(constants)} == {"right"}  # one database cannot tell
     assert {finding.outcome for finding in judge(trials)} == {"wrong"}
+
+
+def test_a_limit_that_fits_the_database_is_wrong_where_others_have_more_rows():
+    # Not told: one row always, or as many as there can be kinds, regions or months.
+    bounded = ("mean_value", "different_people", "total_of_a_kind", "range_of_sizes", "shares", "kinds_with_many", "different_items", "months")
+    drawn = [found for level in LEVELS for entropy in range(40) if (found := question(entropy, level)).form not in bounded and "LIMIT" not in found.asked.gold]
+    passed = 0
+    for found in drawn:
+        cut = f"{found.asked.gold} LIMIT {len(OwnDatabase(found.database).rows(found.asked.gold).rows)}"
+        passed += not any(OwnDatabase(script).tells(cut, found.asked.gold, found.asked.ordered) for script in found.variants)
+    assert len(drawn) > 100
+    assert passed < 0.12 * len(drawn)
 
 
 def test_a_look_earns_when_it_shows_what_is_needed_and_once():
@@ -408,7 +448,9 @@ def test_bad_questions(tmp_path, row, message):
     assert _env(questions=tmp_path / "q.jsonl", database=tmp_path / "pets.sql", bad_rows="skip").task_count == 1
 
 
-def test_hostile_databases_harm_nobody(tmp_path):
+def test_hostile_databases_harm_nobody(tmp_path, monkeypatch):
+    for name in ("LIMITS", "PATIENT"):  # the second one never ends
+        monkeypatch.setattr(running, name, msgspec.structs.replace(running.LIMITS, wall_seconds=0.5))
     (tmp_path / "q.jsonl").write_text('{"question": "How many?", "gold": "SELECT count(*) FROM pets"}\n')
     outside = tmp_path / "outside.db"
     attach = SCRIPT + f"\nATTACH DATABASE '{outside}' AS other; CREATE TABLE other.t (a); INSERT INTO other.t VALUES (1);"
