@@ -143,7 +143,7 @@ def _cube(asked: Asked, changes: Sequence[Edit], databases: Sequence[OwnDatabase
     places = [changes[i] for i in rng.permutation(len(changes)).tolist()]
     for count in (3, 2):
         wanted = int(rng.integers(2**count))
-        sets = [chosen for chosen in combinations(places, count) if apart(chosen)][:_TRIED]
+        sets: list[tuple[Edit, ...]] = [chosen for chosen in combinations(places, count) if apart(chosen)][:_TRIED]
         for chosen in sorted(sets, key=lambda chosen: abs(_shorter(chosen) - wanted)):
             mixtures = [edited(asked.gold, some) for some in _mixtures(chosen)]
             if len({*mixtures, asked.gold}) == 2**count and all(
