@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Unpack
 
 from prm_gym.claims import Exploration, Json, QueryResult
 from prm_gym.env import StepEnv
-from prm_gym.envs.tools.database_look import QUERY, Look, look, look_at_table, table_names
+from prm_gym.envs.tools.database_look import QUERY, Look, look, look_at_table, schema, table_names
 from prm_gym.envs.tools.sql_files import BadRows, Given, load_questions
 from prm_gym.envs.tools.sql_looks import facts_of, listed, looks
 from prm_gym.envs.tools.sql_questions import LEVELS, question
@@ -241,11 +241,11 @@ def _generated(entropy: int, level: int) -> Task:
 
 
 def _task(given: Given, index: int) -> Task:
-    tables = table_names(given.databases[0])
+    facts = facts_of(given.gold, table_names(given.databases[0]), given.text, schema(given.databases[0]))
     return Task(
         key=content_key("SQL-v0", given.text, given.gold, *given.databases),
         instructions=INSTRUCTIONS,
         question=given.text,
-        sealed={"gold": given.gold, "ordered": given.ordered, "needed": list(facts_of(given.gold, tables, given.text)), "where": {}, "index": index},
+        sealed={"gold": given.gold, "ordered": given.ordered, "needed": list(facts), "where": {}, "index": index},
         metadata={"index": index, "databases": len(given.databases)},
     )

@@ -18,6 +18,7 @@ from prm_gym.envs.tools.sql_domains import DOMAINS, Domain, Size, draw_pools, dr
 from prm_gym.envs.tools.sql_mistakes import Edit, apart, edited, edits, spells_alike, styled
 from prm_gym.envs.tools.sql_templates import TEMPLATES, Asked, Scene, Template
 from prm_gym.envs.tools.sql_templates_hard import HARD
+from prm_gym.sql import BACKWARDS
 
 LEVELS: dict[int, tuple[Template, ...]] = {**TEMPLATES, **HARD}
 MOST_SHOWN = 60  # rows that an answer may have
@@ -25,7 +26,6 @@ _SIZES: tuple[Size, ...] = ("usual", "many", "usual", "few", "least")  # of the 
 _DRAWN, _MOST_DRAWN = 10, 60
 _KEPT, _MOST_KEPT = 4, 6
 _TRIED = 200  # sets of edits
-_BACKWARDS = "PRAGMA reverse_unordered_selects = 1;\n"
 
 
 class Question(NamedTuple):
@@ -119,7 +119,7 @@ def _suite(draw: Callable[[Size], str], asked: Asked, queries: Sequence[str], cu
     while drawn < _DRAWN or (left and len(kept) < _MOST_KEPT and drawn < _MOST_DRAWN):
         for number in range(drawn, drawn + _DRAWN):
             made = draw(_SIZES[number % len(_SIZES)])
-            pool.append(OwnDatabase(f"{_BACKWARDS}{made}" if number % 2 else made))
+            pool.append(OwnDatabase(f"{BACKWARDS}{made}" if number % 2 else made))
         if not drawn and any(one.rows(cut) is not None and one.tells(cut, asked.gold, asked.ordered) for one in pool):
             left.add(cut)
         drawn += _DRAWN

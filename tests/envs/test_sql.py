@@ -309,6 +309,8 @@ def test_malformed_calls_change_nothing_and_say_why(action):
         "SELECT \0",
         "SELECT " + "(" * 3_000,
         "-- nothing",
+        "SELECT date('now')",
+        "SELECT strftime('%s')",
     ],
 )
 def test_hostile_queries_are_errors_and_the_episode_goes_on(query):
@@ -337,6 +339,13 @@ def test_facts():
     tables = ["Books", "book_sales", "authors"]
     gold = "SELECT b.title FROM books AS b WHERE genre = 'sci-fi' AND sold > '2021-01-01' AND name = 'Ada' AND x LIKE 'a%'"
     assert facts_of(gold, tables, "Science fiction that Ada wrote.") == ("tables", "table:Books", "value:sci-fi")
+
+
+def test_texts_in_double_quotation_marks_are_facts_where_nothing_is_called_so():
+    # "DOG" is no column, so that SQLite takes it for a text; "first name" and "n" are names.
+    schema = 'CREATE TABLE pets (id INTEGER, "first name" TEXT, kind TEXT)'
+    gold = 'SELECT "first name" AS "n" FROM "pets" WHERE kind = "DOG" ORDER BY "n"'
+    assert facts_of(gold, ["pets"], "Names of dogs?", schema) == ("tables", "table:pets", "value:DOG")
 
 
 @pytest.mark.parametrize(
@@ -422,6 +431,33 @@ def test_a_right_query_that_is_over_its_time_makes_the_episode_invalid(tmp_path,
     assert (truncated, info["valid"], info["outcome"]) == (True, False, None)
 
 
+def test_infinite_numbers_and_odd_texts_come_through(tmp_path):
+    connection = sqlite3.connect(tmp_path / "odd.sqlite")
+    connection.execute("CREATE TABLE odd (id INTEGER, x)")
+    connection.executemany("INSERT INTO odd VALUES (?, ?)", enumerate([float("inf"), -float("inf"), "it's (Inf)", None, b"\0", 0.1, 1 << 62]))
+    connection.commit()
+    connection.close()
+    (tmp_path / "q.jsonl").write_text('{"question": "Everything?", "gold": "SELECT id, x FROM odd"}\n')
+    env = _env(questions=tmp_path / "q.jsonl", database=tmp_path / "odd.sqlite")
+    env.reset(seed=0)
+    values = "(0, 9e999), (1, -9e999), (2, 'it''s (Inf)'), (3, NULL), (4, X'00'), (5, 0.1), (6, 4611686018427387904)"
+    assert env.step(call_text("answer", sql=f"VALUES {values}"))[1] == 1.0
+
+
+def test_answers_of_one_rank_and_variants_that_leave_the_answer_open(folder):
+    # Rex and Ava are dogs: either is a first name of the kind that comes last. In the second database all are dogs.
+    gold = "SELECT name FROM pets ORDER BY kind DESC LIMIT 1"
+    nested = "SELECT id FROM pets WHERE id = (SELECT id FROM pets ORDER BY kind LIMIT 1)"
+    rows = [f'{{"db_id": "pets", "question": "x", "query": "{query}"}}\n' for query in (gold, nested)]
+    (folder / "dev.jsonl").write_text("".join(rows))
+    env = _env(questions=folder / "dev.jsonl", database=folder / "databases")
+    for query, outcome in ((gold, 1.0), (f"{gold.replace(' LIMIT', ', id DESC LIMIT')}", 1.0), (gold.replace("DESC", "ASC"), 0.0), ("SELECT 'Tom'", 0.0)):
+        env.reset(options={"task_index": 0})
+        assert env.step(call_text("answer", sql=query))[4]["outcome"] == outcome
+    env.reset(options={"task_index": 1})  # Tom is the only cat of the first database, and the second one is left out
+    assert env.step(call_text("answer", sql="SELECT 2"))[4]["verdicts"]["sql"].evidence == {"databases": 1}
+
+
 def test_a_single_database(tmp_path):
     (tmp_path / "pets.sql").write_text(SCRIPT)
     (tmp_path / "q.jsonl").write_text('{"question": "How many?", "gold": "SELECT count(*) FROM pets", "evidence": "Pets are animals."}\n')
@@ -437,6 +473,8 @@ def test_a_single_database(tmp_path):
         ('{"question": "x", "gold": "SELECT nothing"}', "the gold query cannot be run"),
         ('{"question": "x", "gold": "SELECT id FROM pets WHERE id = 9"}', "empty on every database"),
         ('{"question": "x", "gold": "DELETE FROM pets"}', "cannot be run"),
+        ('{"question": "x", "gold": "SELECT id FROM pets WHERE date(\'now\') > 1"}', "reads the clock"),
+        ('{"question": "x", "gold": "SELECT (SELECT id FROM pets ORDER BY kind DESC LIMIT 1)"}', "depends on the order"),
         ("[1]", "an object"),
     ],
 )
