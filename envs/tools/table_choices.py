@@ -13,7 +13,8 @@ from prm_gym.sql import literal, same_conclusion
 from prm_gym.tools import call_text
 
 _Value = TypeVar("_Value")
-_EARLY, _LATE = 4, 8  # wrong answers that are listed before all tables are made, and after
+_EARLY, _LATE = 4, 8  # wrong answers that are listed before all tables are made, and after with one to spare
+_POOL = 20  # wrong answers of which these are chosen
 
 
 class Planted(NamedTuple):
@@ -100,7 +101,10 @@ def _told_apart(gold: Sequence[tuple[Json, ...]], found: Sequence[tuple[Json, ..
 
 @lru_cache(maxsize=256)
 def values(entropy: int, level: int) -> tuple[float, tuple[float, ...]]:
-    """The right answer, and wrong ones: those to which flawed steps lead, also on tables with other rows, so that nothing is in their midst."""
+    """The right answer, and wrong ones: those to which flawed steps lead, also on tables with other rows.
+
+    How many of those that are listed beside the right one are smaller is drawn, so that its place among them says nothing.
+    """
     drawn = plan(entropy, level)
     rng = np.random.default_rng([entropy & 0xFFFFFFFF, level, 1])
     gold = answer(drawn.database, drawn.steps, drawn.final, {})
@@ -111,15 +115,24 @@ def values(entropy: int, level: int) -> tuple[float, tuple[float, ...]]:
         some for count in (1, 2) for some in combinations([(place, some) for place, step in enumerate(drawn.steps) for some in mixtures(step.flaws)], count)
     ]
     ways = [(database, dict(choice)) for database in databases for choice in choices]
+    few = int(rng.integers(_LATE))
     found: list[float] = []
+    own: set[float] = set()  # to which steps on the tables themselves lead, so that an agent may come to them
     for place in rng.permutation(len(ways)).tolist():
         database, flaws = ways[place]
         value = answer(database, drawn.steps, drawn.final, flaws)
-        if value is not None and not any(same_conclusion((value,), (other,), LEAST_MOVE) for other in (gold, *found)):
-            found.append(value)
-        if len(found) == _EARLY + _LATE:
+        if value is None or any(same_conclusion((value,), (other,), LEAST_MOVE) for other in (gold, *found)):
+            continue
+        found.append(value)
+        own.update([value] if database == drawn.database else [])
+        smaller = sum(other < gold for other in found)
+        if len(found) == _POOL or (len(found) >= _EARLY + _LATE and few <= smaller and len(found) - smaller >= _LATE - 1 - few):
             break
-    return gold, tuple(found)
+    smaller, greater = [value for value in found if value < gold], [value for value in found if value > gold]
+    few = min(max(few, _LATE - 1 - len(greater)), len(smaller))
+    late = [*smaller[:few], *greater[: _LATE - 1 - few]]
+    others = sorted((value for value in found if value not in late), key=own.__contains__)
+    return gold, (*others[:_EARLY], *late, *others[_EARLY : _EARLY + 1])
 
 
 def check(step: Step, flaws: Flaws = frozenset()) -> str:
@@ -155,12 +168,17 @@ def listed_steps(drawn: Plan, seed: tuple[int, int], done: int, own: float | Non
     if done < len(drawn.steps):
         calls, answers = _versions(drawn.steps[done]), early
     else:
-        calls, answers = [], (spare if own is None or any(same_conclusion((own,), (other,), LEAST_MOVE) for other in late) else own, *late)
+        calls, answers = [], (spare if own is None or any(same_conclusion((own,), (other,), LEAST_MOVE) for other in (*early, *late)) else own, *late)
     last = drawn.steps[done - 1].name if done else drawn.skin.records
     tables = (drawn.skin.records, drawn.skin.places, last)
     looks = [call_text("query", sql=query) for name in dict.fromkeys(tables) for query in (f"SELECT * FROM {name}", f"SELECT COUNT(*) FROM {name}")]
-    chosen = [*calls, *(call_text("answer", value=value) for value in answers), *looks][:count]
+    chosen = [*calls, *map(value_text, answers), *looks][:count]
     return tuple(chosen[i] for i in rng.permutation(len(chosen)).tolist())
+
+
+def value_text(value: float) -> str:
+    """The call that answers with a value: all with as many digits, so that round ones do not look right or wrong."""
+    return call_text("answer", value=float(f"{value:.8g}"))
 
 
 def _versions(step: Step) -> list[str]:

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Unpack, get_args
 from prm_gym.claims import Conclusion, Exploration, Json, TableStep
 from prm_gym.env import StepEnv
 from prm_gym.envs.tools.database_look import QUERY, cut, look, run, shown
-from prm_gym.envs.tools.table_choices import Planted, check, key_text, listed_finds, listed_steps, planted, values
+from prm_gym.envs.tools.table_choices import Planted, check, key_text, listed_finds, listed_steps, planted, value_text, values
 from prm_gym.envs.tools.table_plans import LEVELS, Plan, made, plan
 from prm_gym.errors import EnvironmentFault, OptionError, SandboxError
 from prm_gym.options import StepOptions, require_candidates, require_difficulty
@@ -188,7 +188,7 @@ class TablesEnv(StepEnv):
         """The steps of the plan and the answer; or a check of every step up to the wrong one, and the answer."""
         drawn, seed = self._plan(self.task), self._seed(self.task)
         if self.kind == "solve":
-            return [*(call_text("step", name=step.name, sql=step.gold) for step in drawn.steps), call_text("answer", value=values(*seed)[0])]
+            return [*(call_text("step", name=step.name, sql=step.gold) for step in drawn.steps), value_text(values(*seed)[0])]
         mistake = planted(*seed)
         checks = [call_text("query", sql=check(step)) for step in drawn.steps[: mistake.place + 1]]
         return [*checks, call_text("answer", step=drawn.steps[mistake.place].name, row=mistake.rows[0])]

@@ -7,7 +7,7 @@ import pytest
 
 from prm_gym.claims import Conclusion, Exploration, Malformed, TableStep
 from prm_gym.env import StepEnv
-from prm_gym.envs.tools.table_choices import check, planted, values
+from prm_gym.envs.tools.table_choices import check, planted, value_text, values
 from prm_gym.envs.tools.table_plans import LEVELS, SKINS, answer, made, mixtures, plan
 from prm_gym.errors import OptionError
 from prm_gym.sql import literal
@@ -106,6 +106,21 @@ def test_listed_values_tell_nothing():
     assert right - other == {(gold,)}
     own = answer(drawn.database, drawn.steps, drawn.final, {2: frozenset(drawn.steps[-1].flaws[:1])})
     assert any(value == pytest.approx(own) for (value,) in other)
+
+
+def test_the_place_and_the_digits_of_the_right_value_tell_nothing():
+    # It is one of eight. Of 60 draws with a chance of 1/8 more than 18 are right with a probability of 0.0001.
+    first, middle, longest = 0.0, 0.0, 0.0
+    for level in (1, 4):
+        for entropy in range(30):
+            gold, wrong = values(entropy, level)
+            listed = sorted((gold, *wrong[4:-1]))
+            assert len(listed) == 8
+            first += listed[0] == gold
+            middle += (gold in listed[3:5]) / 2
+            lengths = [len(value_text(value)) for value in listed]
+            longest += (len(value_text(gold)) == max(lengths)) / lengths.count(max(lengths))
+    assert max(first, middle, longest) <= 18
 
 
 def test_the_right_row_is_listed_once_a_wrong_row_was_shown():
