@@ -112,7 +112,7 @@ def _reconsidered(
     again = [
         i
         for i, (place, _) in enumerate(chosen)
-        if (finding := findings[i]) is not None and finding.outcome == "wrong" and trials[place].dialect == "sqlite" and _MAY_BE_OPEN.search(trials[place].gold)
+        if (finding := findings[i]) is not None and finding.outcome == "wrong" and _may_be_right(trials[place], *results[i])
     ]
     keys = [(trials[chosen[i][0]], trials[chosen[i][0]].databases[chosen[i][1]], results[i][0]) for i in again]
     others = _other_results([(trial.gold, database, gold) for trial, database, gold in keys])
@@ -122,6 +122,13 @@ def _reconsidered(
         elif _is_open(trial, gold, given, right):
             found[i] = Finding("undecided", "what the right query gives depends on the order in which it reads the rows")
     return found
+
+
+def _may_be_right(trial: Trial, gold: Rows, rows: Rows) -> bool:
+    """Whether other rows than those of the right query could be right too: as many, where no LIMIT takes some of them."""
+    if trial.dialect != "sqlite" or not _MAY_BE_OPEN.search(trial.gold) or len(gold.columns) != len(rows.columns):
+        return False
+    return len(gold.rows) == len(rows.rows) or "limit" in trial.gold.casefold()
 
 
 def _other_results(golds: Sequence[tuple[str, str, Rows]]) -> list[tuple[list[Rows], Ranks | None]]:
