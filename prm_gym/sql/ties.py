@@ -18,7 +18,7 @@ from prm_gym.sql.comparison import row_keys
 
 BACKWARDS = "PRAGMA reverse_unordered_selects = 1;\n"  # before a script: rows come in another order wherever none is asked for
 
-_TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|\w+|[^\w\s]", re.DOTALL)
+_TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\*/|\Z)|\w+|[^\w\s]", re.DOTALL)
 _DIRECTION = re.compile(r"(?:\s+(?:ASC|DESC))?(?:\s+NULLS\s+(?:FIRST|LAST))?\s*$", re.IGNORECASE)
 _COMPOUND = frozenset(("UNION", "INTERSECT", "EXCEPT"))
 

@@ -70,6 +70,7 @@ def test_what_depends_on_the_order_of_reading_is_not_told():
         ("SELECT a FROM t WHERE b = 'x ORDER BY y' ORDER BY \"order by\" -- LIMIT 3", ('"order by"',), 0, None),
         ("WITH c AS (SELECT a FROM t ORDER BY a LIMIT 1) SELECT a FROM c LIMIT 3, 4", (), 3, 4),
         ("SELECT rank() OVER (ORDER BY a) FROM t order by 1", ("1",), 0, None),
+        ("SELECT a FROM t ORDER BY a " + "/* " * 100_000, ("a",), 0, None),
     ],
 )
 def test_orders(query, terms, first, most):
