@@ -71,9 +71,9 @@ class SqlEnv(StepEnv):
     to the others. The edits make it longer and shorter, and leave the numbers and texts in it as they are, so that it is told neither by its length nor by
     what the question spells; before, the answers listed are all wrong. A function of the state alone. With files none are listed.
 
-    Known weaknesses: of the queries one edit away from the right one, SQLite gives some the right rows whatever the rows of the tables are: it sorts when it
-    groups, so that a last ", id ASC" may be left out after GROUP BY. A LIMIT that fits the database that is seen passes where no other one has more rows. An
-    agent that has seen all that is needed and then takes any listed answer is right once in eight times.
+    Known weaknesses: a right query with a LIMIT that fits the database that is seen passes where no other one of the suite has more rows. An agent that has
+    seen all that is needed and then takes any listed answer is right once in eight times, and the first one in the alphabet is right in 0.24 at levels 1 and
+    2. With files, a suite is only as good as the databases in its folder.
 
     Difficulty 1 to 5: filters; aggregates, order, a join; groups; nested queries and set operations; windows.
     """
