@@ -72,8 +72,7 @@ class SqlEnv(StepEnv):
     what the question spells; before, the answers listed are all wrong. A function of the state alone. With files none are listed.
 
     Known weaknesses: a right query with a LIMIT that fits the database that is seen passes where no other one of the suite has more rows. An agent that has
-    seen all that is needed and then takes any listed answer is right once in eight times, and the first one in the alphabet is right in 0.24 at levels 1 and
-    2. With files, a suite is only as good as the databases in its folder.
+    seen all that is needed and then takes any listed answer is right once in eight times. With files, a suite is only as good as the databases in its folder.
 
     Difficulty 1 to 5: filters; aggregates, order, a join; groups; nested queries and set operations; windows.
     """

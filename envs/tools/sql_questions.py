@@ -25,7 +25,7 @@ MOST_SHOWN = 60  # rows that an answer may have
 _SIZES: tuple[Size, ...] = ("usual", "many", "usual", "few", "least")  # of the databases that are drawn for a suite, in turn
 _DRAWN, _MOST_DRAWN = 10, 60
 _KEPT, _MOST_KEPT = 4, 6
-_TRIED = 200  # sets of edits
+_TRIED = 100  # sets of edits
 
 
 class Question(NamedTuple):
@@ -138,14 +138,19 @@ def _suite(draw: Callable[[Size], str], asked: Asked, queries: Sequence[str], cu
 def _cube(asked: Asked, changes: Sequence[Edit], databases: Sequence[OwnDatabase], rng: np.random.Generator) -> tuple[str, ...]:
     """All mixtures of three edits (or two), if each of them is wrong; the right query is the one without any.
 
-    How many of them are shorter than the right query is drawn beforehand, and the edits that come nearest to it are taken.
+    How many of them are shorter than the right query, and how many come before it in the alphabet, is drawn beforehand; the edits that come nearest are taken.
     """
     places = [changes[i] for i in rng.permutation(len(changes)).tolist()]
     for count in (3, 2):
-        wanted = int(rng.integers(2**count))
+        shorter, earlier = rng.integers(2**count, size=2).tolist()
         sets: list[tuple[Edit, ...]] = [chosen for chosen in combinations(places, count) if apart(chosen)][:_TRIED]
-        for chosen in sorted(sets, key=lambda chosen: abs(_shorter(chosen) - wanted)):
-            mixtures = [edited(asked.gold, some) for some in _mixtures(chosen)]
+        written = [[edited(asked.gold, some) for some in _mixtures(chosen)] for chosen in sets]
+        far = [
+            abs(_shorter(chosen) - shorter) + abs(sum(query < asked.gold for query in mixtures) - earlier)
+            for chosen, mixtures in zip(sets, written, strict=True)
+        ]
+        for place in sorted(range(len(sets)), key=far.__getitem__):
+            mixtures = written[place]
             if len({*mixtures, asked.gold}) == 2**count and all(
                 databases[0].rows(query) is not None and any(one.tells(query, asked.gold, asked.ordered) for one in databases) for query in mixtures
             ):

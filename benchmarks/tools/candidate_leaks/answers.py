@@ -51,6 +51,7 @@ MARKS: dict[str, Callable[[Sequence[str], str], Marks]] = {
     "most like the others": lambda answers, _: likeness(answers),
     "least like the others": lambda answers, _: [-mark for mark in likeness(answers)],
     "most words of the question": lambda answers, question: [len(words(answer.lower()).keys() & words(question.lower()).keys()) for answer in answers],
+    "first in the alphabet": lambda answers, _: [-sorted(answers).index(answer) for answer in answers],
     "greatest number": lambda answers, _: numbers(answers),
     "middle number": lambda answers, _: middles(numbers(answers)),
 }
