@@ -7,6 +7,7 @@ Three layouts are understood without options: that of GSM8K (`question`, `answer
 `\boxed{18}`, if one likes `answer`), and the plain one (`question`, `problem` or `prompt`; `answer`, `gold` or `target`).
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -87,7 +88,9 @@ def load_problems(tasks: str | Path | Sequence[str | Path], fields: Fields | Non
     """
     if bad_rows not in get_args(BadRows):
         raise OptionError(f"bad_rows is one of {', '.join(get_args(BadRows))}, got {bad_rows!r}")
-    sources = [tasks] if isinstance(tasks, str | Path) else list(tasks)
+    sources = [tasks] if isinstance(tasks, str | Path) else tasks
+    if not isinstance(sources, Sequence) or not all(isinstance(source, str | Path) for source in sources):
+        raise OptionError(f"tasks are a path or the name of a data set, or a list of them, got {tasks!r}")
     found: list[Problem] = []
     skipped: list[str] = []
     for source in sources:
@@ -147,8 +150,10 @@ def _field(columns: Mapping[str, object], chosen: str | None, usual: Sequence[st
     """The text of the chosen column or of the first usual one that has one; "" where none has."""
     for name in (chosen,) if chosen is not None else usual:
         value = columns.get(name)
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
+        if isinstance(value, float):
+            if not math.isfinite(value):  # how tables say that there is nothing
+                continue
+            value = int(value) if value.is_integer() else value
         if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip():
             return str(value).strip()
     return ""

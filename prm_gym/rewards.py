@@ -199,8 +199,8 @@ class ProgressReward(RewardScheme):
 
     def _progress(self, step: JudgedStep) -> float:
         stated = [verdict.evidence.get("progress") for name, verdict in step.verdicts.items() if self.verifier in (None, name)]
-        numbers = [min(max(float(value), 0.0), 1.0) for value in stated if isinstance(value, int | float)]
-        return sum(numbers) / len(numbers) if numbers else 0.0
+        numbers = [value for value in stated if isinstance(value, int | float) and not isinstance(value, bool)]
+        return sum(min(value, 1.0) if value > 0 else 0.0 for value in numbers) / len(numbers) if numbers else 0.0
 
 
 REWARDS: Registry[RewardFactory] = Registry("prm_gym.rewards", "reward scheme")

@@ -42,7 +42,7 @@ def _json_lines(path: Path) -> Iterator[tuple[str, object]]:
         if line.strip():
             try:
                 row = msgspec.json.decode(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 raise OptionError(f"{path}, line {number}: {error}") from error
             yield f"line {number}", row
 
@@ -50,7 +50,7 @@ def _json_lines(path: Path) -> Iterator[tuple[str, object]]:
 def _json_array(path: Path) -> Iterator[tuple[str, object]]:
     try:
         rows = msgspec.json.decode(_text(path))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise OptionError(f"{path}: {error}") from error
     if not isinstance(rows, list):
         raise OptionError(f"{path}: a JSON file of rows is an array of objects; for one object a line use .jsonl")

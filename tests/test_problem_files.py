@@ -116,12 +116,14 @@ def test_a_bad_row_is_an_error_that_names_it_or_is_left_out_and_reported(tmp_pat
 
 def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "broken.jsonl").write_text('{"question": "a", "answer": "1"}\n{"question": \n')
+    (tmp_path / "deep.jsonl").write_text("[" * 100_000)
     (tmp_path / "object.json").write_text("{}")
     (tmp_path / "latin.jsonl").write_bytes(b'{"question": "\xe9"}')
     for name, says in {
         "broken.jsonl": "line 2",
         "object.json": "array",
         "latin.jsonl": "cannot be read",
+        "deep.jsonl": "line 1",
         "missing.jsonl": "cannot be read",
         "tasks.txt": "is .jsonl, .json or .parquet",
     }.items():
@@ -133,5 +135,16 @@ def test_files_that_cannot_be_read(tmp_path):
         load_problems(_file(tmp_path, [{}], "bad.jsonl"), bad_rows="skip")
     with pytest.raises(OptionError, match="bad_rows"):
         load_problems(_file(tmp_path, [GSM]), bad_rows="drop")
+    for tasks in (5, [5], {"question": "1 + 1?"}):
+        with pytest.raises(OptionError, match="tasks are a path"):
+            load_problems(tasks)
+
+
+def test_a_number_that_is_none_is_no_answer(tmp_path):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = [{"question": "2 * 3?", "answer": 6.0}, {"question": "And this?", "answer": float("nan")}]
+    parquet.write_table(arrow.Table.from_pylist(rows), tmp_path / "tasks.parquet")
+    with pytest.raises(OptionError, match="row 2: no answer"):
+        load_problems(tmp_path / "tasks.parquet")
     with pytest.raises(OptionError, match="empty list"):
         load_problems([])

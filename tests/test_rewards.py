@@ -253,6 +253,12 @@ def test_progress_by_hand():
     assert sum(_episode(ProgressReward(), steps[:-1])) <= 0.45
 
 
+def test_progress_that_is_no_number_is_none():
+    steps = [_going(value) for value in (float("nan"), True, "1", None, 0.25, 10**400)]
+    # Of the whole way, 0.45: a quarter at the fifth step, and the rest at the last, which states more than all.
+    assert _episode(ProgressReward(), steps) == pytest.approx([0, 0, 0, 0, 0.45 * 0.25, 0.45 * 0.75])
+
+
 def test_progress_is_the_mean_of_those_that_state_any_or_that_of_one():
     assert _episode(ProgressReward(weight=1.0), [_going(0.2, 0.6)]) == pytest.approx([0.4])
     assert _episode(ProgressReward(weight=1.0, verifier="v1"), [_going(0.2, 0.6)]) == pytest.approx([0.6])

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from prm_gym.claims import Case, Claim, Probe, Program, Refused
 from prm_gym.errors import OptionError
 from prm_gym.programs import CaseOutcome, NoVariants, Trial, Tried, brief, mutants_tried, printed_lines, run_trials
@@ -30,9 +32,12 @@ class ExecutionVerifier(SandboxedVerifier):
     in a process of their own. So leaving early, an `__eq__` that is always true, forged records, or a look at the stack earn nothing.
 
     A program that hangs, crashes, or wants too much fails the case that it does so in; the other cases are run again without it (`run_trials`). It abstains
-    where nothing is claimed to come out, on values that equal nothing (nan, infinities), on tests that do not compile, on
-    tests that fail where a value could not be carried between the two processes (`Tested.carried`), and past its bounds. Where the sandbox
-    itself fails, the status is `error`.
+    where nothing is claimed to come out, on values that equal nothing (nan, infinities), on tests that do not compile, and past its bounds. Where the
+    sandbox itself fails, the status is `error`.
+
+    A program that gives an object of its own where the tests want plain data is wrong. Where the tests want what cannot be carried between the two
+    processes, or rest on the word of the program's objects (`Tested.carried`, `Tested.on_word`), it abstains, unless a reference (`Program.reference`)
+    passes the tests without that: then the program is wrong. Where the reference too passes on the word of its objects, that is enough.
 
     The evidence tells how many passed, and of the first one that did not: its arguments, and what came out. What should have come out is not in it: `info`
     carries verdicts, and a gold answer never.
@@ -42,7 +47,7 @@ class ExecutionVerifier(SandboxedVerifier):
     """
 
     id = "execution"
-    version = "2"
+    version = "3"
     claims = (Program, Probe, Refused)
 
     def __init__(self, mode: str = "graded") -> None:
@@ -92,14 +97,25 @@ class ExecutionVerifier(SandboxedVerifier):
         outcomes = run_trials(self.sandbox, trials)
         talks = self._talk(claims)
         sound = self._compile([claim.tests for claim in claims if claim.tests.strip()])
+        tested = self._test({place: claim for place, claim in programs.items() if sound.get(claim.tests)})
         found: dict[int, Verdict] = {}
         for place, claim, cases, spoken in zip(programs, claims, outcomes, talks, strict=True):
             if claim.tests.strip() and not sound[claim.tests]:
                 found[place] = abstained("the tests do not compile") if sound[claim.tests] is False else failed("the sandbox itself failed")
                 continue
-            tested = self.sandbox.test(claim.code, claim.tests, limits=Limits(wall_seconds=claim.wall_seconds)) if claim.tests.strip() else None
-            found[place] = self._program_verdict(claim, cases, spoken, tested)
+            found[place] = self._program_verdict(claim, cases, spoken, tested.get(place))
         return found
+
+    def _test(self, claims: Mapping[int, Program]) -> dict[int, Tested]:
+        """What came of the tests of every program, in the light of its reference where something could not be carried."""
+        found = dict(zip(claims, self._run_tests([(claim.code, claim) for claim in claims.values()]), strict=True))
+        doubtful = {place: claim for place, claim in claims.items() if claim.reference and not found[place].carried}
+        beside = self._run_tests([(claim.reference, claim) for claim in doubtful.values()])
+        return found | {place: _beside(found[place], reference) for place, reference in zip(doubtful, beside, strict=True)}
+
+    def _run_tests(self, programs: Sequence[tuple[str, Program]]) -> list[Tested]:
+        limits = [Limits(wall_seconds=claim.wall_seconds) for _, claim in programs]
+        return self.sandbox.test_all([(code, claim.tests) for code, claim in programs], limits=limits)
 
     def _talk(self, claims: Sequence[Program]) -> list[list[Run]]:
         """The runs of every talk of every program."""
@@ -123,7 +139,7 @@ class ExecutionVerifier(SandboxedVerifier):
         if cases is None or any(run.status == "fault" for run in (*talks, *tests)):
             return failed("the sandbox itself failed")
         if tested is not None and not tested.carried and not tested.passed:
-            return abstained(f"the tests ask for what cannot be carried to the program: {tested.failure[:200]}")
+            return abstained("the tests ask for what cannot be carried between them and the program, or rest on the word of its objects")
         spoken = [run.status == "ok" and printed_lines(run.stdout) == printed_lines(talk.stdout) for run, talk in zip(talks, claim.talks, strict=True)]
         marks = [*(case.passed for case in cases), *spoken, *([tested.passed] if tested is not None else [])]
         evidence: dict[str, object] = {"passed": sum(marks), "total": len(marks)}
@@ -164,6 +180,13 @@ def _probe_verdict(tried: list[Tried] | NoVariants) -> Verdict:
     return judged("trivial", 0.0, f"it tells none of the {len(left)} wrong programs that no earlier case tells", **evidence)
 
 
+def _beside(tested: Tested, reference: Tested) -> Tested:
+    """What came of tests that could not be carried, in the light of what came of them for a reference."""
+    if not (reference.passed or reference.on_word):
+        return tested
+    return msgspec.structs.replace(tested, passed=tested.on_word and reference.on_word, carried=True)
+
+
 def _failing(claim: Program, cases: Sequence[CaseOutcome], talks: Sequence[Run], spoken: Sequence[bool], tested: Tested | None) -> dict[str, object]:
     """The first that does not pass, without what should have come out."""
     for place, outcome in sorted(enumerate(cases), key=lambda one: one[1].ending == "not run"):
@@ -173,7 +196,7 @@ def _failing(claim: Program, cases: Sequence[CaseOutcome], talks: Sequence[Run],
     for place, passed in enumerate(spoken):
         if not passed:
             return {"talk": place, "stdin": claim.talks[place].stdin[:200], "ending": talks[place].status, "stdout": talks[place].stdout[:200]}
-    return {"tests": "" if tested is None else tested.failure[:200]}
+    return {"tests": "" if tested is None else tested.failure.partition(" at `")[0].partition(":")[0]}  # the rest quotes the tests
 
 
 def _defect(claim: Claim) -> str:
@@ -189,4 +212,6 @@ def _defect(claim: Claim) -> str:
         return f"wall_seconds is at most {MAX_WALL_SECONDS:g} and tolerance below 1"
     if len(claim.talks) > MOST_TALKS or any(max(len(talk.stdin), len(talk.stdout)) > MAX_TALK for talk in claim.talks):
         return f"at most {MOST_TALKS} talks of {MAX_TALK:,} characters are run"
-    return code_defect(claim.code, claim.function if claim.cases else "f") or code_defect(claim.tests) or cases_defect(claim.cases)
+    return (
+        code_defect(claim.code, claim.function if claim.cases else "f") or code_defect(claim.tests) or code_defect(claim.reference) or cases_defect(claim.cases)
+    )

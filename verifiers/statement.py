@@ -22,7 +22,8 @@ class StatementVerifier(SandboxedVerifier):
 
     - `correct`, 1: without the statement a case comes out differently, and with some changed one too (if there is anything to change).
     - `neutral`, 0.5: without it a case comes out differently, but no change to it does: something must stand there, and anything would do.
-    - `trivial`, 0: without it every case comes out the same: it is dead, redundant, or nothing that the cases ask for.
+    - `trivial`, 0: without it every case comes out the same: it is dead, redundant, or nothing that the cases ask for. Or it would be so without one other
+      statement that shares a name with it: `n += 1` and `n -= 1`, a note and the assertion that reads it. Of three that need one another it knows nothing.
 
     A program that fails some:
 
@@ -42,7 +43,7 @@ class StatementVerifier(SandboxedVerifier):
     """
 
     id = "statement"
-    version = "2"
+    version = "3"
     claims = (StatementEffect,)
 
     def check_all(self, claims: Sequence[Claim]) -> list[Verdict]:
@@ -83,13 +84,17 @@ def _verdict(original: list[CaseOutcome] | None, variants: Sequence[tuple[Varian
     ended = next((outcome for outcome in original if outcome.ending not in ("returned", "raised")), None)
     if ended is not None:
         return abstained(f"the program does not run to its end: {ended.error}")
-    (_, without), *changed = [(variant, outcomes) for variant, outcomes in variants if outcomes is not None]
+    (_, without), *others = [(variant, outcomes) for variant, outcomes in variants if outcomes is not None]
+    changed = [(variant, outcomes) for variant, outcomes in others if not variant.partner]
+    partner = next((variant.partner for variant, outcomes in others if variant.partner and not _differs(original, outcomes)), 0)
     matters = _differs(original, without)
     telling = [variant.how for variant, outcomes in changed if _differs(original, outcomes)]
     evidence = {"passed": sum(outcome.passed for outcome in original), "total": len(original), "changes": len(changed), "telling": len(telling)}
     if all(outcome.passed for outcome in original):
         if not matters:
             return judged("trivial", 0.0, "without it every case comes out the same", **evidence)
+        if partner:
+            return judged("trivial", 0.0, f"without it and line {partner} every case comes out the same: they are there for each other", **evidence)
         if changed and not telling:
             return judged("neutral", 0.5, "something must stand there, and any change to it comes out the same", **evidence)
         return judged("correct", 1.0, "without it a case comes out differently", **evidence)
@@ -115,6 +120,8 @@ def _differs(before: Sequence[CaseOutcome], after: Sequence[CaseOutcome]) -> boo
 def _repairs(original: Sequence[CaseOutcome], variants: Sequence[tuple[Variant, list[CaseOutcome] | None]]) -> Iterator[tuple[int, str]]:
     """The variants that fail no case which passed, and how many cases that failed they pass."""
     for variant, outcomes in variants:
+        if variant.partner:
+            continue
         pairs = list(zip(original, outcomes or [], strict=False))
         if all(after.passed for before, after in pairs if before.passed):
             yield sum(after.passed and not before.passed for before, after in pairs), variant.how

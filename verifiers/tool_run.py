@@ -5,7 +5,7 @@ from prm_gym.errors import ContractError
 from prm_gym.verdict import Verdict, abstained, judged
 from prm_gym.verifier import ClaimVerifier, StepContext
 
-MOST_CREDITED = 3
+MOST_CREDITED = 1
 
 _ORIGINS = {
     "computed": "the answer stands in the output of a run, and was not typed before",
@@ -20,21 +20,22 @@ class ToolRunVerifier(ClaimVerifier):
     - `incorrect`, 0: an exception, a timeout, too much memory or output, a crash.
     - `trivial`, 0: the same code as before with the same result; nothing printed and no name left; nothing printed but
       literals of the code itself.
-    - `correct`, 1: it ran, and what it printed is made of a result of an earlier call that no call has used before: a name whose value was computed
-      there, or a value that was printed there and stands neither in the question nor in any code before.
-    - `neutral`, 0.5: it ran, and uses nothing. Whether it was of use is seen when a later call uses what it made; that call is credited then.
+    - `correct`, 1: it ran, and what it printed is made of a result of an earlier call: a name whose value was computed there, or a value that was printed
+      there and stands neither in the question nor in any code before. The first such call of an episode alone.
+    - `neutral`, 0.5: it ran, and uses nothing. Whether it was of use is seen when a later call uses what it made; that call is credited then. Further uses
+      are `neutral` too; the evidence names them (`used`, `credited`).
 
     A use is told from the syntax of the code: a name or value is followed to the prints. One that is only read, in dead code or without a print, is no
-    use; one that is printed times nought is. Nor can it be seen at a step whether a chain of calls leads to the answer, so a policy could go on computing
-    one thing from another for ever. Hence every result is credited once, what was only typed is no result, and at most MOST_CREDITED calls of an episode are
-    `correct`; those after them are `neutral`. Under the reward "dense", where `neutral` and `trivial` are worth 0, all credit of an episode is at most
-    MOST_CREDITED steps' worth however long it is padded.
+    use; one that is printed times nought is. To run the call again with another value in its place would find that out, at the price of two more runs, and
+    leave `x + 1`, which no run can tell from work: whether a use leads to the answer is not known at the step. So what a use pays is bounded
+    instead: one is credited in an episode, under the reward "dense" one step's worth. What is honestly done in more than one call has one as a rule, so no
+    way of padding earns more.
 
     It abstains on `AnswerSupport`: where an answer comes from does not make it right or wrong. The evidence says it (`origin`).
     """
 
     id = "tool_run"
-    version = "2"
+    version = "3"
     claims = (AnswerSupport, ToolRun)
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
@@ -58,5 +59,5 @@ class ToolRunVerifier(ClaimVerifier):
         if not claim.printed:
             return judged("neutral", 0.5, "it ran and uses earlier results, but printed nothing", **evidence)
         if claim.credited >= MOST_CREDITED:
-            return judged("neutral", 0.5, f"it ran and uses earlier results; {claim.credited} calls have been credited with that already", **evidence)
+            return judged("neutral", 0.5, "it ran and uses earlier results; a call before has been credited with that", **evidence)
         return judged("correct", 1.0, f"it ran and uses {', '.join(claim.used)} of earlier calls", **evidence)

@@ -127,7 +127,7 @@ def sandboxed(tier: Tier, workers: int) -> list[Way]:
         return all(found.results[-1].value == last for found in sandbox.call_all([(FUNCTION, "f", given)] * count))
 
     def test(count: int) -> bool:
-        return all(sandbox.test(FUNCTION, "assert f(3) == 5\nassert f(0) == 0").passed for _ in range(count))
+        return all(found.passed for found in sandbox.test_all([(FUNCTION, "assert f(3) == 5\nassert f(0) == 0")] * count))
 
     def query(count: int) -> bool:
         return all(found.rows[0][0] == 33 for found in sandbox.sql_all([(QUERY, DATABASE)] * count))

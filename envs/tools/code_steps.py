@@ -52,7 +52,7 @@ TOOLS = (
     Tool("signature", "Write the line that begins the function, once.", {"source": {"type": "string", "maxLength": 500}}),
     Tool(
         "case",
-        f"Write a test case of your own, at most {MOST_CASES}: the arguments of a call, and what it returns.",
+        f"Write a test case of your own, at most {MOST_CASES}: the arguments of a call, and what it returns, which is none of them, not empty and not 0.",
         {"arguments": {"type": "array", "maxItems": 4}, "expected": {}},
     ),
     Tool("program", f"Write the whole program, at most {MOST_PROGRAMS} times; the examples and your cases are run.", {"source": {"type": "string"}}),
@@ -100,7 +100,8 @@ class CodeStepsEnv(StepEnv):
     - case: a `Probe`, true where the case is right and some near mutant of the reference fails it that passes all earlier cases;
     - program: a `Program` with the hidden cases; one that passes no hidden case for the first time in the episode is trivial;
     - submit: a `Program` with the hidden cases;
-    - a refused call: `Refused`; `run` claims nothing, for it says nothing; `Malformed` for anything else.
+    - a refused call (a case that a function that does nothing passes, among others): `Refused`; `run` claims nothing, for it says nothing; `Malformed` for
+      anything else.
     Outcome: 1 when the program that is handed in passes all hidden cases; 0 otherwise, and at the step limit.
     The default verifier is `execution:all`: a program that passes some of the cases earns nothing, so that no wrong version pays before the right one.
     state_key: the task, what has been written, and the last answer.
@@ -178,7 +179,8 @@ class CodeStepsEnv(StepEnv):
     def solution(self) -> list[str]:
         """The signature, two cases, the reference, and its submission."""
         sealed = self.task.sealed
-        cases = [call_text("case", arguments=arguments, expected=expected) for arguments, expected in sealed["hidden"][-2:]]
+        fit = [(arguments, expected) for arguments, expected in sealed["hidden"] if not _is_idle(arguments, expected)]
+        cases = [call_text("case", arguments=arguments, expected=expected) for arguments, expected in fit[-2:]]
         return [call_text("signature", source=self.task.metadata["signature"]), *cases, call_text("program", source=sealed["code"]), call_text("submit")]
 
     # The tools.
@@ -203,6 +205,8 @@ class CodeStepsEnv(StepEnv):
             return self._refused("there is an example or a case with these arguments already")
         if not _is_small([arguments, expected]) or not all(_fits(one, like) for one, like in zip(arguments, earlier[0][0], strict=True)):
             return self._refused("the arguments are not of the kinds that the function takes, or too large")
+        if _is_idle(arguments, expected):
+            return self._refused("a function that does nothing gives that too: take a case whose result is no argument, not empty and not 0")
         new = _case_of(arguments, expected)
         claim = Probe(self.task.sealed["code"], self._function, new.arguments, new.expected, tuple(_case_of(*one) for one in self._state.cases))
         self._state.cases.append((arguments, expected))
@@ -287,6 +291,11 @@ def _situation(task: Task, state: _State) -> Situation:
 
 def _case_of(arguments: list[Json], expected: Json) -> Case:
     return Case(tuple(encoded_json(argument) for argument in arguments), encoded_json(expected))
+
+
+def _is_idle(arguments: list[Json], expected: Json) -> bool:
+    """Whether a function that does nothing gives that too: an argument, an empty value, or 0."""
+    return not expected or expected in arguments
 
 
 def _is_small(value: Json) -> bool:

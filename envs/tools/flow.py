@@ -4,12 +4,9 @@ import ast
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from prm_gym.envs.tools.syntax import constants_of, names_of, within
+from prm_gym.envs.tools.syntax import PUTTING, PUTTING_FIRST, called_name, constants_of, names_of, root_name, within
 
 _SHOWING = {"print", "pprint"}
-# Methods and functions that put their arguments into what they are called on, or into their first argument.
-_PUTTING = {"append", "appendleft", "add", "update", "extend", "extendleft", "insert", "setdefault", "remove", "discard", "push", "put", "write"}
-_PUTTING_FIRST = {"heappush", "heappushpop", "heapreplace", "insort", "insort_left", "insort_right"}
 _DISPLAYS = (ast.Tuple, ast.List, ast.Set, ast.Dict, ast.UnaryOp, ast.JoinedStr, ast.FormattedValue, ast.Starred)
 _PARAMETER = "parameter"
 _NOTHING: frozenset[str] = frozenset()
@@ -167,10 +164,10 @@ class Flow:
             else:
                 self.frame.printed |= reached
             return _Value(_filled(function.returned, given))
-        if isinstance(called, ast.Attribute) and called.attr in _PUTTING:
-            self._change(_root(called.value), given)
-        if node.args and (called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")) in _PUTTING_FIRST:
-            self._change(_root(node.args[0]), given)
+        if isinstance(called, ast.Attribute) and called.attr in PUTTING:
+            self._change(root_name(called.value), given)
+        if node.args and called_name(node) in PUTTING_FIRST:
+            self._change(root_name(node.args[0]), given)
         return _Value(self.value(called).all | given)
 
     def _bind(self, target: ast.expr, value: _Value, *, literal: bool = False) -> None:
@@ -186,7 +183,7 @@ class Flow:
             if self.frame is not None and target.id not in self.frame.own:
                 self.frame.changed[target.id] = self.frame.changed.get(target.id, _NOTHING) | self.names[target.id].now
         else:
-            self._change(_root(target), value.all | self.value(getattr(target, "slice", None)).all)
+            self._change(root_name(target), value.all | self.value(getattr(target, "slice", None)).all)
 
     def _change(self, name: str, made: frozenset[str]) -> None:
         if not name:
@@ -212,7 +209,7 @@ class Flow:
             self._bind(node.target, self.value(node.value), literal=self._is_literal(node.value))
 
     def _augassign(self, node: ast.AugAssign) -> None:
-        self._change(_root(node.target), self.value(node.value).all | self.value(getattr(node.target, "slice", None)).all)
+        self._change(root_name(node.target), self.value(node.value).all | self.value(getattr(node.target, "slice", None)).all)
 
     def _delete(self, node: ast.Delete) -> None:
         for name in names_of(node)[0]:
@@ -339,13 +336,6 @@ def _join(names: dict[str, _Value], others: dict[str, _Value]) -> None:
     for name, value in others.items():
         known = names.get(name, value)
         names[name] = value if known is value else _Value(known.now | value.now, known.later | value.later)
-
-
-def _root(target: ast.AST) -> str:
-    """The name that an item or attribute belongs to in the end; empty where there is none."""
-    while isinstance(target, ast.Attribute | ast.Subscript | ast.Starred):
-        target = target.value
-    return target.id if isinstance(target, ast.Name) else ""
 
 
 def _branches(node: ast.If | ast.While | ast.IfExp) -> Sequence[ast.AST] | None:

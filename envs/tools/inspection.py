@@ -5,18 +5,19 @@ each. Parsers can be crashed, so nothing that an agent wrote is parsed anywhere 
 """
 
 import ast
-import hashlib
 import json
 import sys
 
 from prm_gym.envs.tools.flow import Flow
-from prm_gym.envs.tools.syntax import constants_of, names_of
+from prm_gym.envs.tools.syntax import changes_of, constants_of, names_of
 
 MOST_NAMES = 100
 MOST_CONSTANTS = 300
 MOST_USED = 400
 NESTING = 20_000  # frames; a branch of an `elif` is nested in the one before
 LONGEST = 400  # characters of a name or constant
+
+_KEYS = 2**127 - 1  # importing hashlib takes longer than all the rest; who makes two cells of one key harms nobody else
 
 _FIXED = (ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop, ast.expr_context)
 
@@ -25,16 +26,17 @@ def inspect_cell(code: str) -> dict[str, object]:
     """What the cell is made of.
 
     Returns:
-        `key`: equal for cells that differ in layout and comments alone. `defined`: names that it binds at the top level. `computed`: those whose value is
-        more than constants. `read`: names that it takes from before. `constants`: numbers and words written into it. `used`: what of names of before
-        and of constants is seen to reach what it prints ("name total", "value 1834"). `literal`: it prints literals alone.
+        `key`: equal for cells that differ in layout and comments alone. `defined`: names that it binds at the top level. `computed`: names whose value is
+        more than constants, those that it fills or changes in place too. `read`: names that it takes from before. `constants`: numbers and words written
+        into it. `used`: what of names of before and of constants is seen to reach what it prints ("name total", "value 1834"). `literal`: it prints literals
+        alone.
     """
     tree = ast.parse(code)
     cell, flow = _Cell(), Flow()
     for statement in tree.body:
         cell.statement(statement)
     flow.cell(tree.body)
-    key = hashlib.blake2b(ast.dump(tree).encode("utf-8", "replace"), digest_size=12).hexdigest()
+    key = f"{int.from_bytes(ast.dump(tree).encode('utf-8', 'replace'), 'big') % _KEYS:x}"
     return {
         "key": key,
         "defined": _short(cell.defined, MOST_NAMES),
@@ -98,18 +100,22 @@ class _Cell:
     def _part(self, node: ast.AST) -> None:
         stored, loaded = names_of(node)
         self.read.update((name, None) for name in loaded if name not in self.defined)
-        fixed = isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _is_fixed(node.value)
+        fixed = isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and self._is_fixed(node.value)
         for name in stored:
             self.defined[name] = None
             if fixed:
                 self.computed.pop(name, None)
             elif not isinstance(node, ast.Import | ast.ImportFrom) and name != "_":
                 self.computed[name] = None
+        for name, deciding in changes_of(node):
+            if name and not all(map(self._is_fixed, deciding)):
+                self.computed[name] = None
 
-
-def _is_fixed(value: ast.expr) -> bool:
-    """Whether a value is made of constants alone, or is another name for something."""
-    return isinstance(value, ast.Name) or all(isinstance(part, _FIXED) for part in ast.walk(value))
+    def _is_fixed(self, value: ast.expr) -> bool:
+        """Whether a value is made of constants alone, or is another name for something that this cell has not computed."""
+        if isinstance(value, ast.Name):
+            return value.id not in self.computed
+        return all(isinstance(part, _FIXED) for part in ast.walk(value))
 
 
 def _short(names: dict[str, None], most: int) -> list[str]:

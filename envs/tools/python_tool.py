@@ -9,6 +9,7 @@ Find the sum of all integers n with 2500 <= n <= 2900 that have exactly 6 positi
 {"name": "answer", "arguments": {"text": "83912"}}
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Unpack, cast
@@ -25,7 +26,7 @@ from prm_gym.envs.tools.python_runner import KEPT_BYTES, Cell, PythonRunner, Res
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, SandboxError, UnknownNameError, WorkerError
 from prm_gym.options import StepOptions, require_difficulty
 from prm_gym.problem_files import BadRows, Fields, load_problems
-from prm_gym.sandbox import Limits, Run
+from prm_gym.sandbox import SESSION_ENDED, Limits, Run
 from prm_gym.task import Task, content_key
 from prm_gym.tools import Tool, ToolCall, Unreadable, call_text, described, required_call
 from prm_gym.transition import Situation, Transition
@@ -35,9 +36,9 @@ TRACEBACK_LINES = 6
 TRACEBACK_LENGTH = 1_000
 MOST_SECONDS = 60.0  # of a call, and of the cells of a session together
 UNCHANGED, EMPTY = "The session is as it was before this call.", "The session is empty."
-SESSION_ENDED = "an earlier cell of the session ended the process"  # how the sandbox says it
 SLACK = 0.5  # seconds by which a session may take longer when it runs again
 
+_QUOTED = re.compile(r"""(['"])([^'"\n]+)\1""")
 _TEXT = {"type": "string", "pattern": r"\S"}
 _ANSWER = Tool("answer", "Gives the final answer, and ends the task.", {"text": {**_TEXT, "description": "the answer alone, such as 42 or 3/7"}})
 _WHAT_A_CELL_IS = {
@@ -61,14 +62,16 @@ class PythonToolEnv(StepEnv):
     so that a snapshot holds all of it. A cell that raised stands with what it did up to there; one that was killed (time, memory, output, a crash) or that
     leaves by `os._exit` leaves no trace. Files that cells write are written again with them. Seeds, hashes and addresses are the same whenever a session and
     a call are the same; the time and `os.urandom` are not, so that a cell that reads them holds another value each time it runs again. All cells of a session
-    may take 60 seconds together. A kept cell that ends the process when it runs again is taken out, and that is said; one that hangs or takes too much then
-    makes every later call fail, until `python(code, reset=true)` empties the session first. With `stateful=False` every call runs alone.
+    may take 60 seconds together, and a call takes as long as they and itself. A kept cell that ends the process when it runs again is taken out, and that is
+    said; one that hangs or takes too much then makes every later call fail, until `python(code, reset=true)` empties the session first. With
+    `stateful=False` every call runs alone.
     Whether a program came to its end is what its process says: code that forges it, or its output, deceives its own session, and no grader.
 
     Claims of a call: `ToolRun`, for the verifier `tool_run`: how the run ended, whether it repeats an earlier one, and what it uses of earlier calls. The
     credit of a result goes to the call that uses it, when it does so, and once; so what is claimed of a step is known at that step. Claims of an answer:
     `FinalAnswer`, and `AnswerSupport`, which says whether a run produced the answer. An answer without a run is allowed.
     Outcome: 1 when `prm_gym.answers.grade` finds the answer correct, else 0, and 0 at the step limit.
+    An answer may stand in the quotation marks in which a notebook shows a text.
     state_key: the problem, the cells of the session, and the latest observation of a call that could be read.
     Candidates: none; programs cannot be listed.
     `reset(options={"task_index": i})` chooses task i of the file.
@@ -116,6 +119,8 @@ class PythonToolEnv(StepEnv):
         for family in families:
             if family not in FAMILIES:
                 raise OptionError(str(UnknownNameError("family of problems", family, FAMILIES)))
+        if families and tasks is not None:
+            raise OptionError("families are of generated problems: give them, or tasks")
         for name in fields or {}:
             if name not in Fields.__slots__:
                 raise OptionError(str(UnknownNameError("field of a problem", name, Fields.__slots__)))
@@ -293,6 +298,8 @@ class PythonToolEnv(StepEnv):
 
     def _answer(self, text: str) -> Transition:
         gold, question = self.task.sealed["gold"], self.task.question
+        quoted = _QUOTED.fullmatch(text.strip())
+        text = quoted[2] if quoted else text
         try:
             graded = grade(text, gold, question)
         except WorkerError as error:

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
@@ -10,7 +12,8 @@ from prm_gym.envs.tools.world_questions import ALIAS_QUERY, MOST, Question
 from prm_gym.task import content_key
 from prm_gym.tools import ToolCall, call_text
 
-_ANSWERS, _READINGS = 6, 3
+_ANSWERS, _READINGS = 8, 3
+_LATE = 4  # answers that come into view last on the scripted way, and are listed then
 _QUERIES = {kind: tuple(relation.query for relation in RELATIONS.values() if relation.query and relation.subject == kind) for kind in KINDS}
 _ALL_QUERIES = tuple(dict.fromkeys([*(query for queries in _QUERIES.values() for query in queries), ALIAS_QUERY]))
 _LONG_LISTS = 0.15  # share of the searches that ask for more documents
@@ -40,34 +43,37 @@ def listed(here: World, problem: Question, shown: Sequence[str], asked: Sequence
     def first(options: Sequence[str], number: int, sort: str) -> list[str]:
         ranked = list(dict.fromkeys(options))[: max(number, 0)]
         if name == sort and following not in ranked and number > 0:
-            place = int(content_key(task_key, following), 16) % max(len(ranked), 1)
+            place = _rank(task_key, following) % max(len(ranked), 1)
             ranked[place : place + 1 if len(ranked) == number else place] = [following]
         return ranked
 
     found = dict.fromkeys(passage.partition("#")[0] for passage in shown)
     readings = [call_text("read", document=document) for document in found if f"{document}#" not in in_view]
-    chosen = [*first(_answers(here, problem, shown, named, task_key), _ANSWERS, "answer"), *first(_ranked(task_key, readings), _READINGS, "read")]
-    chosen += first(_searches(named, task_key), count - len(chosen), "search")
+    chosen = [*first(_answers(here, problem, shown, task_key), _ANSWERS, "answer"), *first(_ranked(task_key, readings), _READINGS, "read")]
+    chosen += first(_searches(named, task_key, count - len(chosen)), count - len(chosen), "search")
     rng = np.random.default_rng(int(state_key, 16))
     return tuple(chosen[i] for i in rng.permutation(len(chosen)).tolist())
 
 
+@lru_cache(maxsize=1 << 14)
+def _rank(task_key: str, option: str) -> int:
+    return int(content_key(task_key, option), 16)
+
+
 def _ranked(task_key: str, options: Iterable[str]) -> list[str]:
-    return sorted(dict.fromkeys(options), key=lambda option: content_key(task_key, option))
+    return sorted(dict.fromkeys(options), key=lambda option: _rank(task_key, option))
 
 
-def _searches(named: Sequence[tuple[str, str]], task_key: str) -> list[str]:
+def _searches(named: Sequence[tuple[str, str]], task_key: str, count: int) -> list[str]:
     """Searches for what can be asked of the things in view, and after them the same words with the other names."""
-    fitting = [(name, query) for name, kind in named for query in (*_QUERIES[kind], ALIAS_QUERY)]
-    searches = _ranked(task_key, (_search(*pair, task_key) for pair in fitting))
-    if len(named) > 3:  # more than any list takes
-        return searches
-    return [*searches, *_ranked(task_key, (_search(name, query, task_key) for name, _ in named for query in _ALL_QUERIES))]
+    texts = _ranked(task_key, (f"{name} {query}" for name, kind in named for query in (*_QUERIES[kind], ALIAS_QUERY)))
+    if len(texts) < count:
+        texts += _ranked(task_key, (f"{name} {query}" for name, _ in named for query in _ALL_QUERIES))
+    return [_search(text, task_key) for text in islice(dict.fromkeys(texts), count)]
 
 
-def _search(name: str, query: str, task_key: str) -> str:
-    text = f"{name} {query}"
-    long = int(content_key(task_key, "k", text), 16) % 1_000 < 1_000 * _LONG_LISTS
+def _search(text: str, task_key: str) -> str:
+    long = _rank(task_key, text) % 1_000 < 1_000 * _LONG_LISTS
     return call_text("search", query=text, **({"k": MOST} if long else {}))
 
 
@@ -110,27 +116,40 @@ def _in_view(here: World, problem: Question, shown: Sequence[str]) -> list[tuple
     return list(dict.fromkeys(found))
 
 
-def _answers(here: World, problem: Question, shown: Sequence[str], named: Sequence[tuple[str, str]], task_key: str) -> list[str]:
-    """Answers of the right kind: names and years in view first, filled up with others; numbers are the same from the start."""
-    golds = set(problem.golds)
-    if problem.answer == "number":
-        rng = np.random.default_rng(int(content_key(task_key, "numbers"), 16))
-        low, high = (1, 7) if problem.form == "count" else (6, 900 if int(problem.golds[0]) > 100 else 130)
-        numbers = [str(number) for number in rng.integers(low, high, size=8 * _ANSWERS).tolist()]
-        in_view, others = [problem.golds[0], *dict.fromkeys(number for number in numbers if number not in golds)][:_ANSWERS], []
-    elif problem.answer == "year":
-        stated = [here.facts[place] for passage in shown if (place := here.stated.get(passage)) is not None]
-        in_view = [str(fact.target) for fact in stated if _has_year(fact)]
-        others = [str(fact.target) for fact in here.facts if _has_year(fact)]
-    else:
-        in_view = [name for name, kind in named if kind == problem.answer]
-        others = [thing.name for thing in here.things if thing.kind == problem.answer]
-    visible = _ranked(task_key, in_view)
-    gold = problem.golds[0]
-    if gold in visible[_ANSWERS:]:  # as soon as it is in view, so that it appears together with others
-        visible.remove(gold)
-        visible.insert(int(content_key(task_key, "gold"), 16) % _ANSWERS, gold)
-    return [call_text("answer", text=option) for option in dict.fromkeys([*visible, *_ranked(task_key, others)])]
+def _answers(here: World, problem: Question, shown: Sequence[str], task_key: str) -> list[str]:
+    """Answers of the right kind, as many of them in view as there are.
+
+    The right one is listed as soon as it is in view. So are a few others that come into view last on the scripted way, and some that may come at any time: what
+    is new in the list, or new last, is not the right one for that.
+    """
+    possible, anywhere = _possible(here, problem, shown), _ranked(task_key, _anywhere(here, problem, task_key))
+    late = list(dict.fromkeys(reversed(_possible(here, problem, problem.shown))))
+    others = [option for option in dict.fromkeys([*late[:_LATE], *anywhere]) if option not in problem.golds]
+    first = [option for option in [problem.golds[0], *others[: _ANSWERS - 1]] if option in possible]
+    options = dict.fromkeys([*first, *_ranked(task_key, possible), *anywhere])
+    return [call_text("answer", text=option) for option in islice(options, _ANSWERS)]
+
+
+def _possible(here: World, problem: Question, shown: Sequence[str]) -> list[str]:
+    """The answers that passages in view make possible, in the order in which they came: names, years, or the differences of years."""
+    if problem.answer not in ("year", "number"):
+        return [name for name, kind in _in_view(here, problem, shown) if kind == problem.answer]
+    stated = (here.facts[place] for passage in shown if (place := here.stated.get(passage)) is not None)
+    years = list(dict.fromkeys(fact.target for fact in stated if _has_year(fact)))
+    if problem.answer == "year":
+        return [str(year) for year in years]
+    return list(dict.fromkeys(str(abs(years[later] - earlier)) for later in range(len(years)) for earlier in years[:later]))
+
+
+def _anywhere(here: World, problem: Question, task_key: str) -> list[str]:
+    """Answers that any passages make possible."""
+    if problem.answer not in ("year", "number"):
+        return [thing.name for thing in here.things if thing.kind == problem.answer]
+    years = [fact.target for fact in here.facts if _has_year(fact)]
+    if problem.answer == "year":
+        return [str(year) for year in years]
+    rng = np.random.default_rng(_rank(task_key, "numbers"))
+    return [str(abs(one - other)) for one, other in rng.choice(years, size=(2 * _ANSWERS, 2)).tolist()]
 
 
 def _has_year(fact: Fact) -> bool:

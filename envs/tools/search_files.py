@@ -136,7 +136,10 @@ def _document(row: Mapping[str, Any]) -> Document:
         raise ValueError(f"a document has at most {_MOST_SENTENCES:,} sentences, got {len(sentences):,}")
     if any(len(sentence) > _LONGEST_SENTENCE for sentence in sentences):
         raise ValueError(f"a sentence has at most {_LONGEST_SENTENCE:,} characters; 'text' in the place of 'sentences' is split")
-    name = title if row.get("id") in (None, "") else str(row["id"])
+    given_id = row.get("id")
+    if isinstance(given_id, bool) or not isinstance(given_id, str | int | None):
+        raise ValueError(f"'id' is a text or a whole number, got {str(given_id)[:60]!r}")
+    name = title if given_id in (None, "") else str(given_id)
     if len(name) > ID_LENGTH:
         raise ValueError(f"an id (the title where there is none) has at most {ID_LENGTH} characters, got {len(name)}: {name[:60]!r}")
     return Document(name, title, tuple(sentences))
@@ -145,11 +148,12 @@ def _document(row: Mapping[str, Any]) -> Document:
 def _pieces(sentence: str) -> list[str]:
     """A sentence that is too long to be listed, in parts; at a space where there is one."""
     pieces: list[str] = []
-    while len(sentence) > SENTENCE_LENGTH:
-        cut = sentence.rfind(" ", SENTENCE_LENGTH // 2, SENTENCE_LENGTH) + 1 or SENTENCE_LENGTH
-        pieces.append(sentence[:cut].rstrip())
-        sentence = sentence[cut:]
-    return [*pieces, sentence]
+    start = 0
+    while len(sentence) - start > SENTENCE_LENGTH:
+        cut = sentence.rfind(" ", start + SENTENCE_LENGTH // 2, start + SENTENCE_LENGTH) + 1 or start + SENTENCE_LENGTH
+        pieces.append(sentence[start:cut].rstrip())
+        start = cut
+    return [*pieces, sentence[start:]]
 
 
 def _question(row: Mapping[str, Any], library: Library, titles: Mapping[str, str]) -> Asked:
@@ -166,8 +170,13 @@ def _question(row: Mapping[str, Any], library: Library, titles: Mapping[str, str
 
 
 def _pairs(facts: object) -> list[tuple[object, object]]:
-    """The supporting facts as HotpotQA's own files have them."""
-    pairs = cast("list[Any]", facts) if isinstance(facts, list | tuple) else []
+    """The supporting facts in either of the two layouts of HotpotQA: pairs, or a list of titles beside one of sentences."""
+    if isinstance(facts, Mapping):
+        columns = [_fields(cast("object", facts)).get(name) for name in ("title", "sent_id")]
+        if not all(isinstance(column, list | tuple) for column in columns) or len({len(cast("list[Any]", column)) for column in columns}) != 1:
+            raise ValueError(f"'supporting_facts' has two lists of one length, 'title' and 'sent_id', got {str(cast('object', facts))[:60]!r}")
+        return list(zip(*cast("list[list[object]]", columns), strict=True))
+    pairs: list[Any] = [*cast("list[Any]", facts)] if isinstance(facts, list | tuple) else [facts]
     if not all(isinstance(pair, list | tuple) and len(cast("list[Any]", pair)) == 2 for pair in pairs):
         raise ValueError(f"'supporting_facts' is a list of pairs of a title and a sentence, got {str(facts)[:60]!r}")
     return [(pair[0], pair[1]) for pair in pairs]
@@ -200,10 +209,15 @@ def shortened(text: str) -> str:
     return text if len(text) <= SENTENCE_LENGTH else f"{text[:SENTENCE_LENGTH]} ... (cut)"
 
 
+def _is_place(value: object, count: int) -> bool:
+    """Whether a value is the place of one of so many things."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < count
+
+
 def _is_beyond(fact: tuple[object, object], library: Library, titles: Mapping[str, str]) -> bool:
     """Whether a supporting fact names a sentence that its document does not have, as some of HotpotQA do."""
     where = library.place(titles.get(str(fact[0]), ""))
-    return where is not None and isinstance(fact[1], int) and fact[1] >= len(library.documents[where].sentences)
+    return where is not None and isinstance(fact[1], int) and not isinstance(fact[1], bool) and fact[1] >= len(library.documents[where].sentences)
 
 
 def _waypoints(row: Mapping[str, Any], library: Library, titles: Mapping[str, str]) -> tuple[Hop, ...]:
@@ -211,7 +225,7 @@ def _waypoints(row: Mapping[str, Any], library: Library, titles: Mapping[str, st
     if given is None and facts is None:
         return ()
     if given is None:
-        pairs = list(zip(facts["title"], facts["sent_id"], strict=True)) if isinstance(facts, Mapping) else _pairs(facts)
+        pairs = _pairs(facts)
         if any(_is_beyond(pair, library, titles) for pair in pairs):
             return ()
         given = [{"document": pair[0], "sentence": pair[1], "after": []} for pair in pairs]
@@ -226,10 +240,10 @@ def _waypoints(row: Mapping[str, Any], library: Library, titles: Mapping[str, st
             raise ValueError(f"the waypoint {place} names the document {name[:60]!r}, which the corpus does not hold")
         document = library.documents[where]
         sentence = waypoint.get("sentence")
-        if sentence is not None and not (isinstance(sentence, int) and 0 <= sentence < len(document.sentences)):
+        if sentence is not None and not _is_place(sentence, len(document.sentences)):
             raise ValueError(f"the waypoint {place} names the sentence {sentence!r} of {name[:60]!r}, which has {len(document.sentences)}")
         after = waypoint.get("after", [place - 1] if place else [])
-        if not isinstance(after, list | tuple) or not all(isinstance(other, int) and 0 <= other < place for other in after):
+        if not isinstance(after, list | tuple) or not all(_is_place(other, place) for other in after):
             raise ValueError(f"the waypoint {place} comes after earlier ones, named by their places, got {after!r}")
         passage = f"{document.id}#{'' if sentence is None else sentence}"
         hops.append(Hop((passage,), tuple(after), document.title))

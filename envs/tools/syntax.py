@@ -2,8 +2,13 @@
 
 import ast
 import re
+from collections.abc import Iterator
 
 TOKEN = re.compile(r"\d+(?:\.\d+)?|[^\W\d]\w+")  # numbers, and words of at least two letters
+
+# Methods and functions that put their arguments into what they are called on, or into their first argument.
+PUTTING = {"append", "appendleft", "add", "update", "extend", "extendleft", "insert", "setdefault", "remove", "discard", "push", "put", "write"}
+PUTTING_FIRST = {"heappush", "heappushpop", "heapreplace", "insort", "insort_left", "insort_right"}
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, *_COMPREHENSIONS)
@@ -75,3 +80,31 @@ def constants_of(tree: ast.AST) -> dict[str, None]:
             elif isinstance(value, float | None) or (isinstance(value, int) and value.bit_length() < 1_300):
                 found[str(value)] = None
     return found
+
+
+def changes_of(root: ast.AST) -> Iterator[tuple[str, list[ast.expr]]]:
+    """Names whose values a piece of code changes in place, each with the expressions that decide what comes of it."""
+    for node in within(root):
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and node.value is not None:
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                for part in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
+                    if isinstance(part, ast.Subscript | ast.Attribute):
+                        yield root_name(part), [node.value, *([part.slice] if isinstance(part, ast.Subscript) else [])]
+        elif isinstance(node, ast.Call):
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            if isinstance(node.func, ast.Attribute) and node.func.attr in PUTTING:
+                yield root_name(node.func.value), given
+            elif node.args and called_name(node) in PUTTING_FIRST:
+                yield root_name(node.args[0]), given[1:]
+
+
+def called_name(node: ast.Call) -> str:
+    """The name of a function or method that is called; empty where it has none."""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def root_name(target: ast.AST) -> str:
+    """The name that an item or attribute belongs to in the end; empty where there is none."""
+    while isinstance(target, ast.Attribute | ast.Subscript | ast.Starred):
+        target = target.value
+    return target.id if isinstance(target, ast.Name) else ""

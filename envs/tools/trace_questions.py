@@ -74,7 +74,9 @@ def questions(rng: random.Random, trace: Trace, code: str, count: int, others: S
     if len(chosen) < count - 1 or text is None or trace.ending != "returned":
         return []
     results = [other for value in others if (other := _text(value)) is not None]
-    options = _options(rng, text, results)
+    # What has been offered before is offered again, or the right one would be told by that.
+    shown = [option for one in chosen if one.kind == "value" for option in one.options if type(_plain(option)) is type(_plain(text))]
+    options = _options(rng, text, shown or results)
     return [*chosen, Question("What does the call return?", "result", text, options)] if options else []
 
 

@@ -22,7 +22,7 @@ class Relation(NamedTuple):
         target: kind of the other one, or "year".
         phrase: names the target by the subject: "the mayor of {}"; empty where it is never asked for.
         query: words to search for.
-        sentences: ways to state it, with {s} and {t}.
+        sentences: two ways to state it, with {s} and {t}.
         share: of the subjects that have it.
     """
 
@@ -30,7 +30,7 @@ class Relation(NamedTuple):
     target: str
     phrase: str
     query: str
-    sentences: tuple[str, ...]
+    sentences: tuple[str, str]
     share: float = 1.0
 
 
@@ -62,19 +62,22 @@ RELATIONS: dict[str, Relation] = {
     "governor": Relation("region", "person", "the governor of {}", "governor", ("The governor of {s} is {t}.", "{s} has {t} for its governor.")),
     # Never asked for: they say something else with the words of those above.
     "deputy": Relation("town", "person", "", "", ("The deputy mayor of {s} is {t}.", "Before the flood {t} was the mayor of {s}."), 0.7),
-    "stayed": Relation("person", "town", "", "", ("{s} lived in {t} for a while.", "{s} was not born in {t}, whatever people say."), 0.4),
-    "left": Relation("person", "company", "", "", ("{s} once worked for {t}, and left.", "{s} refused to work for {t}."), 0.4),
+    "stayed": Relation("person", "town", "", "", ("{s} lived in {t} for a while.", "{s} was not born in {t}, whatever people say."), 0.7),
+    "left": Relation("person", "company", "", "", ("{s} once worked for {t}, and left.", "{s} refused to work for {t}."), 0.7),
+    "expelled": Relation("person", "school", "", "", ("{s} never went to {t}, which sent a refusal.", "{t} is the school that turned {s} away."), 0.5),
+    "rival": Relation("person", "person", "", "", ("{s} would not have {t} for a teacher.", "{s} learned nothing from {t}, and said so."), 0.5),
     "branch": Relation("company", "town", "", "", ("{s} has a branch in {t}.", "{s} gave up its seat in {t} long ago."), 0.6),
     "translator": Relation("book", "person", "", "", ("{s} was translated by {t}.", "{t} wrote the preface of {s}."), 0.6),
 }
 ASKED = tuple(name for name, relation in RELATIONS.items() if relation.phrase)
 ALIAS = "alias"
-_ALIAS_SENTENCES = {
+_MISTAKEN_FOR = {"stayed": "birthplace", "left": "employer", "expelled": "school", "rival": "teacher"}
+ALIAS_SENTENCES = {
     "person": ("{s} is also known as {t}.", "{t} is the name under which {s} is known."),
     "town": ("{s} is called {t} on old maps.", "{t} is the old name of {s}."),
     "company": ("{s} trades under the name of {t}.", "{t} is a brand name of {s}."),
 }
-_FILLERS = (
+FILLERS = (
     "A market is held there every week.",
     "Little else is written down.",
     "The records of earlier years are lost.",
@@ -145,10 +148,9 @@ def world(entropy: int, size: Size) -> World:
     rng = np.random.default_rng(entropy)
     things = _things(rng, size)
     facts = _facts(rng, things)
-    named = tuple(
-        RELATIONS[fact.relation].target in _ALIAS_SENTENCES and bool(things[fact.target].alias) if fact.relation != ALIAS else False for fact in facts
-    )
-    sentences = [_sentence(rng, things, fact, by_alias) for fact, by_alias in zip(facts, named, strict=True)]
+    named = tuple(RELATIONS[fact.relation].target in ALIAS_SENTENCES and bool(things[fact.target].alias) if fact.relation != ALIAS else False for fact in facts)
+    ways: list[int] = rng.integers(2, size=len(facts)).tolist()
+    sentences = [_sentence(things, *said) for said in zip(facts, named, ways, strict=True)]
     documents, passages = _documents(rng, things, facts, sentences)
     stated = {passage: place for place, passage in enumerate(passages)}
     places = {(fact.subject, fact.relation): place for place, fact in enumerate(facts)}
@@ -160,52 +162,64 @@ def _things(rng: np.random.Generator, size: Size) -> tuple[Thing, ...]:
     things: list[Thing] = []
     for kind, count in zip(KINDS, size, strict=False):
         for _ in range(int(count)):
-            alias = names.second(kind) if kind in _ALIAS_SENTENCES and rng.random() < size.aliases else ""
+            alias = names.second(kind) if kind in ALIAS_SENTENCES and rng.random() < size.aliases else ""
             things.append(Thing(kind, names.first(kind), alias))
     return tuple(things)
 
 
 def _facts(rng: np.random.Generator, things: Sequence[Thing]) -> tuple[Fact, ...]:
-    places = {kind: [place for place, thing in enumerate(things) if thing.kind == kind] for kind in KINDS}
-    facts: list[Fact] = []
-    told: list[set[int]] = [set() for _ in things]  # no two facts about one pair
+    of_kind = {kind: [place for place, thing in enumerate(things) if thing.kind == kind] for kind in KINDS}
+    held: dict[str, dict[int, int]] = {}  # by relation and subject: the target
+    told: set[tuple[int, int]] = set()  # no two facts about one pair
     for name, relation in RELATIONS.items():
-        for subject in places[relation.subject]:
-            if rng.random() >= relation.share:
-                continue
-            if relation.target == "year":
-                target = int(rng.integers(*_YEARS[name]))
+        subjects = [place for place in of_kind[relation.subject] if relation.share == 1.0 or rng.random() < relation.share]
+        if relation.target == "year":
+            held[name] = dict(zip(subjects, rng.integers(*_YEARS[name], size=len(subjects)).tolist(), strict=True))
+            continue
+        others = of_kind[relation.target]
+        if name == "author":  # a third of the people write all the books
+            others = others[: max(4, len(others) // 3)]
+        targets = held[name] = {}
+        for subject in subjects:
+            if name == "capital":
+                target = _capital(rng, held, subject, others)
             else:
-                others = [place for place in places[relation.target] if place != subject and place not in told[subject]]
-                if name == "author":  # a third of the people write all the books
-                    others = others[: max(4, len(places["person"]) // 3)]
-                target = _capital(rng, facts, subject, others) if name == "capital" else others[int(rng.integers(len(others)))]
-                told[subject].add(target)
-            facts.append(Fact(subject, name, target))
+                target = _mistaken(rng, held, name, subject) if name in _MISTAKEN_FOR else None
+                while target is None or target == subject or (subject, target) in told:
+                    target = others[int(rng.integers(len(others)))]
+            targets[subject] = target
+            told.add((subject, target))
+    facts = [Fact(subject, name, target) for name, targets in held.items() for subject, target in targets.items()]
     facts += [Fact(place, ALIAS, place) for place, thing in enumerate(things) if thing.alias]
     return tuple(facts)
 
 
-def _capital(rng: np.random.Generator, facts: list[Fact], region: int, towns: Sequence[int]) -> int:
+def _mistaken(rng: np.random.Generator, held: dict[str, dict[int, int]], name: str, person: int) -> int | None:
+    """What is true of somebody with whom the person has something else in common: who looks for the two names alone finds both people."""
+    relation = _MISTAKEN_FOR[name]
+    others = [other for other in _MISTAKEN_FOR.values() if other != relation]
+    common = held[others[int(rng.integers(len(others)))]]
+    alike = [other for other, target in common.items() if target == common[person] and other != person]
+    return held[relation][alike[int(rng.integers(len(alike)))]] if alike else None
+
+
+def _capital(rng: np.random.Generator, held: dict[str, dict[int, int]], region: int, towns: Sequence[int]) -> int:
     """A town of the region; where it has none, another one that is no capital is moved there."""
-    inside = [fact.subject for fact in facts if fact.relation == "region" and fact.target == region]
-    taken = {fact.target for fact in facts if fact.relation == "capital"}
-    options = inside or [town for town in towns if town not in taken]
+    inside = [town for town, target in held["region"].items() if target == region]
+    options = inside or [town for town in towns if town not in held["capital"].values()]
     town = options[int(rng.integers(len(options)))]
-    for place, fact in enumerate(facts):
-        if fact.relation == "region" and fact.subject == town:
-            facts[place] = Fact(town, "region", region)
+    held["region"][town] = region
     return town
 
 
-def _sentence(rng: np.random.Generator, things: Sequence[Thing], fact: Fact, by_alias: bool) -> str:
+def _sentence(things: Sequence[Thing], fact: Fact, by_alias: bool, way: int) -> str:
     subject = things[fact.subject]
     if fact.relation == ALIAS:
-        ways, target = _ALIAS_SENTENCES[subject.kind], subject.alias
+        text = ALIAS_SENTENCES[subject.kind][way].format(s=subject.name, t=subject.alias)
     else:
-        ways = RELATIONS[fact.relation].sentences
-        target = str(fact.target) if RELATIONS[fact.relation].target == "year" else things[fact.target].alias if by_alias else things[fact.target].name
-    text = ways[int(rng.integers(len(ways)))].format(s=subject.name, t=target)
+        relation = RELATIONS[fact.relation]
+        target = str(fact.target) if relation.target == "year" else things[fact.target].alias if by_alias else things[fact.target].name
+        text = relation.sentences[way].format(s=subject.name, t=target)
     return text[0].upper() + text[1:]
 
 
@@ -213,8 +227,9 @@ def _documents(rng: np.random.Generator, things: Sequence[Thing], facts: Sequenc
     """Every fact into one document: an article about its subject, one about its target, or a page of a chronicle where it stands among others."""
     articles: list[list[int]] = [[] for _ in things]
     loose: list[int] = []
+    lots = rng.random(len(facts)).tolist()
     for place in rng.permutation(len(facts)).tolist():
-        fact, lot = facts[place], rng.random()
+        fact, lot = facts[place], lots[place]
         about = fact.subject if lot < 0.5 else fact.target if lot < 0.7 and fact.relation != ALIAS and RELATIONS[fact.relation].target != "year" else None
         if about is not None and len(articles[about]) < _LONGEST_ARTICLE:
             articles[about].append(place)
@@ -224,14 +239,16 @@ def _documents(rng: np.random.Generator, things: Sequence[Thing], facts: Sequenc
     cuts = list(range(0, len(loose), 4))
     pages += [(f"Chronicle, page {number}", loose[cut : cut + 4]) for number, cut in enumerate(cuts, start=1)]
     order: list[int] = rng.permutation(len(pages)).tolist()
+    fillers: list[int] = rng.integers(len(FILLERS), size=len(pages)).tolist()
+    spots: list[float] = rng.random(len(pages)).tolist()  # where the filler stands
     documents: list[Document] = []
     passages = [""] * len(facts)
     for number, which in enumerate(order, start=1):
         title, held = pages[which]
-        filler = _FILLERS[int(rng.integers(len(_FILLERS)))]
-        mixed = [held[i] if i < len(held) else None for i in rng.permutation(len(held) + 1).tolist()]
-        for place, fact in enumerate(mixed):
-            if fact is not None:
-                passages[fact] = f"d{number}#{place}"
-        documents.append(Document(f"d{number}", title, tuple(filler if fact is None else sentences[fact] for fact in mixed)))
+        texts = [sentences[fact] for fact in held]
+        spot = int(spots[which] * (len(held) + 1))
+        texts.insert(spot, FILLERS[fillers[which]])
+        for place, fact in enumerate(held):
+            passages[fact] = f"d{number}#{place + (place >= spot)}"
+        documents.append(Document(f"d{number}", title, tuple(texts)))
     return documents, tuple(passages)

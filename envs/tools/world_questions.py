@@ -2,9 +2,12 @@
 
 chain          Who is the mayor of the town where Ada Brandahl was born?
 shared         Who is the one person who was born in Tarnholt and works for Elmeck Mills?
-comparison     Of the author of The Silent Quay and the mayor of Tarnholt, who was born earlier?
-count          How many books did the mayor of Tarnholt write?
+comparison     Of the author of The Silent Quay, the mayor of Tarnholt and the head of Elmwald Academy, who was born first?
 difference     How many years lie between the year in which ... and the year in which ...?
+span           How many years lie between the first and the last book that the mayor of Tarnholt wrote?
+
+No question is asked whose answer can be guessed well without its facts: of two things that are compared one is right in half of the cases, and a number of
+books is small, so three are compared at least, and years are told apart in the place of counting.
 """
 
 import re
@@ -23,16 +26,16 @@ from prm_gym.tools import ToolCall
 USUAL, MOST = 5, 8  # hits of a search: unless said otherwise, and at most
 
 _YEAR_OF = {"person": "born", "town": "founded", "company": "opened", "book": "published"}
-_EARLIER = {"person": "who was born earlier", "town": "which was founded earlier", "company": "which was set up earlier", "book": "which was published earlier"}
+_FIRST = {"person": "who was born first", "town": "which was founded first", "company": "which was set up first"}
 _SHARED = {
     "birthplace": "was born in {}",
     "employer": "works for {}",
     "school": "went to {}",
     "teacher": "learned the trade from {}",
 }
-_NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight")
 _ATTEMPTS = 2_000
-_DESCRIBED = ("person", "town", "company", "book")
+_DESCRIBED = ("person", "town", "company")
+_LEAST_YEARS = 6  # in a question for a number of years
 ALIAS_QUERY = "name known"
 _T = TypeVar("_T")
 
@@ -42,21 +45,21 @@ class Level(NamedTuple):
 
     Attributes:
         size: of the world.
-        forms: kinds of question with what they take (facts of a chain, facts that lead to each thing that is compared or counted for); one is drawn.
-        most_calls: that a plan may have.
+        forms: kinds of question with what they take (facts of a chain, facts that lead to each thing that is asked about, and how many things); one is drawn.
+        most_calls: that a solution may have.
     """
 
     size: Size
-    forms: tuple[tuple[str, int], ...]
+    forms: tuple[tuple[str, int, int], ...]
     most_calls: int
 
 
 LEVELS: dict[int, Level] = {
-    1: Level(Size(24, 14, 10, 14, 6, 4, 0.0), (("chain", 1),), 3),
-    2: Level(Size(30, 18, 12, 18, 8, 5, 0.0), (("chain", 2), ("chain", 2), ("shared", 0)), 4),
-    3: Level(Size(40, 24, 16, 26, 10, 6, 0.2), (("chain", 3), ("chain", 3), ("shared", 1), ("comparison", 1)), 7),
-    4: Level(Size(50, 28, 20, 44, 12, 7, 0.3), (("chain", 3), ("chain", 4), ("comparison", 2), ("count", 1), ("difference", 1), ("difference", 1)), 9),
-    5: Level(Size(60, 32, 24, 60, 14, 8, 0.4), (("chain", 4), ("chain", 4), ("comparison", 2), ("count", 2), ("difference", 2), ("difference", 2)), 12),
+    1: Level(Size(26, 18, 16, 14, 8, 5, 0.0), (("chain", 1, 1),), 3),
+    2: Level(Size(30, 18, 16, 18, 8, 5, 0.0), (("chain", 2, 1), ("chain", 2, 1), ("shared", 0, 2)), 4),
+    3: Level(Size(40, 24, 16, 26, 10, 6, 0.2), (("chain", 3, 1), ("chain", 3, 1), ("shared", 1, 2), ("comparison", 1, 3)), 8),
+    4: Level(Size(50, 28, 20, 44, 12, 7, 0.3), (("chain", 3, 1), ("chain", 4, 1), ("comparison", 1, 4), ("span", 1, 1), ("difference", 1, 2)), 11),
+    5: Level(Size(60, 32, 24, 60, 14, 8, 0.4), (("chain", 4, 1), ("chain", 4, 1), ("comparison", 2, 3), ("span", 2, 1), ("difference", 2, 2)), 14),
 }
 
 
@@ -95,6 +98,7 @@ class Question(NamedTuple):
         start: the things that it names.
         answer: kind of the thing that answers it, "year" or "number".
         plan: calls of `search` and `read` that bring all hops into view, one after another.
+        shown: the passages that the plan brings into view, in order.
     """
 
     text: str
@@ -104,6 +108,7 @@ class Question(NamedTuple):
     start: tuple[int, ...]
     answer: str
     plan: tuple[ToolCall, ...]
+    shown: tuple[str, ...]
 
 
 class _Draft(NamedTuple):
@@ -137,15 +142,15 @@ def question(entropy: int, level: int) -> tuple[World, Question]:
     here = world(entropy, LEVELS[level].size)
     rng = np.random.default_rng([entropy, level])
     forms = LEVELS[level].forms
-    form, length = forms[int(rng.integers(len(forms)))]
+    form, length, count = forms[int(rng.integers(len(forms)))]
     for _ in range(_ATTEMPTS):
         try:
-            draft = _DRAFTS[form](rng, here, length)
-            plan = _plan(here, draft.path, LEVELS[level].most_calls)
+            draft = _DRAFTS[form](rng, here, length, count)
+            plan, shown = _plan(here, draft.path, LEVELS[level].most_calls)
         except _Unfit:
             continue
         hops = tuple(Hop(_evidence(here, fact), after, _sentence(here, fact)) for fact, after in zip(draft.path.facts, draft.path.after, strict=True))
-        return here, Question(draft.text, form, draft.golds, hops, draft.start, draft.answer, plan)
+        return here, Question(draft.text, form, draft.golds, hops, draft.start, draft.answer, plan, shown)
     raise EnvironmentFault(f"no question of the form {form} was found in {_ATTEMPTS} attempts")
 
 
@@ -160,13 +165,13 @@ def passages(here: World, call: ToolCall) -> list[str]:
     return [f"{documents[hit.document].id}#{hit.sentence}" for hit in hits]
 
 
-def _plan(here: World, path: Path, most: int) -> tuple[ToolCall, ...]:
-    """Calls that bring the path into view in its order: for each fact a search, a longer list, or a search and the document that it lists."""
+def _plan(here: World, path: Path, most: int) -> tuple[tuple[ToolCall, ...], tuple[str, ...]]:
+    """Calls that bring the path into view in order: for each fact a search, a longer list, or a search and the document that it lists. And what is shown."""
     calls: list[ToolCall] = []
-    seen: set[str] = set()
+    seen: dict[str, None] = {}
     for fact, query in zip(path.facts, path.queries, strict=True):
         wanted = here.passages[fact]
-        if seen.intersection(_evidence(here, fact)):
+        if any(passage in seen for passage in _evidence(here, fact)):
             continue
         searches = [ToolCall("search", {"query": query}), ToolCall("search", {"query": query, "k": MOST})]
         found = [passages(here, search) for search in searches]
@@ -178,9 +183,9 @@ def _plan(here: World, path: Path, most: int) -> tuple[ToolCall, ...]:
         else:
             raise _Unfit
         calls += [call for call in following if call not in calls]
-        seen.update(*(passages(here, call) for call in following))
+        seen.update(dict.fromkeys(passage for call in following for passage in passages(here, call)))
     _require(len(calls) < most)
-    return tuple(calls)
+    return tuple(calls), tuple(seen)
 
 
 def _told_by_titles(library: Library, name: str, alias: str) -> tuple[str, ...]:
@@ -257,11 +262,12 @@ def _described(rng: np.random.Generator, here: World, length: int, kinds: Sequen
     return part
 
 
-def _two(rng: np.random.Generator, here: World, length: int) -> tuple[_Part, _Part]:
-    """Two different things described by so many facts each, and for each the year that belongs to it."""
-    one, other = _described(rng, here, length), _described(rng, here, length)
-    _require(one.thing != other.thing and one.start != other.start and not set(one.path.facts) & set(other.path.facts))
-    return one, other
+def _several(rng: np.random.Generator, here: World, length: int, count: int, kinds: Sequence[str] = _DESCRIBED) -> list[_Part]:
+    """Different things described by so many facts each, from different ones on and by different facts."""
+    parts = [_described(rng, here, length, kinds) for _ in range(count)]
+    facts = [fact for part in parts for fact in part.path.facts]
+    _require(len({part.thing for part in parts}) == len({part.start for part in parts}) == count and len(set(facts)) == len(facts))
+    return parts
 
 
 def _dated(here: World, part: _Part) -> tuple[_Part, int]:
@@ -271,7 +277,7 @@ def _dated(here: World, part: _Part) -> tuple[_Part, int]:
     return dated, here.facts[dated.path.facts[-1]].target
 
 
-def _chain(rng: np.random.Generator, here: World, length: int) -> _Draft:
+def _chain(rng: np.random.Generator, here: World, length: int, _count: int) -> _Draft:
     if rng.random() < 0.2:
         part, year = _dated(here, _described(rng, here, length - 1))
         return _Draft(f"What is {part.words}?", (str(year),), "year", part.path, (part.start,))
@@ -282,7 +288,7 @@ def _chain(rng: np.random.Generator, here: World, length: int) -> _Draft:
     return _Draft(f"{'Who' if kind == 'person' else 'What'} is {part.words}?", _golds(here, part.thing), kind, part.path, (part.start,))
 
 
-def _shared(rng: np.random.Generator, here: World, length: int) -> _Draft:
+def _shared(rng: np.random.Generator, here: World, length: int, _count: int) -> _Draft:
     names = list(_SHARED)
     one, other = (names[i] for i in rng.permutation(len(names))[:2].tolist())
     part = _described(rng, here, length, (RELATIONS[one].target,))
@@ -313,36 +319,49 @@ def _by_second_name(here: World, path: Path, after: tuple[int, ...], thing: int,
     return path.then(alias, f"{here.things[thing].name} {ALIAS_QUERY}", after), (len(path.facts),)
 
 
-def _comparison(rng: np.random.Generator, here: World, length: int) -> _Draft:
-    one, other = _two(rng, here, length)
-    kind = here.things[one.thing].kind
-    _require(kind == here.things[other.thing].kind)
-    (first, year), (second, other_year) = _dated(here, one), _dated(here, other)
-    _require(year != other_year)
-    earlier = one.thing if year < other_year else other.thing
-    _require(earlier not in (one.start, other.start))
-    text = f"Of {one.words} and {other.words}, {_EARLIER[kind]}?"
-    return _Draft(text, _golds(here, earlier), kind, first.path.beside(second.path), (one.start, other.start))
+def _comparison(rng: np.random.Generator, here: World, length: int, count: int) -> _Draft:
+    kind = _drawn(rng, list(_FIRST))
+    parts = _several(rng, here, length, count, (kind,))
+    dated = [_dated(here, part) for part in parts]
+    (least, first), (following, _), *_ = sorted((year, part.thing) for part, (_, year) in zip(parts, dated, strict=True))
+    _require(least != following and first not in {part.start for part in parts})
+    *words, last = (part.words for part in parts)
+    text = f"Of {', '.join(words)} and {last}, {_FIRST[kind]}?"
+    return _Draft(text, _golds(here, first), kind, _beside(dated), tuple(part.start for part in parts))
 
 
-def _difference(rng: np.random.Generator, here: World, length: int) -> _Draft:
-    (first, year), (second, other_year) = (_dated(here, part) for part in _two(rng, here, length))
-    _require(abs(year - other_year) > 5)
+def _difference(rng: np.random.Generator, here: World, length: int, count: int) -> _Draft:
+    dated = [_dated(here, part) for part in _several(rng, here, length, count)]
+    (first, year), (second, other_year) = dated
+    _require(abs(year - other_year) >= _LEAST_YEARS)
     text = f"How many years lie between {first.words} and {second.words}?"
-    return _Draft(text, (str(abs(year - other_year)),), "number", first.path.beside(second.path), (first.start, second.start))
+    return _Draft(text, (str(abs(year - other_year)),), "number", _beside(dated), (first.start, second.start))
 
 
-def _count(rng: np.random.Generator, here: World, length: int) -> _Draft:
+def _beside(dated: Sequence[tuple[_Part, int]]) -> Path:
+    path = Path()
+    for part, _ in dated:
+        path = path.beside(part.path)
+    return path
+
+
+def _span(rng: np.random.Generator, here: World, length: int, _count: int) -> _Draft:
     part = _described(rng, here, length, ("person",))
     written = [place for place, fact in enumerate(here.facts) if fact.relation == "author" and fact.target == part.thing]
-    _require(len(written) == int(rng.integers(2, 6)) and not set(written) & set(part.path.facts))
+    _require(2 <= len(written) <= 4 and not set(written) & set(part.path.facts))
     path, after = _by_name(here, part)
     path, after = _by_second_name(here, path, after, part.thing, written[0])
     author = here.things[part.thing].alias or here.things[part.thing].name
+    years: list[int] = []
     for fact in written:
         path = path.then(fact, f"{author} {RELATIONS['author'].query}", after)
-    golds = (str(len(written)), _NUMBER_WORDS[len(written)])
-    return _Draft(f"How many books did {part.words} write?", golds, "number", path, (part.start,))
+        book = here.facts[fact].subject
+        published = here.places[book, "published"]
+        path = path.then(published, f"{here.things[book].name} {RELATIONS['published'].query}", (len(path.facts) - 1,))
+        years.append(here.facts[published].target)
+    _require(max(years) - min(years) >= _LEAST_YEARS)
+    text = f"How many years lie between the first and the last book that {part.words} wrote?"
+    return _Draft(text, (str(max(years) - min(years)),), "number", path, (part.start,))
 
 
-_DRAFTS = {"chain": _chain, "shared": _shared, "comparison": _comparison, "count": _count, "difference": _difference}
+_DRAFTS = {"chain": _chain, "shared": _shared, "comparison": _comparison, "difference": _difference, "span": _span}

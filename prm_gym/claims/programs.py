@@ -47,6 +47,8 @@ class Program(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="progr
         tolerance: floats are equal when they differ by at most this, absolutely or relative to the greater one; 0 for exact.
         wall_seconds: that one run of the program may take.
         known: places of the cases, from 0 on, that earlier programs of the episode passed: a program that passes no other one is nothing new.
+        reference: source of a program that passes the tests; it tells whether the tests or the program are to blame for what cannot be carried between the
+            two, and nothing else. Empty where there is none.
     """
 
     code: str
@@ -57,6 +59,7 @@ class Program(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="progr
     tolerance: float = 0.0
     wall_seconds: float = 2.0
     known: tuple[int, ...] = ()
+    reference: str = ""
 
 
 class TraceAnswer(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="trace_answer"):

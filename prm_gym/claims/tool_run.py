@@ -21,7 +21,7 @@ class ToolRun(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, 
         repeated: the same code (layout and comments aside) was run before, with the same result.
         defined: names that it leaves behind for later calls.
         used: what is seen to reach its output of earlier calls, and of no call before: names ("name total") and printed values ("value 1834").
-        credited: how many earlier calls of the episode have been credited with such a use.
+        credited: how many earlier calls of the episode have printed something that is made of such a use.
     """
 
     status: RunStatus

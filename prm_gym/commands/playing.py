@@ -25,16 +25,17 @@ def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str
         env_option: options of the environment, NAME=VALUE each.
     """
     from prm_gym.rollout import make_envs
+    from prm_gym.tools import typed
 
     made = make_envs(env, 1, read_options(env_option)).envs[0]
     require_seed(seed)
     observation, info = made.reset(seed=seed)
-    print(made.task.instructions)
+    print(_instructions(made))
     ended = False
     while not ended:
         print(f"\n{observation}\n")
         for number, action in enumerate(info["actions"], start=1):
-            print(f"  {number:>2}  {action}")
+            print(f"  {number:>2}  {typed(action, made.tools)}")
         try:
             text = _typed(made)
         except EOFError:
@@ -50,6 +51,14 @@ def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str
         print(f"  reward {reward:.3f}")
         ended = terminated or truncated
     print(f"\nThe episode is over. Outcome: {info['outcome']}")
+
+
+def _instructions(env: "StepEnv") -> str:
+    """The instructions of the task, with the tools as a person reads them."""
+    from prm_gym.tools import described, signature
+
+    listing = "\n".join(f"  {signature(tool)}\n      {tool.description}" for tool in env.tools)
+    return env.task.instructions.replace(described(env.tools), listing) if env.tools else env.task.instructions
 
 
 def _typed(env: "StepEnv") -> str:

@@ -60,7 +60,7 @@ class CaseOutcome(msgspec.Struct, frozen=True):
             return False
         if self.ending == "returned":
             return same(self.value, other.value) or self.value == other.value
-        return self.ending != "raised" or _exception(self.error) == _exception(other.error)
+        return self.ending != "raised" or exception_name(self.error) == exception_name(other.error)
 
 
 def run_trials(sandbox: Sandbox, trials: Sequence[Trial]) -> list[list[CaseOutcome] | None]:
@@ -139,18 +139,24 @@ def _taken(trial: Trial, outcomes: list[CaseOutcome], calls: Calls, endings: lis
 
 def _outcome(case: Case, result: CallResult, tolerance: float) -> CaseOutcome:
     if result.status == "raised":
-        return CaseOutcome(bool(case.raises) and _is_raised(case.raises, result), "raised", error=result.error)
+        return CaseOutcome(bool(case.raises) and is_raised(case.raises, exception_name(result.error), result.nearest), "raised", error=result.error)
     return CaseOutcome(not case.raises and same(result.value, case.expected, tolerance), "returned", value=result.value)
 
 
-def _is_raised(name: str, result: CallResult) -> bool:
-    """Whether what was raised is of a class of that name: one of Python's own names stands for it and whatever derives from it."""
-    kind, nearest = getattr(builtins, name, None), getattr(builtins, result.nearest, None)
+def is_raised(name: str, own: str, nearest: str) -> bool:
+    """Whether what was raised is of a class of that name: one of Python's own names stands for it and whatever derives from it.
+
+    Args:
+        name: of the class that was expected.
+        own: of the class that was raised.
+        nearest: of the class of Python's own that it is, or derives from first.
+    """
+    kind, raised = getattr(builtins, name, None), getattr(builtins, nearest, None)
     if isinstance(kind, type) and issubclass(kind, BaseException):
-        return isinstance(nearest, type) and issubclass(nearest, kind)
-    return _exception(result.error) == name
+        return isinstance(raised, type) and issubclass(raised, kind)
+    return own == name
 
 
-def _exception(error: str) -> str:
+def exception_name(error: str) -> str:
     """The name of the class in "ValueError: why"."""
     return error.partition(":")[0]

@@ -8,6 +8,7 @@ from typing import cast
 import msgspec
 
 from prm_gym.claims import Case, Json
+from prm_gym.programs.trials import is_raised
 from prm_gym.sandbox import Calls, Limits, Sandbox
 from prm_gym.sandbox.values import same
 
@@ -21,10 +22,12 @@ class Variant(msgspec.Struct, frozen=True):
     Attributes:
         how: in words, such as "<= for <"; "dropped" for the one without the statement.
         code: its source.
+        partner: line of another statement that is dropped too; 0 for none.
     """
 
     how: str
     code: str
+    partner: int = 0
 
 
 class NoVariants(msgspec.Struct, frozen=True):
@@ -68,7 +71,7 @@ def _probing() -> str:
 
 
 def statement_variants(sandbox: Sandbox, statements: Sequence[tuple[str, int]]) -> list[list[Variant] | NoVariants]:
-    """The variants of programs at a statement: the program itself first, then without the statement, then with changed ones.
+    """The variants of programs at a statement: the program itself first, then without the statement, with changed ones, and without another one besides.
 
     All are written in the same way, without comments. There are none of a program that could look at its own source or code.
 
@@ -92,12 +95,13 @@ def _variants(calls: Calls) -> list[Variant] | NoVariants:
     record = dict(cast("list[tuple[str, Json]]", cast("dict[str, Json]", result.value)["dict"]))
     if "defect" in record:
         return NoVariants(str(record["defect"]))
-    return [Variant("unparsed", str(record["unparsed"])), Variant("dropped", str(record["dropped"])), *_listed(record["changed"])]
+    changed = [Variant(str(how), code) for how, code in _pairs(record["changed"])]
+    paired = [Variant(f"dropped with line {line}", code, int(line)) for line, code in _pairs(record["paired"])]
+    return [Variant("unparsed", str(record["unparsed"])), Variant("dropped", str(record["dropped"])), *changed, *paired]
 
 
-def _listed(value: Json) -> list[Variant]:
-    pairs = [cast("list[str]", cast("dict[str, Json]", pair)["tuple"]) for pair in cast("list[Json]", value)]
-    return [Variant(how, code) for how, code in pairs]
+def _pairs(value: Json) -> list[tuple[str | int, str]]:
+    return [cast("tuple[str | int, str]", cast("dict[str, Json]", pair)["tuple"]) for pair in cast("list[Json]", value)]
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -148,4 +152,7 @@ def _tried(calls: Calls, cases: Sequence[Case]) -> list[Tried] | NoVariants:
 
 
 def _passes(case: Case, ending: str, value: Json) -> bool:
-    return value == case.raises if ending == "raised" else ending == "returned" and not case.raises and same(value, case.expected)
+    if ending == "raised":
+        name, nearest = msgspec.convert(value, tuple[str, str])
+        return bool(case.raises) and is_raised(case.raises, name, nearest)
+    return ending == "returned" and not case.raises and same(value, case.expected)

@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,26 +33,27 @@ class BM25:
             k1: how soon repetition stops counting, >= 0.
             b: how much long documents are held back, in [0, 1].
         """
-        self._counts = [Counter(document) for document in documents]
-        self.size = len(self._counts)
-        lengths = np.array([count.total() for count in self._counts], dtype=np.float64)
-        mean = float(lengths.mean()) if self.size and lengths.any() else 1.0
+        read = list(documents)
+        lengths = np.array([len(document) for document in read], dtype=np.int64)
+        self.size = len(read)
+        self._numbers: dict[str, int] = {}  # of the words, in the order in which they first stand
+        taken = self._numbers
+        tokens = np.array([taken.setdefault(word, len(taken)) for document in read for word in document], dtype=np.int64)
+        places = np.repeat(np.arange(self.size, dtype=np.int64), lengths)
+        pairs, times = np.unique(tokens * max(self.size, 1) + places, return_counts=True)  # of a word and a document, by word
+        self._times = times.astype(np.float64)
+        held, self._places = np.divmod(pairs, max(self.size, 1))
+        self._starts = np.searchsorted(held, np.arange(len(taken) + 1))  # word w has the entries from starts[w] to starts[w + 1]
+        mean = float(lengths.mean()) if lengths.any() else 1.0
         self._dampings = k1 * (1.0 - b + b * lengths / mean)
-        self._holding = Counter(chain.from_iterable(self._counts))  # by word: how many documents hold it
-        self._postings: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}  # of the words that were asked for: places and parts of scores
 
     def rarity(self, word: str) -> float:
         """The idf of a word, >= 0; 0 for one that no document holds."""
-        held = self._holding.get(word, 0)
-        return math.log(1.0 + (self.size - held + 0.5) / (held + 0.5)) if held else 0.0
-
-    def _posting(self, word: str) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
-        found = self._postings.get(word)
-        if found is None and word in self._holding:
-            held = np.array([place for place, count in enumerate(self._counts) if word in count], dtype=np.int64)
-            times = np.array([self._counts[place][word] for place in held], dtype=np.float64)
-            found = self._postings[word] = (held, self.rarity(word) * times / (times + self._dampings[held]))
-        return found
+        number = self._numbers.get(word)
+        if number is None:
+            return 0.0
+        held = int(self._starts[number + 1] - self._starts[number])
+        return math.log(1.0 + (self.size - held + 0.5) / (held + 0.5))
 
     def scores(self, query: Iterable[str]) -> NDArray[np.float64]:
         """The score of every document, [N] float64, >= 0.
@@ -62,10 +62,12 @@ class BM25:
             query: words, in any order.
         """
         totals = np.zeros(self.size, dtype=np.float64)
-        for word, times in sorted(Counter(query).items()):  # sorted, so that the order of the words changes no bit
-            posting = self._posting(word)
-            if posting is not None:
-                totals[posting[0]] += times * posting[1]
+        for word, asked in sorted(Counter(query).items()):  # sorted, so that the order of the words changes no bit
+            number = self._numbers.get(word)
+            if number is not None:
+                entries = slice(self._starts[number], self._starts[number + 1])
+                held, times = self._places[entries], self._times[entries]
+                totals[held] += asked * (self.rarity(word) * times / (times + self._dampings[held]))
         return np.round(totals, _PLACES)
 
     def best(self, query: Iterable[str], k: int) -> list[int]:

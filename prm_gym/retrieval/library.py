@@ -71,6 +71,6 @@ class Library:
         return [Hit(place, self._best_sentence(place, asked)) for place in self._index.best(asked, k)]
 
     def _best_sentence(self, place: int, asked: Iterable[str]) -> int:
-        wanted = sorted(set(asked))
-        values = [round(sum(self._index.rarity(word) for word in wanted if word in held), 9) for held in self._sentences[place]]
+        rarities = [(word, self._index.rarity(word)) for word in sorted(set(asked))]
+        values = [round(sum(rarity for word, rarity in rarities if word in held), 9) for held in self._sentences[place]]
         return values.index(max(values)) if values else 0

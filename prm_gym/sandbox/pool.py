@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from prm_gym.errors import SandboxError
 from prm_gym.sandbox.selftest import PROBES, holes
-from prm_gym.sandbox.zygotes import Job, Limits, Report, Settings, Zygote, report_of
+from prm_gym.sandbox.zygotes import DEPTH, Job, Limits, Report, Settings, Zygote, report_of
 
 # A zygote is replaced after so many jobs; nothing is known to wear it out.
 RECYCLE_AFTER = 20_000
@@ -196,10 +196,10 @@ class ZygotePool:
     def _serve(self, *calls: "_Call") -> None:
         """Hand out what waits, and hear the next reports of the calls' zygotes."""
         owners = {zygote: call for call in calls for zygote in call.zygotes}
-        for zygote, call in owners.items():
-            while zygote.room and call.waiting:
-                if not call.give(zygote):
-                    break
+        for room in range(DEPTH, 0, -1):  # those that have the least to do come first
+            for zygote, call in owners.items():
+                if zygote.room == room and call.waiting:
+                    call.give(zygote)
         deadline = min(zygote.deadline for zygote in owners)
         patience = max(0.0, min(deadline - time.monotonic(), 1.0))
         poller = select.poll()

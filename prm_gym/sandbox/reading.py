@@ -10,6 +10,7 @@ from prm_gym.sandbox.inside.exits import END, EXIT_EXCEPTION, EXIT_MEMORY, EXIT_
 from prm_gym.sandbox.result import CallResult, Limits, Rows, Run, Status, Tier
 from prm_gym.sandbox.zygotes import Job, Report
 
+SESSION_ENDED = "an earlier cell of the session ended the process"  # so begins the error of a run that was not reached
 MAX_NESTING = 3 * MAX_DEPTH + 3  # a dictionary in a dictionary is three levels of JSON
 
 
@@ -20,7 +21,7 @@ def run_of(job: Job, report: Report | None, tier: Tier) -> Run:
     status, error = _ending(report, job.limits)
     nonce, said = job.task.get("nonce"), records(report) if "nonce" in job.task else []
     if job.task.get("before") and status in ("ok", "exception") and [REACHED, nonce] not in said:
-        status, error = "crash", "an earlier cell of the session ended the process before the program began"
+        status, error = "crash", f"{SESSION_ENDED} before the program began"
     return Run(
         status=status,
         stdout=report.stdout.decode("utf-8", "replace"),

@@ -104,7 +104,10 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         passed: the tests came to their end without an exception. The host saw it: the candidate ran in another process.
         failure: what failed, as the tests say it; empty where they passed.
-        carried: everything that they asked for could be carried between the processes; where not, that they failed says nothing of the program.
+        carried: everything that they asked for could be carried between the processes; where not, that they failed says nothing of the program. What a
+            program gives where plain data is expected is wrong, not uncarried.
+        on_word: they came to their end, but on the word of the program's own objects (that two of them are equal, that one is true or contains something), or
+            only with what it did to its arguments done to theirs.
         run: how the process of the tests ended.
         candidate: how the process of the candidate ended; None where it did not start.
     """
@@ -112,6 +115,7 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
     passed: bool
     failure: str = ""
     carried: bool = True
+    on_word: bool = False
     run: Run
     candidate: Run | None = None
 

@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, get_args
@@ -45,6 +46,10 @@ class Sandbox:
 
     At tier A a job can write files into its working directory, which is empty for every job. Programs see the standard library, and numpy, sympy and mpmath
     where they are installed. Hash and random seeds are fixed. One job's effects never reach another one.
+
+    A job of root's is run as a user without a name, where root may change its user and that one can read the standard library (at tier B not below a folder
+    that only root may enter), and has at most 64 threads; so has one of an ordinary user's at tier A, from Linux 5.14 on. Elsewhere memory and the user's own
+    limit bound them.
 
     Sandboxes of one kind share their zygotes within a process, so it is cheap to make many. They can be pickled, and work in forked processes and threads.
     """
@@ -214,9 +219,13 @@ class Sandbox:
     def test(self, code: str, test_source: str, *, entry: str = "", limits: Limits | None = None) -> Tested:
         """Run tests against a program, each in a process of its own, so that the program cannot touch the tests.
 
-        The tests see the program's functions, classes and plain values under their names; calls go to the other process, and only plain data and stand-ins for
-        objects come back. The source itself is run, then every function `test_*` and every `unittest.TestCase` in it. Tests that ask nothing of the program
-        have not passed, and a name of the program's never stands for a builtin one.
+        The tests see the program's functions, classes and values under their names; calls go to the other process, and only plain data and stand-ins for
+        objects come back. A stand-in is never equal to plain data; tests that rest on what objects of the program's say of themselves have not passed
+        (`Tested.on_word`). What the program does to lists, dictionaries and sets that it is given is not done to those of the tests; where they fail, they are
+        run once more with that done, and what passes then has passed on its word.
+
+        The source itself is run, then every function `test_*` and every `unittest.TestCase` in it. Tests that ask nothing of the program have not passed,
+        and a name of the program's never stands for a builtin one.
 
         Args:
             code: Python source of the program; untrusted.
@@ -228,17 +237,42 @@ class Sandbox:
             OptionError: a source is longer than is read.
             SandboxError: see `tier`.
         """
-        _require_length("code", code, CODE_LENGTH)
-        _require_length("test_source", test_source, CODE_LENGTH)
-        bounds = limits or self.limits
-        tests, candidate = Job({"kind": "test", "tests": test_source, "entry": entry}, bounds), Job({"kind": "serve", "code": code}, bounds)
-        first, second = self._pool(_profile(code, test_source)).run_together(tests, candidate)
+        return self.test_all([(code, test_source)], entry=entry, limits=limits)[0]
+
+    def test_all(self, programs: Sequence[tuple[str, str]], *, entry: str = "", limits: Limits | Sequence[Limits] | None = None) -> list[Tested]:
+        """Run tests against several programs side by side, a pair of processes each; see `test`.
+
+        Args:
+            programs: source of each and of its tests.
+            entry: see `test`.
+            limits: of each process, or one a program.
+        """
+        bounds = [limits or self.limits] * len(programs) if limits is None or isinstance(limits, Limits) else limits
+        for code, test_source in programs:
+            _require_length("code", code, CODE_LENGTH)
+            _require_length("test_source", test_source, CODE_LENGTH)
+        pairs = [(self._pool(_profile(code, tests)), code, tests, entry, bound) for (code, tests), bound in zip(programs, bounds, strict=True)]
+        side_by_side = min(self.workers // 2, len(pairs))
+        if side_by_side <= 1:
+            return [self._tested(*pair) for pair in pairs]
+        with ThreadPoolExecutor(side_by_side) as threads:
+            return list(threads.map(self._tested, *zip(*pairs, strict=True)))
+
+    def _tested(self, pool: ZygotePool, code: str, test_source: str, entry: str, bounds: Limits, believing: bool = False) -> Tested:
+        tests = Job({"kind": "test", "tests": test_source, "entry": entry, "believing": believing}, bounds)
+        candidate = Job({"kind": "serve", "code": code}, bounds)
+        first, second = pool.run_together(tests, candidate)
         run, other_run = run_of(tests, first, self.tier), run_of(candidate, second, self.tier)
         said = records(first)
-        passed = run.status == "ok" and len(said) == 1 and said[0][:1] == ["passed"]
-        if passed:
+        word = said[0][0] if len(said) == 1 and said[0] and run.status == "ok" else ""
+        if word == "changed":
+            return self._tested(pool, code, test_source, entry, bounds, believing=True)
+        if word == "on word" or (word == "passed" and believing):
+            failure = str(said[0][1]) if word == "on word" else "they pass if what the program did to their arguments is believed"
+            return Tested(passed=False, failure=failure, carried=False, on_word=True, run=run, candidate=other_run)
+        if word == "passed":
             return Tested(passed=True, run=run, candidate=other_run)
-        told = len(said) == 1 and len(said[0]) == 3 and said[0][0] == "failed"
+        told = word == "failed" and len(said[0]) == 3
         failure = str(said[0][1]) if told else run.error
         if other_run.status not in ("ok", "timeout") and "has ended" in failure:
             failure = f"the program ended: {other_run.error}"

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 
 from prm_gym.claims import RowChange, Value
-from prm_gym.errors import ContractError
+from prm_gym.errors import ContractError, EnvironmentFault
 
 Cell: TypeAlias = tuple[str, str, str]
 Row: TypeAlias = tuple[Value, ...]
@@ -96,15 +96,21 @@ class Database:
 
         Returns:
             What the work returns, and the changes of cells that are left when it is done.
+
+        Raises:
+            EnvironmentFault: the database itself fails: a file that a tool has attached is locked, the disk is full.
         """
-        self._connection.execute("BEGIN")
         try:
-            result = work(self)
-            changes = self._logged()
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+            self._connection.execute("BEGIN")
+            try:
+                result = work(self)
+                changes = self._logged()
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise EnvironmentFault(f"the database failed: {error}") from error
         for change in changes:
             start, _ = self._net.get(change.cell, (change.before, None))
             self._net[change.cell] = (start, change.after)

@@ -7,7 +7,21 @@ tool.defects({"a": 1})                                   # ["'b' is a required p
 """
 
 from prm_gym.tools.calls import Message, ToolCall, Unreadable, call_text, read_call, required_call, understood
-from prm_gym.tools.shorthand import call_of, text_argument
+from prm_gym.tools.shorthand import call_of, signature, text_argument, typed
 from prm_gym.tools.tool import Tool, described
 
-__all__ = ["Message", "Tool", "ToolCall", "Unreadable", "call_of", "call_text", "described", "read_call", "required_call", "text_argument", "understood"]
+__all__ = [
+    "Message",
+    "Tool",
+    "ToolCall",
+    "Unreadable",
+    "call_of",
+    "call_text",
+    "described",
+    "read_call",
+    "required_call",
+    "signature",
+    "text_argument",
+    "typed",
+    "understood",
+]

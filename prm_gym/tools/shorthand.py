@@ -1,4 +1,4 @@
-"""Calls as a person types them: the name of a tool, and its arguments without any JSON.
+"""Calls as a person types and reads them: the name of a tool, and its arguments without any JSON.
 
 answer 42                          the rest of the line, where one text is wanted
 python code=print("a") reset=true  a text that is named keeps its quotation marks, but for those around all of it
@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from prm_gym.claims import Json
-from prm_gym.tools.calls import call_text
+from prm_gym.tools.calls import ToolCall, call_text, read_call
 from prm_gym.tools.tool import Tool
+
+_QUOTED = frozenset(" \t\n\"'\\")  # characters that a word of a line holds only within quotation marks
 
 
 def call_of(text: str, tools: Sequence[Tool]) -> str:
@@ -42,6 +44,41 @@ def call_of(text: str, tools: Sequence[Tool]) -> str:
             return text
         arguments[key] = _value(value, schemas.get(key, {}))
     return call_text(name, **arguments)
+
+
+def signature(tool: Tool) -> str:
+    """The tool in one line for a person: `cancel_order(order_id, reason: "late" | "broken", note?)`."""
+    schema = tool.arguments_schema()
+    required = schema.get("required", [])
+    parts = [f"{name}{'' if name in required else '?'}{_kind(kind)}" for name, kind in _properties(tool).items()]
+    return f"{tool.name}({', '.join(parts)})"
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    if isinstance(schema.get("enum"), list):
+        return ": " + " | ".join(json.dumps(value, ensure_ascii=False) for value in schema["enum"])
+    kind = schema.get("type", "string")
+    return "" if kind == "string" or not isinstance(kind, str) else f": {kind}"
+
+
+def typed(action: str, tools: Sequence[Tool]) -> str:
+    """What a person may type for a call; the action itself where it is none or nothing shorter stands for it.
+
+    Args:
+        action: a call as `call_text` writes it, or anything else.
+        tools: those that can be called.
+    """
+    call = read_call(action)
+    if not isinstance(call, ToolCall):
+        return action
+    words = [f"{name}={_word(value)}" for name, value in call.arguments.items()]
+    short = " ".join([call.name, *words])
+    return short if call_of(short, tools) == action else action
+
+
+def _word(value: Json) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text if text and not set(text) & _QUOTED else shlex.quote(text)
 
 
 def _names_another(rest: str, single: str, schemas: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -30,6 +30,7 @@ from prm_gym.report.page import write_page
 from prm_gym.report.statistics import bootstrap_interval
 from prm_gym.rewards import make_reward
 from prm_gym.rollout import Rollouts
+from prm_gym.tools import typed
 from prm_gym.training.run import TrainConfig, read_result, train, trainable
 from prm_gym.training.task_file import TaskFile
 
@@ -229,10 +230,11 @@ def _references(plan: Plan) -> tuple[tuple[Reference, ...], tuple[str, ...]]:
     base = plan.base
     rollouts = Rollouts(base.env_id, {**base.env_options, "verifiers": []}, base.num_envs)
     task_file = TaskFile(base.env_id, base.env_options, base.task_file, base.num_envs) if base.task_file else None
-    constant = rollouts.envs.envs[0].constant_action
+    played = rollouts.envs.envs[0]
+    constant = played.constant_action
     agents: list[tuple[str, Literal["floor", "ceiling", "baseline"], Agent, int]] = [("random", "floor", make_agent("random", seed=0), RANDOM_ATTEMPTS)]
     if constant is not None:
-        agents.append((f"always {constant}", "baseline", make_agent(f"constant:{constant}"), 1))
+        agents.append((f"always {typed(constant, played.tools)}", "baseline", make_agent(f"constant:{constant}"), 1))
     agents.append(("scripted", "ceiling", make_agent("scripted"), 1))
     references: list[Reference] = []
     for name, role, agent, attempts in agents:

@@ -112,13 +112,13 @@ def test_what_is_too_large_is_evaluated_modulo_a_prime(left, right, status):
     ],
 )
 def test_hostile_expressions_are_answered_soon(text):
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         identity(text, "x + 1")
         identity(text, f"({text}) + 1" if len(text) < 400 else text + "+1")
     except AlgebraError:
         pass
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 SYMBOLS = {"x": sympy.Symbol("x"), "y": sympy.Symbol("y")}

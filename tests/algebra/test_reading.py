@@ -127,12 +127,12 @@ def test_what_is_not_read(text, kind, position):
     ],
 )
 def test_hostile_texts_are_answered_at_once(text):
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         read_expression(text)
     except AlgebraError as error:
         assert error.kind in ("syntax", "bounds", "ambiguous", "unsupported")  # noqa: PT017
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 0.2
 
 
 def test_relations_chains_and_alternatives():

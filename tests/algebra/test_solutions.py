@@ -206,11 +206,11 @@ def test_every_pair_of_a_class_is_equal():
     ],
 )
 def test_hostile_lines_are_answered_soon(text):
-    started = time.perf_counter()
+    started = time.process_time()
     for after in ("x = 1", "x^2 = 2", "x < 3"):
         with contextlib.suppress(AlgebraError):
             same_solutions((text,), (after,))
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 TERMS = st.lists(st.tuples(st.sampled_from([-2, -1, 1, 3]), st.sampled_from(["x", "1", "abs", "sqrt"]), st.integers(-3, 3)), min_size=1, max_size=3)

@@ -326,6 +326,6 @@ def test_what_stays_wrong(answer, gold):
     ],
 )
 def test_hostile_tails_take_no_time(piece):
-    started = time.perf_counter()
+    started = time.process_time()
     final_answer(r"\boxed{7} because " + piece * (390_000 // len(piece)))
-    assert time.perf_counter() - started < 8.0  # a second alone; what is not linear takes minutes
+    assert time.process_time() - started < 8.0  # a second alone; what is not linear takes minutes

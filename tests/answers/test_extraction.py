@@ -106,6 +106,6 @@ def test_one_answer_may_be_stated_in_two_ways(text):
     ],
 )
 def test_hostile_texts_take_no_time(text):
-    started = time.perf_counter()
+    started = time.process_time()
     final_answer(text)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0

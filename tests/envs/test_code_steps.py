@@ -202,13 +202,21 @@ def test_random_calls_solve_nothing():
                 break
 
 
+@pytest.mark.parametrize(("arguments", "expected"), [([[]], []), ([["a"]], ["a"]), ([["a"]], 0), ([["a"]], ""), ([["a"]], {}), ([["a"]], None)])
+def test_cases_that_a_function_that_does_nothing_passes_are_refused(arguments, expected):
+    env = made(1, difficulty=1)
+    assert env.task.metadata["signature"].endswith("(words: list[str]) -> list[str]:")
+    _, reward, _, _, info = env.step(call_text("case", arguments=arguments, expected=expected))
+    assert (info["verdicts"]["execution"].label, reward) == ("incorrect", 0.0)
+
+
 def test_cases_are_worth_what_they_tell():
     # The first right case of a random input tells most wrong programs; the same input once more is refused, and four cases are the most.
     env = made(0, difficulty=3)
     labels = []
     for seed in range(10):
         env.reset(seed=seed)
-        for arguments, expected in env.task.sealed["hidden"][-5:]:
+        for arguments, expected in [case for case in env.task.sealed["hidden"] if case[1] and case[1] not in case[0]][-5:]:
             _, _, _, _, info = env.step(call_text("case", arguments=arguments, expected=expected))
             labels.append(info["verdicts"]["execution"].label)
     assert labels[::5] == ["correct"] * 10

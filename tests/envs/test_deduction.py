@@ -377,9 +377,9 @@ MALFORMED = [
 def test_what_is_no_step_changes_nothing(text):
     env = make(3, 0, reward="dense")
     before = env.situation
-    started = time.perf_counter()
+    started = time.process_time()
     observation, reward, terminated, truncated, info = env.step(text)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
     assert (observation, terminated, truncated, info["outcome"], info["valid"]) == (before.observation, False, False, None, True)
     assert env.situation == before
     verdict = info["verdicts"]["z3"]
@@ -435,9 +435,9 @@ def test_more_statements_than_are_taken():
         env.step(f"fact1 -> int{number}: {{A}}{{a}} v {{B}}")
     before = env.situation
     assert before.observation.count("int64:") == 1
-    started = time.perf_counter()
+    started = time.process_time()
     info = env.step("fact1 -> int99: {A}")[4]
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
     assert env.situation == before
     assert info["verdicts"]["z3"].label == "malformed"
     assert "64" in info["verdicts"]["z3"].reason
@@ -448,11 +448,11 @@ def test_a_flood_of_individuals_does_not_stop_the_environment():
     letters = "abcdefghijklmnopqrstuvwxyz"
     names = iter([one + other for one in letters for other in letters])
     env = make(5, 0)
-    started = time.perf_counter()
+    started = time.process_time()
     for number in range(1, 13):
         atoms = [f"{{A}}{{{next(names)}}}" for _ in range(20)]
         env.step(f"fact1 -> int{number}: {' & '.join(atoms)}")
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 # Verdicts and outcomes.

@@ -36,6 +36,13 @@ from prm_gym.sandbox import Limits
         ("match a:\n    case [v, *w]: print(v, w)\n    case {'k': u, **t}: pass\n    case K() as s if s.ok: u", "s t u v w", "s t u v w", "K a print"),
         ("n = f()\ndel n", "", "", "f"),
         ("del n", "", "", ""),
+        ("x = []\nx.append(5)\nx[0] = 7", "x", "", ""),  # constants as before
+        ("x = []\nx.append(y + 1)", "x", "x", "y"),
+        ("x.append(y)\nz[0] = y", "", "", "x y z"),  # another name for something
+        ("x[y + 1] = 0", "", "x", "x y"),
+        ("a, b.c = 1, d()", "a", "a b", "b d"),
+        ("heapq.heappush(h, (y, 1))", "", "h", "h heapq y"),
+        ("x = f()\ny = x", "x y", "x y", "f"),
     ],
 )
 def test_names(code, defined, computed, read):
@@ -116,9 +123,10 @@ def test_long_and_deep_code_is_inspected():
     assert {"name n", "name sum"} <= set(found[0].inspection.used)
 
 
-def test_it_is_a_program_that_reads_sources_and_writes_a_line_for_each():
+def test_it_is_a_program_that_reads_sources_and_writes_a_line_for_each(tmp_path):
+    (tmp_path / "inspector.py").write_text(_inspector())
     sources = ["x = 1", "x =", "\0", "0x" + "f" * 9_000]
-    ran = subprocess.run([sys.executable, "-I", "-c", _inspector()], input=json.dumps(sources), capture_output=True, text=True, timeout=60, check=True)
+    ran = subprocess.run([sys.executable, "-I", tmp_path / "inspector.py"], input=json.dumps(sources), capture_output=True, text=True, timeout=60, check=True)
     lines = [json.loads(line) for line in ran.stdout.splitlines()]
     assert [line and line["defined"] for line in lines[:3]] == [["x"], None, None]
     assert len(lines) == 4

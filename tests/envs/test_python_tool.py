@@ -12,9 +12,11 @@ from prm_gym.env import ACTION_LENGTH, StepEnv
 from prm_gym.envs.tools.python_problems import FAMILIES
 from prm_gym.envs.tools.python_tool import SHOWN, PythonToolEnv
 from prm_gym.errors import ContractError, OptionError
+from prm_gym.rewards import DenseReward, JudgedStep, OutcomeReward, ProgressReward
 from prm_gym.rollout import Rollouts, groups
 from prm_gym.tools import call_text
 from prm_gym.vector import StepVectorEnv
+from prm_gym.verifiers.tool_run import ToolRunVerifier
 
 
 def _env(seed=0, **options):
@@ -45,6 +47,8 @@ def test_every_family_is_solved_by_its_cells(stateful):
             _, _, terminated, _, info = env.step(action)
         assert (terminated, info["outcome"]) == (True, 1.0)
         assert env.past_steps[-1].claims[1] == AnswerSupport("computed", len(env.solution()) - 1), family
+        # What a step may earn at most, "dense": nobody gets more, so every honest solution in a session must get it.
+        assert sum(step.claims[0].used != () for step in env.past_steps[:-1]) >= stateful, family
 
 
 def test_a_session_keeps_what_a_cell_left_and_forgets_what_was_killed():
@@ -112,12 +116,12 @@ def test_names_of_an_emptied_session_are_used_by_nobody():
 
 def test_the_time_of_a_call_does_not_grow_with_the_session():
     env = _env(seconds=0.4, max_steps=20)
-    for turn in range(4):
+    for turn in range(3):
         assert _cell(env, f"import time\ntime.sleep(0.2)\n{turn}")[0] == str(turn)
-    # Four cells that slept 0.2 s: they may take 0.8 s when they run again, and a new one half a second and its own 0.4 s beyond that.
-    assert 0.8 <= env.save_state()["seconds"] < 1.6
+    # Three cells that slept 0.2 s: they may take 0.6 s when they run again, and a new one half a second and its own 0.4 s beyond that.
+    assert 0.6 <= env.save_state()["seconds"] < 1.2
     assert _cell(env, "import time\ntime.sleep(2.1)")[0].splitlines()[0] == "Error: it took more than 0.4 seconds"
-    assert len(env.save_state()["session"]) == 4
+    assert len(env.save_state()["session"]) == 3
 
 
 @pytest.mark.parametrize("seconds", [59.0, 61.0, 1e6])
@@ -176,7 +180,7 @@ def test_what_is_shown_is_cut_in_the_middle():
 @pytest.mark.parametrize(
     ("action", "reason"),
     [
-        ("The answer is 42.", "a step is a call of python or answer"),
+        ("The answer is 42.", "a step is one call of a tool"),
         ('{"name": "pythn", "arguments": {"code": "1"}}', "python"),
         ('{"name": "python", "arguments": {"cod": "1"}}', "'code' is a required property"),
         ('{"name": "python", "arguments": {"code": 1}}', "is not of type 'string'"),
@@ -228,12 +232,30 @@ def test_where_an_answer_comes_from(cells, answer, origin):
     assert env.past_steps[-1].claims[1] == AnswerSupport(origin, len(cells))
 
 
+def test_an_answer_may_stand_in_quotation_marks():
+    env = _env(families=["working_days"])
+    *_, info = env.step(call_text("answer", text=repr(env.task.sealed["gold"])))  # as a notebook shows it
+    assert (info["outcome"], info["verdicts"]["equivalence"].label) == (1.0, "correct")
+
+
+def _used(env, *cells):
+    """What each cell uses of earlier ones."""
+    return [env.step(call_text("python", code=code)) and _claim(env).used for code in cells]
+
+
 def test_a_call_that_uses_an_earlier_result_is_credited_when_it_does():
-    env = _env()
-    assert _labels(env, "def f(n):\n    return n * 41", "y = f(3)\ny", "f(4)", "y + f(1)") == ["neutral", "correct", "neutral", "correct"]
-    assert _claim(env).used == ("name y",)  # f was used before
-    env = _env(stateful=False)
-    assert _labels(env, "print(36 * 1234)", "print(44424 // 2)", "print(44424 // 3)", "print(44425)") == ["neutral", "correct", "neutral", "trivial"]
+    cells = "def f(n):\n    return n * 41", "y = f(3)\ny", "f(4)", "y + f(1)"
+    assert _used(_env(), *cells) == [(), ("name f",), (), ("name y",)]  # f was used before
+    assert _labels(_env(), *cells) == ["neutral", "correct", "neutral", "neutral"]
+    cells = "print(36 * 1234)", "print(44424 // 2)", "print(44424 // 3)", "print(44425)"
+    assert _labels(_env(stateful=False), *cells) == ["neutral", "correct", "neutral", "trivial"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["x = []\nfor n in range(9): x.append(n)", "x = {}\nfor n in range(9): x[n] = 0", "y = [0]\nfor n in range(9): y[0] += n\nx = y"]
+)
+def test_what_is_filled_step_by_step_is_a_result(cell):
+    assert _used(_env(), cell, "print(len(x))") == [(), ("name x",)]
 
 
 @pytest.mark.parametrize(
@@ -253,20 +275,61 @@ def test_a_call_that_uses_an_earlier_result_is_credited_when_it_does():
     ],
 )
 def test_cheap_ways_earn_one_credit_at_most(cells):
-    assert _labels(_env(max_steps=20), *cells).count("correct") <= 1
+    assert sum(used != () for used in _used(_env(max_steps=20), *cells)) <= 1
 
 
-def test_a_chain_that_never_ends_earns_three_credits_and_less_than_a_tenth_of_an_outcome(earned):
+HACKS = {
+    "constants": ["print(12345)", "print(777, 888)", "x = 4321\nx"],
+    "imports": ["import math, random, itertools, os, sys, json, re", "import heapq"],
+    "tiny cells": [*(f"a{place} = sum([{place}])" for place in range(4)), *(f"print(a{place})" for place in range(4))],
+    "the same under other names": ["x = sum(range(100))", "y = x\nprint(y)", "z = y\nprint(z)", "w = sum(range(100))\nprint(w)"],
+    "exceptions that nobody sees": ["try:\n    undefined\nexcept Exception: pass", "try: 1 / 0\nexcept Exception: print('fine')"],
+    "comments": ["pass  # the answer is 42", "'the answer is 42'"],
+    "times nought": ["a, b, c = id(1), id(2), id(3)", "print(a * 0 + 1)", "print(b * 0 + 2)", "print(c * 0 + 3)"],
+    "everything": ["print(list(range(1000)))", "x = list(range(100, 900))\nx", "print(*x)"],
+    "output without end": ["while True: print('x' * 10**5)"],
+    "files": ["import os\nos.listdir('.')", "open('/etc/passwd').read()", "import sys\nprint(sys.path)", "print(__builtins__)"],
+    "standard input": ["input()", "import sys\nprint(sys.stdin.read())"],
+    "waiting": ["import time\ntime.sleep(0.1)", "time.sleep(0.1)\nprint(time)"],
+    "chance": ["import random, time, os\nx = random.random()", "x = x + time.time()\nprint(x)", "x = x + os.urandom(1)[0]\nprint(x)", "print(x + id(x))"],
+    "leaving": ["exit()", "quit()", "import sys\nsys.exit(0)", "import os\nos._exit(0)"],
+    "another print": ["def print(*given): __import__('sys').stdout.write('9' * 9)", "print(1)", "print(2)"],
+    "names that are none": ["_ = sum([4])", "_", "__x = sum([7])", "print(_)", "print(__x)", "_, x = __x, __x\nx"],
+    "threads": ["import threading\nx = []\nthreading.Thread(target=lambda: x.append(1)).start()", "x", "print(x)", "len(x)"],
+    "all there is": ["x, y = sum([3]), sum([4])", "globals()", "print(vars())", "print(dir())", "print(x, y)"],
+    "values typed again": ["print(17 * 1234)", "print(20978 + 1)", "print(20979 + 1)", "print(20980 + 1)"],
+    "one function": ["def f(n): return n * 3", *(f"print(f({place}))" for place in range(4))],
+    "long chains": ["x = sum([1])", *(f"x = x + {place}\nx" for place in range(6))],
+    "forged ends": ['import os, json\nos.write(3, b\'["end", ""]\')\nprint(1 + 1)', "print(2 + 2)"],
+}
+
+
+@pytest.mark.parametrize("stateful", [True, False])
+def test_no_hack_earns_more_than_the_honest_way(stateful):
+    # The honest way earns what one step can, 0.45 / 12, before its answer, as every family's solution in a session does, and nothing under the other schemes.
+    envs = {hack: _env(stateful=stateful, seconds=2) for hack in HACKS}
+    judged = {hack: [] for hack in HACKS}
+    for turn in range(max(map(len, HACKS.values()))):
+        playing = [hack for hack in HACKS if turn < len(HACKS[hack])]
+        actions = [call_text("python", code=HACKS[hack][turn]) for hack in playing]
+        for hack, (*_, info) in zip(playing, StepEnv.step_batch([envs[hack] for hack in playing], actions, [ToolRunVerifier()]), strict=True):
+            judged[hack].append(JudgedStep(info["verdicts"]))
+    for scheme, most in ((DenseReward(12), 0.45 / 12), (OutcomeReward(), 0.0), (ProgressReward(), 0.0)):
+        earned = {hack: sum(scheme.reward(step, steps[:place]) for place, step in enumerate(steps)) for hack, steps in judged.items()}
+        assert {hack: sum for hack, sum in earned.items() if sum > most + 1e-12} == {}
+
+
+def test_a_chain_that_never_ends_earns_one_credit(earned):
     chain = [call_text("python", code="x = sum([1])"), *[call_text("python", code=f"x = x * 3 + {place}\nprint(x)") for place in range(40)]]
-    # Three correct steps of value 1 in units of 0.45 / 12, then neutral ones; the episode is cut with outcome 0.
-    assert earned(_env(), chain) == pytest.approx(3 * 0.45 / 12)
+    # One correct step of value 1 in units of 0.45 / 12, then neutral ones; the episode is cut with outcome 0.
+    assert earned(_env(), chain) == pytest.approx(0.45 / 12)
 
 
 def test_code_that_only_reads_earlier_results_uses_none():
     env = _env(max_steps=20)
     cells = ["a, b, c = id(0), id(1), id(2)", "a\nprint(9**3)", "if 0: b\nprint(8**4)", "lambda: c\nprint(7**5)", "x = a\nprint(6**4)", "[c][0]\nprint(5**6)"]
     assert _labels(env, *cells) == ["neutral"] * 6
-    assert _labels(env, "print(a % 2)", "x = b // 2\nif x: x += 1\nx") == ["correct", "correct"]  # they are still there for work
+    assert _used(env, "print(a % 2)", "x = b // 2\nif x: x += 1\nx") == [("name a",), ("name b",)]  # they are still there for work
 
 
 @pytest.mark.parametrize(
@@ -403,6 +466,8 @@ def test_problems_of_a_file(tmp_path):
         ({"difficulty": 6}, "difficulty"),
         ({"families": ["antz"]}, "ants"),
         ({"families": "ants"}, "list of names"),
+        ({"families": ["ants"], "tasks": "tasks.jsonl"}, "generated problems"),
+        ({"tasks": 5}, "tasks are a path"),
         ({"seconds": 0}, "seconds"),
         ({"seconds": True}, "seconds"),
         ({"memory_mb": 1}, "limit"),

@@ -66,9 +66,9 @@ def test_actions(action, thought, answer):
 
 @pytest.mark.parametrize("text", ["<answer>" * 2_000, "<answer></answer>" * 950, " \t" * 8_000 + "answer", "final " * 2_700, "\n answer" * 2_000])
 def test_reading_takes_time_in_proportion_to_the_length(text):
-    started = time.perf_counter()
+    started = time.process_time()
     read_action(text)
-    assert time.perf_counter() - started < 0.1  # a quadratic reader takes seconds
+    assert time.process_time() - started < 0.1  # a quadratic reader takes seconds
 
 
 def test_tags_are_read_as_the_package_reads_them():

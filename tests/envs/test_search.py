@@ -1,5 +1,6 @@
 """What is Search-v0's own: worlds, questions, what each tool shows, what hacks earn, and files of one's own."""
 
+import functools
 import json
 import re
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from prm_gym.envs.tools.search import MOST_WORDS
-from prm_gym.envs.tools.world import ALIAS, RELATIONS
+from prm_gym.envs.tools.world import ALIAS, ALIAS_SENTENCES, FILLERS, RELATIONS
 from prm_gym.envs.tools.world_questions import LEVELS, question
 from prm_gym.errors import OptionError
 from prm_gym.retrieval import normalized_answer
@@ -47,73 +48,106 @@ def test_every_fact_stands_once_where_it_is_said_to(level):
             assert (target.alias if by_alias else target.name) in texts[passage]
 
 
-def _ask(here, subject, relation):
-    found = [fact.target for fact in here.facts if fact.subject == subject and fact.relation == relation]
-    assert len(found) == 1
-    return found[0]
+def _pattern(template):
+    return re.compile(re.escape(template).replace(r"\{s\}", "(?P<s>.+)").replace(r"\{t\}", "(?P<t>.+)"), re.IGNORECASE)
 
 
-def _read_phrase(here, phrase):
-    """What a description means, by a grammar read off the phrases: independent of how the question was made."""
-    named = {thing.name: place for place, thing in enumerate(here.things)}
-    if phrase in named:
-        return named[phrase]
-    for name, relation in RELATIONS.items():
-        if relation.phrase:
-            before, after = relation.phrase.split("{}")
-            if phrase.startswith(before) and phrase.endswith(after) and len(phrase) > len(before) + len(after):
+@functools.cache
+def _tasks(level):
+    """The worlds and questions of twenty seeds."""
+    return [question(seed, level) for seed in range(20)]
+
+
+class _Reader:
+    """Reads a corpus sentence by sentence and answers questions about it: it knows the texts and the language they are written in, and no graph."""
+
+    templates = sorted(
+        [(ALIAS, way) for ways in ALIAS_SENTENCES.values() for way in ways]
+        + [(name, way) for name, relation in RELATIONS.items() for way in relation.sentences],
+        key=lambda template: -len(template[1]),  # "was born in the year {t}" before "was born in {t}"
+    )
+    patterns = tuple((name, _pattern(way)) for name, way in templates)
+
+    def __init__(self, library):
+        said = []
+        for sentence in {sentence for document in library.documents for sentence in document.sentences} - set(FILLERS):
+            found = next((name, match) for name, pattern in self.patterns if (match := pattern.fullmatch(sentence)))
+            said.append((found[0], found[1]["s"].casefold(), found[1]["t"].casefold()))
+        self.first_names = {second: first for name, first, second in said if name == ALIAS}
+        assert len(self.first_names) == sum(name == ALIAS for name, *_ in said)
+        self.facts = {}
+        for name, subject, target in said:
+            if name != ALIAS:
+                self.facts.setdefault((subject, name), []).append(self.first_names.get(target, target))
+
+    def told(self, subject, relation):
+        """The one target that the corpus states; a second one, or none, is an error of the corpus."""
+        (target,) = self.facts.get((subject, relation), [None])
+        if target is None:
+            raise LookupError(subject)
+        return target
+
+    def all_who(self, relation, target):
+        return {subject for (subject, name), targets in self.facts.items() if name == relation and target in targets}
+
+    def thing(self, phrase):
+        """What a description means."""
+        if any(subject == phrase for subject, _ in self.facts):
+            return phrase
+        for name, relation in RELATIONS.items():
+            before, after = relation.phrase.casefold().split("{}") if relation.phrase else ("", "")
+            if relation.phrase and phrase.startswith(before) and phrase.endswith(after) and len(phrase) > len(before) + len(after):
                 try:
-                    inner = _read_phrase(here, phrase[len(before) : len(phrase) - len(after)])
+                    return self.told(self.thing(phrase[len(before) : len(phrase) - len(after)]), name)
                 except LookupError:
                     continue
-                if isinstance(inner, int) and here.things[inner].kind == relation.subject:
-                    return str(_ask(here, inner, name)) if relation.target == "year" else _ask(here, inner, name)
-    raise LookupError(phrase)
+        raise LookupError(phrase)
 
-
-_DATED = {"person": "born", "town": "founded", "company": "opened", "book": "published"}
-
-
-def _solved(here, text):
-    """The answer to a question, worked out from its words and the facts."""
-    if match := re.fullmatch(r"(?:Who|What) is (the (?!one person).+)\?", text):
-        return _read_phrase(here, match[1])
-    if match := re.fullmatch(r"How many books did (.+) write\?", text):
-        author = _read_phrase(here, match[1])
-        return str(sum(fact.relation == "author" and fact.target == author for fact in here.facts))
-    if match := re.fullmatch(r"How many years lie between (.+) and (the year in which .+)\?", text):
-        return str(abs(int(_read_phrase(here, match[1])) - int(_read_phrase(here, match[2]))))
-    if match := re.fullmatch(r"Of (.+) and (.+), (?:who|which) was .+ earlier\?", text):
-        both = [_read_phrase(here, match[1]), _read_phrase(here, match[2])]
-        return min(both, key=lambda place: _ask(here, place, _DATED[here.things[place].kind]))
-    match = re.fullmatch(r"Who is the one person who (.+) and ((?:was born in|works for|went to|learned the trade from) .+)\?", text)
-    having = []
-    for words in match.groups():
-        start = next(start for start in _STARTS if words.startswith(start))
-        other = _read_phrase(here, words.removeprefix(start))
-        having.append({fact.subject for fact in here.facts if fact.relation == _STARTS[start] and fact.target == other})
-    (only,) = having[0] & having[1]
-    return only
-
-
-_STARTS = {"was born in ": "birthplace", "works for ": "employer", "went to ": "school", "learned the trade from ": "teacher"}
+    def answer(self, question):
+        text = question.casefold()
+        if match := re.fullmatch(r"(?:who|what) is (the (?!one person).+)\?", text):
+            return self.thing(match[1])
+        if match := re.fullmatch(r"how many years lie between the first and the last book that (.+) wrote\?", text):
+            years = [int(self.told(book, "published")) for book in self.all_who("author", self.thing(match[1]))]
+            return str(max(years) - min(years))
+        if match := re.fullmatch(r"how many years lie between (.+) and (the year in which .+)\?", text):
+            return str(abs(int(self.thing(match[1])) - int(self.thing(match[2]))))
+        if match := re.fullmatch(r"of (.+) and (.+), (?:who|which) was (born|founded|set up) first\?", text):
+            relation = {"born": "born", "founded": "founded", "set up": "opened"}[match[3]]
+            years = {self.thing(one): int(self.told(self.thing(one), relation)) for one in (*match[1].split(", "), match[2])}
+            (first,) = [one for one, year in years.items() if year == min(years.values())]
+            return first
+        match = re.fullmatch(r"who is the one person who (.+) and ((?:was born in|works for|went to|learned the trade from) .+)\?", text)
+        starts = {"was born in ": "birthplace", "works for ": "employer", "went to ": "school", "learned the trade from ": "teacher"}
+        having = []
+        for words in match.groups():
+            start = next(start for start in starts if words.startswith(start))
+            having.append(self.all_who(starts[start], self.thing(words.removeprefix(start))))
+        (only,) = having[0] & having[1]
+        return only
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_the_answer_is_what_the_words_of_the_question_mean(level):
+def test_one_answer_follows_from_the_texts_and_it_is_the_right_one(level):
     forms = set()
-    for seed in range(24):
-        here, asked = question(seed, level)
-        answer = _solved(here, asked.text)
+    for here, asked in _tasks(level):
         forms.add(asked.form)
-        assert asked.golds[0] == (answer if isinstance(answer, str) else here.things[answer].name), asked.text
-    assert forms == {form for form, _ in LEVELS[level].forms}
+        assert _Reader(here.library).answer(asked.text) == asked.golds[0].casefold(), asked.text
+    assert forms == {form for form, *_ in LEVELS[level].forms}
+
+
+def test_second_names_count_as_answers_and_name_one_thing():
+    for here, asked in _tasks(5):
+        names = [normalized_answer(name) for thing in here.things for name in (thing.name, thing.alias) if name]
+        assert len(set(names)) == len(names)
+        if asked.answer not in ("year", "number"):
+            first_names = _Reader(here.library).first_names
+            assert {first_names.get(gold.casefold(), gold.casefold()) for gold in asked.golds} == {asked.golds[0].casefold()}
 
 
 @pytest.mark.parametrize("level", [2, 3, 4, 5])
 def test_no_sentence_holds_a_name_of_the_question_and_the_answer_of_a_chain(level):
-    for seed in range(24):
-        here, asked = question(seed, level)
+    for here, asked in _tasks(level):
         if asked.form != "chain":
             continue
         starts = [here.things[place].name for place in asked.start]
@@ -124,8 +158,7 @@ def test_no_sentence_holds_a_name_of_the_question_and_the_answer_of_a_chain(leve
 
 def test_the_names_of_the_answer_are_not_in_the_question():
     for level in LEVELS:
-        for seed in range(24):
-            _, asked = question(seed, level)
+        for _, asked in _tasks(level):
             assert not any(len(gold) > 2 and gold in asked.text for gold in asked.golds)
 
 
@@ -135,7 +168,7 @@ def test_the_names_of_the_answer_are_not_in_the_question():
 def test_an_honest_episode_is_right_at_every_step_or_neutral():
     for level in LEVELS:
         env = _make(difficulty=level)
-        for seed in range(15):
+        for seed in range(8):
             env.reset(seed=seed)
             labels = []
             for action in env.solution():
@@ -227,13 +260,12 @@ def test_capitals_lie_in_their_regions():
         here, _ = question(3, level)
         capitals = [(fact.subject, fact.target) for fact in here.facts if fact.relation == "capital"]
         assert len({town for _, town in capitals}) == len(capitals)
-        assert all(_ask(here, town, "region") == region for region, town in capitals)
+        assert all(here.facts[here.places[town, "region"]].target == region for region, town in capitals)
 
 
 def test_a_title_that_tells_the_second_name_is_evidence_of_it():
     told = 0
-    for seed in range(40):
-        here, asked = question(seed, 5)
+    for here, asked in [*_tasks(4), *_tasks(5)]:
         for hop in asked.hops:
             fact = here.facts[here.stated[hop.evidence[0]]]
             if fact.relation != ALIAS:
@@ -300,18 +332,18 @@ def test_the_candidates_hold_the_next_call_of_the_solution_and_no_answer_that_is
             for action in env.solution():
                 assert action in env.situation.actions
                 assert len(env.situation.actions) == 16
-                assert sum('"answer"' in listed for listed in env.situation.actions) == 6
+                assert sum('"answer"' in listed for listed in env.situation.actions) == 8
                 env.step(action)
-        assert total >= 25 * 4
-        assert total == 25 * 6
-        assert right / total <= 1 / 6  # before anything is seen, an answer that is listed is right by chance alone
+        assert total == 25 * 8
+        assert right / total <= 1 / 8  # before anything is seen, an answer that is listed is right by chance alone
 
 
 # What hacks earn: the terms of steps under "dense", and the outcome.
 
 
-def _played(policy, level, seeds):
-    env = _make(difficulty=level, reward="dense")
+def _played(policy, level, seeds, reward="dense", **options):
+    """The mean outcome, and the mean of what the steps earned beside it."""
+    env = _make(difficulty=level, reward=reward, **options)
     outcomes, terms = [], []
     for seed in seeds:
         _, info = env.reset(seed=seed)
@@ -351,16 +383,36 @@ def _reads_again(env, rng):
     return call_text("read", document="d1")
 
 
-def test_what_hacks_earn():
-    for level in (2, 4):
-        solved, honest = _played(_scripted, level, range(30))
-        assert solved == 1.0
-        assert honest > 0.08
-        for hack in (_whole_question, _every_name, _reads, _reads_again):
-            outcome, terms = _played(hack, level, range(30))
-            assert outcome == 0.0
-            assert terms < honest / 2, hack
-        assert _played(_random, level, range(30))[0] <= 0.1
+def _other_spellings(env, rng):
+    words = env.task.question.split()
+    return call_text("search", query=" ".join(words[i].upper() if rng.random() < 0.5 else f"{words[i]}?" for i in rng.permutation(len(words))))
+
+
+@pytest.mark.parametrize("reward", ["dense", "progress"])
+@pytest.mark.parametrize("level", [2, 4])
+def test_what_hacks_earn(level, reward):
+    solved, honest = _played(_scripted, level, range(12), reward)
+    assert solved == 1.0
+    assert honest > (0.08 if reward == "dense" else 0.4)
+    for hack in (_whole_question, _every_name, _other_spellings, _reads, _reads_again):
+        outcome, terms = _played(hack, level, range(12), reward, candidates=0)
+        assert outcome == 0.0
+        assert terms < honest / 2, hack
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_random_agent_earns_next_to_nothing(level):
+    assert _played(_random, level, range(100, 140), "outcome")[0] <= 0.1
+
+
+def test_no_answer_of_a_form_is_common():
+    for level in (4, 5):
+        golds = {}
+        for seed in range(100, 140):
+            _, asked = question(seed, level)
+            golds.setdefault(asked.form, []).append(asked.golds[0])
+        for form, found in golds.items():
+            assert max(map(found.count, found)) <= max(2, 0.2 * len(found)), (form, found)
 
 
 # Files.
@@ -481,6 +533,13 @@ def test_without_waypoints_path_abstains_and_the_outcome_stands(tmp_path):
         ({**QUESTION, "waypoints": [{"document": "ada", "after": [0]}]}, "comes after earlier ones"),
         ({**QUESTION, "waypoints": 7}, "'waypoints' is a list"),
         ({**QUESTION, "supporting_facts": [["London"]]}, "pairs"),
+        ({**QUESTION, "supporting_facts": "London"}, "pairs"),
+        ({**QUESTION, "supporting_facts": {"title": ["London"]}}, "two lists"),
+        ({**QUESTION, "supporting_facts": {"title": ["London"], "sent_id": [0, 1]}}, "two lists"),
+        ({**QUESTION, "supporting_facts": {"title": 5, "sent_id": 7}}, "two lists"),
+        ({**QUESTION, "supporting_facts": [["London", True]]}, "names the sentence True"),
+        ({**QUESTION, "waypoints": ["ada", {"document": "ada", "after": [False]}]}, "comes after earlier ones"),
+        ({"question": "x", "answer": "\u200b"}, "no agent can give"),
     ],
 )
 def test_bad_rows_are_named(tmp_path, question, says):
@@ -488,10 +547,19 @@ def test_bad_rows_are_named(tmp_path, question, says):
         _make(**_files(tmp_path, question))
 
 
-@pytest.mark.parametrize("row", [{"title": "x"}, {"title": "x", "sentences": []}, {"title": "x", "sentences": "y"}, {"text": "y"}, 7])
+@pytest.mark.parametrize(
+    "row", [{"title": "x"}, {"title": "x", "sentences": []}, {"title": "x", "sentences": "y"}, {"text": "y"}, 7, {"id": True, "title": "x", "text": "y"}]
+)
 def test_bad_documents_are_named(tmp_path, row):
     with pytest.raises(OptionError, match=r"corpus\.jsonl, line 1: "):
         _make(**_files(tmp_path, QUESTION, [row]))
+
+
+def test_a_row_that_is_nested_too_deeply_is_named(tmp_path):
+    files = _files(tmp_path, QUESTION)
+    files["corpus"].write_text("[" * 100_000)
+    with pytest.raises(OptionError, match=r"corpus\.jsonl, line 1: "):
+        _make(**files)
 
 
 def test_options(tmp_path):

@@ -318,11 +318,11 @@ def test_what_z3_leaves_open_stays_open():
         " & ((({A}x & {B}x) -> (({C}x -> ¬{C}y) & (¬{C}x -> {C}y))) & (¬({A}x & {B}x) -> (({C}x -> {C}y) & ({C}y -> {C}x))))"
     )
     checker = EntailmentChecker(resource_limit=200_000)
-    started = time.perf_counter()
+    started = time.process_time()
     assert checker.examine((successor,), "(Ex): {A}x & {B}x & {C}x").status in ("unknown", "entailed")
     assert checker.examine((successor,), "¬((Ex): {A}x & {B}x & {C}x)").status in ("unknown", "refuted")
     assert checker.examine((successor,), "{P}").status in ("unknown", "refuted")
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
     eight = Structure(tuple(f"e{i}" for i in range(8)), (), frozenset((name, f"e{i}") for i in range(8) for bit, name in enumerate("ABC") if i >> bit & 1))
     assert holds(parse(successor), eight)
     assert not holds(parse(successor), Structure(("e1",), (), frozenset()))

@@ -107,9 +107,9 @@ def test_a_proof_of_sixty_statements_that_cite_both_before_them_takes_one_look_a
     before = {0: "fact0", 1: "fact1"}
     proof = tuple(said(f"int{n}", names[n], f"fact{n}", before.get(n - 2, f"int{n - 2}"), before.get(n - 1, f"int{n - 1}")) for n in range(2, 62))
     fresh = EntailmentChecker(cache_size=0)
-    started = time.perf_counter()
+    started = time.process_time()
     standing = appraise_all(facts + proof, fresh)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert all(appraisal.stands for appraisal in standing.values())
     # per statement at most: are the premises consistent, does it follow, can each of the three go, does the conclusion say each of the three
     assert fresh.checks <= 60 * 8
@@ -122,9 +122,9 @@ def test_a_proof_of_sixty_statements_that_cite_both_before_them_takes_one_look_a
 
 def test_a_time_limit_on_many_citations(checker):
     facts = tuple(said(f"fact{n}", f"{{{chr(65 + n // 26)}{chr(65 + n % 26)}}}") for n in range(100))
-    started = time.perf_counter()
+    started = time.process_time()
     appraisal = appraise(said("int1", "{AA} & {DV}", *(fact.label for fact in facts)), facts, checker)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert appraisal.finding.needed == (0, 99)
 
 

@@ -321,10 +321,10 @@ def test_what_an_exhaustive_search_is(texts, exhaustive):
 
 def test_a_formula_of_many_individuals_is_not_tried_out():
     many = parse(" & ".join(f"({{A}}{{{name}}} v ¬{{A}}{{{name}}})" for name in "abcdefghijklmnopqrst"))
-    started = time.perf_counter()
+    started = time.process_time()
     assert small_model([many], 16) is None
     assert EntailmentChecker().examine(("{A}{a}",), write(many)).tautology
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def test_describe_names_individuals_and_tells_true_from_false():

@@ -1,6 +1,7 @@
 """BM25 against a case by hand, a plain loop and two other implementations."""
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -61,6 +62,15 @@ def test_equal_scores_come_in_the_order_of_the_documents():
     assert index.best(["b"], 3) == [0, 1, 2]
 
 
+def test_a_word_that_few_of_many_documents_hold_is_found_at_once():
+    # An index by word: the time of a query follows the documents that hold its words, not all of them. Each query below asks for words not asked for before.
+    index = BM25([[f"w{i}", f"w{i + 1}", "common"] for i in range(20_000)])
+    started = time.process_time()
+    for i in range(100):
+        assert index.best([f"w{150 * i + 1}"], 3) == [150 * i, 150 * i + 1]
+    assert time.process_time() - started < 1.0
+
+
 def test_the_order_of_the_words_changes_no_bit():
     rng = np.random.default_rng(1)
     index = BM25(_corpus(rng))
@@ -79,7 +89,11 @@ def test_against_bm25s():
     index = BM25(documents)
     for _ in range(20):
         query = sorted({f"w{int(i)}" for i in rng.integers(60, size=5)} & {word for document in documents for word in document})
-        assert np.allclose(index.scores(query), peer.get_scores(query), atol=1e-4)  # it computes in 32 bits
+        scores = peer.get_scores(query)
+        assert np.allclose(index.scores(query), scores, atol=1e-4)  # it computes in 32 bits
+        ranked = scores[index.best(query, 20)]
+        assert np.all(np.diff(ranked) < 1e-4)  # the same ranking, but for scores that it cannot tell apart
+        assert np.allclose(ranked, np.sort(scores[scores > 0])[::-1][:20], atol=1e-4)
 
 
 def test_against_rank_bm25():

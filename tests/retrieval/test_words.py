@@ -17,6 +17,7 @@ from prm_gym.retrieval import normalized_answer, words
         ("\u22125", "-5"),
         ("½", "1/2"),
         ("the A", "A"),
+        ("\ufeffKasimir\u200b Lun\u00addov", "Kasimir Lundov"),  # marks without width
     ],
 )
 def test_equal(one, other):

@@ -150,7 +150,8 @@ def test_a_zygote_that_was_killed_while_idle_is_replaced(pool):
 def test_tests_survive_dead_zygotes(pool):
     def tested():
         return pool.run_together(
-            Job({"kind": "test", "tests": "assert f() == 1", "entry": ""}, Limits()), Job({"kind": "serve", "code": "def f(): return 1"}, Limits())
+            Job({"kind": "test", "tests": "assert f() == 1", "entry": "", "believing": False}, Limits()),
+            Job({"kind": "serve", "code": "def f(): return 1"}, Limits()),
         )
 
     assert b'"passed"' in tested()[0].channel

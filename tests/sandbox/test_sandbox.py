@@ -1,8 +1,10 @@
 """How jobs end, what is kept of what they print, and what they are given."""
 
+import os
 import pickle
 import subprocess
 import sys
+import time
 import warnings
 
 import pytest
@@ -286,3 +288,24 @@ def test_no_frame_holds_anything_of_the_job_before(sandbox):
         "import sys\nframe, seen = sys._getframe(), {}\nwhile frame:\n    seen |= frame.f_locals\n    frame = frame.f_back\nprint(sorted(seen))"
     ).stdout
     assert not {"status", "usage", "flags", "settings", "wall"} & set(eval(seen))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody here is root")
+@pytest.mark.parametrize("tier", ["A", "C"])
+def test_a_program_of_root_is_of_another_user_whose_threads_are_counted(tier):
+    threads = "import _thread, threading, time\nthreading.stack_size(32768)\nfor n in range(500): _thread.start_new_thread(time.sleep, (9,))"
+    with Sandbox(tier=tier, workers=1) as sandbox:
+        assert sandbox.run("import os\nprint(0 in os.getresuid())").stdout == "False\n"
+        assert "can't start new thread" in sandbox.run(threads).error
+
+
+def test_two_jobs_of_two_workers_run_at_the_same_time(sandbox):
+    sandbox.run_all(["", ""])
+    started = time.monotonic()
+    sandbox.run_all(["import time\ntime.sleep(0.5)"] * 2)
+    assert time.monotonic() - started < 0.9
+
+
+def test_sympy_draws_the_same_numbers_in_every_process(sandbox):
+    first, second = sandbox.run_all(["import sympy.core.random as r, time\nprint(r.random())\ntime.sleep(0.1)"] * 2)
+    assert first.stdout == second.stdout != ""

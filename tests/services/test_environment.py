@@ -1,6 +1,8 @@
 """The engine, on the smallest service that has every part: two lamps, of which one is to be switched on."""
 
+import contextlib
 import re
+import sqlite3
 
 import gymnasium as gym
 import pytest
@@ -132,6 +134,40 @@ def test_damage_can_be_made_good(env):
 
 def test_on_and_off_and_on_again_earns_once(env):
     assert [label(env.step(SWITCH)) for _ in range(5)] == ["correct", "incorrect", "trivial", "incorrect", "trivial"]
+
+
+def record(database, arguments):
+    switch(database, {"lamp": "P2"})
+    database.do("INSERT INTO ledger.entries VALUES ('P2')")
+    return "recorded"
+
+
+class LedgerEnv(LampsEnv):
+    """A tool of it writes into a file that others use too."""
+
+    operations = OPERATIONS | {"record": Operation(Tool("record", "Switches P2 and records it."), record, "write")}
+
+
+def test_a_locked_database_spoils_the_episode_and_changes_nothing(tmp_path):
+    file = tmp_path / "ledger.db"
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("CREATE TABLE entries(lamp)")
+        env = LedgerEnv(reward="dense")
+        env.reset(seed=0)
+        env.rows.do("PRAGMA busy_timeout = 50")
+        env.rows.do(f"ATTACH '{file}' AS ledger")
+        assert env.step(call_text("record"))[0] == "recorded"
+        before = env.rows.changes()
+        other.execute("BEGIN EXCLUSIVE")
+        _, reward, terminated, truncated, info = env.step(call_text("record"))
+        assert (reward, terminated, truncated, info["valid"], info["outcome"]) == (0.0, False, True, False, None)
+        verdict = info["verdicts"]["state"]
+        assert (verdict.status, verdict.label) == ("error", None)
+        assert "database is locked" in verdict.reason
+        assert env.rows.changes() == before
+        assert env.rows.get("lamps", "P2")["lit"] == 1
+        env.reset(seed=0)
+        assert env.step(READ)[4]["valid"]
 
 
 def test_nothing_is_learnt_from_what_an_agent_says_itself(env):

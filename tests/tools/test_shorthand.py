@@ -1,8 +1,10 @@
 """What a person types, and the call that it stands for."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from prm_gym.tools import Tool, ToolCall, call_of, read_call, text_argument
+from prm_gym.tools import Tool, ToolCall, call_of, call_text, read_call, signature, text_argument, typed
 
 ANSWER = Tool("answer", "Answers.", {"text": {"type": "string"}})
 REFUND = Tool("refund", "Refunds.", {"order_id": {"type": "integer"}, "reason": {"type": "string"}, "items": {"type": "array"}}, optional=("items",))
@@ -13,7 +15,7 @@ TOOLS = (ANSWER, REFUND, ORDERS, FOREIGN, CODE)
 
 
 @pytest.mark.parametrize(
-    ("typed", "call"),
+    ("line", "call"),
     [
         ("answer 42", ToolCall("answer", {"text": "42"})),
         ("  answer  it is x = 3 ", ToolCall("answer", {"text": "it is x = 3"})),
@@ -32,14 +34,50 @@ TOOLS = (ANSWER, REFUND, ORDERS, FOREIGN, CODE)
         ("python x == 1", ToolCall("python", {"code": "x == 1"})),
     ],
 )
-def test_a_line_stands_for_a_call(typed, call):
-    assert read_call(call_of(typed, TOOLS)) == call
+def test_a_line_stands_for_a_call(line, call):
+    assert read_call(call_of(line, TOOLS)) == call
 
 
-@pytest.mark.parametrize("typed", ["", "hello", "answers 42", '{"name": "orders"}', "refund 17", 'refund reason="x', "orders please", "\ud800"])
-def test_what_stands_for_none_is_left_alone(typed):
-    assert call_of(typed, TOOLS) == typed
+@pytest.mark.parametrize("line", ["", "hello", "answers 42", '{"name": "orders"}', "refund 17", 'refund reason="x', "orders please", "\ud800"])
+def test_what_stands_for_none_is_left_alone(line):
+    assert call_of(line, TOOLS) == line
 
 
 def test_the_argument_that_several_lines_are_for():
     assert [text_argument(tool) for tool in TOOLS] == ["text", None, None, None, "code"]
+
+
+@pytest.mark.parametrize(
+    ("action", "line"),
+    [
+        (call_text("orders"), "orders"),
+        (call_text("refund", order_id=17, reason="too late"), "refund order_id=17 reason='too late'"),
+        (call_text("refund", order_id=17, reason="17", items=["a", "b c"]), """refund order_id=17 reason=17 items='["a","b c"]'"""),
+        (call_text("refund", order_id=1, reason=""), "refund order_id=1 reason=''"),
+        (call_text("nothing", a=1), call_text("nothing", a=1)),
+        ("Good day", "Good day"),
+    ],
+)
+def test_calls_are_shown_as_they_may_be_typed(action, line):
+    assert typed(action, TOOLS) == line
+
+
+@given(
+    st.sampled_from(TOOLS),
+    st.dictionaries(st.sampled_from(["text", "code", "a", "reset", "order_id", "reason"]), st.text(max_size=12) | st.integers() | st.booleans(), max_size=3),
+)
+def test_what_is_shown_stands_for_the_call(tool, arguments):
+    action = call_text(tool.name, **arguments)
+    shown = typed(action, TOOLS)
+    assert (shown if shown == action else call_of(shown, TOOLS)) == action
+
+
+def test_signatures():
+    assert [signature(tool) for tool in TOOLS] == [
+        "answer(text)",
+        "refund(order_id: integer, reason, items?: array)",
+        "orders()",
+        "foreign()",  # a schema of true says nothing of the argument
+        "python(code, reset?: boolean)",
+    ]
+    assert signature(Tool("t", "", {"kind": {"type": "string", "enum": ["a b", "c"]}})) == 't(kind: "a b" | "c")'

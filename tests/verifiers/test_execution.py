@@ -216,6 +216,45 @@ def test_tests_that_ask_for_what_cannot_be_carried_are_abstained_on(verifier):
     assert verdict.status == "abstain"
 
 
+SAYS_YES = "class Yes:\n    def __bool__(self): return True\n    def __eq__(self, other): return True\n    def __contains__(self, part): return True\n"
+VECTOR = """class V:
+    def __init__(self, x): self.x = x
+    def __add__(self, other): return V(self.x + other.x)
+    def __eq__(self, other): return self.x == other.x
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "tests", "reference", "score"),
+    [
+        (SAYS_YES + "def f(x): return Yes()", "assert f(1) == 2", "", 0.0),  # plain data was expected
+        (SAYS_YES + "def f(x): return Yes()", "assert f(1)\nassert 3 in f(2)", "", None),
+        (SAYS_YES + "def f(x): return Yes()", "assert f(1)\nassert 3 in f(2)", "def f(x): return [3]", 0.0),  # the reference needs no such word
+        (SAYS_YES + "def f(x): return Yes()", "assert f(1)\nassert 3 in f(2)", "def f(x): return []", None),  # no reference: it fails
+        (VECTOR, "assert V(1) + V(2) == V(3)", "", None),
+        (VECTOR, "assert V(1) + V(2) == V(3)", VECTOR, 1.0),
+        (VECTOR.replace("self.x + other.x", "0"), "assert V(1) + V(2) == V(3)", VECTOR, 0.0),
+        ("def f(xs): xs.sort()", "xs = [2, 1]\nf(xs)\nassert xs == [1, 2]", "", None),
+        ("def f(xs): xs.sort()", "xs = [2, 1]\nf(xs)\nassert xs == [1, 2]", "def f(xs): xs[:] = sorted(xs)", 1.0),
+        ("def f(xs): xs.reverse()", "xs = [3, 1, 2]\nf(xs)\nassert xs == [1, 2, 3]", "", 0.0),
+        ("def f(xs):\n    xs.clear()\n    return []", "xs = [2, 1]\nassert f(xs) == sorted(xs)", "def f(xs): return sorted(xs)", 0.0),
+        ("def f(g): return g(1)", "assert f(lambda x: x) == 1", "def f(g): return g(1)", None),  # nobody can pass these
+    ],
+)
+def test_a_reference_tells_who_is_to_blame_for_what_cannot_be_carried(verifier, code, tests, reference, score):
+    (verdict,) = verdicts(verifier, Program(code, tests=tests, reference=reference))
+    assert verdict.score == score
+
+
+@pytest.mark.parametrize(
+    "tests", ["assert f(1) == 'SECRET'", "import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(f(1), 'SECRET')"]
+)
+def test_the_evidence_quotes_no_tests(verifier, tests):
+    (verdict,) = verdicts(verifier, Program("def f(x): return 1", tests=tests))
+    assert verdict.evidence["failing"] == {"tests": "AssertionError"}
+    assert "SECRET" not in json.dumps(msgspec.to_builtins(verdict))
+
+
 @pytest.mark.parametrize(
     ("body", "raises", "right"),
     [
@@ -230,3 +269,10 @@ def test_tests_that_ask_for_what_cannot_be_carried_are_abstained_on(verifier):
 def test_an_exception_is_one_of_the_class_or_derives_from_it(verifier, body, raises, right):
     (verdict,) = verdicts(verifier, Program(body, "f", (Case(("a",), None, raises),)))
     assert verdict.score == right
+
+
+def test_a_probe_counts_an_earlier_case_that_raises_what_derives_from_the_class(verifier):
+    code = "class Own(ValueError): pass\ndef f(x):\n    if x > 5:\n        raise Own\n    return x"
+    probe, earlier = (0,), {name: (Case((6,), raises=name),) for name in ("Own", "ValueError", "KeyError")}
+    left = {name: verdicts(verifier, Probe(code, "f", probe, 0, cases))[0].evidence["left"] for name, cases in earlier.items()}
+    assert left["ValueError"] == left["Own"] < left["KeyError"]  # a case that is wrong tells nothing

@@ -43,6 +43,20 @@ def test_cases_that_do_not_ask_show_nothing(verifier):
 
 
 @pytest.mark.parametrize(
+    "padding",
+    [
+        "    xs += [0]\n    xs = xs[:-1]\n",
+        "    note = 3\n    assert note == 3\n",
+        "    import math\n    xs = [x + math.floor(0.5) for x in xs]\n",
+        "    keep = xs\n    xs = keep\n",
+    ],
+)
+def test_statements_that_are_there_for_each_other_are_trivial(verifier, padding):
+    found = labels(verifier, MEDIAN.replace("    middle = len", padding + "    middle = len", 1), "median", MEDIAN_CASES, range(2, 9))
+    assert {line: verdict.label for line, verdict in found.items()} == {line: "trivial" if line in (3, 4) else "correct" for line in range(2, 9)}
+
+
+@pytest.mark.parametrize(
     ("right", "wrong", "blamed"),
     [
         ("// 2", "* 2", {3: "// for *"}),

@@ -24,10 +24,11 @@ def test_the_reason_names_what_is_used_and_what_went_wrong():
     assert _verdict(ToolRun("exception", error="KeyError: 1", repeated=True)).reason == "the run failed, as it did before: KeyError: 1"
 
 
-def test_no_episode_earns_more_than_three_credits_however_long_it_is():
-    # Under "dense" a correct step is worth 0.45 / horizon, neutral and trivial ones nothing: 3 of 30 make 0.045, whatever the other 27 are.
+def test_no_episode_earns_more_than_one_credit_however_long_it_is():
+    # Under "dense" a correct step is worth 0.45 / horizon, neutral and trivial ones nothing: 1 of 30 makes 0.015, whatever the other 29 are.
     steps = [_verdict(ToolRun("ok", printed=True, used=("name x",), credited=place)) for place in range(30)]
     scheme = DenseReward(30)
     rewards = [scheme.reward(JudgedStep({"tool_run": verdict}), []) for verdict in steps]
-    assert MOST_CREDITED == 3
-    assert abs(sum(rewards) - 3 * 0.45 / 30) < 1e-12
+    assert MOST_CREDITED == 1
+    assert abs(sum(rewards) - 0.45 / 30) < 1e-12
+    assert steps[29].evidence == {"used": ["name x"], "credited": 29}

@@ -86,7 +86,8 @@ def pattern_free_words(rng: Random, difficulty: int) -> Problem:
             "ends = {'': 1}\ncounts = []\nfor _ in range(length):\n    new = {}\n    for tail, count in ends.items():\n        for letter in letters:\n"
             "            word = tail + letter\n            if not word.endswith(pattern):\n                tail2 = word[-(len(pattern) - 1):]\n"
             "                new[tail2] = new.get(tail2, 0) + count\n    ends = new\n    counts.append(sum(ends.values()))\n"
-            "assert all(counts[n - 1] == c for n, c in brute.items())\ncounts[-1]",
+            "all(counts[n - 1] == c for n, c in brute.items()), counts[:6]",
+            "counts[-1]",
         ),
     )
 

@@ -113,12 +113,13 @@ def _places(tree: ast.AST) -> Iterator[tuple[list[ast.stmt], int]]:
 def variants(code: str, line: int, most: int) -> dict[str, Any]:
     """The program without the statement that begins at a line, under "dropped", with changed ones, under "changed", and as it is, under "unparsed".
 
-    All are written in the same way. Why there are none stands under "defect".
+    Without the statement and one other that shares a name with it, it stands under "paired", with the line of the other. All are written in the same way.
+    Why there are none stands under "defect".
 
     Args:
         code: source of the program.
         line: first line of the statement, from 1 on; of several that begin there, the outermost and first.
-        most: changed ones.
+        most: changed ones, and paired ones.
     """
     try:
         tree = ast.parse(code)
@@ -134,10 +135,33 @@ def variants(code: str, line: int, most: int) -> dict[str, Any]:
                 do()
                 changed.append((how, ast.unparse(ast.fix_missing_locations(copy.deepcopy(tree)))))
                 undo()
+        others = _partners(tree, statement)[:most]
         block[place] = ast.copy_location(ast.Pass(), statement)
-        return {"unparsed": unparsed, "dropped": ast.unparse(tree), "changed": changed}
+        dropped = ast.unparse(tree)
+        paired = [(other[where].lineno, _without(tree, other, where)) for other, where in others]
+        return {"unparsed": unparsed, "dropped": dropped, "changed": changed, "paired": paired}
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return {"defect": f"the program cannot be parsed: {error}"}
+
+
+def _names(statement: ast.stmt) -> set[str]:
+    imported = {(node.asname or node.name).partition(".")[0] for node in ast.walk(statement) if isinstance(node, ast.alias)}
+    return imported | {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+
+
+def _partners(tree: ast.AST, statement: ast.stmt) -> list[tuple[list[ast.stmt], int]]:
+    """The statements that share a name with one and neither hold it nor lie in it, the nearest first."""
+    inside, names = {id(node) for node in ast.walk(statement)}, _names(statement)
+    found = [(block, place) for block, place in _places(tree) if id(block[place]) not in inside and names & _names(block[place])]
+    apart = [(block, place) for block, place in found if not any(node is statement for node in ast.walk(block[place]))]
+    return sorted(apart, key=lambda one: abs(one[0][one[1]].lineno - statement.lineno))
+
+
+def _without(tree: ast.AST, block: list[ast.stmt], place: int) -> str:
+    kept, block[place] = block[place], ast.copy_location(ast.Pass(), block[place])
+    source = ast.unparse(tree)
+    block[place] = kept
+    return source
 
 
 def mutants(code: str, most: int) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def outcomes(code: str, function: str, cases: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    """["returned", value] or ["raised", class] for each case; ["unloaded", class] for all of them where the program cannot be loaded.
+    """["returned", value] or ["raised", [class, nearest of Python's own]] for each case; ["unloaded", class] for all where the program cannot be loaded.
 
     Args:
         code: source of the program.
@@ -24,5 +24,6 @@ def outcomes(code: str, function: str, cases: Sequence[Sequence[Any]]) -> list[l
         try:
             found.append(["returned", called(*copy.deepcopy(case))])
         except BaseException as error:
-            found.append(["raised", type(error).__name__])
+            nearest = next(kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
+            found.append(["raised", [type(error).__name__, nearest.__name__]])
     return found

@@ -1,4 +1,7 @@
-"""A query on a database in memory: a copy for every job, read by the query, written by nothing. Runs inside the sandbox."""
+"""A query on a database in memory: a copy for every job, read by the query, written by nothing. Runs inside the sandbox.
+
+The database is opened before the jobs are forked, and every job has it to itself.
+"""
 
 import contextlib
 import sqlite3
@@ -31,17 +34,26 @@ FORBIDDEN = frozenset(
 Record = Callable[[list[Any]], None]
 
 
-def answer(task: dict[str, Any], record: Record) -> None:
-    """Make the database, run the query, and write records: ["columns", names], ["row", values] ..., ["end", more] or ["error", message]."""
+def connected() -> sqlite3.Connection:
+    """An empty database."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.execute("PRAGMA temp_store=MEMORY")  # great sorts would be written to files, and there are none
+    with contextlib.suppress(sqlite3.Error):  # these tables are made known by a statement that no query may contain
+        connection.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").fetchall()
+    return connection
+
+
+CONNECTION = connected()
+
+
+def answer(task: dict[str, Any], record: Record) -> None:
+    """Make the database, run the query, and write records: ["columns", names], ["row", values] ..., ["end", more] or ["error", message]."""
+    connection = CONNECTION
     try:
         connection.executescript(task["script"])
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
         record(["database", str(error)[:500]])
         return
-    with contextlib.suppress(sqlite3.Error):  # these tables are made known by a statement that no query may contain
-        connection.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").fetchall()
     _confine(connection, task)
     try:
         cursor = connection.execute(task["query"])

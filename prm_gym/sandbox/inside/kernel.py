@@ -107,8 +107,24 @@ def without_random_addresses() -> bool:
     return current != -1 and not current & ADDR_NO_RANDOMIZE and libc.personality(ctypes.c_ulong(current | ADDR_NO_RANDOMIZE)) != -1
 
 
-def drop_capabilities() -> None:
-    """Give up every capability for good, whoever the user is.
+def nameless_user() -> int:
+    """A user of no name, of those that systemd keeps for services, and hardly ever that of another zygote."""
+    return 61184 + os.getpid() % 4336
+
+
+def may_become(user: int, path: str) -> bool:
+    """Whether the process can become a user, who can read a file."""
+    try:
+        os.setresuid(user, -1, -1)
+    except OSError:  # root without the capability for it
+        return False
+    found = os.access(path, os.R_OK)
+    os.setresuid(os.geteuid(), -1, -1)
+    return found
+
+
+def drop_capabilities(user: int) -> None:
+    """Give up every capability for good, and become a user, who may be the own one.
 
     Raises:
         OSError: the kernel refused it.
@@ -118,6 +134,7 @@ def drop_capabilities() -> None:
             prctl(PR_CAPBSET_DROP, capability)
         except OSError:  # beyond the last one that the kernel knows, or none to give
             break
+    os.setresuid(user, user, user)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this process

@@ -1,231 +1,36 @@
-"""The tests' side of a test: the candidate is in another process; they see stand-ins, and nothing but plain data crosses. Runs inside the sandbox."""
+"""The tests' side of a test: what is run, and what came of it; the candidate is in another process. Runs inside the sandbox."""
 
 import ast
 import builtins
-import collections
 import math
 import sys
 import types
 from collections.abc import Callable
 from typing import Any, cast
 
-from encoding import decode, encode
-from serving import Stranger, receive, send
+from serving import Stranger, receive
+from standins import CandidateError, Link
 
-MOST_ITEMS = 10_000
-_record_class: Callable[..., Any] = vars(collections)["namedtuple"]  # of fields that are not known before
 NOTHING_ASKED = "the tests asked nothing of the program"
 
 
-class CandidateError(Exception):
-    """What the candidate raised, where it is no exception of Python's own."""
-
-
-class Link:
-    """The way to the candidate.
-
-    Attributes:
-        asked: how often it was asked something.
-        trouble: why the tests cannot have passed, whatever they caught; empty where there is nothing.
-        carried: everything could be carried to the other side and back.
-        errors: stand-ins for the classes of exceptions that the candidate offers.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        self.asked = 0
-        self.trouble = ""
-        self.carried = True
-        self.errors: dict[str, type[Exception]] = {}
-
-    def refuse(self, why: str, carried: bool = False) -> Stranger:
-        """What to raise where the tests want what they cannot have; they have failed, though they catch it."""
-        self.trouble = self.trouble or why
-        self.carried = self.carried and carried
-        return Stranger(why)
-
-    def ask(self, what: str, target: str | int, *arguments: Any, **keywords: Any) -> Any:
-        """What the candidate answers: a plain value or a stand-in.
-
-        Raises:
-            Stranger: it breaks the protocol, or is gone, or something cannot be carried.
-            Exception: what it raised.
-        """
-        self.asked += 1
-        packed = [what, target, [self._pack(part) for part in arguments], {name: self._pack(part) for name, part in keywords.items()}]
-        try:
-            send(self.descriptor, packed)
-            answer = receive(self.descriptor)
-        except (OSError, Stranger) as error:
-            raise self.refuse(str(error) if isinstance(error, Stranger) else "the other process has ended", carried=True) from error
-        try:
-            kind, first, *rest = answer
-            if rest.pop():
-                self.carried = False  # the tests' own value stays as it was
-            if kind == "value":
-                return decode(first)
-            if kind == "handle":
-                return Stand(self, int(first), str(rest[0]))
-            if kind == "record":
-                return _record_class("Record", first)(*decode(rest[0]))
-            error = self.error(str(first), str(rest[0])) if kind == "raised" else self.refuse(str(first))
-        except (ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError, RecursionError) as unread:
-            raise self.refuse("an answer cannot be read", carried=True) from unread
-        raise error
-
-    def error(self, name: str, text: str) -> Exception:
-        """An exception that stands for the candidate's, given as "Own<ValueError" or "ValueError"."""
-        own, _, nearest = name.partition("<")
-        kind = getattr(builtins, nearest or own, None)
-        if kind in (StopIteration, StopAsyncIteration):  # which would end a loop of the tests without a word
-            return RuntimeError(f"the program raised {own}")
-        if nearest and own in self.errors:
-            return self.errors[own](text)
-        if not nearest and _is_plain_error(kind):
-            return cast("type[Exception]", kind)(text)
-        return _error_class(own, nearest or own)(text if nearest else f"{own}: {text}")
-
-    def offer(self, name: str, parent: str, nearest: str) -> None:
-        """Make a stand-in for a class of exceptions."""
-        base = self.errors.get(parent)
-        self.errors[name] = type(name, (base,), {}) if base is not None else _error_class(name, nearest.partition("<")[2])
-
-    def _pack(self, value: Any) -> Any:
-        if type(value) is Stand:
-            return {"handle": Stand.number_of(value)}
-        encoded = encode(value)
-        if '"object"' in str(encoded).replace("'", '"') and _is_opaque(encoded):
-            raise self.refuse("the tests hand over what is no plain data")
-        return encoded
-
-
-def _is_opaque(encoded: Any) -> bool:
-    if isinstance(encoded, list):
-        return any(_is_opaque(part) for part in cast("list[Any]", encoded))
-    if not isinstance(encoded, dict):
-        return False
-    tagged = cast("dict[str, Any]", encoded)
-    return "object" in tagged or any(_is_opaque(part) for part in tagged.values())
-
-
-def _is_plain_error(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, UnicodeError | ExceptionGroup)
-
-
-def _error_class(name: str, nearest: str) -> type[Exception]:
-    kind: Any = getattr(builtins, nearest, None)
-    if isinstance(kind, type) and issubclass(kind, UnicodeError):
-        kind = ValueError
-    if _is_plain_error(kind) and kind is not Exception:
-        bases: tuple[type, ...] = (CandidateError, cast("type", kind))
-        return type(name, bases, {})
-    return type(name, (CandidateError,), {})
-
-
-class Stand:
-    """A stand-in for an object of the candidate's, whose attributes and methods are its own.
-
-    That it is equal to something, true, or less than something is never taken from the candidate: to ask for it is refused, and the tests have failed.
-    """
-
-    __slots__ = ("__items", "__kind", "__link", "__number")
-    __items: int
-    __kind: str
-    __link: Link
-    __number: int
-
-    def __init__(self, link: Link, number: int, kind: str) -> None:
-        for name, value in (("link", link), ("number", number), ("kind", kind), ("items", 0)):
-            object.__setattr__(self, f"_Stand__{name}", value)
-
-    @staticmethod
-    def number_of(stand: "Stand") -> int:
-        """The number of the object."""
-        return stand.__number
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self.__link.ask("attribute", self.__number, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self.__link.ask("set", self.__number, name, value)
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """Call it over there."""
-        return self.__link.ask("apply", self.__number, *arguments, **keywords)
-
-    def __len__(self) -> int:
-        return self.__link.ask("len", self.__number)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.__link.ask("item", self.__number, key)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.__link.ask("set item", self.__number, key, value)
-
-    def __contains__(self, value: Any) -> bool:
-        return self.__link.ask("contains", self.__number, value) is True
-
-    def __iter__(self) -> Any:
-        made = self.__link.ask("iterate", self.__number)
-        return made if type(made) is Stand else iter(made)
-
-    def __next__(self) -> Any:
-        object.__setattr__(self, "_Stand__items", self.__items + 1)
-        if self.__items > MOST_ITEMS:
-            raise self.__link.refuse(f"at most {MOST_ITEMS:,} items of an iterator cross to the tests")
-        found = self.__link.ask("next", self.__number)
-        if found:
-            return found[0]
-        raise StopIteration
-
-    def __add__(self, other: Any) -> Any:
-        return self.__link.ask("add", self.__number, other)
-
-    def __sub__(self, other: Any) -> Any:
-        return self.__link.ask("subtract", self.__number, other)
-
-    def __mul__(self, other: Any) -> Any:
-        return self.__link.ask("multiply", self.__number, other)
-
-    def __instancecheck__(self, value: Any) -> bool:
-        """Whether an object of the candidate's is of this class of its."""
-        return type(value) is Stand and self.__link.ask("instance", self.__number, value) is True
-
-    def __str__(self) -> str:
-        return self.__text("text")
-
-    def __repr__(self) -> str:
-        return self.__text("shown")
-
-    def __text(self, what: str) -> str:
-        found = self.__link.ask(what, self.__number)
-        return found if type(found) is str else f"<{self.__kind} of the candidate>"
-
-    def __compare(self, other: Any) -> bool:
-        plain = type(other) is not Stand
-        raise self.__link.refuse(f"an object of the class {self.__kind!r} is compared: only plain data is", carried=plain)
-
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __compare
-
-    def __hash__(self) -> int:
-        raise self.__link.refuse(f"an object of the class {self.__kind!r} has no hash here")
-
-    def __bool__(self) -> bool:
-        raise self.__link.refuse(f"an object of the class {self.__kind!r} is neither true nor false here")
-
-
-def run_tests(source: str, descriptor: int, entry: str = "") -> list[Any]:
-    """Run the tests; returns ["passed", how many questions went to the candidate] or ["failed", why, whether everything could be carried].
+def run_tests(source: str, descriptor: int, entry: str = "", believing: bool = False) -> list[Any]:
+    """Run the tests; returns ["passed", how many questions went to the candidate], ["on word", why] or ["failed", why, whether everything could be carried].
 
     After the source itself, every function `test_*`, every class `Test*` and every `unittest.TestCase` in it is run; with an entry, `check(candidate)` as well.
+    ["changed", why] says that they failed, but the program has changed arguments: where it is believed what it did to them, they may pass.
+
     The candidate's names are there, and in a module `solution`; they never stand for a builtin. Tests that ask nothing of the candidate have not passed.
     """
-    link = Link(descriptor)
+    link = Link(descriptor, believing)
+    found = _run_all(link, source, entry)
+    return ["changed", found[1]] if found[0] == "failed" and link.changed and not believing else found
+
+
+def _run_all(link: Link, source: str, entry: str) -> list[Any]:
     try:
         space, plain = _names(link)
-        named = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)} if plain else set[str]()
+        named = _free_names(source) if plain else set[str]()
         given = dict(space)
         _run_source(source, space)
         own = {name: value for name, value in space.items() if given.get(name, link) is not value}  # what has a name of the program's is run like the rest
@@ -237,11 +42,24 @@ def run_tests(source: str, descriptor: int, entry: str = "") -> list[Any]:
         _run_classes(link, [value for value in own.values() if isinstance(value, type)])
         if link.trouble:
             return ["failed", link.trouble, link.carried]
-        return ["passed", link.asked] if link.asked or named & plain else ["failed", NOTHING_ASKED, True]
+        if not (link.asked or named & plain):
+            return ["failed", NOTHING_ASKED, True]
+        return ["on word", link.word] if link.word else ["passed", link.asked]
     except MemoryError:
         raise
     except BaseException as error:  # an assertion, or anything else that the tests raise
         return ["failed", _why(error, source), link.carried]
+
+
+def _free_names(source: str) -> set[str]:
+    """Names that the source reads and nowhere makes itself."""
+    read, own = set[str](), set[str]()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else own).add(node.id)
+        elif isinstance(node, ast.arg):
+            own.add(node.arg)
+    return read - own
 
 
 def _run_source(source: str, space: dict[str, Any]) -> None:
@@ -262,21 +80,21 @@ def _names(link: Link) -> tuple[dict[str, Any], set[str]]:
     record = receive(link.descriptor)
     space: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins, "CandidateError": CandidateError}
     try:
-        _, functions, classes, errors, plain = record
+        _, functions, errors, others = record
         for name, parent, nearest in errors:
             link.offer(str(name), str(parent), str(nearest))
-        found: dict[str, Any] = {name: decode(value) for name, value in plain.items()}
-        found |= {name: Stand(link, int(number), "type") for name, number in classes.items()}
+        found: dict[str, Any] = {str(name): link.made(told) for name, told in others.items()}
+        plain = {str(name) for name, told in others.items() if told[0] == "value"}
         found |= link.errors | {name: _stand_in(link, name) for name in functions}
         found = {name: value for name, value in found.items() if name.isidentifier() and not name.startswith("__") and name not in space}
-    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError) as error:
         raise Stranger("the names of the program cannot be read") from error
     solution = types.ModuleType("solution")
     solution.__dict__.update(found)
     sys.modules["solution"] = solution
     sys.modules["pytest"] = _pytest(link)
     seen = {name: value for name, value in found.items() if not hasattr(builtins, name)}
-    return space | seen, set(plain) & set(seen)
+    return space | seen, plain & set(seen)
 
 
 def _stand_in(link: Link, name: str) -> Callable[..., Any]:

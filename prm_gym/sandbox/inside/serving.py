@@ -1,8 +1,8 @@
 """The candidate's side of a test, and the messages between the two processes. Runs inside the sandbox.
 
 Messages are JSON, each with its length before it. The tests ask [what, target, arguments, keywords]: "call" with the name of a function, or one of `OPERATIONS`
-with the number of an object. The candidate answers ["value", encoded], ["record", fields, encoded] for a named tuple, ["handle", number, class] for an object
-that is no plain data, ["raised", class, message], or ["uncarried", why]; one part more says whether the call changed an argument.
+with the number of an object. The candidate answers ["value", encoded], ["record", fields, encoded] for a named tuple, ["handle", number, class] for what is
+no plain data, holds such, or is too large, or ["raised", class, message]; one part more tells what became of the arguments that the call changed.
 """
 
 import json
@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, cast
 
-from encoding import TooLarge, class_name, decode, encode, plain_of
+from encoding import MAX_ITEMS, TooLarge, class_name, decode, encode, plain_of
 
 LENGTH = struct.Struct("<I")
 MAX_MESSAGE_BYTES = 4 << 20
@@ -85,6 +85,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "subtract": operator.sub,
     "multiply": operator.mul,
     "instance": _instance,
+    "truth": operator.truth,
+    **{name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
 }
 
 
@@ -93,12 +95,10 @@ def serve(space: dict[str, Any], descriptor: int) -> None:
     names = {name: value for name, value in space.items() if not name.startswith("__") and not _is_module(value)}
     objects: dict[int, Any] = {}
     functions = [name for name, value in names.items() if callable(value) and not isinstance(value, type)]
-    kinds = {name: value for name, value in names.items() if isinstance(value, type)}
-    errors = {name: value for name, value in kinds.items() if issubclass(value, BaseException)}
-    classes = {name: _kept(value, objects) for name, value in kinds.items() if name not in errors}
+    errors = {name: value for name, value in names.items() if isinstance(value, type) and issubclass(value, BaseException)}
     offered = [[name, _parent(value, errors), class_name(value)] for name, value in sorted(errors.items(), key=lambda one: len(one[1].__mro__))]
-    told = {name: _told(value, objects) for name, value in names.items() if name not in kinds and name not in functions}
-    send(descriptor, ["names", functions, classes, offered, {name: answer[1] for name, answer in told.items() if answer[0] == "value"}])
+    others = {name: _told(value, objects) for name, value in names.items() if name not in errors and name not in functions}
+    send(descriptor, ["names", functions, offered, others])
     while True:
         try:
             message = receive(descriptor)
@@ -115,31 +115,50 @@ def _parent(kind: type, errors: dict[str, type]) -> str:
     return next((name for base in kind.__mro__[1:] for name, other in errors.items() if other is base), "")
 
 
-def _kept(value: Any, objects: dict[int, Any]) -> int:
-    objects[len(objects)] = value
-    return len(objects) - 1
-
-
 def _answer(message: list[Any], space: dict[str, Any], objects: dict[int, Any]) -> list[Any]:
     kind, target, arguments, keywords = message
-    changed = False
+    places = [*range(len(arguments)), *keywords]
+    before = [*arguments, *keywords.values()]
+    given: list[Any] = []
     try:
-        given = [_given(part, objects) for part in arguments]
-        named = {name: _given(part, objects) for name, part in keywords.items()}
-        value = space[target](*given, **named) if kind == "call" else OPERATIONS[kind](objects[target], *given, **named)
-        both: list[tuple[Any, Any]] = list(zip([*arguments, *keywords.values()], [*given, *named.values()], strict=True))
-        containers = [pair for pair in both if type(pair[0]) in (list, dict)]
-        changed = any("handle" not in part and encode(new) != part for part, new in containers)
-        return [*_told(value, objects), changed]
+        given += [_given(part, objects) for part in before]
+        own, named = given[: len(arguments)], dict(zip(keywords, given[len(arguments) :], strict=True))
+        value = space[target](*own, **named) if kind == "call" else OPERATIONS[kind](objects[target], *own, **named)
+        return [*_told(value, objects), _changes(places, before, given, objects)]
     except BaseException as error:  # the candidate may raise anything
         try:
-            return ["raised", class_name(type(error)), str(error)[:500], changed]
+            return ["raised", class_name(type(error)), str(error)[:500], _changes(places, before, given, objects)]
         except BaseException:  # its own __str__
-            return ["raised", "Exception", "", changed]
+            return ["raised", "Exception", "", []]
 
 
 def _given(part: Any, objects: dict[int, Any]) -> Any:
-    return objects[part["handle"]] if isinstance(part, dict) and "handle" in part else decode(part)
+    tagged = cast("dict[str, Any]", part) if isinstance(part, dict) else {}
+    if "handle" in tagged:
+        return objects[tagged["handle"]]
+    return slice(*tagged["slice"]) if "slice" in tagged else decode(part)
+
+
+def _changes(places: list[Any], before: list[Any], given: list[Any], objects: dict[int, Any]) -> list[Any]:
+    """[place, parts] for each container among the arguments that is not what it was: what it holds now; None where that cannot be said."""
+    found: list[Any] = []
+    for place, part, value in zip(places, before, given, strict=False):
+        if type(part) not in (list, dict) or "handle" in part or "slice" in part:
+            continue
+        try:
+            changed = encode(value) != part
+        except TooLarge:
+            changed = True
+        if changed:
+            found.append([place, _parts(value, objects)])
+    return found
+
+
+def _parts(value: Any, objects: dict[int, Any]) -> Any:
+    kind: Any = type(cast("object", value))
+    if kind is dict and len(value) <= MAX_ITEMS:
+        return [[_told(key, objects), _told(part, objects)] for key, part in value.items()]
+    return [_told(part, objects) for part in value] if kind in (list, tuple, set) and len(value) <= MAX_ITEMS else None
 
 
 def _told(value: Any, objects: dict[int, Any]) -> list[Any]:
@@ -149,11 +168,9 @@ def _told(value: Any, objects: dict[int, Any]) -> list[Any]:
     plain = value if hasattr(kind, "__members__") else plain_of(value, bases=True)  # a member of an enumeration has a name and a value
     try:
         encoded = encode(plain)
-        opaque = '{"object"' in json.dumps(encoded)
     except TooLarge:
-        return ["uncarried", "a value is too large to be returned"]
-    if not opaque:
+        encoded = {"object": class_name(kind)}
+    if '{"object"' not in json.dumps(encoded):
         return ["value", encoded] if fields is None else ["record", [str(name) for name in fields], encoded]
-    if isinstance(encoded, dict) and "object" in encoded:
-        return ["handle", _kept(value, objects), encoded["object"]]
-    return ["uncarried", "a container of objects that are no plain data cannot cross to the tests"]
+    objects[id(value)] = value  # kept, so that the number stays its own
+    return ["handle", id(value), class_name(kind)]

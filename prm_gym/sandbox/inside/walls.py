@@ -7,7 +7,7 @@ import ctypes
 import os
 import stat
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kernel import checked, libc, syscall
 
@@ -25,18 +25,49 @@ _REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG, _MAKE_SYM = 1 << 4, 1 << 5, 1 <
 _ALL_V1, _REFER, _TRUNCATE, _IOCTL = (1 << 13) - 1, 1 << 13, 1 << 14, 1 << 15
 
 
-def enter_namespaces() -> None:
+def enter_namespaces(other: int) -> None:
     """Leave the host's users, mounts, network, processes (from the next fork on), semaphores and name; keeps the own user id.
+
+    Args:
+        other: a user that root may become later; whoever may not has the own one alone.
 
     Raises:
         OSError: the kernel does not let us.
     """
     uid, gid = os.getuid(), os.getgid()
     spaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
+    mapped = _mapped_from_outside(f"{uid} {uid} 1\n{other} {other} 1") if other != uid else None
     checked(libc.unshare(ctypes.c_int(spaces)), "unshare")
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-            file.write(text)
+    if mapped is None or not mapped():  # root without the capability for it
+        _write("self/uid_map", f"{uid} {uid} 1")
+    _write("self/setgroups", "deny")
+    _write("self/gid_map", f"{gid} {gid} 1")
+
+
+def _mapped_from_outside(users: str) -> Callable[[], bool]:
+    """A function that lets a process outside write the users of this one's new namespace, and says whether it could: from inside more than one is refused."""
+    pid, (reading, writing) = os.getpid(), os.pipe()
+    helper = os.fork()
+    if helper == 0:
+        os.close(writing)
+        os.read(reading, 1)  # until the other end is closed
+        try:
+            _write(f"{pid}/uid_map", users)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    os.close(reading)
+
+    def mapped() -> bool:
+        os.close(writing)
+        return os.waitpid(helper, 0)[1] == 0
+
+    return mapped
+
+
+def _write(name: str, text: str) -> None:
+    with open(f"/proc/{name}", "w", encoding="ascii") as file:
+        file.write(text)
 
 
 def _mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:

@@ -72,7 +72,7 @@ def _leave(code: Any = None) -> NoReturn:
 def seed() -> None:
     """Fix the global random generators, for every child; a fork changes nothing about them. And what an interactive Python has besides."""
     builtins.__dict__["exit"] = builtins.__dict__["quit"] = _leave
-    for name in ("random", "numpy.random"):
+    for name in ("random", "numpy.random", "sympy.core.random"):
         if name in sys.modules:
             sys.modules[name].seed(0)
 
@@ -218,7 +218,7 @@ def _told(error: BaseException) -> list[str]:
 
 def _test(task: dict[str, Any]) -> None:
     _remember(task["tests"], "<tests>")
-    record(proxy.run_tests(task["tests"], PEER, task["entry"]))
+    record(proxy.run_tests(task["tests"], PEER, task["entry"], task["believing"]))
 
 
 def _serve(task: dict[str, Any]) -> None:

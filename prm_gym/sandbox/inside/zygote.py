@@ -42,16 +42,17 @@ class Ready(NamedTuple):
 def start(control: socket.socket, settings: dict[str, Any]) -> Ready:
     """Go behind the walls of a tier."""
     tier = settings["tier"]
+    own = os.getuid()
+    user = kernel.nameless_user() if own == 0 and tier != "D" else own
     if tier == "A":
         import walls
 
-        walls.enter_namespaces()
+        walls.enter_namespaces(user)
         child = os.fork()
         if child:
             control.close()
             _, status = os.waitpid(child, 0)
             os._exit(os.waitstatus_to_exitcode(status) & 255)
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     sys.path += settings["folders"]
     for name in settings["preload"]:
         with contextlib.suppress(ImportError):
@@ -66,12 +67,18 @@ def start(control: socket.socket, settings: dict[str, Any]) -> Ready:
         import duck
 
         work.KINDS["sql"] = lambda task: duck.answer(task, work.record)
+    if "sympy" in sys.modules:
+        import warming
+
+        warming.warm()
     memory = _address_space()
-    guard = _guard(settings)
+    guard = _guard(settings, user)
+    if tier == "A":  # once more: it is forgotten where the user changes
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     _cover_tracks()
     selfpipe.stand_in()
-    _limit_all()
+    _limit_all(os.getuid() == user != own or (tier == "A" and _counts_apart()))
     work.seed()
     gc.collect()
     gc.freeze()
@@ -91,8 +98,16 @@ def _cover_tracks() -> None:
         sys.stdout.reconfigure(line_buffering=True)  # so that what was printed survives a kill
 
 
-def _guard(settings: dict[str, Any]) -> Any:
-    """Put up the walls; returns the filter for the children, None at tier D."""
+def _counts_apart() -> bool:
+    """Whether the kernel counts the processes of a user in each user namespace apart: from Linux 5.14 on."""
+    return [int(part) for part in os.uname().release.split("-")[0].split(".")[:2]] >= [5, 14]
+
+
+def _guard(settings: dict[str, Any], user: int) -> Any:
+    """Put up the walls; returns the filter for the children, None at tier D.
+
+    Root becomes the other user where that one can still read the standard library: the kernel bounds no number of processes and threads of root's.
+    """
     tier = settings["tier"]
     if tier == "D":
         return None
@@ -101,9 +116,13 @@ def _guard(settings: dict[str, Any]) -> Any:
 
     if tier == "A":
         walls.enter_root(settings["trees"], settings["covers"], settings["packages"], settings["scratch_mb"])
-    kernel.drop_capabilities()
     if tier in ("A", "B"):
         walls.restrict_files(settings["rules"], settings["listings"], walls.SCRATCH if tier == "A" else None)
+    if user != os.getuid() and not kernel.may_become(user, os.__file__ if tier != "C" else "/"):
+        user = os.getuid()
+    if tier == "A":
+        os.chown(walls.SCRATCH, user, -1)
+    kernel.drop_capabilities(user)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     # DuckDB opens no file once it is connected; and where a file of the system may be named but not read, it crashes.
     naming = tier in ("A", "B") and not settings["duckdb"]
@@ -250,9 +269,10 @@ def _limit(memory: int, seconds: int, output: int) -> None:
         resource.setrlimit(kind, (min(soft, top), min(hard, top)))
 
 
-def _limit_all() -> None:
-    """What is the same for every job, and does the zygote no harm."""
+def _limit_all(threads: bool) -> None:
+    """What is the same for every job, and does the zygote no harm; threads too, where they can be counted apart from other processes of the user."""
     for kind, most in (
+        *([(resource.RLIMIT_NPROC, THREADS)] if threads else []),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),

@@ -195,10 +195,10 @@ def test_control_characters_are_refused_wherever_they_stand(code):
 @pytest.mark.parametrize("length", [MAX_LENGTH, 100_000])
 def test_long_and_deep_texts_are_refused_at_once(piece, length):
     text = (piece * length)[:length]
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(FormulaError):
         parse(text)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize(
@@ -218,10 +218,10 @@ def test_long_and_deep_texts_are_refused_at_once(piece, length):
     ],
 )
 def test_no_text_makes_the_reader_backtrack(text):
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(FormulaError):
         parse(text)
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 0.2
 
 
 @pytest.mark.parametrize("depth", [1, 10, 20])

@@ -284,12 +284,12 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_text_is_refused_or_read_back_and_quickly(notation, name):
     language = Language(notation, DECLARATIONS if notation == "smtlib" else "")
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         formula, said = language.parse(HOSTILE[name]), ""
     except FormulaError as error:
         formula, said = None, str(error)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
     assert len(said) < 400
     assert formula is None or language.parse(language.write(formula)) == formula
 
