@@ -17,12 +17,15 @@ class SqlVerifier(Verifier):
     - `correct`, 1: the right rows on the database and on every variant. Rows are compared as `prm_gym.sql.difference` says: bags of rows unless the claim
       says that their order counts, NULLs and duplicates as they stand, the order of columns counts and their names do not.
     - `incorrect`, 0: other rows, an error, or no end within five seconds, with the difference or the error as evidence.
-    - It abstains where the right query fails or gives more than 10,000 rows, and where a query that gives nothing is right because the right one gives nothing
-      on every database: such a query would pass by luck.
+    - Where the order of the right query puts several rows on one rank, these may come in any order, and its LIMIT may take any of them.
+    - It abstains where the right query fails, reads the clock or gives more than 10,000 rows; where a query that gives nothing is right because the right one
+      gives nothing on every database: such a query would pass by luck; and where the rows are not the right ones, but those depend on the order in which
+      SQLite reads tables, by more than ranks: a nested LIMIT without an order, say.
     Claims in DuckDB's dialect need the extra `duckdb`; without it they get the status "error". There TIMESTAMPTZ (which needs pytz) and PIVOT are errors.
 
-    Known weaknesses: the right query has ten seconds and the other one five, so that a query as slow as a slow right one is wrong. Where the right query
-    orders rows by something that several have in common, an answer that puts these in another order is wrong.
+    Known weaknesses: the right query has ten seconds and the other one five, so that a query as slow as a slow right one is wrong. Ranks
+    are read in SQLite's dialect alone, and not where the order names a collation, an expression over the name of a column of the result, or what the rows of
+    a compound query do not show. What windows leave open is not noticed, and of a clock only what the text of a query says.
 
     `TableStep`: the same for a step of a plan that makes an intermediate table. A step is judged on the database as it found it. Where tables made earlier
     are wrong, what is right on them may be right by luck (on an empty table every query is), so it is judged on the variants too, whose earlier tables are
@@ -37,7 +40,7 @@ class SqlVerifier(Verifier):
     """
 
     id = "sql"
-    version = "2"
+    version = "3"
     claims = (QueryResult, TableStep, Conclusion, Exploration)
 
     def verify(self, steps: Sequence[StepContext]) -> list[Verdict]:

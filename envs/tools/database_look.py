@@ -62,6 +62,16 @@ def table_names(script: str) -> tuple[str, ...]:
     return tuple(str(row[0]) for row in rows.rows)
 
 
+def schema(script: str) -> str:
+    """The statements that declare the tables of a database.
+
+    Raises:
+        EnvironmentFault: the sandbox failed.
+    """
+    (rows,) = run([("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL", script)])
+    return "\n".join(str(row[0]) for row in rows.rows)
+
+
 def look_at_table(table: str, script: str) -> Look:
     """How a table was declared, and how many rows it has."""
     quoted, counted = literal(table), table.replace('"', '""')

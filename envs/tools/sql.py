@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Unpack
 
 from prm_gym.claims import Exploration, Json, QueryResult
 from prm_gym.env import StepEnv
-from prm_gym.envs.tools.database_look import QUERY, Look, look, look_at_table, table_names
+from prm_gym.envs.tools.database_look import QUERY, Look, look, look_at_table, schema, table_names
 from prm_gym.envs.tools.sql_files import BadRows, Given, load_questions
 from prm_gym.envs.tools.sql_looks import facts_of, listed, looks
 from prm_gym.envs.tools.sql_questions import LEVELS, question
@@ -67,13 +67,12 @@ class SqlEnv(StepEnv):
     `questions=PATH, database=PATH` (see `sql_files`: the layouts of Spider and BIRD). A file's database is opened in the sandbox only.
 
     Candidates: for generated tasks `info["actions"]` lists up to `candidates` calls in random order: looks at tables and columns, and answers. Once all that
-    is needed is known, the right query is among eight (or four) answers that are all mixtures of three edits of it, so that none is told by its likeness to
-    the others; before, the answers listed are all wrong. A function of the state alone. With files none are listed.
+    is needed is known, the right query is among eight (seldom four) answers that are all mixtures of three edits of it, so that none is told by its likeness
+    to the others. The edits make it longer and shorter, and leave the numbers and texts in it as they are, so that it is told neither by its length nor by
+    what the question spells; before, the answers listed are all wrong. A function of the state alone. With files none are listed.
 
-    Known weaknesses, of 300 drawn questions: 41 have a single edit that passes on all their databases, some of them equivalent to the right query. Rows do not
-    stand in the order of their ids, and yet dropping a last ", id ASC" passes in 10 of 42, and dropping the whole ORDER BY in 25 of 51, because grouping and
-    indexes sort too. Taking the longest of the listed answers found the right one in 0.46, 0.32 and 0.27 at levels 1 to 3 in an earlier measurement (one in
-    eight, or four, by chance).
+    Known weaknesses: a right query with a LIMIT that fits the database that is seen passes where no other one of the suite has more rows. An agent that has
+    seen all that is needed and then takes any listed answer is right once in eight times. With files, a suite is only as good as the databases in its folder.
 
     Difficulty 1 to 5: filters; aggregates, order, a join; groups; nested queries and set operations; windows.
     """
@@ -241,11 +240,11 @@ def _generated(entropy: int, level: int) -> Task:
 
 
 def _task(given: Given, index: int) -> Task:
-    tables = table_names(given.databases[0])
+    facts = facts_of(given.gold, table_names(given.databases[0]), given.text, schema(given.databases[0]))
     return Task(
         key=content_key("SQL-v0", given.text, given.gold, *given.databases),
         instructions=INSTRUCTIONS,
         question=given.text,
-        sealed={"gold": given.gold, "ordered": given.ordered, "needed": list(facts_of(given.gold, tables, given.text)), "where": {}, "index": index},
+        sealed={"gold": given.gold, "ordered": given.ordered, "needed": list(facts), "where": {}, "index": index},
         metadata={"index": index, "databases": len(given.databases)},
     )

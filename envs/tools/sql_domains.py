@@ -5,6 +5,7 @@ Names of items and people may repeat, texts and numbers may be unknown, and some
 """
 
 import datetime
+import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -14,7 +15,7 @@ from prm_gym.claims import Json
 from prm_gym.sql import literal
 
 Rows: TypeAlias = Mapping[str, list[tuple[Json, ...]]]
-Size: TypeAlias = Literal["few", "usual", "many"]
+Size: TypeAlias = Literal["least", "few", "usual", "many"]
 
 FIRST_DAY, LAST_DAY = datetime.date(2021, 1, 1), datetime.date(2023, 12, 31)
 
@@ -276,6 +277,19 @@ def draw_pools(rng: np.random.Generator) -> Pools:
     return Pools(sizes, tuple(days(datetime.date(2015, 1, 1), datetime.date(2020, 12, 31), 8)), (*days(FIRST_DAY, LAST_DAY, 22), *edges))
 
 
+def pools_around(pools: Pools, query: str) -> Pools:
+    """The pools with the limits that a query names, and the next number or day on either side of each: where > and >= differ.
+
+    Args:
+        pools: what values are drawn from.
+        query: the right one.
+    """
+    near = [number + step for number in map(int, re.findall(r"[<>]=? (\d+)", query)) for step in (-1, 0, 1)]
+    limits = [datetime.date.fromisoformat(day) for day in re.findall(r"'(\d{4}-\d\d-\d\d)'", query)]
+    days = [(day + datetime.timedelta(days=step)).isoformat() for day in limits for step in (-1, 0, 1)]
+    return Pools((*pools.sizes, *(size for size in near if size >= min(pools.sizes) - 1)), (*pools.since, *days), (*pools.days, *days))
+
+
 def draw_rows(domain: Domain, style: int, pools: Pools, rng: np.random.Generator, size: Size = "usual") -> Rows:
     """Rows for every table, by its name.
 
@@ -291,8 +305,8 @@ def draw_rows(domain: Domain, style: int, pools: Pools, rng: np.random.Generator
         return choices[int(rng.integers(len(choices)))]
 
     def most(few: int, usual: int, many: int) -> range:
-        greatest = {"few": few, "usual": usual, "many": many}[size]
-        return range(1, int(rng.integers(greatest * 2 // 3, greatest + 1)) + 1)
+        greatest = {"least": few // 2, "few": few, "usual": usual, "many": many}[size]
+        return range(1, max(1, int(rng.integers(greatest * 2 // 3, greatest + 1))) + 1)
 
     houses = [_HOUSES[i] for i in rng.permutation(len(_HOUSES)).tolist()]
     groups: list[tuple[Json, ...]] = [(i, houses[i - 1], pick(domain.places)) for i in most(3, 6, 6)]
@@ -307,19 +321,21 @@ def draw_rows(domain: Domain, style: int, pools: Pools, rng: np.random.Generator
         )
         for i in most(5, 16, 28)
     ]
+    for place in range(1, len(items)):
+        if rng.random() < 0.1:  # another one of the same name, kind, group and size
+            items[place] = (items[place][0], *items[int(rng.integers(place))][1:5], items[place][5])
     people: list[tuple[Json, ...]] = [
         (i, f"{pick(_FIRST)} {pick(_LAST)}", pick(_TOWNS) if rng.random() < 0.75 else None, pick(pools.since)) for i in most(4, 12, 20)
     ]
+    keys = most(12, 51, 90)
+    count = len(keys)
+    linked = [(1 + rng.beta(1.2, 1.6, size=count) * len(rows)).astype(int).tolist() for rows in (items, people)]  # some have many, some none
+    known = (rng.random((2, count)) < [[0.85], [0.8]]).tolist()
+    days = rng.integers(len(pools.days), size=count).tolist()
+    counts, values = rng.integers(1, 9, size=count).tolist(), (rng.integers(4, 60, size=count) / 4).tolist()
     events: list[tuple[Json, ...]] = [
-        (
-            i,
-            1 + int(rng.beta(1.2, 1.6) * len(items)),  # some items have many, some none
-            1 + int(rng.beta(1.2, 1.6) * len(people)) if rng.random() < 0.85 else None,
-            pick(pools.days),
-            int(rng.integers(1, 9)),
-            float(rng.integers(4, 60)) / 4 if rng.random() < 0.8 else None,
-        )
-        for i in most(12, 51, 90)
+        (i, item, person if is_linked else None, pools.days[day], number, value if is_valued else None)
+        for i, item, person, is_linked, day, number, value, is_valued in zip(keys, *linked, known[0], days, counts, values, known[1], strict=True)
     ]
     drawn = {domain.groups.name: groups, domain.items.name: items, domain.people.name: people, domain.events.name: events}
     return {name: [rows[i] for i in rng.permutation(len(rows)).tolist()] for name, rows in drawn.items()}  # an order by id is not that in which they stand

@@ -7,8 +7,9 @@ questions    JSON lines, a JSON array or Parquet; a row has `question`, the righ
 
 Files of databases may come from anywhere: they are opened in the sandbox alone, which gives back their contents as a script. A file of SQLite has at most
 3.9 MB, and a script 8 million characters; greater ones, which BIRD has many of, are refused (`bad_rows="skip"` leaves their questions out). Scripts in a folder
-are read only where it holds no file of SQLite. Virtual tables (FTS5, R-tree) and infinite numbers do not survive the way through a script. A text that a right
-query writes in double quotation marks is taken for a name, and is not among the facts that a look earns something for.
+are read only where it holds no file of SQLite. Virtual tables (FTS5, R-tree) do not survive the way through a script. A right query that reads the clock
+(date('now')) is refused, as is one whose result depends on the order in which rows are read; of the databases of a suite on which it does, none is used. Rows
+of one rank in the order of the right query may come in any order, and a LIMIT may take any of them.
 
 Source: Spider (Yu et al. 2018, arXiv 1809.08887), BIRD (Li et al. 2023, arXiv 2305.03111).
 """
@@ -22,7 +23,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, cast, get_args
 from prm_gym.errors import OptionError
 from prm_gym.rows import rows_of
 from prm_gym.sandbox import Limits, Sandbox
-from prm_gym.sql import Trial, judge
+from prm_gym.sql import Trial, judge, left_open
 
 BadRows: TypeAlias = Literal["error", "skip"]
 
@@ -33,13 +34,27 @@ MOST_DATABASES = 32  # of one suite
 MOST_TEXT = 20_000
 
 _DUMP = """
+import re
 import sqlite3
+
+INFINITE = re.compile(r"(?<=[(,])(-?)Inf(?=[,)])")
 
 def dump(data):
     connection = sqlite3.connect(":memory:")
     connection.text_factory = lambda text: text.decode("utf-8", "replace")
     connection.deserialize(data)
-    return "\\n".join(connection.iterdump())
+    lines = list(connection.iterdump())
+    if any(INFINITE.search(line) for line in lines):
+        connection.create_function("quote", 1, quoted)
+        lines = list(connection.iterdump())
+    return "\\n".join(lines)
+
+def quoted(value):
+    if isinstance(value, float) and value - value != 0:
+        return "9e999" if value > 0 else "-9e999"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return "NULL" if value is None else f"X'{value.hex()}'" if isinstance(value, bytes) else repr(value)
 """
 _LIMITS = Limits(wall_seconds=30.0, memory_mb=512, output_bytes=32 << 20)
 
@@ -68,7 +83,7 @@ def load_questions(questions: str, database: str, bad_rows: BadRows = "error") -
         questions: path of the questions.
         database: path of the database or of the folder of databases.
         bad_rows: whether a question that cannot be used (no text, a database of a folder that is missing or too great, a right query that
-            fails or finds nothing on all databases) is an error, or left out.
+            fails, finds nothing on all databases, or gives what depends on the order in which rows are read) is an error, or left out.
 
     Raises:
         OptionError: nothing can be read, or a row is bad; names the file and the row.
@@ -87,10 +102,16 @@ def load_questions(questions: str, database: str, bad_rows: BadRows = "error") -
     for (where, given), finding in zip(found, findings, strict=True):
         if finding.outcome != "right" and bad_rows == "error":
             raise OptionError(f"{questions}, {where}: no answer can be judged by {given.gold[:200]!r}: {finding.reason}")
-    kept = tuple(given for (_, given), finding in zip(found, findings, strict=True) if finding.outcome == "right")
+    usable = [(where, given) for (where, given), finding in zip(found, findings, strict=True) if finding.outcome == "right"]
+    kept: list[Given] = []
+    for (where, given), is_open in zip(usable, left_open([Trial(given.gold, given.gold, given.databases, given.ordered) for _, given in usable]), strict=True):
+        if not is_open[0]:
+            kept.append(given._replace(databases=tuple(database for database, out in zip(given.databases, is_open, strict=True) if not out)))
+        elif bad_rows == "error":
+            raise OptionError(f"{questions}, {where}: what {given.gold[:200]!r} gives depends on the order in which it reads the rows")
     if not kept:
         raise OptionError(f"{questions}: no question in it that can be used")
-    return kept
+    return tuple(kept)
 
 
 def is_ordered(query: str) -> bool:

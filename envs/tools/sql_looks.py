@@ -9,12 +9,15 @@ from prm_gym.envs.tools.sql_domains import DOMAINS
 from prm_gym.envs.tools.sql_questions import Question
 from prm_gym.tools import call_text
 
-_TOKEN = re.compile(r"'((?:[^']|'')*)'|(\w+)")
+_TOKEN = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"|(\w+)")
+_ALIAS = re.compile(r"\bAS\s+\"((?:[^\"]|\"\")*)\"", re.IGNORECASE)
 _MOST_VALUES = 4
 
 
-def facts_of(gold: str, tables: Sequence[str], text: str) -> tuple[str, ...]:
+def facts_of(gold: str, tables: Sequence[str], text: str, schema: str = "") -> tuple[str, ...]:
     """What has to be seen for a query: the list of tables, each table in it, and each text in it that the question does not spell.
+
+    SQLite takes what stands in double quotation marks for a text where nothing is called so.
 
     >>> facts_of("SELECT title FROM books WHERE genre = 'sci-fi'", ["authors", "books"], "The titles of science fiction.")
     ('tables', 'table:books', 'value:sci-fi')
@@ -23,13 +26,18 @@ def facts_of(gold: str, tables: Sequence[str], text: str) -> tuple[str, ...]:
         gold: the query.
         tables: of the database.
         text: the question.
+        schema: the statements that declare the tables.
     """
+    names = {name.casefold() for name in (*_ALIAS.findall(gold), *tables)}
     words, values = set[str](), list[str]()
     for match in _TOKEN.finditer(gold):
-        if match[2] is not None:
-            words.add(match[2].casefold())
+        literal, quoted, word = match.groups()
+        if literal is not None:
+            values.append(literal.replace("''", "'"))
+        elif word is not None or quoted.casefold() in names or _is_spelt(quoted.casefold(), schema.casefold()):
+            words.add((word or quoted).casefold())
         else:
-            values.append(match[1].replace("''", "'"))
+            values.append(quoted.replace('""', '"'))
     unspelt = [value for value in dict.fromkeys(values) if any(c.isalpha() for c in value) and "%" not in value and not _is_spelt(value, text)]
     return ("tables", *(f"table:{table}" for table in tables if table.casefold() in words), *(f"value:{value}" for value in unspelt[:_MOST_VALUES]))
 

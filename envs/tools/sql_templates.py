@@ -196,11 +196,11 @@ def _range_of_sizes(s: Scene) -> Asked:
 def _events_of_groups(s: Scene) -> Asked:
     text = (
         f"For every {s.groups.one} the number of {s.events.many} of its {s.items.many}, also where it is 0. The most first; of equal numbers the "
-        f"smaller id of the "
+        f"greater id of the "
         f"{s.groups.one} first. {columns(f'the {s.groups.one}’s {s.group_name.phrase}', 'the number')}"
     )
     joined = f"{s.groups} LEFT JOIN {s.items} ON {s.item_group} = {s.groups.id} LEFT JOIN {s.events} ON {s.event_item} = {s.items.id}"
-    gold = f"SELECT {s.group_name}, COUNT({s.events.id}) AS number FROM {joined} GROUP BY {s.groups.id} ORDER BY number DESC, {s.groups.id} ASC"
+    gold = f"SELECT {s.group_name}, COUNT({s.events.id}) AS number FROM {joined} GROUP BY {s.groups.id} ORDER BY number DESC, {s.groups.id} DESC"
     return Asked(text, gold, True)
 
 

@@ -54,11 +54,11 @@ def _above_the_mean_total(s: Scene) -> Asked:
 def _days_of_one_kind(s: Scene) -> Asked:
     (one, first), (other, second) = s.kinds(2)
     text = (
-        f"The days with a {s.events.one} of an item of the {s.kind.phrase} {one!r} and none of the {s.kind.phrase} {other!r}, each once, earliest first. "
+        f"The days with a {s.events.one} of an item of the {s.kind.phrase} {one!r} and none of the {s.kind.phrase} {other!r}, each once, latest first. "
         f"(Items are {s.items.many}.) {columns('the day')}"
     )
     some = f"SELECT {s.day} FROM {s.events_of_items} WHERE {s.kind} ="
-    return Asked(text, f"{some} '{first}' EXCEPT {some} '{second}' ORDER BY {s.day.name} ASC", True)
+    return Asked(text, f"{some} '{first}' EXCEPT {some} '{second}' ORDER BY {s.day.name} DESC", True)
 
 
 def _largest_of_each_kind(s: Scene) -> Asked:
@@ -84,13 +84,13 @@ def _top_two(s: Scene) -> Asked:
 def _running_total(s: Scene) -> Asked:
     region = s.pick(s.region)
     text = (
-        f"The {s.events.many} of {s.items.many} of {s.groups.many} whose {s.region.phrase} is {region!r}, by day and on one day by id, earliest and "
-        f"smallest first; with each the sum of "
-        f"the {s.count.phrase} so far, itself included. {columns(f'the {s.events.one}’s id', 'the sum so far')}"
+        f"The {s.events.many} of {s.items.many} of {s.groups.many} whose {s.region.phrase} is {region!r}, with the sum of the {s.count.phrase} "
+        f"so far (by day and on one day by id, itself included); latest day first, and of one day the greatest id first. "
+        f"{columns(f'the {s.events.one}’s id', 'the sum so far')}"
     )
     joined = f"{s.events_of_items} JOIN {s.groups} ON {s.groups.id} = {s.item_group}"
     so_far = f"SUM({s.count}) OVER (ORDER BY {s.day} ASC, {s.events.id} ASC)"
-    return Asked(text, f"SELECT {s.events.id}, {so_far} FROM {joined} WHERE {s.region} = '{region}' ORDER BY {s.day} ASC, {s.events.id} ASC", True)
+    return Asked(text, f"SELECT {s.events.id}, {so_far} FROM {joined} WHERE {s.region} = '{region}' ORDER BY {s.day} DESC, {s.events.id} DESC", True)
 
 
 def _days_since_the_last(s: Scene) -> Asked:
@@ -134,11 +134,11 @@ def _better_months(s: Scene) -> Asked:
     text = (
         f"Take the months with at least one {s.events.one}, and the sum of the {s.count.phrase} in each. Which months have a greater sum than the one "
         f"before them among these (the first "
-        f"has none and does not count)? Earliest first. {columns('the month as YYYY-MM', 'the sum', 'by how much it is greater')}"
+        f"has none and does not count)? Latest first. {columns('the month as YYYY-MM', 'the sum', 'by how much it is greater')}"
     )
     month = f"strftime('%Y-%m', {s.day})"
     inner = f"SELECT {month} AS month, SUM({s.count}) AS total, LAG(SUM({s.count})) OVER (ORDER BY {month} ASC) AS earlier FROM {s.events} GROUP BY {month}"
-    return Asked(text, f"SELECT month, total, total - earlier FROM ({inner}) WHERE total > earlier ORDER BY month ASC", True)
+    return Asked(text, f"SELECT month, total, total - earlier FROM ({inner}) WHERE total > earlier ORDER BY month DESC", True)
 
 
 HARD: dict[int, tuple[Template, ...]] = {

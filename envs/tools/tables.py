@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Unpack, get_args
 from prm_gym.claims import Conclusion, Exploration, Json, TableStep
 from prm_gym.env import StepEnv
 from prm_gym.envs.tools.database_look import QUERY, cut, look, run, shown
-from prm_gym.envs.tools.table_choices import Planted, check, key_text, listed_finds, listed_steps, planted, values
+from prm_gym.envs.tools.table_choices import Planted, check, key_text, listed_finds, listed_steps, planted, value_text, values
 from prm_gym.envs.tools.table_plans import LEVELS, Plan, made, plan
 from prm_gym.errors import EnvironmentFault, OptionError, SandboxError
 from prm_gym.options import StepOptions, require_candidates, require_difficulty
@@ -114,10 +114,11 @@ class TablesEnv(StepEnv):
 
     Candidates: `info["actions"]` lists up to `candidates` calls in random order, a function of the state alone. kind="solve": the next step in every mixture
     of two or three flaws, so that the right one is not told by its likeness to the others; looks; answers that flawed steps lead to; when all tables are
-    made, the answer to which they lead among seven others. kind="find": checks of every step, and answers with rows of every table, the same in every state.
+    made, the answer to which they lead among seven others. kind="find": checks of every step, and wrong answers; once a query has shown wrong rows alone, other
+    answers, with rows of every table, of which one is right.
 
-    Known weaknesses: without looking at anything, one of the eight answers listed in the end is right, and of the 7 to 11 listed rows one is; a wrong row that
-    is named at random in a table of few rows is right with 0.06 (level 5) to 0.16 (level 1).
+    Known weaknesses: of the answers listed in the end, eight values or 11 to 14 rows, one is right, and an agent that tries all looks gets there without
+    reading. A wrong row that is named at random in a table of few rows is right more often than one of a table of many.
 
     Difficulty 1 to 5: two steps (cleaning, means of groups); three, with a join; three, with limits in time; four; five, with shares.
     """
@@ -187,7 +188,7 @@ class TablesEnv(StepEnv):
         """The steps of the plan and the answer; or a check of every step up to the wrong one, and the answer."""
         drawn, seed = self._plan(self.task), self._seed(self.task)
         if self.kind == "solve":
-            return [*(call_text("step", name=step.name, sql=step.gold) for step in drawn.steps), call_text("answer", value=values(*seed)[0])]
+            return [*(call_text("step", name=step.name, sql=step.gold) for step in drawn.steps), value_text(values(*seed)[0])]
         mistake = planted(*seed)
         checks = [call_text("query", sql=check(step)) for step in drawn.steps[: mistake.place + 1]]
         return [*checks, call_text("answer", step=drawn.steps[mistake.place].name, row=mistake.rows[0])]
@@ -262,7 +263,7 @@ class TablesEnv(StepEnv):
         if self.candidates and self.kind == "solve":
             actions = listed_steps(drawn, seed, len(self._made), self._own_answer(drawn, seed), self.candidates, state_key)
         elif self.candidates:
-            actions = listed_finds(drawn, planted(*seed), self.candidates, state_key)
+            actions = listed_finds(drawn, planted(*seed), self._shown, self.candidates, state_key)
         return Situation(observation=observation, state_key=state_key, actions=actions)
 
     def _own_answer(self, drawn: Plan, seed: tuple[int, int]) -> float | None:

@@ -7,6 +7,20 @@ judge([Trial(query, gold, (database, *variants))])   # right, wrong, or not to b
 from prm_gym.sql.comparison import Difference, difference, same_conclusion
 from prm_gym.sql.running import MOST_ROWS, run_queries
 from prm_gym.sql.script import literal, table_script
-from prm_gym.sql.trial import Finding, Trial, judge
+from prm_gym.sql.ties import BACKWARDS
+from prm_gym.sql.trial import Finding, Trial, judge, left_open
 
-__all__ = ["MOST_ROWS", "Difference", "Finding", "Trial", "difference", "judge", "literal", "run_queries", "same_conclusion", "table_script"]
+__all__ = [
+    "BACKWARDS",
+    "MOST_ROWS",
+    "Difference",
+    "Finding",
+    "Trial",
+    "difference",
+    "judge",
+    "left_open",
+    "literal",
+    "run_queries",
+    "same_conclusion",
+    "table_script",
+]

@@ -53,7 +53,7 @@ def difference(gold: Rows, found: Rows, ordered: bool = False) -> Difference | N
         )
     if gold.rows == found.rows:  # Python takes 1 and 1.0 for equal, as we do
         return None
-    expected, came = _keys(gold.rows, found.rows)
+    expected, came = row_keys(gold.rows, found.rows)
     if ordered and len(expected) == len(came):
         for place, (one, other) in enumerate(zip(expected, came, strict=True)):
             if one != other:
@@ -78,8 +78,8 @@ def difference(gold: Rows, found: Rows, ordered: bool = False) -> Difference | N
     return Difference(f"{_number(sum(count for count in missing.values() if count > 0), 'row')} of {len(gold.rows)} differ", evidence)
 
 
-def _keys(one: Sequence[_Row], other: Sequence[_Row]) -> tuple[list[_Key], list[_Key]]:
-    """The rows of both results such that equal rows are equal: numbers within the tolerance of each other get the same place in their column."""
+def row_keys(one: Sequence[_Row], other: Sequence[_Row]) -> tuple[list[_Key], list[_Key]]:
+    """The rows of both results, of as many columns, such that equal rows are equal: numbers within the tolerance of each other get the same place."""
     columns = zip(*one, *other, strict=True)
     keyed = list(zip(*[_column(cast("Sequence[Json]", column)) for column in columns], strict=True))
     return keyed[: len(one)], keyed[len(one) :]

@@ -17,6 +17,8 @@ def literal(value: Json) -> str:
         return "'" + value.replace("'", "''") + "'" if "\0" not in value else f"CAST(X'{value.encode('utf-8', 'surrogatepass').hex()}' AS TEXT)"
     if isinstance(value, dict):
         ((tag, body),) = value.items()
+        if body == "nan":  # DuckDB has it; SQLite takes it for NULL
+            return "NULL"
         if tag == "float":
             return "-9e999" if str(body).startswith("-") else "9e999"
         return str(int(str(body), 16)) if tag == "int" else f"X'{bytes.fromhex(str(body)).hex()}'"

@@ -18,6 +18,8 @@ from prm_gym.errors import OptionError
 from prm_gym.sql import Trial, judge, literal, running
 from prm_gym.tools import call_text
 
+DRAWN = 28  # questions a level
+
 
 def _env(**options) -> StepEnv:
     return gym.make("prm_gym/SQL-v0", **options).unwrapped
@@ -34,7 +36,7 @@ def _literals(drawn):
 
 
 def _items_by_size(drawn):
-    low, high = map(int, re.search(r">= (\d+) AND .* < (\d+)", drawn.asked.gold).groups())
+    low, high = map(int, re.search(r"at least (\d+) and less than (\d+)", drawn.asked.text).groups())
     items = [item for item in _tables(drawn)[1] if low <= item[4] < high]
     return [(item[1], item[4]) for item in sorted(items, key=lambda item: (-item[4], item[0]))]
 
@@ -50,7 +52,7 @@ def _events_of_groups(drawn):
     groups, items, _, events = _tables(drawn)
     group_of = {item[0]: item[3] for item in items}
     counts = [(name, sum(group_of[event[1]] == key for event in events), key) for key, name, _ in groups]
-    return [(name, count) for name, count, _ in sorted(counts, key=lambda row: (-row[1], row[2]))]
+    return [(name, count) for name, count, _ in sorted(counts, key=lambda row: (-row[1], -row[2]))]
 
 
 def _months(drawn):
@@ -134,8 +136,8 @@ READINGS = (
 
 @pytest.mark.parametrize(("level", "reading"), READINGS, ids=lambda value: getattr(value, "__name__", value))
 def test_right_queries_give_what_a_second_reading_of_the_question_gives(level, reading):
-    drawn = [found for entropy in range(40) if (found := question(entropy, level)).form == reading.__name__.strip("_")]
-    assert len(drawn) >= 3
+    drawn = [found for entropy in range(DRAWN) if (found := question(entropy, level)).form == reading.__name__.strip("_")]
+    assert len(drawn) >= 2
     for found in drawn:
         rows = OwnDatabase(found.database).rows(found.asked.gold).rows
         expected = reading(found)
@@ -147,18 +149,52 @@ def test_right_queries_give_what_a_second_reading_of_the_question_gives(level, r
 
 
 def test_every_template_and_domain_is_drawn():
-    drawn = [question(entropy, level) for level in LEVELS for entropy in range(40)]
+    drawn = [question(entropy, level) for level in LEVELS for entropy in range(DRAWN)]
     assert {found.form for found in drawn} == {template.__name__.strip("_") for templates in LEVELS.values() for template in templates}
     assert {found.tables[0] for found in drawn} == {domain.groups.name for domain in DOMAINS}
 
 
 def test_the_suite_finds_wrong_queries_that_one_database_does_not():
-    # Of the queries one edit away that are wrong on the suite, a share is right on the database that the agent sees; only equivalent ones are left over.
-    mistakes = [mistake for level in LEVELS for entropy in range(40) for mistake in question(entropy, level).mistakes]
+    # Of 200 queries one edit away that are right on the database that the agent sees, the suite finds all.
+    mistakes = [mistake for level in LEVELS for entropy in range(DRAWN) for mistake in question(entropy, level).mistakes]
     one, suite = sum(told for _, told, _ in mistakes), sum(told for _, _, told in mistakes)
-    assert len(mistakes) > 1_000
-    assert 1.05 * one < suite
-    assert suite > 0.94 * len(mistakes)
+    assert len(mistakes) > 1_500
+    assert len(mistakes) - one > 150
+    assert len(mistakes) == suite
+
+
+def test_an_order_that_comes_by_itself_does_not_count():
+    # Rows are read backwards in some databases of each suite, so that a query without its ORDER BY gives them in another order.
+    asked = [drawn for level in LEVELS for entropy in range(DRAWN) if (drawn := question(entropy, level)).asked.ordered and "LIMIT" not in drawn.asked.gold]
+    assert len(asked) > 30
+    for drawn in asked:
+        query = drawn.asked.gold[: drawn.asked.gold.rindex(" ORDER BY ")]
+        assert any(OwnDatabase(script).tells(query, drawn.asked.gold, True) for script in (drawn.database, *drawn.variants)), drawn.asked
+
+
+def test_the_right_answer_is_told_by_nothing_but_its_meaning():
+    # It is one of eight. Of 140 draws with a chance of 1/8 more than 32 are right with a probability of 0.0003.
+    drawn = [question(entropy, level) for level in LEVELS for entropy in range(DRAWN)]
+    marks = {
+        "length": len,
+        "words": lambda query: len(query.split()),
+        "DISTINCT": lambda query: query.count("DISTINCT"),
+        "NOT": lambda query: query.count("NOT"),
+    }
+    for name, mark in marks.items():
+        for sign in (1, -1):
+            right = 0.0
+            for found in drawn:
+                values = [sign * mark(query) for query in (found.asked.gold, *found.wrong)]
+                right += (values[0] == max(values)) / values.count(max(values))
+            assert right <= 32, (name, sign)
+    early = 0  # in the alphabet
+    for found in drawn:
+        assert len(found.wrong) == 7
+        early += found.asked.gold < min(found.wrong)
+        # What the question names, numbers and texts, stands in all of them.
+        assert len({tuple(sorted(re.findall(r"'[^']*'|\d+", query))) for query in (found.asked.gold, *found.wrong)}) == 1
+    assert early <= 32
 
 
 def test_rows_do_not_stand_in_the_order_of_their_ids():
@@ -170,19 +206,30 @@ def test_rows_do_not_stand_in_the_order_of_their_ids():
 
 
 def test_constants_and_the_listed_mistakes_are_wrong():
-    trials = []
-    for level in LEVELS:
-        for entropy in range(5):
-            drawn = question(entropy, level)
-            rows = OwnDatabase(drawn.database).rows(drawn.asked.gold).rows
-            constants = "VALUES " + ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
-            single = drawn.form in ("mean_value", "different_people", "total_of_a_kind", "range_of_sizes")
-            if not single and "LIMIT" not in drawn.asked.gold:
-                trials.append(Trial(f"{drawn.asked.gold} LIMIT {len(rows)}", drawn.asked.gold, (drawn.database, *drawn.variants), drawn.asked.ordered))
-            trials += [Trial(query, drawn.asked.gold, (drawn.database, *drawn.variants), drawn.asked.ordered) for query in (constants, *drawn.wrong)]
-            if not drawn.asked.ordered:
-                assert judge([Trial(constants, drawn.asked.gold, (drawn.database,))])[0].outcome == "right"  # one database cannot tell
+    drawn = [question(entropy, level) for level in LEVELS for entropy in range(5)]
+    constants, trials = [], []
+    for found in drawn:
+        rows = OwnDatabase(found.database).rows(found.asked.gold).rows
+        query = "VALUES " + ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
+        databases = (found.database, *found.variants)
+        constants.append(Trial(query, found.asked.gold, databases[:1], found.asked.ordered))
+        trials += [Trial(query, found.asked.gold, databases, found.asked.ordered) for query in (query, *found.wrong)]
+    assert {finding.outcome for finding in judge(constants)} == {"right"}  # one database cannot tell
     assert {finding.outcome for finding in judge(trials)} == {"wrong"}
+
+
+def test_a_limit_that_fits_the_database_is_wrong_where_others_have_more_rows():
+    # Not told: one row always, or as many as there can be kinds, regions or months.
+    bounded = ("mean_value", "different_people", "total_of_a_kind", "range_of_sizes", "shares", "kinds_with_many", "different_items", "months")
+    drawn = [
+        found for level in LEVELS for entropy in range(DRAWN) if (found := question(entropy, level)).form not in bounded and "LIMIT" not in found.asked.gold
+    ]
+    passed = 0
+    for found in drawn:
+        cut = f"{found.asked.gold} LIMIT {len(OwnDatabase(found.database).rows(found.asked.gold).rows)}"
+        passed += not any(OwnDatabase(script).tells(cut, found.asked.gold, found.asked.ordered) for script in found.variants)
+    assert len(drawn) > 60
+    assert passed < 0.12 * len(drawn)
 
 
 def test_a_look_earns_when_it_shows_what_is_needed_and_once():
@@ -269,6 +316,8 @@ def test_malformed_calls_change_nothing_and_say_why(action):
         "SELECT \0",
         "SELECT " + "(" * 3_000,
         "-- nothing",
+        "SELECT date('now')",
+        "SELECT strftime('%s')",
     ],
 )
 def test_hostile_queries_are_errors_and_the_episode_goes_on(query):
@@ -297,6 +346,13 @@ def test_facts():
     tables = ["Books", "book_sales", "authors"]
     gold = "SELECT b.title FROM books AS b WHERE genre = 'sci-fi' AND sold > '2021-01-01' AND name = 'Ada' AND x LIKE 'a%'"
     assert facts_of(gold, tables, "Science fiction that Ada wrote.") == ("tables", "table:Books", "value:sci-fi")
+
+
+def test_texts_in_double_quotation_marks_are_facts_where_nothing_is_called_so():
+    # "DOG" is no column, so that SQLite takes it for a text; "first name" and "n" are names.
+    schema = 'CREATE TABLE pets (id INTEGER, "first name" TEXT, kind TEXT)'
+    gold = 'SELECT "first name" AS "n" FROM "pets" WHERE kind = "DOG" ORDER BY "n"'
+    assert facts_of(gold, ["pets"], "Names of dogs?", schema) == ("tables", "table:pets", "value:DOG")
 
 
 @pytest.mark.parametrize(
@@ -382,6 +438,33 @@ def test_a_right_query_that_is_over_its_time_makes_the_episode_invalid(tmp_path,
     assert (truncated, info["valid"], info["outcome"]) == (True, False, None)
 
 
+def test_infinite_numbers_and_odd_texts_come_through(tmp_path):
+    connection = sqlite3.connect(tmp_path / "odd.sqlite")
+    connection.execute("CREATE TABLE odd (id INTEGER, x)")
+    connection.executemany("INSERT INTO odd VALUES (?, ?)", enumerate([float("inf"), -float("inf"), "it's (Inf)", None, b"\0", 0.1, 1 << 62]))
+    connection.commit()
+    connection.close()
+    (tmp_path / "q.jsonl").write_text('{"question": "Everything?", "gold": "SELECT id, x FROM odd"}\n')
+    env = _env(questions=tmp_path / "q.jsonl", database=tmp_path / "odd.sqlite")
+    env.reset(seed=0)
+    values = "(0, 9e999), (1, -9e999), (2, 'it''s (Inf)'), (3, NULL), (4, X'00'), (5, 0.1), (6, 4611686018427387904)"
+    assert env.step(call_text("answer", sql=f"VALUES {values}"))[1] == 1.0
+
+
+def test_answers_of_one_rank_and_variants_that_leave_the_answer_open(folder):
+    # Rex and Ava are dogs: either is a first name of the kind that comes last. In the second database all are dogs.
+    gold = "SELECT name FROM pets ORDER BY kind DESC LIMIT 1"
+    nested = "SELECT id FROM pets WHERE id = (SELECT id FROM pets ORDER BY kind LIMIT 1)"
+    rows = [f'{{"db_id": "pets", "question": "x", "query": "{query}"}}\n' for query in (gold, nested)]
+    (folder / "dev.jsonl").write_text("".join(rows))
+    env = _env(questions=folder / "dev.jsonl", database=folder / "databases")
+    for query, outcome in ((gold, 1.0), (f"{gold.replace(' LIMIT', ', id DESC LIMIT')}", 1.0), (gold.replace("DESC", "ASC"), 0.0), ("SELECT 'Tom'", 0.0)):
+        env.reset(options={"task_index": 0})
+        assert env.step(call_text("answer", sql=query))[4]["outcome"] == outcome
+    env.reset(options={"task_index": 1})  # Tom is the only cat of the first database, and the second one is left out
+    assert env.step(call_text("answer", sql="SELECT 2"))[4]["verdicts"]["sql"].evidence == {"databases": 1}
+
+
 def test_a_single_database(tmp_path):
     (tmp_path / "pets.sql").write_text(SCRIPT)
     (tmp_path / "q.jsonl").write_text('{"question": "How many?", "gold": "SELECT count(*) FROM pets", "evidence": "Pets are animals."}\n')
@@ -397,6 +480,8 @@ def test_a_single_database(tmp_path):
         ('{"question": "x", "gold": "SELECT nothing"}', "the gold query cannot be run"),
         ('{"question": "x", "gold": "SELECT id FROM pets WHERE id = 9"}', "empty on every database"),
         ('{"question": "x", "gold": "DELETE FROM pets"}', "cannot be run"),
+        ('{"question": "x", "gold": "SELECT id FROM pets WHERE date(\'now\') > 1"}', "reads the clock"),
+        ('{"question": "x", "gold": "SELECT (SELECT id FROM pets ORDER BY kind DESC LIMIT 1)"}', "depends on the order"),
         ("[1]", "an object"),
     ],
 )
@@ -408,7 +493,9 @@ def test_bad_questions(tmp_path, row, message):
     assert _env(questions=tmp_path / "q.jsonl", database=tmp_path / "pets.sql", bad_rows="skip").task_count == 1
 
 
-def test_hostile_databases_harm_nobody(tmp_path):
+def test_hostile_databases_harm_nobody(tmp_path, monkeypatch):
+    for name in ("LIMITS", "PATIENT"):  # the second one never ends
+        monkeypatch.setattr(running, name, msgspec.structs.replace(running.LIMITS, wall_seconds=0.5))
     (tmp_path / "q.jsonl").write_text('{"question": "How many?", "gold": "SELECT count(*) FROM pets"}\n')
     outside = tmp_path / "outside.db"
     attach = SCRIPT + f"\nATTACH DATABASE '{outside}' AS other; CREATE TABLE other.t (a); INSERT INTO other.t VALUES (1);"

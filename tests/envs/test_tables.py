@@ -7,7 +7,7 @@ import pytest
 
 from prm_gym.claims import Conclusion, Exploration, Malformed, TableStep
 from prm_gym.env import StepEnv
-from prm_gym.envs.tools.table_choices import check, planted, values
+from prm_gym.envs.tools.table_choices import check, planted, value_text, values
 from prm_gym.envs.tools.table_plans import LEVELS, SKINS, answer, made, mixtures, plan
 from prm_gym.errors import OptionError
 from prm_gym.sql import literal
@@ -108,19 +108,46 @@ def test_listed_values_tell_nothing():
     assert any(value == pytest.approx(own) for (value,) in other)
 
 
-def test_listed_rows_are_of_every_table_and_always_the_same():
+def test_the_place_and_the_digits_of_the_right_value_tell_nothing():
+    # It is one of eight. Of 60 draws with a chance of 1/8 more than 18 are right with a probability of 0.0001.
+    first, middle, longest = 0.0, 0.0, 0.0
+    for level in (1, 4):
+        for entropy in range(30):
+            gold, wrong = values(entropy, level)
+            listed = sorted((gold, *wrong[4:-1]))
+            assert len(listed) == 8
+            first += listed[0] == gold
+            middle += (gold in listed[3:5]) / 2
+            lengths = [len(value_text(value)) for value in listed]
+            longest += (len(value_text(gold)) == max(lengths)) / lengths.count(max(lengths))
+    assert max(first, middle, longest) <= 18
+
+
+def test_the_right_row_is_listed_once_a_wrong_row_was_shown():
     for seed in range(6):
         env = _env(difficulty=4, kind="find")
         _, info = env.reset(seed=seed)
         drawn, mistake = plan(env.task.sealed["seed"], 4), planted(env.task.sealed["seed"], 4)
-        first, looks = _answers(info), {action for action in info["actions"] if '"query"' in action}
-        # Three rows of each of the three tables of records, two of the table of regions; one of them is right.
-        assert Counter(name for name, _ in first) == {step.name: 3 if step.columns[0] == "id" else 2 for step in drawn.steps}
-        assert len(first & {(drawn.steps[mistake.place].name, row) for row in mistake.rows}) == 1
-        for action in [*looks][:4]:
-            _, _, _, _, info = env.step(action)
-            assert _answers(info) == first
-            assert {action for action in info["actions"] if '"query"' in action} == looks
+        right = {(drawn.steps[mistake.place].name, row) for row in mistake.rows}
+        first = _answers(info)
+        assert not first & right
+        # Two rows of each of the three tables of records, and then four, and two of the table of regions.
+        assert Counter(name for name, _ in first) == {step.name: 2 for step in drawn.steps if step.columns[0] == "id"}
+        own = frozenset((mistake.flaw,))
+        for step in drawn.steps:  # checks that show no row: of right steps, and of the wrong one with its own flaw
+            sql = check(step, own if step is drawn.steps[mistake.place] else frozenset())
+            assert _answers(env.step(call_text("query", sql=sql))[4]) == first
+        after = _answers(env.step(call_text("query", sql=check(drawn.steps[mistake.place])))[4])
+        assert Counter(name for name, _ in after) == {step.name: 4 if step.columns[0] == "id" else 2 for step in drawn.steps}
+        assert len(after & right) == 1
+        assert not after & first
+        assert _answers(env.step(call_text("query", sql="SELECT 1"))[4]) == after
+
+
+def test_no_listed_row_is_a_better_guess_than_another():
+    # At level 1 nine rows of one table are listed and three of the other, so that the first one is wrong three times in four: of 100, 75 +- 4 * 4.3.
+    places = Counter(planted(entropy, 1).place for entropy in range(100))
+    assert abs(places[0] - 75) <= 18
 
 
 def test_every_story_is_drawn_and_every_flaw_can_be_planted():

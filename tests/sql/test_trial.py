@@ -34,7 +34,8 @@ def test_results_beyond_the_limit():
     assert _outcomes(Trial(numbers, GOLD, (ONE,)), Trial(numbers, numbers, (ONE,))) == ["wrong", "undecided"]
 
 
-def test_queries_that_do_not_end_fail_and_do_not_hold_up_the_others():
+def test_queries_that_do_not_end_fail_and_do_not_hold_up_the_others(monkeypatch):
+    monkeypatch.setattr(running, "LIMITS", msgspec.structs.replace(running.LIMITS, wall_seconds=1.0))
     forever = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     assert _outcomes(Trial(forever, GOLD, (ONE, TWO)), Trial(GOLD, GOLD, (ONE, TWO))) == ["failed", "right"]
 
