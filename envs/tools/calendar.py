@@ -72,7 +72,8 @@ class CalendarEnv(ServiceEnv):
     Outcome: 1 when the rows are as they should be and no others have changed, every forbidden errand was refused and every time told, and `finish` was
     called. Titles and wordings of answers are free.
 
-    Candidates: reads, changes and messages with what was shown, in random order, the next step of the script among them.
+    Candidates: reads, changes and messages with what was shown, in random order, the next step of the script among them; changes come in sixes that cross two
+    arguments.
 
     Difficulty: 1 one simple errand; 2 one that needs a free time, or an invitation; 3 any errand and one more that may be forbidden or a question, and
     strangers in mails; 4 two and one more; 5 three and two more.
@@ -261,9 +262,9 @@ class CalendarEnv(ServiceEnv):
         form = super().form_of(action)
         return form_of_message(action) if form == "say" else form
 
-    def distractors(self, rng: np.random.Generator, shown: Sequence[str], steps: Sequence[ScriptStep]) -> list[str]:
+    def distractors(self, rng: np.random.Generator, shown: Sequence[str], step: ScriptStep | None) -> list[str]:
         """Reads, changes and messages of what was shown."""
-        return Candidates(rng, self.rows, shown).listed([step.action for step in steps])
+        return Candidates(rng, self.rows, shown, LEVELS[self.difficulty].do).listed("" if step is None else step.action)
 
 
 def _days(text: str) -> list[str]:
