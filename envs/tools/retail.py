@@ -215,7 +215,7 @@ def new_scenario(entropy: int, difficulty: int) -> Scenario:
         script=tuple(script.steps),
         reads=script.reads,
         rows={f"done {i}": tuple(goal) for (i, _), goal in zip(todo, goals, strict=True)},
-        required=frozenset(closing(wish, i) for i, wish in enumerate(wishes) if wish.kind in ("refuse", "tell")),
+        required=frozenset(f"wish {i}" if wish.kind == "transfer" else closing(wish, i) for i, wish in enumerate(wishes) if wish.kind != "do"),
         end="transfer_to_person" if wishes[-1].kind == "transfer" else "finish",
         facts=_Facts(customer, row[0]),
     )
