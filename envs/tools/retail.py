@@ -103,8 +103,10 @@ class RetailEnv(ServiceEnv):
         return tuple(f"wish {number} was given up" for number in self.talk["lost"])
 
     def table_of(self, identifier: str) -> str | None:
-        """By the first letter."""
-        return _TABLES.get(identifier[0]) if re.fullmatch(r"[A-Z]\d{4}", identifier) else None
+        """By the first letter; zip codes and addresses are those of users."""
+        if re.fullmatch(r"[A-Z]\d{4}", identifier):
+            return _TABLES.get(identifier[0])
+        return "users.email" if "@" in identifier else "users.zip"
 
     def astray(self, table: str, name: str) -> bool:
         """Whether it belongs to another customer."""

@@ -116,7 +116,7 @@ class ServiceEnv(StepEnv):
         return {}
 
     def table_of(self, identifier: str) -> str | None:
-        """The table whose keys look like this; None for no key."""
+        """The table whose keys look like this, or a column of it as in `Operation.refers`; None for nothing that there is a table of."""
         return None
 
     def astray(self, table: str, name: str) -> bool:

@@ -156,6 +156,15 @@ def test_amounts_are_told_as_they_are_and_not_by_listing_many():
     assert state_label(env.step(f"You paid ${wish.amount / 100:,.2f} in total.")) == "correct"
 
 
+def test_a_proposal_with_an_address_that_nobody_has_told_is_made_up():
+    # It is answered with the details, as a question is; it earns nothing for that.
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "change_home_address", 1)
+    play_until(env, f"details {number}")
+    result = env.step(proposal(wish.tool, {**wish.arguments, "zip": "10101"}))
+    assert (state_label(result), wish.details in result[0]) == ("incorrect", True)
+    assert "made up" in result[4]["verdicts"]["state"].reason
+
+
 def test_a_change_of_mind_comes_before_the_yes():
     env, number, wish = found(lambda w: bool(w.first), 4)
     play_until(env, f"mind {number}")
