@@ -47,7 +47,8 @@ class Candidates:
         asks = [ASK_WHO, ASK_WHAT, ASK_DETAILS, ASK_ELSE]
         found = [*(asks[i] for i in self.rng.permutation(len(asks))[:ASKS].tolist()), call_text("finish"), TRANSFER, *self._reads()]
         if self.shown["W"]:
-            found += [refusal(self._one("W")), statement(self._one("W"), self._amount())]
+            read = [order for order in self.shown["W"] if self._lines_of(order)] or self.shown["W"]  # whoever refuses by chance then refuses what is wished
+            found += [refusal(read[int(self.rng.integers(len(read)))]), statement(self._one("W"), self._amount())]
         found += [proposal(tool, arguments) for tool, arguments in self._with_others(proposed)]
         return [*found, *(call_text(tool, **arguments) for tool, arguments in self._with_others(called))]
 
@@ -149,7 +150,7 @@ class Candidates:
         if "reason" in arguments:
             found.append([{"reason": reason} for reason in REASONS if reason != arguments["reason"]])
         if "zip" in arguments:
-            found += [[{"zip": self._place()["zip"]}], [{name: place[name] for name in ("street", "city")} for place in (self._place(), self._place())]]
+            found.append([self._place() for _ in range(CHANGES)])
         if "order_id" in arguments and "line_ids" not in arguments:
             found.append([{"order_id": name} for name in self.shown["W"] if name != arguments["order_id"]])
         if "payment_id" in arguments:

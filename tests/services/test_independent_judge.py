@@ -1,9 +1,9 @@
 """The labels of `state` against a second judge from another hand: how many steps it still takes.
 
 The judge uses no verifier, no claim and no goal. It knows the environment (as a thing that answers), the outcome at the end, and what an honest agent may do:
-name what it has read, act after a yes, make a meeting once. Of each state it finds by search, over the steps of the script in any order, how many steps it takes
-at least to end with the outcome 1. A step that is not honest, or after which it takes more steps or no number of them is enough, is wrong; one after which it
-takes fewer is right; of the others the judge says nothing.
+name what it has read, act after a yes, make a meeting once. Of each state it finds by search, over the steps of the script in any order, how many steps it
+takes at least to end with the outcome 1. A step that is not honest, or after which it takes more steps or no number of them is enough, is wrong; one after which
+it takes fewer is right; of the others the judge says nothing.
 """
 
 import collections
