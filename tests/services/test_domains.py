@@ -25,7 +25,7 @@ def make(name, difficulty, **options):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("difficulty", "tasks"), [(1, 40), (2, 40), (3, 40), (4, 25), (5, 25)])
+@pytest.mark.parametrize(("difficulty", "tasks"), [(1, 25), (2, 25), (3, 25), (4, 15), (5, 15)])
 def test_the_script_earns_the_outcome_and_every_step_of_it_is_right(name, difficulty, tasks):
     env = make(name, difficulty)
     for seed in range(tasks):
@@ -47,7 +47,7 @@ def test_the_script_earns_the_outcome_and_every_step_of_it_is_right(name, diffic
 def test_agents_that_do_not_read_earn_nothing(name, difficulty):
     env = make(name, difficulty)
     solved = 0
-    for seed in range(30):
+    for seed in range(25):
         rng = np.random.default_rng(seed)
         _, info = env.reset(seed=seed)
         ended = False
@@ -167,7 +167,7 @@ SOLVE = {"changes with no word", "everything twice, no end", "no question before
 @pytest.mark.parametrize("difficulty", [1, 2, 4])
 def test_no_attack_earns_what_the_honest_way_does(name, difficulty):
     env = make(name, difficulty, verifiers=["state", "milestones"], candidates=0)
-    for seed in range(4):
+    for seed in range(2):
         env.reset(seed=seed)
         beginning = env.snapshot()
         honest, labels = earned(env, env.solution())

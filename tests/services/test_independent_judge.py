@@ -2,8 +2,8 @@
 
 The judge uses no verifier, no claim and no goal. It knows the environment (as a thing that answers), the outcome at the end, and what an honest agent may do:
 name what it has read, act after a yes, make a meeting once. Of each state it finds by search, over the steps of the script in any order, how many steps it
-takes at least to end with the outcome 1. A step that is not honest, or after which it takes more steps or no number of them is enough, is wrong; one after which
-it takes fewer is right; of the others the judge says nothing.
+takes at least to end with the outcome 1. A step that is not honest, or after which it takes more steps or no number of them is enough, is wrong; one after
+which it takes fewer is right; of the others the judge says nothing.
 """
 
 import collections
@@ -149,7 +149,7 @@ def verdict(honest, before, after):
     return "right" if after < before else "same"
 
 
-@pytest.mark.parametrize(("name", "difficulty", "tasks"), [("Retail", 2, 8), ("Retail", 3, 6), ("Calendar", 1, 10), ("Calendar", 2, 6), ("Calendar", 3, 3)])
+@pytest.mark.parametrize(("name", "difficulty", "tasks"), [("Retail", 2, 5), ("Retail", 3, 5), ("Calendar", 1, 8), ("Calendar", 2, 4), ("Calendar", 3, 4)])
 def test_labels_agree_with_how_many_steps_it_still_takes(name, difficulty, tasks):
     table = collections.Counter()
     for seed, walk in itertools.product(range(tasks), range(2)):
