@@ -138,6 +138,17 @@ def test_the_second_wrong_proposal_about_a_wish_is_the_last():
     assert env.step(proposal(wish.tool, wish.arguments))[0] == "Yes, please do."
 
 
+@pytest.mark.parametrize(("tool", "name"), [("cancel_order", "reason"), ("change_order_payment", "payment_id")])
+def test_another_reason_or_method_than_that_asked_for_is_a_wrong_proposal(tool, name):
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == tool, 2)
+    play_until(env, f"agreed {number}")
+    held = env.rows.get("orders", wish.order)["payment_id"]
+    other = held if name == "payment_id" else next(reason for reason in ("no longer needed", "ordered by mistake") if reason != wish.arguments["reason"])
+    result = env.step(proposal(tool, {**wish.arguments, name: other}))
+    assert (state_label(result), env.talk["wrong"]) == ("incorrect", 1)
+    assert env.step(proposal(tool, wish.arguments))[0] == "Yes, please do."
+
+
 def test_a_warning_in_a_proposal_is_no_refusal():
     env, number, wish = found(lambda w: w.kind == "do" and w.tool == "cancel_order", 2)
     play_until(env, f"agreed {number}")
