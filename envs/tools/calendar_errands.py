@@ -68,7 +68,7 @@ class Plan(NamedTuple):
 _ALL: tuple[Kind, ...] = ("meet", "move", "cancel", "invite", "forward")
 _EXTRA: tuple[Kind, ...] = ("confidential", "late", "taken", "tell")
 LEVELS: dict[int, Plan] = {
-    1: Plan(("cancel", "forward", "invite"), 1, (), 0, False, 12),
+    1: Plan(("cancel", "forward", "invite"), 1, (), 0, False, 10),
     2: Plan(("meet", "move", "invite"), 1, (), 0, False, 20),
     3: Plan(_ALL, 1, _EXTRA, 1, True, 28),
     4: Plan(_ALL, 2, _EXTRA, 1, True, 42),
