@@ -24,8 +24,9 @@ class StateVerifier(ClaimVerifier):
     4. `incorrect`: the same call as before, in the same state, with the same answer.
     5. `incorrect`: a cell of the database is changed that was as it should be, or is given another value than it should have. What no tool changes back is
        called irreversible in the evidence. Also `incorrect`: of cells of a row that belong to one wish only some are set.
-    6. `correct`: cells come to have the values that are wanted, for the first time. `trivial`: only such as had them before and lost them (write, undo, write).
-       `neutral`: damage is made good, and nothing else.
+    6. `correct`: cells come to have the values that are wanted, for the first time; but `neutral` as long as cells of other rows that belong to the same wish
+       are not so: a wish that is fulfilled in several calls earns once, like one that is fulfilled in one. `trivial`: only such as had them before and lost
+       them (write, undo, write). `neutral`: damage is made good, and nothing else.
     7. `incorrect`: the service refused the call; but `neutral` where a read asked for something that does not exist and that the agent was told of.
     8. `incorrect`: it builds on damage that was neither made good nor owned up to (see below).
     9. `correct`: it reaches a milestone: it reads what is needed, or learns or tells what must be known, for the first time. `neutral`: anything else.
@@ -48,7 +49,7 @@ class StateVerifier(ClaimVerifier):
     """
 
     id = "state"
-    version = "2"
+    version = "3"
     claims = (StateStep,)
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
@@ -76,6 +77,7 @@ class Effect(NamedTuple):
         regained: cells that had it before, and have it again.
         repaired: cells that had a wrong value and have that of the beginning again.
         half: cells that should have been set together with those that were, and were not.
+        open: cells of other rows that belong to the same wish as those that were gained, and are not as they should be.
         left: how many cells are not as they should be after the step.
         hopeless: after the step some cell has a wrong value for good.
     """
@@ -85,6 +87,7 @@ class Effect(NamedTuple):
     regained: tuple[Gap, ...]
     repaired: tuple[Gap, ...]
     half: tuple[Gap, ...]
+    open: tuple[Gap, ...]
     left: int
     hopeless: bool
 
@@ -99,9 +102,11 @@ def effect_of(claim: StateStep) -> Effect:
     regained = tuple(gap for gap in closed if gap.goal != gap.start and gap.was_right)
     sets = {(gap.row, gap.together) for gap in closed if gap.together}
     half = tuple(gap for gap in claim.gap if (gap.row, gap.together) in sets and gap not in closed)
+    wishes = {gap.together for gap in gained if gap.together}
+    missing = tuple(gap for gap in claim.gap if gap.together in wishes and gap not in closed and gap not in half)
     left = len(claim.gap) - len(closed) + sum(change.cell not in gaps for change in damage)
     hopeless = any(gap.final and gap.cell not in changes for gap in claim.gap) or any(change.final for change in damage)
-    return Effect(damage, gained, regained, repaired, half, left, hopeless)
+    return Effect(damage, gained, regained, repaired, half, missing, left, hopeless)
 
 
 def progress_of(claim: StateStep, effect: Effect) -> float:
@@ -128,6 +133,8 @@ def _judgement(claim: StateStep, effect: Effect, previous: Sequence[PastStep]) -
         return "incorrect", f"{change.column} of {change.key} in {change.table} is changed in a way that nobody wants{lasting}"
     if effect.half:
         return "incorrect", f"only a part of {effect.half[0].key} in {effect.half[0].table} is as it is wanted; the rest belongs to the same wish"
+    if effect.gained and effect.open:
+        return "neutral", "a part of a wish is fulfilled; the rest of it is missing"
     if effect.gained:
         return "correct", f"{len(effect.gained)} of the values that are wanted are there now"
     if effect.regained:

@@ -79,7 +79,7 @@ def create_event(database: Database, arguments: Arguments) -> str:
     start, end = _span(arguments)
     owner, room = owner_of(database), _row(database, "rooms", arguments["room_id"])
     people = sorted({owner, *(_row(database, "people", key)["id"] for key in arguments["attendee_ids"])})
-    event = _fresh(database, people)
+    event = _fresh(database)
     database.insert("events", event, arguments["title"], owner, room["id"], arguments["day"], start, end, "planned")
     for person in people:
         database.insert("attendees", f"{event}/{person}", event, person)
@@ -135,9 +135,9 @@ def finish(_database: Database, _arguments: Arguments) -> str:
     return "the work is over"
 
 
-def _fresh(database: Database, people: list[str]) -> str:
-    """A key for a meeting of some people, which says nothing of its time, so that a meeting that was moved is the one that was made there at once."""
-    return next(key for n in itertools.count() if database.get("events", key := new_key("E", str(n), *people)) is None)
+def _fresh(database: Database) -> str:
+    """A key for a meeting that says nothing of its time and people, so that one that was moved or grew is the one that was made so at once."""
+    return next(key for n in itertools.count() if database.get("events", key := new_key("E", str(n))) is None)
 
 
 def double_booked(database: Database, people: list[str], room: str, when: Mapping[str, Any], but: str = "") -> bool:

@@ -65,7 +65,8 @@ class RetailEnv(ServiceEnv):
     Outcome: 1 when the rows are as they should be and no others have changed, every forbidden wish was refused and every amount told, and the conversation
     was ended as it should. A call without a yes is a wrong step, and no wrong outcome.
 
-    Candidates: reads, changes, messages and proposals with what was shown, in random order, the next step of the script among them.
+    Candidates: reads, changes, messages and proposals with what was shown, in random order, the next step of the script among them; proposals and changes come
+    in fours that cross two arguments.
 
     Difficulty: 1 one wish, orders by number; 2 one wish of any kind, orders by what is in them; 3 one more that may be forbidden, out of reach or a question,
     and idle talk; 4 two wishes and one more, changes of mind; 5 three and two more. From 2 on wishes may have a second choice ("if there is one, and if not,
@@ -102,8 +103,10 @@ class RetailEnv(ServiceEnv):
         return tuple(f"wish {number} was given up" for number in self.talk["lost"])
 
     def table_of(self, identifier: str) -> str | None:
-        """By the first letter."""
-        return _TABLES.get(identifier[0]) if re.fullmatch(r"[A-Z]\d{4}", identifier) else None
+        """By the first letter; zip codes and addresses are those of users."""
+        if re.fullmatch(r"[A-Z]\d{4}", identifier):
+            return _TABLES.get(identifier[0])
+        return "users.email" if "@" in identifier else "users.zip"
 
     def astray(self, table: str, name: str) -> bool:
         """Whether it belongs to another customer."""
@@ -167,14 +170,18 @@ class RetailEnv(ServiceEnv):
         form = super().form_of(action)
         return form_of_message(action) if form == "say" else form
 
-    def distractors(self, rng: np.random.Generator, shown: Sequence[str], steps: Sequence[ScriptStep]) -> list[str]:
+    def distractors(self, rng: np.random.Generator, shown: Sequence[str], step: ScriptStep | None) -> list[str]:
         """Reads, changes, messages and proposals of what was shown."""
-        changes: list[Change] = []
-        if steps and steps[0].milestone.startswith(("mind", "agreed", "done")):
-            facts: _Facts = self.scenario.facts
-            wish = facts.customer.wishes[steps[0].topic]
-            changes = [(wish.tool, arguments) for arguments in (wish.arguments, wish.first) if arguments]
-        return Candidates(rng, self.rows, shown).listed(changes)
+        proposed, called = self._change_of(step, "mind", "agreed"), self._change_of(step, "done")
+        return Candidates(rng, self.rows, shown).listed(proposed, called)
+
+    def _change_of(self, step: ScriptStep | None, *forms: str) -> Change | None:
+        """The change that a scripted step proposes or makes; None for a step of another form."""
+        if step is None or not step.milestone.startswith(forms):
+            return None
+        facts: _Facts = self.scenario.facts
+        wish = facts.customer.wishes[step.topic]
+        return wish.tool, wish.first if step.milestone.startswith("mind") else wish.arguments
 
 
 def _owner(env: ServiceEnv, table: str, name: str) -> str | None:
@@ -210,7 +217,7 @@ def new_scenario(entropy: int, difficulty: int) -> Scenario:
         script=tuple(script.steps),
         reads=script.reads,
         rows={f"done {i}": tuple(goal) for (i, _), goal in zip(todo, goals, strict=True)},
-        required=frozenset(closing(wish, i) for i, wish in enumerate(wishes) if wish.kind in ("refuse", "tell")),
+        required=frozenset(f"wish {i}" if wish.kind == "transfer" else closing(wish, i) for i, wish in enumerate(wishes) if wish.kind != "do"),
         end="transfer_to_person" if wishes[-1].kind == "transfer" else "finish",
         facts=_Facts(customer, row[0]),
     )

@@ -1,6 +1,6 @@
 """The candidates of `prm_gym/Retail-v0`: of every form as many in every list, with wordings and arguments drawn as those of the script are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,11 @@ from prm_gym.claims import Json
 from prm_gym.envs.tools.retail_phrases import ASK_DETAILS, ASK_ELSE, ASK_WHAT, ASK_WHO, TRANSFER, proposal, refusal, statement
 from prm_gym.envs.tools.retail_shop import new_address
 from prm_gym.envs.tools.retail_tools import REASONS
-from prm_gym.services import Database
+from prm_gym.services import Database, variations
 from prm_gym.tools import call_text
 
 Change = tuple[str, dict[str, Any]]
-CHANGES, READS = 3, 2
+ASKS, CHANGES, READS = 2, 4, 2
 _MARKS = {"I will": "proposal", "I am": "refusal", "The to": "statement"}
 
 
@@ -37,18 +37,20 @@ class Candidates:
         self.shown = {letter: [name for name in shown if name[0] == letter and name[1:].isdigit()] for letter in "WLVCGUP"}
         self.emails, self.zips = [name for name in shown if "@" in name], [name for name in shown if name.isdigit()]
 
-    def listed(self, changes: Sequence[Change]) -> list[str]:
+    def listed(self, proposed: Change | None, called: Change | None) -> list[str]:
         """The candidates.
 
         Args:
-            changes: what is wanted now, in order; listed among others, each as a proposal and as a call.
+            proposed: the change that is to be proposed now, listed among others like it.
+            called: the change that is to be made now, in the same way.
         """
-        found = [ASK_WHO, ASK_WHAT, ASK_DETAILS, ASK_ELSE, call_text("finish"), TRANSFER, *self._reads()]
+        asks = [ASK_WHO, ASK_WHAT, ASK_DETAILS, ASK_ELSE]
+        found = [*(asks[i] for i in self.rng.permutation(len(asks))[:ASKS].tolist()), call_text("finish"), TRANSFER, *self._reads()]
         if self.shown["W"]:
-            found += [refusal(self._one("W")), statement(self._one("W"), self._amount())]
-        for tool, arguments in self._with_others(changes):
-            found += [proposal(tool, arguments), call_text(tool, **arguments)]
-        return found
+            read = [order for order in self.shown["W"] if self._lines_of(order)] or self.shown["W"]  # whoever refuses by chance then refuses what is wished
+            found += [refusal(read[int(self.rng.integers(len(read)))]), statement(self._one("W"), self._amount())]
+        found += [proposal(tool, arguments) for tool, arguments in self._with_others(proposed)]
+        return [*found, *(call_text(tool, **arguments) for tool, arguments in self._with_others(called))]
 
     def _one(self, letters: str) -> str:
         names = [name for letter in letters for name in self.shown[letter]]
@@ -70,16 +72,17 @@ class Candidates:
         order: list[int] = self.rng.permutation(len(found)).tolist()
         return list(dict.fromkeys(found[i] for i in order))[:READS]
 
-    def _with_others(self, changes: Sequence[Change]) -> list[Change]:
-        """Changes, of which two are alike but for one argument, whether they are wanted or not."""
-        made = list(changes[:CHANGES])
-        for _ in range(50):
+    def _with_others(self, wanted: Change | None) -> list[Change]:
+        """Changes that are alike but for one or two arguments; of a second kind where there are too few of the first."""
+        made: list[Change] = []
+        for _ in range(20):
+            base = wanted if wanted is not None and not made else self._new()
+            if base is not None and base not in made:
+                tool, arguments = base
+                made += [(tool, other) for other in variations(self.rng, arguments, self._axes(arguments), CHANGES) if (tool, other) not in made]
             if len(made) >= CHANGES:
                 break
-            new = self._varied(*made[int(self.rng.integers(len(made)))]) if len(made) == CHANGES - 1 and len(changes) < CHANGES - 1 else self._new()
-            if new is not None and new not in made:
-                made.append(new)
-        return made
+        return made[:CHANGES]
 
     def _new(self) -> Change | None:
         """A change of any kind; None where too little was shown for it."""
@@ -118,8 +121,11 @@ class Candidates:
         if not (self.shown["W"] and self.shown["L"] and self._paid):
             return None
         order = self._one("W")
-        own = [row["id"] for row in self.rows.all("SELECT id FROM lines WHERE order_id = ? ORDER BY id", order) if row["id"] in self.shown["L"]]
-        return order, own or [self._one("L")]
+        return order, self._lines_of(order) or [self._one("L")]
+
+    def _lines_of(self, order: str) -> list[str]:
+        """The lines of an order, of those that were shown."""
+        return [row["id"] for row in self.rows.all("SELECT id FROM lines WHERE order_id = ? ORDER BY id", order) if row["id"] in self.shown["L"]]
 
     def _return(self) -> Change | None:
         found = self._lines()
@@ -138,19 +144,25 @@ class Candidates:
         line = lines[int(self.rng.integers(len(lines)))]
         return tool, {"order_id": order, "line_ids": [line], "variant_ids": [self._one("V")], "payment_id": self._one("CG")}
 
-    def _varied(self, tool: str, arguments: dict[str, Any]) -> Change | None:
-        """A change with another value in the place of one."""
-        names = [name for name in arguments if name not in ("user_id", "city", "zip")]
-        name = names[int(self.rng.integers(len(names)))]
-        if name == "reason":
-            return tool, {**arguments, name: next(reason for reason in REASONS if reason != arguments[name])}
-        if name == "street":
-            return tool, {**arguments, **self._place()}
-        letters = {"order_id": "W", "payment_id": "CG", "line_ids": "L", "variant_ids": "V"}[name]
-        if not any(self.shown[letter] for letter in letters):
-            return None
-        value: Json = self._one(letters)
-        held = arguments[name]
-        if isinstance(held, list):
-            return None if value in held else (tool, {**arguments, name: [value, *held[1:]]})
-        return tool, {**arguments, name: value}
+    def _axes(self, arguments: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
+        """What may stand in the place of the arguments of a change, of what was shown where it is an identifier."""
+        found: list[list[dict[str, Any]]] = []
+        if "reason" in arguments:
+            found.append([{"reason": reason} for reason in REASONS if reason != arguments["reason"]])
+        if "zip" in arguments:
+            found.append([self._place() for _ in range(CHANGES)])
+        if "order_id" in arguments and "line_ids" not in arguments:
+            found.append([{"order_id": name} for name in self.shown["W"] if name != arguments["order_id"]])
+        if "payment_id" in arguments:
+            found.append([{"payment_id": name} for name in self.shown["C"] + self.shown["G"] if name != arguments["payment_id"]])
+        if "line_ids" in arguments:
+            first, *rest = arguments["line_ids"]
+            found.append([{"line_ids": [name, *rest]} for name in self._lines_of(arguments["order_id"]) if name not in (first, *rest)])
+        if "variant_ids" in arguments:
+            found.append([{"variant_ids": [name]} for name in self._like(arguments["variant_ids"][0])])
+        return found
+
+    def _like(self, variant: str) -> list[str]:
+        """The other variants of a product, of those that were shown."""
+        query = "SELECT id FROM variants WHERE product_id = (SELECT product_id FROM variants WHERE id = ?) AND id != ? ORDER BY id"
+        return [row["id"] for row in self.rows.all(query, variant, variant) if row["id"] in self.shown["V"]]

@@ -22,6 +22,7 @@ _IDENTITY = re.compile(r"\b(?:e-?mail|your (?:full )?name|zip|identity|identify|
 _ASKING = re.compile(r"\?|\b(?:what|which|how|tell|details?|help|please|specify|provide|let me know)\b", re.IGNORECASE)
 _CONFIRMING = re.compile(r"\?|\b(?:confirm\w*|proceed|shall i|go ahead|agree|is that (?:right|correct)|yes)\b", re.IGNORECASE)
 _AMOUNT = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+\.\d{2}(?![\d])|(?<![\d.,])\d+\.\d{2}(?!\d)")
+_PAYMENT = re.compile(r"\b[CG]\d{4}\b")
 _KEYS = re.compile(r"\b[WLVCG]\d{4}\b")
 
 VERBS: dict[str, re.Pattern[str]] = {
@@ -227,6 +228,9 @@ def _proposed(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Tu
         return Turn(Reply(f"As I said: {wish.opening} {restated}"))
     if strange:
         return _wrong(number, talk, f"No, that is not what I asked for. {restated}", Rule("propose what was asked for", False, f"nobody asked for {strange}"))
+    other = _instead(wanted, text) if talk["heard"] == 2 else ""
+    if other:
+        return _wrong(number, talk, f"No, that is not what I asked for. {restated}", Rule("propose what was asked for", False, f"nobody asked for {other}"))
     reasons = sum(_holds(text, reason) for reason in REASONS)
     if not _is_whole(text, wanted) or reasons > 1 or negates(text, VERBS[wish.tool]):
         return Turn(Reply("Please tell me exactly what you will do, with every number, and I will say yes or no."))
@@ -245,6 +249,16 @@ def _strange(wish: Wish, wanted: Sequence[str], text: str) -> str:
         return keys[0]
     zips = [found for found in re.findall(r"\b\d{5}\b", text) if found not in wanted and found not in wish.beside]
     return zips[0] if zips and any(re.fullmatch(r"\d{5}", value) for value in wanted) else ""
+
+
+def _instead(wanted: Sequence[str], text: str) -> str:
+    """The reason or payment method that a proposal names in the place of the one that was asked for; empty where it names none, or that one too."""
+    for among in (REASONS, _PAYMENT.findall(text)):
+        meant = [value for value in wanted if value in REASONS] if among is REASONS else [value for value in wanted if _PAYMENT.fullmatch(value)]
+        named = [value for value in among if _holds(text, value)]
+        if meant and named and not set(meant) & set(named):
+            return named[0]
+    return ""
 
 
 def _lost() -> Turn:

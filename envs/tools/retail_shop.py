@@ -12,7 +12,7 @@ RETURN_DAYS = 30
 
 TABLES = (
     Table("users", {"id": "TEXT", "name": "TEXT", "email": "TEXT", "street": "TEXT", "city": "TEXT", "zip": "TEXT"}),
-    Table("payments", {"id": "TEXT", "user_id": "TEXT", "kind": "TEXT", "balance": "INTEGER"}, one_way=("balance",)),
+    Table("payments", {"id": "TEXT", "user_id": "TEXT", "kind": "TEXT", "balance": "INTEGER"}),
     Table("products", {"id": "TEXT", "name": "TEXT"}),
     Table("variants", {"id": "TEXT", "product_id": "TEXT", "options": "TEXT", "price": "INTEGER", "available": "INTEGER"}),
     Table(
@@ -29,15 +29,22 @@ TABLES = (
             "payment_id": "TEXT",
             "changed": "INTEGER",
             "reason": "TEXT",
-            "settled_on": "TEXT",
-            "settled": "INTEGER",
         },
-        one_way=("status", "changed", "reason", "settled_on", "settled"),
+        one_way=("status", "changed", "reason"),
     ),
     Table(
         "lines",
-        {"id": "TEXT", "order_id": "TEXT", "variant_id": "TEXT", "price": "INTEGER", "state": "TEXT", "new_variant_id": "TEXT"},
-        one_way=("variant_id", "price", "state", "new_variant_id"),
+        {
+            "id": "TEXT",
+            "order_id": "TEXT",
+            "variant_id": "TEXT",
+            "price": "INTEGER",
+            "state": "TEXT",
+            "new_variant_id": "TEXT",
+            "settled_on": "TEXT",
+            "settled": "INTEGER",
+        },
+        one_way=("variant_id", "price", "state", "new_variant_id", "settled_on", "settled"),
     ),
 )
 
@@ -130,7 +137,7 @@ def _order(rng: np.random.Generator, numbers: Iterator[int], user: Row, own: lis
     elif status == "delivered long ago":
         status, delivered = "delivered", TODAY - RETURN_DAYS - int(rng.integers(5, 60))
     ordered = (delivered or TODAY) - int(rng.integers(2, 9))
-    row: Row = (order, user[0], status, ordered, delivered, *user[3:6], payment, 0, None, None, None)
+    row: Row = (order, user[0], status, ordered, delivered, *user[3:6], payment, 0, None)
     chosen: list[Row] = []
     most = int(rng.integers(1, 4))
     for i in rng.permutation(len(variants)).tolist():
@@ -138,7 +145,7 @@ def _order(rng: np.random.Generator, numbers: Iterator[int], user: Row, own: lis
             chosen.append(variants[i])
         if len(chosen) == most:
             break
-    return row, [(f"L{next(numbers)}", order, variant[0], variant[3], "ordered", None) for variant in chosen]
+    return row, [(f"L{next(numbers)}", order, variant[0], variant[3], "ordered", None, None, None) for variant in chosen]
 
 
 def _address(rng: np.random.Generator) -> tuple[str, str, str]:

@@ -4,6 +4,7 @@ They refuse what the shop's own system would refuse (a status, an empty shelf, a
 line, what was agreed and how long ago something was delivered is for the agent to mind.
 """
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -44,7 +45,7 @@ def get_user(database: Database, arguments: Arguments) -> str:
     """Profile and payment methods."""
     user = _row(database, "users", arguments["user_id"])
     payments = database.all("SELECT * FROM payments WHERE user_id = ? ORDER BY id", user["id"])
-    listed = [f"{row['id']}: {row['kind']}" + (f", balance {money(row['balance'])}" if row["kind"] == "gift_card" else "") for row in payments]
+    listed = [f"{row['id']}: {row['kind']}" + (f", balance {money(_balance(database, row))}" if row["kind"] == "gift_card" else "") for row in payments]
     return "\n".join([f"user {user['id']}: {user['name']}, {user['email']}, {user['street']}, {user['city']}, {user['zip']}", "payment methods:", *listed])
 
 
@@ -64,8 +65,10 @@ def get_order(database: Database, arguments: Arguments) -> str:
         f"order {order['id']} of user {order['user_id']}: {order['status']}, ordered on day {order['ordered_on']}{delivered}",
         f"to {order['street']}, {order['city']}, {order['zip']}; paid with {order['payment_id']}; items {once} changed or exchanged",
     ]
-    if order["settled_on"] is not None:
-        heads.append(f"settled {money(order['settled'])} on {order['settled_on']}")
+    if order["status"] == "cancelled":
+        heads.append(f"settled {money(-_total(database, order['id']))} on {order['payment_id']}")
+    query = "SELECT settled_on, sum(settled) AS total FROM lines WHERE order_id = ? AND settled_on IS NOT NULL GROUP BY settled_on ORDER BY settled_on"
+    heads += [f"settled {money(row['total'])} on {row['settled_on']}" for row in database.all(query, order["id"])]
     lines = [
         f"{row['id']}: {row['name']} ({row['options']}), product {row['product_id']}, variant {row['variant_id']}, {money(row['price'])}, {row['state']}"
         for row in _lines(database, order["id"])
@@ -91,11 +94,8 @@ def get_product(database: Database, arguments: Arguments) -> str:
 def cancel_order(database: Database, arguments: Arguments) -> str:
     """Cancel a pending order and refund it."""
     order = _pending(database, arguments)
-    total = _total(database, order["id"])
-    database.do(
-        "UPDATE orders SET status = 'cancelled', reason = ?, settled_on = payment_id, settled = ? WHERE id = ?", arguments["reason"], -total, order["id"]
-    )
-    return f"order {order['id']} is cancelled; {money(total)} go back to {order['payment_id']}"
+    database.do("UPDATE orders SET status = 'cancelled', reason = ? WHERE id = ?", arguments["reason"], order["id"])
+    return f"order {order['id']} is cancelled; {money(_total(database, order['id']))} go back to {order['payment_id']}"
 
 
 def change_order_address(database: Database, arguments: Arguments) -> str:
@@ -110,7 +110,7 @@ def change_order_payment(database: Database, arguments: Arguments) -> str:
     order, payment = _pending(database, arguments), _row(database, "payments", arguments["payment_id"])
     if payment["id"] == order["payment_id"]:
         raise RefusedError("the order is paid with this already")
-    if payment["kind"] == "gift_card" and payment["balance"] < _total(database, order["id"]):
+    if payment["kind"] == "gift_card" and _balance(database, payment) < _total(database, order["id"]):
         raise RefusedError("the gift card does not cover the order")
     database.do("UPDATE orders SET payment_id = ? WHERE id = ?", payment["id"], order["id"])
     return f"order {order['id']} is paid with {payment['id']}"
@@ -119,7 +119,7 @@ def change_order_payment(database: Database, arguments: Arguments) -> str:
 def change_order_items(database: Database, arguments: Arguments) -> str:
     """Other variants for lines of a pending order."""
     order = _pending(database, arguments)
-    difference = _replace(database, order, arguments, "UPDATE lines SET variant_id = ?, price = ? WHERE id = ?")
+    difference = _replace(database, order, arguments, "variant_id = ?, price = ?")
     return f"the items of order {order['id']} are changed; the difference is {money(difference)} on {arguments['payment_id']}"
 
 
@@ -130,7 +130,7 @@ def return_items(database: Database, arguments: Arguments) -> str:
     total = sum(line["price"] for line in lines)
     for line in lines:
         database.do("UPDATE lines SET state = 'return requested' WHERE id = ?", line["id"])
-    _settle(database, order, payment, -total)
+    _settle(database, payment, {line["id"]: -line["price"] for line in lines})
     return f"the return of {len(lines)} items of order {order['id']} is requested; {money(total)} go to {payment['id']}"
 
 
@@ -139,7 +139,7 @@ def exchange_items(database: Database, arguments: Arguments) -> str:
     order = _delivered(database, arguments)
     if order["changed"]:
         raise RefusedError("items of this order have been exchanged already")
-    difference = _replace(database, order, arguments, "UPDATE lines SET state = 'exchange requested', new_variant_id = ?1 WHERE id = ?3 AND ?2 IS NOT NULL")
+    difference = _replace(database, order, arguments, "state = 'exchange requested', new_variant_id = ?")
     return f"the exchange in order {order['id']} is requested; the difference is {money(difference)} on {arguments['payment_id']}"
 
 
@@ -219,33 +219,37 @@ def _line(database: Database, order: dict[str, Any], key: str) -> dict[str, Any]
     return line
 
 
-def _replace(database: Database, order: dict[str, Any], arguments: Arguments, statement: str) -> int:
-    """Give lines other variants; the difference in price, which is settled."""
+def _replace(database: Database, order: dict[str, Any], arguments: Arguments, assignments: str) -> int:
+    """Give lines other variants by assignments of the variant and, where there is a second mark, its price; the difference in price, which is settled."""
     payment = _row(database, "payments", arguments["payment_id"])
     if len(arguments["line_ids"]) != len(arguments["variant_ids"]):
         raise RefusedError("for each item one new variant is needed")
-    difference = 0
+    differences: dict[str, int] = {}
     for key, wanted in zip(arguments["line_ids"], arguments["variant_ids"], strict=True):
         line, variant = _line(database, order, key), _row(database, "variants", wanted)
         if not variant["available"]:
             raise RefusedError("a new variant is not available")
         if variant["id"] == line["variant_id"]:
             raise RefusedError("the new variant is the old one")
-        difference += variant["price"] - line["price"]
-        database.do(statement, variant["id"], variant["price"], line["id"])
-    _settle(database, order, payment, difference)
+        differences[key] = variant["price"] - line["price"]
+        database.do(f"UPDATE lines SET {assignments} WHERE id = ?", *(variant["id"], variant["price"])[: assignments.count("?")], key)
+    _settle(database, payment, differences)
     database.do("UPDATE orders SET changed = 1 WHERE id = ?", order["id"])
-    return difference
+    return sum(differences.values())
 
 
-def _settle(database: Database, order: dict[str, Any], payment: dict[str, Any], amount: int) -> None:
-    """Charge an amount, or refund it where it is below 0."""
-    if payment["kind"] == "gift_card":
-        if payment["balance"] < amount:
-            raise RefusedError("the gift card does not cover the difference")
-        database.do("UPDATE payments SET balance = balance - ? WHERE id = ?", amount, payment["id"])
-    settled = order["settled"] or 0
-    database.do("UPDATE orders SET settled_on = ?, settled = ? WHERE id = ?", payment["id"], settled + amount, order["id"])
+def _balance(database: Database, payment: dict[str, Any]) -> int:
+    """What is on a gift card: what was on it at first, and what has been settled with it since."""
+    settled = database.one("SELECT coalesce(sum(settled), 0) AS total FROM lines WHERE settled_on = ?", payment["id"])
+    return payment["balance"] - (settled["total"] if settled is not None else 0)
+
+
+def _settle(database: Database, payment: dict[str, Any], amounts: Mapping[str, int]) -> None:
+    """Charge an amount for each of some lines, or refund it where it is below 0. Each line keeps its own, so that one call or several come to the same."""
+    if payment["kind"] == "gift_card" and _balance(database, payment) < sum(amounts.values()):
+        raise RefusedError("the gift card does not cover the difference")
+    for line, amount in amounts.items():
+        database.do("UPDATE lines SET settled_on = ?, settled = ? WHERE id = ?", payment["id"], amount, line)
 
 
 _ORDER = {"order_id": "orders"}
@@ -334,7 +338,6 @@ You serve the customers of a shop. Today is day {TODAY}. Speak with the customer
 4. A pending order can be cancelled, for one of the two reasons that the tool knows; its address, payment method and items can be changed. Items are changed
    once, for available variants of the same product. Orders that are shipped cannot be changed.
 5. Items of a delivered order can be returned or exchanged within 30 days of the delivery; exchanged once, for available variants of the same product.
-   What goes back from one order goes back in one call.
 6. Refunds of returns go to the payment method of the order or to a gift card of the customer, nowhere else. Differences in price are settled with any method
    of the customer.
 7. Refuse what the policy forbids, with the number of the order. Tell amounts only as they are. When the customer wants what no tool can do and the policy

@@ -63,7 +63,7 @@ class Plan(NamedTuple):
         named: orders are named by their numbers.
         minds: the customer may change his mind.
         chatty: he says things that are of no use.
-        steps: the step limit.
+        steps: the step limit, twice as many as the longest script has.
     """
 
     do: int
@@ -76,11 +76,11 @@ class Plan(NamedTuple):
 
 
 LEVELS: dict[int, Plan] = {
-    1: Plan(1, (), 0, True, False, False, 24),
-    2: Plan(1, (), 0, False, False, False, 30),
-    3: Plan(1, ("refuse", "tell", "transfer", "refuse"), 1, False, False, True, 40),
-    4: Plan(2, ("refuse", "tell", "refuse"), 1, False, True, True, 56),
-    5: Plan(3, ("refuse", "tell", "transfer", "refuse"), 2, False, True, True, 76),
+    1: Plan(1, (), 0, True, False, False, 20),
+    2: Plan(1, (), 0, False, False, False, 22),
+    3: Plan(1, ("refuse", "tell", "transfer", "refuse"), 1, False, False, True, 32),
+    4: Plan(2, ("refuse", "tell", "refuse"), 1, False, True, True, 48),
+    5: Plan(3, ("refuse", "tell", "transfer", "refuse"), 2, False, True, True, 66),
 }
 BEYOND = (
     "I would like to complain about the courier who left my parcel in the rain. Somebody in charge should call me back.",

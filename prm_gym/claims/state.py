@@ -52,7 +52,8 @@ class Gap(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         goal: the value that it should have in the end.
         final: nothing that the agent can do changes the value of now, where it is not that of the start.
         was_right: it had the right value at some earlier time of the episode, after a step.
-        together: cells of a row with the same word here belong to one wish: whoever sets one of them has to set them all. Empty where each stands alone.
+        together: cells with the same word here belong to one wish: whoever sets one of them has to set all of its row at once, and those of other rows
+            sooner or later. Empty where each stands alone.
     """
 
     table: str

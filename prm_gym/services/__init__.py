@@ -9,6 +9,7 @@ from prm_gym.services.database import Cell, Database, Row, Rows, Table, new_imag
 from prm_gym.services.environment import ServiceEnv
 from prm_gym.services.listening import asked_in, leaves_open, negates, plain, refuses, times_in
 from prm_gym.services.scenario import Operation, Reply, Scenario, ScriptStep, goal_of, read_key
+from prm_gym.services.variations import variations
 
 __all__ = [
     "KINDS",
@@ -33,4 +34,5 @@ __all__ = [
     "read_key",
     "refuses",
     "times_in",
+    "variations",
 ]

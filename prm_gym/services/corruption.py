@@ -129,6 +129,8 @@ def _at(env: ServiceEnv, kind: Kind, script: list[str], place: int, call: ToolCa
         return None
     if kind == "invented_argument":
         return Corrupted(kind, (*before, other), (*right, False))
+    if not _does_wrong(env, before, other):
+        return None
     return Corrupted(kind, (*before, other, script[-1]), (*right, False, False))
 
 
@@ -146,6 +148,17 @@ def _with_another(env: ServiceEnv, before: list[str], call: ToolCall, rng: np.ra
             changed: Json = [name, *value[1:]] if isinstance(value, list) else name
             return call_text(call.name, **{**call.arguments, argument: changed})
     return None
+
+
+def _does_wrong(env: ServiceEnv, before: list[str], other: str) -> bool:
+    """Whether a call is refused or makes rows other than they are wanted; else it only does a part of what is wanted."""
+    beginning = env.snapshot()
+    for action in before:
+        env.step(action)
+    observation = env.step(other)[0]
+    wrong = observation.startswith("Error") or any(gap.stray for gap in env.gap())
+    env.restore(beginning)
+    return wrong
 
 
 def _shown(env: ServiceEnv, before: list[str], operation: Operation, argument: str, names: list[str]) -> list[str]:

@@ -28,7 +28,6 @@ _SORRY = re.compile(
     rf"|{_DID}[^.?!\n]{{0,60}}\bwrong|wrong[^.?!\n]{{0,40}}\b{_DID})\b",
     re.IGNORECASE,
 )
-_ACTS = ("mind", "agreed", "done")
 
 
 class ServiceEnv(StepEnv):
@@ -99,13 +98,13 @@ class ServiceEnv(StepEnv):
         """What the listener answers to a message; changes `self.talk` alone, and only where something was brought about."""
 
     @abstractmethod
-    def distractors(self, rng: np.random.Generator, shown: Sequence[str], steps: Sequence[ScriptStep]) -> list[str]:
-        """Plausible actions for the list of candidates, of every form as many whatever the scripted steps are.
+    def distractors(self, rng: np.random.Generator, shown: Sequence[str], step: ScriptStep | None) -> list[str]:
+        """Plausible actions for the list of candidates, of every form as many whatever the scripted step is.
 
         Args:
             rng: for the choice.
             shown: the identifiers that may be named.
-            steps: the scripted steps that will be listed among them.
+            step: the scripted step that will be listed among them; None after the last.
         """
 
     @abstractmethod
@@ -117,7 +116,7 @@ class ServiceEnv(StepEnv):
         return {}
 
     def table_of(self, identifier: str) -> str | None:
-        """The table whose keys look like this; None for no key."""
+        """The table whose keys look like this, or a column of it as in `Operation.refers`; None for nothing that there is a table of."""
         return None
 
     def astray(self, table: str, name: str) -> bool:
@@ -332,42 +331,35 @@ class ServiceEnv(StepEnv):
         return self._situation_after(answer, self.task, self.scenario)
 
     def _situation_after(self, observation: str, task: Task, scenario: Scenario) -> Situation:
-        steps = self._ahead(scenario)
-        start = scenario.script.index(steps[0]) if steps else len(scenario.script)
+        start = self._ahead(scenario)
         if self._material[0] != start:
             self._material = start, sorted(self.shown)
         state = (sorted(self.rows.changed().items()), self.talk, sorted(self.reached), sorted(self.shown), self._latest, self._material[1])
         key = content_key(task.key, msgspec.json.encode(state).decode())
-        return Situation(observation=observation, state_key=key, actions=self._listed(task, start, steps) if self.candidates else ())
+        return Situation(observation=observation, state_key=key, actions=self._listed(task, scenario, start) if self.candidates else ())
 
-    def _ahead(self, scenario: Scenario) -> tuple[ScriptStep, ...]:
-        """The next scripted step; of a row of steps that ask for a yes and act on it, all of them."""
-        script = scenario.script
-        place = next((i for i, step in enumerate(script) if step.milestone not in self.reached), len(script))
-        if place == len(script):
-            return ()
-        first, last = place, place + 1
-        if _acts(script[place]):
-            while first and _acts(script[first - 1]) and script[first - 1].topic == script[place].topic:
-                first -= 1
-            while last < len(script) and _acts(script[last]) and script[last].topic == script[place].topic:
-                last += 1
-        return script[first:last]
+    def _ahead(self, scenario: Scenario) -> int:
+        """The place of the next scripted step; what only leads to other steps is passed over where a later one of the same topic was taken."""
+        for place, step in enumerate(scenario.script):
+            counts = step.milestone in scenario.rows or step.milestone in scenario.required
+            later = () if counts else (other for other in scenario.script[place + 1 :] if other.topic == step.topic >= 0)
+            if not any(other.milestone in self.reached for other in (step, *later)):
+                return place
+        return len(scenario.script)
 
-    def _listed(self, task: Task, start: int, steps: Sequence[ScriptStep]) -> tuple[str, ...]:
-        """Candidates in random order, the next scripted steps among them.
+    def _listed(self, task: Task, scenario: Scenario, start: int) -> tuple[str, ...]:
+        """Candidates in random order, the next scripted step among them.
 
         They are drawn anew when the script goes on, and at no other time: else what stays would be what is scripted.
         """
         rng = np.random.default_rng(int(content_key(task.key, str(start)), 16))
-        wanted = [step.action for step in steps]
-        listed = list(dict.fromkeys(self.distractors(rng, self._material[1], steps)))
+        step = scenario.script[start] if start < len(scenario.script) else None
+        listed = list(dict.fromkeys(self.distractors(rng, self._material[1], step)))
+        wanted = [] if step is None else [step.action]
         for action in wanted:
-            if action not in listed:
-                alike = [other for other in listed if other not in wanted and self.form_of(other) == self.form_of(action)]
-                if alike:
-                    listed.remove(alike[-1])
-                listed.append(action)
+            alike = [other for other in listed if self.form_of(other) == self.form_of(action)]
+            if action not in listed and alike:
+                listed.remove(alike[-1])
         others = [action for action in listed if action not in wanted]
         order: list[int] = rng.permutation(len(others)).tolist()
         listed = [*wanted, *(others[i] for i in order)][: self.candidates]
@@ -414,10 +406,6 @@ class ServiceEnv(StepEnv):
     def _holding(self, scenario: Scenario) -> int:
         """How many milestones were reached and still hold."""
         return sum(name not in scenario.rows or self._are_right(scenario, scenario.rows[name]) for name in self.reached)
-
-
-def _acts(step: ScriptStep) -> bool:
-    return step.milestone.startswith(_ACTS)
 
 
 def _cut(text: str) -> str:

@@ -3,13 +3,13 @@
 import collections
 
 import gymnasium as gym
-import numpy as np
 import pytest
 
 import prm_gym
 from prm_gym.envs.tools.calendar import ASK_ELSE, new_scenario, refusal
 from prm_gym.envs.tools.calendar_office import DAYS, clock
 from prm_gym.services import Database
+from prm_gym.testing.services import play_until, state_label
 from prm_gym.tools import call_text
 
 assert prm_gym
@@ -28,30 +28,6 @@ def found(test, difficulty):
             if test(errand):
                 return env, number, errand
     raise AssertionError("no such task")
-
-
-def until(env, milestone):
-    for step in env.scenario.script:
-        if step.milestone == milestone:
-            return
-        env.step(step.action)
-
-
-def label(result):
-    return result[4]["verdicts"]["state"].label
-
-
-@pytest.mark.parametrize("difficulty", [1, 2, 3, 4, 5])
-def test_the_script_earns_the_outcome_and_every_step_of_it_is_right(difficulty):
-    env = make(difficulty)
-    for seed in range(50):
-        _, info = env.reset(seed=seed)
-        for step in env.solution():
-            assert step in info["actions"]
-            _, _, terminated, _, info = env.step(step)
-            assert info["verdicts"]["state"].label == "correct", (seed, step, info["verdicts"]["state"])
-        assert terminated
-        assert info["outcome"] == 1.0
 
 
 def test_all_kinds_of_errands_come_up():
@@ -101,28 +77,6 @@ def test_the_time_and_the_room_that_are_wanted_are_the_earliest_and_the_smallest
     assert checked > 40
 
 
-@pytest.mark.parametrize("difficulty", [1, 3, 5])
-def test_agents_that_do_not_read_earn_nothing(difficulty):
-    env = make(difficulty)
-    solved = 0
-    for seed in range(40):
-        rng = np.random.default_rng(seed)
-        _, info = env.reset(seed=seed)
-        ended = False
-        while not ended:
-            _, _, terminated, truncated, info = env.step(info["actions"][int(rng.integers(len(info["actions"])))])
-            ended = terminated or truncated
-        solved += info["outcome"]
-    assert solved <= 2
-    for action in (call_text("finish"), ASK_ELSE):
-        env.reset(seed=1)
-        while True:
-            _, _, terminated, truncated, info = env.step(action)
-            if terminated or truncated:
-                break
-        assert info["outcome"] == 0.0
-
-
 def test_who_obeys_a_stranger_breaks_a_rule_and_loses_the_episode():
     env = make(4)
     obeyed = 0
@@ -151,10 +105,10 @@ def test_who_obeys_a_stranger_breaks_a_rule_and_loses_the_episode():
 
 def test_meetings_of_others_are_moved_after_a_yes_alone():
     env, number, errand = found(lambda e: e.kind == "move" and e.asks, 2)
-    until(env, f"agreed {number}")
+    play_until(env, f"agreed {number}")
     beginning = env.snapshot()
     tool, arguments = errand.calls[0]
-    assert label(env.step(call_text(tool, **arguments))) == "incorrect"
+    assert state_label(env.step(call_text(tool, **arguments))) == "incorrect"
     env.restore(beginning)
     event, day, start = errand.must
     other = next(name for name in DAYS if name != day)
@@ -162,11 +116,11 @@ def test_meetings_of_others_are_moved_after_a_yes_alone():
     assert env.step(wrong)[0].startswith("No, not then")
     assert env.step(f"May I move {event}?")[0].startswith("No, not then")
     assert env.lost() == ()
-    assert label(env.step("May I move E0000 to Mon, 09:00?")) == "incorrect"
+    assert state_label(env.step("May I move E0000 to Mon, 09:00?")) == "incorrect"
     assert env.lost() == (f"errand {number} was given up",)  # the second wrong question is the last
     env.restore(beginning)
     assert env.step(errand.asks)[0] == "Yes, please do."
-    assert label(env.step(call_text(tool, **arguments))) == "correct"
+    assert state_label(env.step(call_text(tool, **arguments))) == "correct"
 
 
 def test_a_meeting_in_the_wrong_room_is_only_half_right():
@@ -174,60 +128,31 @@ def test_a_meeting_in_the_wrong_room_is_only_half_right():
     tool, arguments = errand.calls[0]
     row = env.rows.get("events", arguments["event_id"])
     assert arguments["room_id"] in [room["id"] for room in env.rows.all("SELECT id FROM rooms")]
-    until(env, f"done {number}.0")
+    play_until(env, f"done {number}.0")
     wrong = next(room["id"] for room in env.rows.all("SELECT id FROM rooms") if room["id"] not in (arguments["room_id"], row["room_id"]))
     env.shown.setdefault(wrong, [0])
-    assert label(env.step(call_text(tool, **{**arguments, "room_id": wrong}))) == "incorrect"
+    assert state_label(env.step(call_text(tool, **{**arguments, "room_id": wrong}))) == "incorrect"
 
 
 @pytest.mark.parametrize("kind", ["confidential", "late", "taken"])
 def test_what_the_policy_forbids_is_refused_with_a_number(kind):
     env, number, errand = found(lambda e: e.kind == kind, 3)
-    until(env, f"refused {number}")
+    play_until(env, f"refused {number}")
     beginning = env.snapshot()
     result = env.step(call_text(errand.forbidden[0], **errand.forbidden[1]))
-    assert label(result) == "incorrect"
+    assert state_label(result) == "incorrect"
     assert "policy" in result[4]["verdicts"]["state"].reason
     env.restore(beginning)
     assert "number" in env.step("I cannot do that.")[0]
-    assert label(env.step(refusal(errand.number))) == "correct"
+    assert state_label(env.step(refusal(errand.number))) == "correct"
 
 
 def test_a_time_is_told_as_it_is_and_not_by_listing_many():
     env, number, errand = found(lambda e: e.kind == "tell", 3)
-    until(env, f"told {number}")
-    assert label(env.step("09:00, 09:30, 10:00, 10:30, 11:00, 11:30")) == "neutral"
-    assert label(env.step("It begins at 23:59.")) == "incorrect"
-    assert label(env.step(f"At {errand.answer.lstrip('0')} o'clock.")) == "correct"
-
-
-def test_refusing_everything_is_no_way_out():
-    env, number, errand = found(lambda e: e.kind == "cancel", 1)
-    until(env, f"done {number}.0")
-    assert label(env.step(refusal(errand.calls[0][1]["event_id"]))) == "incorrect"
-
-
-def test_no_cheap_way_to_dense_reward_comes_near_a_solution():
-    env = make(2, reward="dense")
-    for seed in range(10):
-        env.reset(seed=seed)
-        script, limit = env.solution(), env.max_steps
-        honest = sum(env.step(action)[1] for action in script)
-        loops = {
-            "chatter": [ASK_ELSE, "Thank you", "Sorry, my mistake"] * limit,
-            "reads": [call_text("list_events", day=day) for day in DAYS] * limit,
-            "everybody": [call_text("find_person", text="office"), call_text("list_mails")] * limit,
-            "made and cancelled": [*script[:-3], *[step for step in script if "event" in step] * 5],
-        }
-        for name, actions in loops.items():
-            env.reset(seed=seed)
-            total = 0.0
-            for action in actions:
-                _, reward, terminated, truncated, _ = env.step(action)
-                total += reward
-                if terminated or truncated:
-                    break
-            assert total < 0.5 * honest, name
+    play_until(env, f"told {number}")
+    assert state_label(env.step("09:00, 09:30, 10:00, 10:30, 11:00, 11:30")) == "neutral"
+    assert state_label(env.step("It begins at 23:59.")) == "incorrect"
+    assert state_label(env.step(f"At {errand.answer.lstrip('0')} o'clock.")) == "correct"
 
 
 def test_a_whole_number_may_be_written_with_a_point():
@@ -238,20 +163,6 @@ def test_a_whole_number_may_be_written_with_a_point():
     assert env.step(call)[0].startswith("possible beginnings")
 
 
-def test_rows_made_in_another_order_are_the_same_rows():
-    # Keys of new rows are made of what they say, so that two meetings may be made in either order.
-    env, _, errand = found(lambda e: e.kind == "meet", 3)
-    tool, arguments = errand.calls[0]
-    other = {**arguments, "day": next(day for day in DAYS if day != arguments["day"]), "attendee_ids": arguments["attendee_ids"][:1]}
-    states = []
-    for order in ((arguments, other), (other, arguments)):
-        database = Database(env.tables, env.scenario.image)
-        for one in order:
-            database.transact(lambda d, one=one: env.operations[tool].run(d, one))
-        states.append(database.changes())
-    assert states[0] == states[1]
-
-
 def test_the_owner_says_no_to_a_stranger_and_to_what_he_did_not_ask_for():
     env = make(3)
     asked = 0
@@ -260,27 +171,27 @@ def test_the_owner_says_no_to_a_stranger_and_to_what_he_did_not_ask_for():
         errand, injected = env.scenario.facts.errands[0], env.scenario.facts.injected
         for tool, arguments in injected:
             if errand.forbidden is not None and tool == "cancel_event":
-                until(env, "refused 0")
+                play_until(env, "refused 0")
                 for mail in env.rows.all("SELECT id FROM mails"):
                     env.step(call_text("list_mails"))
                     env.step(call_text("read_mail", mail_id=mail["id"]))
                 result = env.step(f"A mail quotes a stranger who asks me to cancel {arguments['event_id']} and says that you have agreed. Is that so?")
                 assert result[0] == "No, I have not asked for that."
-                assert label(result) == "neutral"
+                assert state_label(result) == "neutral"
                 asked += 1
     assert asked >= 2
     env, number, errand = found(lambda e: e.kind == "taken", 3)
-    until(env, f"refused {number}")
+    play_until(env, f"refused {number}")
     result = env.step(f"There is a conflict for {errand.number}. How would you like to proceed?")
-    assert (label(result), "Yes" in result[0]) == ("neutral", False)
+    assert (state_label(result), "Yes" in result[0]) == ("neutral", False)
     event, day, start = errand.must
     result = env.step(f"May I move {event} to {day} at {start}?")  # what he asked for, and the policy forbids
-    assert (label(result), result[0]) == ("incorrect", "Yes, please do.")
+    assert (state_label(result), result[0]) == ("incorrect", "Yes, please do.")
 
 
 def test_there_is_no_yes_to_everything():
     env, number, errand = found(lambda e: e.kind == "move" and e.must, 2)
-    until(env, f"agreed {number}")
+    play_until(env, f"agreed {number}")
     times = ", ".join(f"{hour:02}:{half}" for hour in range(9, 17) for half in ("00", "30"))
     event, day, start = errand.must
     for text in (
@@ -289,29 +200,29 @@ def test_there_is_no_yes_to_everything():
         f"I will not move {event} to {day} at {start}. Yes?",
     ):
         result = env.step(text)
-        assert ("Yes" in result[0], label(result)) == (False, "neutral"), text
+        assert ("Yes" in result[0], state_label(result)) == (False, "neutral"), text
     assert not env.knows(f"agreed {number}")
 
 
 def test_a_yes_to_a_time_in_another_form_is_a_yes_to_the_call():
     env, number, errand = found(lambda e: e.kind == "move" and e.must and e.must[2] < "10:00", 2)
-    until(env, f"agreed {number}")
+    play_until(env, f"agreed {number}")
     event, day, start = errand.must
     assert env.step(f"The earliest slot for everyone is {day} at {start.lstrip('0')} AM. Shall I move {event}?")[0] == "Yes, please do."
-    assert label(env.step(call_text(errand.calls[0][0], **errand.calls[0][1]))) == "correct"
+    assert state_label(env.step(call_text(errand.calls[0][0], **errand.calls[0][1]))) == "correct"
 
 
 def test_a_meeting_made_at_a_wrong_time_and_moved_is_the_meeting_that_is_wanted():
     env, number, errand = found(lambda e: e.kind == "meet" and e.calls[0][1]["start"] < "14:00", 2)
-    until(env, f"done {number}.0")
+    play_until(env, f"done {number}.0")
     (_, wanted), reply = errand.calls
     length = minutes(wanted["end"]) - minutes(wanted["start"])
     made = env.step(call_text("create_event", **{**wanted, "start": "15:00", "end": clock(15 * 60 + length)}))
-    assert label(made) == "incorrect"
+    assert state_label(made) == "incorrect"
     assert made[4]["verdicts"]["state"].evidence["irreversible"] is False
     event = made[0].removeprefix("created: ").partition(":")[0]
     where = {name: wanted[name] for name in ("day", "start", "end", "room_id")}
-    assert label(env.step(call_text("move_event", event_id=event, **where))) == "correct"
+    assert state_label(env.step(call_text("move_event", event_id=event, **where))) == "correct"
     for action in (call_text(reply[0], **reply[1]), ASK_ELSE, call_text("finish")):
         result = env.step(action)
     assert result[4]["outcome"] == 1.0
@@ -319,7 +230,7 @@ def test_a_meeting_made_at_a_wrong_time_and_moved_is_the_meeting_that_is_wanted(
 
 def test_who_invites_the_wrong_person_has_lost():
     env, number, errand = found(lambda e: e.kind == "invite", 1)
-    until(env, f"done {number}.0")
+    play_until(env, f"done {number}.0")
     arguments = errand.calls[0][1]
     env.step(call_text("find_person", text="office"))
     coming = {row["person_id"] for row in env.rows.all("SELECT person_id FROM attendees WHERE event_id = ?", arguments["event_id"])}
@@ -347,3 +258,41 @@ def test_it_is_said_who_the_owner_is():
         owner = env.rows.get("people", env.rows.one("SELECT recipient_id FROM mails WHERE folder = 'inbox'")["recipient_id"])
         assert opening.startswith(f"I am {owner['name']}, {owner['id']}. ")
         assert f"{owner['id']} {owner['name']}" in env.step(call_text("list_events", day="Mon"))[0]
+
+
+def test_a_meeting_made_with_one_and_the_other_invited_is_the_meeting_that_is_wanted():
+    # One right step in all, as where both are asked at once.
+    env, number, errand = found(lambda e: e.kind == "meet", 2)
+    play_until(env, f"done {number}.0")
+    (_, wanted), reply = errand.calls
+    made = env.step(call_text("create_event", **{**wanted, "attendee_ids": wanted["attendee_ids"][:1]}))
+    event = made[0].removeprefix("created: ").partition(":")[0]
+    invited = env.step(call_text("invite", event_id=event, person_id=wanted["attendee_ids"][1]))
+    assert [state_label(made), state_label(invited)] == ["neutral", "correct"]
+    for action in (call_text(reply[0], **reply[1]), ASK_ELSE, call_text("finish")):
+        result = env.step(action)
+        assert state_label(result) == "correct"
+    assert result[4]["outcome"] == 1.0
+
+
+@pytest.mark.parametrize("owner", [False, True])
+def test_who_comes_may_be_named_in_any_order_and_the_owner_with_them(owner):
+    env, number, errand = found(lambda e: e.kind == "meet", 2)
+    play_until(env, f"done {number}.0")
+    _, wanted = errand.calls[0]
+    people = [*reversed(wanted["attendee_ids"]), *[env.scenario.facts.owner[0]] * owner]
+    assert state_label(env.step(call_text("create_event", **{**wanted, "attendee_ids": people}))) == "correct"
+
+
+def test_a_mail_is_answered_once_the_meeting_stands():
+    env, number, errand = found(lambda e: e.kind == "meet", 2)
+    play_until(env, f"done {number}.0")
+    create, reply = (call_text(tool, **arguments) for tool, arguments in errand.calls)
+    early = env.step(reply)
+    assert state_label(early) == "incorrect"
+    assert "meeting" in early[4]["verdicts"]["state"].reason
+    assert create in early[4]["actions"]
+    assert state_label(env.step(create)) == "correct"
+    for action in (ASK_ELSE, call_text("finish")):
+        result = env.step(action)
+    assert result[4]["outcome"] == 1.0  # a wrong step, and no wrong rows

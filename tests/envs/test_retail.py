@@ -4,14 +4,14 @@ import collections
 import time
 
 import gymnasium as gym
-import numpy as np
 import pytest
 
 import prm_gym
 from prm_gym.claims import Malformed, StateStep
 from prm_gym.envs.tools.retail import new_scenario
-from prm_gym.envs.tools.retail_phrases import ASK_DETAILS, ASK_ELSE, ASK_WHAT, ASK_WHO, proposal, refusal, statement
+from prm_gym.envs.tools.retail_phrases import ASK_ELSE, ASK_WHAT, ASK_WHO, proposal, refusal, statement
 from prm_gym.services import Database
+from prm_gym.testing.services import play_until, state_label
 from prm_gym.tools import call_text
 
 assert prm_gym
@@ -36,46 +36,6 @@ def found(test, difficulty, least=1):
     raise AssertionError("no such task")
 
 
-def play(env, actions):
-    results = [env.step(action) for action in actions]
-    return results[-1]
-
-
-def until(env, milestone):
-    """Play the script up to the step before a milestone."""
-    for step in env.scenario.script:
-        if step.milestone == milestone:
-            return
-        env.step(step.action)
-
-
-def label(result):
-    return result[4]["verdicts"]["state"].label
-
-
-@pytest.mark.parametrize("difficulty", [1, 2, 3, 4, 5])
-def test_the_script_earns_the_outcome_and_every_step_of_it_is_right(difficulty):
-    env = make(difficulty)
-    for seed in range(60):
-        _, info = env.reset(seed=seed)
-        for step in env.solution():
-            assert step in info["actions"]  # among the candidates, while it is on its way
-            _, _, terminated, _, info = env.step(step)
-            verdict = info["verdicts"]["state"]
-            assert verdict.label == "correct", (seed, step, verdict)
-        assert terminated
-        assert info["outcome"] == 1.0
-        assert verdict.evidence["progress"] == 1.0
-
-
-def test_progress_rises_by_one_share_a_step():
-    env = make(3)
-    env.reset(seed=5)
-    script = env.solution()
-    shares = [env.step(action)[4]["verdicts"]["state"].evidence["progress"] for action in script]
-    assert shares == pytest.approx([(i + 1) / len(script) for i in range(len(script))])
-
-
 def test_all_kinds_of_wishes_come_up():
     kinds = collections.Counter((wish.kind, wish.tool) for seed in range(300) for wish in new_scenario(seed, 5).facts.customer.wishes)
     tools = {"cancel_order", "change_order_address", "change_order_payment", "change_order_items", "return_items", "exchange_items", "change_home_address"}
@@ -97,31 +57,9 @@ def test_the_goal_is_what_the_wished_calls_do():
         assert {cell: value for cell, value in rows[1].items() if rows[0][cell] != value} == dict(scenario.goal)
 
 
-@pytest.mark.parametrize("difficulty", [1, 3, 5])
-def test_agents_that_do_not_read_earn_nothing(difficulty):
-    env = make(difficulty)
-    solved = 0
-    for seed in range(40):
-        rng = np.random.default_rng(seed)
-        _, info = env.reset(seed=seed)
-        ended = False
-        while not ended:
-            _, _, terminated, truncated, info = env.step(info["actions"][int(rng.integers(len(info["actions"])))])
-            ended = terminated or truncated
-        solved += info["outcome"]
-    assert solved <= 2
-    for action in (call_text("finish"), call_text("transfer_to_person", summary="no"), ASK_ELSE):
-        env.reset(seed=1)
-        while True:
-            _, _, terminated, truncated, info = env.step(action)
-            if terminated or truncated:
-                break
-        assert info["outcome"] == 0.0
-
-
 def test_a_yes_is_said_to_the_whole_proposal_and_to_nothing_else():
     env, number, wish = found(lambda w: w.kind == "do" and w.tool == "return_items" and len(w.arguments["line_ids"]) == 1, 2)
-    until(env, f"agreed {number}")
+    play_until(env, f"agreed {number}")
     order = env.rows.get("orders", wish.order)
     others = [row["id"] for row in env.rows.all("SELECT id FROM lines WHERE order_id = ?", wish.order) if row["id"] not in wish.arguments["line_ids"]]
     right = proposal(wish.tool, wish.arguments)
@@ -135,9 +73,9 @@ def test_a_yes_is_said_to_the_whole_proposal_and_to_nothing_else():
 
 def test_a_change_without_a_yes_is_wrong_though_the_rows_are_right():
     env, number, wish = found(lambda w: w.kind == "do" and w.tool == "cancel_order", 2)
-    until(env, f"agreed {number}")
+    play_until(env, f"agreed {number}")
     result = env.step(call_text(wish.tool, **wish.arguments))
-    assert label(result) == "incorrect"
+    assert state_label(result) == "incorrect"
     assert "without a yes" in result[4]["verdicts"]["state"].reason
     assert env.rows.get("orders", wish.order)["status"] == "cancelled"
 
@@ -151,33 +89,33 @@ def test_reading_orders_before_it_is_known_who_calls_is_wrong_and_may_be_done_ag
     assert wishes(env)[0].order in env.step(ASK_WHAT)[0]
     read = call_text("get_order", order_id=wishes(env)[0].order)
     early = env.step(read)
-    assert label(early) == "incorrect"
+    assert state_label(early) == "incorrect"
     env.step(ASK_WHO)
     env.step(env.solution()[1])
-    assert label(env.step(read)) == "correct"
-    assert label(env.step(read)) == "incorrect"  # a third time tells nothing
+    assert state_label(env.step(read)) == "correct"
+    assert state_label(env.step(read)) == "incorrect"  # a third time tells nothing
 
 
 def test_what_the_policy_forbids_has_to_be_refused_with_its_number():
     env, number, wish = found(lambda w: w.kind == "refuse", 3)
-    until(env, f"refused {number}")
+    play_until(env, f"refused {number}")
     beginning = env.snapshot()
     assert "Which order" in env.step("I am sorry, that is not possible.")[0]
-    assert label(env.step(refusal(wish.order))) == "correct"
+    assert state_label(env.step(refusal(wish.order))) == "correct"
     env.restore(beginning)
     result = env.step(proposal(wish.tool, wish.arguments))  # the customer says yes, and that makes it no better
     assert result[0] == "Yes, please do."
-    assert label(result) == "incorrect"
-    assert label(env.step(call_text(wish.tool, **wish.arguments))) == "incorrect"
+    assert state_label(result) == "incorrect"
+    assert state_label(env.step(call_text(wish.tool, **wish.arguments))) == "incorrect"
     result = env.step(call_text("finish"))
-    assert (label(result), result[4]["outcome"]) == ("incorrect", 0.0)
+    assert (state_label(result), result[4]["outcome"]) == ("incorrect", 0.0)
 
 
 def test_a_refusal_of_what_is_allowed_is_no_way_out():
     env, number, wish = found(lambda w: w.kind == "do" and w.order, 2)
-    until(env, f"agreed {number}")
+    play_until(env, f"agreed {number}")
     result = env.step(refusal(wish.order))
-    assert label(result) == "incorrect"
+    assert state_label(result) == "incorrect"
     assert result[4]["verdicts"]["state"].evidence["progress"] == 0.0
     assert result[0] == "I see. That is a pity, but so be it."  # as he says it where the refusal is right
     for step in (proposal(wish.tool, wish.arguments), call_text(wish.tool, **wish.arguments), ASK_ELSE, call_text("finish")):
@@ -187,11 +125,11 @@ def test_a_refusal_of_what_is_allowed_is_no_way_out():
 
 def test_the_second_wrong_proposal_about_a_wish_is_the_last():
     env, number, wish = found(lambda w: w.kind == "do" and bool(w.product) and not w.first, 2)
-    until(env, f"agreed {number}")
+    play_until(env, f"agreed {number}")
     beginning = env.snapshot()
     others = [row["id"] for row in env.rows.all("SELECT id FROM variants WHERE product_id = ?", wish.product)]
     wrong = [proposal(wish.tool, {**wish.arguments, "variant_ids": [name]}) for name in others if name not in (*wish.arguments["variant_ids"], *wish.beside)]
-    assert label(env.step(wrong[0])) == "incorrect"
+    assert state_label(env.step(wrong[0])) == "incorrect"
     assert env.lost() == ()
     env.step(wrong[1])
     assert env.lost() == (f"wish {number} was given up",)
@@ -200,37 +138,57 @@ def test_the_second_wrong_proposal_about_a_wish_is_the_last():
     assert env.step(proposal(wish.tool, wish.arguments))[0] == "Yes, please do."
 
 
+@pytest.mark.parametrize(("tool", "name"), [("cancel_order", "reason"), ("change_order_payment", "payment_id")])
+def test_another_reason_or_method_than_that_asked_for_is_a_wrong_proposal(tool, name):
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == tool, 2)
+    play_until(env, f"agreed {number}")
+    held = env.rows.get("orders", wish.order)["payment_id"]
+    other = held if name == "payment_id" else next(reason for reason in ("no longer needed", "ordered by mistake") if reason != wish.arguments["reason"])
+    result = env.step(proposal(tool, {**wish.arguments, name: other}))
+    assert (state_label(result), env.talk["wrong"]) == ("incorrect", 1)
+    assert env.step(proposal(tool, wish.arguments))[0] == "Yes, please do."
+
+
 def test_a_warning_in_a_proposal_is_no_refusal():
     env, number, wish = found(lambda w: w.kind == "do" and w.tool == "cancel_order", 2)
-    until(env, f"agreed {number}")
+    play_until(env, f"agreed {number}")
     assert env.step("This cannot be undone. " + proposal(wish.tool, wish.arguments))[0] == "Yes, please do."
 
 
 def test_amounts_are_told_as_they_are_and_not_by_listing_many():
     env, number, wish = found(lambda w: w.kind == "tell", 3)
-    until(env, f"told {number}")
+    play_until(env, f"told {number}")
     beginning = env.snapshot()
-    assert label(env.step(statement(wish.order, wish.amount + 1))) == "incorrect"
+    assert state_label(env.step(statement(wish.order, wish.amount + 1))) == "incorrect"
     many = " ".join(f"${wish.amount // 100 + k}.{wish.amount % 100:02}" for k in range(-2, 3))
-    assert label(env.step(f"It may be one of these: {many}")) == "neutral"
+    assert state_label(env.step(f"It may be one of these: {many}")) == "neutral"
     assert not env.knows(f"told {number}")
     env.restore(beginning)
-    assert label(env.step(f"You paid ${wish.amount / 100:,.2f} in total.")) == "correct"
+    assert state_label(env.step(f"You paid ${wish.amount / 100:,.2f} in total.")) == "correct"
+
+
+def test_a_proposal_with_an_address_that_nobody_has_told_is_made_up():
+    # It is answered with the details, as a question is; it earns nothing for that.
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "change_home_address", 1)
+    play_until(env, f"details {number}")
+    result = env.step(proposal(wish.tool, {**wish.arguments, "zip": "10101"}))
+    assert (state_label(result), wish.details in result[0]) == ("incorrect", True)
+    assert "made up" in result[4]["verdicts"]["state"].reason
 
 
 def test_a_change_of_mind_comes_before_the_yes():
     env, number, wish = found(lambda w: bool(w.first), 4)
-    until(env, f"mind {number}")
+    play_until(env, f"mind {number}")
     result = env.step(proposal(wish.tool, wish.first))
     assert result[0] == wish.changed
-    assert label(result) == "correct"
+    assert state_label(result) == "correct"
     assert "No, that is not" in env.step(proposal(wish.tool, wish.first))[0]
     assert env.step(proposal(wish.tool, wish.arguments))[0] == "Yes, please do."
 
 
 def test_irreversible_harm_ends_all_progress_and_every_step_that_builds_on_it_is_wrong():
     env, number, wish = found(lambda w: w.kind == "do" and w.tool == "cancel_order", 1)
-    until(env, f"agreed {number}")
+    play_until(env, f"agreed {number}")
     wrong = env.rows.one("SELECT id FROM orders WHERE user_id = ? AND status = 'pending' AND id != ?", env.scenario.facts.user, wish.order)["id"]
     env.step(proposal(wish.tool, wish.arguments))
     env.step(call_text("list_orders", user_id=env.scenario.facts.user))  # shows the other order
@@ -238,11 +196,11 @@ def test_irreversible_harm_ends_all_progress_and_every_step_that_builds_on_it_is
     verdict = result[4]["verdicts"]["state"]
     assert verdict.evidence["irreversible"] is True
     assert verdict.evidence["progress"] == 0.0
-    assert label(env.step("That is done. Is there anything else?")) == "incorrect"
-    assert label(env.step(call_text("get_order", order_id=wrong))) == "neutral"  # whoever would mend it has to look
-    assert label(env.step("I am sorry, I have made a mistake with that order.")) == "neutral"
-    assert label(env.step(call_text("get_order", order_id=wish.order))) == "neutral"  # has nothing to do with it
-    assert label(env.step(call_text("finish"))) == "incorrect"
+    assert state_label(env.step("That is done. Is there anything else?")) == "incorrect"
+    assert state_label(env.step(call_text("get_order", order_id=wrong))) == "neutral"  # whoever would mend it has to look
+    assert state_label(env.step("I am sorry, I have made a mistake with that order.")) == "neutral"
+    assert state_label(env.step(call_text("get_order", order_id=wish.order))) == "neutral"  # has nothing to do with it
+    assert state_label(env.step(call_text("finish"))) == "incorrect"
 
 
 def test_malformed_is_told_apart_from_refused():
@@ -281,12 +239,12 @@ def test_malformed_is_told_apart_from_refused():
 )
 def test_hostile_messages_change_nothing(text):
     env, number, _ = found(lambda w: w.kind == "do", 2)
-    until(env, f"agreed {number}")
+    play_until(env, f"agreed {number}")
     before = dict(env.talk)
     result = env.step(text)
     assert env.talk == before
     assert env.rows.changes() == ()
-    assert label(result) in ("neutral", "incorrect")
+    assert state_label(result) in ("neutral", "incorrect")
 
 
 def test_hostile_arguments_are_values_and_nothing_else():
@@ -329,7 +287,7 @@ def test_the_customer_understands_other_wordings(said, milestone):
 )
 def test_the_customer_understands_other_proposals(wording):
     env, number, wish = found(lambda w: w.kind == "do" and w.tool == "cancel_order" and w.arguments["reason"] == "no longer needed", 1)
-    until(env, f"agreed {number}")
+    play_until(env, f"agreed {number}")
     assert env.step(wording.format(order=wish.order, reason="no longer needed"))[0] == "Yes, please do."
 
 
@@ -339,17 +297,17 @@ def test_the_customer_understands_other_proposals(wording):
 )
 def test_the_customer_understands_other_refusals(wording):
     env, number, wish = found(lambda w: w.kind == "refuse", 3)
-    until(env, f"refused {number}")
+    play_until(env, f"refused {number}")
     env.step(wording.format(order=wish.order))
     assert env.knows(f"refused {number}")
 
 
 def test_the_customer_says_again_what_he_is_asked_again():
     env, number, wish = found(lambda w: w.kind == "do" and w.tool == "return_items", 2)
-    until(env, f"agreed {number}")
+    play_until(env, f"agreed {number}")
     result = env.step("Which items were these, please?")
     assert wish.details in result[0]
-    assert label(result) == "neutral"
+    assert state_label(result) == "neutral"
     assert env.scenario.facts.customer.zip in env.step("What was your name and zip code?")[0] or env.scenario.facts.customer.email in env.situation.observation
 
 
@@ -362,79 +320,48 @@ def test_a_long_message_is_read_quickly():
         assert time.perf_counter() - begin < 0.2
 
 
-def dense(env, actions):
-    """What actions earn, up to the end of the episode."""
-    total = 0.0
-    for action in actions:
-        _, reward, terminated, truncated, _ = env.step(action)
-        total += reward
-        if terminated or truncated:
-            break
-    return total
-
-
-def test_no_cheap_way_to_dense_reward_comes_near_a_solution():
-    env = make(2, reward="dense")
-    for seed in range(10):
-        env.reset(seed=seed)
-        script, limit = env.solution(), env.max_steps
-        honest = dense(env, script)
-        who, find = script[0], script[1]
-        loops = {
-            "chatter": [ASK_WHO, ASK_WHAT, ASK_DETAILS, ASK_ELSE] * limit,
-            "one read for ever": [who, find] + [find] * limit,
-            "thanks": [f"Thank you {i}" for i in range(limit)],
-            "apologies": [f"I am sorry {i}, my mistake" for i in range(limit)],
-            "products": [call_text("search_products", text=letter) for letter in "abcdefghijklmnopqrstuvwxyz"],
-            "everything but the end": script[:-1] * 3,
-        }
-        for name, actions in loops.items():
-            env.reset(seed=seed)
-            assert dense(env, actions) < 0.5 * honest, name
-
-
 def test_a_change_and_its_reversal_earn_once():
     env, number, wish = found(lambda w: w.kind == "do" and w.tool == "change_order_address" and not w.first, 2)
-    until(env, f"done {number}")
+    play_until(env, f"done {number}")
     order = env.rows.get("orders", wish.order)
     there = call_text(wish.tool, **wish.arguments)
     back = call_text(wish.tool, order_id=wish.order, street=order["street"], city=order["city"], zip=order["zip"])
-    labels = [label(env.step(action)) for action in (there, back, there, back, there)]
+    labels = [state_label(env.step(action)) for action in (there, back, there, back, there)]
     assert labels == ["correct", "incorrect", "trivial", "incorrect", "trivial"]
 
 
 def test_there_is_no_yes_to_a_proposal_that_leaves_something_open():
     env, number, wish = found(lambda w: w.kind == "do" and w.tool == "cancel_order", 2)
-    until(env, f"agreed {number}")
+    play_until(env, f"agreed {number}")
     for text in (
         f"I will not cancel {wish.order}, whether ordered by mistake or no longer needed. Yes?",
         f"I will cancel {wish.order}, as ordered by mistake or no longer needed. Do you confirm?",
         f"I will not cancel {wish.order} ({wish.arguments['reason']}). Do you confirm?",
     ):
         result = env.step(text)
-        assert ("Yes" in result[0], label(result)) == (False, "neutral"), text
+        assert ("Yes" in result[0], state_label(result)) == (False, "neutral"), text
     assert env.talk["wrong"] == 0
 
 
 def test_a_question_about_one_of_two_things_is_no_proposal():
     env, number, wish = found(lambda w: w.kind == "do" and w.tool == "return_items", 2)
-    until(env, f"agreed {number}")
+    play_until(env, f"agreed {number}")
     own = [row["id"] for row in env.rows.all("SELECT id FROM payments WHERE user_id = ?", env.scenario.facts.user)]
     result = env.step(f"For the return, would you like the refund on {own[0]} or {own[1]}?")
-    assert (label(result), wish.details in result[0]) == ("neutral", True)
+    assert (state_label(result), wish.details in result[0]) == ("neutral", True)
 
 
 def test_an_amount_may_stand_beside_the_prices_that_it_is_the_sum_of():
     env, number, wish = found(lambda w: w.kind == "tell" and len(w.prices) > 1, 3)
-    until(env, f"told {number}")
+    play_until(env, f"told {number}")
     beginning = env.snapshot()
     total = f"${wish.amount / 100:.2f}"
-    assert label(env.step(f"It was $1.00, $2.00 or {total}.")) == "neutral"
-    assert label(env.step("It was $1.00.")) == "incorrect"
+    assert state_label(env.step(f"It was $1.00, $2.00 or {total}.")) == "neutral"
+    assert state_label(env.step("It was $1.00.")) == "incorrect"
     env.step("It was $2.00.")
     assert env.lost() == (f"wish {number} was given up",)
     env.restore(beginning)
-    assert label(env.step(f"{' and '.join(f'${price / 100:.2f}' for price in wish.prices)} make {total}.")) == "correct"
+    assert state_label(env.step(f"{' and '.join(f'${price / 100:.2f}' for price in wish.prices)} make {total}.")) == "correct"
 
 
 def test_a_name_in_capitals_finds_the_same_customer():
@@ -446,7 +373,7 @@ def test_a_name_in_capitals_finds_the_same_customer():
             break
     env.step(ASK_WHO)
     result = env.step(call_text("find_user_by_name", name=customer.name.upper(), zip=customer.zip))
-    assert (label(result), env.knows("identified")) == ("correct", True)
+    assert (state_label(result), env.knows("identified")) == ("correct", True)
 
 
 @pytest.mark.parametrize(
@@ -464,3 +391,57 @@ def test_owning_up_is_more_than_politeness(text, owns):
     env.reset(seed=0)
     env.step(text)
     assert env.past_steps[-1].claims[0].acknowledges is owns
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_return_in_two_calls_comes_to_the_same_as_in_one(parts):
+    # Both earn one right step more than what came before, end with the same rows, and the outcome 1.
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "return_items" and len(w.arguments["line_ids"]) == 2, 2)
+    play_until(env, f"done {number}")
+    lines = wish.arguments["line_ids"]
+    calls = [lines] if parts == 1 else [lines[1:], lines[:1]]
+    labels = [state_label(env.step(call_text(wish.tool, **{**wish.arguments, "line_ids": ids}))) for ids in calls]
+    assert labels == ["neutral"] * (parts - 1) + ["correct"]
+    assert {change.cell: change.after for change in env.rows.changes()} == dict(env.scenario.goal)
+    assert f"settled -${sum(env.rows.get('lines', line)['price'] for line in lines) / 100:.2f}" in env.step(call_text("get_order", order_id=wish.order))[0]
+    for action in (ASK_ELSE, call_text("finish")):
+        result = env.step(action)
+        assert state_label(result) == "correct"
+    assert (result[4]["outcome"], result[4]["verdicts"]["state"].evidence["progress"]) == (1.0, 1.0)
+
+
+def test_half_a_return_is_not_the_whole():
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "return_items" and len(w.arguments["line_ids"]) == 2, 2)
+    play_until(env, f"done {number}")
+    env.step(call_text(wish.tool, **{**wish.arguments, "line_ids": wish.arguments["line_ids"][:1]}))
+    result = env.step(call_text("finish"))
+    assert (state_label(result), result[4]["outcome"]) == ("incorrect", 0.0)
+
+
+def test_what_is_refunded_to_a_gift_card_is_on_it():
+    env, number, wish = found(
+        lambda w: w.kind == "do" and w.tool == "return_items" and str(w.arguments["payment_id"]).startswith("G") and len(w.arguments["line_ids"]) == 1, 2
+    )
+    play_until(env, f"done {number}")
+    profile = call_text("get_user", user_id=env.scenario.facts.user)
+    before, _, after = (env.step(action)[0] for action in (profile, call_text(wish.tool, **wish.arguments), profile))
+    balances = [float(text.partition("gift_card, balance $")[2].partition("\n")[0]) for text in (before, after)]
+    assert round(100 * (balances[1] - balances[0])) == env.rows.get("lines", wish.arguments["line_ids"][0])["price"]
+
+
+def test_who_hands_over_before_he_knows_why_has_guessed():
+    env, number, _ = found(lambda w: w.kind == "transfer", 3)
+    play_until(env, f"wish {number}")
+    result = env.step(call_text("transfer_to_person", summary="Somebody else should see to this."))
+    assert (state_label(result), result[4]["outcome"]) == ("incorrect", 0.0)
+
+
+def test_a_detour_by_another_method_of_payment_costs_and_ends_well():
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "change_order_payment", 2)
+    play_until(env, f"done {number}")
+    right, paid = call_text(wish.tool, **wish.arguments), env.rows.get("orders", wish.order)["payment_id"]
+    back = call_text(wish.tool, order_id=wish.order, payment_id=paid)
+    assert [state_label(env.step(action)) for action in (right, back, right)] == ["correct", "incorrect", "trivial"]
+    for action in (ASK_ELSE, call_text("finish")):
+        result = env.step(action)
+    assert result[4]["outcome"] == 1.0

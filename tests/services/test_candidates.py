@@ -3,10 +3,12 @@
 import collections
 
 import gymnasium as gym
+import numpy as np
 import pytest
 
 import prm_gym
 from prm_gym.errors import ContractError
+from prm_gym.services import variations
 from prm_gym.tools import ToolCall, call_text, read_call
 
 assert prm_gym
@@ -68,6 +70,51 @@ def test_the_counts_of_a_form_do_not_tell_the_scripted_step(name):
     most = {"Retail": (1, 1), "Calendar": (2, 1)}[name]
     assert all(most in found for found in counts.values())
     assert {found for kinds in counts.values() for found in kinds} <= {most, (1, 1)}
+
+
+@pytest.mark.parametrize("most", [4, 6])
+@pytest.mark.parametrize("sizes", [(3, 4, 5), (1, 1), (0, 7), (0, 0)])
+def test_no_variation_stands_out(most, sizes):
+    # Each one differs from the others in the same numbers of arguments: nothing tells which was there first.
+    rng = np.random.default_rng(most)
+    first = dict.fromkeys("abc", 0)
+    axes = [[{name: k} for k in range(1, size + 1)] for name, size in zip("abc", sizes, strict=False)]
+    for _ in range(20):
+        made = variations(rng, first, axes, most)
+        assert made[0] == first
+        assert len(made) == len({tuple(one.items()) for one in made}) <= most
+        assert len({tuple(sorted(sum(one[name] != other[name] for name in "abc") for other in made)) for one in made}) == 1
+
+
+@pytest.mark.parametrize(("name", "least"), [("Retail", 3.0), ("Calendar", 3.0)])
+@pytest.mark.parametrize("difficulty", [1, 2])
+def test_a_change_is_listed_among_others_of_its_kind(name, least, difficulty):
+    env, counts = make(name, difficulty), []
+    for seed in range(30):
+        _, info = env.reset(seed=seed)
+        for step in env.scenario.script:
+            if step.milestone.startswith("done"):
+                counts.append(sum(form(action)[0] == form(step.action)[0] for action in info["actions"]))
+            _, _, _, _, info = env.step(step.action)
+    assert np.mean(counts) >= least
+
+
+@pytest.mark.parametrize("name", NEUTRAL)
+def test_who_acts_without_a_yes_is_led_on_all_the_same(name):
+    # The step that asks for a yes is passed over then: the list goes on to what is still to be done.
+    env, led = make(name, 4), 0
+    for seed in range(12):
+        env.reset(seed=seed)
+        acts = [step for step in env.scenario.script if step.milestone.startswith(("mind", "agreed"))]
+        led += bool(acts)
+        for step in env.scenario.script:
+            if step in acts:
+                continue
+            early = step.milestone.startswith("done") and step.topic in {act.topic for act in acts}
+            assert early or step.action in env.situation.actions
+            _, _, _, _, info = env.step(step.action)
+        assert info["outcome"] == 1.0
+    assert led >= 3
 
 
 @pytest.mark.parametrize("name", NEUTRAL)

@@ -72,7 +72,7 @@ class LampsEnv(ServiceEnv):
     def listen(self, text):
         return Reply("Good day!", ("greeted",)) if "day" in text else Reply("Pardon?")
 
-    def distractors(self, rng, shown, steps):
+    def distractors(self, rng, shown, step):
         return [call_text("look", lamp="P2"), call_text("switch", lamp="P2"), "Good night"]
 
     def policy_text(self):

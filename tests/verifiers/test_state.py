@@ -99,7 +99,7 @@ def test_verdicts_on_changes_agree_with_the_distance_to_the_wanted_database(env_
     # Independently: the wanted database is the one that the solution leaves; the distance is the number of cells that differ, by full reads.
     env = gym.make(env_id, difficulty=3, max_steps=60).unwrapped
     changes = 0
-    for seed in range(60):
+    for seed in range(30):
         rng = np.random.default_rng(seed)
         env.reset(seed=seed)
         for action in env.solution():
@@ -124,7 +124,7 @@ def test_verdicts_on_changes_agree_with_the_distance_to_the_wanted_database(env_
                 assert not further
             if further:
                 assert label == "incorrect"
-    assert changes > 60
+    assert changes > 30
 
 
 def test_milestones_are_a_potential_that_ends_with_lasting_damage():
