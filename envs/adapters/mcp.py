@@ -20,6 +20,7 @@ Source: the Model Context Protocol (https://modelcontextprotocol.io), through it
 import copy
 import importlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -27,7 +28,7 @@ import msgspec
 import numpy as np
 
 from prm_gym.claims import Json, PastCall, ToolUse
-from prm_gym.env import StepEnv
+from prm_gym.env import ACTION_LENGTH, StepEnv
 from prm_gym.envs.adapters.mcp_tasks import DEMO, DEMO_HIDDEN, DEMO_PREDICATE, Given, PastReply, Predicate, ServerView, demo_task, load_tasks
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
 from prm_gym.mcp import ListedTool, McpServer, McpSession, Reply, ServerGoneError, ServerHangsError
@@ -38,6 +39,7 @@ from prm_gym.tools import Tool, ToolCall, Unreadable, call_text, described, requ
 from prm_gym.transition import Situation, Transition
 
 ANSWER_LENGTH = 10_000
+MOST_THREADS = 64
 
 
 class _NotRepeatedError(EnvironmentFault):
@@ -73,6 +75,8 @@ class McpEnv(StepEnv):
     brought back there. Without it, `snapshot` raises. Calls of tools that the server marks as reading alone are repeated too.
 
     state_key: the task, the calls so far with their answers, without those of tools that are marked as reading alone, and the last answer.
+
+    In a vector environment and in rollouts the calls of a step are made side by side, as far as none ends its episode.
 
     A session is the environment's own. It ends with `close`, with the environment and with the process, however that ends. With `reuse`, for servers that the
     task's `setup` calls bring back to their beginning whatever was done before, it is given to another environment instead, if one comes within five seconds.
@@ -146,10 +150,11 @@ class McpEnv(StepEnv):
         self._made: list[str] | None = None  # keys of the calls that the session has behind it, setup and all; None for a session that is not set up
         self._broken = False  # a call of the agent has brought the server down in this episode
         self._looked = False  # the predicate has been called
+        self._prepared: tuple[str, Future[Transition]] | None = None  # an action, and what came of it
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the session, which cannot leave the process."""
-        return {**{name: value for name, value in self.__dict__.items() if name != "_lease"}, "_made": None}
+        return {**{name: value for name, value in self.__dict__.items() if name != "_lease"}, "_made": None, "_prepared": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -172,14 +177,35 @@ class McpEnv(StepEnv):
         given = demo_task(int(self.np_random.integers(1 << 31))) if self._tasks is None else self._tasks[index or 0]
         task = self._task_of(given)
         self._begin_anew()
-        self._transcript, self._broken, self._looked = [], False, False
+        self._transcript, self._broken, self._looked, self._prepared = [], False, False, None
         return task, self._situation_of(task, task.question)
+
+    @classmethod
+    def prepare(cls, envs: Sequence[StepEnv], actions: Sequence[str]) -> None:
+        """Make the calls of a batch side by side. Ends are left to `advance`: a predicate may not bear threads."""
+        wanted: list[tuple[McpEnv, str]] = []
+        for env, action in zip(cast("Sequence[McpEnv]", envs), actions, strict=True):
+            call = env._read(action) if len(action) <= ACTION_LENGTH else None
+            if isinstance(call, ToolCall) and call.name != env._finish.name:
+                wanted.append((env, action))
+        if len(wanted) < 2:
+            return
+        with ThreadPoolExecutor(min(len(wanted), MOST_THREADS)) as threads:
+            for env, action in wanted:
+                env._prepared = action, threads.submit(env._take_step, action)
 
     def advance(self, action: str) -> Transition:
         """Call a tool, or end."""
+        prepared, self._prepared = self._prepared, None
+        return prepared[1].result() if prepared is not None and prepared[0] == action else self._take_step(action)
+
+    def _read(self, action: str) -> ToolCall | Unreadable:
+        return required_call(action, [*(listed.checked for listed in self._listed.values()), self._finish])
+
+    def _take_step(self, action: str) -> Transition:
         if self._looked:
             raise ContractError("the predicate has failed in this episode; reset the environment")
-        call = required_call(action, [*(listed.checked for listed in self._listed.values()), self._finish])
+        call = self._read(action)
         if isinstance(call, Unreadable):
             return self.malformed(call.reason)
         if call.name == self._finish.name:
@@ -200,6 +226,7 @@ class McpEnv(StepEnv):
     def load_state(self, state: Any) -> None:
         """Put back what `save_state` gave; the calls are repeated with the next call."""
         self._broken = self._looked = False
+        self._prepared = None
         self._transcript = [PastReply(ToolCall(name, arguments), Reply(text, failed)) for name, arguments, text, failed in state]
         if not self._on_the_way():
             self._begin_anew()

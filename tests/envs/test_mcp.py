@@ -18,6 +18,7 @@ import pytest
 pytest.importorskip("mcp", reason="the package mcp is not installed")
 
 from prm_gym.agent import make_agent
+from prm_gym.env import StepEnv
 from prm_gym.envs.adapters.mcp_tasks import demo_task, stock_is_as_expected
 from prm_gym.errors import ContractError, OptionError
 from prm_gym.mcp import McpServer, McpSession, ServerGoneError
@@ -58,6 +59,46 @@ def demo():
     env = gym.make("prm_gym/MCP-v0").unwrapped
     yield env
     env.close()
+
+
+# Many at once.
+
+
+def test_the_calls_of_a_batch_are_made_side_by_side_and_come_to_the_same():
+    """Six envs: naps, a hanging server, a malformed text, an end; each result is that of an environment which steps alone."""
+    actions = [call_text("nap"), call_text("nap"), call_text("nap"), call_text("hang"), "nap!", call_text("finish")]
+    envs, alone = ([_odd(deadline=2.0, reward="dense") for _ in actions] for _ in range(2))
+    try:
+        for env in (*envs, *alone):
+            env.reset(seed=0)
+            env.step(call_text("bump"))
+        began = time.monotonic()
+        together = StepEnv.step_batch(envs, actions, envs[0].verifiers)
+        taken = time.monotonic() - began
+        assert taken < 3.4  # the hanging one takes 2 seconds, the three that nap 1.5 one after another
+        single = [env.step(action) for env, action in zip(alone, actions, strict=True)]
+        assert together == single
+        assert [result[0] for result in together[:3]] == ["2"] * 3
+        assert [result[2] for result in together] == [False, False, False, True, False, True]
+        assert envs[0].step(call_text("bump"))[0] == alone[0].step(call_text("bump"))[0] == "3"
+    finally:
+        for env in (*envs, *alone):
+            env.close()
+
+
+def test_what_was_prepared_is_forgotten_with_its_episode():
+    envs = [_odd(), _odd()]
+    try:
+        for env in envs:
+            env.reset(seed=0)
+        type(envs[0]).prepare(envs, [call_text("bump")] * 2)
+        envs[0].reset(seed=0)
+        assert [env.step(call_text("bump"))[0] for env in envs] == ["1", "1"]
+        assert [len(env.past_steps) for env in envs] == [1, 1]
+        assert [env.step(call_text("bump"))[0] for env in envs] == ["2", "2"]
+    finally:
+        for env in envs:
+            env.close()
 
 
 # The storeroom.

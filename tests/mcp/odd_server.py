@@ -71,8 +71,14 @@ def kill_the_leash():
     hang()
 
 
+def nap():
+    time.sleep(0.5)
+    return bump()
+
+
 TOOLS = {
     "hang": hang,
+    "nap": nap,
     "crash": crash,
     "garbage": garbage,
     "bump": bump,
