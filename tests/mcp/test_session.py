@@ -107,7 +107,7 @@ def test_nobody_at_the_address():
 
 def test_every_page_is_listed_and_names_are_made_callable(odd):
     names = [tool.tool.name for tool in odd.tools]
-    assert len(names) == len(set(names)) == 27
+    assert len(names) == len(set(names)) == 28
     assert [tool.name for tool in odd.tools if tool.tool.name.startswith("odd_name")] == ["odd.name/with spaces", "odd_name_with_spaces"]
     assert "odd_name_with_spaces_2" in names
     assert [tool.name for tool in odd.tools if tool.reads] == ["look"]
