@@ -173,6 +173,10 @@ def test_a_program_that_ends_or_hangs_fails_its_tests(sandbox):
     ended = sandbox.test("import os\ndef f(): os._exit(0)", "assert f() == 1")
     assert not ended.passed
     assert sandbox.test("import os\ndef f(): os._exit(5)", "assert f() == 1").failure == "the program ended: it left with the exit code 5"
+    caught = "try: f()\nexcept BaseException: pass"
+    case = "import unittest\nclass Case(unittest.TestCase):\n    def test_one(self): self.assertEqual(f(), 1)"
+    for tests in (caught, case):
+        assert sandbox.test("import os\ndef f(): os._exit(5)", tests).failure == "the program ended: it left with the exit code 5"
     assert sandbox.test("1 / 0", "assert f() == 1").failure == "the program ended: ZeroDivisionError: division by zero"
     hung = sandbox.test("def f():\n    while True: pass", "assert f() == 1", limits=Limits(wall_seconds=0.4))
     assert not hung.passed
@@ -185,6 +189,8 @@ def test_what_the_tests_say_stays_when_the_program_ends_too(sandbox):
     failed = sandbox.test(code, tests)
     assert failed.candidate.status == "exception"
     assert failed.failure.endswith("the season has ended")
+    caught = "try: f()\nexcept BaseException: pass\nassert False, 'the season has ended'"
+    assert sandbox.test("import os\ndef f(): os._exit(3)", caught).failure.endswith("the season has ended")
 
 
 DATABASE = "CREATE TABLE t(id INTEGER, x REAL, name TEXT, b BLOB); INSERT INTO t VALUES (1, 1.5, 'a', x'00ff'), (2, NULL, 'b', NULL), (3, 9e999, 'ä', x'');"

@@ -17,7 +17,7 @@ NOTHING_ASKED = "the tests asked nothing of the program"
 def run_tests(source: str, descriptor: int, entry: str = "", believing: bool = False) -> list[Any]:
     """Run the tests; returns ["passed", how many questions went to the candidate], ["on word", why] or ["failed", why, carried, gone].
 
-    carried: everything could be carried to the candidate and back. gone: they asked the candidate when its process had ended.
+    carried: everything could be carried to the candidate and back. gone: they failed because its process had ended when they asked it.
 
     After the source itself, every function `test_*`, every class `Test*` and every `unittest.TestCase` in it is run; with an entry, `check(candidate)` as well.
     ["changed", why] says that they failed, but the program has changed arguments: where it is believed what it did to them, they may pass.
@@ -50,7 +50,7 @@ def _run_all(link: Link, source: str, entry: str) -> list[Any]:
     except MemoryError:
         raise
     except BaseException as error:  # an assertion, or anything else that the tests raise
-        return ["failed", _why(error, source), link.carried, link.gone or isinstance(error, Gone)]
+        return ["failed", _why(error, source), link.carried, isinstance(error, Gone)]
 
 
 def _free_names(source: str) -> set[str]:
@@ -138,7 +138,7 @@ def _run_classes(link: Link, classes: list[type]) -> None:
     for kind in cases:
         loader.loadTestsFromTestCase(kind).run(result)
     for _, text in [*result.failures, *result.errors]:
-        raise AssertionError(text.strip().splitlines()[-1])
+        raise (Gone if link.gone else AssertionError)(text.strip().splitlines()[-1])
     if not result.wasSuccessful():
         raise AssertionError("a test that is expected to fail passed")
 

@@ -58,9 +58,12 @@ class Link:
         try:
             send(self.descriptor, packed)
             answer = receive(self.descriptor)
-        except (OSError, Stranger) as error:
-            self.gone = self.gone or (not self.trouble and isinstance(error, OSError | Gone))
-            raise self.refuse(str(error) if isinstance(error, Stranger) else "the other process has ended", carried=True) from error
+        except (OSError, Gone) as error:
+            self.gone = self.gone or not self.trouble
+            self.refuse("the other process has ended", carried=True)
+            raise Gone("the other process has ended") from error
+        except Stranger as error:
+            raise self.refuse(str(error), carried=True) from error
         try:
             *told, changes = answer
             originals = {**dict(enumerate(arguments)), **keywords}
