@@ -48,9 +48,9 @@ class Sandbox:
     At tier A a job can write files into its working directory, which is empty for every job. Programs see the standard library, and numpy, sympy and mpmath
     where they are installed. Hash and random seeds are fixed. One job's effects never reach another one.
 
-    A job that root starts runs as a user without a name and with at most 64 threads. It stays root where root may not change its user, and where that user
-    could not read Python's standard library (at tier B: where that lies below a folder that only root may enter). A job that another user starts has at most
-    64 threads at tier A from Linux 5.14 on; all others have as many as their memory and the user's own limit allow.
+    A job that root starts runs as a user without a name; it stays root at tier D, where root may not change its user, and where that user could not read
+    Python's standard library (at tier B: where that lies below a folder that only root may enter). A job of that user without a name has at most 64 threads,
+    and so has every job at tier A from Linux 5.14 on. All others have as many as their memory and the user's own limit allow.
 
     Sandboxes of one kind share their zygotes within a process, so it is cheap to make many. They can be pickled, and work in forked processes and threads.
     """
