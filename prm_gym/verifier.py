@@ -2,6 +2,8 @@
 
 To write one, subclass `ClaimVerifier` (one claim at a time) or `Verifier` (the whole batch at once), give it an `id` and a `version`, and
 declare it as an entry point of the group `prm_gym.verifiers`. `prm_gym.testing.check_verifier` tests it against the contract.
+
+To use one without an environment, as in the reward function of a trainer, hand it claims: see `verify_claims`.
 """
 
 import time
@@ -188,6 +190,37 @@ def verify_batch(verifiers: Sequence[Verifier], steps: Sequence[StepContext]) ->
     """
     columns = [(verifier.id, _run(verifier, steps)) for verifier in verifiers]
     return [{verifier_id: column[row] for verifier_id, column in columns} for row in range(len(steps))]
+
+
+def verify_claims(verifier: VerifierSpec, claims: Sequence[Claim]) -> list[Verdict]:
+    """One verdict per claim, in order, without an environment; the whole batch at once.
+
+    >>> from prm_gym.claims import Equality
+    >>> [verdict.score for verdict in verify_claims("arithmetic", [Equality("2 + 2", "4"), Equality("2 + 2", "5")])]
+    [1.0, 0.0]
+
+    A reward for programs, in [0, 1]; where the verifier cannot tell, 0:
+
+        judge = make_verifier("execution")  # made once: it keeps its sandbox warm
+        claims = [Program(code, function="f", cases=(Case((2,), 4), Case((3,), 9))) for code in completions]
+        rewards = [verdict.score or 0.0 for verdict in verify_claims(judge, claims)]
+
+    Args:
+        verifier: a specification or an object. What is made of a specification is closed again.
+        claims: of the types that the verifier declares; it abstains on others. Values in them are encoded (`prm_gym.sandbox.values.encode`).
+
+    Raises:
+        UnknownNameError: no verifier has that name.
+        OptionError: the specification cannot be read.
+        ContractError: what it makes is no verifier.
+    """
+    made = make_verifier(verifier)
+    nowhere = Task(key="", instructions="", question="")
+    try:
+        return [found[made.id] for found in verify_batch([made], [StepContext(task=nowhere, observation="", action="", claims=(claim,)) for claim in claims])]
+    finally:
+        if made is not verifier:
+            made.close()
 
 
 def _run(verifier: Verifier, steps: Sequence[StepContext]) -> list[Verdict]:

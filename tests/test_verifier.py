@@ -5,10 +5,22 @@ import numpy as np
 import pytest
 
 from prm_gym import ClaimVerifier, StepContext, Task, Verdict, Verifier
-from prm_gym.claims import Decision, Equality, ForeignClaim, Malformed, Reachable, Statement, claim_from_json
+from prm_gym.claims import (
+    Case,
+    Decision,
+    Equality,
+    ForeignClaim,
+    Malformed,
+    Program,
+    Reachable,
+    Statement,
+    StatementEffect,
+    TraceAnswer,
+    claim_from_json,
+)
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
 from prm_gym.verdict import abstained, failed, judged
-from prm_gym.verifier import VERIFIERS, PastStep, make_verifier, make_verifiers, verify_batch
+from prm_gym.verifier import VERIFIERS, PastStep, make_verifier, make_verifiers, verify_batch, verify_claims
 from prm_gym.verifiers.arithmetic import ArithmeticVerifier
 from prm_gym.verifiers.z3 import Z3Verifier
 
@@ -372,3 +384,39 @@ class Says(ClaimVerifier):
 def test_what_is_false_is_worse_than_what_is_empty(lefts):
     # An empty equation before a false one must not make the step look merely empty.
     assert Says().verify([_claims(*lefts)])[0].label == max(lefts, key=lambda label: label != "trivial")
+
+
+# Claims without an environment.
+
+
+class Watched(Says):
+    closed = 0
+
+    def close(self):
+        type(self).closed += 1
+
+
+def test_claims_are_judged_without_an_environment():
+    verdicts = verify_claims("arithmetic", [Equality("2 + 2", "4"), Malformed("no claim"), Equality("2 + 2", "5"), Reachable((1, 2), "3")])
+    assert [verdict.score for verdict in verdicts] == [1.0, 0.0, 0.0, None]
+    assert {verdict.verifier for verdict in verdicts} == {"arithmetic"}
+    assert verify_claims("arithmetic", []) == []
+
+
+def test_only_a_verifier_of_its_own_making_is_closed():
+    made = Watched()
+    assert [verdict.label for verdict in verify_claims(made, [Equality("trivial", "")])] == ["trivial"]
+    assert Watched.closed == 0
+    verify_claims(Watched, [])
+    assert Watched.closed == 1
+
+
+def test_programs_traces_and_statements_are_judged_without_an_environment():
+    code = "def f(n):\n    m = n * n\n    return m"
+    cases = (Case((2,), 4), Case((3,), 9))
+    programs = [Program(code, "f", cases), Program("def f(n): return 4", "f", cases), Program("def f(n): return 0", "f", cases)]
+    assert [verdict.score for verdict in verify_claims("execution", programs)] == [1.0, 0.5, 0.0]
+    answers = [TraceAnswer(code, "f", (3,), "result", answer=answer) for answer in ("9", "6")]
+    assert [verdict.score for verdict in verify_claims("trace", answers)] == [1.0, 0.0]
+    effects = [StatementEffect(code, 2, "f", cases), StatementEffect(code.replace("    return", "    n = 0\n    return"), 3, "f", cases)]
+    assert [verdict.label for verdict in verify_claims("statement", effects)] == ["correct", "trivial"]

@@ -47,7 +47,7 @@ class ExecutionVerifier(SandboxedVerifier):
     """
 
     id = "execution"
-    version = "3"
+    version = "4"
     claims = (Program, Probe, Refused)
 
     def __init__(self, mode: str = "graded") -> None:
@@ -120,12 +120,11 @@ class ExecutionVerifier(SandboxedVerifier):
     def _talk(self, claims: Sequence[Program]) -> list[list[Run]]:
         """The runs of every talk of every program."""
         found: list[list[Run]] = [[] for _ in claims]
-        for seconds in dict.fromkeys(claim.wall_seconds for claim in claims if claim.talks):
-            places = [place for place, claim in enumerate(claims) if claim.wall_seconds == seconds for _ in claim.talks]
-            said = [talk.stdin for claim in claims if claim.wall_seconds == seconds for talk in claim.talks]
-            limits = Limits(wall_seconds=seconds, kept_bytes=1 << 20)
-            for place, run in zip(places, self.sandbox.run_all([claims[place].code for place in places], stdin=said, limits=limits), strict=True):
-                found[place].append(run)
+        told = [(place, claim, talk) for place, claim in enumerate(claims) for talk in claim.talks]
+        limits = [Limits(wall_seconds=claim.wall_seconds, kept_bytes=1 << 20) for _, claim, _ in told]
+        runs = self.sandbox.run_all([claim.code for _, claim, _ in told], stdin=[talk.stdin for _, _, talk in told], limits=limits)
+        for (place, _, _), run in zip(told, runs, strict=True):
+            found[place].append(run)
         return found
 
     def _compile(self, sources: Sequence[str]) -> dict[str, bool | None]:

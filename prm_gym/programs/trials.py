@@ -105,14 +105,13 @@ def _run_in_order(sandbox: Sandbox, trials: Sequence[Trial]) -> list[list[CaseOu
 
 def _round(sandbox: Sandbox, trials: Sequence[Trial], found: Sequence[list[CaseOutcome] | None], places: Sequence[int]) -> list[tuple[int, Calls]]:
     """Go on with every open trial from its first case without an outcome."""
-    answers: list[tuple[int, Calls]] = []
-    for seconds in dict.fromkeys(trials[place].wall_seconds for place in places):
-        group = [place for place in places if trials[place].wall_seconds == seconds]
-        jobs = [
-            (trials[place].code, trials[place].function, [list(case.arguments) for case in trials[place].cases[len(found[place] or []) :]]) for place in group
-        ]
-        answers += zip(group, sandbox.call_all(jobs, limits=Limits(wall_seconds=seconds, kept_bytes=1024)), strict=True)
-    return answers
+    open_trials = [trials[place] for place in places]
+    jobs = [
+        (trial.code, trial.function, [list(case.arguments) for case in trial.cases[len(found[place] or []) :]])
+        for place, trial in zip(places, open_trials, strict=True)
+    ]
+    limits = [Limits(wall_seconds=trial.wall_seconds, kept_bytes=1024) for trial in open_trials]
+    return list(zip(places, sandbox.call_all(jobs, limits=limits), strict=True))
 
 
 def _taken(trial: Trial, outcomes: list[CaseOutcome], calls: Calls, endings: list[int], place: int) -> list[CaseOutcome] | None:

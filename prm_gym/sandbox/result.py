@@ -12,6 +12,9 @@ Status: TypeAlias = Literal["ok", "exception", "timeout", "memory", "output", "c
 Tier: TypeAlias = Literal["A", "B", "C", "D"]
 
 
+MOST = 1 << 40  # of bytes, or MiB
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a job may use.
 
@@ -20,7 +23,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         cpu_seconds: of all its threads; None for `wall_seconds` rounded up.
         memory_mb: MiB of address space beyond what the interpreter has, from 8 on.
         output_bytes: what stdout, stderr, the results of calls and any file may hold, each; a job that writes more ends with the status "output".
-        kept_bytes: how much of each is kept: the beginning and the end.
+        kept_bytes: how much of stdout and of stderr is kept: half of it from the beginning, half from the end.
     """
 
     wall_seconds: float = 5.0
@@ -30,10 +33,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     kept_bytes: int = 1 << 16
 
     def __post_init__(self) -> None:
-        if not 0 < self.wall_seconds <= 600 or not (self.cpu_seconds is None or 0 < self.cpu_seconds <= 600):
-            raise OptionError(f"wall_seconds and cpu_seconds are positive and at most 600, got {self.wall_seconds!r} and {self.cpu_seconds!r}")
-        if self.memory_mb < 8 or self.output_bytes < 1024 or self.kept_bytes < 64:
-            raise OptionError(f"a limit is out of range: {self!r}")
+        for name in ("wall_seconds", "cpu_seconds"):
+            seconds = getattr(self, name)
+            if not (name == "cpu_seconds" and seconds is None) and not (isinstance(seconds, float | int) and 0 < seconds <= 600):
+                raise OptionError(f"{name} is a number above 0 and at most 600, got {seconds!r}")
+        for name, least in (("memory_mb", 8), ("output_bytes", 1024), ("kept_bytes", 64)):
+            size = getattr(self, name)
+            if not (isinstance(size, int) and least <= size <= MOST):
+                raise OptionError(f"{name} is a whole number from {least} to {MOST:,}, got {size!r}")
 
     @property
     def cpu_limit(self) -> int:
@@ -47,7 +54,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         status: "ok" (came to its end), "exception" (an exception or sys.exit with a code ended it), "timeout" (wall or CPU time), "memory", "output" (wrote too
             much), "crash" (killed by a signal of its own making, or left without a result), "fault" (the sandbox itself failed: nothing is known of the code).
-        stdout: what was printed, at most `kept_bytes`, undecodable bytes replaced.
+        stdout: what was printed, undecodable bytes replaced. Of more than `kept_bytes`, the beginning and the end, so many in all, and a line between them
+            that says how many are left out.
         stderr: likewise; the traceback, where there is one.
         error: the last line of the traceback, or how it ended, in one sentence; empty for "ok".
         truncated: whether stdout or stderr was cut.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias, get_args
+from typing import Any, Literal, Self, TypeAlias, cast, get_args
 
 from prm_gym.claims import Json
 from prm_gym.errors import MissingExtraError, OptionError, SandboxError
@@ -16,7 +16,7 @@ from prm_gym.sandbox.pool import ZygotePool
 from prm_gym.sandbox.reading import call_results, records, rows_of, run_of
 from prm_gym.sandbox.result import Calls, Limits, Rows, Run, Tested, Tier
 from prm_gym.sandbox.sharing import closed, opened, shared_pool
-from prm_gym.sandbox.tiers import TIERS, best_tier
+from prm_gym.sandbox.tiers import TIERS, best_tier, require_tier
 from prm_gym.sandbox.values import TooLarge, encode
 from prm_gym.sandbox.visible import Profile
 from prm_gym.sandbox.zygotes import Job, Report, Settings
@@ -28,6 +28,7 @@ DATABASE_LENGTH = 8 << 20
 # A program that names one of these is run where they are imported beforehand; elsewhere they cannot be had.
 _SCIENCE = re.compile(r"\b(?:numpy|sympy|mpmath)\b")
 Dialect: TypeAlias = Literal["sqlite", "duckdb"]
+_Order: TypeAlias = tuple[Profile, Job]
 
 
 class Sandbox:
@@ -47,9 +48,9 @@ class Sandbox:
     At tier A a job can write files into its working directory, which is empty for every job. Programs see the standard library, and numpy, sympy and mpmath
     where they are installed. Hash and random seeds are fixed. One job's effects never reach another one.
 
-    A job of root's is run as a user without a name, where root may change its user and that one can read the standard library (at tier B not below a folder
-    that only root may enter), and has at most 64 threads; so has one of an ordinary user's at tier A, from Linux 5.14 on. Elsewhere memory and the user's own
-    limit bound them.
+    A job that root starts runs as a user without a name; it stays root at tier D, where root may not change its user, and where that user could not read
+    Python's standard library (at tier B: where that lies below a folder that only root may enter). A job of that user without a name has at most 64 threads,
+    and so has every job at tier A from Linux 5.14 on. All others have as many as their memory and the user's own limit allow.
 
     Sandboxes of one kind share their zygotes within a process, so it is cheap to make many. They can be pickled, and work in forked processes and threads.
     """
@@ -58,7 +59,7 @@ class Sandbox:
         self,
         *,
         workers: int | None = None,
-        min_tier: Tier = "C",
+        min_tier: Tier | None = None,
         tier: Tier | None = None,
         limits: Limits | None = None,
         scratch_mb: int = 16,
@@ -68,27 +69,30 @@ class Sandbox:
 
         Args:
             workers: jobs at a time; None for one a processor, 8 at most.
-            min_tier: below it nothing is run.
+            min_tier: below it nothing is run; None for `tier`, or for C where that is None too.
             tier: this tier and no other; None for the best that can be had.
             limits: of jobs that bring none of their own.
             scratch_mb: size of the folder that a job may write in, at tier A.
             allow_unsafe: needed for tier D.
 
         Raises:
-            OptionError: one of them cannot be honoured.
+            OptionError: one of them cannot be honoured, or `tier` is below `min_tier`.
         """
         workers = min(os.cpu_count() or 1, 8) if workers is None else workers
         if type(workers) is not int or workers < 1:
             raise OptionError(f"workers is a whole number of at least 1, got {workers!r}")
-        if min_tier not in TIERS or tier not in (None, *TIERS):
+        if min_tier not in (None, *TIERS) or tier not in (None, *TIERS):
             raise OptionError(f"a tier is one of {', '.join(TIERS)}, got min_tier={min_tier!r} and tier={tier!r}")
         if type(scratch_mb) is not int or not 1 <= scratch_mb <= 1024:
             raise OptionError(f"scratch_mb is a whole number from 1 to 1024, got {scratch_mb!r}")
         if "D" in (tier, min_tier) and not allow_unsafe:
             raise OptionError("tier D isolates nothing: allow_unsafe=True says that the code may be trusted")
-        if tier is not None and TIERS.index(tier) > TIERS.index(min_tier):
-            min_tier = tier
-        self.workers, self.min_tier, self.limits, self.scratch_mb = workers, min_tier, limits or Limits(), scratch_mb
+        if tier is not None and min_tier is not None and TIERS.index(tier) > TIERS.index(min_tier):
+            raise OptionError(f"tier {tier} is below min_tier {min_tier}, and below that nothing is run: leave one of the two out")
+        if not isinstance(limits, Limits | None):
+            raise OptionError(f"limits is a prm_gym.sandbox.Limits, got {type(limits).__name__}")
+        self.workers, self.limits, self.scratch_mb = workers, limits or Limits(), scratch_mb
+        self.min_tier: Tier = min_tier or tier or "C"
         self._asked: Tier | None = tier
         self._unsafe = allow_unsafe
         self._closed = False
@@ -108,13 +112,13 @@ class Sandbox:
 
     @property
     def tier(self) -> Tier:
-        """At which it runs.
+        """At which it runs; the first to ask in a process waits for its self-test.
 
         Raises:
-            SandboxError: no tier from `min_tier` on can be had here.
+            SandboxError: the tier that was asked for, or any from `min_tier` on, cannot be had here.
         """
         if self._asked is not None:
-            return self._asked
+            return require_tier(self._asked)
         best = best_tier(self._unsafe)
         if best.tier is None or TIERS.index(best.tier) > TIERS.index(self.min_tier):
             reasons = "; ".join(best.reasons.values())
@@ -160,18 +164,19 @@ class Sandbox:
             echo: see `run`.
             profile: see `run`.
         """
-        inputs = [""] * len(programs) if stdin is None else stdin
-        cells = [()] * len(programs) if before is None else before
-        bounds = [limits or self.limits] * len(programs) if limits is None or isinstance(limits, Limits) else limits
-        jobs: list[tuple[Profile, Job]] = []
-        for code, given, earlier, bound in zip(programs, inputs, cells, bounds, strict=True):
+        count = len(_listed("programs", programs))
+        inputs = [""] * count if stdin is None else _listed("stdin", stdin, count)
+        cells = [()] * count if before is None else _listed("before", before, count)
+        if profile not in (None, "bare", "sci"):
+            raise OptionError(f'profile is "bare", "sci" or None, got {profile!r}')
+        jobs: list[_Order] = []
+        for code, given, earlier, bounds in zip(programs, inputs, cells, self._bounds(limits, count), strict=True):
             _require_length("code", code, CODE_LENGTH)
-            _require_length("stdin", given, STDIN_BYTES)
+            for cell in _listed("before", earlier):
+                _require_length("a cell of before", cell, CODE_LENGTH)
             task = {"kind": "run", "code": code, "before": list(earlier), "echo": echo, "nonce": secrets.token_hex(8)}
-            chosen = profile or _profile(code, *earlier)
-            jobs.append((chosen, Job(task, bound, given.encode("utf-8", "surrogatepass"))))
-        tier = self.tier
-        return [run_of(job, report, tier) for (_, job), report in zip(jobs, self._do(jobs), strict=True)]
+            jobs.append((profile or _profile(code, *earlier), Job(task, bounds, _input(given))))
+        return [run for run, _ in self._do(jobs)]
 
     def call(self, code: str, function: str, cases: Sequence[Sequence[Any]], *, limits: Limits | None = None) -> Calls:
         """Call a function of a program once a case, all in one process.
@@ -188,33 +193,35 @@ class Sandbox:
             SandboxError: see `tier`.
         """
         try:
-            encoded = [[encode(argument) for argument in case] for case in cases]
+            encoded = [[encode(argument) for argument in _listed("a case", case)] for case in _listed("cases", cases)]
         except TooLarge as error:
             raise OptionError(f"the cases cannot be handed in: {error}") from error
         return self.call_all([(code, function, encoded)], limits=limits)[0]
 
-    def call_all(self, programs: Sequence[tuple[str, str, Sequence[Sequence[Json]]]], *, limits: Limits | None = None) -> list[Calls]:
+    def call_all(self, programs: Sequence[tuple[str, str, Sequence[Sequence[Json]]]], *, limits: Limits | Sequence[Limits] | None = None) -> list[Calls]:
         """Call functions of several programs side by side; see `call`.
 
         Args:
             programs: code, function and the encoded arguments of its cases.
-            limits: of each program.
+            limits: of each, or one a program.
         """
-        jobs: list[tuple[Profile, Job]] = []
-        for code, function, cases in programs:
+        jobs: list[_Order] = []
+        for program, bounds in zip(programs, self._bounds(limits, len(_listed("programs", programs))), strict=True):
+            code, function, cases = _listed("a program", program, 3)
             _require_length("code", code, CODE_LENGTH)
-            task = {"kind": "call", "code": code, "function": function, "cases": [list(case) for case in cases]}
-            written = json.dumps(task["cases"])
+            _require_length("function", function, CODE_LENGTH)
+            task = {"kind": "call", "code": code, "function": function, "cases": [list(_listed("a case", case)) for case in _listed("cases", cases)]}
+            try:
+                written = json.dumps(task["cases"])
+            except (TypeError, ValueError, RecursionError) as error:
+                raise OptionError(f"an argument of a case is not encoded: {error}") from error
             if len(written) > CASES_BYTES:
                 raise OptionError(f"the cases have {len(written):,} bytes; at most {CASES_BYTES:,} are read")
             if '{"object":' in written:
                 raise OptionError("an argument of a case is no plain data")
-            jobs.append((_profile(code), Job(task, limits or self.limits)))
-        reports, tier = self._do(jobs), self.tier
-        return [
-            Calls(results=call_results(report, len(cases)), run=run_of(job, report, tier))
-            for (_, _, cases), (_, job), report in zip(programs, jobs, reports, strict=True)
-        ]
+            jobs.append((_profile(code), Job(task, bounds)))
+        done = self._do(jobs)
+        return [Calls(results=call_results(report, len(cases)), run=run) for (_, _, cases), (run, report) in zip(programs, done, strict=True)]
 
     def test(self, code: str, test_source: str, *, entry: str = "", limits: Limits | None = None) -> Tested:
         """Run tests against a program, each in a process of its own, so that the program cannot touch the tests.
@@ -247,8 +254,10 @@ class Sandbox:
             entry: see `test`.
             limits: of each process, or one a program.
         """
-        bounds = [limits or self.limits] * len(programs) if limits is None or isinstance(limits, Limits) else limits
-        for code, test_source in programs:
+        bounds = self._bounds(limits, len(_listed("programs", programs)))
+        _require_length("entry", entry, CODE_LENGTH)
+        for program in programs:
+            code, test_source = _listed("a program with its tests", program, 2)
             _require_length("code", code, CODE_LENGTH)
             _require_length("test_source", test_source, CODE_LENGTH)
         pairs = [(self._pool(_profile(code, tests)), code, tests, entry, bound) for (code, tests), bound in zip(programs, bounds, strict=True)]
@@ -272,9 +281,9 @@ class Sandbox:
             return Tested(passed=False, failure=failure, carried=False, on_word=True, run=run, candidate=other_run)
         if word == "passed":
             return Tested(passed=True, run=run, candidate=other_run)
-        told = word == "failed" and len(said[0]) == 3
+        told = word == "failed" and len(said[0]) == 4
         failure = str(said[0][1]) if told else run.error
-        if other_run.status not in ("ok", "timeout") and "has ended" in failure:
+        if told and said[0][3] and other_run.status not in ("ok", "timeout"):
             failure = f"the program ended: {other_run.error}"
         return Tested(passed=False, failure=failure, carried=not told or bool(said[0][2]), run=run, candidate=other_run)
 
@@ -298,12 +307,19 @@ class Sandbox:
         """
         return self.sql_all([(query, database)], limits=limits, max_rows=max_rows, dialect=dialect)[0]
 
-    def sql_all(self, queries: Sequence[tuple[str, str]], *, limits: Limits | None = None, max_rows: int = 10_000, dialect: Dialect = "sqlite") -> list[Rows]:
+    def sql_all(
+        self,
+        queries: Sequence[tuple[str, str]],
+        *,
+        limits: Limits | Sequence[Limits] | None = None,
+        max_rows: int = 10_000,
+        dialect: Dialect = "sqlite",
+    ) -> list[Rows]:
         """Run several queries, each on its own database, side by side; see `sql`.
 
         Args:
             queries: query and script of each.
-            limits: of each.
+            limits: of each, or one a query.
             max_rows: of each.
             dialect: of all.
         """
@@ -311,15 +327,16 @@ class Sandbox:
             raise OptionError(f"a dialect is one of {', '.join(get_args(Dialect))}, got {dialect!r}")
         if dialect == "duckdb" and find_spec("duckdb") is None:
             raise MissingExtraError("duckdb", "duckdb")
-        bounds = limits or self.limits
-        jobs: list[tuple[Profile, Job]] = []
-        for query, script in queries:
+        if type(max_rows) is not int or max_rows < 0:
+            raise OptionError(f"max_rows is a whole number from 0 on, got {max_rows!r}")
+        jobs: list[_Order] = []
+        for pair, bounds in zip(queries, self._bounds(limits, len(_listed("queries", queries))), strict=True):
+            query, script = _listed("a query with its database", pair, 2)
             _require_length("database", script, DATABASE_LENGTH)
             _require_length("query", query, CODE_LENGTH)
             task = {"kind": "sql", "query": query, "script": script, "seconds": bounds.wall_seconds, "max_rows": max_rows}
             jobs.append(("sql" if dialect == "sqlite" else "duckdb", Job(task, bounds)))
-        reports, tier = self._do(jobs), self.tier
-        return [rows_of(report, run_of(job, report, tier)) for (_, job), report in zip(jobs, reports, strict=True)]
+        return [rows_of(report, run) for run, report in self._do(jobs)]
 
     def close(self) -> None:
         """Run nothing any more. The zygotes end when no other sandbox in the process uses them, at the latest with the process."""
@@ -327,14 +344,23 @@ class Sandbox:
             self._closed = True
             closed(self)
 
-    def _do(self, jobs: Sequence[tuple[Profile, Job]]) -> list[Report | None]:
+    def _bounds(self, limits: Limits | Sequence[Limits] | None, count: int) -> Sequence[Limits]:
+        """The limits of each of so many jobs."""
+        each = [limits or self.limits] * count if isinstance(limits, Limits | None) else _listed("limits", limits, count)
+        for bounds in each:
+            if not isinstance(bounds, Limits):
+                raise OptionError(f"limits is a prm_gym.sandbox.Limits, or a list of them, got {type(bounds).__name__}")
+        return each
+
+    def _do(self, jobs: Sequence[_Order]) -> list[tuple[Run, Report | None]]:
         found: dict[int, Report | None] = {}
         profiles: list[Profile] = [profile for profile, _ in jobs]
         for profile in dict.fromkeys(profiles):
             places = [place for place, (kind, _) in enumerate(jobs) if kind == profile]
             reports = self._pool(profile).run([jobs[place][1] for place in places])
             found.update(zip(places, reports, strict=True))
-        return [found[place] for place in range(len(jobs))]
+        tier = self.tier
+        return [(run_of(job, found[place], tier), found[place]) for place, (_, job) in enumerate(jobs)]
 
     def _pool(self, profile: Profile) -> ZygotePool:
         if self._closed:
@@ -347,6 +373,24 @@ def _require_length(what: str, text: str, most: int) -> None:
         raise OptionError(f"{what} is a str, got {type(text).__name__}")
     if len(text) > most:
         raise OptionError(f"{what} has {len(text):,} characters; at most {most:,} are read")
+
+
+def _listed(what: str, given: Any, count: int | None = None) -> Sequence[Any]:
+    """What was given, if it is a list or the like, with so many parts."""
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        raise OptionError(f"{what} is a list or tuple, got {type(given).__name__}")
+    parts = cast("Sequence[Any]", given)
+    if count not in (None, len(parts)):
+        raise OptionError(f"{what} is a list or tuple with {count} parts, got one with {len(parts)}")
+    return parts
+
+
+def _input(text: str) -> bytes:
+    _require_length("stdin", text, STDIN_BYTES)
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) > STDIN_BYTES:
+        raise OptionError(f"stdin has {len(data):,} bytes; at most {STDIN_BYTES:,} are read")
+    return data
 
 
 def _profile(*sources: str) -> Profile:

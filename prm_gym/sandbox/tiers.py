@@ -29,6 +29,7 @@ class _Found:
 
     def __init__(self) -> None:
         self.best: dict[bool, Doctor] = {}
+        self.stand: set[Tier] = set()
         self.said: set[Tier] = set()
         self.lock = threading.Lock()
 
@@ -54,6 +55,20 @@ def best_tier(allow_unsafe: bool) -> Doctor:
         return best
 
 
+def require_tier(tier: Tier) -> Tier:
+    """The tier, when its zygotes start and pass their self-test; tried once a process.
+
+    Raises:
+        SandboxError: they do not.
+    """
+    with _FOUND.lock:
+        if tier not in _FOUND.stand:
+            if reason := _defect(tier):
+                raise SandboxError(reason)
+            _FOUND.stand.add(tier)
+    return tier
+
+
 def examine(allow_unsafe: bool = False) -> Doctor:
     """What a sandbox can do on this machine, by trying: the best tier whose zygotes start and pass their self-test.
 
@@ -62,23 +77,26 @@ def examine(allow_unsafe: bool = False) -> Doctor:
     """
     reasons: dict[str, str] = {}
     details = {str(tier): what for tier, what in WHAT_TIERS_ARE.items()}
-    chosen: Tier | None = None
+    for tier in TIERS[: 4 if allow_unsafe else 3] if sys.platform == "linux" else TIERS[:1]:
+        if not (reason := _defect(tier)):
+            return Doctor(tier=tier, reasons=reasons, details=details)
+        reasons[tier] = reason
+    return Doctor(tier=None, reasons=reasons, details=details)
+
+
+def _defect(tier: Tier) -> str:
+    """Why a tier cannot be had here; empty where it can."""
     if sys.platform != "linux":
-        reasons["A"] = f"there is no sandbox for {sys.platform}"
-        return Doctor(tier=None, reasons=reasons, details=details)
-    for tier in TIERS[: 4 if allow_unsafe else 3]:
-        for _ in range(2):  # a moment's want of processes or memory is no reason for a lower tier
-            pool = ZygotePool(Settings(tier), 1)
-            try:
-                pool.run([Job({"kind": "run", "code": ""}, Limits())])
-            except SandboxError as error:
-                reasons[tier] = str(error)
-            else:
-                reasons.pop(tier, None)
-                chosen = tier
-            finally:
-                pool.close()
-            if chosen is not None:
-                return Doctor(tier=chosen, reasons=reasons, details=details)
-            time.sleep(0.1)
-    return Doctor(tier=chosen, reasons=reasons, details=details)
+        return f"there is no sandbox for {sys.platform}"
+    reason = ""
+    for _ in range(2):  # a moment's want of processes or memory is no reason for a lower tier
+        pool = ZygotePool(Settings(tier), 1)
+        try:
+            pool.run([Job({"kind": "run", "code": ""}, Limits())])
+            return ""
+        except SandboxError as error:
+            reason = str(error)
+        finally:
+            pool.close()
+        time.sleep(0.1)
+    return reason

@@ -124,7 +124,17 @@ def test_calls_before_the_end_are_kept(sandbox):
     assert [result.status for result in calls.results] == ["returned", "returned", "missing", "missing"]
     assert calls.run.status == "timeout"
     missing = sandbox.call("x = 1", "f", [(0,)])
-    assert (missing.results[0].status, missing.run.status, missing.run.error) == ("missing", "exception", "KeyError: 'f'")
+    assert (missing.results[0].status, missing.run.status, missing.run.error) == ("missing", "exception", "the program defines no function 'f'")
+
+
+def test_each_program_may_have_limits_of_its_own(sandbox):
+    bounds = [Limits(wall_seconds=0.3), Limits(wall_seconds=5.0)]
+    slow = "import time\ndef f():\n    time.sleep(0.6)\n    return 1"
+    assert [calls.run.status for calls in sandbox.call_all([(slow, "f", [[]])] * 2, limits=bounds)] == ["timeout", "ok"]
+    counted = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 2000000) SELECT count(*) FROM c"
+    assert [rows.status for rows in sandbox.sql_all([(counted, "")] * 2, limits=[Limits(wall_seconds=0.02), Limits()])] == ["timeout", "ok"]
+    with pytest.raises(OptionError, match="limits is a list or tuple with 2 parts, got one with 1"):
+        sandbox.call_all([(slow, "f", [[]])] * 2, limits=[Limits()])
 
 
 def test_programs_are_called_side_by_side(sandbox):
@@ -162,9 +172,25 @@ def test_an_entry_is_handed_to_the_check(sandbox):
 def test_a_program_that_ends_or_hangs_fails_its_tests(sandbox):
     ended = sandbox.test("import os\ndef f(): os._exit(0)", "assert f() == 1")
     assert not ended.passed
+    assert sandbox.test("import os\ndef f(): os._exit(5)", "assert f() == 1").failure == "the program ended: it left with the exit code 5"
+    caught = "try: f()\nexcept BaseException: pass"
+    case = "import unittest\nclass Case(unittest.TestCase):\n    def test_one(self): self.assertEqual(f(), 1)"
+    for tests in (caught, case):
+        assert sandbox.test("import os\ndef f(): os._exit(5)", tests).failure == "the program ended: it left with the exit code 5"
+    assert sandbox.test("1 / 0", "assert f() == 1").failure == "the program ended: ZeroDivisionError: division by zero"
     hung = sandbox.test("def f():\n    while True: pass", "assert f() == 1", limits=Limits(wall_seconds=0.4))
     assert not hung.passed
     assert "timeout" in (hung.run.status, hung.candidate.status)  # whichever of the two was ended first
+
+
+def test_what_the_tests_say_stays_when_the_program_ends_too(sandbox):
+    code = "import atexit, os, threading\ndef f():\n    threading.Timer(0.05, os._exit, [5]).start()\n    return 2"
+    tests = "import time\nfound = f()\ntime.sleep(0.3)\nassert found == 1, 'the season has ended'"
+    failed = sandbox.test(code, tests)
+    assert failed.candidate.status == "exception"
+    assert failed.failure.endswith("the season has ended")
+    caught = "try: f()\nexcept BaseException: pass\nassert False, 'the season has ended'"
+    assert sandbox.test("import os\ndef f(): os._exit(3)", caught).failure.endswith("the season has ended")
 
 
 DATABASE = "CREATE TABLE t(id INTEGER, x REAL, name TEXT, b BLOB); INSERT INTO t VALUES (1, 1.5, 'a', x'00ff'), (2, NULL, 'b', NULL), (3, 9e999, 'ä', x'');"
@@ -220,6 +246,12 @@ def test_queries_run_side_by_side_and_apart(sandbox):
         {"output_bytes": 1},
         {"kept_bytes": 1},
         {"wall_seconds": float("nan")},
+        {"wall_seconds": "x"},
+        {"wall_seconds": None},
+        {"cpu_seconds": "x"},
+        {"memory_mb": 64.0},
+        {"memory_mb": 1 << 60},
+        {"kept_bytes": None},
     ],
 )
 def test_limits_are_checked(options):
@@ -227,7 +259,22 @@ def test_limits_are_checked(options):
         Limits(**options)
 
 
-@pytest.mark.parametrize("options", [{"workers": 0}, {"tier": "E"}, {"min_tier": "x"}, {"scratch_mb": 0}, {"tier": "D"}, {"min_tier": "D"}, {"workers": True}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"workers": 0},
+        {"tier": "E"},
+        {"min_tier": "x"},
+        {"scratch_mb": 0},
+        {"tier": "D"},
+        {"min_tier": "D"},
+        {"workers": True},
+        {"limits": {"wall_seconds": 1}},
+        {"min_tier": "A", "tier": "D", "allow_unsafe": True},
+        {"min_tier": "A", "tier": "C"},
+        {"min_tier": "C", "tier": "D", "allow_unsafe": True},
+    ],
+)
 def test_options_are_checked(options):
     with pytest.raises(OptionError):
         Sandbox(**options)
@@ -236,12 +283,58 @@ def test_options_are_checked(options):
 def test_what_is_too_long_or_no_plain_data_is_refused(sandbox):
     with pytest.raises(OptionError, match="characters"):
         sandbox.run("x" * (1 << 19))
-    with pytest.raises(OptionError, match="characters"):
-        sandbox.run("x", stdin="x" * (1 << 21))
+    assert sandbox.run("print(len(input()))", stdin="ä" * (1 << 19)).stdout == "524288\n"
+    with pytest.raises(OptionError, match=r"1,048,578 bytes; at most 1,048,576"):
+        sandbox.run("x", stdin="ä" * ((1 << 19) + 1))
     with pytest.raises(OptionError, match="is a str"):
         sandbox.run(b"x")
     with pytest.raises(OptionError):
         sandbox.call("def f(x): return x", "f", [(object(),)])
+
+
+@pytest.mark.parametrize(
+    ("ask", "sentence"),
+    [
+        (lambda sandbox: sandbox.run_all(["1", "2"], stdin=["a"]), "stdin is a list or tuple with 2 parts, got one with 1"),
+        (lambda sandbox: sandbox.run_all("12"), "programs is a list or tuple, got str"),
+        (lambda sandbox: sandbox.run("1", before=[3]), "a cell of before is a str, got int"),
+        (lambda sandbox: sandbox.run("1", before="x = 1"), "before is a list or tuple, got str"),
+        (lambda sandbox: sandbox.run("1", stdin=b"x"), "stdin is a str, got bytes"),
+        (lambda sandbox: sandbox.run("1", limits={"wall_seconds": 1}), "limits is a list or tuple, got dict"),
+        (lambda sandbox: sandbox.run_all(["1", "2"], limits=[1, 2]), "limits is a prm_gym.sandbox.Limits, or a list of them, got int"),
+        (lambda sandbox: sandbox.run("1", profile="zzz"), 'profile is "bare", "sci" or None, got \'zzz\''),
+        (lambda sandbox: sandbox.call("def f(x): return x", "f", [1]), "a case is a list or tuple, got int"),
+        (lambda sandbox: sandbox.call("def f(x): return x", "f", 1), "cases is a list or tuple, got int"),
+        (lambda sandbox: sandbox.call("def f(x): return x", None, []), "function is a str, got NoneType"),
+        (lambda sandbox: sandbox.call_all([("def f(x): return x", "f")]), "a program is a list or tuple with 3 parts, got one with 2"),
+        (lambda sandbox: sandbox.call_all([("def f(x): return x", "f", [[{1}]])]), "an argument of a case is not encoded"),
+        (lambda sandbox: sandbox.test("x", "assert x", entry=1), "entry is a str, got int"),
+        (lambda sandbox: sandbox.test_all(["x"]), "a program with its tests is a list or tuple, got str"),
+        (lambda sandbox: sandbox.sql_all([("SELECT 1",)]), "a query with its database is a list or tuple with 2 parts, got one with 1"),
+        (lambda sandbox: sandbox.sql("SELECT 1", "", max_rows="x"), "max_rows is a whole number from 0 on, got 'x'"),
+    ],
+)
+def test_what_is_asked_wrongly_is_refused_in_words(sandbox, ask, sentence):
+    with pytest.raises(OptionError) as refused:
+        ask(sandbox)
+    assert str(refused.value).startswith(sentence)
+
+
+def test_a_tier_that_is_asked_for_is_the_least_one():
+    assert Sandbox(tier="B").min_tier == "B"
+    assert Sandbox(tier="D", allow_unsafe=True).min_tier == "D"
+    assert Sandbox(tier="A", min_tier="B").min_tier == "B"
+    assert Sandbox().min_tier == "C"
+
+
+def test_a_tier_that_cannot_be_had_is_not_said_to_be_run_at():
+    program = (
+        "import resource\nfrom prm_gym.errors import SandboxError\nfrom prm_gym.sandbox import Sandbox\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))\n"  # too few files for the walls
+        "try:\n    print(Sandbox(tier='A').tier)\nexcept SandboxError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.startswith("tier A of the sandbox cannot be had")
 
 
 def test_below_the_least_tier_nothing_is_run(monkeypatch):

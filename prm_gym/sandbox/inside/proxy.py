@@ -8,14 +8,16 @@ import types
 from collections.abc import Callable
 from typing import Any, cast
 
-from serving import Stranger, receive
+from serving import Gone, Stranger, receive
 from standins import CandidateError, Link
 
 NOTHING_ASKED = "the tests asked nothing of the program"
 
 
 def run_tests(source: str, descriptor: int, entry: str = "", believing: bool = False) -> list[Any]:
-    """Run the tests; returns ["passed", how many questions went to the candidate], ["on word", why] or ["failed", why, whether everything could be carried].
+    """Run the tests; returns ["passed", how many questions went to the candidate], ["on word", why] or ["failed", why, carried, gone].
+
+    carried: everything could be carried to the candidate and back. gone: they failed because its process had ended when they asked it.
 
     After the source itself, every function `test_*`, every class `Test*` and every `unittest.TestCase` in it is run; with an entry, `check(candidate)` as well.
     ["changed", why] says that they failed, but the program has changed arguments: where it is believed what it did to them, they may pass.
@@ -41,14 +43,14 @@ def _run_all(link: Link, source: str, entry: str) -> list[Any]:
             space["check"](space[entry])
         _run_classes(link, [value for value in own.values() if isinstance(value, type)])
         if link.trouble:
-            return ["failed", link.trouble, link.carried]
+            return ["failed", link.trouble, link.carried, link.gone]
         if not (link.asked or named & plain):
-            return ["failed", NOTHING_ASKED, True]
+            return ["failed", NOTHING_ASKED, True, False]
         return ["on word", link.word] if link.word else ["passed", link.asked]
     except MemoryError:
         raise
     except BaseException as error:  # an assertion, or anything else that the tests raise
-        return ["failed", _why(error, source), link.carried]
+        return ["failed", _why(error, source), link.carried, isinstance(error, Gone)]
 
 
 def _free_names(source: str) -> set[str]:
@@ -136,7 +138,7 @@ def _run_classes(link: Link, classes: list[type]) -> None:
     for kind in cases:
         loader.loadTestsFromTestCase(kind).run(result)
     for _, text in [*result.failures, *result.errors]:
-        raise AssertionError(text.strip().splitlines()[-1])
+        raise (Gone if link.gone else AssertionError)(text.strip().splitlines()[-1])
     if not result.wasSuccessful():
         raise AssertionError("a test that is expected to fail passed")
 

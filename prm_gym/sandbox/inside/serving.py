@@ -22,6 +22,10 @@ class Stranger(BaseException):
     """The other side breaks the protocol, or is gone. No `except Exception` of a test passes over it."""
 
 
+class Gone(Stranger):
+    """The other side is gone."""
+
+
 def send(descriptor: int, message: list[Any]) -> None:
     """Write a message."""
     data = json.dumps(message).encode()
@@ -35,7 +39,7 @@ def _exactly(descriptor: int, size: int) -> bytes:
     while len(data) < size:
         part = os.read(descriptor, size - len(data))
         if not part:
-            raise Stranger("the other process has ended")
+            raise Gone("the other process has ended")
         data += part
     return data
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from encoding import TooLarge, decode, encode
-from serving import Stranger, receive, send
+from serving import Gone, Stranger, receive, send
 
 _record_class: Callable[..., Any] = vars(collections)["namedtuple"]  # of fields that are not known before
 
@@ -21,6 +21,7 @@ class Link:
     Attributes:
         asked: how often it was asked something.
         trouble: why the tests cannot have passed, whatever they caught; empty where there is nothing.
+        gone: that is because the candidate's process has ended.
         carried: everything could be carried to the other side and back.
         word: what of its objects' word the tests have taken; empty where none was.
         believing: what the candidate does to an argument is done to the tests' value.
@@ -33,6 +34,7 @@ class Link:
         self.descriptor, self.believing, self.changed = descriptor, believing, False
         self.asked = 0
         self.trouble = ""
+        self.gone = False
         self.carried = True
         self.word = ""
         self.errors: dict[str, type[Exception]] = {}
@@ -56,8 +58,12 @@ class Link:
         try:
             send(self.descriptor, packed)
             answer = receive(self.descriptor)
-        except (OSError, Stranger) as error:
-            raise self.refuse(str(error) if isinstance(error, Stranger) else "the other process has ended", carried=True) from error
+        except (OSError, Gone) as error:
+            self.gone = self.gone or not self.trouble
+            self.refuse("the other process has ended", carried=True)
+            raise Gone("the other process has ended") from error
+        except Stranger as error:
+            raise self.refuse(str(error), carried=True) from error
         try:
             *told, changes = answer
             originals = {**dict(enumerate(arguments)), **keywords}

@@ -197,6 +197,8 @@ def _call(task: dict[str, Any]) -> None:
     space = _program(task["code"], SOLUTION)  # so that `if __name__ == "__main__"` is another matter
     write, pack = os.write, json.dumps
     exec(compile(task["code"], PROGRAM, "exec", dont_inherit=True), space)
+    if task["function"] not in space:
+        _leave(f"the program defines no function {task['function']!r}")
     function = space[task["function"]]
     for case in task["cases"]:
         arguments = [decode(argument) for argument in case]
