@@ -181,7 +181,7 @@ def _told(text: str, thought: str) -> Reading:
     if fenced:
         return _after(text[: fenced.start()], fenced[1].strip(), thought) if not text[fenced.end() :].strip() else Unreadable(_ONE_CALL)
     if start is None:
-        return Unreadable("a call stands on lines of its own: " + _FORM) if _AMID_WORDS.search(text) else Message(text)
+        return Unreadable('a call is JSON on lines of its own: {"name": ..., "arguments": {...}}') if _AMID_WORDS.search(text) else Message(text)
     return _after(text[: start.start()], text[start.start() :].strip(), thought)
 
 
@@ -211,7 +211,8 @@ def _decoded(text: str, decode: Callable[[str], Any]) -> Any:
 def _call(data: Any, thought: str) -> Reading:
     if isinstance(data, dict) and ("tool_calls" in data or {"role", "content"} <= data.keys()):
         message = cast("dict[str, Any]", data)
-        content, data = message.get("content"), message.get("tool_calls") or message.get("function_call") or []
+        content = message.get("content")
+        data = cast("Any", message.get("tool_calls") or message.get("function_call") or [])
         if not data and isinstance(content, str):
             return read_call(content)  # of a server that reads no calls
         thought = content if isinstance(content, str) and not thought else thought

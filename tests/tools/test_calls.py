@@ -114,7 +114,9 @@ def test_a_message_is_what_follows_the_thinking():
         assert read_call(text) == Message("Which order?")
 
 
-@pytest.mark.parametrize("form", ["<{}b", "a\n{}b", "a{}b", "{{{}b", "x\n{{{}b", "[TOOL_CALLS]a{}b", "<|python_tag|>{}b", "<tool_call>{{}}{}x", "add({}) x", "a {{{}b", "<invoke{}b"])
+@pytest.mark.parametrize(
+    "form", ["<{}b", "a\n{}b", "a{}b", "{{{}b", "x\n{{{}b", "[TOOL_CALLS]a{}b", "<|python_tag|>{}b", "<tool_call>{{}}{}x", "add({}) x", "a {{{}b", "<invoke{}b"]
+)
 def test_long_blanks_take_no_time(form):
     started = time.process_time()
     read_call(form.format(" " * 100_000))  # where the time grew with the square, it took minutes
