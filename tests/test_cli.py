@@ -64,6 +64,18 @@ def test_play_takes_calls_of_tools_without_json(capsys, monkeypatch):
     assert "Outcome: 0.0" in shown
 
 
+def test_play_says_how_calls_are_typed(capsys, monkeypatch):
+    answers = iter(["case [[1,2,3],2] [2,6]", ""])
+    monkeypatch.setattr("builtins.input", lambda _: next(answers))
+    shown = _run(capsys, "play", "--env", "prm_gym/CodeSteps-v0")
+    assert "A call of this tool is: case arguments=... expected=...\n" in shown
+    monkeypatch.setattr("builtins.input", lambda _: "")
+    shown = _run(capsys, "play", "--env", "prm_gym/PythonTool-v0")
+    assert "  python(code, reset?: boolean)\n" in shown
+    assert "      code: Python source; what it prints, and the value of a last expression, is shown\n" in shown
+    assert "Here a call may be typed without JSON" in shown
+
+
 def test_doctor_says_what_works(capsys):
     rows = json.loads(_run(capsys, "doctor", "--json"))
     parts = {row["part"] for row in rows}

@@ -9,7 +9,8 @@ from prm_gym.verifier import ClaimVerifier, StepContext
 class ToolUseVerifier(ClaimVerifier):
     """Judges `ToolUse` claims by what can be said of any tool.
 
-    - `correct`, the outcome as the score: the call ends the task, which is done, or half done at least.
+    - `correct`, 1: the call ends the task, which is done.
+    - `neutral`, the outcome as the score: it ends the task, which is done in part, one half at least.
     - `incorrect`: it ends the task, which is not done (the outcome, below one half); or, with 0, it failed.
     - `trivial`, 0: a tool that reads was asked the same before and answered the same; or one that is known to be idempotent, just before. Reading again after a
       change is no repetition, where the answer is another one.
@@ -20,7 +21,7 @@ class ToolUseVerifier(ClaimVerifier):
     """
 
     id = "tool_use"
-    version = "2"
+    version = "3"
     claims = (ToolUse,)
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
@@ -29,8 +30,10 @@ class ToolUseVerifier(ClaimVerifier):
             raise ContractError(f"the verifier 'tool_use' judges ToolUse claims, got {type(claim).__name__}")
         if claim.outcome is not None:
             score = min(max(float(claim.outcome), 0.0), 1.0)
+            if score == 1.0:
+                return judged("correct", score, "the task is done")
             if score >= 0.5:
-                return judged("correct", score, "the task is done" if score == 1.0 else "the task is done in part")
+                return judged("neutral", score, "the task is done in part")
             return judged("incorrect", score, "the task is not done")
         if claim.failed:
             again = any(past.call == claim.now.call for past in claim.earlier)

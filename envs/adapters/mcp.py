@@ -276,7 +276,7 @@ class McpEnv(StepEnv):
             self._transcript.append(PastReply(call, Reply(reply.text, reply.failed)))
             self._made = [*(self._made or []), call.key]
         claim = ToolUse(PastCall(call.key, content_key(reply.text)), past, reply.failed, listed.reads, idempotent=listed.idempotent)
-        observation = f"Error: {reply.text.removeprefix('Error: ')}" if reply.failed else reply.text
+        observation = _failure(reply.text, call.name) if reply.failed else reply.text
         return Transition(situation=self._situation_of(self.task, observation or "(the tool answered nothing)"), claims=(claim,))
 
     def _calls_before(self) -> tuple[PastCall, ...]:
@@ -380,6 +380,13 @@ class McpEnv(StepEnv):
         reading = {listed.name for listed in self._listed.values() if listed.reads}
         changes = [part for past in self._transcript if past.call.name not in reading for part in (past.call.key, past.reply.text)]
         return Situation(observation=observation, state_key=content_key("mcp", task.key, observation, *changes))
+
+
+def _failure(text: str, name: str) -> str:
+    """What a tool says of its failure, called an error once: servers of the SDK write so before it."""
+    for prefix in ("Error: ", f"Error executing tool {name}: ", "Error "):
+        text = text.removeprefix(prefix)
+    return f"Error: {text}"
 
 
 def _predicate(given: str | Predicate) -> Predicate:

@@ -11,6 +11,7 @@ Find the sum of all integers n with 2500 <= n <= 2900 that have exactly 6 positi
 
 import re
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Unpack, cast
 
@@ -27,6 +28,7 @@ from prm_gym.errors import ContractError, EnvironmentFault, OptionError, Sandbox
 from prm_gym.options import StepOptions, require_difficulty
 from prm_gym.problem_files import BadRows, Fields, load_problems
 from prm_gym.sandbox import SESSION_ENDED, Limits, Run
+from prm_gym.sandbox.visible import PACKAGES
 from prm_gym.task import Task, content_key
 from prm_gym.tools import Tool, ToolCall, Unreadable, call_text, described, required_call
 from prm_gym.transition import Situation, Transition
@@ -41,6 +43,11 @@ SLACK = 0.5  # seconds by which a session may take longer when it runs again
 _QUOTED = re.compile(r"""(['"])([^'"\n]+)\1""")
 _TEXT = {"type": "string", "pattern": r"\S"}
 _ANSWER = Tool("answer", "Gives the final answer, and ends the task.", {"text": {**_TEXT, "description": "the answer alone, such as 42 or 3/7"}})
+_INSTRUCTIONS = """\
+Solve the problem. Compute with the tool python, then call the tool answer. Each step is one call, written as JSON: {example}
+A call of python may take {seconds:g} seconds and {memory} MiB of memory. There is no network, and no file but those that it writes into its own folder. It can
+import {libraries}. The tools:
+{tools}"""
 _WHAT_A_CELL_IS = {
     True: "Runs a cell of Python in a session: names that earlier cells have defined are there.",
     False: "Runs a program of Python on its own: nothing of earlier calls is there.",
@@ -141,6 +148,13 @@ class PythonToolEnv(StepEnv):
         if self.stateful:
             arguments["reset"] = {"type": "boolean", "description": "true to empty the session first; false if left out"}
         self._tools = (Tool("python", _WHAT_A_CELL_IS[self.stateful], arguments, optional=tuple(arguments)[1:]), _ANSWER)
+        self._instructions = _INSTRUCTIONS.format(
+            example=call_text("python", code="print(6 * 7)"),
+            seconds=self.limits.wall_seconds,
+            memory=memory_mb,
+            libraries=", ".join(["the standard library", *(name for name in PACKAGES if find_spec(name) is not None)]),
+            tools=described(self._tools),
+        )
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -163,10 +177,8 @@ class PythonToolEnv(StepEnv):
         else:
             row = self.problems[index]
             question, gold, cells, facts = row.question, row.gold, [], {**row.facts, "task_index": index}
-        instructions = f"Solve the problem. Compute with the tool python, then call the tool answer. Write one call at a time.\n{described(self._tools)}"
-        task = Task(
-            key=content_key("PythonTool-v0", question), instructions=instructions, question=question, sealed={"gold": gold, "cells": cells}, metadata=facts
-        )
+        key, sealed = content_key("PythonTool-v0", question), {"gold": gold, "cells": cells}
+        task = Task(key=key, instructions=self._instructions, question=question, sealed=sealed, metadata=facts)
         self._session, self._session_seconds, self._ledger, self._prepared = [], 0.0, Ledger(), None
         return task, Situation(observation=question, state_key=content_key(task.key))
 

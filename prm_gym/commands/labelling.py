@@ -46,6 +46,9 @@ def label(
 
     trajectory  what `prm-gym rollout --out` stored: its verdicts are the labels
 
+    Where an episode has tools, the prompt of the layouts holds its instructions too, and a step begins with what was seen before it, as <observation> ...
+    </observation>, for a label cannot be learned without.
+
     A malformed step is wrong in a trajectory, and undecided in a text, whose writer was not told the notation.
 
     Args:

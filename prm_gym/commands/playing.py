@@ -58,18 +58,28 @@ def _instructions(env: "StepEnv") -> str:
     """The instructions of the task, with the tools as a person reads them."""
     from prm_gym.tools import described, signature
 
-    listing = "\n".join(f"  {signature(tool)}\n      {tool.description}" for tool in env.tools)
-    return env.task.instructions.replace(described(env.tools), listing) if env.tools else env.task.instructions
+    if not env.tools:
+        return env.task.instructions
+    lines: list[str] = []
+    for tool in env.tools:
+        lines += [f"  {signature(tool)}", f"      {tool.description}"]
+        for name, schema in tool.arguments_schema().get("properties", {}).items():
+            if isinstance(schema, Mapping) and "description" in schema:
+                lines.append(f"      {name}: {schema['description']}")
+    lines.append("Here a call may be typed without JSON: NAME ARGUMENT=VALUE ..., or NAME TEXT where one text is wanted.")
+    return env.task.instructions.replace(described(env.tools), "\n".join(lines))
 
 
 def _typed(env: "StepEnv") -> str:
     """What the person types, with shorthand for calls of tools written out."""
-    from prm_gym.tools import call_of, call_text, text_argument
+    from prm_gym.tools import call_of, call_text, hint, text_argument
 
     text = input("> ")
     tool = next((tool for tool in env.tools if tool.name == text.strip()), None)
     argument = None if tool is None else text_argument(tool)
     if tool is None or argument is None:
+        if wanted := hint(text, env.tools):
+            print(f"  A call of this tool is: {wanted}")
         return call_of(text, env.tools)
     lines: list[str] = []
     while (line := input("... ")) != ".":

@@ -2,6 +2,16 @@
 
 Sources: TRL's type "stepwise supervision" (`prompt`, `completions`, `labels`: read by its PRMTrainer); ProcessBench (Zheng et al. 2024: `problem`, `steps`,
 `final_answer_correct`, `label`, the index of the first wrong step or -1).
+
+Of an episode with tools, neither layout has a place for what the tools and the user answered, without which no label could be learned. So the prompt then is
+the instructions (policy and tools) and the first observation, and every later step begins with what was seen before it, its label standing at its end:
+
+    <observation>
+    It is ada@example.com.
+    </observation>
+    {"name": "find_user", "arguments": {"email": "ada@example.com"}}
+
+Elsewhere an observation is the problem and the steps so far, and the prompt is the problem alone.
 """
 
 from typing import Any, Literal, TypeAlias
@@ -9,6 +19,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from prm_gym.labelling.ratings import Rating, first_error, ratings
+from prm_gym.tools import lists_tools
 from prm_gym.trajectory import Trajectory
 
 Undecided: TypeAlias = Literal["leave-out", "right"]
@@ -50,17 +61,17 @@ def stepwise_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLICY) -
     """
     completions: list[str] = []
     labels: list[bool] = []
-    for step, rating in zip(trajectory.steps, ratings(trajectory), strict=True):
+    for text, rating in zip(_texts(trajectory), ratings(trajectory), strict=True):
         label = policy.label(rating)
         if label is None:
             break
-        completions.append(step.action.strip())  # the trainer puts its own separator between them
+        completions.append(text)  # the trainer puts its own separator between them
         labels.append(label)
         if policy.stop_at_error and not label:
             break
     if not labels:
         return None
-    return {"id": trajectory.id, "prompt": trajectory.task.question, "completions": completions, "labels": labels}
+    return {"id": trajectory.id, "prompt": _problem(trajectory), "completions": completions, "labels": labels}
 
 
 def processbench_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLICY) -> dict[str, Any] | None:
@@ -81,8 +92,27 @@ def processbench_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLIC
     return {
         "id": trajectory.id,
         "generator": trajectory.agent,
-        "problem": trajectory.task.question,
-        "steps": [step.action.strip() for step in trajectory.steps],
+        "problem": _problem(trajectory),
+        "steps": _texts(trajectory),
         "final_answer_correct": None if trajectory.outcome is None else trajectory.outcome == 1.0,
         "label": error,
     }
+
+
+def _problem(trajectory: Trajectory) -> str:
+    """What stands before the steps."""
+    task = trajectory.task
+    if not lists_tools(task.instructions):
+        return task.question
+    first = trajectory.steps[0].observation if trajectory.steps else task.question
+    return "\n\n".join([task.instructions, first] if task.question in first else [task.instructions, task.question, first])
+
+
+def _texts(trajectory: Trajectory) -> list[str]:
+    """The steps as they were written; with what was seen before them, where there are tools."""
+    answered = lists_tools(trajectory.task.instructions)
+    texts: list[str] = []
+    for step in trajectory.steps:
+        seen = step.observation.removeprefix(trajectory.task.question).strip()
+        texts.append(f"<observation>\n{seen}\n</observation>\n{step.action.strip()}" if answered and texts else step.action.strip())
+    return texts

@@ -75,7 +75,8 @@ class McpSession:
             raise ServerHangsError(f"the server {server.name} was not ready after {server.start_seconds:g} seconds{self._said()}") from error
         except Exception as error:  # whatever the server, the network and the SDK raise
             self.close()
-            raise ServerGoneError(f"the server {server.name} could not be started: {_cause(error)}{self._said()}") from error
+            what = "could not be started" if server.command else "cannot be reached"
+            raise ServerGoneError(f"the server {server.name} {what}: {_cause(error)}{self._said()}") from error
 
     @property
     def alive(self) -> bool:

@@ -11,6 +11,7 @@ from prm_gym.env import StepEnv, StepResult
 from prm_gym.errors import ContractError
 from prm_gym.task import Task
 from prm_gym.testing.requirement import as_json, first_difference, require
+from prm_gym.tools import described
 from prm_gym.verdict import Verdict
 from prm_gym.verifier import PastStep
 
@@ -44,6 +45,8 @@ def checked_reset(env: StepEnv, seed: int | None) -> tuple[str, dict[str, Any]]:
     subject = f"{env_name(env)}, reset"
     begun = (info["verdicts"], info["outcome"], info["valid"])
     require(begun == ({}, None, True), subject, "info has no verdicts, no outcome and valid=True", begun, "Nothing has been judged yet.")
+    listed = not env.tools or described(env.tools) in env.task.instructions
+    require(listed, subject, "the instructions list the tools", env.task.instructions, "Put prm_gym.tools.described(tools) into them.")
     again = msgspec.json.decode(as_json(subject, env.task), type=Task)
     remedy = "Use lists instead of tuples, and texts as keys of dictionaries."
     require(again == env.task, subject, "the task is the same after storage as JSON", first_difference(env.task, again, "task"), remedy)
@@ -83,6 +86,8 @@ def checked_step(env: StepEnv, action: str) -> StepResult:
     judged = set(verdicts) == ids and all(isinstance(verdict, Verdict) for verdict in verdicts.values())
     require(judged, subject, f"a Verdict of each of the verifiers {sorted(ids)}", verdicts, "Leave `step` to StepEnv.")
     past = env.past_steps[-1]
+    listed = not env.tools or described(env.tools) in env.task.instructions
+    require(listed, subject, "the instructions list the tools", env.task.instructions, "Put prm_gym.tools.described(tools) into them.")
     again = msgspec.json.decode(as_json(subject, past), type=PastStep, dec_hook=decode_claims)
     remedy = "Let claims hold JSON values and nested structs alone."
     require(again == past, subject, "its claims are the same after storage as JSON", first_difference(past, again, "step"), remedy)

@@ -7,8 +7,8 @@ tool.defects({"a": 1})                                   # ["'b' is a required p
 """
 
 from prm_gym.tools.calls import Message, ToolCall, Unreadable, call_text, read_call, required_call, understood
-from prm_gym.tools.shorthand import call_of, signature, text_argument, typed
-from prm_gym.tools.tool import Tool, described
+from prm_gym.tools.shorthand import call_of, hint, signature, text_argument, typed
+from prm_gym.tools.tool import Tool, described, lists_tools
 
 __all__ = [
     "Message",
@@ -18,6 +18,8 @@ __all__ = [
     "call_of",
     "call_text",
     "described",
+    "hint",
+    "lists_tools",
     "read_call",
     "required_call",
     "signature",

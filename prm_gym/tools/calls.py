@@ -11,7 +11,9 @@ read: whether a 1 in them is a number or a text only the schema knows. Let the s
 
 What is thought may stand before a call: text, or a section <think>...</think>, whose beginning may be missing, since prompts end with it. A call may stand in
 a fenced block, or on lines of its own after the text. `parameters` and `input` stand for `arguments` too. A closing tag at the very end may be missing, since
-servers stop there. A step is one call. A text that is meant as a call and cannot be read as one is `Unreadable`, never a message.
+servers stop there. A step is one call. A text that holds a call in one of these forms, or the beginning of one, and cannot be read is `Unreadable`, never a
+message; so is what holds a call amid words, a call within a thought that does not end, and `<invoke name=...>`. Where the tools are known (`understood`),
+so is a line `add(a=1)`, `add[1]` or `Action: add`.
 
 Source: the native form is that of OpenAI's chat completions; the others are those of the chat templates of Hermes, Qwen 2.5 and 3, Llama 3, Mistral,
 DeepSeek V3, Kimi K2, gpt-oss, Granite and Phi 4.
@@ -20,7 +22,7 @@ DeepSeek V3, Kimi K2, gpt-oss, Granite and Phi 4.
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, cast
 
 import msgspec
@@ -39,17 +41,26 @@ _TAG = re.compile(
     r"|<\s*+/?\s*+tool_call\s*+>|<function=",
     re.IGNORECASE,
 )
-_OPENING = ("<tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "<|tool_call|>")  # before a call that has its name within
 # What begins a list of calls, and what ends one.
 _LIST = re.compile(r"<｜tool▁calls▁begin｜>|<\|tool_calls_section_begin\|>")
 _CLOSED = re.compile(
-    r"(?:```)?(?:</tool_call>|</function>|<\|/tool_call\|>|<｜tool▁call▁end｜>|<\|tool_call_end\|>)?(?:<｜tool▁calls▁end｜>|<\|tool_calls_section_end\|>)?"
+    r"(?:```)?(?:</tool_call>|</function>|<\|/tool_call\|>|<｜tool▁call▁end｜>|<\|tool_call_end\|>)?(?:<｜tool▁calls▁end｜>|<\|tool_calls_section_end\|>)?",
+    re.IGNORECASE,
 )
 # What some servers leave at the end.
 _ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "</s>", "<｜end▁of▁sentence｜>", "<|call|>")
-_FENCED = re.compile(r"```(?:json|tool_call|tool_code)?[ \t]*\n(.*?)\n?```", re.DOTALL)
+_FENCED = re.compile(r"```\w{0,20}[ \t]*\n(.*?)\n?```", re.DOTALL)
 # A line on which a call begins.
 _CALL = re.compile(r"^[ \t]*+\[?[ \t]*+\{\s*+\"(?:name|tool_calls|function|type)\"\s*:", re.MULTILINE)
+# A call that is not read: amid words, and in the forms of XML, Python and ReAct.
+_AMID_WORDS = re.compile(
+    r"<invoke\s++name\s*+="
+    r"|\{\s*+\"name\"\s*+:\s*+\"[\w-]{1,64}+\"\s*+,\s*+\"(?:arguments|parameters|input)\"\s*+:"
+    r"|\{\s*+\"arguments\"\s*+:\s*+[{\"]"
+)
+_WITHOUT_JSON = re.compile(r"^[ \t]*+(?:Action: *+([\w-]{1,64}+).*|([\w-]{1,64}+)[(\[].*[)\]])[ \t]*$", re.MULTILINE)
+_FORM = 'a step is one call of a tool: {"name": ..., "arguments": {...}}'
+_ONE_CALL = "a step is one call, and nothing follows it"
 _DECODER = json.JSONDecoder(strict=False)
 
 
@@ -117,7 +128,10 @@ def understood(action: str, tools: Sequence[Tool]) -> Reading:
         tools: those that there are.
     """
     reading = read_call(action)
-    if not isinstance(reading, ToolCall):
+    if isinstance(reading, Message):
+        names = {tool.name for tool in tools}
+        return Unreadable(_FORM) if any((found[1] or found[2]) in names for found in _WITHOUT_JSON.finditer(reading.text)) else reading
+    if isinstance(reading, Unreadable):
         return reading
     tool = next((tool for tool in tools if tool.name == reading.name), None)
     if tool is None:
@@ -130,7 +144,7 @@ def required_call(action: str, tools: Sequence[Tool]) -> ToolCall | Unreadable:
     """The same where nobody listens: a message is `Unreadable` too."""
     reading = understood(action, tools)
     if isinstance(reading, Message):
-        return Unreadable('a step is one call of a tool: {"name": ..., "arguments": {...}}')
+        return Unreadable(_FORM)
     return reading
 
 
@@ -144,54 +158,64 @@ def _without_thinking(text: str) -> tuple[str, str]:
 
 
 def _tagged(text: str, tag: re.Match[str], thought: str) -> Reading:
-    before = _LIST.sub("", text[: tag.start()]).strip()
     name = next((found for found in tag.groups() if found), None)
     if name is None and tag.group() == "<function=":
         return Unreadable("a call of this form is <function=name>{...}</function>")
-    if name is None and tag.group() not in _OPENING:
+    if name is None and "/" in tag.group():
         return Unreadable("a call stands between <tool_call> and </tool_call>")
     rest = text[tag.end() :].lstrip()
-    try:
-        end = _DECODER.raw_decode(rest)[1]  # a program in the arguments may hold the closing tag
-    except RecursionError:
-        return Unreadable("the JSON is nested too deeply")
-    except ValueError as error:
-        return Unreadable(f"not valid JSON: {error}")
+    decoded = _decoded(rest, _DECODER.raw_decode)  # a program in the arguments may hold the closing tag
+    if isinstance(decoded, Unreadable):
+        return decoded
+    end = decoded[1]
     if not _CLOSED.fullmatch("".join(rest[end:].split())):
-        return Unreadable("a step is one call, and nothing follows it")
+        return Unreadable(_ONE_CALL)
     body = rest[:end] if name is None else f'{{"name": {json.dumps(name)}, "arguments": {rest[:end]}}}'
-    return _native(body, "\n".join(part for part in (thought, before) if part))
+    return _after(_LIST.sub("", text[: tag.start()]), body, thought)
 
 
 def _told(text: str, thought: str) -> Reading:
     """A text that may end in a call, fenced or on lines of its own; a message where it holds none."""
-    fenced = _FENCED.search(text)
+    fenced = next((found for found in _FENCED.finditer(text) if _CALL.match(found[1].strip())), None)
     start = _CALL.search(text)
-    if fenced and _CALL.match(fenced[1].strip()):
-        reading = _native(fenced[1].strip(), "\n".join(part for part in (thought, text[: fenced.start()].strip()) if part))
-        return reading if not text[fenced.end() :].strip() else Unreadable("a step is one call, and nothing follows it")
+    if fenced:
+        return _after(text[: fenced.start()], fenced[1].strip(), thought) if not text[fenced.end() :].strip() else Unreadable(_ONE_CALL)
     if start is None:
-        return Message(text)
-    return _native(text[start.start() :].strip(), "\n".join(part for part in (thought, text[: start.start()].strip()) if part))
+        return Unreadable('a call is JSON on lines of its own: {"name": ..., "arguments": {...}}') if _AMID_WORDS.search(text) else Message(text)
+    return _after(text[: start.start()], text[start.start() :].strip(), thought)
+
+
+def _after(before: str, call: str, thought: str) -> Reading:
+    """A call that stands after some words."""
+    if "<think>" in before.rpartition("</think>")[2]:
+        return Unreadable("the thought before the call does not end: write </think>")
+    return _native(call, "\n".join(part for part in (thought, before.strip()) if part))
 
 
 def _native(text: str, thought: str) -> Reading:
+    data = _decoded(text, _loaded)
+    return data if isinstance(data, Unreadable) else _call(data, thought)
+
+
+def _decoded(text: str, decode: Callable[[str], Any]) -> Any:
+    """What JSON says, or why it is `Unreadable`."""
     try:
-        data = _loaded(text)
+        return decode(text)
     except RecursionError:
         return Unreadable("the JSON is nested too deeply")
     except ValueError as error:
-        return Unreadable(f"not valid JSON: {error}")
-    return _call(data, thought)
+        extra = isinstance(error, json.JSONDecodeError) and error.msg == "Extra data"
+        return Unreadable(_ONE_CALL if extra else f"not valid JSON: {error}")
 
 
 def _call(data: Any, thought: str) -> Reading:
-    if isinstance(data, dict) and "tool_calls" in data:
+    if isinstance(data, dict) and ("tool_calls" in data or {"role", "content"} <= data.keys()):
         message = cast("dict[str, Any]", data)
         content = message.get("content")
-        if not message["tool_calls"] and isinstance(content, str):
-            return Message(content.strip())
-        data, thought = message["tool_calls"], content if isinstance(content, str) and not thought else thought
+        data = cast("Any", message.get("tool_calls") or message.get("function_call") or [])
+        if not data and isinstance(content, str):
+            return read_call(content)  # of a server that reads no calls
+        thought = content if isinstance(content, str) and not thought else thought
     if isinstance(data, list):
         calls = cast("list[Any]", data)
         if len(calls) != 1:
@@ -208,12 +232,9 @@ def _call(data: Any, thought: str) -> Reading:
     if not isinstance(name, str):
         return Unreadable('a call has a "name" and "arguments"')
     if isinstance(arguments, str):  # OpenAI's interface gives the arguments as a text
-        try:
-            arguments = _loaded(arguments or "{}")
-        except RecursionError:
-            return Unreadable("the arguments are nested too deeply")
-        except ValueError as error:
-            return Unreadable(f"the arguments are not valid JSON: {error}")
+        arguments = _decoded(arguments or "{}", _loaded)
+        if isinstance(arguments, Unreadable):
+            return Unreadable(f"the arguments cannot be read: {arguments.reason}")
     if not isinstance(arguments, dict):
         return Unreadable('"arguments" is an object')
     return ToolCall(name, cast("dict[str, Json]", arguments), thought)

@@ -61,6 +61,15 @@ def _kind(schema: Mapping[str, Any]) -> str:
     return "" if kind == "string" or not isinstance(kind, str) else f": {kind}"
 
 
+def hint(text: str, tools: Sequence[Tool]) -> str:
+    """How to type a call of the tool that a line begins with, where the line stands for none; else nothing."""
+    name = text.strip().partition(" ")[0]
+    tool = next((tool for tool in tools if tool.name == name), None)
+    if tool is None or call_of(text, tools) != text:
+        return ""
+    return " ".join([name, *(f"{argument}=..." for argument in _properties(tool))])
+
+
 def typed(action: str, tools: Sequence[Tool]) -> str:
     """What a person may type for a call; the action itself where it is none or nothing shorter stands for it.
 
@@ -71,14 +80,19 @@ def typed(action: str, tools: Sequence[Tool]) -> str:
     call = read_call(action)
     if not isinstance(call, ToolCall):
         return action
-    words = [f"{name}={_word(value)}" for name, value in call.arguments.items()]
-    short = " ".join([call.name, *words])
-    return short if call_of(short, tools) == action else action
+    named = " ".join([call.name, *(f"{name}={_word(value)}" for name, value in call.arguments.items())])
+    bare = f"{call.name} {next(iter(call.arguments.values()), '')}"  # for a text with both kinds of quotation marks
+    return next((short for short in (named, bare) if call_of(short, tools) == action), action)
 
 
 def _word(value: Json) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text if text and not set(text) & _QUOTED else shlex.quote(text)
+    if text and not set(text) & _QUOTED:
+        return text
+    if "'" not in text:
+        return f"'{text}'"
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _names_another(rest: str, single: str, schemas: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -92,3 +92,8 @@ def _validator(schema: bytes) -> Any:
 def described(tools: Sequence[Tool]) -> str:
     """The tools as text for an agent that is given no other list: one OpenAI schema a line."""
     return "\n".join(msgspec.json.encode(tool.openai()).decode() for tool in tools)
+
+
+def lists_tools(instructions: str) -> bool:
+    """Whether a text holds tools as `described` writes them. The instructions of every environment with tools do."""
+    return any(line.startswith('{"type":"function","function":{') for line in instructions.splitlines())

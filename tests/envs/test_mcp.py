@@ -19,6 +19,7 @@ pytest.importorskip("mcp", reason="the package mcp is not installed")
 
 from prm_gym.agent import make_agent
 from prm_gym.env import StepEnv
+from prm_gym.envs.adapters.mcp import _failure
 from prm_gym.envs.adapters.mcp_tasks import demo_task, stock_is_as_expected
 from prm_gym.errors import ContractError, OptionError
 from prm_gym.mcp import McpServer, McpSession, ServerGoneError
@@ -147,6 +148,15 @@ def test_calls_that_pay_nothing(demo):
     demo.reset(seed=0)
     labels = [demo.step(call_text("list_items", shelf=shelf))[4]["verdicts"]["tool_use"].label for shelf in ("A", "A", "B", "A", "Z")]
     assert labels == ["neutral", "trivial", "neutral", "trivial", "incorrect"]
+
+
+def test_a_failure_is_called_an_error_once(demo):
+    demo.reset(seed=0)
+    assert demo.step(call_text("list_items", shelf="Z"))[0].startswith("Error: there is no shelf 'Z'")
+    # What the SDK's servers say of an exception; of one that they keep to themselves; and what a careful tool says.
+    assert _failure("Error executing tool look: no such note", "look") == "Error: no such note"
+    assert _failure("Error executing tool look", "look") == "Error: executing tool look"
+    assert _failure("Error: no such note", "look") == _failure("no such note", "look") == "Error: no such note"
 
 
 @pytest.mark.parametrize(
@@ -305,6 +315,8 @@ def test_a_predicate_sees_the_task_the_answer_and_the_transcript():
         env.step(call_text("bump"))
         result = env.step(call_text("finish", answer="two"))
         assert (result[1], result[2]) == (0.5, True)
+        verdict = result[4]["verdicts"]["tool_use"]
+        assert (verdict.label, verdict.score) == ("neutral", 0.5)
         assert seen == [("Bump it twice.", "two", [("bump", "1")], "1")]
     finally:
         env.close()

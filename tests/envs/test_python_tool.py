@@ -480,6 +480,19 @@ def test_options_that_cannot_be_honoured(options, message):
         PythonToolEnv(**options)
 
 
+def test_the_instructions_show_a_call_and_tell_the_limits_truly():
+    env = _env(seconds=1.5, memory_mb=300)
+    told = env.task.instructions
+    assert '{"name": "python", "arguments": {"code": "print(6 * 7)"}}\n' in told
+    assert "1.5 seconds and 300 MiB" in told
+    libraries = told.partition("import the standard library")[2].partition(". The tools")[0].split(", ")[1:]
+    for name in ("numpy", "sympy", "mpmath"):  # a library can be had exactly where it is named
+        observation, _ = _cell(env, f"import {name}; 'here'")
+        assert ("'here'" in observation) == (name in libraries)
+    for code in ("import socket; socket.create_connection(('127.0.0.1', 9))", "open('/etc/passwd').read()", "open('/tmp/x', 'w')"):
+        assert _cell(env, code)[0].startswith("Error: ")
+
+
 def test_agents_are_shown_the_tools_and_rollouts_play(tmp_path):
     env = gym.make("prm_gym/PythonTool-v0").unwrapped
     env.reset(seed=0)

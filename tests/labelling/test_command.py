@@ -112,6 +112,18 @@ def test_stored_trajectories_are_labelled_by_the_verdicts_they_have(capsys, tmp_
         assert all(row["labels"])
 
 
+def test_rows_of_an_episode_with_tools_hold_all_that_its_agent_had_seen(capsys, tmp_path):
+    played, trl = tmp_path / "played.jsonl", tmp_path / "trl.jsonl"
+    cli.main(["rollout", "--env", "prm_gym/Retail-v0", "--agent", "scripted", "--tasks", "2", "--attempts", "1", "--out", str(played)])
+    _run(capsys, str(played), "--trl", str(trl))
+    for row, trajectory in zip(_rows(trl), read_trajectories(played), strict=True):
+        assert row["prompt"].startswith(trajectory.task.instructions)
+        assert len(row["completions"]) == len(trajectory.steps) > 1
+        whole = "\n".join([row["prompt"], *row["completions"]])
+        assert all(step.observation in whole and step.action in whole for step in trajectory.steps)
+        assert all(text.endswith(step.action) for text, step in zip(row["completions"], trajectory.steps, strict=True))
+
+
 def test_an_interrupted_labelling_goes_on_where_it_was(capsys, tmp_path):
     path, out = _file(tmp_path, SOLUTIONS), tmp_path / "out.jsonl"
     command = (path, "--out", str(out), "--json")

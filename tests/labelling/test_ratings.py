@@ -5,6 +5,7 @@ from prm_gym import Verdict
 from prm_gym.labelling.layouts import LabelPolicy, processbench_row, stepwise_row
 from prm_gym.labelling.ratings import first_error, rating_of, ratings
 from prm_gym.task import Task
+from prm_gym.tools import Tool, described
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.verdict import abstained, failed, judged
 
@@ -82,6 +83,22 @@ def test_processbench_rows_hold_the_first_error_and_whether_the_answer_was_right
     assert processbench_row(_trajectory(RIGHT, UNTOLD)) is None
     assert processbench_row(_trajectory(EMPTY, RIGHT))["final_answer_correct"] is None
     assert processbench_row(_trajectory(EMPTY, RIGHT), LabelPolicy(neutral_is_right=False))["label"] == 0
+
+
+def test_where_there_are_tools_the_policy_stands_before_the_steps_and_every_answer_before_the_next_one():
+    task = Task(key="k", instructions=f"Serve them well.\n{described([Tool('look', 'Looks.')])}", question="Hello?")
+    seen, written = ("Hello?", "It is ada@example.com.", "Hello?\n\nAnd then?"), ("Who are you? ", "look", "bye")
+    steps = [
+        Step(index=i, observation=observation, action=action, state_key=str(i), next_state_key=str(i + 1), reward=0.0, verdicts={"v": RIGHT})
+        for i, (observation, action) in enumerate(zip(seen, written, strict=True))
+    ]
+    trajectory = Trajectory(id="t", group_id="k", task=task, seed=None, env_id="prm_gym/Shop-v0", agent="m", outcome=1.0, steps=tuple(steps))
+    row, bench = stepwise_row(trajectory), processbench_row(trajectory)
+    assert row["prompt"] == bench["problem"] == f"{task.instructions}\n\nHello?"
+    # The first observation is in the prompt, and a question that is told again is not told twice.
+    answers = ["<observation>\nIt is ada@example.com.\n</observation>\nlook", "<observation>\nAnd then?\n</observation>\nbye"]
+    assert row["completions"] == bench["steps"] == ["Who are you?", *answers]
+    assert row["labels"] == [True] * 3
 
 
 def test_a_malformed_step_is_wrong_in_an_environment_and_undecided_in_a_text():

@@ -97,7 +97,7 @@ def test_a_server_of_the_sdk_over_http(address):
 
 def test_nobody_at_the_address():
     started = time.monotonic()
-    with pytest.raises(ServerGoneError, match=r"http://127\.0\.0\.1:9/mcp could not be started"):
+    with pytest.raises(ServerGoneError, match=r"http://127\.0\.0\.1:9/mcp cannot be reached"):
         McpSession(McpServer(url="http://127.0.0.1:9/mcp", start_seconds=5))
     assert time.monotonic() - started < 10
 

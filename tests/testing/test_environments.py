@@ -13,6 +13,7 @@ from prm_gym import Claim, Malformed, Situation, StepEnv, Task, Transition, Verd
 from prm_gym.errors import ContractError
 from prm_gym.rewards import OutcomeReward
 from prm_gym.testing import check_step_env
+from prm_gym.tools import Tool
 
 WORDS = ("red", "green", "blue", "black")
 
@@ -278,9 +279,16 @@ class TupleInAClaim(WordsEnv):
         return msgspec.structs.replace(super().advance(action), claims=(Broken((1, 2)),))
 
 
+class HidesItsTools(WordsEnv):
+    @property
+    def tools(self):
+        return (Tool("say", "Says a word."),)
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
+        (HidesItsTools, "the instructions list the tools"),
         (NotAStepEnv, "the environment is a prm_gym.StepEnv, got NotAStepEnv"),
         (IgnoresTheSeed, "check_env: AssertionError"),
         (Deprecated, "check_env: UserWarning: .*`seed` function is dropped"),

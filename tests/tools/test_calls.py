@@ -7,7 +7,7 @@ import time
 import pytest
 
 from prm_gym.errors import OptionError
-from prm_gym.tools import Message, Tool, ToolCall, Unreadable, call_text, described, read_call
+from prm_gym.tools import Message, Tool, ToolCall, Unreadable, call_text, described, read_call, understood
 
 ADD = Tool("add", "Adds.", {"a": {"type": "integer"}, "b": {"type": "integer"}, "note": {"type": "string"}}, optional=("note",))
 
@@ -24,6 +24,9 @@ ADD = Tool("add", "Adds.", {"a": {"type": "integer"}, "b": {"type": "integer"}, 
         '  <tool_call>\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n</tool_call>\n',
         call_text("add", a=1, b=2),
         '<tool_call>{"name": "add", "arguments": {"a": 1, "b": 2}}',  # servers cut the closing tag off
+        '<TOOL_CALL>{"name": "add", "arguments": {"a": 1, "b": 2}}</TOOL_CALL>',
+        '{"role": "assistant", "content": null, "function_call": {"name": "add", "arguments": "{\\"a\\":1,\\"b\\":2}"}}',
+        '{"role": "assistant", "content": "<tool_call>{\\"name\\": \\"add\\", \\"arguments\\": {\\"a\\": 1, \\"b\\": 2}}</tool_call>"}',
         '<function=add>{"a": 1, "b": 2}</function>',
         '<|python_tag|>{"name": "add", "parameters": {"a": 1, "b": 2}}',
         '[TOOL_CALLS] [{"name": "add", "arguments": {"a": 1, "b": 2}}]',
@@ -57,6 +60,7 @@ def test_what_is_thought_before_the_call():
     [
         "First I add.\n{}",
         "First I add.\n```json\n{}\n```",
+        "First I add.\n```python\n{}\n```",
         "<think>First I add.</think>\n{}",
         "First I add.\n</think>\n\n{}",
         "First I add.\n</think>\n\n<tool_call>{}</tool_call>",
@@ -94,6 +98,8 @@ def test_line_feeds_in_a_program_are_read_though_they_are_no_json():
 
 def test_a_message_in_openais_form():
     assert read_call('{"role": "assistant", "content": "Hello", "tool_calls": null}') == Message("Hello")
+    assert read_call('{"role": "assistant", "content": "Hello"}') == Message("Hello")  # as model_dump(exclude_none=True) gives it
+    assert read_call('{"role": "assistant", "content": "Hello", "tool_calls": []}') == Message("Hello")
     assert read_call('{"name": "list", "arguments": null}') == ToolCall("list", {})
     assert read_call("[Note] my order") == Message("[Note] my order")
 
@@ -108,7 +114,9 @@ def test_a_message_is_what_follows_the_thinking():
         assert read_call(text) == Message("Which order?")
 
 
-@pytest.mark.parametrize("form", ["<{}b", "a\n{}b", "a{}b", "{{{}b", "x\n{{{}b", "[TOOL_CALLS]a{}b", "<|python_tag|>{}b", "<tool_call>{{}}{}x"])
+@pytest.mark.parametrize(
+    "form", ["<{}b", "a\n{}b", "a{}b", "{{{}b", "x\n{{{}b", "[TOOL_CALLS]a{}b", "<|python_tag|>{}b", "<tool_call>{{}}{}x", "add({}) x", "a {{{}b", "<invoke{}b"]
+)
 def test_long_blanks_take_no_time(form):
     started = time.process_time()
     read_call(form.format(" " * 100_000))  # where the time grew with the square, it took minutes
@@ -150,7 +158,14 @@ def test_text_that_calls_nothing_is_a_message():
         ('[{"name": "a"}, {"name": "b"}]', "one call, got 2"),
         ('<tool_call>{"name": "a"}</tool_call><tool_call>{"name": "b"}</tool_call>', "one call"),
         ('</tool_call>{"name": "add"}<tool_call>', "stands between"),
-        ('<TOOL_CALL>{"name": "add"}</TOOL_CALL>', "stands between"),
+        ('<|TOOL_CALL|>{"name": "add"', "not valid JSON"),
+        ('{"name": "add", "arguments": {}} Done.', "nothing follows"),
+        ('Here: {"name": "add", "arguments": {}}', "lines of its own"),
+        ('Here:\n{"arguments": {}, "name": "add"}', "lines of its own"),
+        ('<invoke name="add"></invoke>', "lines of its own"),
+        ('<think>maybe I should <tool_call>{"name": "add", "arguments": {}}</tool_call>', "thought before the call does not end"),
+        ('<think>maybe I should\n{"name": "add", "arguments": {}}', "thought before the call does not end"),
+        ('<think>no</think> Hm. <think>maybe\n```json\n{"name": "add", "arguments": {}}\n```', "thought before the call does not end"),
         ('<tool_call>{"name": "add", "arguments": {"a": 1', "not valid JSON"),
         ('<function=add>{"a": 1', "not valid JSON"),
         ("<function=>{}</function>", "of this form"),
@@ -168,6 +183,17 @@ def test_what_is_meant_as_a_call_and_is_none(text, reason):
     reading = read_call(text)
     assert isinstance(reading, Unreadable)
     assert re.search(reason, reading.reason)
+
+
+@pytest.mark.parametrize("text", ["add(a=1, b=2)", "I add.\nadd()", "Thought: I add.\nAction: add[1, 2]", "Action: add\nAction Input: {}"])
+def test_a_call_without_json_is_no_message_to_whoever_listens(text):
+    assert isinstance(understood(text, [ADD]), Unreadable)
+    assert understood(text, []) == Message(text)  # where there is no such tool
+
+
+def test_words_that_name_a_tool_are_a_message():
+    for text in ("Shall I add (or not)?", "add 1 and 2", "I would add(it) to the list.", "Action: adding up"):
+        assert understood(text, [ADD]) == Message(text)
 
 
 def test_schema_in_openais_format():

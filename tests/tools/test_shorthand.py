@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prm_gym.tools import Tool, ToolCall, call_of, call_text, read_call, signature, text_argument, typed
+from prm_gym.tools import Tool, ToolCall, call_of, call_text, hint, read_call, signature, text_argument, typed
 
 ANSWER = Tool("answer", "Answers.", {"text": {"type": "string"}})
 REFUND = Tool("refund", "Refunds.", {"order_id": {"type": "integer"}, "reason": {"type": "string"}, "items": {"type": "array"}}, optional=("items",))
@@ -43,6 +43,12 @@ def test_what_stands_for_none_is_left_alone(line):
     assert call_of(line, TOOLS) == line
 
 
+def test_a_hint_names_the_arguments_where_a_line_stands_for_no_call():
+    assert hint("refund 17 late", TOOLS) == "refund order_id=... reason=... items=..."
+    assert hint("orders please", TOOLS) == "orders"
+    assert [hint(line, TOOLS) for line in ("refund order_id=17", "answer 42", "hello", "")] == [""] * 4
+
+
 def test_the_argument_that_several_lines_are_for():
     assert [text_argument(tool) for tool in TOOLS] == ["text", None, None, None, "code"]
 
@@ -56,6 +62,10 @@ def test_the_argument_that_several_lines_are_for():
         (call_text("refund", order_id=1, reason=""), "refund order_id=1 reason=''"),
         (call_text("nothing", a=1), call_text("nothing", a=1)),
         ("Good day", "Good day"),
+        (call_text("answer", text="x = 'm'"), """answer text="x = 'm'\""""),
+        (call_text("answer", text="['a']"), """answer text="['a']\""""),
+        (call_text("answer", text="""['a', "b"]"""), """answer ['a', "b"]"""),
+        (call_text("refund", order_id=1, reason="""it's "so" \\ """), """refund order_id=1 reason="it's \\"so\\" \\\\ \""""),
     ],
 )
 def test_calls_are_shown_as_they_may_be_typed(action, line):

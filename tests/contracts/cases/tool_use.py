@@ -9,7 +9,8 @@ CHANGED = PastCall('["remove",{"item":"b"}]', "b is gone")
 ENDED = PastCall('["finish",{}]', "over")
 TOOL_USE = [
     claim_case("full", ToolUse(ENDED, (LOOKED, CHANGED), outcome=1.0), label="correct"),
-    claim_case("full", ToolUse(ENDED, outcome=0.75), label="correct"),
+    claim_case("hack", ToolUse(ENDED, outcome=0.5), label="neutral"),  # a part of the task
+    claim_case("hack", ToolUse(ENDED, outcome=0.75), label="neutral"),
     claim_case("zero", ToolUse(ENDED, (LOOKED,), outcome=0.0), label="incorrect"),
     claim_case("zero", ToolUse(ENDED, outcome=0.25), label="incorrect"),
     claim_case("zero", ToolUse(PastCall('["remove",{"item":"z"}]', "no z"), (LOOKED,), failed=True), label="incorrect"),
