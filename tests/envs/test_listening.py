@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 
 import prm_gym
-from prm_gym.services import asked_in, leaves_open, negates, plain, refuses, times_in
+from prm_gym.services import asked_in, asks_openly, leaves_open, negates, plain, refuses, times_in
 
 assert prm_gym
-
-KEYS = re.compile(r"\b[WLVCGEM]\d{4}\b")
 
 RETAIL = {
     "who": [
@@ -147,7 +145,7 @@ def test_every_wording_is_understood(name, wording, difficulty):
     ],
 )
 def test_what_offers_or_sets_a_condition_is_no_refusal(text):
-    assert not refuses(plain(text), KEYS)
+    assert not refuses(plain(text))
 
 
 @pytest.mark.parametrize(
@@ -183,5 +181,6 @@ def test_reading_is_quick():
         "a" * 2_000,
         "outside of what the " * 100,
     ):
-        refuses(text, KEYS)
+        refuses(text)
         times_in(text)
+        asks_openly(text)
