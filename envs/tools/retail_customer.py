@@ -101,7 +101,7 @@ def answer(customer: Customer, talk: Mapping[str, Any], text: str, done: Callabl
         return _next(customer, number)
     if talk["heard"] == 0:
         return Turn(Reply(f"{wish.opening}{customer.chatter}", (f"wish {number}",)), {"heard": 1}) if _ASKING.search(text) else _lost()
-    if talk["identity"] and _WHO.search(asked_in(text)) and not _KEYS.search(text):
+    if talk["identity"] and (_WHO.search(asked_in(text)) or _EMAIL.search(asked_in(text))) and not _KEYS.search(text):
         return Turn(Reply(f"As I said: {_identity(customer, text)}"))
     turn = _about(wish, number, talk, text)
     if turn is not None:

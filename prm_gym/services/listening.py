@@ -4,16 +4,17 @@ import re
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _REFUSING = re.compile(
-    r"\b(?:cannot|can not|can't|couldn't|unable|refuse|declin\w+|forbid\w*|prohibit\w*|disallow\w*|ineligible|against (?:\w+ )?policy"
+    r"\b(?:cannot|can not|can't|can no longer|couldn't|unable|refuse|declin\w+|forbid\w*|prohibit\w*|disallow\w*|ineligible|against (?:\w+ )?policy"
     r"|(?:not|isn't|aren't|wasn't|no longer) (?:be )?(?:possible|allowed|able|permitted|eligible|authorized|authorised|something (?:i|we) (?:can|may))"
     r"|won't be (?:able|possible)|(?:will|would) not be (?:able|possible)|may not|must not"
-    r"|(?:doesn't|does not|don't|do not|won't|will not) (?:allow|permit)|outside (?:of )?(?:what )?(?:the|our|your)[\w\s-]{0,20}(?:policy|window|allows))",
+    r"|(?:doesn't|does not|don't|do not|won't|will not) (?:allow|permit|qualify)|window (?:\w+ ){0,6}(?:closed|expired)"
+    r"|outside (?:of )?(?:what )?(?:the|our|your)[\w\s-]{0,20}(?:policy|window|allows))",
     re.IGNORECASE,
 )
 _LIMIT = re.compile(
     r"\b(?:without (?!(?:break|violat|breach|mak|risk|going)\w*)\w+|(?:until|unless|before) (?:you|i|we)\b"
-    r"|(?:can't|cannot|can not|unable to) [\w ]{1,40} yet|to guess|can(?:no|')t wait|otherwise"
-    r"|be (?:undone|reversed|reverted|changed|modified|stopped|cancelled|canceled|taken back)"
+    r"|(?:can't|cannot|can not|unable to)(?: [\w ]{1,40})? yet|to guess|can(?:no|')t wait|otherwise"
+    r"|be (?:undone|reversed|reverted|restored|taken back)|again|later|afterwards"
     r"|first choice|out of stock|transfer|hand(?:ing)? (?:you )?over|colleague|only (?:be )?\w+ once"
     r"|(?:can't|cannot|can not|couldn't|(?:un|not )able to) (?:quite )?"
     r"(?:see|find|tell|use|locate|reach|determine|identify|know|work out|make out|be sure|guess|verify))\b",
@@ -38,6 +39,7 @@ _SETTLED = re.compile(
 )
 _OPEN = re.compile(
     rf"^\W*(?:(?:and|so|but|then|now|first|please|sorry|okay|just|also|exactly|for|to|on|of|from|with|in|at)\W+){{0,4}}{_WHICH}"
+    r"|\b(?:can|could|would|will) you (?:please )?(?:tell|clarify|specify|explain|describe|elaborate|let me know|share|give|provide|remind)\b"
     rf"|\b(?:tell|let|show|specify|clarify|confirm|ask|know|say|indicate|choose|pick|share|provide)(?: (?:me|us|know|to|exactly)){{0,4}} {_WHICH}",
     re.IGNORECASE,
 )

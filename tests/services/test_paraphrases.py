@@ -242,3 +242,24 @@ def test_only_refusals_are_refusals(kind):
         assert refuses(text) is (kind == "refusals"), text
         assert bool(parted(text)[1]) is (kind in ("refusals", "offers")), text
         assert not (kind == "proposals" and asks_openly(text)), text
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("I checked order W1234 and it can't be cancelled, since only pending orders can be cancelled.", True),
+        ("I'm sorry, but order W1234 can no longer be cancelled: it has shipped.", True),
+        ("I can't offer a refund for order W1234 as it's outside the 30-day window.", True),
+        ("Order W1234 does not qualify for a return.", True),
+        ("No, the return window for order W1234 has closed.", True),
+        ("I'm sorry, but I can't cancel W1234 because it's already shipped. You can return it once it arrives.", True),
+        ("I couldn't locate W1234. Could you give me your e-mail?", False),
+        ("Since W1234 has shipped, I can't cancel it. Would you like to return it after delivery?", False),
+        ("I can't do the navy one because it's out of stock. I can do yellow (V1234) instead. Is that OK?", False),
+        ("After this, the items of W1234 can't be changed again.", False),
+        ("I can't yet say; let me check W1234.", False),
+        ("Would you like me to cancel W1234? I can't undo it later.", False),
+    ],
+)
+def test_refusals_with_reasons_and_warnings(text, refused):
+    assert refuses(plain(text)) is refused
