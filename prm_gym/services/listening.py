@@ -78,7 +78,7 @@ def parted(text: str) -> tuple[str, str]:
 
 
 def _clauses(text: str) -> list[str]:
-    return [clause for sentence in _SENTENCE.split(text) for clause in _CLAUSE.split(sentence)]
+    return [clause for sentence in _SENTENCE.split(text) for clause in _CLAUSE.split(" ".join(sentence.split()))]
 
 
 def asks_openly(text: str) -> bool:

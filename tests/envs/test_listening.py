@@ -1,6 +1,7 @@
 """Customer and owner understand ordinary English: a table of wordings for every kind of message, each played in whole episodes."""
 
 import re
+import time
 
 import gymnasium as gym
 import numpy as np
@@ -180,7 +181,12 @@ def test_reading_is_quick():
         "without your " * 150,
         "a" * 2_000,
         "outside of what the " * 100,
+        " " * 1_500,
+        "? " * 750,
+        "I can't but " * 125,
     ):
+        begin = time.perf_counter()
         refuses(text)
         times_in(text)
         asks_openly(text)
+        assert time.perf_counter() - begin < 0.1, text[:20]
