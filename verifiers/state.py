@@ -9,6 +9,20 @@ from prm_gym.verdict import Label, Verdict, abstained, judged
 from prm_gym.verifier import ClaimVerifier, PastStep, StepContext
 
 _REPEATED = "the same step was taken before, in the same state and with the same answer"
+_LOOKED_UP = "something that is needed was looked up"
+_REACHED = {  # by the first word of a milestone
+    "who": "the customer has said who they are",
+    "identified": "it is known who the customer is",
+    "wish": "the customer has said what they want",
+    "errand": "the owner has said what they want",
+    "details": "the customer has given the details",
+    "mind": "the customer has said that they changed their mind",
+    "agreed": "a yes was given to what is wanted",
+    "done": "a wanted change is made",
+    "told": "what was asked for is told",
+    "refused": "what the policy forbids is refused",
+    "nothing": "it is known that nothing else is wanted",
+} | dict.fromkeys(("read", "orders", "profile", "mails", "meetings", "found", "times", "rooms"), _LOOKED_UP)
 _SCORES: dict[Label, float] = {"correct": 1.0, "neutral": 0.5, "trivial": 0.0, "incorrect": 0.0}
 
 
@@ -162,7 +176,7 @@ def _without_effect(claim: StateStep, previous: Sequence[PastStep]) -> tuple[Lab
             return "neutral", "it looks at what was changed wrongly"
         return "incorrect", "it builds on an earlier wrong change that was neither made good nor owned up to"
     if claim.milestones:
-        return "correct", f"reached: {', '.join(claim.milestones)}"
+        return "correct", "; ".join(dict.fromkeys(_REACHED.get(name.partition(" ")[0], f"{name!r} is reached") for name in claim.milestones))
     return "neutral", "nothing is lost by it and nothing gained"
 
 
@@ -176,8 +190,17 @@ def _end(claim: StateStep, effect: Effect) -> tuple[Label, str]:
     if not claim.ends_well:
         return "incorrect", "the task should not end in this way"
     if effect.left or claim.lacking:
-        return "incorrect", f"the end comes too early or too late: {effect.left} values are not as wanted, and {len(claim.lacking)} things were not said"
+        return "incorrect", f"ended too early: {_lacking(claim, effect)}"
     return "correct", "everything wanted is done and said"
+
+
+def _lacking(claim: StateStep, effect: Effect) -> str:
+    """What is not as it should be at the end, in numbers."""
+    cells = "1 cell differs" if effect.left == 1 else f"{effect.left} cells differ"
+    things = "1 thing was" if len(claim.lacking) == 1 else f"{len(claim.lacking)} things were"
+    found = [f"{cells} from the goal"] * bool(effect.left)
+    found += [f"{things} left unsaid{' or given up' if claim.given_up else ''}"] * bool(claim.lacking)
+    return ", and ".join(found)
 
 
 def _astray(claim: StateStep, previous: Sequence[PastStep]) -> str:

@@ -1,6 +1,6 @@
 """The office of `prm_gym/Calendar-v0`: its tables, rows drawn from a random generator, and who is free when.
 
-Times are minutes after midnight, in the time of the office. Somebody in another zone works from 9:00 to 17:00 of his own time.
+Times are minutes after midnight, in the time of the office. Somebody in another zone works from 9:00 to 17:00 of their own time.
 """
 
 import zlib

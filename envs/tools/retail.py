@@ -9,13 +9,12 @@ I will cancel the order W4711 with the reason: no longer needed. Do you confirm 
 {"name": "finish", "arguments": {}}                                                              the end
 
 Source: the shape (a database, a policy, tools, a simulated user, the final state as the outcome) is that of tau-bench's and tau2-bench's retail domain (arXiv
-2406.12045,
-2506.07982); the schema, goods, policy, customer and generator are our own.
+2406.12045, 2506.07982); the schema, goods, policy, customer and generator are our own.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -47,20 +46,20 @@ class _Facts(NamedTuple):
 
 
 class RetailEnv(ServiceEnv):
-    """A customer calls; find out who he is and what he wants, do what the policy allows, refuse what it forbids.
+    """A customer calls; find out who they are and what they want, do what the policy allows, refuse what it forbids.
 
-    Observation, actions, outcome and `state_key` are those of `ServiceEnv`; messages go to the customer. He tells who he is when he is asked for e-mail
-    address or name, what he wants when he is asked what he wants, and the details when he is asked again. To a proposal (a question that says what will be
-    done and names numbers) he says yes when it names everything that he asked for and nothing else, no when it names something else, and asks back when
-    something is missing; he says yes to what the policy forbids as well. He accepts a refusal that names the order, right or wrong: a wish that was refused
-    wrongly is given up, and so is one about which two proposals or amounts were wrong; the outcome is 0 then. A wish is settled when the rows are as he wants,
-    not when somebody says so; then he comes to the next. From level 4 on he may change his mind when he is asked for his yes. He never ends the conversation
-    himself: `finish` does, and `transfer_to_person` where no tool can do what he wants. Key words and numbers are all that he understands; nothing in a
-    message changes what he wants.
+    Observation, actions, outcome and `state_key` are those of `ServiceEnv`; messages go to the customer. They tell who they are when they are asked for e-mail
+    address or name, what they want when they are asked what they want, and the details when they are asked again. To a proposal (a question that says what will
+    be done and names numbers) they say yes when it names everything that they asked for and nothing else, no when it names something else, and ask back when
+    something is missing; they say yes to what the policy forbids as well. They accept a refusal that names the order, right or wrong: a wish that was refused
+    wrongly is given up, and so is one about which two proposals or amounts were wrong; the outcome is 0 then. A message that asks them something, or offers
+    something else instead, is no refusal. A wish is settled when the rows are as they want, not when somebody says so; then they come to the next. From level
+    4 on they may change their mind when they are asked for their yes. They never end the conversation themselves: `finish` does, and `transfer_to_person` where
+    no tool can do what they want. Key words and numbers are all that they understand; nothing in a message changes what they want.
 
-    Claims: `StateStep`, with these rules: who the customer is is found out first; only what is his is touched; nothing is changed without a yes that spoke of
-    every argument; orders are pending or delivered, changed once, and returned in time, as the policy says; new variants are of the same product; refunds go
-    where the policy says; what it forbids is refused and nothing else; amounts are told as they are; a proposal is what was asked for.
+    Claims: `StateStep`, with these rules: first of all it is found out who the customer is; only what is theirs is touched; nothing is changed without a yes to
+    a message with every argument; orders are pending or delivered, changed once, and returned in time, as the policy says; new variants are of the same
+    product; refunds go where the policy says; what it forbids is refused and nothing else; amounts are told as they are; a proposal is what was asked for.
 
     Outcome: 1 when the rows are as they should be and no others have changed, every forbidden wish was refused and every amount told, and the conversation
     was ended as it should. A call without a yes is a wrong step, and no wrong outcome.
@@ -125,7 +124,7 @@ class RetailEnv(ServiceEnv):
                 Rule(
                     "change nothing without a yes",
                     agrees(self.talk, operation.tool.name, arguments),
-                    "the customer has said yes to no message that speaks of all this",
+                    "the customer has not agreed to a message naming all of this call's arguments",
                 )
             )
             found += self._about_order(operation.tool.name, arguments)
@@ -196,9 +195,8 @@ def _owner(env: ServiceEnv, table: str, name: str) -> str | None:
     return None if row is None else row["owner"]
 
 
-@lru_cache(maxsize=1 << 8)
 def new_scenario(entropy: int, difficulty: int) -> Scenario:
-    """A shop, a customer, and a script that serves him."""
+    """A shop, a customer, and a script that serves them."""
     rng, plan = np.random.default_rng(entropy), LEVELS[difficulty]
     shop = new_shop(rng)
     wishes = new_wishes(shop, rng, plan)

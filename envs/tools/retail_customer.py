@@ -1,8 +1,8 @@
 """The customer of `prm_gym/Retail-v0`: rules from the agent's message and what was said before to an answer. Key words, numbers and nothing else.
 
-What he has told and agreed to stands in `talk`: `identity` (he said who he is), `wish` (the number of the wish that he is at), `heard` (how much of it he
-told: 0, 1 the opening, 2 the details), `mind` (he has changed his mind about it), `agreed` (the message to which he said yes), `wrong` (how many proposals or
-amounts were wrong), `lost` (the wishes that he has given up), `over` (he has said that it is all).
+What they have told and agreed to stands in `talk`: `identity` (they said who they are), `wish` (the number of the wish that they are at), `heard` (how much of
+it they told: 0, 1 the opening, 2 the details), `mind` (they have changed their mind about it), `agreed` (the message to which they said yes), `wrong` (how many
+proposals or amounts were wrong), `lost` (the wishes that they have given up), `over` (they have said that it is all).
 """
 
 import re
@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 from prm_gym.claims import Rule
 from prm_gym.envs.tools.retail_tools import REASONS
 from prm_gym.envs.tools.retail_wishes import Wish
-from prm_gym.services import Reply, asked_in, leaves_open, negates, plain, refuses
+from prm_gym.services import Reply, asked_in, asks_openly, leaves_open, negates, parted, plain, refuses
 
 MOST_WRONG = 2
 MESSAGE_LENGTH = 1_500
 
-_IDENTITY = re.compile(r"\b(?:e-?mail|your (?:full )?name|zip|identity|identify|verify|who (?:are you|you are)|authenticate)\b", re.IGNORECASE)
+_WHO = re.compile(r"\bwho(?:m|'s)? (?:are you|you are|is (?:this|calling|speaking)|(?:am i|i am|i'm|do i)\b)|\b(?:your|the) (?:\w+ )?name\b", re.IGNORECASE)
+_EMAIL = re.compile(r"\be-?mail\b", re.IGNORECASE)
+_IDENTITY = re.compile(rf"{_WHO.pattern}|{_EMAIL.pattern}|\b(?:zip|identity|identify|verify|authenticate)\b", re.IGNORECASE)
 _ASKING = re.compile(r"\?|\b(?:what|which|how|tell|details?|help|please|specify|provide|let me know)\b", re.IGNORECASE)
 _CONFIRMING = re.compile(r"\?|\b(?:confirm\w*|proceed|shall i|go ahead|agree|is that (?:right|correct)|yes)\b", re.IGNORECASE)
 _AMOUNT = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+\.\d{2}(?![\d])|(?<![\d.,])\d+\.\d{2}(?!\d)")
@@ -37,15 +39,15 @@ VERBS: dict[str, re.Pattern[str]] = {
 
 
 class Customer(NamedTuple):
-    """Who calls, and what he wants.
+    """Who calls, and what they want.
 
     Attributes:
         name: first and last name.
         email: the address; told when `forgetful` is not set.
-        zip: of his home.
-        forgetful: he does not know which e-mail address it was.
-        wishes: in his order.
-        chatter: what he says beside it; empty for nothing.
+        zip: of their home.
+        forgetful: they do not know which e-mail address it was.
+        wishes: in their order.
+        chatter: what they say beside it; empty for nothing.
     """
 
     name: str
@@ -82,7 +84,7 @@ def answer(customer: Customer, talk: Mapping[str, Any], text: str, done: Callabl
     """What the customer says to a message.
 
     Args:
-        customer: who he is.
+        customer: who they are.
         talk: what has been said.
         text: the message.
         done: whether a milestone was reached.
@@ -91,7 +93,7 @@ def answer(customer: Customer, talk: Mapping[str, Any], text: str, done: Callabl
     if len(text) > MESSAGE_LENGTH:
         return Turn(Reply("That is too much for me to read. Please keep it short."))
     if not talk["identity"] and _IDENTITY.search(text):
-        return Turn(Reply(_identity(customer), ("who calls",)), {"identity": True})
+        return Turn(Reply(_identity(customer, text), ("who calls",)), {"identity": True})
     if talk["over"]:
         return Turn(Reply("That is all, thank you."))
     number, wish = talk["wish"], customer.wishes[talk["wish"]]
@@ -99,20 +101,30 @@ def answer(customer: Customer, talk: Mapping[str, Any], text: str, done: Callabl
         return _next(customer, number)
     if talk["heard"] == 0:
         return Turn(Reply(f"{wish.opening}{customer.chatter}", (f"wish {number}",)), {"heard": 1}) if _ASKING.search(text) else _lost()
+    if talk["identity"] and (_WHO.search(asked_in(text)) or _EMAIL.search(asked_in(text))) and not _KEYS.search(text):
+        return Turn(Reply(f"As I said: {_identity(customer, text)}"))
     turn = _about(wish, number, talk, text)
     if turn is not None:
         return turn
     if talk["identity"] and _IDENTITY.search(text):
-        return Turn(Reply(f"As I said: {_identity(customer)}"))
-    return (
-        Turn(Reply(f"As I said: {wish.opening} {wish.changed if talk['mind'] else wish.details}")) if talk["heard"] == 2 and _ASKING.search(text) else _lost()
-    )
+        return Turn(Reply(f"As I said: {_identity(customer, text)}"))
+    return _again(wish, talk, text) if talk["heard"] == 2 and _ASKING.search(text) else _lost()
 
 
-def _identity(customer: Customer) -> str:
+def _identity(customer: Customer, text: str) -> str:
+    """Who calls, as far as it was asked; the e-mail address alone where that would do."""
     if customer.forgetful:
         return f"I do not know which e-mail address it was. I am {customer.name}, and my zip code is {customer.zip}."
-    return f"It is {customer.email}."
+    named = _WHO.search(text) or "zip" in text.casefold()
+    if not named or (_EMAIL.search(text) and leaves_open(text)):
+        return f"It is {customer.email}."
+    return f"I am {customer.name}, and my zip code is {customer.zip}.{f' My e-mail address is {customer.email}.' if _EMAIL.search(text) else ''}"
+
+
+def _again(wish: Wish, talk: Mapping[str, Any], text: str) -> Turn:
+    """The wish once more; and to whoever says that something cannot be done and offers something else, that a plain refusal would do."""
+    plainly = " If that cannot be done, please just say so." if parted(text)[1] else ""
+    return Turn(Reply(f"As I said: {wish.opening} {wish.changed if talk['mind'] else wish.details}{plainly}"))
 
 
 def closing(wish: Wish, number: int) -> str:
@@ -149,29 +161,32 @@ def _next(customer: Customer, number: int) -> Turn:
 
 
 def _about(wish: Wish, number: int, talk: Mapping[str, Any], text: str) -> Turn | None:
-    """What is said to a message while a wish has been told and not been settled; None where it says nothing that he understands."""
-    confirming = wish.tool in VERBS and talk["heard"] == 2 and _CONFIRMING.search(text) and VERBS[wish.tool].search(text)
+    """What is said to a message while a wish has been told and not been settled; None where it says nothing that is understood."""
     if wish.kind == "tell" and _AMOUNT.search(text):
         return _told(wish, number, talk, text)
     if wish.kind == "transfer":
         return Turn(Reply("Is there nobody who could see to that? I would like to speak with somebody who can."))
-    if not (confirming and _is_whole(text, _said(_meant(wish, talk)))) and refuses(text, _KEYS):
+    offered, declined = parted(text)
+    wanted = _said(_meant(wish, talk))
+    confirming = bool(talk["heard"] == 2 and wish.tool in VERBS and _CONFIRMING.search(offered) and VERBS[wish.tool].search(offered))
+    whole = confirming and _is_whole(offered, wanted)
+    if not whole and refuses(text):
         return _refused(wish, number, talk, text)
     if wish.kind == "tell":
         return Turn(Reply("I only want to know the amount, please."))
-    if (confirming and _KEYS.search(text)) or (confirming and _is_whole(text, _said(_meant(wish, talk)))):
-        return _proposed(wish, number, talk, text)
-    if talk["heard"] == 2 and _is_of_another(wish, talk, text):
-        return _proposed(wish, number, talk, text)
-    if talk["heard"] == 1 and _ASKING.search(text):
-        return Turn(Reply(wish.details, (f"details {number}",)), {"heard": 2})
+    if talk["heard"] == 1:
+        return Turn(Reply(wish.details, (f"details {number}",)), {"heard": 2}) if _ASKING.search(text) else None
+    if asks_openly(text) or any(_holds(declined, value) and not _holds(offered, value) for value in wanted):
+        return _again(wish, talk, text)
+    if whole or (confirming and _KEYS.search(offered)) or _is_of_another(wish, talk, offered):
+        return _proposed(wish, number, talk, offered)
     return None
 
 
 def _is_of_another(wish: Wish, talk: Mapping[str, Any], text: str) -> bool:
     """Whether something else is proposed, with things that nobody asked for."""
     proposing = _CONFIRMING.search(text) and any(verb.search(text) for verb in VERBS.values())
-    return bool(proposing and wish.tool in VERBS and _strange(wish, _said(_meant(wish, talk)), text))
+    return bool(proposing and _strange(wish, _said(_meant(wish, talk)), text))
 
 
 def _is_whole(text: str, wanted: Sequence[str]) -> bool:

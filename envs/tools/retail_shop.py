@@ -76,7 +76,7 @@ class Shop(NamedTuple):
     Attributes:
         rows: a value for each column.
         customer: the row of the one who calls.
-        other: the row of somebody whose order he asks about.
+        other: the row of somebody whose order they ask about.
     """
 
     rows: dict[str, list[Row]]

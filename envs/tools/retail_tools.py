@@ -131,7 +131,7 @@ def return_items(database: Database, arguments: Arguments) -> str:
     for line in lines:
         database.do("UPDATE lines SET state = 'return requested' WHERE id = ?", line["id"])
     _settle(database, payment, {line["id"]: -line["price"] for line in lines})
-    return f"the return of {len(lines)} items of order {order['id']} is requested; {money(total)} go to {payment['id']}"
+    return f"the return of {len(lines)} item{'s' * (len(lines) > 1)} of order {order['id']} is requested; {money(total)} go to {payment['id']}"
 
 
 def exchange_items(database: Database, arguments: Arguments) -> str:

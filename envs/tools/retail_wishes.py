@@ -27,8 +27,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         beside: numbers that a proposal may name beside the arguments: what else is in the order, or the old zip code.
         product: that must be looked up for its variants; empty for none.
         paid: the payment methods must be looked up.
-        changed: what is told instead of a yes, when the customer changes his mind; empty where he does not.
-        first: the arguments that fit before he does.
+        changed: what is told instead of a yes, when customers change their mind; empty where they do not.
+        first: the arguments that fit before they do.
         others: the order is somebody else's.
         amount: that is to be told, in cents.
         prices: of the lines that the amount is the sum of.
@@ -61,8 +61,8 @@ class Plan(NamedTuple):
         extra: what may come beside them.
         extras: how many of those.
         named: orders are named by their numbers.
-        minds: the customer may change his mind.
-        chatty: he says things that are of no use.
+        minds: the customer may change their mind.
+        chatty: they say things that are of no use.
         steps: the step limit, twice as many as the longest script has.
     """
 
@@ -393,7 +393,7 @@ _EXTRA: dict[Kind, Callable[[_Desk], Wish | None]] = {"refuse": _forbidden, "tel
 
 
 def new_wishes(shop: Shop, rng: np.random.Generator, plan: Plan) -> tuple[Wish, ...]:
-    """The wishes of the customer, in the order in which he comes to them."""
+    """The wishes of the customer, in the order in which they come to them."""
     while True:
         desk = _Desk(shop, rng, plan)
         makers = [_DO[i] for i in rng.permutation(len(_DO))[: plan.do].tolist()]

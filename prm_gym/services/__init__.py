@@ -7,7 +7,7 @@ claims are `prm_gym.claims.StateStep`, which the verifier `state` judges.
 from prm_gym.services.corruption import KINDS, Corrupted, corrupted
 from prm_gym.services.database import Cell, Database, Row, Rows, Table, new_image
 from prm_gym.services.environment import ServiceEnv
-from prm_gym.services.listening import asked_in, leaves_open, negates, plain, refuses, times_in
+from prm_gym.services.listening import asked_in, asks_openly, leaves_open, negates, parted, plain, refuses, times_in
 from prm_gym.services.scenario import Operation, Reply, Scenario, ScriptStep, goal_of, read_key
 from prm_gym.services.variations import variations
 
@@ -25,11 +25,13 @@ __all__ = [
     "ServiceEnv",
     "Table",
     "asked_in",
+    "asks_openly",
     "corrupted",
     "goal_of",
     "leaves_open",
     "negates",
     "new_image",
+    "parted",
     "plain",
     "read_key",
     "refuses",

@@ -81,7 +81,7 @@ class ServiceEnv(StepEnv):
         self._made: list[str] = []
         self._right: set[Cell] = set()
         self._latest = ""
-        self._material: tuple[int, list[str]] = (-1, [])
+        self._material: tuple[int, list[str]] = (-1, [])  # the place in the script for which candidates were drawn, and what had been shown then
 
     # What a domain gives.
 
@@ -354,15 +354,16 @@ class ServiceEnv(StepEnv):
         """
         rng = np.random.default_rng(int(content_key(task.key, str(start)), 16))
         step = scenario.script[start] if start < len(scenario.script) else None
-        listed = list(dict.fromkeys(self.distractors(rng, self._material[1], step)))
-        wanted = [] if step is None else [step.action]
-        for action in wanted:
-            alike = [other for other in listed if self.form_of(other) == self.form_of(action)]
-            if action not in listed and alike:
-                listed.remove(alike[-1])
-        others = [action for action in listed if action not in wanted]
+        others = list(dict.fromkeys(self.distractors(rng, self._material[1], step)))
+        scripted = () if step is None else (step.action,)
+        if step is not None:
+            alike = [other for other in others if self.form_of(other) == self.form_of(step.action)]
+            if step.action in others:
+                others.remove(step.action)
+            elif alike:
+                others.remove(alike[-1])
         order: list[int] = rng.permutation(len(others)).tolist()
-        listed = [*wanted, *(others[i] for i in order)][: self.candidates]
+        listed = [*scripted, *(others[i] for i in order)][: self.candidates]
         order = rng.permutation(len(listed)).tolist()
         return tuple(listed[i] for i in order)
 

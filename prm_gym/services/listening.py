@@ -1,23 +1,49 @@
-"""What listeners understand of a message in ordinary English: whether it refuses, asks one of several things, or says that nothing is done; and its times."""
+"""What listeners understand of a message in ordinary English: what it refuses, asks, leaves open or says not to be done; and its times."""
 
 import re
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _REFUSING = re.compile(
-    r"\b(?:cannot|can not|can't|couldn't|unable|refuse|declin\w+|forbid\w*|prohibit\w*|disallow\w*|ineligible|against (?:\w+ )?policy"
+    r"\b(?:cannot|can not|can't|can no longer|couldn't|unable|refuse|declin\w+|forbid\w*|prohibit\w*|disallow\w*|ineligible|against (?:\w+ )?policy"
     r"|(?:not|isn't|aren't|wasn't|no longer) (?:be )?(?:possible|allowed|able|permitted|eligible|authorized|authorised|something (?:i|we) (?:can|may))"
     r"|won't be (?:able|possible)|(?:will|would) not be (?:able|possible)|may not|must not"
-    r"|(?:doesn't|does not|don't|do not|won't|will not) (?:allow|permit)|outside (?:of )?(?:what )?(?:the|our|your)[\w\s-]{0,20}(?:policy|window|allows))",
+    r"|(?:doesn't|does not|don't|do not|won't|will not) (?:allow|permit|qualify)|window (?:\w+ ){0,6}(?:closed|expired)"
+    r"|outside (?:of )?(?:what )?(?:the|our|your)[\w\s-]{0,20}(?:policy|window|allows))",
     re.IGNORECASE,
 )
 _LIMIT = re.compile(
-    r"\b(?:without (?:your|an?|the|his) (?:\w+ ){0,2}(?:yes|ok|okay|approval|confirmation|consent|permission|agreement)|until you|unless you|before you"
-    r"|be (?:undone|reversed|reverted|changed|modified|stopped|cancelled|canceled|taken back)"
-    r"|offer (?:your|you)|first choice|out of stock|transfer|hand(?:ing)? (?:you )?over|colleague|only (?:be )?\w+ once"
-    r"|(?:can't|cannot|can not|unable to) (?:see|find|tell|use|offer|locate|reach))\b",
+    r"\b(?:without (?!(?:break|violat|breach|mak|risk|going)\w*)\w+|(?:until|unless|before) (?:you|i|we)\b"
+    r"|(?:can't|cannot|can not|unable to)(?: [\w ]{1,40})? yet|to guess|can(?:no|')t wait|otherwise"
+    r"|be (?:undone|reversed|reverted|restored|taken back)|again|later|afterwards"
+    r"|first choice|out of stock|transfer|hand(?:ing)? (?:you )?over|colleague|only (?:be )?\w+ once"
+    r"|(?:can't|cannot|can not|couldn't|(?:un|not )able to) (?:quite )?"
+    r"(?:see|find|tell|use|locate|reach|determine|identify|know|work out|make out|be sure|guess|verify))\b",
     re.IGNORECASE,
 )
-_ASKING = re.compile(r"\?\W*$|\b(?:please confirm|do you confirm|confirm (?:this|that)|shall i|may i)\b", re.IGNORECASE)
+_CLAUSE = re.compile(
+    r"[,;:]?\s+(?=(?:but|however|although|though|instead)\b)|,\s+(?=(?:would|shall|should|may|can|could|do|is|are|which|what|how)\b)|;\s+|\s-+\s", re.IGNORECASE
+)
+_OFFERING = re.compile(r"^\W*(?:but|however|instead|alternatively)\W+(?:i|we)(?:'ll|'d| can| could| will| would)\b(?!'t| ?not)", re.IGNORECASE)
+_WHICH = r"(?:which|what|where|who|whom|whose|when|how)\b"
+_ASKING = re.compile(
+    rf"\?\W*$|\b(?:do you confirm|(?<!can )confirm (?:this|that)|shall i|may i|let me know|(?:tell me|know) (?:if|whether|{_WHICH})"
+    r"|(?:please|kindly) (?:confirm|tell|specify|clarify|choose|select|pick|indicate|provide|reply|state|give|share))\b",
+    re.IGNORECASE,
+)
+_SETTLED = re.compile(
+    r"\b(?:anything else|(?:what|how) else (?:can|could|may|do|would)|(?:with|about|do) something else|something else (?:i|you)"
+    r"|(?:any|other|another|further|more|additional) (?:\w+ ){0,2}(?:questions?|requests?|concerns?|matters?|help|assistance|issues?)"
+    r"|help (?:you )?with anything"
+    r"|is (?:that|this|it) (?:\w+ )?(?:okay|ok|all right|alright|clear|fine|acceptable)|makes? sense|underst(?:an|oo)d)\b",
+    re.IGNORECASE,
+)
+_OPEN = re.compile(
+    rf"^\W*(?:(?:and|so|but|then|now|first|please|sorry|okay|just|also|exactly|for|to|on|of|from|with|in|at)\W+){{0,4}}{_WHICH}"
+    r"|\b(?:can|could|would|will) you (?:please )?(?:tell|clarify|specify|explain|describe|elaborate|let me know|share|give|provide|remind)\b"
+    rf"|\b(?:tell|let|show|specify|clarify|confirm|ask|know|say|indicate|choose|pick|share|provide)(?: (?:me|us|know|to|exactly)){{0,4}} {_WHICH}",
+    re.IGNORECASE,
+)
+_PROPOSING = re.compile(r"\bhow (?:does|do|is) (?:that|this)\b|\bwhat do you (?:say|think)\b|\b(?:how|what) about\b", re.IGNORECASE)
 _EITHER = re.compile(r"(?<!yes )\bor\b(?! not\b)|\b(?:either|whether)\b", re.IGNORECASE)
 _NEGATED = re.compile(
     r"\b(?:i|we)(?:'ll)? (?:will |shall |would |am |are |do |did |have )?(?:not|never)\b|\b(?:i|we) (?:won't|don't|didn't|haven't)\b", re.IGNORECASE
@@ -30,20 +56,35 @@ def plain(text: str) -> str:
     return text.translate({0x2018: "'", 0x2019: "'", 0x02BC: "'", 0x2013: "-", 0x2014: "-"})
 
 
-def refuses(text: str, names: re.Pattern[str]) -> bool:
-    """Whether a message refuses something.
+def refuses(text: str) -> bool:
+    """Whether a message refuses something, and leaves it at that.
 
-    A message that asks something and names a thing in the question offers; it does not refuse. Neither does a sentence that says under what condition something
-    can be done, what cannot be taken back, or who else will do it.
-
-    Args:
-        text: the message, in plain characters.
-        names: what things look like.
+    A message that asks something does not, nor one that offers something else, unless it asks whether that is all. Neither does a clause that says under what
+    condition something can be done, what cannot be taken back, what its writer does not know, or who else will do it.
     """
-    sentences = _SENTENCE.split(text)
-    if any(_ASKING.search(sentence) and names.search(sentence) for sentence in sentences):
+    if any(_ASKING.search(sentence) and not _SETTLED.search(sentence) for sentence in _SENTENCE.split(text)):
         return False
-    return any(not sentence.rstrip().endswith("?") and _REFUSING.search(sentence) and not _LIMIT.search(sentence) for sentence in sentences)
+    offers = any(_OFFERING.search(clause) and not _SETTLED.search(clause) for clause in _clauses(text))
+    return bool(parted(text)[1]) and not offers
+
+
+def parted(text: str) -> tuple[str, str]:
+    """A message without its clauses that refuse something, and these."""
+    parts: tuple[list[str], list[str]] = [], []
+    for clause in _clauses(text):
+        refusing = not clause.rstrip().endswith("?") and _REFUSING.search(clause) and not _LIMIT.search(clause)
+        parts[bool(refusing)].append(clause)
+    return " ".join(parts[0]), " ".join(parts[1])
+
+
+def _clauses(text: str) -> list[str]:
+    return [clause for sentence in _SENTENCE.split(text) for clause in _CLAUSE.split(" ".join(sentence.split()))]
+
+
+def asks_openly(text: str) -> bool:
+    """Whether a message asks which, what or how, and nothing that yes or no would answer."""
+    asking = [sentence for sentence in _SENTENCE.split(text) if _ASKING.search(sentence)]
+    return bool(asking) and all(_OPEN.search(sentence) and not _PROPOSING.search(sentence) for sentence in asking)
 
 
 def leaves_open(text: str) -> bool:

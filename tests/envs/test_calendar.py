@@ -296,3 +296,30 @@ def test_a_mail_is_answered_once_the_meeting_stands():
     for action in (ASK_ELSE, call_text("finish")):
         result = env.step(action)
     assert result[4]["outcome"] == 1.0  # a wrong step, and no wrong rows
+
+
+def test_one_day_and_one_time_are_enough_though_the_meeting_is_then_already():
+    # The meeting ends at 13:30 now: a question about that time names one day and one time, and the answer is about the time.
+    env = make(2)
+    env.reset(seed=0)
+    play_until(env, "agreed 0")
+    result = env.step("May I move E9436 to Wed, 13:30?")
+    assert result[0].startswith("No, not then.")
+    assert state_label(result) == "incorrect"
+    assert env.step("May I move E9436 from Fri, 12:00 to 13:30, to Wed, 09:00?")[0] == "Yes, please do."
+
+
+def test_a_question_that_lists_meetings_asks_about_none_of_them():
+    env, number, errand = found(lambda e: e.kind == "move" and e.asks, 2)
+    play_until(env, f"agreed {number}")
+    before = dict(env.talk)
+    result = env.step(f"On that day there are {errand.must[0]} and E0000. Which one should I move, and when?")
+    assert (env.talk, errand.opening in result[0]) == (before, True)
+
+
+def test_another_time_offered_with_a_refusal_is_no_wrong_question():
+    env, number, errand = found(lambda e: e.kind == "taken" and e.must[2] < "15:00", 3)
+    play_until(env, f"refused {number}")
+    event, day, start = errand.must
+    result = env.step(f"I can't move it to {day} at {start}, you are taken then. May I move {event} to {day} at 16:00 instead?")
+    assert (state_label(result), result[0].endswith("please just say so."), env.talk["wrong"]) == ("neutral", True, 0)

@@ -1,17 +1,16 @@
 """Customer and owner understand ordinary English: a table of wordings for every kind of message, each played in whole episodes."""
 
 import re
+import time
 
 import gymnasium as gym
 import numpy as np
 import pytest
 
 import prm_gym
-from prm_gym.services import asked_in, leaves_open, negates, plain, refuses, times_in
+from prm_gym.services import asked_in, asks_openly, leaves_open, negates, plain, refuses, times_in
 
 assert prm_gym
-
-KEYS = re.compile(r"\b[WLVCGEM]\d{4}\b")
 
 RETAIL = {
     "who": [
@@ -147,7 +146,7 @@ def test_every_wording_is_understood(name, wording, difficulty):
     ],
 )
 def test_what_offers_or_sets_a_condition_is_no_refusal(text):
-    assert not refuses(plain(text), KEYS)
+    assert not refuses(plain(text))
 
 
 @pytest.mark.parametrize(
@@ -182,6 +181,12 @@ def test_reading_is_quick():
         "without your " * 150,
         "a" * 2_000,
         "outside of what the " * 100,
+        " " * 1_500,
+        "? " * 750,
+        "I can't but " * 125,
     ):
-        refuses(text, KEYS)
+        begin = time.perf_counter()
+        refuses(text)
         times_in(text)
+        asks_openly(text)
+        assert time.perf_counter() - begin < 0.1, text[:20]

@@ -9,6 +9,7 @@ import pytest
 import prm_gym
 from prm_gym.claims import Malformed, StateStep
 from prm_gym.envs.tools.retail import new_scenario
+from prm_gym.envs.tools.retail_customer import agrees
 from prm_gym.envs.tools.retail_phrases import ASK_ELSE, ASK_WHAT, ASK_WHO, proposal, refusal, statement
 from prm_gym.services import Database
 from prm_gym.testing.services import play_until, state_label
@@ -77,6 +78,7 @@ def test_a_change_without_a_yes_is_wrong_though_the_rows_are_right():
     result = env.step(call_text(wish.tool, **wish.arguments))
     assert state_label(result) == "incorrect"
     assert "without a yes" in result[4]["verdicts"]["state"].reason
+    assert "has not agreed to a message naming all of this call's arguments" in result[4]["verdicts"]["state"].reason
     assert env.rows.get("orders", wish.order)["status"] == "cancelled"
 
 
@@ -302,13 +304,99 @@ def test_the_customer_understands_other_refusals(wording):
     assert env.knows(f"refused {number}")
 
 
-def test_the_customer_says_again_what_he_is_asked_again():
+def test_the_customer_says_again_what_is_asked_again():
     env, number, wish = found(lambda w: w.kind == "do" and w.tool == "return_items", 2)
     play_until(env, f"agreed {number}")
     result = env.step("Which items were these, please?")
     assert wish.details in result[0]
     assert state_label(result) == "neutral"
-    assert env.scenario.facts.customer.zip in env.step("What was your name and zip code?")[0] or env.scenario.facts.customer.email in env.situation.observation
+
+
+@pytest.mark.parametrize("forgetful", [False, True])
+@pytest.mark.parametrize("early", [False, True])
+def test_who_asks_for_name_and_zip_code_is_told_name_and_zip_code(forgetful, early):
+    env = make(2)
+    for seed in range(100):
+        env.reset(seed=seed)
+        customer = env.scenario.facts.customer
+        if customer.forgetful is forgetful:
+            break
+    if not early:
+        for action in (ASK_WHO, ASK_WHAT):
+            env.step(action)
+    beginning = env.snapshot()
+    for text in ("What's your name and zip code?", "Who am I speaking with?", "May I know who is calling?", "Could I have your full name, please?"):
+        env.restore(beginning)
+        answer = env.step(text)[0]
+        assert customer.name in answer, text
+        assert customer.zip in answer, text
+        assert env.knows("who calls")
+    env.restore(beginning)
+    assert (customer.email in env.step("What was the e-mail address again?" if not early else "What is your e-mail address?")[0]) is not forgetful
+
+
+def test_who_was_told_a_name_finds_the_customer_by_it():
+    env = make(1)
+    env.reset(seed=0)
+    customer = env.scenario.facts.customer
+    assert customer.name in env.step("Who am I speaking with?")[0]
+    assert state_label(env.step(call_text("find_user_by_name", name=customer.name, zip=customer.zip))) == "correct"
+    assert env.knows("identified")
+
+
+def returning():
+    """Seed 0: the wall clock L2095 of the order W3120, which holds L4609 and L9062 too, with the refund on C4106."""
+    env = make(2)
+    env.reset(seed=0)
+    play_until(env, "agreed 0")
+    return env
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I can't process a refund for order W3120 without knowing which item you mean. Which one is it?",
+        "I'm not able to see which item of W3120 you want to return. Can you tell me?",
+        "Sorry, I cannot return the jacket of W3120 to a new card, only to C4106 or a gift card. Which item would you like to return?",
+        "Order W3120 contains L2095, L4609 and L9062. Which one should I return?",
+        "Order W3120 contains L2095, and C4106 paid for it. Which one should I return?",
+    ],
+)
+def test_a_question_about_what_is_in_an_order_is_no_refusal_and_no_proposal(text):
+    env = returning()
+    before = dict(env.talk)
+    result = env.step(text)
+    assert "It is the wall clock." in result[0]
+    assert (state_label(result), env.talk) == ("neutral", before)
+
+
+def test_what_is_refused_beside_a_proposal_is_no_part_of_it():
+    env = returning()
+    env.step(call_text("get_user", user_id=env.scenario.facts.user))
+    other = next(row["id"] for row in env.rows.all("SELECT id FROM payments WHERE user_id = ?", env.scenario.facts.user) if row["id"] != "C4106")
+    beginning = env.snapshot()
+    result = env.step(f"I cannot refund to {other}, but I can return L2095 of order W3120 to C4106. Do you confirm?")
+    assert (result[0], state_label(result)) == ("Yes, please do.", "correct")
+    assert not agrees(env.talk, "return_items", {"order_id": "W3120", "line_ids": ["L2095"], "payment_id": other})
+    env.restore(beginning)
+    result = env.step("I cannot return L2095 of order W3120 to C4106. Do you confirm?")
+    assert ("Yes" in result[0], state_label(result), env.lost()) == (False, "neutral", ())
+    result = env.step("I cannot return L2095. Shall I return L4609 of order W3120 to C4106 instead?")  # no strike, and no way to a yes
+    assert (result[0].endswith("please just say so."), state_label(result), env.talk["wrong"]) == (True, "neutral", 0)
+
+
+def test_a_refusal_may_name_everything_and_ask_whether_that_is_all():
+    env, number, wish = found(lambda w: w.kind == "refuse" and w.tool == "cancel_order", 3)
+    play_until(env, f"refused {number}")
+    env.step(f"I can't cancel the order {wish.order}, even if it is {wish.arguments['reason']}. Is there anything else I can help you with?")
+    assert env.knows(f"refused {number}")
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "the return of 1 item of"), (2, "the return of 2 items of")])
+def test_items_are_counted_in_plain_english(count, said):
+    env, number, wish = found(lambda w: w.kind == "do" and w.tool == "return_items" and len(w.arguments["line_ids"]) == count, 2)
+    play_until(env, f"done {number}")
+    assert env.step(call_text(wish.tool, **wish.arguments))[0].startswith(said)
 
 
 def test_a_long_message_is_read_quickly():

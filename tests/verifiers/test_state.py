@@ -52,8 +52,32 @@ def test_no_verdict_tells_what_is_wanted():
 
 def test_what_is_left_is_counted_at_the_end_and_not_named():
     found = verdict(StateStep(kind="end", call="finish", gap=(GAP,), lacking=("told 1",), ends_well=True))
-    assert "1 values are not as wanted, and 1 things were not said" in found.reason
+    assert found.reason == "ended too early: 1 cell differs from the goal, and 1 thing was left unsaid"
     assert "cancelled-for-good" not in str(found)
+    saved = verdict(StateStep(kind="end", call="finish", gap=(GAP, msgspec.structs.replace(GAP, key="o2")), ends_well=True))
+    assert saved.reason == "ended too early: 2 cells differ from the goal"
+
+
+def test_what_is_reached_is_said_in_words():
+    found = [
+        verdict(StateStep(kind="say", call=name, milestones=(name,))).reason for name in ("wish 0", "details 0", "done 0.0", "meetings of Fri", "7th heaven")
+    ]
+    assert found == [
+        "the customer has said what they want",
+        "the customer has given the details",
+        "a wanted change is made",
+        "something that is needed was looked up",
+        "'7th heaven' is reached",
+    ]
+
+
+@pytest.mark.parametrize("env_id", ["prm_gym/Retail-v0", "prm_gym/Calendar-v0"])
+def test_every_milestone_of_a_service_has_words(env_id):
+    env = gym.make(env_id, difficulty=5, candidates=0).unwrapped
+    for seed in range(20):
+        env.reset(seed=seed)
+        for name in {step.milestone for step in env.scenario.script} - {"ended"}:
+            assert "is reached" not in verdict(StateStep(kind="say", call="x", milestones=(name,))).reason, name
 
 
 def test_a_long_chain_of_things_that_went_astray_is_followed():
