@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Unpack, get_args
 
 from prm_gym.claims import Conclusion, Exploration, Json, TableStep
 from prm_gym.env import StepEnv
-from prm_gym.envs.tools.database_look import QUERY, cut, look, run, shown
+from prm_gym.envs.tools.database_look import cut, look, query_tool, run, shown
 from prm_gym.envs.tools.table_choices import Planted, check, key_text, listed_finds, listed_steps, planted, value_text, values
 from prm_gym.envs.tools.table_plans import LEVELS, Plan, made, plan
 from prm_gym.errors import EnvironmentFault, OptionError, SandboxError
@@ -35,14 +35,15 @@ MOST_ROWS = 500  # of an intermediate table
 TOLERANCE = 1e-4
 WRONG_ROW = "wrong row"
 
+_SQL = query_tool("sqlite")
 _NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 60, "description": "Name of a table of the plan."}
-_QUERY = Tool("query", "Runs a query and shows the first 20 rows; nothing is kept.", {"sql": QUERY})
+_QUERY = Tool("query", "Runs a query and shows the first 20 rows; nothing is kept.", {"sql": _SQL})
 SOLVE_TOOLS = (
     _QUERY,
     Tool(
         "step",
         "Makes a table of the plan with a query over the tables and those made before it. Made again, it replaces what it was, and later ones are dropped.",
-        {"name": _NAME, "sql": QUERY},
+        {"name": _NAME, "sql": _SQL},
     ),
     Tool("answer", "Answers the question, and ends.", {"value": {"type": "number", "description": "Rounded to no less than 6 significant digits."}}),
 )
