@@ -48,10 +48,10 @@ def _instructions(dialect: Dialect) -> str:
     return f"""\
 Answer the question with an SQL query ({DIALECTS[dialect]}'s dialect). Nothing of the database is known beforehand: look at its tables first. Each step is
 one call of a tool, written as JSON: {{"name": "tables", "arguments": {{}}}} {{"name": "query", "arguments": {{"sql": "SELECT count(*) FROM books"}}}}
-{{"name": "answer", "arguments": {{"sql": "SELECT title FROM books WHERE pages > 200"}}}} The answer is run on this database and on others with the same tables and other rows,
-and must give the right rows on all of them. The columns and their order count, not their names; the order of the rows counts only where the question gives
-one. What is unknown is NULL, and equal rows count as often as they stand there. Values may be written in another way than in the question. Queries can only
-read. The answer ends the episode. The tools:
+{{"name": "answer", "arguments": {{"sql": "SELECT title FROM books WHERE pages > 200"}}}} The answer is run on this database and on others with the same
+tables and other rows, and must give the right rows on all of them. The columns and their order count, not their names; the order of the rows counts only
+where the question gives one. What is unknown is NULL, and equal rows count as often as they stand there. Values may be written in another way than in the
+question. Queries can only read. The answer ends the episode. The tools:
 {described(TOOLS[dialect])}"""
 
 

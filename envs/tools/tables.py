@@ -106,7 +106,8 @@ class TablesEnv(StepEnv):
     earlier tables are right. So a step is judged on its own, and one that is right on a wrong table is told from both a right one and a wrong one (see the
     verifier `sql`: `neutral`, with the wrong tables as `tainted`). A step that is made again is right once only. Claims of `query`: `Exploration`. With
     kind="solve" nothing is needed, so that queries earn nothing. With kind="find" the one thing needed is a result that holds rows of the wrong step's table
-    that are wrong (or missing there), by what stands in the first column, and no others. Claims of `answer`: `Conclusion`.
+    that are wrong (or missing there), by what stands in the first column, and no others. Claims of `answer`: `Conclusion`; with
+    kind="solve" it rests on all tables of the plan, so that the right value without them is a guess, which the outcome pays and its step does not.
 
     Outcome: kind="solve": 1 for the right value (within 1e-4, relative), else 0. kind="find": 1 for the wrong step with a row that is wrong, missing or too
     many in its table, else 0.
@@ -240,7 +241,8 @@ class TablesEnv(StepEnv):
         seed = self._seed(self.task)
         if self.kind == "solve":
             value = arguments["value"]
-            claim = Conclusion((value if isinstance(value, int | float) else None,), ((values(*seed)[0],),), TOLERANCE)
+            given, names = value if isinstance(value, int | float) else None, tuple(step.name for step in self._plan(self.task).steps)
+            claim = Conclusion((given,), ((values(*seed)[0],),), TOLERANCE, rests_on=names, established=tuple(self._done))
         else:
             mistake = planted(*seed)
             step = self._plan(self.task).steps[mistake.place].name
