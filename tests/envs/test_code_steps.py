@@ -205,7 +205,9 @@ def test_random_calls_solve_nothing():
 @pytest.mark.parametrize(
     ("arguments", "expected", "label"),
     [
-        ([[]], [], "trivial"),  # true
+        ([[]], [], "trivial"),
+        ([["bee"]], ["bee"], "trivial"),  # words of more than two letters are kept
+        ([["a"]], ["a"], "incorrect"),
         ([["a"]], {}, "incorrect"),
         ([["a"]], 0, "incorrect"),
         ([["a"]], "", "incorrect"),
