@@ -106,8 +106,8 @@ def edits(query: str, replacements: Sequence[tuple[str, str]] = (), nullable: Se
             found.append(Edit(group.end(), group.end(), f", {column}"))
         if group is not None and " WHERE " not in query:
             found.append(Edit(group.start(), group.start(), f" WHERE {column} IS NOT NULL"))
-    alike = " * 100 " if dialect == "duckdb" else ""
-    return [edit for edit in dict.fromkeys(found) if query[edit.start : edit.end] != edit.text and (not alike or edit.text != alike)]
+    same = " * 100 " if dialect == "duckdb" else None
+    return [edit for edit in dict.fromkeys(found) if edit.text not in (query[edit.start : edit.end], same)]
 
 
 def styled(query: str, rng: np.random.Generator) -> str:

@@ -2,6 +2,7 @@ import datetime
 import re
 import sqlite3
 from collections import defaultdict
+from functools import partial
 
 import gymnasium as gym
 import msgspec
@@ -16,6 +17,7 @@ from prm_gym.envs.tools.sql_looks import facts_of
 from prm_gym.envs.tools.sql_questions import LEVELS, question
 from prm_gym.errors import MissingExtraError, OptionError
 from prm_gym.sql import Trial, judge, literal, running
+from prm_gym.testing import check_step_env
 from prm_gym.tools import call_text
 
 DRAWN = 28  # questions a level
@@ -598,6 +600,10 @@ def test_duckdb_reads_scripts(duck, tmp_path):
     _sqlite(tmp_path / "pets.sqlite", SCRIPT)
     with pytest.raises(OptionError, match=r"a \.sql file"):
         _env(questions=tmp_path / "q.jsonl", database=tmp_path / "pets.sqlite", dialect="duckdb")
+
+
+def test_duckdb_keeps_the_contract(duck):
+    check_step_env(partial(gym.make, "prm_gym/SQL-v0", dialect="duckdb"), seeds=[0])
 
 
 def test_duckdb_is_an_extra(monkeypatch):
