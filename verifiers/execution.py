@@ -43,7 +43,7 @@ class ExecutionVerifier(SandboxedVerifier):
     carries verdicts, and a gold answer never.
 
     `Probe` claims: `correct`, 1, where the case is right and a near mutant of the program fails it that passes all earlier right ones; `trivial`, 0, where it
-    is right and none does; `incorrect`, 0, where it is wrong. `Refused` claims: `incorrect`, 0.
+    is right and none does, or a function that does nothing gives that too; `incorrect`, 0, where it is wrong. `Refused` claims: `incorrect`, 0.
     """
 
     id = "execution"
@@ -161,22 +161,24 @@ class ExecutionVerifier(SandboxedVerifier):
     def _judge_probes(self, probes: Mapping[int, Probe]) -> dict[int, Verdict]:
         programs = [(probe.code, probe.function, (*probe.earlier, Case(probe.arguments, probe.expected))) for probe in probes.values()]
         tried = mutants_tried(self.sandbox, programs, PROBE_SECONDS) if programs else []
-        return {place: _probe_verdict(found) for place, found in zip(probes, tried, strict=True)}
+        return {place: _probe_verdict(found, probe.idle) for (place, probe), found in zip(probes.items(), tried, strict=True)}
 
 
-def _probe_verdict(tried: list[Tried] | NoVariants) -> Verdict:
+def _probe_verdict(tried: list[Tried] | NoVariants, idle: bool) -> Verdict:
     if isinstance(tried, NoVariants):
         return failed(tried.reason) if tried.fault else abstained(tried.reason)
     own, *near = tried
     if not own.passed[-1]:
         return judged("incorrect", 0.0, "the program that is right gives something else")
+    if idle:
+        return judged("trivial", 0.0, "right, and a function that does nothing gives that too")
     earlier = [place for place, passed in enumerate(own.passed[:-1]) if passed]  # a case that was wrong tells nothing
     left = [mutant for mutant in near if all(mutant.passed[place] for place in earlier)]
     told = [mutant.how for mutant in left if not mutant.passed[-1]]
     evidence = {"told": told, "left": len(left)}
     if told:
-        return judged("correct", 1.0, f"it tells {len(told)} of {len(left)} wrong programs that no earlier case tells", **evidence)
-    return judged("trivial", 0.0, f"it tells none of the {len(left)} wrong programs that no earlier case tells", **evidence)
+        return judged("correct", 1.0, f"it exposes {len(told)} of the {len(left)} wrong programs still unexposed", **evidence)
+    return judged("trivial", 0.0, f"it exposes none of the {len(left)} wrong programs still unexposed", **evidence)
 
 
 def _beside(tested: Tested, reference: Tested) -> Tested:

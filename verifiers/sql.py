@@ -32,7 +32,8 @@ class SqlVerifier(Verifier):
     right; a step that is right everywhere is then `neutral`, 0.5, with the wrong tables as `tainted` in the evidence: no mistake of its own, and no way to
     the answer. A right table that is made again is `trivial`.
 
-    `Conclusion`: `correct` or `incorrect`; texts without regard to case and outer spaces.
+    `Conclusion`: `correct` or `incorrect`; texts without regard to case and outer spaces. A right one is `trivial`, a guess, where something that it rests on
+    was not established before.
 
     `Exploration`: `correct`, 1, where something that the question needs is seen for the first time; there is a fixed number of such things, so that looking
     around earns a bounded sum. `neutral`, 0.5, where something else is new; `trivial` for what was seen before or reads nothing; `incorrect` for a call that
@@ -40,7 +41,7 @@ class SqlVerifier(Verifier):
     """
 
     id = "sql"
-    version = "3"
+    version = "4"
     claims = (QueryResult, TableStep, Conclusion, Exploration)
 
     def verify(self, steps: Sequence[StepContext]) -> list[Verdict]:
@@ -113,8 +114,15 @@ def _of_conclusion(claim: Conclusion) -> Verdict:
         return abstained("no right conclusion is known")
     if not claim.tolerance < math.inf:
         return abstained(f"a tolerance is a finite number, got {claim.tolerance}")
-    same, values = any(same_conclusion(claim.values, gold, claim.tolerance) for gold in claim.golds), list(claim.values)
-    return judged("correct", 1.0, "the right conclusion", values=values) if same else judged("incorrect", 0.0, "another one is right", values=values)
+    values = list(claim.values)
+    if not any(same_conclusion(claim.values, gold, claim.tolerance) for gold in claim.golds):
+        return judged("incorrect", 0.0, "another one is right", values=values)
+    missing = [name for name in claim.rests_on if name not in claim.established]
+    if missing:
+        count = len(claim.rests_on)
+        reason = f"right, but a guess: {count - len(missing)} of the {count} tables that it rests on were made right; not made: {missing[0]}"
+        return judged("trivial", 0.0, reason, values=values, missing=missing)
+    return judged("correct", 1.0, "the right conclusion", values=values)
 
 
 def _of_exploration(claim: Exploration) -> Verdict:

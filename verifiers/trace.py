@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prm_gym.claims import Claim, TraceAnswer
 from prm_gym.errors import ProblemError
-from prm_gym.programs import AnswerError, Trace, TraceRequest, Untraceable, is_encoding, is_right, traced
+from prm_gym.programs import AnswerError, Trace, TraceRequest, Untraceable, is_encoding, is_right, traced, truth
 from prm_gym.programs.limits import MAX_CASE_PARTS, code_defect, parts, well_typed
 from prm_gym.verdict import Verdict, abstained, failed, judged
 from prm_gym.verifiers.batched import SandboxedVerifier
@@ -21,6 +21,8 @@ class TraceVerifier(SandboxedVerifier):
     type and value (floats up to 1e-9), "undefined" for a variable that is not there, and "raises ValueError" for a call that ends so; `type` the name of the
     class (`int`, or `<class 'int'>`); `branch` yes or no; `iterations` how often the body of the loop is entered in the whole call; `output` the text.
 
+    The evidence holds what happens (`expected`) and the answer (`given`), each cut after 200 characters.
+
     Events are lines of the function and of the program's other functions, in order; comprehensions and lambdas count as part of their line.
 
     It abstains on programs that are not plain (other modules than those of pure computing, names and attributes that lead to frames, `eval` and the like: such
@@ -32,7 +34,7 @@ class TraceVerifier(SandboxedVerifier):
     """
 
     id = "trace"
-    version = "2"
+    version = "3"
     claims = (TraceAnswer,)
 
     def check_all(self, claims: Sequence[Claim]) -> list[Verdict]:
@@ -65,10 +67,11 @@ def _verdict(trace: Trace | Untraceable, claim: TraceAnswer) -> Verdict:
     try:
         right = is_right(trace, claim)
     except AnswerError as error:
-        return judged("malformed", 0.0, str(error))
+        return judged("malformed", 0.0, str(error), given=claim.answer[:200])
     except ProblemError as error:
         return abstained(str(error))
-    return judged("correct", 1.0, "so it is") if right else judged("incorrect", 0.0, "something else happens")
+    evidence = {"expected": truth(trace, claim), "given": claim.answer[:200]}
+    return judged("correct", 1.0, "so it is", **evidence) if right else judged("incorrect", 0.0, "something else happens", **evidence)
 
 
 def _defect(claim: TraceAnswer) -> str:

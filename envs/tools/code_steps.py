@@ -52,7 +52,7 @@ TOOLS = (
     Tool("signature", "Write the line that begins the function, once.", {"source": {"type": "string", "maxLength": 500}}),
     Tool(
         "case",
-        f"Write a test case of your own, at most {MOST_CASES}: the arguments of a call, and what it returns, which is none of them, not empty and not 0.",
+        f"Write a test case of your own, at most {MOST_CASES}: the arguments of a call, and the expected result, which must not be an argument, empty or 0.",
         {"arguments": {"type": "array", "maxItems": 4}, "expected": {}},
     ),
     Tool("program", f"Write the whole program, at most {MOST_PROGRAMS} times; the examples and your cases are run.", {"source": {"type": "string"}}),
@@ -97,11 +97,11 @@ class CodeStepsEnv(StepEnv):
     nothing either, and the observation begins with "Error: ".
     Claims, for the verifier `execution`:
     - signature: a `Program` that checks, in the sandbox, that the line names the function and takes as many arguments;
-    - case: a `Probe`, true where the case is right and some near mutant of the reference fails it that passes all earlier cases;
+    - case: a `Probe`, true where the case is right and some near mutant of the reference fails it that passes all earlier cases; one that a function that
+      does nothing passes is refused, and trivial where it is right;
     - program: a `Program` with the hidden cases; one that passes no hidden case for the first time in the episode is trivial;
     - submit: a `Program` with the hidden cases;
-    - a refused call (a case that a function that does nothing passes, among others): `Refused`; `run` claims nothing, for it says nothing; `Malformed` for
-      anything else.
+    - any other refused call: `Refused`; `run` claims nothing, for it says nothing; `Malformed` for anything else.
     Outcome: 1 when the program that is handed in passes all hidden cases; 0 otherwise, and at the step limit.
     The default verifier is `execution:all`: a program that passes some of the cases earns nothing, so that no wrong version pays before the right one.
     state_key: the task, what has been written, and the last answer.
@@ -205,10 +205,10 @@ class CodeStepsEnv(StepEnv):
             return self._refused("there is an example or a case with these arguments already")
         if not _is_small([arguments, expected]) or not all(_fits(one, like) for one, like in zip(arguments, earlier[0][0], strict=True)):
             return self._refused("the arguments are not of the kinds that the function takes, or too large")
-        if _is_idle(arguments, expected):
-            return self._refused("a function that does nothing gives that too: take a case whose result is no argument, not empty and not 0")
-        new = _case_of(arguments, expected)
-        claim = Probe(self.task.sealed["code"], self._function, new.arguments, new.expected, tuple(_case_of(*one) for one in self._state.cases))
+        new, idle = _case_of(arguments, expected), _is_idle(arguments, expected)
+        claim = Probe(self.task.sealed["code"], self._function, new.arguments, new.expected, tuple(_case_of(*one) for one in self._state.cases), idle)
+        if idle:
+            return self._answered("Error: a function that does nothing gives that too: take a case whose result is no argument, not empty and not 0.", claim)
         self._state.cases.append((arguments, expected))
         return self._answered(f"The case is noted; it is number {len(self._state.cases)}.", claim)
 

@@ -9,7 +9,8 @@ Files of databases may come from anywhere: they are opened in the sandbox alone,
 3.9 MB, and a script 8 million characters; greater ones, which BIRD has many of, are refused (`bad_rows="skip"` leaves their questions out). Scripts in a folder
 are read only where it holds no file of SQLite. Virtual tables (FTS5, R-tree) do not survive the way through a script. A right query that reads the clock
 (date('now')) is refused, as is one whose result depends on the order in which rows are read; of the databases of a suite on which it does, none is used. Rows
-of one rank in the order of the right query may come in any order, and a LIMIT may take any of them.
+of one rank in the order of the right query may come in any order, and a LIMIT may take any of them. Under DuckDB databases are scripts in its dialect, and
+nothing is said about ranks and orders: right queries are to leave nothing open there.
 
 Source: Spider (Yu et al. 2018, arXiv 1809.08887), BIRD (Li et al. 2023, arXiv 2305.03111).
 """
@@ -23,6 +24,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, cast, get_args
 from prm_gym.errors import OptionError
 from prm_gym.rows import rows_of
 from prm_gym.sandbox import Limits, Sandbox
+from prm_gym.sandbox.sandbox import Dialect
 from prm_gym.sql import Trial, judge, left_open
 
 BadRows: TypeAlias = Literal["error", "skip"]
@@ -76,7 +78,7 @@ class Given(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def load_questions(questions: str, database: str, bad_rows: BadRows = "error") -> tuple[Given, ...]:
+def load_questions(questions: str, database: str, bad_rows: BadRows = "error", dialect: Dialect = "sqlite") -> tuple[Given, ...]:
     """The questions of a file with their databases.
 
     Args:
@@ -84,27 +86,32 @@ def load_questions(questions: str, database: str, bad_rows: BadRows = "error") -
         database: path of the database or of the folder of databases.
         bad_rows: whether a question that cannot be used (no text, a database of a folder that is missing or too great, a right query that
             fails, finds nothing on all databases, or gives what depends on the order in which rows are read) is an error, or left out.
+        dialect: of databases and queries.
 
     Raises:
         OptionError: nothing can be read, or a row is bad; names the file and the row.
         SandboxError: no sandbox can be had here.
+        MissingExtraError: the dialect is DuckDB's, which is not installed.
     """
     if bad_rows not in get_args(BadRows):
         raise OptionError(f"bad_rows is one of {', '.join(get_args(BadRows))}, got {bad_rows!r}")
     found: list[tuple[str, Given]] = []
     for where, row in rows_of(questions):
         try:
-            found.append((where, _given(row, database)))
+            found.append((where, _given(row, database, dialect)))
         except ValueError as error:
             if bad_rows == "error" or (isinstance(error, OptionError) and not Path(database).is_dir()):
                 raise OptionError(f"{questions}, {where}: {error}") from error
-    findings = judge([Trial(given.gold, given.gold, given.databases, given.ordered) for _, given in found])
+    findings = judge([Trial(given.gold, given.gold, given.databases, given.ordered, dialect) for _, given in found])
     for (where, given), finding in zip(found, findings, strict=True):
         if finding.outcome != "right" and bad_rows == "error":
             raise OptionError(f"{questions}, {where}: no answer can be judged by {given.gold[:200]!r}: {finding.reason}")
     usable = [(where, given) for (where, given), finding in zip(found, findings, strict=True) if finding.outcome == "right"]
+    opened = [[False] * len(given.databases) for _, given in usable]
+    if dialect == "sqlite":
+        opened = left_open([Trial(given.gold, given.gold, given.databases, given.ordered) for _, given in usable])
     kept: list[Given] = []
-    for (where, given), is_open in zip(usable, left_open([Trial(given.gold, given.gold, given.databases, given.ordered) for _, given in usable]), strict=True):
+    for (where, given), is_open in zip(usable, opened, strict=True):
         if not is_open[0]:
             kept.append(given._replace(databases=tuple(database for database, out in zip(given.databases, is_open, strict=True) if not out)))
         elif bad_rows == "error":
@@ -128,7 +135,7 @@ def is_ordered(query: str) -> bool:
     return re.search(r"\border\s+by\b", "".join(kept), re.IGNORECASE) is not None
 
 
-def _given(row: object, database: str) -> Given:
+def _given(row: object, database: str, dialect: Dialect) -> Given:
     if not isinstance(row, Mapping):
         raise ValueError("a question is an object with fields")
     fields: dict[str, Any] = {str(name): value for name, value in cast("Mapping[object, object]", row).items()}
@@ -143,23 +150,24 @@ def _given(row: object, database: str) -> Given:
         raise ValueError(f"question and query have at most {MOST_TEXT:,} characters each")
     ordered = fields.get("ordered")
     gold = gold.strip().rstrip(";")
-    return Given(text.strip(), gold, ordered if isinstance(ordered, bool) else is_ordered(gold), _databases(database, str(fields.get("db_id", ""))))
+    return Given(text.strip(), gold, ordered if isinstance(ordered, bool) else is_ordered(gold), _databases(database, str(fields.get("db_id", "")), dialect))
 
 
 @lru_cache(maxsize=64)
-def _databases(path: str, name: str) -> tuple[str, ...]:
+def _databases(path: str, name: str, dialect: Dialect) -> tuple[str, ...]:
     place = Path(path)
     if not place.is_dir():
-        return (_script(place),)
+        return (_script(place, dialect),)
     folder = place / name
     if not name or Path(name).name != name or name in (".", "..") or not folder.is_dir():
         raise OptionError(f"{path}: there is no folder {name!r} (the row's db_id) with databases")
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in (".sqlite", ".db", ".sql"))
+    suffixes = (".sqlite", ".db", ".sql") if dialect == "sqlite" else (".sql",)
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in suffixes)
     files = [file for file in files if file.suffix.lower() != ".sql"] or files  # Spider puts a schema.sql beside the database
     own = [file for file in files if file.stem == name] or files[:1]
     if not own:
-        raise OptionError(f"{folder}: no database in it (.sqlite, .db or .sql)")
-    return tuple(_script(file) for file in [own[0], *(file for file in files if file.stem != own[0].stem)][:MOST_DATABASES])
+        raise OptionError(f"{folder}: no database in it ({', '.join(suffixes)})")
+    return tuple(_script(file, dialect) for file in [own[0], *(file for file in files if file.stem != own[0].stem)][:MOST_DATABASES])
 
 
 @lru_cache(maxsize=1)
@@ -167,7 +175,9 @@ def _sandbox() -> Sandbox:
     return Sandbox()
 
 
-def _script(path: Path) -> str:
+def _script(path: Path, dialect: Dialect) -> str:
+    if dialect == "duckdb" and path.suffix.lower() != ".sql":
+        raise OptionError(f"under DuckDB a database is a script, a .sql file; got {path}")
     try:
         data = path.read_bytes()
     except OSError as error:

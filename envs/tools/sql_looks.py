@@ -7,11 +7,14 @@ import numpy as np
 
 from prm_gym.envs.tools.sql_domains import DOMAINS
 from prm_gym.envs.tools.sql_questions import Question
+from prm_gym.sandbox.sandbox import Dialect
 from prm_gym.tools import call_text
 
 _TOKEN = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"|(\w+)")
 _ALIAS = re.compile(r"\bAS\s+\"((?:[^\"]|\"\")*)\"", re.IGNORECASE)
 _MOST_VALUES = 4
+_CATALOGUES: dict[Dialect, str] = {"sqlite": "sqlite_master", "duckdb": "information_schema.tables"}
+_NAMES: dict[Dialect, str] = {"sqlite": "SELECT name FROM sqlite_master", "duckdb": "SELECT table_name FROM information_schema.tables"}
 
 
 def facts_of(gold: str, tables: Sequence[str], text: str, schema: str = "") -> tuple[str, ...]:
@@ -98,13 +101,13 @@ def _described(drawn: Question, known: Sequence[str]) -> list[str]:
 
 def _no_answers(drawn: Question, known: Sequence[str]) -> list[str]:
     """Answers that can be made of what is known, all of them wrong."""
-    tables = drawn.tables if "tables" in known else ("sqlite_master",)
+    tables = drawn.tables if "tables" in known else (_CATALOGUES[drawn.dialect],)
     return [query for table in tables for query in (f"SELECT * FROM {table}", f"SELECT COUNT(*) FROM {table}")]
 
 
 def _other_looks(drawn: Question, known: Sequence[str]) -> list[str]:
     if "tables" not in known:
-        return [call_text("tables"), call_text("query", sql="SELECT name FROM sqlite_master"), call_text("query", sql="SELECT 1")]
+        return [call_text("tables"), call_text("query", sql=_NAMES[drawn.dialect]), call_text("query", sql="SELECT 1")]
     domain = next(domain for domain in DOMAINS if domain.groups.name == drawn.tables[0])
     found = [call_text("describe", table=table) for table in drawn.tables]
     for table in domain.tables:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from prm_gym.sandbox.sandbox import Dialect
+
 
 class Edit(NamedTuple):
     """A change of a query.
@@ -80,13 +82,14 @@ _LITERAL = re.compile(r"'[^']*'|\d+")
 _NUMBER = re.compile(r"(?<=LIMIT )\d+|(?<=> )\d+|(?<=>= )\d+|(?<=< )\d+|(?<=<= )\d+")
 
 
-def edits(query: str, replacements: Sequence[tuple[str, str]] = (), nullable: Sequence[str] = ()) -> list[Edit]:
+def edits(query: str, replacements: Sequence[tuple[str, str]] = (), nullable: Sequence[str] = (), dialect: Dialect = "sqlite") -> list[Edit]:
     """The edits of a query.
 
     Args:
         query: the right one.
         replacements: constants, each with another one.
         nullable: columns with unknown values that the query does not name.
+        dialect: DuckDB divides whole numbers exactly, so that 100 for 100.0 is no mistake there.
     """
     found: list[Edit] = []
     for pattern, text in _CHANGES:
@@ -103,7 +106,8 @@ def edits(query: str, replacements: Sequence[tuple[str, str]] = (), nullable: Se
             found.append(Edit(group.end(), group.end(), f", {column}"))
         if group is not None and " WHERE " not in query:
             found.append(Edit(group.start(), group.start(), f" WHERE {column} IS NOT NULL"))
-    return [edit for edit in dict.fromkeys(found) if query[edit.start : edit.end] != edit.text]
+    same = " * 100 " if dialect == "duckdb" else None
+    return [edit for edit in dict.fromkeys(found) if edit.text not in (query[edit.start : edit.end], same)]
 
 
 def styled(query: str, rng: np.random.Generator) -> str:

@@ -1,7 +1,8 @@
 """Draws the questions of SQL-v0, each with a database to look at and a suite of others on which the answer is judged.
 
 The suite is distilled: of databases drawn at random, with rows on the limits that the question names, those are kept on which the most nearly right queries
-give other rows than the right one. Every other one is read backwards where no order is asked for, so that rows do not come in the right order by themselves.
+give other rows than the right one. In SQLite every other one is read backwards where no order is asked for, so that rows do not come in the right order by
+themselves.
 The queries that run here are our own, so they run in this process; what an agent writes never does.
 """
 
@@ -18,6 +19,7 @@ from prm_gym.envs.tools.sql_domains import DOMAINS, Domain, Size, draw_pools, dr
 from prm_gym.envs.tools.sql_mistakes import Edit, apart, edited, edits, spells_alike, styled
 from prm_gym.envs.tools.sql_templates import TEMPLATES, Asked, Scene, Template
 from prm_gym.envs.tools.sql_templates_hard import HARD
+from prm_gym.sandbox.sandbox import Dialect
 from prm_gym.sql import BACKWARDS
 
 LEVELS: dict[int, tuple[Template, ...]] = {**TEMPLATES, **HARD}
@@ -41,6 +43,7 @@ class Question(NamedTuple):
         wrong: queries that are wrong on the suite: every mixture of two or three edits of the right one, so that it is in the midst of them no more than each
             of them.
         mistakes: all the queries one edit away that can run, each with whether it is wrong on the database that the agent sees, and on the suite.
+        dialect: of databases and queries.
     """
 
     asked: Asked
@@ -51,42 +54,52 @@ class Question(NamedTuple):
     values: tuple[tuple[str, str, str], ...]
     wrong: tuple[str, ...]
     mistakes: tuple[tuple[str, bool, bool], ...]
+    dialect: Dialect
 
 
 @lru_cache(maxsize=256)
-def question(entropy: int, level: int) -> Question:
+def question(entropy: int, level: int, dialect: Dialect = "sqlite") -> Question:
     """The question that a number draws.
 
     Args:
         entropy: same number, same question.
         level: 1 to 5.
+        dialect: of the databases, in which the queries are written.
+
+    Raises:
+        MissingExtraError: the dialect is DuckDB's, which is not installed.
     """
     rng = np.random.default_rng(entropy)
     while True:
         domain, style = DOMAINS[int(rng.integers(len(DOMAINS)))], int(rng.integers(3))
         template = LEVELS[level][int(rng.integers(len(LEVELS[level])))]
-        drawn = _drawn(domain, style, template, rng)
+        drawn = _drawn(domain, style, template, rng, dialect)
         if drawn is not None:
             return drawn
 
 
-def _drawn(domain: Domain, style: int, template: Template, rng: np.random.Generator) -> Question | None:
+def _drawn(domain: Domain, style: int, template: Template, rng: np.random.Generator, dialect: Dialect) -> Question | None:
     """A question with one template; None where these rows do not give a good one."""
     pools = draw_pools(rng)
     rows = draw_rows(domain, style, pools, rng)
-    asked = template(Scene(domain, rows, style, rng))
+    asked = template(Scene(domain, rows, style, rng, dialect))
     asked = asked._replace(gold=styled(asked.gold, rng))
-    database = OwnDatabase(script(domain, rows))
+    database = OwnDatabase(script(domain, rows), dialect)
     right = database.rows(asked.gold)
     if right is None or not 1 <= len(right.rows) <= MOST_SHOWN or all(value in (None, 0) for value in right.rows[0]):
         return None
     near = pools_around(pools, asked.gold)
-    changes = edits(asked.gold, _replacements(domain, style, asked.gold), _nullable(domain, asked.gold))
+    changes = edits(asked.gold, _replacements(domain, style, asked.gold), _nullable(domain, asked.gold), dialect)
     queries = {edit: edited(asked.gold, [edit]) for edit in changes}
     runs = [edit for edit in changes if database.rows(queries[edit]) is not None]
     seen = {edit for edit in runs if database.tells(queries[edit], asked.gold, asked.ordered)}
     cut = f"{asked.gold} LIMIT {len(right.rows)}"  # right on the first database, and no answer
-    suite = _suite(lambda size: script(domain, draw_rows(domain, style, near, rng, size)), asked, [queries[edit] for edit in runs if edit not in seen], cut)
+
+    def made(size: Size, number: int) -> OwnDatabase:
+        text = script(domain, draw_rows(domain, style, near, rng, size))
+        return OwnDatabase(f"{BACKWARDS}{text}" if number % 2 and dialect == "sqlite" else text, dialect)
+
+    suite = _suite(made, asked, [queries[edit] for edit in runs if edit not in seen], cut)
     told = [edit for edit in runs if any(one.tells(queries[edit], asked.gold, asked.ordered) for one in (database, *suite))]
     wrong = _cube(asked, [edit for edit in told if spells_alike(asked.gold, edit)], [database, *suite], rng)
     if not suite or not wrong:
@@ -101,14 +114,15 @@ def _drawn(domain: Domain, style: int, template: Template, rng: np.random.Genera
         values=_values(domain, asked),
         wrong=wrong,
         mistakes=tuple((query, told, told or any(one.tells(query, asked.gold, asked.ordered) for one in suite)) for query, told in known.items()),
+        dialect=dialect,
     )
 
 
-def _suite(draw: Callable[[Size], str], asked: Asked, queries: Sequence[str], cut: str) -> list[OwnDatabase]:
+def _suite(draw: Callable[[Size, int], OwnDatabase], asked: Asked, queries: Sequence[str], cut: str) -> list[OwnDatabase]:
     """The databases that tell the most of the queries from the right one, one after the other; more are drawn while a query is told by none.
 
     Args:
-        draw: the script of a database of a size.
+        draw: a database of a size, and of a number.
         asked: the question.
         queries: to be told from the right one.
         cut: likewise, unless none of the first databases has more rows.
@@ -118,8 +132,7 @@ def _suite(draw: Callable[[Size], str], asked: Asked, queries: Sequence[str], cu
     left, drawn = set(queries), 0
     while drawn < _DRAWN or (left and len(kept) < _MOST_KEPT and drawn < _MOST_DRAWN):
         for number in range(drawn, drawn + _DRAWN):
-            made = draw(_SIZES[number % len(_SIZES)])
-            pool.append(OwnDatabase(f"{BACKWARDS}{made}" if number % 2 else made))
+            pool.append(draw(_SIZES[number % len(_SIZES)], number))
         if not drawn and any(one.rows(cut) is not None and one.tells(cut, asked.gold, asked.ordered) for one in pool):
             left.add(cut)
         drawn += _DRAWN

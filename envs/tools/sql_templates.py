@@ -7,6 +7,7 @@ import numpy as np
 
 from prm_gym.claims import Json
 from prm_gym.envs.tools.sql_domains import Column, Domain, Rows, stored
+from prm_gym.sandbox.sandbox import Dialect
 
 
 class Asked(NamedTuple):
@@ -26,9 +27,9 @@ class Asked(NamedTuple):
 class Scene:
     """A domain and its rows, from which the constants of a question are drawn."""
 
-    def __init__(self, domain: Domain, rows: Rows, style: int, rng: np.random.Generator) -> None:
+    def __init__(self, domain: Domain, rows: Rows, style: int, rng: np.random.Generator, dialect: Dialect) -> None:
         """Name the columns by what they are for."""
-        self.domain, self.rows, self.style, self.rng = domain, rows, style, rng
+        self.domain, self.rows, self.style, self.rng, self.dialect = domain, rows, style, rng, dialect
         self.groups, self.items, self.people, self.events = domain.tables
         self.group_name, self.region = domain.groups.columns[1:]
         self.item_name, self.kind, self.item_group, self.size, self.note = domain.items.columns[1:]
@@ -49,6 +50,21 @@ class Scene:
     def events_of_people(self) -> str:
         """A join."""
         return f"{self.events} JOIN {self.people} ON {self.people.id} = {self.event_person}"
+
+    @property
+    def month(self) -> str:
+        """That of an event, as YYYY-MM."""
+        return f"strftime('%Y-%m', {self.day})" if self.dialect == "sqlite" else f"substr({self.day}, 1, 7)"
+
+    def days_since(self, earlier: str) -> str:
+        """From a day to that of an event, as a whole number."""
+        if self.dialect == "sqlite":
+            return f"CAST(julianday({self.day}) - julianday({earlier}) AS INTEGER)"
+        return f"date_diff('day', CAST({earlier} AS DATE), CAST({self.day} AS DATE))"
+
+    def each(self, key: Column, *shown: Column) -> str:
+        """What is grouped by a key, of which other columns are shown; SQLite alone does not want them named."""
+        return ", ".join(map(str, (key, *shown) if self.dialect == "duckdb" else (key,)))
 
     def values(self, column: Column) -> list[Json]:
         """What stands in a column, NULLs left out, sorted."""
@@ -200,7 +216,8 @@ def _events_of_groups(s: Scene) -> Asked:
         f"{s.groups.one} first. {columns(f'the {s.groups.one}’s {s.group_name.phrase}', 'the number')}"
     )
     joined = f"{s.groups} LEFT JOIN {s.items} ON {s.item_group} = {s.groups.id} LEFT JOIN {s.events} ON {s.event_item} = {s.items.id}"
-    gold = f"SELECT {s.group_name}, COUNT({s.events.id}) AS number FROM {joined} GROUP BY {s.groups.id} ORDER BY number DESC, {s.groups.id} DESC"
+    each = s.each(s.groups.id, s.group_name)
+    gold = f"SELECT {s.group_name}, COUNT({s.events.id}) AS number FROM {joined} GROUP BY {each} ORDER BY number DESC, {s.groups.id} DESC"
     return Asked(text, gold, True)
 
 
@@ -219,8 +236,8 @@ def _busy_people(s: Scene) -> Asked:
         f"{s.people.one} first. {columns(f'the {s.people.one}’s id', f'the {s.people.one}’s {s.person_name.phrase}', 'the sum')}"
     )
     gold = (
-        f"SELECT {s.people.id}, {s.person_name}, SUM({s.count}) AS total FROM {s.events_of_people} GROUP BY {s.people.id} HAVING SUM({s.count}) > {least} "
-        f"ORDER BY total DESC, {s.people.id} ASC"
+        f"SELECT {s.people.id}, {s.person_name}, SUM({s.count}) AS total FROM {s.events_of_people} "
+        f"GROUP BY {s.each(s.people.id, s.person_name)} HAVING SUM({s.count}) > {least} ORDER BY total DESC, {s.people.id} ASC"
     )
     return Asked(text, gold, True)
 
@@ -232,10 +249,9 @@ def _months(s: Scene) -> Asked:
         f"linked to no known "
         f"{s.people.one}. {columns('the month as YYYY-MM', f'the number of {s.events.many}', f'how many have no known {s.people.one}')}"
     )
-    month = f"strftime('%Y-%m', {s.day})"
     gold = (
-        f"SELECT {month}, COUNT(*), COUNT(*) - COUNT({s.event_person}) FROM {s.events} WHERE {s.day} >= '{year}-01-01' AND {s.day} <= '{year}-12-31' "
-        f"GROUP BY {month}"
+        f"SELECT {s.month}, COUNT(*), COUNT(*) - COUNT({s.event_person}) FROM {s.events} WHERE {s.day} >= '{year}-01-01' AND {s.day} <= '{year}-12-31' "
+        f"GROUP BY {s.month}"
     )
     return Asked(text, gold)
 
@@ -257,7 +273,7 @@ def _unknown_values(s: Scene) -> Asked:
         f"For every {s.items.one} that has a {s.events.one} with an unknown {s.value.phrase}: the number of such {s.events.many}. "
         f"{columns(f'the {s.items.one}’s id', f'the {s.items.one}’s {s.item_name.phrase}', 'the number')}"
     )
-    gold = f"SELECT {s.items.id}, {s.item_name}, COUNT(*) FROM {s.events_of_items} WHERE {s.value} IS NULL GROUP BY {s.items.id}"
+    gold = f"SELECT {s.items.id}, {s.item_name}, COUNT(*) FROM {s.events_of_items} WHERE {s.value} IS NULL GROUP BY {s.each(s.items.id, s.item_name)}"
     return Asked(text, gold)
 
 

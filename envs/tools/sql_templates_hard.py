@@ -45,7 +45,7 @@ def _above_the_mean_total(s: Scene) -> Asked:
     )
     totals = f"SELECT SUM({s.count}) AS total FROM {s.events} WHERE {s.event_person} IS NOT NULL GROUP BY {s.event_person}"
     gold = (
-        f"SELECT {s.people.id}, {s.person_name}, SUM({s.count}) FROM {s.events_of_people} GROUP BY {s.people.id} "
+        f"SELECT {s.people.id}, {s.person_name}, SUM({s.count}) FROM {s.events_of_people} GROUP BY {s.each(s.people.id, s.person_name)} "
         f"HAVING SUM({s.count}) > (SELECT AVG(total) FROM ({totals}))"
     )
     return Asked(text, gold)
@@ -77,7 +77,7 @@ def _top_two(s: Scene) -> Asked:
         f"if there is only one); of equal sums the smaller id goes first. {columns(s.kind.phrase, f'the {s.items.one}’s id', 'the sum', 'the place, 1 or 2')}"
     )
     place = f"ROW_NUMBER() OVER (PARTITION BY {s.kind} ORDER BY SUM({s.count}) DESC, {s.items.id} ASC) AS place"
-    inner = f"SELECT {s.kind} AS kind, {s.items.id} AS item, SUM({s.count}) AS total, {place} FROM {s.events_of_items} GROUP BY {s.items.id}"
+    inner = f"SELECT {s.kind} AS kind, {s.items.id} AS item, SUM({s.count}) AS total, {place} FROM {s.events_of_items} GROUP BY {s.each(s.items.id, s.kind)}"
     return Asked(text, f"SELECT kind, item, total, place FROM ({inner}) WHERE place <= 2")
 
 
@@ -101,7 +101,7 @@ def _days_since_the_last(s: Scene) -> Asked:
         f"day, then id), and NULL for the first one. {columns(f'the {s.events.one}’s id', 'the number of days')}"
     )
     before = f"LAG({s.day}) OVER (PARTITION BY {s.event_item} ORDER BY {s.day} ASC, {s.events.id} ASC)"
-    gold = f"SELECT {s.events.id}, CAST(julianday({s.day}) - julianday({before}) AS INTEGER) FROM {s.events_of_items} WHERE {s.kind} = '{kind}'"
+    gold = f"SELECT {s.events.id}, {s.days_since(before)} FROM {s.events_of_items} WHERE {s.kind} = '{kind}'"
     return Asked(text, gold)
 
 
@@ -136,8 +136,8 @@ def _better_months(s: Scene) -> Asked:
         f"before them among these (the first "
         f"has none and does not count)? Latest first. {columns('the month as YYYY-MM', 'the sum', 'by how much it is greater')}"
     )
-    month = f"strftime('%Y-%m', {s.day})"
-    inner = f"SELECT {month} AS month, SUM({s.count}) AS total, LAG(SUM({s.count})) OVER (ORDER BY {month} ASC) AS earlier FROM {s.events} GROUP BY {month}"
+    earlier = f"LAG(SUM({s.count})) OVER (ORDER BY {s.month} ASC) AS earlier"
+    inner = f"SELECT {s.month} AS month, SUM({s.count}) AS total, {earlier} FROM {s.events} GROUP BY {s.month}"
     return Asked(text, f"SELECT month, total, total - earlier FROM ({inner}) WHERE total > earlier ORDER BY month DESC", True)
 
 

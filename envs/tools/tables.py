@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Unpack, get_args
 
 from prm_gym.claims import Conclusion, Exploration, Json, TableStep
 from prm_gym.env import StepEnv
-from prm_gym.envs.tools.database_look import QUERY, cut, look, run, shown
+from prm_gym.envs.tools.database_look import cut, look, query_tool, run, shown
 from prm_gym.envs.tools.table_choices import Planted, check, key_text, listed_finds, listed_steps, planted, value_text, values
 from prm_gym.envs.tools.table_plans import LEVELS, Plan, made, plan
 from prm_gym.errors import EnvironmentFault, OptionError, SandboxError
@@ -35,14 +35,15 @@ MOST_ROWS = 500  # of an intermediate table
 TOLERANCE = 1e-4
 WRONG_ROW = "wrong row"
 
+_SQL = query_tool("sqlite")
 _NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 60, "description": "Name of a table of the plan."}
-_QUERY = Tool("query", "Runs a query and shows the first 20 rows; nothing is kept.", {"sql": QUERY})
+_QUERY = Tool("query", "Runs a query and shows the first 20 rows; nothing is kept.", {"sql": _SQL})
 SOLVE_TOOLS = (
     _QUERY,
     Tool(
         "step",
         "Makes a table of the plan with a query over the tables and those made before it. Made again, it replaces what it was, and later ones are dropped.",
-        {"name": _NAME, "sql": QUERY},
+        {"name": _NAME, "sql": _SQL},
     ),
     Tool("answer", "Answers the question, and ends.", {"value": {"type": "number", "description": "Rounded to no less than 6 significant digits."}}),
 )
@@ -105,7 +106,8 @@ class TablesEnv(StepEnv):
     earlier tables are right. So a step is judged on its own, and one that is right on a wrong table is told from both a right one and a wrong one (see the
     verifier `sql`: `neutral`, with the wrong tables as `tainted`). A step that is made again is right once only. Claims of `query`: `Exploration`. With
     kind="solve" nothing is needed, so that queries earn nothing. With kind="find" the one thing needed is a result that holds rows of the wrong step's table
-    that are wrong (or missing there), by what stands in the first column, and no others. Claims of `answer`: `Conclusion`.
+    that are wrong (or missing there), by what stands in the first column, and no others. Claims of `answer`: `Conclusion`; with
+    kind="solve" it rests on all tables of the plan, so that the right value without them is a guess, which the outcome pays and its step does not.
 
     Outcome: kind="solve": 1 for the right value (within 1e-4, relative), else 0. kind="find": 1 for the wrong step with a row that is wrong, missing or too
     many in its table, else 0.
@@ -239,7 +241,8 @@ class TablesEnv(StepEnv):
         seed = self._seed(self.task)
         if self.kind == "solve":
             value = arguments["value"]
-            claim = Conclusion((value if isinstance(value, int | float) else None,), ((values(*seed)[0],),), TOLERANCE)
+            given, names = value if isinstance(value, int | float) else None, tuple(step.name for step in self._plan(self.task).steps)
+            claim = Conclusion((given,), ((values(*seed)[0],),), TOLERANCE, rests_on=names, established=tuple(self._done))
         else:
             mistake = planted(*seed)
             step = self._plan(self.task).steps[mistake.place].name

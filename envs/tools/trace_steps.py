@@ -24,9 +24,9 @@ from prm_gym.claims import Json
 from prm_gym.env import StepEnv
 from prm_gym.envs.tools.code_problems import Problem, call_shown, generate
 from prm_gym.envs.tools.trace_questions import Question, is_sound, questions
-from prm_gym.errors import EnvironmentFault, OptionError, ProblemError
+from prm_gym.errors import EnvironmentFault, OptionError
 from prm_gym.options import StepOptions, require_candidates, require_difficulty
-from prm_gym.programs import Trace, TraceRequest, Untraceable, encoded_json, is_right, traced
+from prm_gym.programs import AnswerError, Trace, TraceRequest, Untraceable, encoded_json, is_right, traced
 from prm_gym.sandbox import Sandbox
 from prm_gym.task import Task, content_key
 from prm_gym.tools import Tool, Unreadable, call_text, described, required_call
@@ -60,7 +60,7 @@ class TraceStepsEnv(StepEnv):
     """A program and a call of it, and three to seven questions about what happens: lines, values, loops, branches, and at last the result.
 
     Observation: the program with numbered lines, the call, and the question. It never tells whether an answer was right. Action: a call of the tool `answer`,
-    native or tagged; any other text changes nothing.
+    native or tagged; any other text changes nothing, and neither does an answer that cannot be read (no number, no Python literal): the question stays open.
     Claims: `TraceAnswer`, for the verifier `trace`; `Malformed` for anything else.
     Outcome: 1 when all answers are right, 0 otherwise and at the step limit.
     state_key: the task, and the answers so far.
@@ -130,12 +130,14 @@ class TraceStepsEnv(StepEnv):
         answer = str(call.arguments["answer"])
         request, asked = self._request(), self._questions(self.task)
         claim = asked[len(self._answers)].claim(request.code, request.function, request.arguments, answer)
+        trace = self._trace(request)
+        try:
+            is_right(trace, claim)
+        except AnswerError as error:
+            return self.malformed(str(error))
         over = len(self._answers) + 1 == len(asked)
-        outcome = None
-        if over:
-            trace = self._trace(request)
-            every = zip(asked, [*self._answers, answer], strict=True)
-            outcome = float(all(_is_right(trace, one, request, said) for one, said in every))
+        every = zip(asked, [*self._answers, answer], strict=False)
+        outcome = float(all(is_right(trace, one.claim(request.code, request.function, request.arguments, said)) for one, said in every)) if over else None
         self._answers.append(answer)
         return Transition(situation=self._describe(self.task), claims=(claim,), terminated=over, outcome=outcome)
 
@@ -196,13 +198,6 @@ def _asked(rng: random.Random, trace: Trace, request: TraceRequest, count: int, 
         return []
     found = questions(rng, trace, request.code, count, [encoded_json(result) for _, result in (*problem.public, *problem.hidden)])
     return found if all(is_sound(question, trace, request.code, request.function, request.arguments) for question in found) else []
-
-
-def _is_right(trace: Trace, question: Question, request: TraceRequest, answer: str) -> bool:
-    try:
-        return is_right(trace, question.claim(request.code, request.function, request.arguments, answer))
-    except ProblemError:  # an answer that cannot be read
-        return False
 
 
 def _candidates(question: Question, count: int, state_key: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ class Probe(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="probe")
         arguments: of the case, in the encoding of `prm_gym.sandbox.values`.
         expected: what the case says is returned.
         earlier: the cases that were written before; those that are wrong do not count.
+        idle: a function that does nothing gives that too.
     """
 
     code: str
@@ -22,6 +23,7 @@ class Probe(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="probe")
     arguments: tuple[Json, ...]
     expected: Json
     earlier: tuple[Case, ...] = ()
+    idle: bool = False
 
 
 class Refused(Claim, msgspec.Struct, frozen=True, gc=False, tag="refused"):

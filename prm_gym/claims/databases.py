@@ -54,14 +54,18 @@ class TableStep(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True
 
 
 class Conclusion(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="conclusion"):
-    """What was concluded from a database is one of the right conclusions.
+    """What was concluded from a database is one of the right conclusions, and rests on what was established before.
 
     Attributes:
         values: what was concluded: numbers and texts.
         golds: the right conclusions, each as long as `values`.
         tolerance: numbers are equal when they differ by at most this, absolutely or relative to the greater one.
+        rests_on: names of what has to be established for it; empty where that is not known.
+        established: names of what was.
     """
 
     values: tuple[str | int | float | None, ...]
     golds: tuple[tuple[str | int | float | None, ...], ...]
     tolerance: float = 1e-6
+    rests_on: tuple[str, ...] = ()
+    established: tuple[str, ...] = ()

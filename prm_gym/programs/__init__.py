@@ -7,7 +7,7 @@ statement_variants(sandbox, [(code, 2)])                                      # 
 
 from prm_gym.programs.encodings import brief, comparable, encoded_json, is_encoding, plain_json
 from prm_gym.programs.literals import literal
-from prm_gym.programs.traces import AnswerError, Block, Event, Trace, TraceRequest, Untraceable, Variable, is_right, printed_lines, traced
+from prm_gym.programs.traces import AnswerError, Block, Event, Trace, TraceRequest, Untraceable, Variable, is_right, printed_lines, traced, truth
 from prm_gym.programs.trials import CaseOutcome, Trial, run_trials
 from prm_gym.programs.variants import NoVariants, Tried, Variant, mutants_tried, statement_variants
 
@@ -36,4 +36,5 @@ __all__ = [
     "run_trials",
     "statement_variants",
     "traced",
+    "truth",
 ]

@@ -11,7 +11,7 @@ import msgspec
 
 from prm_gym.claims import Json, TraceAnswer
 from prm_gym.errors import ProblemError
-from prm_gym.programs.encodings import comparable
+from prm_gym.programs.encodings import brief, comparable
 from prm_gym.programs.literals import literal
 from prm_gym.sandbox import Calls, Limits, Sandbox
 from prm_gym.sandbox.values import same
@@ -260,6 +260,32 @@ def is_right(trace: Trace, claim: TraceAnswer) -> bool:
             raise ProblemError(f"whether a call ends in {trace.ending} depends on who watches it")
         return answer.removeprefix("raises ") == trace.ending
     return False if answer.startswith("raises ") else _is_value(trace.value, answer)
+
+
+def truth(trace: Trace, claim: TraceAnswer) -> str:
+    """What happened, written as an answer to the question, cut where it is long.
+
+    Args:
+        trace: of the call that the claim is about.
+        claim: one that `is_right` can judge.
+
+    Raises:
+        ProblemError: the question has no answer in this trace.
+    """
+    if claim.question == "next_line":
+        return END if claim.event == len(trace.events) else str(trace.events[claim.event].line)
+    if claim.question in ("value", "type"):
+        variable = trace.variables(claim.event).get(claim.variable)
+        if variable is None:
+            return UNDEFINED
+        return variable.kind if claim.question == "type" else brief(variable.value)
+    if claim.question == "branch":
+        return "yes" if _is_taken(trace, claim) else "no"
+    if claim.question == "iterations":
+        return str(len(trace.entries(trace.block(claim.line, loop=True))))
+    if claim.question == "output":
+        return trace.output[:200]
+    return brief(trace.value) if trace.ending == "returned" else f"raises {trace.ending}"
 
 
 class AnswerError(ProblemError):

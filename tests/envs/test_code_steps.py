@@ -202,12 +202,25 @@ def test_random_calls_solve_nothing():
                 break
 
 
-@pytest.mark.parametrize(("arguments", "expected"), [([[]], []), ([["a"]], ["a"]), ([["a"]], 0), ([["a"]], ""), ([["a"]], {}), ([["a"]], None)])
-def test_cases_that_a_function_that_does_nothing_passes_are_refused(arguments, expected):
+@pytest.mark.parametrize(
+    ("arguments", "expected", "label"),
+    [
+        ([[]], [], "trivial"),
+        ([["bee"]], ["bee"], "trivial"),  # words of more than two letters are kept
+        ([["a"]], ["a"], "incorrect"),
+        ([["a"]], {}, "incorrect"),
+        ([["a"]], 0, "incorrect"),
+        ([["a"]], "", "incorrect"),
+        ([["a"]], None, "incorrect"),
+    ],
+)
+def test_cases_that_a_function_that_does_nothing_passes_are_refused(arguments, expected, label):
     env = made(1, difficulty=1)
     assert env.task.metadata["signature"].endswith("(words: list[str]) -> list[str]:")
-    _, reward, _, _, info = env.step(call_text("case", arguments=arguments, expected=expected))
-    assert (info["verdicts"]["execution"].label, reward) == ("incorrect", 0.0)
+    observation, reward, _, _, info = env.step(call_text("case", arguments=arguments, expected=expected))
+    assert observation.startswith("Error: a function that does nothing")
+    assert (info["verdicts"]["execution"].label, reward) == (label, 0.0)
+    assert not env.save_state()["cases"]
 
 
 def test_cases_are_worth_what_they_tell():

@@ -2,6 +2,7 @@ import datetime
 import re
 import sqlite3
 from collections import defaultdict
+from functools import partial
 
 import gymnasium as gym
 import msgspec
@@ -14,8 +15,9 @@ from prm_gym.envs.tools.sql_domains import DOMAINS
 from prm_gym.envs.tools.sql_files import is_ordered
 from prm_gym.envs.tools.sql_looks import facts_of
 from prm_gym.envs.tools.sql_questions import LEVELS, question
-from prm_gym.errors import OptionError
+from prm_gym.errors import MissingExtraError, OptionError
 from prm_gym.sql import Trial, judge, literal, running
+from prm_gym.testing import check_step_env
 from prm_gym.tools import call_text
 
 DRAWN = 28  # questions a level
@@ -516,3 +518,97 @@ def test_options():
     for options in ({"difficulty": 6}, {"candidates": 5}, {"database": "x"}, {"questions": "x"}, {"bad_rows": "x", "questions": "x", "database": "y"}):
         with pytest.raises(OptionError):
             _env(**options)
+
+
+# DuckDB.
+
+
+@pytest.fixture
+def duck():
+    pytest.importorskip("duckdb")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_duckdb_is_solved_and_judged_in_its_own_dialect(duck, level):
+    env = _env(dialect="duckdb", difficulty=level)
+    sqlite = _env(difficulty=level)
+    for seed in range(2):
+        env.reset(seed=seed)
+        sqlite.reset(seed=seed)
+        assert env.task.key != sqlite.task.key
+        assert "DuckDB" in env.task.instructions
+        assert "SQLite" not in env.task.instructions
+        drawn = question(env.task.sealed["seed"], level, "duckdb")
+        assert not any("PRAGMA" in script for script in (drawn.database, *drawn.variants))
+        for action in env.solution():
+            assert action in env.situation.actions
+            observation, _, terminated, _, info = env.step(action)
+            assert not observation.startswith("Error")
+            assert info["verdicts"]["sql"].label == "correct"
+        assert (terminated, info["outcome"]) == (True, 1.0)
+        assert env.past_steps[-1].claims[0].dialect == "duckdb"
+        findings = judge([Trial(query, drawn.asked.gold, (drawn.database, *drawn.variants), drawn.asked.ordered, "duckdb") for query in drawn.wrong])
+        assert {finding.outcome for finding in findings} == {"wrong"}
+
+
+def test_duckdb_asks_what_sqlite_asks(duck):
+    # SQLite's own functions and its loose GROUP BY are written in another way there; the same readings hold.
+    for level, reading in READINGS:
+        form = reading.__name__.strip("_")
+        entropies = (entropy for entropy in range(DRAWN) if question(entropy, level).form == form)
+        found = next(found for entropy in entropies if (found := question(entropy, level, "duckdb")).form == form)
+        rows = OwnDatabase(found.database, "duckdb").rows(found.asked.gold).rows
+        expected = reading(found._replace(asked=found.asked._replace(gold=found.asked.gold.replace("'day', ", ""))))
+        if not found.asked.ordered:
+            rows, expected = sorted(rows, key=repr), sorted(expected, key=repr)
+        assert list(rows) == expected
+
+
+def test_looks_at_duckdb(duck):
+    env = _env(dialect="duckdb", difficulty=2)
+    env.reset(seed=0)
+    assert not any("sqlite_master" in action for action in env.situation.actions)
+    labels = []
+    for query in (
+        "SELECT chr(70)",
+        "WITH books AS (SELECT chr(71)) SELECT * FROM books",
+        "SELECT chr(72) FROM range(1)",
+        """SELECT '{"type":"BASE_TABLE","table_name":"x"}'""",
+        "SELECT table_name FROM information_schema.tables",
+        "SELECT count(*) FROM duckdb_tables()",
+        f"WITH x AS (SELECT 1) SELECT count(*) + 900 FROM x, {question(env.task.sealed['seed'], 2, 'duckdb').tables[0]}",
+        "DROP TABLE books",
+        "EXPLAIN ANALYZE SELECT 1",
+        "SELECT to_timestamp(0)",
+    ):
+        observation, _, _, _, info = env.step(call_text("query", sql=query))
+        labels.append(info["verdicts"]["sql"].label)
+        assert "Traceback" not in observation
+    assert labels == ["trivial"] * 4 + ["neutral"] * 3 + ["incorrect"] * 3
+
+
+def test_duckdb_reads_scripts(duck, tmp_path):
+    (tmp_path / "pets.sql").write_text(SCRIPT.replace("TEXT", "VARCHAR"))
+    (tmp_path / "q.jsonl").write_text('{"question": "Names of dogs?", "gold": "SELECT name FROM pets WHERE kind = \'DOG\'"}\n')
+    env = _env(questions=tmp_path / "q.jsonl", database=tmp_path / "pets.sql", dialect="duckdb")
+    env.reset(seed=0)
+    for action in env.solution():
+        info = env.step(action)[4]
+    assert info["outcome"] == 1.0
+    env.reset(seed=0)
+    assert env.step(call_text("answer", sql="FROM pets SELECT name WHERE kind ILIKE 'dog'"))[4]["outcome"] == 1.0
+    _sqlite(tmp_path / "pets.sqlite", SCRIPT)
+    with pytest.raises(OptionError, match=r"a \.sql file"):
+        _env(questions=tmp_path / "q.jsonl", database=tmp_path / "pets.sqlite", dialect="duckdb")
+
+
+def test_duckdb_keeps_the_contract(duck):
+    check_step_env(partial(gym.make, "prm_gym/SQL-v0", dialect="duckdb"), seeds=[0])
+
+
+def test_duckdb_is_an_extra(monkeypatch):
+    monkeypatch.setattr("prm_gym.envs.tools.sql.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"prm-gym\[duckdb\]"):
+        _env(dialect="duckdb")
+    with pytest.raises(OptionError, match="sqlite, duckdb"):
+        _env(dialect="postgres")

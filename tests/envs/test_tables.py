@@ -282,7 +282,21 @@ def test_values(factor, outcome):
     env.reset(seed=0)
     gold, _ = values(env.task.sealed["seed"], env.task.sealed["level"])
     _, _, terminated, _, info = env.step(call_text("answer", value=gold * factor))
-    assert (terminated, info["outcome"], info["verdicts"]["sql"].score) == (True, outcome, outcome)
+    assert (terminated, info["outcome"], info["verdicts"]["sql"].label) == (True, outcome, "trivial" if outcome else "incorrect")  # no table was made
+
+
+def test_a_right_value_without_the_tables_is_a_guess():
+    env = _env(difficulty=3, reward="dense")
+    for left_out, label in ((0, "correct"), (1, "trivial"), (3, "trivial")):
+        env.reset(seed=0)
+        *steps, answer = env.solution()
+        for action in steps[: len(steps) - left_out]:
+            env.step(action)
+        _, reward, _, _, info = env.step(answer)
+        verdict = info["verdicts"]["sql"]
+        assert (info["outcome"], verdict.label) == (1.0, label)
+        assert (reward > 1.0) is (label == "correct")
+        assert verdict.reason == "the right conclusion" or verdict.reason.startswith(f"right, but a guess: {3 - left_out} of the 3 tables")
 
 
 def test_finding_wants_the_step_and_a_row():

@@ -88,10 +88,16 @@ def test_one_wrong_answer_costs_the_outcome():
 
 
 @pytest.mark.parametrize("answer", ["", "x" * 2_000, "__import__('os')", "[" * 1_000, "\0", "1 if True else 2"])
-def test_answers_that_cannot_be_read_are_wrong(answer):
+def test_answers_that_cannot_be_read_leave_the_question_open(answer):
     env = made(4)
-    _, _, _, _, info = env.step(call_text("answer", answer=answer))
-    assert info["verdicts"]["trace"].score == 0.0
+    key, asked = env.situation.state_key, env.situation.observation
+    observation, _, _, _, info = env.step(call_text("answer", answer=answer))
+    assert (info["verdicts"]["trace"].label, info["verdicts"]["trace"].score) == ("malformed", 0.0)
+    assert isinstance(env.past_steps[-1].claims[0], Malformed)
+    assert observation.startswith("Error: the answer is")
+    assert observation.endswith(asked)
+    assert info["state_key"] == key
+    env.step(env.solution()[0])
     assert isinstance(env.past_steps[-1].claims[0], TraceAnswer)
 
 

@@ -212,7 +212,9 @@ def test_rows_are_cut_where_that_is_asked(sandbox):
     ("query", "database", "status", "error"),
     [
         ("SELECT y FROM t", DATABASE, "error", "OperationalError: no such column: y"),
-        ("DELETE FROM t", DATABASE, "error", "DatabaseError: not authorized"),
+        ("DELETE FROM t", DATABASE, "error", "only SELECT is allowed"),
+        ("VACUUM", DATABASE, "error", "only SELECT is allowed"),
+        ("SELECT * FROM pragma_table_info('t')", DATABASE, "error", "a table or function in the query is not allowed"),
         ("SELECT 1", "CREATE TABLE", "error", "the database cannot be made: incomplete input"),
         ("SELECT random()", DATABASE, "error", "not authorized to use function: random"),
         ("", DATABASE, "error", "the statement gives no rows: only queries are allowed"),

@@ -68,7 +68,16 @@ def answer(task: dict[str, Any], record: Record) -> None:
             record(["row", [encode(value) for value in row]])
         record(["end", False])
     except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
-        record(["error", f"{type(error).__name__}: {error}"[:500]])
+        record(["error", _said(error)])
+
+
+def _said(error: Exception) -> str:
+    """What went wrong; a refused statement is a plain DatabaseError, a refused function or table within a query is not."""
+    if type(error) is sqlite3.DatabaseError and "authoriz" in str(error):
+        return "only SELECT is allowed"
+    if str(error) == "not authorized":
+        return "a table or function in the query is not allowed"
+    return f"{type(error).__name__}: {error}"[:500]
 
 
 def _confine(connection: sqlite3.Connection, task: dict[str, Any]) -> None:

@@ -48,6 +48,8 @@ EXECUTION = [
     claim_case("zero", Program("print(input())", talks=_ECHO[:1]), label="incorrect"),
     claim_case("zero", Program("def f(x): return x", tests=_TESTS), label="incorrect"),
     claim_case("zero", Probe(_SIGN, "f", (0,), 1), label="incorrect"),
+    claim_case("hack", Probe(_SIGN, "f", (0,), 0, idle=True), label="trivial"),
+    claim_case("hack", Probe(_SIGN, "f", (5,), 0, idle=True), label="incorrect"),
     claim_case("zero", Probe(_SIGN, "f", (7,), 1, (Case((5,), 1), Case((-5,), 0), Case((0,), 0), Case((1,), 1))), label="trivial"),
     claim_case("zero", Program(_RIGHT, "f", _FOUR, known=(0, 1, 2, 3)), label="trivial"),
     claim_case("zero", Refused("there is no program yet"), label="incorrect"),
