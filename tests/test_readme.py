@@ -11,7 +11,15 @@ README = Path(__file__).parent.parent / "README.md"
 @pytest.mark.skipif(not README.is_file(), reason="the tests run without the checkout around them")
 @pytest.mark.parametrize(
     "begins",
-    ["import gymnasium", "from prm_gym.logic", "from prm_gym.answers", "from prm_gym.sandbox", "import gymnasium as gym\\nimport prm_gym\\nfrom prm_gym.tools"],
+    [
+        "import gymnasium",
+        "from prm_gym.logic",
+        "from prm_gym.answers",
+        "from prm_gym.sandbox",
+        "import gymnasium as gym\\nimport prm_gym\\nfrom prm_gym.tools",
+        "import json",
+        "from prm_gym.claims",
+    ],
 )
 def test_examples_print_what_the_readme_shows(begins):
     code, shown = re.search(rf"```python\n({begins}.*?)```\n\n```\n(.*?)```", README.read_text(), re.DOTALL).groups()
