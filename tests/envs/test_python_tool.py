@@ -470,7 +470,7 @@ def test_problems_of_a_file(tmp_path):
         ({"tasks": 5}, "tasks are a path"),
         ({"seconds": 0}, "seconds"),
         ({"seconds": True}, "seconds"),
-        ({"memory_mb": 1}, "limit"),
+        ({"memory_mb": 1}, "memory_mb"),
         ({"fields": {"quest": "q"}}, "question"),
         ({"statefull": True}, "stateful"),
     ],

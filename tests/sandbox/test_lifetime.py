@@ -237,6 +237,20 @@ def test_the_last_sandbox_that_is_closed_ends_the_processes():
     assert done.stdout == "True True 0\n", done.stderr
 
 
+def test_signals_are_answered_alike_however_the_host_was_started():
+    """A shell's job in the background ignores SIGINT, one under nohup SIGHUP; what they start would ignore them too."""
+    program = (
+        "import signal\n"
+        "for number in (signal.SIGINT, signal.SIGHUP): signal.signal(number, signal.SIG_IGN)\n"
+        "from prm_gym.sandbox import Sandbox\n"
+        "with Sandbox(workers=1) as sandbox:\n"
+        "    print(sandbox.run('import signal; signal.raise_signal(signal.SIGINT)').status)\n"
+        "    print(sandbox.run('import signal; signal.raise_signal(signal.SIGHUP)').status)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["exception", "crash"]
+
+
 def test_nothing_survives_a_host_that_is_killed(tier):
     program = (
         "import sys, threading\nfrom prm_gym.sandbox import Limits, Sandbox\nsandbox = Sandbox(workers=2, tier=sys.argv[1])\nsandbox.run('1')\n"

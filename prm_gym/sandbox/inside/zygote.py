@@ -75,6 +75,7 @@ def start(control: socket.socket, settings: dict[str, Any]) -> Ready:
     guard = _guard(settings, user)
     if tier == "A":  # once more: it is forgotten where the user changes
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    _reset_signals()
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     _cover_tracks()
     selfpipe.stand_in()
@@ -83,6 +84,13 @@ def start(control: socket.socket, settings: dict[str, Any]) -> Ready:
     gc.collect()
     gc.freeze()
     return Ready(work, guard, memory, tier == "A")
+
+
+def _reset_signals() -> None:
+    """Answer signals as Python does at its start, however the host was started: a shell's background jobs ignore some."""
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _cover_tracks() -> None:
