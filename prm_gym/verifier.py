@@ -199,11 +199,11 @@ def verify_claims(verifier: VerifierSpec, claims: Sequence[Claim]) -> list[Verdi
     >>> [verdict.score for verdict in verify_claims("arithmetic", [Equality("2 + 2", "4"), Equality("2 + 2", "5")])]
     [1.0, 0.0]
 
-    A reward for programs, in [0, 1]; where the verifier cannot tell, 0:
+    A reward for programs, in [0, 1], and None where the verifier cannot tell: leave these out, they are no failures.
 
         judge = make_verifier("execution")  # made once: it keeps its sandbox warm
         claims = [Program(code, function="f", cases=(Case((2,), 4), Case((3,), 9))) for code in completions]
-        rewards = [verdict.score or 0.0 for verdict in verify_claims(judge, claims)]
+        rewards = [verdict.score for verdict in verify_claims(judge, claims)]
 
     Args:
         verifier: a specification or an object. What is made of a specification is closed again.

@@ -13,7 +13,7 @@ What is thought may stand before a call: text, or a section <think>...</think>, 
 a fenced block, or on lines of its own after the text. `parameters` and `input` stand for `arguments` too. A closing tag at the very end may be missing, since
 servers stop there. A step is one call. A text that holds a call in one of these forms, or the beginning of one, and cannot be read is `Unreadable`, never a
 message; so is what holds a call amid words, a call within a thought that does not end, and `<invoke name=...>`. Where the tools are known (`understood`),
-so is a line `add(a=1)`, `add[1]` or `Action: add`.
+so is a line `add(a=1)`, `[add(a=1)]`, `add[1]` or `Action: add`.
 
 Source: the native form is that of OpenAI's chat completions; the others are those of the chat templates of Hermes, Qwen 2.5 and 3, Llama 3, Mistral,
 DeepSeek V3, Kimi K2, gpt-oss, Granite and Phi 4.
@@ -58,7 +58,7 @@ _AMID_WORDS = re.compile(
     r"|\{\s*+\"name\"\s*+:\s*+\"[\w-]{1,64}+\"\s*+,\s*+\"(?:arguments|parameters|input)\"\s*+:"
     r"|\{\s*+\"arguments\"\s*+:\s*+[{\"]"
 )
-_WITHOUT_JSON = re.compile(r"^[ \t]*+(?:Action: *+([\w-]{1,64}+).*|([\w-]{1,64}+)[(\[].*[)\]])[ \t]*$", re.MULTILINE)
+_WITHOUT_JSON = re.compile(r"^[ \t]*+(?:Action: *+([\w-]{1,64}+).*|\[?+([\w-]{1,64}+)[(\[].*[)\]])[ \t]*$", re.MULTILINE)
 _FORM = 'a step is one call of a tool: {"name": ..., "arguments": {...}}'
 _ONE_CALL = "a step is one call, and nothing follows it"
 _DECODER = json.JSONDecoder(strict=False)

@@ -185,7 +185,7 @@ def test_what_is_meant_as_a_call_and_is_none(text, reason):
     assert re.search(reason, reading.reason)
 
 
-@pytest.mark.parametrize("text", ["add(a=1, b=2)", "I add.\nadd()", "Thought: I add.\nAction: add[1, 2]", "Action: add\nAction Input: {}"])
+@pytest.mark.parametrize("text", ["add(a=1, b=2)", "[add(a=1, b=2)]", "I add.\nadd()", "Thought: I add.\nAction: add[1, 2]", "Action: add\nAction Input: {}"])
 def test_a_call_without_json_is_no_message_to_whoever_listens(text):
     assert isinstance(understood(text, [ADD]), Unreadable)
     assert understood(text, []) == Message(text)  # where there is no such tool
