@@ -17,6 +17,7 @@ action is the last line, and `Action:` before it or a fence around it does no ha
 import json
 import re
 from collections.abc import Callable
+from json.encoder import encode_basestring
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -216,7 +217,10 @@ def action_text(action: Action) -> str:
 
 def quoted(text: str) -> str:
     """A text in double quotes, with JSON's escapes, in one line."""
-    return json.dumps(text, ensure_ascii=False).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
+    written = encode_basestring(text)
+    if written.isascii():
+        return written
+    return written.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
 
 
 def _is_action(line: str) -> bool:
