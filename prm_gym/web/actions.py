@@ -162,7 +162,7 @@ def read_action(text: str) -> Action | NoAction:
     r"""The action that a text is, or why it is none.
 
     >>> read_action('I search for it.\ntype [7] "blue mug"')
-    Type(ref=7, text='blue mug')
+    Type(ref=7, text='blue mug', of='')
     >>> read_action("click the button").reason
     'write: click [N]'
 

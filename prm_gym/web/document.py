@@ -398,10 +398,12 @@ class Document:
         kept |= {"hidden": document._state.hidden, "opened": document._state.opened}
         for name, values in kept.items():
             values.update({id(nodes[place]): value for place, value in state[name]})
-        document._state.dialogs = [nodes[place] for place in state["dialogs"]]
+        dialogs: list[int] = state["dialogs"]
+        document._state.dialogs = [nodes[place] for place in dialogs]
         before: list[int | None] = state["before"]
         document._before_dialog = [None if place is None else nodes[place] for place in before]
-        numbered: list[Node] = [Node("gone", {}, ()) if place is None else nodes[place] for place in state["numbered"]]
+        places: list[int | None] = state["numbered"]
+        numbered = [Node("gone", {}, ()) if place is None else nodes[place] for place in places]
         document._numbered = numbered
         document._refs = {id(node): place + 1 for place, node in enumerate(numbered)}
         document.focused = None if state["focused"] is None else nodes[state["focused"]]
