@@ -161,9 +161,8 @@ class Walk:
 
     def _index(self, node: Node) -> None:
         attributes = node.attributes
-        if attributes:
-            if "id" in attributes:
-                self.ids.setdefault(attributes["id"], node)
+        if attributes and "id" in attributes:
+            self.ids.setdefault(attributes["id"], node)
         if node.tag == "label":
             self._labels.append(node)
         for child in self._state.within(node):
@@ -186,41 +185,42 @@ class Walk:
                 self._items.append(Item(0, "text", text[:LONGEST_LINE]))
 
     def _descend(self, node: Node, form: Node | None, off: bool, parent: Node | None) -> None:
-        first_cell = True
+        cells = 0
         for child in self._state.within(node):
             if isinstance(child, str):
                 if not self._silent:
                     self._line.append(child)
                 continue
-            tag, attributes = child.tag, child.attributes
-            if tag in SKIPPED or self._state.hides(child):
-                continue
-            role = role_of(child)
-            if role:
-                if role != "none":
-                    self._flush()
-                    self._control(child, role, form, off, parent if tag == "summary" else None)
-            elif tag in INLINE:
-                if tag == "label":
-                    self._label(child, form, off)
-                else:
-                    self._descend(child, form, off, None)
-            elif tag in HEADINGS or attributes.get("role") == "heading":
-                self._heading(child, form, off)
-            elif tag == "img":
-                self._image(child)
-            elif tag in ("td", "th"):
-                if not first_cell and not self._silent and normalised("".join(self._line)):
+            if child.tag in ("td", "th"):
+                cells += 1
+                if cells > 1 and not self._silent and normalised("".join(self._line)):
                     self._line.append(" | ")
-                first_cell = False
-                self._descend(child, form, off, None)
-            elif tag == "details" and not self._state.opens(child):
-                self._flush()
-                self._closed(child, form, off)
+            if child.tag not in SKIPPED and not self._state.hides(child):
+                role = role_of(child)
+                if not role:
+                    self._part(child, form, off)
+                elif role != "none":
+                    self._flush()
+                    self._control(child, role, form, off, parent if child.tag == "summary" else None)
+
+    def _part(self, node: Node, form: Node | None, off: bool) -> None:
+        """What is seen of an element that can only be read, and of what is in it."""
+        tag = node.tag
+        if tag == "label":
+            self._label(node, form, off)
+        elif tag in INLINE or tag in ("td", "th"):
+            self._descend(node, form, off, None)
+        elif tag in HEADINGS or node.attributes.get("role") == "heading":
+            self._heading(node, form, off)
+        elif tag == "img":
+            self._image(node)
+        else:
+            self._flush()
+            if tag == "details" and not self._state.opens(node):
+                self._closed(node, form, off)
             else:
-                self._flush()
-                self._descend(child, child if tag == "form" else form, off or (tag == "fieldset" and "disabled" in attributes), child)
-                self._flush()
+                self._descend(node, node if tag == "form" else form, off or (tag == "fieldset" and "disabled" in node.attributes), node)
+            self._flush()
 
     def _closed(self, details: Node, form: Node | None, off: bool) -> None:
         for child in self._state.within(details):
