@@ -22,7 +22,7 @@ _REACHED = {  # by the first word of a milestone
     "told": "what was asked for is told",
     "refused": "what the policy forbids is refused",
     "nothing": "it is known that nothing else is wanted",
-} | dict.fromkeys(("read", "orders", "profile", "mails", "meetings", "found", "times", "rooms"), _LOOKED_UP)
+} | dict.fromkeys(("read", "opened", "orders", "profile", "mails", "meetings", "found", "times", "rooms"), _LOOKED_UP)
 _SCORES: dict[Label, float] = {"correct": 1.0, "neutral": 0.5, "trivial": 0.0, "incorrect": 0.0}
 
 
@@ -43,7 +43,8 @@ class StateVerifier(ClaimVerifier):
        them (write, undo, write). `neutral`: damage is made good, and nothing else.
     7. `incorrect`: the service refused the call; but `neutral` where a read asked for something that does not exist and that the agent was told of.
     8. `incorrect`: it builds on damage that was neither made good nor owned up to (see below).
-    9. `correct`: it reaches a milestone: it reads what is needed, or learns or tells what must be known, for the first time. `neutral`: anything else.
+    9. `correct`: it reaches a milestone: it reads what is needed, or learns or tells what must be known, for the first time. `trivial`: nothing at all came of
+       it. `neutral`: anything else.
 
     Errors go on, as in AgentProcessBench ("after an error every later step that depends on it is wrong until it is acknowledged and corrected"). What depends
     on an error is decided here by two things alone. (a) Damage: as long as a cell has a value that it had not at the beginning and should not have in the end,
@@ -175,6 +176,8 @@ def _without_effect(claim: StateStep, previous: Sequence[PastStep]) -> tuple[Lab
         if claim.kind == "read":
             return "neutral", "it looks at what was changed wrongly"
         return "incorrect", "it builds on an earlier wrong change that was neither made good nor owned up to"
+    if claim.idle and not claim.milestones:
+        return "trivial", "nothing came of it"
     if claim.milestones:
         return "correct", "; ".join(dict.fromkeys(_REACHED.get(name.partition(" ")[0], f"{name!r} is reached") for name in claim.milestones))
     return "neutral", "nothing is lost by it and nothing gained"

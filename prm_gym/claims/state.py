@@ -137,6 +137,7 @@ class StateStep(Claim, msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
         acknowledges: a message owns up to a mistake.
         given_up: after the step something wanted has been given up by whoever wanted it, so that it cannot be had any more.
         goal_unknown: nobody has said what state is wanted, so that `gap` says nothing.
+        idle: nothing came of the step: what is seen and the rows are as before.
     """
 
     kind: StepKind
@@ -156,3 +157,4 @@ class StateStep(Claim, msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
     acknowledges: bool = False
     given_up: bool = False
     goal_unknown: bool = False
+    idle: bool = False

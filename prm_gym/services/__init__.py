@@ -8,6 +8,7 @@ from prm_gym.services.corruption import KINDS, Corrupted, corrupted
 from prm_gym.services.database import Cell, Database, Row, Rows, Table, new_image
 from prm_gym.services.environment import ServiceEnv
 from prm_gym.services.listening import asked_in, asks_openly, leaves_open, negates, parted, plain, refuses, times_in
+from prm_gym.services.pursuit import Pursuit
 from prm_gym.services.scenario import Operation, Reply, Scenario, ScriptStep, goal_of, read_key
 from prm_gym.services.variations import variations
 
@@ -17,6 +18,7 @@ __all__ = [
     "Corrupted",
     "Database",
     "Operation",
+    "Pursuit",
     "Reply",
     "Row",
     "Rows",

@@ -5,6 +5,10 @@
     scroll down               goto "http://shop.test/cart"                  back
     tab 2                     answer "12.50"           noop                 click_at 80 120
 
+An action may say which element it means, and is refused where that is another one:
+
+    click [12] button "Add to cart"      type [7] "blue mug" into searchbox "Search"      select [5] "Large" in combobox "Size"
+
 A text is in double quotes with JSON's escapes; where it holds no quote at its beginning, the rest of the line will do. `type` replaces what the field holds;
 `answer` ends the episode, also without a text. What is thought may stand before an action, in lines of its own or in a section <think>...</think>; the
 action is the last line, and `Action:` before it or a fence around it does no harm. One action is a step: two are none.
@@ -13,19 +17,21 @@ action is the last line, and `Action:` before it or a fence around it does no ha
 import json
 import re
 from collections.abc import Callable
+from json.encoder import encode_basestring
 from typing import Literal, TypeAlias
 
 import msgspec
 
 LONGEST_TEXT = 4_000
-MOST_REFERENCE = 999_999
+MOST_LINES = 200  # of a text that is typed
 
 
 class Click(msgspec.Struct, frozen=True, tag="click"):
-    """Click an element, once or `count` times."""
+    """Click an element, once or `count` times; `of` says which one is meant: its role and its quoted name."""
 
     ref: int
     count: int = 1
+    of: str = ""
 
 
 class ClickAt(msgspec.Struct, frozen=True, tag="click_at"):
@@ -53,6 +59,7 @@ class Type(msgspec.Struct, frozen=True, tag="type"):
 
     ref: int
     text: str
+    of: str = ""
 
 
 class Select(msgspec.Struct, frozen=True, tag="select"):
@@ -60,6 +67,7 @@ class Select(msgspec.Struct, frozen=True, tag="select"):
 
     ref: int
     option: str
+    of: str = ""
 
 
 class Press(msgspec.Struct, frozen=True, tag="press"):
@@ -137,12 +145,16 @@ FORMS = {
 _REF = r"\[\s{0,9}(\d{1,6})\s{0,9}\]"
 _WORD = re.compile(r"\s*([a-z_]{1,20})(?![\w-])")
 _ONE = re.compile(rf"{_REF}\s*\Z")
+_ONE_OF = re.compile(rf'{_REF}\s*([a-z]{{3,12}}\s+".*")?\s*\Z', re.DOTALL)
+_OF = re.compile(r'\s*(?:(into|in)\s+([a-z]{3,12}\s+".*"))?\s*\Z', re.DOTALL)
 _TWO = re.compile(rf"{_REF}\s*{_REF}\s*\Z")
 _TEXT = re.compile(rf"{_REF}\s*(\S.*)?\Z", re.DOTALL)
 _KEY = re.compile(rf"(?:{_REF}\s*)?((?:(?:Control|Shift|Alt|Meta)\+){{0,3}}(?:[A-Z][A-Za-z]{{2,10}}|\S))\s*\Z")
 _POINT = re.compile(r"(\d{1,5})[\s,]\s*(\d{1,5})\s*\Z")
 _NUMBER = re.compile(r"\[?(\d{1,3})\]?\s*\Z")
 _PREFIX = re.compile(r"\s*(?:\*\*)?action(?:\*\*)?\s*:(?:\*\*)?\s*", re.IGNORECASE)
+_BEGINS_TEXT = re.compile(r'\s*(?:\W{0,2}action\W{1,3}\s*)?(?:type|select|answer|goto)\b[^"]{0,20}"', re.IGNORECASE)
+_DECODER = json.JSONDecoder(strict=False)
 _FENCE = re.compile(r"\s*```\w*\s*\Z")
 
 
@@ -157,16 +169,26 @@ def read_action(text: str) -> Action | NoAction:
     Args:
         text: what the agent wrote.
     """
-    thought, closed, rest = text.partition("</think>")
-    if "<think>" in (rest if closed else thought):
-        return NoAction("the thought before the action does not end: write </think>")
-    lines = [line for line in (rest if closed else text).splitlines() if line.strip() and not _FENCE.match(line)]
+    _, closed, rest = text.partition("</think>")
+    if text.lstrip().startswith("<think>"):
+        return _read(rest) if closed else NoAction("the thought before the action does not end: write </think>")
+    if closed and not isinstance(after := _read(rest), NoAction):  # the thought begins in the prompt
+        return after
+    return _read(text)
+
+
+def _read(text: str) -> Action | NoAction:
+    lines = [line for line in text.split("\n") if line.strip() and not _FENCE.match(line)]
     if not lines:
         return NoAction("a step is one action, such as click [12]")
-    action = _read_line(lines[-1])
+    action, first = _read_line(lines[-1]), len(lines) - 1
+    while isinstance(action, NoAction) and first > max(0, len(lines) - MOST_LINES):
+        first -= 1  # a text in quotes may have several lines
+        if _BEGINS_TEXT.match(lines[first]):
+            action = _read_line("\n".join(lines[first:]))
     if isinstance(action, NoAction):
-        return action
-    if any(_is_action(line) for line in lines[:-1]):
+        return _read_line(lines[-1])
+    if any(_is_action(line) for line in lines[:first]):
         return NoAction("a step is one action, and there are several here")
     return action
 
@@ -178,10 +200,12 @@ def action_text(action: Action) -> str:
     'select [5] "Large"'
     """
     match action:
-        case Click(ref, count):
-            return f"{'click' if count == 1 else 'double_click'} [{ref}]"
-        case Type(ref, text) | Select(ref, text):
-            return f"{type(action).__struct_config__.tag} [{ref}] {quoted(text)}"
+        case Click(ref, count, of):
+            return f"{'click' if count == 1 else 'double_click'} [{ref}]{f' {of}' if of else ''}"
+        case Type(ref, text, of):
+            return f"type [{ref}] {quoted(text)}{f' into {of}' if of else ''}"
+        case Select(ref, text, of):
+            return f"select [{ref}] {quoted(text)}{f' in {of}' if of else ''}"
         case Press(key, ref):
             return f"press [{ref}] {key}" if ref else f"press {key}"
         case Goto(url):
@@ -204,7 +228,10 @@ def action_text(action: Action) -> str:
 
 def quoted(text: str) -> str:
     """A text in double quotes, with JSON's escapes, in one line."""
-    return json.dumps(text, ensure_ascii=False).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
+    written = encode_basestring(text)
+    if written.isascii():
+        return written
+    return written.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
 
 
 def _is_action(line: str) -> bool:
@@ -228,13 +255,24 @@ def _read_line(line: str) -> Action | NoAction:
 
 def _text_of(rest: str) -> str:
     """The text of an action: quoted, or the rest of the line."""
+    text, of = _text_and_element(rest, "")
+    if of:
+        raise ValueError("nothing follows the text")
+    return text
+
+
+def _text_and_element(rest: str, word: str) -> tuple[str, str]:
+    """The text of an action, and the element that is said after the word."""
+    text, of = rest, ""
     if rest.startswith('"'):
         try:
-            text = json.loads(rest, strict=False)
+            text, end = _DECODER.raw_decode(rest)
         except json.JSONDecodeError:
             raise ValueError('the text must be one in double quotes, with \\" for a quote in it') from None
-    else:
-        text = rest
+        after = _OF.match(rest[end:])
+        if after is None or (after[1] or word) != word:
+            raise ValueError('the text must be one in double quotes, with \\" for a quote in it, and nothing after it')
+        of = _element(after[2])
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"the text has {len(text):,} characters; at most {LONGEST_TEXT:,} are typed")
     if not text.isascii():
@@ -242,17 +280,29 @@ def _text_of(rest: str) -> str:
             text.encode()
         except UnicodeEncodeError:
             raise ValueError("the text holds surrogates that no encoding can write") from None
-    return text
+    return text, of
+
+
+def _element(said: str | None) -> str:
+    """Role and quoted name of an element, in one way of writing."""
+    if not said:
+        return ""
+    role, _, name = said.partition('"')
+    try:
+        name = json.loads('"' + name, strict=False)
+    except json.JSONDecodeError:
+        raise ValueError('an element is said by its role and its name in double quotes, such as button "Save"') from None
+    return f"{role.strip()} {quoted(name)}"
 
 
 def _clicked(rest: str) -> Click | None:
-    found = _ONE.match(rest)
-    return Click(int(found[1])) if found else None
+    found = _ONE_OF.match(rest)
+    return Click(int(found[1]), 1, _element(found[2])) if found else None
 
 
 def _double_clicked(rest: str) -> Click | None:
-    found = _ONE.match(rest)
-    return Click(int(found[1]), 2) if found else None
+    found = _ONE_OF.match(rest)
+    return Click(int(found[1]), 2, _element(found[2])) if found else None
 
 
 def _hovered(rest: str) -> Hover | None:
@@ -267,12 +317,12 @@ def _dragged(rest: str) -> Drag | None:
 
 def _typed(rest: str) -> Type | None:
     found = _TEXT.match(rest)
-    return Type(int(found[1]), _text_of(found[2])) if found and found[2] else None
+    return Type(int(found[1]), *_text_and_element(found[2], "into")) if found and found[2] else None
 
 
 def _selected(rest: str) -> Select | None:
     found = _TEXT.match(rest)
-    return Select(int(found[1]), _text_of(found[2])) if found and found[2] else None
+    return Select(int(found[1]), *_text_and_element(found[2], "in")) if found and found[2] else None
 
 
 def _pressed(rest: str) -> Press | None:

@@ -1,0 +1,418 @@
+"""WorldEnv: environments on sites of our own, with their rows behind them; in a real browser, or without one."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Unpack
+
+import msgspec
+
+from prm_gym.claims import Json, Reference, RowChange, Rule, StateStep
+from prm_gym.env import StepEnv
+from prm_gym.errors import ContractError, EnvironmentFault, OptionError
+from prm_gym.options import StepOptions, require_candidates, require_difficulty
+from prm_gym.services import Database, Pursuit, Table
+from prm_gym.task import Task, content_key
+from prm_gym.transition import Situation, Transition
+from prm_gym.web.actions import Action, Answer, Click, ClickAt, Drag, NoAction, Press, Scroll, Select, Type, action_text, quoted, read_action
+from prm_gym.web.answers import is_right
+from prm_gym.web.candidates import listed_actions
+from prm_gym.web.observation import Acted, Sight, next_window, rendered
+from prm_gym.web.scenario import WebScenario, resolved
+from prm_gym.web.site import Event, Site, Visit
+from prm_gym.web.text_browser import Browser, TextBrowser
+
+KEYS = ("Enter", "Escape")
+MODES = ("text", "browser")
+MOST_MADE = 400
+ACTIONS_TEXT = """An action is one line:
+click [N] | type [N] "TEXT" | select [N] "OPTION" | press Enter | press Escape | scroll down | scroll up | goto "URL" | back | tab N | noop
+answer "TEXT" ends the task: the answer where something is asked, "impossible" where it cannot be done, and `answer` alone where something is to be done.
+The element that is meant may be said after it, as in click [3] button "Save"."""
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """What a step did, for the rules of a world.
+
+    Attributes:
+        action: what the agent did.
+        before: what it saw.
+        after: what is seen now.
+        error: why the action could not be done.
+        changes: of rows.
+        events: what the pages told.
+        seen: the pages that were given.
+        refused: why a form was refused.
+    """
+
+    action: Action
+    before: Sight
+    after: Sight
+    error: str
+    changes: tuple[RowChange, ...]
+    events: tuple[Event, ...]
+    seen: tuple[str, ...]
+    refused: str
+
+
+class WorldEnv(StepEnv):
+    """Do on a site what somebody asks for, or find out what they ask.
+
+    Observation: `task: ` and what is asked, then the page as `prm_gym.web.observation` writes it; after an action that could not be done a line that begins
+    with "Error: " stands between them. At most `WINDOW` elements and lines are shown; `scroll` shows the others.
+
+    Action: one of `prm_gym.web.actions`, in its own small language. `drag`, `hover`, `double_click` and `click_at` do nothing on these sites that `click` does
+    not do; of keys there are Enter and Escape.
+
+    Claims: `StateStep`; a step is a `write` where it changed rows, an `end` where it was an answer, and else a `read`.
+
+    Outcome: 1 when the episode was ended by `answer`, the rows differ from the beginning in exactly what was wanted, and, where something was asked, the answer
+    is right and the page that tells it was seen; else 0, and 0 at the step limit.
+
+    state_key: the task, the changed rows, what the site remembers, the milestones, and what is seen.
+
+    Mode "text" reads the pages without a browser; mode "browser" opens them in a Chromium. Tasks, actions, observations, rows and state keys are the same.
+
+    A world gives `sites`, `tables`, `levels` (the step limit of each), `policy_text`, and the methods below.
+    """
+
+    default_verifiers: ClassVar[tuple[str, ...]] = ("state",)
+    name: ClassVar[str]
+    sites: ClassVar[tuple[Site, ...]]
+    tables: ClassVar[tuple[Table, ...]]
+    levels: ClassVar[Mapping[int, int]]
+
+    def __init__(
+        self,
+        *,
+        difficulty: int = 2,
+        candidates: int = 64,
+        mode: Literal["text", "browser"] = "text",
+        browser: Mapping[str, Any] | None = None,
+        **options: Unpack[StepOptions],
+    ) -> None:
+        """Choose how hard the tasks are, and where they are done.
+
+        Args:
+            difficulty: one of `levels`.
+            candidates: how many actions are listed at most; >= 16, or 0 for none.
+            mode: "text", or "browser" for a real one.
+            browser: options of the real one (`prm_gym.browser.BrowserOptions` and `PageOptions`).
+            **options: see `StepOptions`; max_steps is that of the level unless given.
+
+        Raises:
+            OptionError: a value out of range.
+            MissingExtraError: mode "browser" without the packages of the extra "web".
+        """
+        require_difficulty(difficulty, self.levels)
+        require_candidates(candidates, least=16)
+        if mode not in MODES:
+            raise OptionError(f"mode is 'text' or 'browser', got {mode!r}")
+        if browser and mode == "text":
+            raise OptionError("browser=... goes with mode='browser'")
+        if options.get("max_steps") is None:
+            options["max_steps"] = self.levels[difficulty]
+        super().__init__(**options)
+        self.difficulty, self.candidates, self.mode = difficulty, candidates, mode
+        self._browser_options = dict(browser or {})
+        self._kept: tuple[int, WebScenario] | None = None
+        self._live: _Live | None = None
+        self._real: Browser | None = None
+        self._acted: tuple[str, Acted | EnvironmentFault] | None = None
+
+    # What a world gives.
+
+    @abstractmethod
+    def scenario_of(self, entropy: int) -> WebScenario:
+        """The task that a number stands for."""
+
+    @abstractmethod
+    def policy_text(self) -> str:
+        """What the agent is told of the site and its rules."""
+
+    def rules(self, happened: Happened) -> tuple[Rule, ...]:
+        """The rules that apply to a step, and whether it kept them."""
+        _ = happened
+        return ()
+
+    # The engine.
+
+    @property
+    def scenario(self) -> WebScenario:
+        """The current task, with its goal."""
+        entropy = self.task.sealed["entropy"]
+        if self._kept is None or self._kept[0] != entropy:
+            self._kept = entropy, self.scenario_of(entropy)
+        return self._kept[1]
+
+    @property
+    def live(self) -> "_Live":
+        """The episode as it stands.
+
+        Raises:
+            ContractError: before the first reset.
+        """
+        if self._live is None:
+            raise ContractError("there is no episode before the first reset()")
+        return self._live
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the browser and the rows: an environment that was sent elsewhere begins with `reset` or `restore`."""
+        return {**self.__dict__, "_live": None, "_real": None, "_kept": None, "_acted": None, "_running": False}
+
+    def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
+        """Draw a task and open its first page."""
+        if options:
+            raise OptionError(f"reset of {self.name} takes no options, got {sorted(options)}")
+        entropy = int(self.np_random.integers(1 << 62))
+        scenario = self.scenario_of(entropy)
+        self._kept = entropy, scenario
+        task = Task(
+            key=self._task_key(entropy),
+            instructions=f"{self.policy_text()}\n\n{ACTIONS_TEXT}",
+            question=scenario.wish,
+            sealed={
+                "entropy": entropy,
+                "kind": scenario.kind,
+                "goal": [[*cell, value] for cell, value in scenario.goal.items()],
+                "answers": list(scenario.answers),
+            },
+            metadata={"difficulty": self.difficulty},
+        )
+        live = self._begun(scenario)
+        live.sight = live.browser.open(scenario.start)
+        live.visit.forget()
+        return task, self._situation_of(task, scenario, live)
+
+    def _begun(self, scenario: WebScenario) -> "_Live":
+        database = Database(self.tables, scenario.image)
+        visit = Visit(database, dict(scenario.memory), scenario.now)
+        pursuit = Pursuit(database, scenario.goal, scenario.milestones, scenario.passing)
+        self._live = _Live(visit, pursuit, self._browser_for(visit))
+        return self._live
+
+    def _browser_for(self, visit: Visit) -> Browser:
+        if self.mode == "text":
+            return TextBrowser(self.sites, visit)
+        from prm_gym.web.real_browser import RealBrowser
+
+        if not isinstance(self._real, RealBrowser) or not self._real.alive:
+            self._real = RealBrowser(self.sites, self._browser_options)
+        self._real.visit_with(visit)
+        return self._real
+
+    def _task_key(self, entropy: int) -> str:
+        return content_key(f"{self.name}-v0", str(self.difficulty), str(entropy))
+
+    def malformed(self, reason: str) -> Transition:
+        """What comes of a text that is no action: the page as it is, and why."""
+        transition = super().malformed(reason)
+        situation = msgspec.structs.replace(self.situation, observation=self._observation(self.scenario, rendered(self.live.sight, self.live.start), reason))
+        return msgspec.structs.replace(transition, situation=situation)
+
+    @classmethod
+    def prepare(cls, envs: Sequence[StepEnv], actions: Sequence[str]) -> None:
+        """In real browsers all pages act at once."""
+        acting: list[tuple[WorldEnv, str, Action]] = []
+        for env, text in zip(envs, actions, strict=True):
+            if isinstance(env, WorldEnv) and env.mode == "browser" and len(text) <= env.action_space_length:
+                action = env._read(text)
+                if not isinstance(action, NoAction | Answer | Scroll) and not env._mistaken(action):
+                    acting.append((env, text, action))
+        if acting:
+            from prm_gym.web.real_browser import act_together
+
+            for env, _, _ in acting:
+                env.live.visit.forget()
+            results = act_together([env.live.browser for env, _, _ in acting], [action for _, _, action in acting])
+            for (env, text, _), result in zip(acting, results, strict=True):
+                env._acted = text, result
+
+    @property
+    def action_space_length(self) -> int:
+        """How long an action may be."""
+        return getattr(self.action_space, "max_length", 0)
+
+    def _read(self, text: str) -> Action | NoAction:
+        action = read_action(text)
+        if isinstance(action, Press) and action.key not in KEYS:
+            return NoAction(f"a key is one of: {', '.join(KEYS)}")
+        if isinstance(action, Drag | ClickAt):
+            return NoAction("there is nothing to drag or to point at here: use click")
+        return action
+
+    def _mistaken(self, action: Action) -> str:
+        """Why an action that says which element it means is mistaken; empty where it is not."""
+        if isinstance(action, Click | Type | Select) and action.of:
+            item = self.live.sight.find(action.ref)
+            found = "" if item is None else f"{item.role} {quoted(item.name)}"
+            if found and found != action.of:
+                return f"[{action.ref}] is {found}, not {action.of}"
+        return ""
+
+    def advance(self, action: str) -> Transition:
+        """Do something on the page, or answer."""
+        reading = self._read(action)
+        if isinstance(reading, NoAction):
+            return self.malformed(reading.reason)
+        if isinstance(reading, Answer):
+            return self._end(reading)
+        acted = self._done(action, reading)
+        return self._stepped(reading, acted)
+
+    def _done(self, text: str, action: Action) -> Acted:
+        """What came of an action on the page."""
+        live = self.live
+        kept, self._acted = self._acted, None
+        if kept is not None and kept[0] == text:
+            if isinstance(kept[1], EnvironmentFault):
+                raise kept[1]
+            return kept[1]
+        live.visit.forget()
+        mistake = self._mistaken(action)
+        if mistake or isinstance(action, Scroll):
+            return Acted(live.sight, mistake)
+        return live.browser.act(action)
+
+    def _stepped(self, action: Action, acted: Acted) -> Transition:
+        live, scenario, visit = self.live, self.scenario, self.live.visit
+        before, key_before = live.sight, self.situation.state_key
+        same_page = acted.sight.page == before.page and acted.sight.tab == before.tab
+        live.start = next_window(acted.sight, live.start, action.direction == "down") if isinstance(action, Scroll) else live.start * same_page
+        live.sight = acted.sight
+        changes = tuple(visit.changes)
+        happened = Happened(action, before, live.sight, acted.error, changes, tuple(visit.events), tuple(visit.seen), visit.refused)
+        gap, lacking = live.pursuit.gap(changes), self._lacking(scenario, live)
+        names = [point.name for point in scenario.checkpoints if point.name not in live.pursuit.reached and self._holds(point, happened)]
+        milestones = live.pursuit.reach(names)
+        situation = self._situation_of(self.task, scenario, live, acted.error)
+        made = content_key(key_before, action_text(action))
+        repeated = made in live.made
+        live.made[made] = None
+        claim = StateStep(
+            kind="write" if changes else "read",
+            call=action_text(action),
+            references=_made_up(action, acted.error),
+            refused=acted.error or visit.refused,
+            rules=self.rules(happened),
+            changes=tuple(change for change in changes if not live.pursuit.rows.is_free(change.cell)),
+            gap=gap,
+            lacking=lacking,
+            repeated=repeated and not milestones and not changes,
+            milestones=milestones,
+            reached=live.pursuit.holding(),
+            total=len(scenario.checkpoints) + len(scenario.milestones) + 1,
+            idle=situation.state_key == key_before and not acted.error,
+        )
+        return Transition(situation=situation, claims=(claim,))
+
+    def _holds(self, point: Any, happened: Happened) -> bool:
+        return not happened.error and point.holds(happened.seen, happened.after, self.live.pursuit.rows)
+
+    def _end(self, answer: Answer) -> Transition:
+        live, scenario = self.live, self.scenario
+        live.visit.forget()
+        lacking = self._lacking(scenario, live)
+        right = is_right(answer.text, scenario.answers) if scenario.answers else True
+        gap = live.pursuit.gap()
+        done = live.pursuit.is_done() and not lacking and right
+        milestones = live.pursuit.reach(["ended"] if done else [])
+        claim = StateStep(
+            kind="end",
+            call=action_text(answer),
+            gap=gap,
+            lacking=lacking if right else (*lacking, "the answer is another one"),
+            ends_well=True,
+            milestones=milestones,
+            reached=live.pursuit.holding(),
+            total=len(scenario.checkpoints) + len(scenario.milestones) + 1,
+        )
+        return Transition(situation=self.situation, claims=(claim,), terminated=True, outcome=float(done))
+
+    def _lacking(self, scenario: WebScenario, live: "_Live") -> tuple[str, ...]:
+        return tuple(sorted(scenario.required.difference(live.pursuit.reached)))
+
+    # What is seen.
+
+    def _observation(self, scenario: WebScenario, page: str, error: str) -> str:
+        return f"task: {scenario.wish}\nError: {error}\n{page}" if error else f"task: {scenario.wish}\n{page}"
+
+    def _situation_of(self, task: Task, scenario: WebScenario, live: "_Live", error: str = "") -> Situation:
+        page = rendered(live.sight, live.start)
+        state = msgspec.json.encode((sorted(live.pursuit.rows.changed().items()), live.visit.memory, sorted(live.pursuit.reached)))
+        listed = listed_actions(live.sight, live.start, scenario.phrases, bool(scenario.answers), self.candidates) if self.candidates else ()
+        return Situation(observation=self._observation(scenario, page, error), state_key=content_key(task.key, state.decode(), page), actions=listed)
+
+    # The script, and what is saved.
+
+    def solution(self) -> list[str]:
+        """The scripted steps, as actions on the pages that they meet.
+
+        Raises:
+            ContractError: a step finds no element: the script does not fit the pages.
+        """
+        scenario = self.scenario
+        browser = TextBrowser(self.sites, Visit(Database(self.tables, scenario.image), dict(scenario.memory), scenario.now))
+        sight, actions = browser.open(scenario.start), list[str]()
+        for step in scenario.script:
+            action = resolved(step, sight)
+            if action is None:
+                raise ContractError(f"the script of {scenario.kind} finds no {step.role} {step.name!r} on {sight.url}:\n{rendered(sight)}")
+            actions.append(action_text(action))
+            if isinstance(action, Answer):
+                break
+            acted = browser.act(action)
+            if acted.error:
+                raise ContractError(f"the script of {scenario.kind} cannot do {actions[-1]!r} on {sight.url}: {acted.error}")
+            sight = acted.sight
+        return actions
+
+    def save_state(self) -> Json:
+        """The changed rows, what the site remembers, the milestones, and the browser's tabs and fields."""
+        live = self.live
+        return {
+            "changes": msgspec.to_builtins(live.pursuit.rows.changes()),
+            "memory": live.visit.memory,
+            "pursuit": live.pursuit.save(),
+            "made": list(live.made),
+            "start": live.start,
+            "browser": live.browser.save(),
+        }
+
+    def load_state(self, state: Any) -> None:
+        """Put back what `save_state` gave.
+
+        Raises:
+            ContractError: the task is one of other options.
+        """
+        if self.task.key != self._task_key(self.task.sealed["entropy"]):
+            raise ContractError(f"a snapshot of {self.name} with other options cannot be restored here")
+        live = self._begun(self.scenario)
+        live.pursuit.rows.apply(msgspec.convert(state["changes"], list[RowChange]))
+        live.visit.memory = dict(state["memory"])
+        live.pursuit.load(state["pursuit"])
+        live.made = dict.fromkeys(state["made"])
+        live.start = state["start"]
+        live.sight = live.browser.load(state["browser"])
+
+    def close(self) -> None:
+        """Give back the browser's page, and close the verifiers."""
+        if self._real is not None:
+            self._real.close()
+            self._real = None
+        super().close()
+
+
+class _Live:
+    """An episode as it stands: the server's side, how far it has come, the browser, what is seen, and what was done."""
+
+    def __init__(self, visit: Visit, pursuit: Pursuit, browser: Browser) -> None:
+        self.visit, self.pursuit, self.browser = visit, pursuit, browser
+        self.sight = Sight("", "", ())
+        self.start = 0
+        self.made: dict[str, None] = {}
+
+
+def _made_up(action: Action, error: str) -> tuple[Reference, ...]:
+    """The element that an action names by a number that nobody has shown."""
+    ref = getattr(action, "ref", 0)
+    return (Reference(f"[{ref}]", "page", exists=False),) if ref and error == f"there is no element [{ref}]" else ()

@@ -1,0 +1,124 @@
+"""Pages as trees: written in Python, sent as HTML to a real browser, and read as they are by the text mode.
+
+>>> to_html(e.p("Tom & ", e.a("Jerry", href="/j?a=1&b=2")))
+'<p>Tom &amp; <a href="/j?a=1&amp;b=2">Jerry</a></p>'
+
+Texts and attributes are escaped when they are written, so no name of a product can become a part of the page.
+"""
+
+from collections.abc import Iterable, Iterator
+from html import escape
+from typing import Any, TypeAlias
+
+from prm_gym.errors import ContractError
+
+VOID = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"))
+
+Child: TypeAlias = "Node | str | int | Iterable[Child] | None"
+
+
+class Node:
+    """An element: its tag, attributes and children. It is not changed once it is made, so a part may be kept and stand in many pages (in each once)."""
+
+    __slots__ = ("attributes", "children", "known", "tag")
+
+    def __init__(self, tag: str, attributes: dict[str, str], children: tuple["Node | str", ...]) -> None:
+        """Make an element of what is already in order; `e` is the way to write one."""
+        self.tag, self.attributes, self.children = tag, attributes, children
+        self.known: object = None  # of a page: what the text mode found on it, as long as nothing was done
+
+    def __repr__(self) -> str:
+        return to_html(self)
+
+    def get(self, name: str, default: str = "") -> str:
+        """The value of an attribute."""
+        return self.attributes.get(name, default)
+
+    def all(self) -> Iterator["Node"]:
+        """This element and all within it, in the order of the page."""
+        yield self
+        for child in self.children:
+            if isinstance(child, Node):
+                yield from child.all()
+
+
+class _Elements:
+    """Makes elements: `e.a("Home", href="/", class_="brand", data_open="menu")`."""
+
+    def __getattr__(self, tag: str) -> Any:
+        name = tag.rstrip("_")
+
+        def made(*children: Child, **attributes: object) -> Node:
+            return element(name, *children, **attributes)
+
+        setattr(self, tag, made)
+        return made
+
+
+e = _Elements()
+
+
+def element(tag: str, *children: Child, **attributes: object) -> Node:
+    """An element.
+
+    Args:
+        tag: its name.
+        *children: elements, texts and numbers, lists of them, and None for nothing.
+        **attributes: by name, with "_" for "-" and a "_" at the end for nothing (`class_`, `data_open`); True for one without a value, None and False for
+            none at all.
+
+    Raises:
+        ContractError: a child is something else.
+    """
+    kept: dict[str, str] = {}
+    for name, value in attributes.items():
+        if value is not None and value is not False:
+            kept[name.rstrip("_").replace("_", "-")] = "" if value is True else str(value)
+    flat: list[Node | str] = []
+    for child in children:
+        if type(child) is str or type(child) is Node:
+            flat.append(child)
+        elif child is not None:
+            _flatten(child, flat)
+    return Node(tag, kept, tuple(flat))
+
+
+def _flatten(child: Child, into: list[Node | str]) -> None:
+    if child is None:
+        return
+    if isinstance(child, Node | str):
+        into.append(child)
+    elif isinstance(child, int | float):
+        into.append(str(child))
+    elif isinstance(child, Iterable):
+        for one in child:
+            _flatten(one, into)
+    else:
+        raise ContractError(f"a child of an element is an element or a text, got {child!r}")
+
+
+def to_html(node: Node) -> str:
+    """An element as HTML."""
+    parts: list[str] = []
+    _write(node, parts)
+    return "".join(parts)
+
+
+def inner_html(node: Node) -> str:
+    """What stands in an element, as HTML."""
+    return "".join(escape(child, quote=False) if isinstance(child, str) else to_html(child) for child in node.children)
+
+
+def _write(node: Node, parts: list[str]) -> None:
+    parts.append(f"<{node.tag}")
+    for name, value in node.attributes.items():
+        parts.append(f' {name}="{escape(value)}"' if value else f" {name}")
+    parts.append(">")
+    if node.tag in VOID:
+        return
+    for child in node.children:
+        if isinstance(child, str):
+            parts.append(escape(child, quote=False))
+        else:
+            _write(child, parts)
+    parts.append(f"</{node.tag}>")

@@ -1,0 +1,135 @@
+"""The server of our sites for a real browser: one a process, on the loopback interface, each environment with a visit of its own.
+
+A browser context says whose it is by the header `x-visit`; without it, or with another one, there is no page. The server works in a thread of its own.
+"""
+
+import asyncio
+import atexit
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import Any
+from weakref import WeakValueDictionary
+
+from prm_gym.errors import ContractError, EnvironmentFault, MissingExtraError
+from prm_gym.web.html import inner_html, to_html
+from prm_gym.web.site import Site, Visit, read_request
+
+HEADER = "x-visit"
+STARTING_SECONDS = 20.0
+LARGEST_BODY = 1 << 20
+_ASSETS = {"/assets/world.js": ("world.js", "text/javascript"), "/assets/world.css": ("world.css", "text/css")}
+
+
+class SiteServer:
+    """A server for some sites; `prm_gym.web.server.site_server()` is the one of this process."""
+
+    def __init__(self) -> None:
+        """Start it.
+
+        Raises:
+            MissingExtraError: Starlette or uvicorn is not installed.
+            EnvironmentFault: it does not start.
+        """
+        try:
+            import uvicorn
+        except ImportError as error:
+            raise MissingExtraError("uvicorn", "web") from error
+        self.process = os.getpid()
+        self._sites: dict[str, Site] = {}
+        self._visits: WeakValueDictionary[str, Visit] = WeakValueDictionary()
+        self._assets = {path: ((files("prm_gym.web") / name).read_bytes(), kind) for path, (name, kind) in _ASSETS.items()}
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        config = uvicorn.Config(_application(self), log_level="error", access_log=False, lifespan="off", ws="none", timeout_keep_alive=600, server_header=False)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, name="prm_gym-sites", daemon=True)
+        self._started = threading.Event()
+        self._thread.start()
+        if not self._started.wait(STARTING_SECONDS):
+            raise EnvironmentFault("the server of the sites does not start")
+        atexit.register(self.close)
+
+    def _run(self) -> None:
+        async def serve() -> None:
+            asyncio.get_running_loop().call_soon(self._started.set)
+            await self._server.serve(sockets=[self._socket])
+
+        asyncio.run(serve())
+
+    def host(self, sites: Iterable[Site]) -> None:
+        """Answer for these sites too."""
+        for site in sites:
+            self._sites.setdefault(site.host, site)
+
+    def admit(self, visit: Visit) -> str:
+        """A token by which a browser names this visit; it is good as long as the visit lives."""
+        token = secrets.token_hex(16)
+        self._visits[token] = visit
+        return token
+
+    def close(self) -> None:
+        """Stop."""
+        if self.process == os.getpid() and self._thread.is_alive():
+            self._server.should_exit = True
+            self._server.force_exit = True
+            self._thread.join(timeout=5)
+        self._socket.close()
+
+    def answer(self, method: str, host: str, path: str, query: str, token: str, body: str) -> tuple[int, bytes, dict[str, str]]:
+        """Status, body and headers of a response."""
+        if path in self._assets:
+            content, kind = self._assets[path]
+            return 200, content, {"content-type": kind, "cache-control": "max-age=3600"}
+        site, visit = self._sites.get(host), self._visits.get(token)
+        if site is None or visit is None or method not in ("GET", "POST"):
+            return 404, b"There is no such page.", {"content-type": "text/plain"}
+        try:
+            response = site.respond(visit, read_request(method, path, query, body))
+        except ContractError as error:
+            return 400, str(error).encode(), {"content-type": "text/plain; charset=utf-8"}
+        if response.status == 303:
+            return 303, b"", {"location": response.location}
+        if response.root is None:
+            return 404, b"", {}
+        html = inner_html(response.root) if response.root.tag == "template" else f"<!doctype html>{to_html(response.root)}"
+        return response.status, html.encode(), {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
+
+
+def _application(server: SiteServer) -> Any:
+    """The application that uvicorn runs."""
+    try:
+        from starlette.applications import Starlette
+        from starlette.requests import Request
+        from starlette.responses import Response
+        from starlette.routing import Route
+    except ImportError as error:
+        raise MissingExtraError("starlette", "web") from error
+
+    async def endpoint(request: Request) -> Response:
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST_BODY:
+                return Response("The form is too long.", 413)
+        host = request.headers.get("host", "").partition(":")[0]
+        token = request.headers.get(HEADER, "")
+        status, content, headers = server.answer(request.method, host, request.url.path, request.url.query, token, body.decode("utf-8", "replace"))
+        return Response(content, status, headers)
+
+    return Starlette(routes=[Route("/{path:path}", endpoint, methods=["GET", "POST"])])
+
+
+_server: list[SiteServer] = []
+_lock = threading.Lock()
+
+
+def site_server() -> SiteServer:
+    """The server of this process; started at first, and anew in a process that was forked."""
+    with _lock:
+        if not _server or _server[0].process != os.getpid():
+            _server[:] = [SiteServer()]
+        return _server[0]

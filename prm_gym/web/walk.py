@@ -1,0 +1,317 @@
+"""What is seen of a page that is a tree: the twin in Python of what `prm_gym/browser/observer.js` does inside a real browser."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from prm_gym.web.html import Node
+from prm_gym.web.observation import LONGEST_LINE, LONGEST_NAME, LONGEST_VALUE, MOST_OPTIONS, Item
+
+SKIPPED = frozenset(("script", "style", "template", "noscript", "head", "meta", "link", "title", "base", "param", "source", "track", "svg", "iframe"))
+INLINE = frozenset(
+    (
+        *("a", "abbr", "b", "bdi", "bdo", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd", "label", "mark", "q", "s", "samp"),
+        *("small", "span", "strong", "sub", "sup", "time", "tt", "u", "var", "output"),
+    )
+)
+HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
+TEXT_INPUTS = frozenset(("", "text", "email", "tel", "url", "password", "number", "date", "time", "datetime-local", "month", "week", "color"))
+BUTTON_INPUTS = frozenset(("submit", "reset", "button", "image"))
+ROLES = {
+    **{role: role for role in ("button", "link", "checkbox", "radio", "tab", "menuitem", "option", "textbox", "combobox", "slider")},
+    "switch": "checkbox",
+}
+
+
+class PageState:
+    """How a page differs from its tree.
+
+    Attributes, all by the identity of the element:
+        hidden: whether it is hidden, where that was changed.
+        opened: whether a `details` is open, where that was changed.
+        dialogs: the dialogs that are open, in the order in which they were opened.
+        parts: what stands in an element in the place of its children.
+    """
+
+    __slots__ = ("dialogs", "hidden", "opened", "parts")
+
+    def __init__(self) -> None:
+        """As the tree is."""
+        self.hidden: dict[int, bool] = {}
+        self.opened: dict[int, bool] = {}
+        self.dialogs: list[Node] = []
+        self.parts: dict[int, tuple[Node | str, ...]] = {}
+
+    def hides(self, node: Node) -> bool:
+        """Whether an element is hidden."""
+        if node.tag == "dialog" and "open" not in node.attributes and not any(dialog is node for dialog in self.dialogs):
+            return True
+        return self.hidden.get(id(node), "hidden" in node.attributes)
+
+    def opens(self, details: Node) -> bool:
+        """Whether a `details` is open."""
+        return self.opened.get(id(details), "open" in details.attributes)
+
+    def within(self, node: Node) -> Sequence[Node | str]:
+        """What stands in an element."""
+        return self.parts.get(id(node), node.children) if self.parts else node.children
+
+
+class Control(NamedTuple):
+    """An element that can be acted on, and what is known of it without the state of the page.
+
+    Attributes:
+        node: the element.
+        role: of it.
+        name: of it.
+        place: of its item among the items.
+        form: the form it belongs to.
+        fieldset_off: it stands in a fieldset that is disabled.
+        details: of a summary: the details that it opens.
+    """
+
+    node: Node
+    role: str
+    name: str
+    place: int
+    form: Node | None
+    fieldset_off: bool
+    details: Node | None
+
+
+class Seen(NamedTuple):
+    """What a walk found.
+
+    Attributes:
+        items: without numbers and without what depends on the state of fields.
+        controls: the elements that can be acted on, in order.
+    """
+
+    items: list[Item]
+    controls: list[Control]
+
+
+def normalised(text: str) -> str:
+    """With single spaces for all white space, and none at the ends."""
+    return " ".join(text.split())
+
+
+def text_within(node: Node, state: PageState, without: frozenset[str] = frozenset()) -> str:
+    """The text of an element, images by what is said of them, with spaces around its blocks."""
+    parts: list[str] = []
+    _gather(node, state, without, parts)
+    return normalised("".join(parts))
+
+
+def _gather(node: Node, state: PageState, without: frozenset[str], parts: list[str]) -> None:
+    for child in state.within(node):
+        if isinstance(child, str):
+            parts.append(child)
+        elif child.tag in SKIPPED or child.tag in without or state.hides(child):
+            continue
+        elif child.tag == "img":
+            parts.append(f" {child.get('alt')} ")
+        elif child.tag in INLINE:
+            _gather(child, state, without, parts)
+        else:
+            parts.append(" ")
+            _gather(child, state, without, parts)
+            parts.append(" ")
+
+
+_FIELDS = frozenset(("input", "select", "textarea", "button", "datalist"))
+
+
+class Walk:
+    """Walks over a page."""
+
+    def __init__(self, root: Node, state: PageState) -> None:
+        """Prepare them.
+
+        Args:
+            root: the body of the page.
+            state: how it differs from its tree.
+        """
+        self._root, self._state = root, state
+        self._items: list[Item] = []
+        self._controls: list[Control] = []
+        self._line: list[str] = []
+        self._labels: dict[str, list[Node]] = {}
+        self.ids: dict[str, Node] = {}
+        self._wrapping: Node | None = None
+        self._index(root)
+
+    def _index(self, node: Node) -> None:
+        attributes = node.attributes
+        if attributes:
+            if "id" in attributes:
+                self.ids.setdefault(attributes["id"], node)
+            if node.tag == "label" and "for" in attributes:
+                self._labels.setdefault(attributes["for"], []).append(node)
+        for child in self._state.within(node):
+            if isinstance(child, Node):
+                self._index(child)
+
+    def seen(self) -> Seen:
+        """What is seen: of the dialog that was opened last, or of the whole page."""
+        root = self._state.dialogs[-1] if self._state.dialogs else self._root
+        self._items, self._controls, self._line = [], [], []
+        self._descend(root, None, False, None)
+        self._flush()
+        return Seen(self._items, self._controls)
+
+    def _flush(self) -> None:
+        if self._line:
+            text = " ".join("".join(self._line).split())
+            self._line.clear()
+            if text:
+                self._items.append(Item(0, "text", text[:LONGEST_LINE]))
+
+    def _descend(self, node: Node, form: Node | None, off: bool, parent: Node | None) -> None:
+        first_cell = True
+        for child in self._state.within(node):
+            if isinstance(child, str):
+                self._line.append(child)
+                continue
+            tag, attributes = child.tag, child.attributes
+            if tag in SKIPPED or self._state.hides(child):
+                continue
+            role = role_of(child)
+            if role:
+                if role != "none":
+                    self._flush()
+                    self._control(child, role, form, off, parent if tag == "summary" else None)
+            elif tag in INLINE:
+                if tag == "label":
+                    self._label(child, form, off)
+                else:
+                    self._descend(child, form, off, None)
+            elif tag in HEADINGS or attributes.get("role") == "heading":
+                self._heading(child, form, off)
+            elif tag == "img":
+                self._image(child)
+            elif tag in ("td", "th"):
+                if not first_cell and any(map(str.strip, self._line)):
+                    self._line.append(" | ")
+                first_cell = False
+                self._descend(child, form, off, None)
+            elif tag == "details" and not self._state.opens(child):
+                self._flush()
+                self._closed(child, form, off)
+            else:
+                self._flush()
+                self._descend(child, child if tag == "form" else form, off or (tag == "fieldset" and "disabled" in attributes), child)
+                self._flush()
+
+    def _closed(self, details: Node, form: Node | None, off: bool) -> None:
+        for child in self._state.within(details):
+            if isinstance(child, Node) and child.tag == "summary":
+                self._control(child, "button", form, off, details)
+                return
+
+    def _label(self, label: Node, form: Node | None, off: bool) -> None:
+        target = label.attributes.get("for")
+        fields = [node for node in label.all() if node.tag in _FIELDS and node.get("type") != "hidden"]
+        if target is not None and target in self.ids and self.ids[target].tag in _FIELDS:
+            return
+        if target is None and fields:
+            outer, self._wrapping = self._wrapping, label
+            for field in fields:
+                role = role_of(field)
+                if role and role != "none" and not self._state.hides(field):
+                    self._flush()
+                    self._control(field, role, form, off, None)
+            self._wrapping = outer
+            return
+        self._descend(label, form, off, None)
+
+    def _heading(self, heading: Node, form: Node | None, off: bool) -> None:
+        self._flush()
+        if any(role_of(node) for node in heading.all()):
+            self._descend(heading, form, off, None)
+            self._flush()
+            return
+        text = text_within(heading, self._state)
+        if text:
+            self._items.append(Item(0, "heading", text[:LONGEST_LINE]))
+
+    def _image(self, image: Node) -> None:
+        text = normalised(image.get("alt"))
+        if text:
+            self._flush()
+            self._items.append(Item(0, "image", text[:LONGEST_NAME]))
+
+    def _control(self, node: Node, role: str, form: Node | None, off: bool, details: Node | None) -> None:
+        name = self._name(node, role)[:LONGEST_NAME]
+        if "form" in node.attributes:
+            form = self.ids.get(node.attributes["form"])
+        self._controls.append(Control(node, role, name, len(self._items), form, off, details))
+        self._items.append(Item(0, role, name))
+
+    def _name(self, node: Node, role: str) -> str:
+        attributes = node.attributes
+        if attributes.get("aria-label", "").strip():
+            return normalised(attributes["aria-label"])
+        if "aria-labelledby" in attributes:
+            found = [self.ids[one] for one in attributes["aria-labelledby"].split() if one in self.ids]
+            text = normalised(" ".join(text_within(one, self._state) for one in found))
+            if text:
+                return text
+        if node.tag in ("input", "select", "textarea"):
+            return self._field_name(node)
+        return text_within(node, self._state) or normalised(attributes.get("title", ""))
+
+    def _field_name(self, node: Node) -> str:
+        attributes = node.attributes
+        kind = attributes.get("type", "")
+        if node.tag == "input" and kind in BUTTON_INPUTS:
+            return normalised(attributes.get("value", "") or attributes.get("alt", "")) or {"reset": "Reset", "submit": "Submit", "image": "Submit"}.get(
+                kind, ""
+            )
+        labels = [*self._labels.get(attributes.get("id", ""), ()), *([self._wrapping] if self._wrapping is not None else [])]
+        text = normalised(" ".join(text_within(label, self._state, _FIELDS) for label in labels))
+        return text or normalised(attributes.get("placeholder", "")) or normalised(attributes.get("title", ""))
+
+
+def role_of(node: Node) -> str:
+    """The role of an element that can be acted on; "none" for a field that is never seen, and empty for what can only be read."""
+    tag, attributes = node.tag, node.attributes
+    if tag == "a":
+        return "link" if "href" in attributes else ROLES.get(attributes.get("role", ""), "")
+    if tag in ("button", "summary"):
+        return ROLES.get(attributes.get("role", ""), "button")
+    if tag == "input":
+        return _input_role(attributes.get("type", "").lower(), attributes)
+    if tag == "textarea":
+        return "textbox"
+    if tag == "select":
+        return "listbox" if "multiple" in attributes else "combobox"
+    return ROLES.get(attributes["role"], "") if "role" in attributes else ""
+
+
+def _input_role(kind: str, attributes: dict[str, str]) -> str:
+    if kind in TEXT_INPUTS:
+        return "textbox"
+    if kind in BUTTON_INPUTS:
+        return "button"
+    named = {"search": "searchbox", "checkbox": "checkbox", "radio": "radio", "range": "slider", "file": "file", "hidden": "none"}
+    return named.get(kind, "textbox") if "role" not in attributes else ROLES.get(attributes["role"], named.get(kind, "textbox"))
+
+
+def options_of(select: Node) -> list[Node]:
+    """The options of a list, in order."""
+    return [node for node in select.all() if node.tag == "option"]
+
+
+def label_of(option: Node) -> str:
+    """What an option is called."""
+    return normalised(option.get("label")) or text_within(option, PageState())
+
+
+def listed(select: Node) -> tuple[str, ...]:
+    """What the options of a list are called, without those that cannot be chosen."""
+    return tuple(label_of(option)[:LONGEST_NAME] for option in options_of(select) if "disabled" not in option.attributes)[:MOST_OPTIONS]
+
+
+def shortened(value: str) -> str:
+    """What is shown of what a field holds."""
+    return value[:LONGEST_VALUE]
