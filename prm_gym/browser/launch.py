@@ -40,7 +40,7 @@ FLAGS = (
     "--disable-search-engine-choice-screen",
     "--disable-site-isolation-trials",  # a page is one process, frames and all
     "--disable-features=IsolateOrigins,site-per-process,Translate,OptimizationHints,MediaRouter,AcceptCHFrame,HttpsUpgrades,DialMediaRouteProvider,"
-    "PaintHolding,ThirdPartyStoragePartitioning,Prerender2,SpeculationRulesPrefetchFuture,AutofillServerCommunication,CertificateTransparencyComponentUpdater",
+    "DeferRendererTasksAfterInput,PaintHolding,ThirdPartyStoragePartitioning,Prerender2,SpeculationRulesPrefetchFuture,AutofillServerCommunication,CertificateTransparencyComponentUpdater",
     "--disable-dev-shm-usage",
     "--disable-gpu",
     "--mute-audio",
