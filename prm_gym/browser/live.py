@@ -19,6 +19,7 @@ _Result = TypeVar("_Result")
 MOST_TABS = 5
 MOST_NOTES = 10
 _STOPPING_SECONDS = 2.0
+_WINDOW_SECONDS = 3.0
 _ARRIVAL_SECONDS = 0.25  # for a press that the browser has delivered to be seen by the observer
 STOPPED = "a script of the page ran too long and was stopped"
 
@@ -46,6 +47,8 @@ class LivePage:
         self._lock = asyncio.Lock()
         self._clock: asyncio.Timeout | None = None
         self._waiting = 0
+        self._announced = 0  # windows that a page has opened, and the driver has not yet shown
+        self._turned = False  # a new tab stands before the others
         context.on_popup(self._popped)
 
     async def prepare(self) -> None:
@@ -147,6 +150,8 @@ class LivePage:
         self.die("page_crashed", reason)
 
     async def _opened(self, url: str) -> Sight:
+        await self._windows()
+        self._turned = False
         while len(self._tabs) > 1:
             await self._tabs.pop().target.close()
         self._at = 0
@@ -264,8 +269,10 @@ class LivePage:
 
     async def _told(self, tab: Tab, answer: Answer, error: str = "") -> Acted:
         """An answer as what came of the action."""
-        while self._waiting:  # a new window is being looked at
-            await asyncio.sleep(0.002)
+        await self._windows()
+        if self._turned:
+            self._turned = False
+            return await self._seen()
         if tab.failed:
             why = error or "the address does not answer"
             error = answer.error or f"this page cannot be opened: {why}"
@@ -285,18 +292,32 @@ class LivePage:
         titles = tuple(each.title for each in self._tabs)
         return Acted(Sight(seen.url, seen.title, seen.items, page, titles, self._at, notes, seen.cut), answer.error or error)
 
+    async def _windows(self) -> None:
+        """Wait for the windows that are being opened."""
+        end = asyncio.get_running_loop().time() + _WINDOW_SECONDS
+        while self._waiting or self._announced:
+            if asyncio.get_running_loop().time() > end:
+                self._announced = 0
+                return
+            await asyncio.sleep(0.002)
+
     def _request(self, what: Mapping[str, Any]) -> dict[str, Any]:
         return {"ref": 0, "clickables": self.rules.page.clickables, "cap": int(self.rules.browser.settle * 1000), "pressed": False, **what}
 
     async def _tab(self, target: Target) -> Tab:
         tab = Tab(target, self.rules, self._notes)
+        tab.on_window = self._announce
         tab.on_crash = lambda: self.die("page_crashed", "the page's process has gone")
         await tab.prepare()
         return tab
 
+    def _announce(self) -> None:
+        self._announced += 1
+
     async def _popped(self, target: Target) -> None:
-        """A window that a page opened becomes a tab, where its address is allowed."""
+        """A window that a page opened becomes a tab, where its address is allowed, and is the one that is seen."""
         self._waiting += 1
+        self._announced = max(0, self._announced - 1)
         try:
             if len(self._tabs) >= MOST_TABS or self.closed:
                 raise GoneError("too many windows")
@@ -305,6 +326,7 @@ class LivePage:
             if tab.refused or tab.failed or seen is None or not self.rules.may_open(seen.url) or len(self._tabs) >= MOST_TABS:
                 raise GoneError("not an address of the task")
             self._tabs.append(tab)
+            self._at, self._turned = len(self._tabs) - 1, True
         except (GoneError, ProtocolError, LeftError):
             self._notes.append("a new window was refused")
             await target.close()

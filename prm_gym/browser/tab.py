@@ -82,6 +82,7 @@ class Tab:
         self.download = False
         self.crashed = asyncio.Event()
         self.on_crash = lambda: None
+        self.on_window = lambda: None
         self._frame = ""
         self._world: int | None = None
         self._planned = self._started = False  # another document is asked for, is on its way
@@ -101,6 +102,7 @@ class Tab:
             "Page.frameNavigated": self._on_navigated,
             "Page.navigatedWithinDocument": self._on_within,
             "Page.javascriptDialogOpening": self._on_dialog,
+            "Page.windowOpen": lambda _: self.on_window(),
             "Page.downloadWillBegin": self._on_download,
             "Fetch.requestPaused": self._on_paused,
             "Inspector.targetCrashed": self._on_crashed,

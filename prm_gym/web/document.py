@@ -241,6 +241,14 @@ class Document:
         self._touch(before, node)
         return node
 
+    def clear_search(self, field: Node) -> bool:
+        """Empty a field for searches, as the escape key does; whether that changed it."""
+        if field.attributes.get("type") != "search" or not self.value(field):
+            return False
+        self._values[id(field)] = ""
+        self._touch(field)
+        return True
+
     def select(self, ref: int, wanted: str) -> Node:
         """Choose an option.
 

@@ -199,7 +199,11 @@ class TextBrowser:
         if ref:
             document.focus(document.reach(ref))
         if key == "Escape":
-            document.close_dialog()
+            field = document.focused
+            if document.modal is not None:
+                document.close_dialog()
+            elif field is not None and document.clear_search(field):
+                self._changed(field, "input")
             return
         node = document.focused
         if node is None:
