@@ -137,6 +137,11 @@ class WorldEnv(StepEnv):
     # The engine.
 
     @property
+    def resets_wait(self) -> bool:
+        """A real browser opens many pages at once."""
+        return self.mode == "browser"
+
+    @property
     def scenario(self) -> WebScenario:
         """The current task, with its goal."""
         entropy = self.task.sealed["entropy"]
