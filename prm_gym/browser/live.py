@@ -86,6 +86,10 @@ class LivePage:
         """The answer to a command of the protocol."""
         return await self._guarded(self._tab_now.send(method, params), self.rules.browser.open_deadline)
 
+    async def set_headers(self, headers: Mapping[str, str]) -> None:
+        """Send other headers with every request from now on."""
+        await self._guarded(self.context.set_headers(headers), self.rules.browser.deadline)
+
     async def heap_mb(self) -> float:
         """Size of the heap of the page's scripts, in MB."""
         return float((await self.command("Runtime.getHeapUsage", {}))["usedSize"]) / 1e6
@@ -157,7 +161,7 @@ class LivePage:
         if self.openings > 1 and not self.rules.page.keep:
             await tab.forget()
         error = await tab.open(url)
-        if error or tab.failed or tab.refused:
+        if error or tab.navigation.failed or tab.refused:
             self.die("unreachable", f"{url} cannot be opened: {error or tab.refused}")
             raise GoneError(error)
         acted = await self._seen()
@@ -166,8 +170,7 @@ class LivePage:
 
     async def _acted(self, action: Action) -> Acted:
         tab = self._tab_now
-        tab.refused = tab.failed = ""
-        tab.download = False
+        tab.refused, tab.download = "", False
         ref = getattr(action, "ref", 0)
         if ref and self._looked != (tab, tab.documents):
             known = await self._seen()
@@ -264,15 +267,18 @@ class LivePage:
 
     async def _told(self, tab: Tab, answer: Answer, error: str = "") -> Acted:
         """An answer as what came of the action."""
-        while self._waiting:  # a new window is being looked at
-            await asyncio.sleep(0.002)
-        if tab.failed:
+        if self._waiting or self._tab_now is not tab:
+            while self._waiting:  # a new window is being looked at
+                await asyncio.sleep(0.002)
+            if self._tab_now is not tab:
+                return await self._seen_instead(answer.error)
+        if tab.navigation.failed:
             why = error or "the address does not answer"
             error = answer.error or f"this page cannot be opened: {why}"
             if await tab.back():
                 answer = await tab.finish(self._request({"do": "nothing"}))
         elif tab.refused:
-            error = f"this address is not allowed: {tab.refused}"
+            self._notes.append(f"this address is not allowed: {tab.refused}")
         elif error:
             error = f"this page cannot be opened: {error}"
         seen = answer.seen
@@ -281,9 +287,13 @@ class LivePage:
         self._looked = (tab, tab.documents)
         notes, self._notes[:] = tuple(dict.fromkeys(self._notes))[:MOST_NOTES], []
         key = (id(tab), tab.documents, seen.beginnings)
-        page = self._pages.setdefault(key, len(self._pages))
+        page = self._pages.setdefault(key, len(self._pages) + 1)
         titles = tuple(each.title for each in self._tabs)
         return Acted(Sight(seen.url, seen.title, seen.items, page, titles, self._at, notes, seen.cut), answer.error or error)
+
+    async def _seen_instead(self, error: str) -> Acted:
+        """What is seen of the tab that has come to the front."""
+        return Acted((await self._seen()).sight, error)
 
     def _request(self, what: Mapping[str, Any]) -> dict[str, Any]:
         return {"ref": 0, "clickables": self.rules.page.clickables, "cap": int(self.rules.browser.settle * 1000), "pressed": False, **what}
@@ -302,9 +312,10 @@ class LivePage:
                 raise GoneError("too many windows")
             tab = await self._tab(target)
             seen = (await tab.finish(self._request({"do": "nothing"}))).seen
-            if tab.refused or tab.failed or seen is None or not self.rules.may_open(seen.url) or len(self._tabs) >= MOST_TABS:
+            if tab.refused or tab.navigation.failed or seen is None or not self.rules.may_open(seen.url) or len(self._tabs) >= MOST_TABS:
                 raise GoneError("not an address of the task")
             self._tabs.append(tab)
+            self._at = len(self._tabs) - 1
         except (GoneError, ProtocolError, LeftError):
             self._notes.append("a new window was refused")
             await target.close()
