@@ -32,7 +32,7 @@
   const optionLabel = read(HTMLOptionElement, "label"), unlisten = method(EventTarget, "removeEventListener"), labelControl = read(HTMLLabelElement, "control");
   const focusHtml = method(HTMLElement, "focus"), focusSvg = method(SVGElement, "focus"), blurHtml = method(HTMLElement, "blur"), clickHtml = method(HTMLElement, "click");
   const SET_AT_ONCE = new Set(["number", "date", "month", "week", "time", "datetime-local", "color", "range"]);
-  const UNTYPED = new Set(["checkbox", "radio", "file", "submit", "button", "reset", "image", "hidden"]);
+  const UNTYPED = new Set(["checkbox", "radio", "file", "submit", "button", "reset", "image", "hidden", "range"]);
   const PICKERS = new Set(["color", "file"]);
 
   const event = (node, type, init = {}) => dispatch(node, new Event(type, { bubbles: true, composed: true, ...init }));
@@ -43,10 +43,9 @@
   const refusal = (ref, node) => {
     if (!page.known(ref)) return `there is no element [${ref}]`;
     if (!node || !isConnected(node)) return `[${ref}] is no longer on the page`;
-    if (unseen(node)) return `[${ref}] cannot be seen`;
     const dialog = modalDialog();
     if (dialog && !holds(dialog, outermost(node))) return `[${ref}] is behind the open dialog`;
-    return "";
+    return unseen(node) ? `[${ref}] cannot be seen` : page.isDisabled(node) ? `[${ref}] is disabled` : "";
   };
   const unseen = (node) => {
     if (!rectangles(node).length) return true;
@@ -182,8 +181,8 @@
     const option =
       able.find((each) => page.labelOf(each) === wanted || optionLabel(each) === wanted) ?? able.find((each) => plain(optionLabel(each)) === plain(wanted));
     if (!option) {
-      const offered = able.slice(0, 10).map((each) => quoted(page.labelOf(each)));
-      return offered.length ? `[${ref}] has no option ${quoted(wanted)}; it has: ${offered.join(", ")}` : `[${ref}] has no options to select`;
+      const offered = able.slice(0, 10).map((each) => `"${page.labelOf(each)}"`);
+      return offered.length ? `[${ref}] has no option "${wanted}"; it has: ${offered.join(", ")}` : `[${ref}] has no options to select`;
     }
     focus(node);
     setSelected(option, true);
@@ -200,8 +199,6 @@
     const error = refusal(ref, node);
     if (error) return error;
     if (request.do === "focus") return focus(node), "";
-    if (request.do === "point" && request.hover) return "";
-    if (page.isDisabled(node)) return `[${ref}] is disabled`;
     if (request.do === "select") return choose(ref, node, request.text);
     if (request.do === "type") {
       if (!canType(node)) return `[${ref}] is not a field that can be typed into`;
