@@ -85,7 +85,7 @@ def page_of(task: str) -> str:
 
 
 def episodes_of(env: int, envs: int, first: int) -> Iterator[tuple[str, int]]:
-    """The (task, seed) of each episode of environment `env` of `envs`: tasks and seeds in turn, the latter from place `first` of `SEEDS`, none twice at a time."""
+    """The (task, seed) of each episode of environment `env` of `envs`: the tasks in turn, and `SEEDS` from place `first` on, none twice at a time."""
     number = 0
     while True:
         yield TASKS[(number + env) % len(TASKS)], SEEDS[(first + number * envs + env) % len(SEEDS)]
