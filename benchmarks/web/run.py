@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import signal
 import statistics
 import subprocess
@@ -98,11 +99,17 @@ def last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no output")
 
 
+def reason_of(failure: str) -> str:
+    """What the last exception of a failed script says, or else its last line."""
+    said = re.findall(r"^(?:\w+\.)*\w*(?:Error|Exception): (?!Traceback)(.+)$", failure, re.MULTILINE)
+    return said[-1] if said else last_line(failure)
+
+
 def window(row: Row, python: str, seconds: float, first: int) -> dict[str, Any]:
     """The figures of one window of a row.
 
     Raises:
-        RuntimeError: the script failed or did not end; the text is its last line.
+        RuntimeError: the script failed or did not end; the text is the reason.
     """
     command = [python, str(HERE / row.script), "--envs", str(row.envs), "--seconds", str(seconds), "--first", str(first), "--mode", row.mode]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -115,7 +122,7 @@ def window(row: Row, python: str, seconds: float, first: int) -> dict[str, Any]:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     if process.returncode:
-        raise RuntimeError(last_line(err))
+        raise RuntimeError(reason_of(err))
     return json.loads(last_line(out))
 
 
