@@ -80,6 +80,7 @@ class Tab:
         self.refused = ""  # an address that it was not let to open
         self.download = False
         self.on_crash = lambda: None
+        self.on_window = lambda: None
         self.navigation = Navigation(self.session)
         self.navigation.on_document = self._forget_world
         self._world: int | None = None
@@ -94,6 +95,7 @@ class Tab:
         """Inject the observer, and listen to what happens."""
         session = self.session
         session.on("Page.javascriptDialogOpening", self._on_dialog)
+        session.on("Page.windowOpen", lambda _: self.on_window())
         session.on("Page.downloadWillBegin", self._on_download)
         session.on("Fetch.requestPaused", self._on_paused)
         session.on("Inspector.targetCrashed", self._on_crashed)
