@@ -20,6 +20,7 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/MathDataset-v0": "prm_gym.envs.math.dataset:MathDatasetEnv",
     "prm_gym/Minesweeper-v0": "prm_gym.envs.logic.minesweeper:MinesweeperEnv",
     "prm_gym/NaturalDeduction-v0": "prm_gym.envs.logic.natural_deduction:NaturalDeductionEnv",
+    "prm_gym/PageBuilding-v0": "prm_gym.envs.web.page_building:PageBuildingEnv",
     "prm_gym/PythonTool-v0": "prm_gym.envs.tools.python_tool:PythonToolEnv",
     "prm_gym/ReasoningGym-v0": "prm_gym.envs.adapters.reasoning_gym:ReasoningGymEnv",
     "prm_gym/Retail-v0": "prm_gym.envs.tools.retail:RetailEnv",

@@ -1,0 +1,193 @@
+"""Running the tests of pages: each in a context of its own, many side by side, and every one within its time."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from prm_gym.browser import BrowserFault, BrowserPool, browser_pool, find_browser
+from prm_gym.browser.live import STOPPED, LivePage
+from prm_gym.claims import PageStep, PageTest
+from prm_gym.errors import MissingExtraError
+from prm_gym.pages.matching import ACTS, described_step, missing, resolved
+from prm_gym.pages.serving import ADDRESS, browser_options, page_options, page_server
+from prm_gym.task import content_key
+from prm_gym.web.observation import Sight, rendered
+
+SIDE_BY_SIDE = 6
+PATIENCE_SECONDS = 0.4  # for what a page does a moment later
+TEST_SECONDS = 30.0
+LONGEST_SEEN = 600
+MOST_KEPT = 8192  # outcomes
+_POLL_SECONDS = 0.05
+_OWN_FAULTS = ("page_crashed", "page_hung")  # of a page that does so twice
+
+
+class PageOutcome(msgspec.Struct, frozen=True, gc=False):
+    """What came of a test.
+
+    Attributes:
+        passed: all of its steps were done and seen.
+        place: of the step that failed, from 0 on; -1 where the page itself could not be opened.
+        reason: why it failed.
+        seen: the beginning of what was seen of the page then.
+    """
+
+    passed: bool
+    place: int = -1
+    reason: str = ""
+    seen: str = ""
+
+
+Job: TypeAlias = tuple[str, Sequence[PageTest]]
+
+
+def no_browser() -> str:
+    """Why pages cannot be opened here, and how to get what is missing; empty where they can."""
+    try:
+        import playwright.async_api  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    except ImportError:
+        return str(MissingExtraError("playwright", "web"))
+    found = find_browser()
+    return "" if found.path else f"This needs a browser: {found.reason}"
+
+
+class PageRunner:
+    """Runs tests of pages in the closed browser of this process, and keeps what came of them: the same page and test give the same outcome."""
+
+    def run(self, jobs: Sequence[Job]) -> list[list[PageOutcome | None]]:
+        """What came of every test of every page; None where the browser failed, twice.
+
+        Args:
+            jobs: pages with their tests.
+
+        Raises:
+            MissingExtraError: Playwright is not installed.
+            NoBrowserError: there is no browser.
+        """
+        keys = [[_key(html, test) for test in tests] for html, tests in jobs]
+        wanted: dict[str, list[PageTest]] = {}
+        for (html, tests), row in zip(jobs, keys, strict=True):
+            for test, key in zip(tests, row, strict=True):
+                if key not in _kept and test not in wanted.setdefault(html, []):
+                    wanted[html].append(test)
+        work = {html: tests for html, tests in wanted.items() if tests}
+        found: dict[str, PageOutcome] = {}
+        for html, tests, outcomes in self._ran(work) if work else ():
+            found |= {_key(html, test): outcome for test, outcome in zip(tests, outcomes, strict=True) if outcome is not None}
+        results = [[found.get(key) or _kept.get(key) for key in row] for row in keys]
+        for key, outcome in found.items():
+            _keep(key, outcome)
+        return results
+
+    def _ran(self, work: dict[str, list[PageTest]]) -> list[tuple[str, list[PageTest], list[PageOutcome | None]]]:
+        pool = browser_pool(browser_options(page_server().port))
+        total = sum(map(len, work.values()))
+        bound = 2 * pool.options.launch_deadline + TEST_SECONDS * 3 * (1 + total // SIDE_BY_SIDE)
+        return pool.call(_all_pages(pool, work), bound)
+
+
+async def _all_pages(pool: BrowserPool, work: dict[str, list[PageTest]]) -> list[tuple[str, list[PageTest], list[PageOutcome | None]]]:
+    turn = asyncio.Semaphore(SIDE_BY_SIDE)
+    outcomes = await asyncio.gather(*(_one_page(pool, turn, html, tests) for html, tests in work.items()))
+    return [(html, tests, found) for (html, tests), found in zip(work.items(), outcomes, strict=True)]
+
+
+async def _one_page(pool: BrowserPool, turn: asyncio.Semaphore, html: str, tests: Sequence[PageTest]) -> list[PageOutcome | None]:
+    """The first test tells whether the page can be opened at all; the others then run side by side."""
+    server = page_server()
+    token = server.admit(html)
+    try:
+        first = await _tested(pool, turn, token, tests[0])
+        if first is not None and not first.passed and first.place < 0:
+            return [first] * len(tests)
+        return [first, *await asyncio.gather(*(_tested(pool, turn, token, test) for test in tests[1:]))]
+    finally:
+        server.dismiss(token)
+
+
+async def _tested(pool: BrowserPool, turn: asyncio.Semaphore, token: str, test: PageTest) -> PageOutcome | None:
+    """What came of a test; a fault is given a second try, for it may be the browser's own."""
+    place = [-1]
+    for again in (False, True):
+        try:
+            async with turn:
+                return await _run(pool, token, test, place)
+        except BrowserFault as fault:
+            if fault.kind == "unreachable" and page_server().was_asked(token):
+                return PageOutcome(passed=False, reason="the page leaves its own address")
+            if again and fault.kind in _OWN_FAULTS:
+                return PageOutcome(passed=False, place=place[0], reason=f"the page did not survive: {fault.kind.replace('_', ' ')}")
+    return None
+
+
+async def _run(pool: BrowserPool, token: str, test: PageTest, at: list[int]) -> PageOutcome:
+    at[0] = -1
+    live = await pool.live_page(page_options(token))
+    try:
+        async with asyncio.timeout(TEST_SECONDS):
+            sight = await live.open(ADDRESS)
+            if reason := restless(sight):
+                return _failed(-1, reason, sight)
+            for place, step in enumerate(test.steps):
+                at[0] = place
+                reason, sight = await (_done(live, step, sight) if step.do in ACTS else _seen(live, step, sight))
+                if reason := restless(sight) or reason:
+                    return _failed(place, f"{described_step(step)}: {reason}", sight)
+            return PageOutcome(passed=True)
+    except TimeoutError:
+        return PageOutcome(passed=False, place=at[0], reason="the page is too slow for the test")
+    finally:
+        await pool.discard(live)
+
+
+def restless(sight: Sight) -> str:
+    """Why a page cannot be used any more; empty where it can."""
+    if STOPPED in sight.notes:
+        return STOPPED
+    if "the page was still loading" in sight.notes:
+        return "the page does not come to rest"
+    return "the page opened a window" if len(sight.tabs) > 1 else ""
+
+
+async def _done(live: LivePage, step: PageStep, sight: Sight) -> tuple[str, Sight]:
+    """Do a step, on an element that may come a moment later."""
+    end = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    while isinstance(action := resolved(step, sight, ADDRESS), str):
+        if asyncio.get_running_loop().time() > end:
+            return action, sight
+        await asyncio.sleep(_POLL_SECONDS)
+        sight = await live.see()
+    acted = await live.act(action)
+    return acted.error, acted.sight
+
+
+async def _seen(live: LivePage, step: PageStep, sight: Sight) -> tuple[str, Sight]:
+    """Wait a moment for what must be seen."""
+    end = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    while reason := missing(step, sight):
+        if asyncio.get_running_loop().time() > end or restless(sight):
+            return reason, sight
+        await asyncio.sleep(_POLL_SECONDS)
+        sight = await live.see()
+    return "", sight
+
+
+def _failed(place: int, reason: str, sight: Sight) -> PageOutcome:
+    seen = rendered(sight)
+    return PageOutcome(passed=False, place=place, reason=reason, seen=seen if len(seen) <= LONGEST_SEEN else seen[:LONGEST_SEEN] + " ...")
+
+
+_kept: OrderedDict[str, PageOutcome] = OrderedDict()
+
+
+def _keep(key: str, outcome: PageOutcome) -> None:
+    _kept[key] = outcome
+    while len(_kept) > MOST_KEPT:
+        _kept.popitem(last=False)
+
+
+def _key(html: str, test: PageTest) -> str:
+    return content_key(html, msgspec.json.encode(test).decode())
