@@ -151,7 +151,7 @@ class PageBuildingEnv(StepEnv):
             key=content_key("PageBuilding-v0", question, str(entropy)),
             instructions=INSTRUCTIONS + described(TOOLS),
             question=question,
-            sealed={"entropy": entropy, "tests": msgspec.to_builtins(plan.tests())},
+            sealed={"entropy": entropy, "tests": msgspec.json.decode(msgspec.json.encode(plan.tests()))},
             metadata={"difficulty": self.difficulty, "family": family, "requirements": [feature.name for feature in plan.features]},
         )
         return task, _situation(task, self._state)

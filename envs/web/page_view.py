@@ -11,7 +11,7 @@ from prm_gym.pages import ADDRESS, page_server
 from prm_gym.pages.running import restless
 from prm_gym.pages.serving import browser_options, page_options
 from prm_gym.web.actions import Answer, Click, NoAction, Scroll, Select, Type, quoted, read_action
-from prm_gym.web.observation import Sight, next_window, rendered
+from prm_gym.web.observation import Item, Sight, next_window, rendered
 
 _LOST = Sight(ADDRESS, "", ())
 _OWN_FAULTS = ("page_crashed", "page_hung", "unreachable")
@@ -139,7 +139,9 @@ class PageView:
         return acted.error
 
     def _saw(self, sight: Sight) -> None:
-        self._sight, self._trouble = sight, restless(sight)
+        # An element that is disabled loses the focus a frame later, so that whether it is seen would be chance.
+        items = [msgspec.structs.replace(item, states=tuple(state for state in item.states if state != "focused")) if _lame(item) else item for item in sight.items]
+        self._sight, self._trouble = msgspec.structs.replace(sight, items=tuple(items)), restless(sight)
 
     def _failed(self, fault: BrowserFault) -> str:
         """What the page itself did is told to the agent; what the browser did spoils the episode."""
@@ -150,3 +152,7 @@ class PageView:
             raise EnvironmentFault(str(fault)) from fault
         self._trouble = "the page leaves its own address" if fault.kind == "unreachable" else "the page did not survive"
         return self._trouble
+
+
+def _lame(item: Item) -> bool:
+    return "disabled" in item.states and "focused" in item.states
