@@ -20,6 +20,7 @@ MOST_TABS = 5
 MOST_NOTES = 10
 _STOPPING_SECONDS = 2.0
 _ARRIVAL_SECONDS = 0.25  # for a press that the browser has delivered to be seen by the observer
+_WINDOW_SECONDS, _PAUSE = 1.5, 0.002
 STOPPED = "a script of the page ran too long and was stopped"
 
 
@@ -45,7 +46,7 @@ class LivePage:
         self._pages: dict[tuple[int, int, int], int] = {}
         self._lock = asyncio.Lock()
         self._clock: asyncio.Timeout | None = None
-        self._waiting = 0
+        self._windows = self._handled = 0  # that the pages have opened; that have been looked at
         context.on_popup(self._popped)
 
     async def prepare(self) -> None:
@@ -267,11 +268,10 @@ class LivePage:
 
     async def _told(self, tab: Tab, answer: Answer, error: str = "") -> Acted:
         """An answer as what came of the action."""
-        if self._waiting or self._tab_now is not tab:
-            while self._waiting:  # a new window is being looked at
-                await asyncio.sleep(0.002)
-            if self._tab_now is not tab:
-                return await self._seen_instead(answer.error)
+        if self._windows > self._handled:
+            await self._await_windows()
+        if self._tab_now is not tab:
+            return await self._seen_instead(answer.error)
         if tab.navigation.failed:
             why = error or "the address does not answer"
             error = answer.error or f"this page cannot be opened: {why}"
@@ -291,6 +291,16 @@ class LivePage:
         titles = tuple(each.title for each in self._tabs)
         return Acted(Sight(seen.url, seen.title, seen.items, page, titles, self._at, notes, seen.cut), answer.error or error)
 
+    async def _await_windows(self) -> None:
+        """Wait until the windows that were opened have been looked at; one that does not come is no window."""
+        end = asyncio.get_running_loop().time() + _WINDOW_SECONDS
+        while self._windows > self._handled and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(_PAUSE)
+        self._windows = self._handled = 0
+
+    def _window(self) -> None:
+        self._windows += 1
+
     async def _seen_instead(self, error: str) -> Acted:
         """What is seen of the tab that has come to the front."""
         return Acted((await self._seen()).sight, error)
@@ -301,12 +311,12 @@ class LivePage:
     async def _tab(self, target: Target) -> Tab:
         tab = Tab(target, self.rules, self._notes)
         tab.on_crash = lambda: self.die("page_crashed", "the page's process has gone")
+        tab.on_window = self._window
         await tab.prepare()
         return tab
 
     async def _popped(self, target: Target) -> None:
         """A window that a page opened becomes a tab, where its address is allowed."""
-        self._waiting += 1
         try:
             if len(self._tabs) >= MOST_TABS or self.closed:
                 raise GoneError("too many windows")
@@ -320,7 +330,7 @@ class LivePage:
             self._notes.append("a new window was refused")
             await target.close()
         finally:
-            self._waiting -= 1
+            self._handled += 1
 
 
 class _StoppedError(Exception):
