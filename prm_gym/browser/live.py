@@ -19,7 +19,6 @@ _Result = TypeVar("_Result")
 MOST_TABS = 5
 MOST_NOTES = 10
 _STOPPING_SECONDS = 2.0
-_WINDOW_SECONDS = 3.0
 _ARRIVAL_SECONDS = 0.25  # for a press that the browser has delivered to be seen by the observer
 _WINDOW_SECONDS, _PAUSE = 1.5, 0.002
 STOPPED = "a script of the page ran too long and was stopped"
@@ -47,12 +46,7 @@ class LivePage:
         self._pages: dict[tuple[int, int, int], int] = {}
         self._lock = asyncio.Lock()
         self._clock: asyncio.Timeout | None = None
-<<<<<<< HEAD
-        self._waiting = 0
-        self._announced = 0  # windows that a page has opened, and the driver has not yet shown
-=======
         self._windows = self._handled = 0  # that the pages have opened; that have been looked at
->>>>>>> wbrowser
         context.on_popup(self._popped)
 
     async def prepare(self) -> None:
@@ -158,7 +152,6 @@ class LivePage:
         self.die("page_crashed", reason)
 
     async def _opened(self, url: str) -> Sight:
-        await self._windows()
         while len(self._tabs) > 1:
             await self._tabs.pop().target.close()
         self._at = 0
@@ -279,17 +272,10 @@ class LivePage:
 
     async def _told(self, tab: Tab, answer: Answer, error: str = "") -> Acted:
         """An answer as what came of the action."""
-<<<<<<< HEAD
-        if self._waiting or self._announced or self._tab_now is not tab:
-            await self._windows()
-            if self._tab_now is not tab:
-                return await self._seen_instead(answer.error)
-=======
         if self._windows > self._handled:
             await self._await_windows()
         if self._tab_now is not tab:
             return await self._seen_instead(answer.error)
->>>>>>> wbrowser
         if tab.navigation.failed:
             why = error or "the address does not answer"
             error = answer.error or f"this page cannot be opened: {why}"
@@ -323,24 +309,11 @@ class LivePage:
         """What is seen of the tab that has come to the front."""
         return Acted((await self._seen()).sight, error)
 
-    async def _windows(self) -> None:
-        """Wait for the windows that are being opened."""
-        end = asyncio.get_running_loop().time() + _WINDOW_SECONDS
-        while self._waiting or self._announced:
-            if asyncio.get_running_loop().time() > end:
-                self._announced = 0
-                return
-            await asyncio.sleep(0.002)
-
-    def _announce(self) -> None:
-        self._announced += 1
-
     def _request(self, what: Mapping[str, Any]) -> dict[str, Any]:
         return {"ref": 0, "clickables": self.rules.page.clickables, "cap": int(self.rules.browser.settle * 1000), "pressed": False, **what}
 
     async def _tab(self, target: Target) -> Tab:
         tab = Tab(target, self.rules, self._notes)
-        tab.on_window = self._announce
         tab.on_crash = lambda: self.die("page_crashed", "the page's process has gone")
         tab.on_window = self._window
         await tab.prepare()
@@ -348,11 +321,6 @@ class LivePage:
 
     async def _popped(self, target: Target) -> None:
         """A window that a page opened becomes a tab, where its address is allowed."""
-<<<<<<< HEAD
-        self._waiting += 1
-        self._announced = max(0, self._announced - 1)
-=======
->>>>>>> wbrowser
         try:
             if len(self._tabs) >= MOST_TABS or self.closed:
                 raise GoneError("too many windows")

@@ -82,13 +82,8 @@ class Tab:
         self.url = self.title = ""
         self.refused = ""  # an address that it was not let to open
         self.download = False
-<<<<<<< HEAD
-        self.on_crash = lambda: None
-        self.on_window = lambda: None
-=======
         self.on_crash = self.on_window = lambda: None
         self._dragged: list[Any] = []  # what is being dragged
->>>>>>> wbrowser
         self.navigation = Navigation(self.session)
         self.navigation.on_document = self._forget_world
         self._world: int | None = None
@@ -103,12 +98,8 @@ class Tab:
         """Inject the observer, and listen to what happens."""
         session = self.session
         session.on("Page.javascriptDialogOpening", self._on_dialog)
-<<<<<<< HEAD
-        session.on("Page.windowOpen", lambda _: self.on_window())
-=======
         session.on("Page.windowOpen", lambda event: self.on_window())
         session.on("Input.dragIntercepted", lambda event: self._dragged.append(event["data"]))
->>>>>>> wbrowser
         session.on("Page.downloadWillBegin", self._on_download)
         session.on("Fetch.requestPaused", self._on_paused)
         session.on("Inspector.targetCrashed", self._on_crashed)
