@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, Unpack
 
 import msgspec
 
-from prm_gym.claims import Json, Reference, RowChange, Rule, StateStep
+from prm_gym.claims import Claim, Json, Reference, RowChange, Rule, StateStep
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
 from prm_gym.options import StepOptions, require_candidates, require_difficulty
@@ -131,6 +131,11 @@ class WorldEnv(StepEnv):
 
     def rules(self, happened: Happened) -> tuple[Rule, ...]:
         """The rules that apply to a step, and whether it kept them."""
+        _ = happened
+        return ()
+
+    def more_claims(self, happened: Happened) -> tuple[Claim, ...]:
+        """What a world claims of a step beside `StateStep`."""
         _ = happened
         return ()
 
@@ -303,7 +308,7 @@ class WorldEnv(StepEnv):
             total=len(scenario.checkpoints) + len(scenario.milestones) + 1,
             idle=situation.state_key == key_before and not acted.error,
         )
-        return Transition(situation=situation, claims=(claim,))
+        return Transition(situation=situation, claims=(claim, *self.more_claims(happened)))
 
     def _holds(self, point: Any, happened: Happened) -> bool:
         return not happened.error and point.holds(happened.seen, happened.after, self.live.pursuit.rows)
