@@ -11,7 +11,7 @@ TYPE_FACTORS = (1.0, 0.5, 0.1)  # where none, one, two of the last parts of the 
 
 
 class AttributeMatchVerifier(ClaimVerifier):
-    """Judges `CartMatch` claims by
+    """Judges `CartMatch` claims by WebShop's formula.
 
         score = r_type (attribute hits + option hits + 1[price <= limit]) / (attributes + options + 1)
 
@@ -24,7 +24,7 @@ class AttributeMatchVerifier(ClaimVerifier):
 
     The evidence holds the score by thing, in the order in which they are wanted.
 
-    Source: the reward of WebShop (arXiv 2207.01206, section 3.2) with types, attributes and options read from the catalogue instead of fuzzily from texts; there
+    Source: the reward of WebShop (arXiv 2207.01206, section 3.2) with types, attributes and options read from the catalogue, not fuzzily from texts; there
     r_type comes from the overlap of the titles' nouns, here from the place in the catalogue.
     """
 

@@ -29,7 +29,7 @@ ORDERS_A_PAGE = 4
 
 @SITE.get("/account")
 @signed_in
-def account(visit: Visit, request: Request) -> Node:
+def account(visit: Visit, _: Request) -> Node:
     """Where a customer finds what is theirs."""
     row = visit.database.get("customers", user(visit)) or {}
     places = {"Your orders": "/orders", "Addresses": "/addresses", "Profile": "/profile", "Your wishlist": "/wishlist"}
@@ -76,7 +76,7 @@ def _own(visit: Visit, key: str) -> dict[str, Any] | None:
 
 @SITE.get("/orders/{key}")
 @signed_in
-def order_page(visit: Visit, request: Request, key: str) -> Answered:
+def order_page(visit: Visit, _: Request, key: str) -> Answered:
     """One order."""
     row = _own(visit, key)
     if row is None:
@@ -88,7 +88,7 @@ def order_page(visit: Visit, request: Request, key: str) -> Answered:
         e.tr(
             e.td(e.a(line_name(shop, line["variant"]), href=f"/p/{shop.variants[line['variant']].product}")),
             e.td(f"{line['quantity']} x {euros(line['price'])}{', returned' if line['returned'] else ''}"),
-            e.td(e.a("Write a review", href=f"/p/{shop.variants[line['variant']].product}/review")) if row["status"] == "delivered" else None,
+            [e.td(e.a("Write a review", href=f"/p/{shop.variants[line['variant']].product}/review"))] * (row["status"] == "delivered"),
         )
         for line in _lines(visit, key)
     ]
@@ -99,7 +99,11 @@ def order_page(visit: Visit, request: Request, key: str) -> Answered:
         "Status": row["status"],
         "Delivered on" if row["status"] == "delivered" else "Should arrive on": row["due"],
         "Delivery": DELIVERIES[row["delivery"]][0],
-        "Address": address_line(address) if address else "no longer in the address book",
+        **(
+            {"Deliver to": f"{address['label']}: {address['name']}", "Street": address["street"], "City": address["city"]}
+            if address
+            else {"Deliver to": "an address that was deleted"}
+        ),
         "Total": euros(row["total"]),
     }
     deeds = [
@@ -132,7 +136,7 @@ def _cancel_dialog(key: str) -> Node:
 
 @SITE.post("/orders/{key}/cancel")
 @signed_in
-def cancel(visit: Visit, request: Request, key: str) -> Answered:
+def cancel(visit: Visit, _: Request, key: str) -> Answered:
     """Cancel an order."""
     if _own(visit, key) is None:
         return Missing("There is no such order.")
@@ -144,7 +148,7 @@ def cancel(visit: Visit, request: Request, key: str) -> Answered:
 
 @SITE.post("/orders/{key}/again")
 @signed_in
-def order_again(visit: Visit, request: Request, key: str) -> Answered:
+def order_again(visit: Visit, _: Request, key: str) -> Answered:
     """Put all of an order into the cart, as far as there is of it."""
     if _own(visit, key) is None:
         return Missing("There is no such order.")
@@ -160,7 +164,7 @@ def order_again(visit: Visit, request: Request, key: str) -> Answered:
 
 @SITE.get("/orders/{key}/address")
 @signed_in
-def order_address(visit: Visit, request: Request, key: str) -> Answered:
+def order_address(visit: Visit, _: Request, key: str) -> Answered:
     """Where the address of an order is changed."""
     row = _own(visit, key)
     if row is None or row["status"] != "processing":
@@ -184,7 +188,7 @@ def change_order_address(visit: Visit, request: Request, key: str) -> Answered:
 
 @SITE.get("/orders/{key}/return")
 @signed_in
-def return_page(visit: Visit, request: Request, key: str) -> Answered:
+def return_page(visit: Visit, _: Request, key: str) -> Answered:
     """Where things are returned."""
     return _return(visit, key, "", "", ())
 
@@ -235,7 +239,7 @@ def send_return(visit: Visit, request: Request, key: str) -> Answered:
 
 @SITE.get("/addresses")
 @signed_in
-def addresses(visit: Visit, request: Request) -> Node:
+def addresses(visit: Visit, _: Request) -> Node:
     """The address book."""
     return _addresses(visit)
 
@@ -244,7 +248,12 @@ def _addresses(visit: Visit, problem: str = "") -> Node:
     default = (visit.database.get("customers", user(visit)) or {})["address"]
     cards = [
         e.section(
-            e.p(address_line(row), " (default)" if row["key"] == default else None),
+            e.h2(row["label"]),
+            e.p(e.span("Default address", class_="tag")) if row["key"] == default else None,
+            e.p(row["name"]),
+            e.p(row["street"]),
+            e.p(f"Postcode: {row['zip']}"),
+            e.p(f"City: {row['city']}"),
             e.div(
                 e.a("Edit", href=f"/addresses/{row['key']}/edit"),
                 e.form(e.button("Make default", class_="plain"), method="post", action=f"/addresses/{row['key']}/default") if row["key"] != default else None,
@@ -264,7 +273,7 @@ def _own_address(visit: Visit, key: str) -> dict[str, Any] | None:
 
 @SITE.get("/addresses/new")
 @signed_in
-def new_address(visit: Visit, request: Request) -> Node:
+def new_address(visit: Visit, _: Request) -> Node:
     """A new address."""
     return layout(visit, "New address", e.h1("New address"), *address_form("/addresses/new", {}, ""))
 
@@ -283,7 +292,7 @@ def save_address(visit: Visit, request: Request) -> Answered:
 
 @SITE.get("/addresses/{key}/edit")
 @signed_in
-def edit_page(visit: Visit, request: Request, key: str) -> Answered:
+def edit_page(visit: Visit, _: Request, key: str) -> Answered:
     """An address that is to be changed."""
     row = _own_address(visit, key)
     if row is None:
@@ -307,7 +316,7 @@ def save_edit(visit: Visit, request: Request, key: str) -> Answered:
 
 @SITE.post("/addresses/{key}/default")
 @signed_in
-def make_default(visit: Visit, request: Request, key: str) -> Answered:
+def make_default(visit: Visit, _: Request, key: str) -> Answered:
     """Make an address the default."""
     if _own_address(visit, key) is not None:
         set_default_address(visit.database, user(visit), key)
@@ -317,7 +326,7 @@ def make_default(visit: Visit, request: Request, key: str) -> Answered:
 
 @SITE.get("/addresses/{key}/delete")
 @signed_in
-def delete_page(visit: Visit, request: Request, key: str) -> Answered:
+def delete_page(visit: Visit, _: Request, key: str) -> Answered:
     """Whether an address is really to go."""
     row = _own_address(visit, key)
     if row is None:
@@ -328,7 +337,7 @@ def delete_page(visit: Visit, request: Request, key: str) -> Answered:
 
 @SITE.post("/addresses/{key}/delete")
 @signed_in
-def delete(visit: Visit, request: Request, key: str) -> Answered:
+def delete(visit: Visit, _: Request, key: str) -> Answered:
     """Delete an address."""
     try:
         delete_address(visit.database, user(visit), key)
@@ -343,7 +352,7 @@ def delete(visit: Visit, request: Request, key: str) -> Answered:
 
 @SITE.get("/profile")
 @signed_in
-def profile(visit: Visit, request: Request) -> Node:
+def profile(visit: Visit, _: Request) -> Node:
     """E-mail address and newsletter."""
     row = visit.database.get("customers", user(visit)) or {}
     return _profile(visit, row["email"], bool(row["newsletter"]), "")
@@ -377,7 +386,7 @@ def save_profile(visit: Visit, request: Request) -> Answered:
 
 @SITE.get("/wishlist")
 @signed_in
-def wishlist(visit: Visit, request: Request) -> Node:
+def wishlist(visit: Visit, _: Request) -> Node:
     """What a customer would like to have."""
     shop = world(visit)
     products = [shop.products[row["product"]] for row in visit.database.all("SELECT product FROM wishlist WHERE customer = ? ORDER BY key", user(visit))]
@@ -395,7 +404,7 @@ def wishlist(visit: Visit, request: Request) -> Node:
 
 @SITE.post("/wishlist/{key}/remove")
 @signed_in
-def remove_wish(visit: Visit, request: Request, key: str) -> Answered:
+def remove_wish(visit: Visit, _: Request, key: str) -> Answered:
     """Take a product off it."""
     unwish(visit.database, user(visit), key)
     visit.memory["flash"] = "It is no longer on your wishlist."
@@ -404,7 +413,7 @@ def remove_wish(visit: Visit, request: Request, key: str) -> Answered:
 
 @SITE.get("/p/{key}/review")
 @signed_in
-def review_form(visit: Visit, request: Request, key: str) -> Answered:
+def review_form(visit: Visit, _: Request, key: str) -> Answered:
     """Where a review is written."""
     return _review(visit, key, "", "", "")
 

@@ -1,7 +1,7 @@
 """What can be done in the shop: each function works on the rows, and is used by the pages and to find out what a task should lead to."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from prm_gym.envs.web.shop_rows import NOW, World, day_after
 from prm_gym.envs.web.shop_words import COUPONS, DELIVERIES, GIFT_CENTS, RETURN_DAYS
@@ -48,14 +48,33 @@ def set_quantity(database: Database, world: World, customer: str, variant: str, 
         database.do("UPDATE cart SET quantity = ? WHERE key = ?", quantity, key)
 
 
-def costs(world: World, lines: Mapping[str, int], delivery: str, coupon: str, gift: bool) -> dict[str, int]:
+class Ways(NamedTuple):
+    """How an order is paid for and sent.
+
+    Attributes:
+        delivery: a key of `DELIVERIES`.
+        coupon: a code; empty for none.
+        gift: whether it is wrapped.
+        message: that goes with the gift.
+    """
+
+    delivery: str = "standard"
+    coupon: str = ""
+    gift: bool = False
+    message: str = ""
+
+
+PLAIN = Ways()
+
+
+def costs(world: World, lines: Mapping[str, int], ways: Ways = PLAIN) -> dict[str, int]:
     """What an order costs, in cents: "goods", "coupon" (taken off), "delivery", "gift" and "total"."""
     goods = sum(world.variants[variant].price * quantity for variant, quantity in lines.items())
-    off = goods * COUPONS.get(coupon, 0) // 100
-    carriage = DELIVERIES[delivery][1]
-    if delivery == "standard" and goods - off >= FREE_FROM:
+    off = goods * COUPONS.get(ways.coupon, 0) // 100
+    carriage = DELIVERIES[ways.delivery][1]
+    if ways.delivery == "standard" and goods - off >= FREE_FROM:
         carriage = 0
-    wrap = GIFT_CENTS if gift else 0
+    wrap = GIFT_CENTS if ways.gift else 0
     return {"goods": goods, "coupon": off, "delivery": carriage, "gift": wrap, "total": goods - off + carriage + wrap}
 
 
@@ -66,10 +85,7 @@ def place_order(
     lines: Mapping[str, int],
     *,
     address: str,
-    delivery: str = "standard",
-    coupon: str = "",
-    gift: bool = False,
-    message: str = "",
+    ways: Ways = PLAIN,
     placed: str = "checkout",
 ) -> str:
     """Order some things; the cart is empty then, unless they were not in it.
@@ -86,9 +102,10 @@ def place_order(
         raise RefusedError("Something of this is sold out.")
     latest = database.one("SELECT max(CAST(key AS INTEGER)) AS n FROM orders")
     key = str((latest or {"n": 0})["n"] + 3)
-    total = costs(world, lines, delivery, coupon, gift)["total"]
-    due = day_after(NOW, DELIVERIES[delivery][2])
-    database.insert("orders", key, customer, NOW, due, "processing", address, delivery, coupon, int(gift), message if gift else "", total, placed)
+    total = costs(world, lines, ways)["total"]
+    due = day_after(NOW, DELIVERIES[ways.delivery][2])
+    gift, message = int(ways.gift), ways.message if ways.gift else ""
+    database.insert("orders", key, customer, NOW, due, "processing", address, ways.delivery, ways.coupon, gift, message, total, placed)
     for variant, quantity in lines.items():
         database.insert("lines", f"{key}-{variant}", key, variant, quantity, world.variants[variant].price, "")
     if placed == "checkout":

@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any
 
 from prm_gym.claims import Value, WantedItem
-from prm_gym.envs.web.shop_acts import add_address, costs, place_order, put_into_cart, set_quantity
+from prm_gym.envs.web.shop_acts import Ways, add_address, costs, place_order, put_into_cart, set_quantity
 from prm_gym.envs.web.shop_checkout import FIELD_LABELS, address_line
 from prm_gym.envs.web.shop_pages import SORTS
-from prm_gym.envs.web.shop_part import Draw, Part, Work, chosen_words, choosing, found, lure_of, opened, options_path, to_list, to_product
+from prm_gym.envs.web.shop_part import Draw, Part, Work, choosing, chosen_words, found, lure_of, opened, options_path, to_list, to_product
 from prm_gym.envs.web.shop_rows import Product, Variant, euros, pick, some
 from prm_gym.envs.web.shop_words import CITIES, COUPONS, DELIVERIES, FIRST_NAMES, GIFT_CENTS, LABELS, LAST_NAMES, STREETS
 from prm_gym.services import Cell, Database
@@ -53,7 +53,7 @@ def options_of(variant: Variant) -> dict[str, str]:
 
 def a(words: str) -> str:
     """With its article."""
-    if words.split()[-1] in ("boots", "shoes"):
+    if words.endswith(("boots", "shoes")):
         return f"a pair of {words}"
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
@@ -65,15 +65,18 @@ def new_target(draw: Draw, how: str, pieces: int = 1) -> Target | None:
     if not stocked:
         return None
     variant = pick(draw.rng, stocked)
-    makers = {"named": _named, "attributes": _by_attributes, "cheapest": _cheapest, "rated": _best_rated}
-    return makers[how](draw, product, variant)
+    if how == "named":
+        return _named(product, variant)
+    if how == "rated":
+        return _best_rated(draw, product)
+    return _cheapest(draw, product, variant) if how == "cheapest" else _by_attributes(draw, product, variant)
 
 
 def _target(how: str, words: str, variant: Variant, product: Product, script: tuple[Do, ...], phrase: str, wanted: WantedItem) -> Target:
     return Target(how, words, variant, product, (*script, *choosing(variant)), (phrase,), wanted)
 
 
-def _named(draw: Draw, product: Product, variant: Variant) -> Target:
+def _named(product: Product, variant: Variant) -> Target:
     wanted = WantedItem(path_of(product), {"item": product.key}, options_of(variant))
     return _target("named", f"the {product.name}{chosen_words(variant)}", variant, product, to_product(product.name), product.name, wanted)
 
@@ -123,7 +126,7 @@ def _cheapest(draw: Draw, product: Product, variant: Variant) -> Target | None:
     return _target("cheapest", words, chosen, cheapest, script, product.type, WantedItem(path_of(cheapest), {"item": cheapest.key}, options_of(chosen)))
 
 
-def _best_rated(draw: Draw, product: Product, variant: Variant) -> Target | None:
+def _best_rated(draw: Draw, product: Product) -> Target | None:
     """The best rated of its type."""
     rivals = sorted((other for other in draw.world.products.values() if other.type == product.type), key=lambda other: -other.rating)
     best = rivals[0]
@@ -280,7 +283,8 @@ def _works(draw: Draw, done: str, lines: Mapping[str, int], order: _Order) -> di
 
 
 def _order(draw: Draw, lines: Mapping[str, int], options: Mapping[str, Any], database: Database) -> None:
-    place_order(database, draw.world, draw.customer, lines, **options)
+    ways = Ways(**{name: value for name, value in options.items() if name != "address"})
+    place_order(database, draw.world, draw.customer, lines, address=options["address"], ways=ways)
 
 
 def points_of(target: Target) -> list[Checkpoint]:
@@ -300,7 +304,8 @@ def holds_exactly(customer: str, lines: Mapping[str, int]) -> str:
 
 def _order_points(draw: Draw, lines: Mapping[str, int], order: _Order) -> list[Checkpoint]:
     options, cart = order.options, holds_exactly(draw.customer, lines)
-    total = costs(draw.world, lines, options.get("delivery", "standard"), options.get("coupon", ""), bool(options.get("gift")))["total"]
+    ways = Ways(**{name: value for name, value in options.items() if name != "address"})
+    total = costs(draw.world, lines, ways)["total"]
     points = [Checkpoint("opened checkout", path="/checkout/address", sql=cart)]
     if options.get("coupon"):
         points.append(Checkpoint("opened discount", path="/cart", shows=options["coupon"], sql=cart))

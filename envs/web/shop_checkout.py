@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from prm_gym.envs.web.shop_acts import ADDRESS_FIELDS, add_address, cart_of, costs, place_order, set_quantity
+from prm_gym.envs.web.shop_acts import ADDRESS_FIELDS, Ways, add_address, cart_of, costs, place_order, set_quantity
 from prm_gym.envs.web.shop_pages import SITE, alert, layout, signed_in, user, world
 from prm_gym.envs.web.shop_rows import World, euros
 from prm_gym.envs.web.shop_words import COUPONS, DELIVERIES, GIFT_CENTS
@@ -52,7 +52,7 @@ def login(visit: Visit, request: Request) -> Answered:
 
 
 @SITE.post("/logout")
-def logout(visit: Visit, request: Request) -> Answered:
+def logout(visit: Visit, _: Request) -> Answered:
     """Sign out."""
     visit.memory["user"] = ""
     for name in CHECKOUT:
@@ -68,6 +68,12 @@ def lines_of(visit: Visit) -> dict[str, int]:
     return {row["variant"]: row["quantity"] for row in cart_of(visit.database, user(visit))}
 
 
+def ways_of(visit: Visit) -> Ways:
+    """How the order that is being made is paid for and sent."""
+    memory = visit.memory
+    return Ways(memory.get("delivery", "standard"), memory.get("coupon", ""), bool(memory.get("gift")), memory.get("message", ""))
+
+
 def line_name(shop: World, variant: str) -> str:
     """A variant in words: the product, its colour and its size."""
     found = shop.variants[variant]
@@ -77,7 +83,7 @@ def line_name(shop: World, variant: str) -> str:
 
 @SITE.get("/cart")
 @signed_in
-def cart(visit: Visit, request: Request) -> Node:
+def cart(visit: Visit, _: Request) -> Node:
     """The cart."""
     return _cart(visit)
 
@@ -102,7 +108,7 @@ def _cart(visit: Visit, problem: str = "", typed: Mapping[str, str] = {}) -> Nod
         action="/cart/gift",
         class_="card",
     )
-    sums = costs(shop, lines, memory.get("delivery", "standard"), memory.get("coupon", ""), bool(memory.get("gift")))
+    sums = costs(shop, lines, ways_of(visit))
     return layout(
         visit,
         "Cart",
@@ -162,9 +168,9 @@ def coupon(visit: Visit, request: Request) -> Answered:
     """Use a coupon; an empty code takes it back."""
     code = request.one("coupon").upper()
     if code and code not in COUPONS:
-        why = "There is no such coupon, or it is no longer good."
         visit.tell("coupon", code=code)
-        return Invalid(_cart(visit, why, {"coupon": code}), why)
+        visit.memory["flash"] = f"There is no coupon {code}, or it is no longer good."
+        return Redirect("/cart")
     visit.memory["coupon"] = code
     visit.memory["flash"] = f"The coupon {code} takes {COUPONS[code]} % off." if code else "No coupon is used."
     return Redirect("/cart")
@@ -203,7 +209,7 @@ def chosen_address(visit: Visit) -> str:
 
 @SITE.get("/checkout/address")
 @signed_in
-def address_step(visit: Visit, request: Request) -> Answered:
+def address_step(visit: Visit, _: Request) -> Answered:
     """Where the order goes."""
     if not lines_of(visit):
         return Redirect("/cart")
@@ -247,7 +253,7 @@ def read_address(request: Request) -> tuple[dict[str, str], str]:
 
 @SITE.get("/checkout/new-address")
 @signed_in
-def new_address_step(visit: Visit, request: Request) -> Node:
+def new_address_step(visit: Visit, _: Request) -> Node:
     """A new address for the order."""
     return layout(visit, "Checkout: new address", e.h1("New address"), *address_form("/checkout/new-address", {}, ""))
 
@@ -265,7 +271,7 @@ def save_new_address(visit: Visit, request: Request) -> Answered:
 
 @SITE.get("/checkout/delivery")
 @signed_in
-def delivery_step(visit: Visit, request: Request) -> Answered:
+def delivery_step(visit: Visit, _: Request) -> Answered:
     """How it goes there."""
     if not lines_of(visit):
         return Redirect("/cart")
@@ -288,13 +294,13 @@ def choose_delivery(visit: Visit, request: Request) -> Answered:
 
 @SITE.get("/checkout/review")
 @signed_in
-def review_step(visit: Visit, request: Request) -> Answered:
+def review_step(visit: Visit, _: Request) -> Answered:
     """All that is ordered, before it is."""
     lines, memory, shop = lines_of(visit), visit.memory, world(visit)
     if not lines:
         return Redirect("/cart")
     address, delivery = visit.database.get("addresses", chosen_address(visit)) or {}, memory.get("delivery", "standard")
-    sums = costs(shop, lines, delivery, memory.get("coupon", ""), bool(memory.get("gift")))
+    sums = costs(shop, lines, ways_of(visit))
     goods = [e.tr(e.td(line_name(shop, key)), e.td(f"{count} x {euros(shop.variants[key].price)}")) for key, count in lines.items()]
     return layout(
         visit,
@@ -314,29 +320,18 @@ def review_step(visit: Visit, request: Request) -> Answered:
 
 @SITE.post("/checkout/place")
 @signed_in
-def place(visit: Visit, request: Request) -> Answered:
+def place(visit: Visit, _: Request) -> Answered:
     """Order what is in the cart."""
-    memory = visit.memory
-    order = place_order(
-        visit.database,
-        world(visit),
-        user(visit),
-        lines_of(visit),
-        address=chosen_address(visit),
-        delivery=memory.get("delivery", "standard"),
-        coupon=memory.get("coupon", ""),
-        gift=bool(memory.get("gift")),
-        message=memory.get("message", ""),
-    )
+    order = place_order(visit.database, world(visit), user(visit), lines_of(visit), address=chosen_address(visit), ways=ways_of(visit))
     for name in CHECKOUT:
-        memory.pop(name, None)
+        visit.memory.pop(name, None)
     visit.tell("ordered", how="checkout")
     return Redirect(f"/orders/{order}/thanks")
 
 
 @SITE.get("/orders/{key}/thanks")
 @signed_in
-def thanks(visit: Visit, request: Request, key: str) -> Answered:
+def thanks(visit: Visit, _: Request, key: str) -> Answered:
     """What is said after an order."""
     row = visit.database.get("orders", key)
     if row is None or row["customer"] != user(visit):

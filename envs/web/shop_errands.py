@@ -19,7 +19,7 @@ from prm_gym.envs.web.shop_acts import (
 )
 from prm_gym.envs.web.shop_buying import address_words, new_address_fields, new_target
 from prm_gym.envs.web.shop_checkout import FIELD_LABELS, address_line, line_name
-from prm_gym.envs.web.shop_part import Draw, Part, found, lure_of, opened, to_product
+from prm_gym.envs.web.shop_part import Draw, Part, found, lure_of, opened
 from prm_gym.envs.web.shop_rows import pick, some
 from prm_gym.envs.web.shop_words import LINES, REASONS
 from prm_gym.web import Checkpoint, Do, choose, click, fill
@@ -106,7 +106,8 @@ def give_back(draw: Draw, numbered: bool, everything: bool) -> Part | None:
     chosen = lines if everything else [pick(draw.rng, lines)]
     reason = pick(draw.rng, REASONS)
     words, how = order_words(draw, order, numbered)
-    what = f"everything of {words}" if everything else f"the {draw.world.product_of(chosen[0]['variant']).name} of {words}"
+    name = draw.world.product_of(chosen[0]["variant"]).name
+    what = f"everything of {words}" if everything else f"the {name}{' that I ordered' if name in words else f' of {words}'}"
     boxes = tuple(click("checkbox", line_name(draw.world, line["variant"])) for line in chosen)
     return Part(
         kind=f"order/return/{'all' if everything else 'one'}/{how}",
@@ -252,7 +253,7 @@ def change_address(draw: Draw, columns: tuple[str, ...]) -> Part:
             f"My address “{row['label']}” is wrong. Right is: {told}.",
         ),
         works={"done address": lambda database: edit_address(database, row["key"], fields)},
-        script=(*TO_ADDRESSES, click("link", "Edit", near=address_line(row)), *typing, click("button", "Save address")),
+        script=(*TO_ADDRESSES, click("link", "Edit", near=row["label"]), *typing, click("button", "Save address")),
         checkpoints=(BOOK, Checkpoint("opened form", path=f"/addresses/{row['key']}/edit")),
         phrases=tuple(changed.values()),
     )
@@ -269,7 +270,7 @@ def drop_address(draw: Draw) -> Part:
             f"Remove “{row['label']}” from my address book.",
         ),
         works={"done address": lambda database: delete_address(database, draw.customer, row["key"])},
-        script=(*TO_ADDRESSES, click("link", "Delete", near=address_line(row)), click("button", "Delete this address")),
+        script=(*TO_ADDRESSES, click("link", "Delete", near=row["label"]), click("button", "Delete this address")),
         checkpoints=(BOOK, Checkpoint("opened form", path=f"/addresses/{row['key']}/delete")),
     )
 
@@ -285,7 +286,7 @@ def default_address(draw: Draw) -> Part:
             f"Use the address in {row['city']} as my default.",
         ),
         works={"done address": lambda database: set_default_address(database, draw.customer, row["key"])},
-        script=(*TO_ADDRESSES, click("button", "Make default", near=address_line(row))),
+        script=(*TO_ADDRESSES, click("button", "Make default", near=row["label"])),
         checkpoints=(BOOK,),
     )
 

@@ -85,7 +85,7 @@ def selection(name: str, label: str, options: dict[str, str], chosen: str, sent:
 
 
 @SITE.get("/")
-def home(visit: Visit, request: Request) -> Node:
+def home(visit: Visit, _: Request) -> Node:
     """The first page: what there is."""
     groups = [
         e.section(
@@ -148,7 +148,7 @@ def filtered(products: Sequence[Product], wanted: dict[str, str]) -> list[Produc
         "min": lambda product, value: product.price >= (_cents(value) or 0),
         "max": lambda product, value: product.price <= (_cents(value) or 0),
         "rating": lambda product, value: product.rating >= float(value),
-        "stock": lambda product, value: product.in_stock,
+        "stock": lambda product, _: product.in_stock,
     }
     asked = {name: value for name, value in wanted.items() if value and name in tests and (name != "rating" or value in RATINGS)}
     found = [product for product in products if all(tests[name](product, value) for name, value in asked.items())]
@@ -212,7 +212,8 @@ def _filter(path: str, products: Sequence[Product], wanted: dict[str, str]) -> N
 def card(product: Product) -> Node:
     """A product in a list."""
     price = f"{'from ' * (len({v.price for v in product.variants}) > 1)}{euros(product.price)}"
-    facts = [product.material, product.feature, price, rating_text(product), *["sold out"] * (not product.in_stock)]
+    colours = [f"in {', '.join(product.colours)}"] if product.colours else []
+    facts = [product.material, product.feature, *colours, price, rating_text(product), *["sold out"] * (not product.in_stock)]
     return e.article(picture(product.key, product.type), e.a(product.name, href=f"/p/{product.key}"), e.p(" · ".join(facts), class_="soft"), class_="card")
 
 
@@ -239,7 +240,9 @@ def _product(visit: Visit, product: Product, colour: str, size: str, problem: st
     variant = product.variant(colour, size)
     category = product.category
     trail = e.nav(e.a(category.department, href=f"/d/{category.department.lower()}"), " / ", e.a(category.name, href=f"/c/{category.name.lower()}"))
-    facts = {"Brand": product.brand, "Material": product.material, "Feature": product.feature, "Item number": product.key}
+    facts = {"Brand": product.brand, "Material": product.material, "Feature": product.feature}
+    if product.colours:
+        facts["Colours"] = ", ".join(product.colours)
     links = e.p(
         f"{rating_text(product)} ".capitalize(),
         e.a(f"Reviews ({len(product.reviews)})", href=f"/p/{product.key}/reviews"),
@@ -261,7 +264,7 @@ def _product(visit: Visit, product: Product, colour: str, size: str, problem: st
         ),
         e.form(e.button("Add to wishlist", class_="plain"), method="post", action=f"/p/{product.key}/wish"),
         e.table([e.tr(e.th(name), e.td(value)) for name, value in facts.items()]),
-        [(e.h2("Latest review"), review_node(one)) for one in latest],
+        [(e.h2("Latest review"), e.p(e.b(one.title)), e.p(one.text)) for one in latest],
     )
 
 
@@ -330,7 +333,7 @@ def buy(visit: Visit, request: Request, key: str) -> Answered:
 
 @SITE.post("/p/{key}/wish")
 @signed_in
-def add_wish(visit: Visit, request: Request, key: str) -> Answered:
+def add_wish(visit: Visit, _: Request, key: str) -> Answered:
     """Put a product on the wishlist."""
     product = world(visit).products.get(key)
     if product is None:
@@ -348,12 +351,12 @@ def note_lure(visit: Visit, product: Product) -> None:
 
 def review_node(review: Any) -> Node:
     """A review."""
-    head = e.p(e.b(review.title), f" - {review.rating} of 5 stars, by {review.author}")
+    head = [e.p(e.b(review.title)), e.p(f"{review.rating} of 5 stars"), e.p(f"By: {review.author}", class_="soft")]
     return e.article(head, e.p(review.text), class_="card")
 
 
 @SITE.get("/p/{key}/reviews")
-def reviews(visit: Visit, request: Request, key: str) -> Answered:
+def reviews(visit: Visit, _: Request, key: str) -> Answered:
     """What others say of a product."""
     product = world(visit).products.get(key)
     if product is None:
@@ -364,7 +367,7 @@ def reviews(visit: Visit, request: Request, key: str) -> Answered:
 
 
 @SITE.get("/p/{key}/questions")
-def questions(visit: Visit, request: Request, key: str) -> Answered:
+def questions(visit: Visit, _: Request, key: str) -> Answered:
     """What others have asked of a product."""
     product = world(visit).products.get(key)
     if product is None:
@@ -374,7 +377,7 @@ def questions(visit: Visit, request: Request, key: str) -> Answered:
 
 
 @SITE.get("/help")
-def help_page(visit: Visit, request: Request) -> Node:
+def help_page(visit: Visit, _: Request) -> Node:
     """What things cost beside their price, and until when they may go back."""
     ways = e.table(e.tr(e.th("Delivery"), e.th("Cost and time")), [e.tr(e.td(name), e.td(said)) for name, _, _, said in DELIVERIES.values()])
     return layout(

@@ -1,12 +1,14 @@
 """Tasks of the shop in which something is asked, and those that cannot be done."""
 
+from collections.abc import Callable
+
 from prm_gym.envs.web.shop_acts import can_return
-from prm_gym.envs.web.shop_buying import Target, a, cart_link, new_target, options_of, path_of
+from prm_gym.envs.web.shop_buying import Target, a, cart_link, new_target, options_of
 from prm_gym.envs.web.shop_checkout import line_name
 from prm_gym.envs.web.shop_errands import listed, order_words, orders_of, seen_order, to_order
 from prm_gym.envs.web.shop_pages import RATINGS, SORTS
-from prm_gym.envs.web.shop_part import Draw, Part, chosen_words, choosing, found, lure_of, opened, options_path, to_list, to_product
-from prm_gym.envs.web.shop_rows import Product, euros, pick, some
+from prm_gym.envs.web.shop_part import Draw, Part, choosing, chosen_words, found, lure_of, opened, options_path, to_list, to_product
+from prm_gym.envs.web.shop_rows import Product, pick, some
 from prm_gym.envs.web.shop_words import DELIVERIES
 from prm_gym.web import Checkpoint, Do, choose, click, fill
 
@@ -44,10 +46,6 @@ def of_product(draw: Draw, what: str) -> Part | None:
             draw.say(f"Which feature is listed for the {name}?", f"What feature has the {name}?", f"Tell me the feature of the {name}."),
             product.feature,
         ),
-        "number": (
-            draw.say(f"What is the item number of the {name}?", f"Tell me the item number of the {name}.", f"Which item number has the {name}?"),
-            product.key,
-        ),
     }
     if what in questions:
         wish, answer = questions[what]
@@ -56,7 +54,14 @@ def of_product(draw: Draw, what: str) -> Part | None:
         if not product.colours:
             return None
         wish = draw.say(f"In which colours does the {name} come?", f"Which colours are there of the {name}?", f"List the colours of the {name}.")
-        return _asked(f"product/colours{lure_of(product)}", wish, ("; ".join(product.colours),), to_product(name), (found(product), page), (name,))
+        return _asked(
+            f"product/colours{lure_of(product)}",
+            wish,
+            (", ".join(product.colours), "; ".join(product.colours)),
+            to_product(name),
+            (found(product), page),
+            (name,),
+        )
     return _behind(draw, product, what)
 
 
@@ -71,7 +76,7 @@ def _behind(draw: Draw, product: Product, what: str) -> Part:
         )
         answers, link, path = (number, f"{number} g"), f"Questions ({len(product.questions)})", "questions"
     elif what == "town":
-        place = town.removeprefix("In our workshop in ").removesuffix(".")
+        place = town.removeprefix("Made in: ")
         wish = draw.say(f"In which town is the {name} made?", f"Where is the {name} made?", f"Which town does the {name} come from?")
         answers, link, path = (place, town), f"Questions ({len(product.questions)})", "questions"
     elif what == "reviews":
@@ -127,35 +132,34 @@ def of_variant(draw: Draw, what: str) -> Part | None:
 # Of several products.
 
 
-def compare(draw: Draw, what: str) -> Part | None:
-    """Which of two is cheaper or better, or by how much."""
-    one = draw.product()
-    others = [p for p in draw.world.products.values() if p.category is one.category and p is not one]
-    other = pick(draw.rng, others)
-    pair = (one, other)
-    if any(len({variant.price for variant in p.variants}) > 1 for p in pair) and what != "better":
+def compare(draw: Draw, what: str, many: int) -> Part | None:
+    """Which of some is cheapest, dearest or rated best."""
+    category = draw.product().category
+    rivals = [p for p in draw.world.products.values() if p.category is category]
+    if what != "better":
+        rivals = [p for p in rivals if len({variant.price for variant in p.variants}) == 1]
+    if len(rivals) < many:
         return None
-    prices = [p.variants[0].price for p in pair]
-    if prices[0] == prices[1] or (what == "better" and one.rating == other.rating):
+    chosen = some(draw.rng, rivals, many)
+    values = [p.rating if what == "better" else p.variants[0].price for p in chosen]
+    best = min(values) if what == "cheaper" else max(values)
+    if values.count(best) > 1:
         return None
-    names = f"the {one.name} or the {other.name}"
-    cheap, best = pair[prices.index(min(prices))], max(pair, key=lambda p: p.rating)
-    wish, answers = {
-        "cheaper": (draw.say(f"Which is cheaper, {names}?", f"What costs less: {names}?"), (cheap.name,)),
-        "better": (draw.say(f"Which is rated better, {names}?", f"What has the higher rating: {names}?"), (best.name,)),
-        "difference": (f"What is the difference in price between the {one.name} and the {other.name}, in EUR?", _amount(abs(prices[0] - prices[1]))),
-        "sum": (f"What do the {one.name} and the {other.name} cost together, one of each and without delivery?", _amount(sum(prices))),
+    names = f"{', '.join(f'the {p.name}' for p in chosen[:-1])} or the {chosen[-1].name}"
+    wish = {
+        "cheaper": draw.say(f"Which costs the least, {names}?", f"What has the lowest price: {names}?"),
+        "dearer": draw.say(f"Which costs the most, {names}?", f"What is the most expensive: {names}?"),
+        "better": draw.say(f"Which is rated best, {names}?", f"What has the highest rating: {names}?"),
     }[what]
-    script = (*to_product(one.name), *to_product(other.name))
-    points = tuple(Checkpoint(f"read {p.key}", path=rf"/(p/{p.key}\b|search|c/|d/).*", shows=p.name) for p in pair)
+    points = tuple(Checkpoint(f"read {p.key}", path=r"/(p|search|c|d)\b.*", shows=p.name) for p in chosen)
     return Part(
-        kind=f"ask/compare/{what}{lure_of(*pair)}",
+        kind=f"ask/compare/{what}/{many}{lure_of(*chosen)}",
         wish=wish,
-        answers=answers,
-        script=script,
+        answers=(chosen[values.index(best)].name,),
+        script=tuple(step for p in chosen for step in to_product(p.name)),
         checkpoints=points,
         required=frozenset(point.name for point in points),
-        phrases=(one.name, other.name),
+        phrases=tuple(p.name for p in chosen),
     )
 
 
@@ -164,7 +168,7 @@ def best_of(draw: Draw, what: str) -> Part | None:
     kind = draw.product().type
     rivals = [p for p in draw.world.products.values() if p.type == kind]
     sort = {"cheapest": "price", "dearest": "-price", "rated": "rating", "least-price": "price"}[what]
-    keys = {"price": lambda p: p.price, "-price": lambda p: -p.price, "rating": lambda p: -p.rating}
+    keys: dict[str, Callable[[Product], float]] = {"price": lambda p: p.price, "-price": lambda p: -p.price, "rating": lambda p: -p.rating}
     ranked: list[Product] = sorted(rivals, key=keys[sort])
     if len(ranked) < 3 or keys[sort](ranked[0]) == keys[sort](ranked[1]) or not all(p.in_stock for p in ranked):
         return None
@@ -196,6 +200,8 @@ def count(draw: Draw, what: str) -> Part | None:
         "colour": [p for p in rivals if colour in p.colours],
         "brand-limit": [p for p in rivals if p.brand == product.brand and p.price <= limit * 100],
     }[what]
+    if len(left) > 9:  # more stand on two pages
+        return None
     words = {
         "brand": f"by {product.brand}",
         "limit": f"that cost {limit} EUR or less (by their “from” price)",
@@ -277,6 +283,35 @@ def of_account(draw: Draw, what: str) -> Part | None:
     return _asked(f"account/{what}", wish, answers, (click("link", "Account"), click("link", "Addresses")), (point,))
 
 
+def compare_orders(draw: Draw, what: str) -> Part | None:
+    """Which of two orders was the dearer one, or is expected or came first."""
+    pair = some(draw.rng, orders_of(draw), 2)
+    column = "total" if what == "dearer" else "due"
+    values = [row[column] for row in pair]
+    if values[0] == values[1]:
+        return None
+    names = f"order {pair[0]['key']} or order {pair[1]['key']}"
+    wish = {
+        "dearer": draw.say(
+            f"Which has the higher total, {names}? Tell me its number.", f"Which order was the more expensive one: {names}? The number will do."
+        ),
+        "sooner": draw.say(
+            f"Which arrives, or arrived, sooner: {names}? Tell me its number.", f"Of {names}, which one has the earlier day of arrival? Its number, please."
+        ),
+    }[what]
+    best = pair[values.index(max(values) if what == "dearer" else min(values))]
+    points = tuple(Checkpoint(f"read order {row['key']}", path=f"/orders/{row['key']}") for row in pair)
+    return Part(
+        kind=f"ask/orders/{what}",
+        wish=wish,
+        answers=(best["key"], f"order {best['key']}"),
+        script=(*to_order(draw, pair[0]["key"]), *to_order(draw, pair[1]["key"])),
+        checkpoints=points,
+        required=frozenset(point.name for point in points),
+        phrases=tuple(row["key"] for row in pair),
+    )
+
+
 # What cannot be done.
 
 
@@ -328,8 +363,9 @@ def too_dear(draw: Draw) -> Part | None:
 
 def too_late(draw: Draw, what: str, numbered: bool) -> Part | None:
     """An order that can no longer be cancelled, sent elsewhere, or returned."""
-    fits = (lambda row: row["status"] == "delivered" and bool(can_return(row))) if what == "return" else (lambda row: row["status"] in ("shipped", "delivered"))
-    found_ = [row for row in orders_of(draw) if fits(row)]
+    found_ = [
+        row for row in orders_of(draw) if (row["status"] == "delivered" and can_return(row) if what == "return" else row["status"] in ("shipped", "delivered"))
+    ]
     if not found_:
         return None
     order = pick(draw.rng, found_)
@@ -361,7 +397,7 @@ def bad_coupon(draw: Draw) -> Part | None:
     if not draw.rows("cart"):
         return None
     code = f"{pick(draw.rng, ('SUMMER', 'THANKS', 'BONUS', 'HELLO'))}{int(draw.rng.integers(11, 60))}"
-    point = Checkpoint("read refusal", shows="There is no such coupon")
+    point = Checkpoint("read refusal", shows=f"There is no coupon {code}")
     return Part(
         kind="impossible/coupon",
         wish=draw.say(

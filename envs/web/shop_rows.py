@@ -43,10 +43,8 @@ TABLES = (
     Table("wishlist", {"key": "TEXT", "customer": "TEXT", "product": "TEXT"}),
     Table(
         "orders",
-        {
-            **{"key": "TEXT", "customer": "TEXT", "date": "TEXT", "due": "TEXT", "status": "TEXT", "address": "TEXT", "delivery": "TEXT", "coupon": "TEXT"},
-            **{"gift": "INTEGER", "message": "TEXT", "total": "INTEGER", "placed": "TEXT"},
-        },
+        dict.fromkeys(("key", "customer", "date", "due", "status", "address", "delivery", "coupon"), "TEXT")
+        | {"gift": "INTEGER", "message": "TEXT", "total": "INTEGER", "placed": "TEXT"},
         one_way=("key", "status"),
     ),
     Table(
@@ -205,7 +203,7 @@ def _products(rng: np.random.Generator) -> dict[str, Product]:
             mine = _variants(rng, category, key, variants)
             variants += len(mine)
             weight, town = int(rng.integers(12, 180)) * 10 + int(rng.integers(1, 10)), pick(rng, TOWNS)
-            questions = (("How much does it weigh?", f"It weighs {weight} g."), ("Where is it made?", f"In our workshop in {town}."))
+            questions = (("How much does it weigh?", f"It weighs {weight} g."), ("Where is it made?", f"Made in: {town}"))
             made[key] = Product(
                 key=key,
                 name=name,

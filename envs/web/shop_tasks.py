@@ -10,7 +10,6 @@ from prm_gym.claims import WantedItem
 from prm_gym.envs.web import shop_account, shop_buying, shop_errands, shop_questions
 from prm_gym.envs.web.shop_part import Draw, Part
 from prm_gym.envs.web.shop_rows import CUSTOMERS, NOW, TABLES, WORLDS, pick, world_of
-from prm_gym.errors import ContractError
 from prm_gym.services import goal_of
 from prm_gym.web import Do, WebScenario, click, fill
 
@@ -20,7 +19,7 @@ Maker = Callable[[Draw], Part | None]
 HOWS = ("named", "attributes", "cheapest", "rated")
 EXTRAS = ("coupon", "gift", "address", "new-address", "delivery")
 MOST_PHRASES = 7
-LEVELS = {1: 12, 2: 20, 3: 36, 4: 48, 5: 64}
+LEVELS = {1: 16, 2: 28, 3: 44, 4: 60, 5: 80}
 
 
 class Facts(NamedTuple):
@@ -42,7 +41,7 @@ class Facts(NamedTuple):
 def _questions(level: int) -> list[Maker]:
     ask = shop_questions
     easy: list[Maker] = [
-        *(partial(ask.of_product, what=what) for what in ("rating", "material", "feature", "number", "colours")),
+        *(partial(ask.of_product, what=what) for what in ("rating", "material", "feature", "colours")),
         *(partial(ask.of_order, what=what, numbered=True) for what in ("total", "status", "date", "arrived", "due", "city", "way")),
         *(partial(ask.of_account, what=what) for what in ("orders", "cart", "wish", "default", "postcode", "city")),
     ]
@@ -53,7 +52,8 @@ def _questions(level: int) -> list[Maker]:
         *(partial(ask.of_order, what=what, numbered=False) for what in ("total", "date", "arrived", "due", "city")),
     ]
     hard: list[Maker] = [
-        *(partial(ask.compare, what=what) for what in ("cheaper", "better", "difference", "sum")),
+        *(partial(ask.compare, what=what, many=many) for what in ("cheaper", "dearer", "better") for many in (2, 3)),
+        *(partial(ask.compare_orders, what=what) for what in ("dearer", "sooner")),
         *(partial(ask.count, what=what) for what in ("brand", "limit", "rating", "colour", "brand-limit")),
     ]
     return {1: easy, 2: middle, 3: [*middle, *hard], 4: hard, 5: hard}[level]
@@ -153,6 +153,7 @@ def _parts(draw: Draw, level: int) -> list[Part] | None:
         if part is None:
             return None
         parts.append(part)
+    parts.sort(key=lambda part: (part.kind.startswith("ask"), part.kind.startswith(("cart", "buy"))))  # a new order would be another "latest" one
     return parts if _go_together(parts) else None
 
 
@@ -163,6 +164,8 @@ def _go_together(parts: list[Part]) -> bool:
     if len(set(families)) < len(families):
         return False
     if "cart" in families and "address" in families:
+        return False
+    if "order" in families and any(part.kind.startswith("ask/order") for part in parts):
         return False
     return not ("order" in families and {"address", "review"} & set(families))
 

@@ -350,7 +350,7 @@ class WorldEnv(StepEnv):
     def _situation_of(self, task: Task, scenario: WebScenario, live: "_Live", error: str = "") -> Situation:
         page = rendered(live.sight, live.start)
         state = msgspec.json.encode((sorted(live.pursuit.rows.changed().items()), live.visit.memory, sorted(live.pursuit.reached)))
-        listed = listed_actions(live.sight, live.start, scenario.phrases, bool(scenario.answers), self.candidates) if self.candidates else ()
+        listed = listed_actions(live.sight, live.start, scenario.phrases, scenario.asks, self.candidates) if self.candidates else ()
         return Situation(observation=self._observation(scenario, page, error), state_key=content_key(task.key, state.decode(), page), actions=listed)
 
     # The script, and what is saved.
