@@ -1,5 +1,6 @@
 """WorldEnv: environments on sites of our own, with their rows behind them; in a real browser, or without one."""
 
+import contextlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Unpack
@@ -22,6 +23,7 @@ from prm_gym.web.site import Event, Site, Visit
 from prm_gym.web.text_browser import Browser, TextBrowser
 
 KEYS = ("Enter", "Escape")
+SHOWN = ("screenshot", "accessibility")
 MODES = ("text", "browser")
 MOST_MADE = 400
 ACTIONS_TEXT = """An action is one line:
@@ -88,6 +90,7 @@ class WorldEnv(StepEnv):
         candidates: int = 64,
         mode: Literal["text", "browser"] = "text",
         browser: Mapping[str, Any] | None = None,
+        show: Sequence[str] = (),
         **options: Unpack[StepOptions],
     ) -> None:
         """Choose how hard the tasks are, and where they are done.
@@ -97,6 +100,7 @@ class WorldEnv(StepEnv):
             candidates: how many actions are listed at most; >= 16, or 0 for none.
             mode: "text", or "browser" for a real one.
             browser: options of the real one (`prm_gym.browser.BrowserOptions` and `PageOptions`).
+            show: what else `info` holds in mode "browser": "screenshot" (the window as PNG bytes) and "accessibility" (the tree as JSON).
             **options: see `StepOptions`; max_steps is that of the level unless given.
 
         Raises:
@@ -109,11 +113,14 @@ class WorldEnv(StepEnv):
             raise OptionError(f"mode is 'text' or 'browser', got {mode!r}")
         if browser and mode == "text":
             raise OptionError("browser=... goes with mode='browser'")
+        for name in show:
+            if name not in SHOWN or mode == "text":
+                raise OptionError(f"show is of {SHOWN} in mode 'browser', got {name!r} in mode {mode!r}")
         if options.get("max_steps") is None:
             options["max_steps"] = self.levels[difficulty]
         super().__init__(**options)
-        self.difficulty, self.candidates, self.mode = difficulty, candidates, mode
-        self._browser_options = dict(browser or {})
+        self.difficulty, self.candidates, self.mode, self.show = difficulty, candidates, mode, tuple(show)
+        self._browser_options = {**({"frames": True} if "screenshot" in show else {}), **dict(browser or {})}
         self._kept: tuple[int, WebScenario] | None = None
         self._live: _Live | None = None
         self._real: Browser | None = None
@@ -140,6 +147,19 @@ class WorldEnv(StepEnv):
         return ()
 
     # The engine.
+
+    def more_info(self) -> dict[str, Any]:
+        """The screenshot and the accessibility tree, where they are wanted; None where the page is gone."""
+        if not self.show:
+            return {}
+        from prm_gym.web.real_browser import RealBrowser
+
+        browser = self.live.browser
+        found: dict[str, Any] = dict.fromkeys(self.show)
+        if isinstance(browser, RealBrowser) and browser.alive:
+            with contextlib.suppress(EnvironmentFault):
+                found.update({name: browser.page.screenshot() if name == "screenshot" else browser.page.accessibility() for name in self.show})
+        return found
 
     @property
     def resets_wait(self) -> bool:
