@@ -10,9 +10,9 @@ from prm_gym.web.actions import Action, Answer, Back, Click, Scroll, Select, Tab
 from prm_gym.web.observation import WINDOW, Item, Sight
 
 IMPOSSIBLE = "impossible"
-LEAST_ANSWERS, LONGEST_ANSWER, MOST_OPTIONS = 24, 60, 12
+LONGEST_ANSWER, MOST_OPTIONS = 60, 12
 _VALUE = re.compile(r"\A[^:]{1,40}:\s+(.+)\Z")
-_AMOUNT = re.compile(r"(?<![\w,.-])(?:\d[\d,.]*\d|\d)(?![\w-])")  # no part of a date or of an item number
+_AMOUNT = re.compile(r"(?<![\w,.-])(?:\d[\d,.:]*\d|\d)(?![\w-])")  # no part of a date or of an item number
 
 
 @lru_cache(2048)
@@ -36,11 +36,11 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bo
     texts += map(action_text, found)
     rng = np.random.default_rng(int(content_key(sight.url, *texts)[:16], 16))
     if asked:
-        told = dict.fromkeys((*phrases, *map(str, range(10))))
-        texts += [action_text(Answer(text)) for text in told if text != IMPOSSIBLE]
-        said = [text for text in dict.fromkeys(text for item in shown for text in _said(item)) if text not in told and text != IMPOSSIBLE]
+        small = dict.fromkeys((*phrases, *map(str, range(10))))
+        texts += [action_text(Answer(text)) for text in small if text != IMPOSSIBLE]
+        said = [text for text in dict.fromkeys(text for item in shown for text in _said(item)) if text not in small and text != IMPOSSIBLE]
         order: list[int] = rng.permutation(len(said)).tolist()
-        texts += [action_text(Answer(said[i])) for i in order[: max(LEAST_ANSWERS, most - len(texts))]]
+        texts += [action_text(Answer(said[i])) for i in order[: max(0, most - len(texts))]]  # what can be done goes before what can be said
     order = rng.permutation(len(texts)).tolist()
     return tuple(texts[i] for i in order[:most])
 
