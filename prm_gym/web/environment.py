@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Unpack, cast
 
 import msgspec
 
-from prm_gym.claims import Json, Reference, RowChange, Rule, StateStep
+from prm_gym.claims import Claim, Json, Reference, RowChange, Rule, StateStep
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
 from prm_gym.options import StepOptions, require_candidates, require_difficulty
@@ -138,6 +138,11 @@ class WorldEnv(StepEnv):
 
     def rules(self, happened: Happened) -> tuple[Rule, ...]:
         """The rules that apply to a step, and whether it kept them."""
+        _ = happened
+        return ()
+
+    def more_claims(self, happened: Happened) -> tuple[Claim, ...]:
+        """What a world claims of a step beside `StateStep`."""
         _ = happened
         return ()
 
@@ -335,7 +340,7 @@ class WorldEnv(StepEnv):
             total=len(scenario.checkpoints) + len(scenario.milestones) + 1,
             idle=situation.state_key == key_before and not acted.error,
         )
-        return Transition(situation=situation, claims=(claim,))
+        return Transition(situation=situation, claims=(claim, *self.more_claims(happened)))
 
     def _holds(self, point: Any, happened: Happened) -> bool:
         return not happened.error and point.holds(happened.seen, happened.after, self.live.pursuit.rows)
@@ -371,7 +376,7 @@ class WorldEnv(StepEnv):
     def _situation_of(self, task: Task, scenario: WebScenario, live: "_Live", error: str = "") -> Situation:
         page = rendered(live.sight, live.start)
         state = msgspec.json.encode((sorted(live.pursuit.rows.changed().items()), live.visit.memory, sorted(live.pursuit.reached)))
-        listed = listed_actions(live.sight, live.start, scenario.phrases, bool(scenario.answers), self.candidates) if self.candidates else ()
+        listed = listed_actions(live.sight, live.start, scenario.phrases, scenario.asks, self.candidates) if self.candidates else ()
         return Situation(observation=self._observation(scenario, page, error), state_key=content_key(task.key, state.decode(), page), actions=listed)
 
     # The script, and what is saved.
