@@ -65,9 +65,9 @@ class SiteServer:
         for site in sites:
             self._sites.setdefault(site.host, site)
 
-    def admit(self, visit: Visit) -> str:
-        """A token by which a browser names this visit; it is good as long as the visit lives."""
-        token = secrets.token_hex(16)
+    def admit(self, visit: Visit, token: str = "") -> str:
+        """A token by which a browser names this visit, as long as the visit lives; a token that is given names it from now on."""
+        token = token or secrets.token_hex(16)
         self._visits[token] = visit
         return token
 
