@@ -10,9 +10,9 @@ from prm_gym.web.actions import Action, Answer, Back, Click, Scroll, Select, Tab
 from prm_gym.web.observation import WINDOW, Item, Sight
 
 IMPOSSIBLE = "impossible"
-MOST_ANSWERS, LONGEST_ANSWER, MOST_OPTIONS = 24, 60, 12
+MOST_ANSWERS, LONGEST_ANSWER, MOST_OPTIONS = 28, 60, 12
 _VALUE = re.compile(r"\A[^:]{1,40}:\s+(.+)\Z")
-_AMOUNT = re.compile(r"\d[\d,.]*\d|\d")
+_AMOUNT = re.compile(r"\d[\d,.:]*\d|\d")
 
 
 @lru_cache(2048)
@@ -38,8 +38,8 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bo
     if asked:
         said = list(dict.fromkeys(text for item in shown for text in _said(item)))
         order: list[int] = rng.permutation(len(said)).tolist()
-        texts += [action_text(Answer(said[i])) for i in order[:MOST_ANSWERS]]
-        texts += [action_text(Answer(text)) for text in (*map(str, range(10)), IMPOSSIBLE) if text not in said]
+        answers = dict.fromkeys([*(said[i] for i in order[:MOST_ANSWERS]), *map(str, range(10)), IMPOSSIBLE])
+        texts += [action_text(Answer(text)) for text in answers]
     order = rng.permutation(len(texts)).tolist()
     return tuple(texts[i] for i in order[:most])
 
