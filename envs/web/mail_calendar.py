@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from prm_gym.envs.web import mail_store as store
-from prm_gym.envs.web.mail_pages import SITE, alert, confirming, layout, mail_page
-from prm_gym.envs.web.mail_rows import HOURS, LENGTHS, REMINDERS, ROOMS, day_text, minute_of, time_of
+from prm_gym.envs.web.mail_pages import SITE, alert, confirming, layout
+from prm_gym.envs.web.mail_reading import mail_page
+from prm_gym.envs.web.mail_rows import HOURS, LENGTHS, REMINDERS, day_text, minute_of, time_of
+from prm_gym.envs.web.mail_words import ROOMS
 from prm_gym.errors import RefusedError
 from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Visit, e
 
@@ -46,7 +48,7 @@ def week(visit: Visit, request: Request) -> Node:
 
 
 @SITE.get("/calendar/{day}")
-def day_page(visit: Visit, request: Request, day: str) -> Node | Missing:
+def day_page(visit: Visit, _: Request, day: str) -> Node | Missing:
     """A day, hour by hour."""
     days = days_of(visit)
     if day not in days:
@@ -72,7 +74,7 @@ def _hour(visit: Visit, day: str, hour: str) -> Node:
 
 
 @SITE.get("/event/{key}")
-def event(visit: Visit, request: Request, key: str) -> Node | Missing:
+def event(visit: Visit, _: Request, key: str) -> Node | Missing:
     """An event."""
     row = visit.database.get("events", key)
     return Missing("There is no such event.") if row is None else event_page(visit, row)
@@ -116,7 +118,7 @@ def invite(visit: Visit, request: Request, key: str) -> Redirect | Invalid | Mis
 
 
 @SITE.post("/event/{key}/cancel")
-def cancel(visit: Visit, request: Request, key: str) -> Redirect | Missing:
+def cancel(visit: Visit, _: Request, key: str) -> Redirect | Missing:
     """Cancel an event."""
     row = visit.database.get("events", key)
     if row is None:
@@ -137,7 +139,7 @@ def new_event(visit: Visit, request: Request) -> Node:
 
 
 @SITE.get("/event/{key}/edit")
-def edit_event(visit: Visit, request: Request, key: str) -> Node | Missing:
+def edit_event(visit: Visit, _: Request, key: str) -> Node | Missing:
     """A form for an event that is there."""
     row = visit.database.get("events", key)
     if row is None:

@@ -139,7 +139,7 @@ def _letter(database: Database, form: dict[str, str], attach: Sequence[str]) -> 
 
 
 @SITE.post("/drafts/{key}/delete")
-def delete_draft(visit: Visit, request: Request, key: str) -> Redirect:
+def delete_draft(visit: Visit, _: Request, key: str) -> Redirect:
     """Delete a draft."""
     store.drop_draft(visit.database, key)
     visit.memory["flash"] = "The draft is deleted."
@@ -172,13 +172,13 @@ def contacts(visit: Visit, request: Request) -> Node:
 
 
 @SITE.get("/contacts/new")
-def new_contact(visit: Visit, request: Request) -> Node:
+def new_contact(visit: Visit, _: Request) -> Node:
     """A form for a contact."""
     return _contact_form(visit, {})
 
 
 @SITE.get("/contacts/{key}")
-def contact(visit: Visit, request: Request, key: str) -> Node | Missing:
+def contact(visit: Visit, _: Request, key: str) -> Node | Missing:
     """Somebody of the address book."""
     row = visit.database.get("contacts", key)
     if row is None:
@@ -190,7 +190,7 @@ def contact(visit: Visit, request: Request, key: str) -> Node | Missing:
 
 
 @SITE.get("/contacts/{key}/edit")
-def edit_contact(visit: Visit, request: Request, key: str) -> Node | Missing:
+def edit_contact(visit: Visit, _: Request, key: str) -> Node | Missing:
     """A form for a contact that is there."""
     row = visit.database.get("contacts", key)
     return Missing("There is no such contact.") if row is None else _contact_form(visit, row)
@@ -224,7 +224,7 @@ def save_contact(visit: Visit, request: Request) -> Redirect | Invalid:
 
 
 @SITE.post("/contacts/{key}/delete")
-def delete_contact(visit: Visit, request: Request, key: str) -> Redirect:
+def delete_contact(visit: Visit, _: Request, key: str) -> Redirect:
     """Delete a contact."""
     store.drop_contact(visit.database, key)
     visit.memory["flash"] = "The contact is deleted."

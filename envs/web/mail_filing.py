@@ -170,7 +170,7 @@ def label(case: Case) -> Part | None:
 
 def _choosing(name: str) -> tuple[Do, ...]:
     """The first label of the list stands there already."""
-    return () if name == min(LABELS) else (choose("Label", name),)
+    return () if name <= min(LABELS) else (choose("Label", name),)
 
 
 def unlabel(case: Case) -> Part | None:
@@ -225,13 +225,13 @@ def new_label_for(case: Case) -> Part | None:
         ),
         works=(lambda db: store.new_label(db, name), lambda db: store.label(db, [mail.id], key)),
         points=(form_point("labels", "/labels"), *found.points),
-        script=(*_creating(name), *found.script, choose("Label", name), click("button", "Add label")),
+        script=(*_creating(name), *found.script, *_choosing(name), click("button", "Add label")),
         phrases=(name, *found.phrases),
         touches=frozenset((mail.id, f"label {name}")),
     )
 
 
-def _many(case: Case, kind: str, mails: Sequence[Mail], sender: str, wish: str, action: str, work: Work) -> Part:
+def _many(kind: str, mails: Sequence[Mail], sender: str, wish: str, action: str, work: Work) -> Part:
     """Something that is done with all mails of a sender."""
     ticks = tuple(click("checkbox", name) for name in _names(mails))
     seen = Checkpoint(f"found mails of {sender}", path=r"/search\?.+", shows=mails[0].subject)
@@ -259,17 +259,17 @@ def label_newsletters(case: Case) -> Part | None:
         f'Every mail from "{name}" should have the label "{label_name}"',
         f'Put the label "{label_name}" on all mails that "{name}" has sent me',
     )
-    return _many(case, "label-all/newsletter", mails, name, wish, f"Label: {label_name}", _labelling(mails, label_name))
+    return _many("label-all/newsletter", mails, name, wish, f"Label: {label_name}", _labelling(mails, label_name))
 
 
 def _labelling(mails: Sequence[Mail], name: str) -> Work:
     return lambda db: store.label(db, [mail.id for mail in mails], f"L-{name.lower()}")
 
 
-def _reports(case: Case) -> tuple[Mail, ...]:
+def _reports(case: Case) -> list[Mail]:
     """All mails of somebody who writes reports, where there are no others of that name."""
     person, _ = pick(case.rng, case.box.reports)
-    return tuple(mail for mail in case.box.mails if mail.name == person.name and mail.folder not in ("bin", "sent"))
+    return [mail for mail in case.box.mails if mail.name == person.name and mail.folder not in ("bin", "sent")]
 
 
 def label_reports(case: Case) -> Part | None:
@@ -283,7 +283,7 @@ def label_reports(case: Case) -> Part | None:
         f'File every mail from {name} under "{label_name}", the archived ones too',
         f'All mails by {name} need the label "{label_name}"',
     )
-    return _many(case, "label-all/person", mails, name, wish, f"Label: {label_name}", _labelling(mails, label_name))
+    return _many("label-all/person", mails, name, wish, f"Label: {label_name}", _labelling(mails, label_name))
 
 
 def label_reports_by_title(case: Case) -> Part | None:
@@ -295,7 +295,7 @@ def label_reports_by_title(case: Case) -> Part | None:
         f'The mails "{title}", all parts of them, should have the label "{label_name}"',
         f'Put the label "{label_name}" on each part of "{title}"',
     )
-    return _many(case, "label-all/series", mails, title, wish, f"Label: {label_name}", _labelling(mails, label_name))
+    return _many("label-all/series", mails, title, wish, f"Label: {label_name}", _labelling(mails, label_name))
 
 
 def archive_newsletters(case: Case) -> Part | None:
@@ -304,7 +304,7 @@ def archive_newsletters(case: Case) -> Part | None:
     wish = case.say(
         f'Archive all mails of "{name}"', f'Move every mail from "{name}" to the archive', f'All mails that came from "{name}" belong in the archive'
     )
-    return _many(case, "archive-all/newsletter", mails, name, wish, "Archive", lambda db: store.move(db, [mail.id for mail in mails], "archive"))
+    return _many("archive-all/newsletter", mails, name, wish, "Archive", lambda db: store.move(db, [mail.id for mail in mails], "archive"))
 
 
 def bin_newsletters(case: Case) -> Part | None:
@@ -313,7 +313,7 @@ def bin_newsletters(case: Case) -> Part | None:
     wish = case.say(
         f'Move all mails of "{name}" to the bin', f'Everything from "{name}" can go to the bin', f'Throw all mails that came from "{name}" into the bin'
     )
-    return _many(case, "bin-all/newsletter", mails, name, wish, "Move to bin", lambda db: store.move(db, [mail.id for mail in mails], "bin"))
+    return _many("bin-all/newsletter", mails, name, wish, "Move to bin", lambda db: store.move(db, [mail.id for mail in mails], "bin"))
 
 
 def star_reports(case: Case) -> Part | None:
@@ -323,7 +323,7 @@ def star_reports(case: Case) -> Part | None:
     wish = case.say(
         f'Put a star on all parts of "{title}"', f'Star every mail whose subject begins with "{title}"', f'Each mail of the series "{title}" should have a star'
     )
-    return _many(case, "star-all/series", mails, title, wish, "Star", lambda db: store.star(db, [mail.id for mail in mails], 1))
+    return _many("star-all/series", mails, title, wish, "Star", lambda db: store.star(db, [mail.id for mail in mails], 1))
 
 
 def unsubscribe(case: Case) -> Part | None:

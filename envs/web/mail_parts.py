@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,8 @@ from prm_gym.web import Checkpoint, Do, click, fill
 Work = Callable[[Database], object]
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Part:
     """One wish of a task.
 
     Attributes:
@@ -42,7 +44,7 @@ class Part(NamedTuple):
     required: tuple[str, ...] = ()
     touches: frozenset[str] = frozenset()
     sends: frozenset[str] = frozenset()
-    passing: Mapping[Cell, tuple[Value, ...]] = {}
+    passing: Mapping[Cell, tuple[Value, ...]] = field(default_factory=dict[Cell, tuple[Value, ...]])
     deletes: bool = False
 
 

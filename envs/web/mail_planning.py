@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from prm_gym.envs.web import mail_store as store
 from prm_gym.envs.web.mail_parts import Case, Part, form_point, spoken, to_day, to_event
-from prm_gym.envs.web.mail_rows import HOURS, LENGTHS, REMINDERS, ROOMS, Contact, Meeting, day_text, minute_of, overlap, pick, time_of
-from prm_gym.envs.web.mail_words import NEW_EVENTS
+from prm_gym.envs.web.mail_rows import HOURS, LENGTHS, REMINDERS, Contact, Meeting, day_text, minute_of, overlap, pick, time_of
+from prm_gym.envs.web.mail_words import NEW_EVENTS, ROOMS
 from prm_gym.services import Database
 from prm_gym.web import Do, choose, click, fill
 

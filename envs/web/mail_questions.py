@@ -1,17 +1,14 @@
-"""Questions of `prm_gym/Mail-v0`, and wishes that cannot be fulfilled."""
+"""Questions of `prm_gym/Mail-v0`."""
 
 from collections.abc import Sequence
 
 from prm_gym.envs.web.mail_parts import Case, Part, Spoken, finding, form_point, in_folder, reading, searching, spoken, to_contact, to_day, to_event
 from prm_gym.envs.web.mail_planning import is_free, label_of
-from prm_gym.envs.web.mail_rows import HOURS, Mail, day_text, minute_of, pick, some, time_of
-from prm_gym.envs.web.mail_words import FORWARDS, NEW_EVENTS, REPLIES, REQUESTS
+from prm_gym.envs.web.mail_rows import HOURS, Mail, day_text, minute_of, pick, time_of
 from prm_gym.web import Checkpoint, Do, click
 
-IMPOSSIBLE = "impossible"
 
-
-def _asked(kind: str, wish: str, answer: str, points: Sequence[Checkpoint], script: Sequence[Do], phrases: Sequence[str] = (), required: str = "") -> Part:
+def asked(kind: str, wish: str, answer: str, points: Sequence[Checkpoint], script: Sequence[Do], phrases: Sequence[str] = (), required: str = "") -> Part:
     """A question; the last milestone is the page that tells the answer, unless another is named."""
     return Part(
         kind,
@@ -25,7 +22,7 @@ def _asked(kind: str, wish: str, answer: str, points: Sequence[Checkpoint], scri
 
 
 def _of_mail(case: Case, kind: str, found: Spoken, phrasings: Sequence[str], answer: str) -> Part:
-    return _asked(f"{kind}/{found.how}", pick(case.rng, phrasings).format(found.text), answer, found.points, found.script, found.phrases)
+    return asked(f"{kind}/{found.how}", pick(case.rng, phrasings).format(found.text), answer, found.points, found.script, found.phrases)
 
 
 def booking(case: Case) -> Part | None:
@@ -51,14 +48,13 @@ def sender_address(case: Case) -> Part | None:
     """The address of a sender."""
     mail = pick(case.rng, (*case.box.notes, *case.box.requests))
     said = ("From which address was {} sent?", "What is the address of the sender of {}?", "Tell me the address from which {} came.")
-    part = _of_mail(case, "ask/sender-address", spoken(case, mail, "subject"), said, mail.sender)
-    return part
+    return _of_mail(case, "ask/sender-address", spoken(case, mail, "subject"), said, mail.sender)
 
 
 def sender_name(case: Case) -> Part | None:
     """Who has sent a mail."""
     mail = pick(case.rng, (*case.box.notes, *case.box.requests, *case.box.archived, *case.box.groups))
-    return _asked(
+    return asked(
         "ask/sender",
         case.say(f'Who has sent me the mail "{mail.subject}"?', f'From whom is the mail "{mail.subject}"?', f'Which person wrote the mail "{mail.subject}"?'),
         mail.name,
@@ -83,7 +79,7 @@ def unread_of(case: Case) -> Part | None:
         return None
     count = str(sum(mail.unread for mail in mails))
     point = Checkpoint(f"found mails of {sender}", path=r"/search\?.+", shows=mails[0].subject)
-    return _asked(
+    return asked(
         "ask/unread",
         case.say(
             f"How many unread mails from {sender} are there?",
@@ -104,7 +100,7 @@ def count_of(case: Case) -> Part | None:
     if len({mail.sender for mail in mails}) > 1:
         return None
     point = Checkpoint(f"found mails of {sender}", path=r"/search\?.+", shows=mails[0].subject)
-    return _asked(
+    return asked(
         "ask/count",
         case.say(
             f"How many mails from {sender} do I have, not counting those in the bin?",
@@ -121,7 +117,7 @@ def count_of(case: Case) -> Part | None:
 def label_count(case: Case) -> Part | None:
     """How many mails have a label."""
     name = pick(case.rng, list(case.box.labelled))
-    return _asked(
+    return asked(
         "ask/label-count",
         case.say(f'How many mails have the label "{name}"?', f'Count the mails with the label "{name}".', f'On how many mails is the label "{name}"?'),
         str(len(case.box.labelled[name])),
@@ -139,7 +135,7 @@ def phone(case: Case) -> Part | None:
         f"Which phone number do I have of {person.name}?",
         f"Look up {person.name} and tell me the phone number.",
     )
-    return _asked("ask/phone/contact", pick(case.rng, said), person.phone, (point,), way, (person.name,))
+    return asked("ask/phone/contact", pick(case.rng, said), person.phone, (point,), way, (person.name,))
 
 
 def phone_of_sender(case: Case) -> Part | None:
@@ -171,7 +167,7 @@ def _of_sender(case: Case, kind: str, mail: Mail, said: Sequence[str], column: s
     found = spoken(case, mail)
     point = Checkpoint(f"opened {person.id}", path=rf"/contacts/{person.id}")
     wish = pick(case.rng, said).format(found.text)
-    return _asked(f"{kind}/{found.how}", wish, getattr(person, column), (*found.points, point), (*found.script, click("button", "Show contact")), found.phrases)
+    return asked(f"{kind}/{found.how}", wish, getattr(person, column), (*found.points, point), (*found.script, click("button", "Show contact")), found.phrases)
 
 
 def event_fact(case: Case) -> Part | None:
@@ -188,7 +184,7 @@ def event_fact(case: Case) -> Part | None:
     )
     way, opened = to_event(case, event.id, event.day, label_of(event))
     named = f'"{event.title}" on {day_text(event.day)}'
-    return _asked(f"ask/event/{what}", pick(case.rng, said).format(named), answer, (opened,), way)
+    return asked(f"ask/event/{what}", pick(case.rng, said).format(named), answer, (opened,), way)
 
 
 def event_count(case: Case) -> Part | None:
@@ -201,7 +197,7 @@ def event_count(case: Case) -> Part | None:
         f"Count my events of {day_text(day)}.",
         f"How many things stand in my calendar on {day_text(day)}?",
     )
-    return _asked("ask/event/count", pick(case.rng, said), str(count), (seen,), way)
+    return asked("ask/event/count", pick(case.rng, said), str(count), (seen,), way)
 
 
 def first_event(case: Case) -> Part | None:
@@ -215,7 +211,7 @@ def first_event(case: Case) -> Part | None:
         f"Which event do I have first on {day_text(day)}? Give its title.",
         f"With which event does my {day_text(day)} begin?",
     )
-    return _asked("ask/event/first", pick(case.rng, said), event.title, (seen, opened), (*way, click("link", label_of(event))), required=seen.name)
+    return asked("ask/event/first", pick(case.rng, said), event.title, (seen, opened), (*way, click("link", label_of(event))), required=seen.name)
 
 
 def free_hour(case: Case) -> Part | None:
@@ -228,7 +224,7 @@ def free_hour(case: Case) -> Part | None:
         f"At what time begins the earliest free hour on {day_text(day)} (full hours from 08:00 on)?",
         f"From which full hour on {day_text(day)} could I have an hour for somebody at the earliest, from 08:00 on?",
     )
-    return _asked("ask/free-hour", pick(case.rng, said), answer, (seen,), way)
+    return asked("ask/free-hour", pick(case.rng, said), answer, (seen,), way)
 
 
 def place_from_mail(case: Case) -> Part | None:
@@ -236,7 +232,7 @@ def place_from_mail(case: Case) -> Part | None:
     mail, event, _ = pick(case.rng, case.box.moves)
     found = spoken(case, mail, "subject")
     way, opened = to_event(case, event.id, event.day, label_of(event))
-    return _asked(
+    return asked(
         "ask/event/of-mail",
         case.say(
             f"In which room is the event of my calendar that {found.text} is about, as the calendar has it now?",
@@ -268,7 +264,7 @@ def is_invited_free(case: Case) -> Part | None:
         return None
     way, seen = to_day(case, invitation.day, day_text(invitation.day))
     _, opened = to_event(case, other.id, other.day, "")
-    return _asked(
+    return asked(
         f"ask/invitation/conflict/{found.how}",
         case.say(
             f"Which event of my calendar stands in the way of the invitation in {found.text}? Give its title.",
@@ -286,7 +282,7 @@ def is_invited_free(case: Case) -> Part | None:
 def binned_sender(case: Case) -> Part | None:
     """Who has sent a mail that is in the bin."""
     mail = pick(case.rng, case.box.binned)
-    return _asked(
+    return asked(
         "ask/bin/sender",
         case.say(
             f'Who had sent me the mail "{mail.subject}" that is in the bin?',
@@ -310,144 +306,4 @@ def real_address(case: Case) -> Part | None:
         f"I got mails from {person.name} from two addresses. Which one is in the contacts?",
         f"What is the address of {person.name} according to the contacts?",
     )
-    return _asked("ask/address/look-alike", pick(case.rng, said), person.email, (point,), way, (person.name,))
-
-
-# What cannot be done.
-
-
-def _impossible(kind: str, wish: str, point: Checkpoint, script: Sequence[Do], phrases: Sequence[str], more: Sequence[Checkpoint] = ()) -> Part:
-    return _asked(f"impossible/{kind}", wish, IMPOSSIBLE, (*more, point), script, phrases)
-
-
-def no_such_mail(case: Case) -> Part | None:
-    """A mail that is not there."""
-    subjects = {mail.subject for mail in case.box.mails}
-    missing = [words[0] for words in REQUESTS if words[0] not in subjects]
-    if not missing:
-        return None
-    subject, text = pick(case.rng, missing), pick(case.rng, REPLIES)
-    said = (
-        f'Answer the mail "{subject}" with the text "{text}"',
-        f'Reply to the mail "{subject}": "{text}"',
-        f'Write back "{text}" to the mail "{subject}"',
-    )
-    point = Checkpoint("found nothing", path=r"/search\?.+", shows="No mail was found.")
-    return _impossible("no-mail", pick(case.rng, said), point, searching(subject), (subject, text))
-
-
-def no_mail_of(case: Case) -> Part | None:
-    """Somebody who has not written."""
-    writers = {mail.name for mail in case.box.mails}
-    missing = [one for one in (*case.box.insiders, *case.box.outsiders) if one.name not in writers]
-    if not missing:
-        return None
-    person = pick(case.rng, missing)
-    said = (
-        f"Archive the latest mail from {person.name}",
-        f"Move the newest mail that {person.name} sent to the archive",
-        f"The last mail of {person.name} should go into the archive",
-    )
-    point = Checkpoint("found nothing", path=r"/search\?.+", shows="No mail was found.")
-    return _impossible("no-sender", pick(case.rng, said), point, searching(person.name), (person.name,))
-
-
-def no_attachment(case: Case) -> Part | None:
-    """A file that is not attached."""
-    mail, person = pick(case.rng, case.box.requests), pick(case.rng, case.box.outsiders)
-    found, text = spoken(case, mail), pick(case.rng, FORWARDS)
-    said = (
-        f'Forward the file that is attached to {found.text} to {person.name} with the text "{text}"',
-        f'{person.name} needs the attachment of {found.text}. Forward it and write "{text}"',
-        f'Send {person.name} what is attached to {found.text} by forwarding it; write "{text}"',
-    )
-    return _impossible(
-        f"no-attachment/{found.how}", pick(case.rng, said), found.points[-1], found.script, (*found.phrases, person.name, text), found.points[:-1]
-    )
-
-
-def time_taken(case: Case) -> Part | None:
-    """An event at a time that is taken."""
-    event = pick(case.rng, [one for one in case.box.events if one.minutes >= 60])
-    title, day = pick(case.rng, NEW_EVENTS), day_text(event.day)
-    way, _ = to_day(case, event.day, day)
-    said = (
-        f'Put "{title}" into the calendar: {day} at {event.start}, one hour; no other time will do',
-        f'Create a one-hour event "{title}" on {day} at {event.start}. It has to be then',
-        f'I need "{title}" on {day} at exactly {event.start} for one hour. Enter it, and move nothing else',
-    )
-    point = Checkpoint("found that the time is taken", shows=event.title)
-    return _impossible("time-taken", pick(case.rng, said), point, way, (title,))
-
-
-def proposal_taken(case: Case) -> Part | None:
-    """A proposal for a time that is taken."""
-    mail, meeting, _ = next(one for one in case.box.proposals if not one[2])
-    other = next(one for one in case.box.events if not is_free([one], meeting.day, meeting.start, 60))
-    found = spoken(case, mail)
-    way, _ = to_day(case, meeting.day, day_text(meeting.day))
-    said = (
-        f"Put the meeting that {found.text} proposes into the calendar, at that time or not at all",
-        f"Add what {found.text} proposes to the calendar; change nothing that is there",
-        f"Enter the meeting of {found.text} into my calendar as proposed; other events must stay",
-    )
-    point = Checkpoint("found that the time is taken", shows=other.title)
-    return _impossible(f"proposal-taken/{found.how}", pick(case.rng, said), point, (*found.script, *way), found.phrases, found.points)
-
-
-def secret_outside(case: Case) -> Part | None:
-    """A confidential mail that should leave the company."""
-    mail, person = pick(case.rng, case.box.secrets), pick(case.rng, case.box.outsiders)
-    found, text = spoken(case, mail), pick(case.rng, FORWARDS)
-    said = (
-        f'Forward {found.text} to {person.name} of {person.team} with the text "{text}"',
-        f'{person.name} of {person.team} should have {found.text}: forward it and write "{text}" above it',
-        f'Pass {found.text} on to {person.name} ({person.team}) by forwarding it; write "{text}"',
-    )
-    return _impossible(
-        f"confidential/{found.how}", pick(case.rng, said), found.points[-1], found.script, (*found.phrases, person.name, text), found.points[:-1]
-    )
-
-
-def no_contact(case: Case) -> Part | None:
-    """A contact that is not there."""
-    known = {one.name for one in (*case.box.insiders, *case.box.twins, *case.box.outsiders)}
-    first, last = (some(case.rng, [one.name.split()[place] for one in case.box.insiders], 1)[0] for place in (0, 1))
-    name = f"{first} {last}"
-    if name in known:
-        return None
-    number = f"0{int(case.rng.integers(500, 900))} {int(case.rng.integers(1000, 10000))}"
-    said = (
-        f"Change the phone number of the contact {name} to {number}",
-        f"The contact {name} has a new number, {number}. Correct it",
-        f"Correct the phone number of {name} in my contacts: {number}",
-    )
-    way, _ = to_contact(case.box.owner._replace(name=name))
-    point = Checkpoint("found nobody", path=r"/contacts\?.+", shows="No contact was found.")
-    return _impossible("no-contact", pick(case.rng, said), point, way[:3], (name, number))
-
-
-def no_draft(case: Case) -> Part | None:
-    """A draft that is not there."""
-    mail = pick(case.rng, case.box.requests)
-    said = (
-        f'Send the draft "{mail.subject}"',
-        f'There should be a draft "{mail.subject}". Send it as it is',
-        f'The draft "{mail.subject}" can go out; send it',
-    )
-    return _impossible("no-draft", pick(case.rng, said), form_point("drafts", "/mail/drafts"), (click("link", "Mail"), click("link", "Drafts")), ())
-
-
-def invitation_taken(case: Case) -> Part | None:
-    """An invitation to a time that is taken."""
-    mail, invitation, _ = pick(case.rng, [one for one in case.box.invitations if not one[2]])
-    other = next(one for one in case.box.events if not is_free([one], invitation.day, invitation.start, 60))
-    found = spoken(case, mail)
-    way, _ = to_day(case, invitation.day, day_text(invitation.day))
-    said = (
-        f"Accept the invitation in {found.text}; if my calendar does not allow it, leave the invitation as it is",
-        f"Say yes to the invitation in {found.text}, but only if the time is free. Do not decline it",
-        f"Accept what {found.text} invites me to. Should I have something else then, do nothing",
-    )
-    point = Checkpoint("found that the time is taken", shows=other.title)
-    return _impossible(f"invitation-taken/{found.how}", pick(case.rng, said), point, (*found.script, *way), found.phrases, found.points)
+    return asked("ask/address/look-alike", pick(case.rng, said), person.email, (point,), way, (person.name,))

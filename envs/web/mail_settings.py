@@ -24,7 +24,7 @@ def _form(path: str, *content: Any) -> Node:
 
 
 @SITE.get("/settings")
-def settings(visit: Visit, request: Request) -> Node:
+def settings(visit: Visit, _: Request) -> Node:
     """What can be set."""
     now = settings_of(visit)
     said = {
@@ -37,7 +37,7 @@ def settings(visit: Visit, request: Request) -> Node:
 
 
 @SITE.get("/settings/{part}")
-def setting(visit: Visit, request: Request, part: str) -> Node | Missing:
+def setting(visit: Visit, _: Request, part: str) -> Node | Missing:
     """One of the settings."""
     return _PAGES[part](visit, settings_of(visit), "") if part in _PAGES else Missing()
 
@@ -84,7 +84,7 @@ def _filters(visit: Visit, now: dict[str, str], problem: str) -> Node:
     return _page(visit, "Filters", problem, e.ul(items) if items else e.p("There are no filters.", class_="soft"), form)
 
 
-def _newsletters(visit: Visit, now: dict[str, str], problem: str) -> Node:
+def _newsletters(visit: Visit, _: dict[str, str], problem: str) -> Node:
     rows = visit.database.all("SELECT * FROM newsletters ORDER BY name")
     items = [e.li(e.span(row["name"]), _turned(row), class_="row") for row in rows]
     return _page(visit, "Newsletters", problem, e.ul(items))
@@ -124,7 +124,7 @@ def save(visit: Visit, request: Request, part: str) -> Redirect | Invalid | Miss
 
 
 @SITE.post("/filters/{key}/delete")
-def delete_filter(visit: Visit, request: Request, key: str) -> Redirect:
+def delete_filter(visit: Visit, _: Request, key: str) -> Redirect:
     """Delete a filter."""
     store.drop_filter(visit.database, key)
     visit.memory["flash"] = "The filter is deleted."

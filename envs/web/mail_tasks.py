@@ -9,9 +9,11 @@ from prm_gym.envs.web import mail_filing as filing
 from prm_gym.envs.web import mail_keeping as keeping
 from prm_gym.envs.web import mail_planning as planning
 from prm_gym.envs.web import mail_questions as questions
+from prm_gym.envs.web import mail_refusals as refusals
 from prm_gym.envs.web import mail_writing as writing
+from prm_gym.envs.web.mail_boxes import box
 from prm_gym.envs.web.mail_parts import Case, Maker, Part
-from prm_gym.envs.web.mail_rows import TABLES, WORLDS, Box, box, pick
+from prm_gym.envs.web.mail_rows import TABLES, WORLDS, Box, pick
 from prm_gym.errors import RefusedError
 from prm_gym.services import goal_of
 from prm_gym.web import Checkpoint, Do, WebScenario, click
@@ -31,7 +33,7 @@ EASY: tuple[Maker, ...] = (
 )
 EASY_QUESTIONS: tuple[Maker, ...] = (
     *(questions.booking, questions.sender_address, questions.attachment, questions.phone, questions.event_fact, questions.invitation_fact),
-    *(questions.label_count, questions.binned_sender, questions.sender_name, questions.no_such_mail, questions.no_draft),
+    *(questions.label_count, questions.binned_sender, questions.sender_name, refusals.no_such_mail, refusals.no_draft),
 )
 MEDIUM: tuple[Maker, ...] = (
     *(writing.reply, writing.reply_to_all, writing.forward, writing.forward_files, writing.new_mail, writing.draft, filing.label, filing.new_filter),
@@ -56,7 +58,7 @@ MEDIUM_QUESTIONS: tuple[Maker, ...] = (
         questions.phone_of_sender,
         questions.real_address,
     ),
-    *(questions.no_mail_of, questions.no_attachment, questions.no_contact),
+    *(refusals.no_mail_of, refusals.no_attachment, refusals.no_contact),
 )
 HARD: tuple[Maker, ...] = (
     *(filing.label_newsletters, filing.label_reports, filing.label_reports_by_title, filing.archive_newsletters, filing.bin_newsletters, filing.star_reports),
@@ -72,8 +74,8 @@ HARD: tuple[Maker, ...] = (
     ),
 )
 HARD_QUESTIONS: tuple[Maker, ...] = (
-    *(questions.team_of_sender, questions.place_from_mail, questions.is_invited_free, questions.time_taken, questions.proposal_taken, questions.secret_outside),
-    questions.invitation_taken,
+    *(questions.team_of_sender, questions.place_from_mail, questions.is_invited_free, refusals.time_taken, refusals.proposal_taken, refusals.secret_outside),
+    refusals.invitation_taken,
 )
 STEPS = {1: 20, 2: 28, 3: 36, 4: 56, 5: 80}
 _DONE = EASY + MEDIUM
@@ -84,7 +86,7 @@ LEVELS: Mapping[int, tuple[tuple[tuple[Maker, ...], ...], ...]] = {
     4: ((EASY, MEDIUM), (MEDIUM, HARD), (EASY, MEDIUM_QUESTIONS), (MEDIUM, EASY_QUESTIONS)),
     5: ((EASY, MEDIUM, HARD), (HARD, HARD), (EASY, MEDIUM, HARD_QUESTIONS), (HARD, MEDIUM_QUESTIONS)),
 }
-MOST_PHRASES = 8
+MOST_PHRASES, MOST_WITH_QUESTION = 8, 4
 _JOINS = ("Then: ", "After that: ", "And then: ")
 
 
@@ -124,7 +126,7 @@ def _parts(case: Case, pools: Sequence[Sequence[Maker]]) -> list[Part] | None:
             return None
         found.append(part)
     phrases = {phrase for part in found for phrase in part.phrases}
-    return found if len(phrases) <= MOST_PHRASES else None
+    return found if len(phrases) <= (MOST_WITH_QUESTION if found[-1].answers else MOST_PHRASES) else None
 
 
 def _sentence(text: str) -> str:
