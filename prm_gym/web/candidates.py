@@ -38,7 +38,9 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bo
     if asked:
         said = list(dict.fromkeys(text for item in shown for text in _said(item)))
         order: list[int] = rng.permutation(len(said)).tolist()
-        answers = dict.fromkeys([*(said[i] for i in order[:MOST_ANSWERS]), *map(str, range(10)), IMPOSSIBLE])
+        small = (*map(str, range(10)), IMPOSSIBLE)
+        room = max(0, min(MOST_ANSWERS, most - len(texts) - len(small)))  # what can be done goes before what can be said
+        answers = dict.fromkeys([*(said[i] for i in order[:room]), *small])
         texts += [action_text(Answer(text)) for text in answers]
     order = rng.permutation(len(texts)).tolist()
     return tuple(texts[i] for i in order[:most])
