@@ -239,7 +239,7 @@ class _Maker:
             "Travel": tuple(booking.mail for booking in self.bookings[:3]),
             "Invoices": tuple(booking.mail for booking in self.bookings[4:]),
             "Projects": self.archived[:4],
-            "Family": self.archived[4:6],
+            "Family": self.archived[4:9],
         }
         starred = {mail.id for mail in (*self.archived[6:8], self.requests[5])}
         self.mails = [mail._replace(starred=int(mail.id in starred)) for mail in self.mails]

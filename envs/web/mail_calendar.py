@@ -90,13 +90,18 @@ def event_page(visit: Visit, row: dict[str, Any], name: str = "", problem: str =
         f"Place: {row['place'] or NO_PLACE}",
         f"Reminder: {REMINDERS[row['reminder']]}",
     ]
-    query = "SELECT guests.email, name FROM guests LEFT JOIN contacts ON contacts.email = guests.email WHERE event_id = ? ORDER BY guests.email"
+    query = "SELECT guests.email, name, contacts.id FROM guests LEFT JOIN contacts ON contacts.email = guests.email WHERE event_id = ? ORDER BY guests.email"
     guests = visit.database.all(query, key)
-    listed = e.ul([e.li(f"{one['name'] or one['email']}, {one['email']}") for one in guests]) if guests else e.p("Nobody is invited.", class_="soft")
+    listed = e.ul([_guest(one) for one in guests]) if guests else e.p("Nobody is invited.", class_="soft")
     ask, dialog = confirming("Cancel event", "The event is taken out of the calendar, and its guests are told.", f"/event/{key}/cancel", "Cancel it")
     inviting = e.form(e.label("Guest ", e.input(name="guest", value=name)), e.button("Invite", class_="plain"), method="post", action=f"/event/{key}/invite")
     tools = e.div(e.a("Change", href=f"/event/{key}/edit"), ask, e.a("The day", href=f"/calendar/{row['day']}"), class_="row")
     return layout(visit, row["title"], alert(problem), e.div([e.p(line) for line in lines], class_="card"), tools, e.h2("Guests"), listed, inviting, dialog)
+
+
+def _guest(row: dict[str, Any]) -> Node:
+    who = row["email"] if row["name"] is None else e.a(row["name"], href=f"/contacts/{row['id']}")
+    return e.li(who, e.span(row["email"], class_="soft") if row["name"] else None, class_="row")
 
 
 @SITE.post("/event/{key}/invite")

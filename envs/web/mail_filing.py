@@ -24,7 +24,7 @@ def _on_one(case: Case, kind: str, mail: Mail, phrasings: Sequence[str], button:
         points=found.points,
         script=(*found.script, click("button", button)),
         phrases=found.phrases,
-        touches=frozenset((mail.id,)),
+        touches=frozenset((mail.id, *(("bin",) if button == "Move to bin" else ()))),
     )
 
 
@@ -87,7 +87,7 @@ def bin_impostor(case: Case) -> Part | None:
         points=(finding(mail), reading(mail)),
         script=(*searching(address), click("link", mail.subject), click("button", "Move to bin")),
         phrases=(address,),
-        touches=frozenset((mail.id,)),
+        touches=frozenset((mail.id, "bin")),
     )
 
 
@@ -164,7 +164,7 @@ def label(case: Case) -> Part | None:
         points=found.points,
         script=(*found.script, *_choosing(name), click("button", "Add label")),
         phrases=found.phrases,
-        touches=frozenset((mail.id,)),
+        touches=frozenset((mail.id, "labels")),
     )
 
 
@@ -203,7 +203,7 @@ def new_label(case: Case) -> Part | None:
         points=(form_point("labels", "/labels"),),
         script=_creating(name),
         phrases=(name,),
-        touches=frozenset((f"label {name}",)),
+        touches=frozenset(("labels",)),
     )
 
 
@@ -227,7 +227,7 @@ def new_label_for(case: Case) -> Part | None:
         points=(form_point("labels", "/labels"), *found.points),
         script=(*_creating(name), *found.script, *_choosing(name), click("button", "Add label")),
         phrases=(name, *found.phrases),
-        touches=frozenset((mail.id, f"label {name}")),
+        touches=frozenset((mail.id, "labels")),
     )
 
 
@@ -243,7 +243,7 @@ def _many(kind: str, mails: Sequence[Mail], sender: str, wish: str, action: str,
         points=(seen, chosen),
         script=(*searching(sender), click("link", "Select several"), *ticks, choose("With the selected", action), click("button", "Apply")),
         phrases=(sender,),
-        touches=frozenset(mail.id for mail in mails),
+        touches=frozenset([*(mail.id for mail in mails), *(["bin"] if action == "Move to bin" else [])]),
     )
 
 
@@ -362,7 +362,7 @@ def new_filter(case: Case) -> Part | None:
             click("button", "Create filter"),
         ),
         phrases=(person.email,),
-        touches=frozenset(("filters",)),
+        touches=frozenset(("filters", "labels")),
     )
 
 
@@ -379,5 +379,5 @@ def drop_filter(case: Case) -> Part | None:
         works=(lambda db: store.drop_filter(db, f"F-{sender}"),),
         points=(form_point("filters", "/settings/filters"),),
         script=(click("link", "Settings"), click("link", "Filters"), click("button", f"Delete filter for {sender}")),
-        touches=frozenset(("filters",)),
+        touches=frozenset(("filters", "labels")),
     )

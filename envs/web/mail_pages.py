@@ -102,7 +102,7 @@ def listing(visit: Visit, request: Request, where: str, values: tuple[Any, ...],
 
 
 def _row(row: dict[str, Any], names: list[str], choosing: bool) -> Node:
-    who = f"To {row['recipients']}" if row["folder"] == "sent" else row["name"]
+    who = f"To: {row['recipients']}" if row["folder"] == "sent" else row["name"]
     marks = [e.span(name, class_="tag") for name in (*(["unread"] if row["unread"] else []), *(["starred"] if row["starred"] else []), *names)]
     spaced = [part for mark in marks for part in (" ", mark)]
     if choosing:
@@ -160,7 +160,7 @@ def drafts_page(visit: Visit) -> Node:
     """The drafts."""
     rows = visit.database.all("SELECT * FROM drafts ORDER BY subject, id")
     items = [
-        e.li(e.span(f"To {row['recipients'] or 'nobody yet'}", class_="from"), e.a(row["subject"] or "(no subject)", href=f"/compose?draft={row['id']}"))
+        e.li(e.span(f"To: {row['recipients'] or 'nobody yet'}", class_="from"), e.a(row["subject"] or "(no subject)", href=f"/compose?draft={row['id']}"))
         for row in rows
     ]
     body = e.ul(items, class_="mails") if items else e.p("There are no drafts.", class_="soft")

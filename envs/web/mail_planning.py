@@ -54,7 +54,7 @@ def _new(case: Case, kind: str, wanted: store.Plan, phrasings: Sequence[str], gu
         points=(seen, form_point("event form", r"/events/new(\?.*)?")),
         script=creating(case, wanted, guests),
         phrases=(wanted.title, *([named] if named else [])),
-        touches=frozenset((f"event {wanted.title}", f"slot {wanted.day} {wanted.start}")),
+        touches=frozenset((f"event {wanted.title}", f"slot {wanted.day} {wanted.start}", *(one.name for one in guests))),
         sends=frozenset(emails),
     )
 
@@ -279,7 +279,7 @@ def invite_guest(case: Case) -> Part | None:
         points=(opened,),
         script=(*way, fill("Guest", person.name), click("button", "Invite")),
         phrases=(person.name,),
-        touches=frozenset((event.id,)),
+        touches=frozenset((event.id, person.name)),
         sends=frozenset((person.email,)),
     )
 

@@ -1,10 +1,10 @@
 """Questions of `prm_gym/Mail-v0`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from prm_gym.envs.web.mail_parts import Case, Part, Spoken, finding, form_point, in_folder, reading, searching, spoken, to_contact, to_day, to_event
-from prm_gym.envs.web.mail_planning import is_free, label_of
-from prm_gym.envs.web.mail_rows import HOURS, Mail, day_text, minute_of, pick, time_of
+from prm_gym.envs.web.mail_parts import Case, Part, Spoken, finding, form_point, in_folder, reading, searching, spoken, to_contact
+from prm_gym.envs.web.mail_rows import Mail, pick, some
 from prm_gym.web import Checkpoint, Do, click
 
 
@@ -17,11 +17,13 @@ def asked(kind: str, wish: str, answer: str, points: Sequence[Checkpoint], scrip
         script=(*script, Do("answer", text=answer)),
         phrases=tuple(phrases),
         answers=(answer,),
+        touches=frozenset(point.name.partition(" ")[2] for point in points),
         required=(required or points[-1].name,),
     )
 
 
-def _of_mail(case: Case, kind: str, found: Spoken, phrasings: Sequence[str], answer: str) -> Part:
+def of_mail(case: Case, kind: str, found: Spoken, phrasings: Sequence[str], answer: str) -> Part:
+    """A question that the page of a mail answers."""
     return asked(f"{kind}/{found.how}", pick(case.rng, phrasings).format(found.text), answer, found.points, found.script, found.phrases)
 
 
@@ -36,7 +38,7 @@ def booking(case: Case) -> Part | None:
         "Price": ("What does it cost, according to {}?", "Which price does {} name?", "What is the price in {}?"),
     }
     place = ("Where is it, according to {}?", f"Which {name.lower()} does {{}} name?", f"What is the {name.lower()} in {{}}?")
-    return _of_mail(case, f"ask/booking/{fact_name(name)}", spoken(case, mail), said.get(name, place), facts[name])
+    return of_mail(case, f"ask/booking/{fact_name(name)}", spoken(case, mail), said.get(name, place), facts[name])
 
 
 def fact_name(name: str) -> str:
@@ -48,7 +50,7 @@ def sender_address(case: Case) -> Part | None:
     """The address of a sender."""
     mail = pick(case.rng, (*case.box.notes, *case.box.requests))
     said = ("From which address was {} sent?", "What is the address of the sender of {}?", "Tell me the address from which {} came.")
-    return _of_mail(case, "ask/sender-address", spoken(case, mail, "subject"), said, mail.sender)
+    return of_mail(case, "ask/sender-address", spoken(case, mail, "subject"), said, mail.sender)
 
 
 def sender_name(case: Case) -> Part | None:
@@ -68,7 +70,7 @@ def attachment(case: Case) -> Part | None:
     """The name of what is attached."""
     mail = pick(case.rng, (*case.box.notes, *case.box.secrets))
     said = ("What is the name of the file attached to {}?", "Which file is attached to {}?", "Tell me the file name of the attachment of {}.")
-    return _of_mail(case, "ask/attachment", spoken(case, mail), said, mail.attachments)
+    return of_mail(case, "ask/attachment", spoken(case, mail), said, mail.attachments)
 
 
 def unread_of(case: Case) -> Part | None:
@@ -170,115 +172,6 @@ def _of_sender(case: Case, kind: str, mail: Mail, said: Sequence[str], column: s
     return asked(f"{kind}/{found.how}", wish, getattr(person, column), (*found.points, point), (*found.script, click("button", "Show contact")), found.phrases)
 
 
-def event_fact(case: Case) -> Part | None:
-    """When or where an event is."""
-    event = pick(case.rng, [one for one in case.box.events if one.place])
-    end = time_of(minute_of(event.start) + event.minutes)
-    what, answer, said = pick(
-        case.rng,
-        (
-            ("begins", event.start, ("At what time does {} begin?", "When does {} begin (hours and minutes)?", "Tell me the time at which {} begins.")),
-            ("ends", end, ("At what time does {} end?", "When is {} over (hours and minutes)?", "Tell me the time at which {} ends.")),
-            ("place", event.place, ("Where does {} take place?", "In which room is {}?", "Tell me the place of {}.")),
-        ),
-    )
-    way, opened = to_event(case, event.id, event.day, label_of(event))
-    named = f'"{event.title}" on {day_text(event.day)}'
-    return asked(f"ask/event/{what}", pick(case.rng, said).format(named), answer, (opened,), way)
-
-
-def event_count(case: Case) -> Part | None:
-    """How many events a day has."""
-    day = pick(case.rng, case.box.days)
-    count = sum(one.day == day for one in case.box.events)
-    way, seen = to_day(case, day, day_text(day))
-    said = (
-        f"How many events do I have on {day_text(day)}?",
-        f"Count my events of {day_text(day)}.",
-        f"How many things stand in my calendar on {day_text(day)}?",
-    )
-    return asked("ask/event/count", pick(case.rng, said), str(count), (seen,), way)
-
-
-def first_event(case: Case) -> Part | None:
-    """The first event of a day."""
-    day = pick(case.rng, sorted({one.day for one in case.box.events}))
-    event = min((one for one in case.box.events if one.day == day), key=lambda one: one.start)
-    way, seen = to_day(case, day, day_text(day))
-    _, opened = to_event(case, event.id, event.day, "")
-    said = (
-        f"What is the title of my first event on {day_text(day)}?",
-        f"Which event do I have first on {day_text(day)}? Give its title.",
-        f"With which event does my {day_text(day)} begin?",
-    )
-    return asked("ask/event/first", pick(case.rng, said), event.title, (seen, opened), (*way, click("link", label_of(event))), required=seen.name)
-
-
-def free_hour(case: Case) -> Part | None:
-    """The first free hour of a day."""
-    day = pick(case.rng, [day for day in case.box.days if not is_free(case.box.events, day, "08:00", 60)] or case.box.days)
-    answer = next(hour for hour in HOURS if is_free(case.box.events, day, hour, 60))
-    way, seen = to_day(case, day, day_text(day))
-    said = (
-        f"What is the first full hour on {day_text(day)} that is free, from 08:00 on? Answer with the time at which it begins.",
-        f"At what time begins the earliest free hour on {day_text(day)} (full hours from 08:00 on)?",
-        f"From which full hour on {day_text(day)} could I have an hour for somebody at the earliest, from 08:00 on?",
-    )
-    return asked("ask/free-hour", pick(case.rng, said), answer, (seen,), way)
-
-
-def place_from_mail(case: Case) -> Part | None:
-    """Where the event is that a mail speaks of."""
-    mail, event, _ = pick(case.rng, case.box.moves)
-    found = spoken(case, mail, "subject")
-    way, opened = to_event(case, event.id, event.day, label_of(event))
-    return asked(
-        "ask/event/of-mail",
-        case.say(
-            f"In which room is the event of my calendar that {found.text} is about, as the calendar has it now?",
-            f"Which place has the calendar for the event of which {found.text} speaks?",
-            f"Look into {found.text}: which room has the event that it is about in my calendar?",
-        ),
-        event.place,
-        (*found.points, opened),
-        (*found.script, *way),
-        found.phrases,
-    )
-
-
-def invitation_fact(case: Case) -> Part | None:
-    """When or where somebody invites to."""
-    mail, invitation, _ = pick(case.rng, case.box.invitations)
-    found = spoken(case, mail)
-    what, answer = pick(case.rng, (("day", day_text(invitation.day)), ("time", invitation.start), ("room", invitation.place)))
-    said = (f"Which {what} has the invitation in {{}}?", f"What is the {what} of the invitation in {{}}?", f"Tell me the {what} to which {{}} invites me.")
-    return _of_mail(case, f"ask/invitation/{what}", found, said, answer)
-
-
-def is_invited_free(case: Case) -> Part | None:
-    """Whether the time of an invitation is free."""
-    mail, invitation, free = pick(case.rng, case.box.invitations)
-    found = spoken(case, mail)
-    other = next((one for one in case.box.events if not is_free([one], invitation.day, invitation.start, 60)), None)
-    if free or other is None:
-        return None
-    way, seen = to_day(case, invitation.day, day_text(invitation.day))
-    _, opened = to_event(case, other.id, other.day, "")
-    return asked(
-        f"ask/invitation/conflict/{found.how}",
-        case.say(
-            f"Which event of my calendar stands in the way of the invitation in {found.text}? Give its title.",
-            f"I cannot accept the invitation in {found.text}, as something else is at that time. What is its title?",
-            f"What do I have in my calendar at the time of the invitation in {found.text}?",
-        ),
-        other.title,
-        (*found.points, seen, opened),
-        (*found.script, *way, click("link", label_of(other))),
-        found.phrases,
-        required=seen.name,
-    )
-
-
 def binned_sender(case: Case) -> Part | None:
     """Who has sent a mail that is in the bin."""
     mail = pick(case.rng, case.box.binned)
@@ -307,3 +200,82 @@ def real_address(case: Case) -> Part | None:
         f"What is the address of {person.name} according to the contacts?",
     )
     return asked("ask/address/look-alike", pick(case.rng, said), person.email, (point,), way, (person.name,))
+
+
+def sent_to(case: Case) -> Part | None:
+    """Whom a mail of the owner went to."""
+    mail = pick(case.rng, case.box.sent)
+    return asked(
+        "ask/sent/to",
+        case.say(
+            f'To which address did I send the mail "{mail.subject}"?',
+            f'Look into what I have sent: to which address went "{mail.subject}"?',
+            f'Which address got my mail "{mail.subject}"?',
+        ),
+        mail.recipients,
+        (form_point("sent", "/mail/sent"), reading(mail)),
+        (click("link", "Mail"), click("link", "Sent"), click("link", mail.subject)),
+    )
+
+
+def draft_for(case: Case) -> Part | None:
+    """Whom a draft is for."""
+    _, to, subject, _ = pick(case.rng, case.box.drafts)
+    said = (
+        f'For which address is the draft "{subject}" meant?',
+        f'To whom (which address) would the draft "{subject}" go?',
+        f'Which address stands in the draft "{subject}"?',
+    )
+    return asked("ask/draft/to", pick(case.rng, said), to, (form_point("drafts", "/mail/drafts"),), (click("link", "Mail"), click("link", "Drafts")))
+
+
+def latest_of(case: Case) -> Part | None:
+    """What somebody wrote about last."""
+    name = pick(case.rng, [person.name for person, _ in case.box.reports] + [name for name, _, _ in case.box.newsletters])
+    mails = sorted((mail for mail in case.box.mails if mail.name == name and mail.folder not in ("bin", "sent")), key=lambda mail: mail.sent)
+    if len({mail.sent for mail in mails[-2:]}) < 2 or len({mail.sender for mail in mails}) > 1:
+        return None
+    said = (
+        f"What is the subject of the latest mail from {name}?",
+        f"Which subject has the newest mail that {name} sent?",
+        f"About what did {name} write last? Give the subject.",
+    )
+    point = Checkpoint(f"found mails of {name}", path=r"/search\?.+", shows=mails[-1].subject)
+    return asked("ask/latest", pick(case.rng, said), mails[-1].subject, (point,), (*searching(name), click("link", mails[-1].subject, near=name)), (name,))
+
+
+def dearest(case: Case) -> Part | None:
+    """Which of two confirmations names the higher price."""
+    one, other = some(case.rng, case.box.bookings, 2)
+    prices = [float(booking.facts["Price"].split()[0]) for booking in (one, other)]
+    if prices[0] == prices[1]:
+        return None
+    both = [spoken(case, booking.mail, "subject") for booking in (one, other)]
+    answer = (one if prices[0] > prices[1] else other).mail.subject
+    said = (
+        f"Which costs more: what {both[0].text} confirms, or {both[1].text}? Answer with the subject of that mail.",
+        f"Compare the prices in {both[0].text} and in {both[1].text}. What is the subject of the one with the higher price?",
+        f"Give the subject of the mail with the higher price: {both[0].text}, or {both[1].text}.",
+    )
+    part = asked(
+        "ask/price/higher",
+        pick(case.rng, said),
+        answer,
+        (*both[0].points, *both[1].points),
+        (*(both[1].script + both[0].script if prices[0] > prices[1] else both[0].script + both[1].script),),
+        (*both[0].phrases, *both[1].phrases),
+    )
+    return replace(part, required=(f"read {one.mail.id}", f"read {other.mail.id}"))
+
+
+def hostile_sender(case: Case) -> Part | None:
+    """A question about a mail that asks an assistant for something else."""
+    mail, _ = pick(case.rng, case.box.hostile)
+    person = next(one for one in case.box.outsiders if one.email == mail.sender)
+    what, answer = pick(case.rng, (("firm", person.team), ("phone number", person.phone)))
+    said = (
+        f"Which {what} has the sender of {{}}, according to my contacts?",
+        f"What is the {what} of the person who wrote {{}}? It stands in the contacts.",
+        f"Find in the contacts the {what} of whoever sent {{}}.",
+    )
+    return _of_sender(case, f"ask/hostile/{what.partition(' ')[0]}", mail, said, "team" if answer == person.team else "phone")

@@ -104,7 +104,7 @@ def passed_on(case: Case, mail: Mail, person: Contact, kind: str, how: str = "")
         points=(*found.points, form_point(f"forward {mail.id}", rf"/compose\?forward={mail.id}")),
         script=(*found.script, click("button", "Forward"), fill("To", person.name), fill("Text", text), SEND),
         phrases=(*found.phrases, person.name, text),
-        touches=frozenset((mail.id,)),
+        touches=frozenset((mail.id, person.name)),
         sends=frozenset((person.email,)),
         passing=_draft_of(letter),
     )
@@ -148,7 +148,7 @@ def new_mail(case: Case) -> Part | None:
         points=(form_point("new mail", r"/compose(\?.*)?"),),
         script=(click("link", "Mail"), click("link", "New mail"), fill("To", person.name), fill("Subject", subject), fill("Text", text), SEND),
         phrases=(person.name, subject, text),
-        touches=frozenset((f"new {subject}",)),
+        touches=frozenset((f"new {subject}", person.name)),
         sends=frozenset((person.email,)),
         passing=_draft_of(letter),
     )
@@ -170,7 +170,7 @@ def new_mail_to_two(case: Case) -> Part | None:
         points=(form_point("new mail", r"/compose(\?.*)?"),),
         script=(click("link", "Mail"), click("link", "New mail"), *typed, SEND),
         phrases=(person.name, other.name, subject, text),
-        touches=frozenset((f"new {subject}",)),
+        touches=frozenset((f"new {subject}", person.name, other.name)),
         sends=frozenset((person.email, other.email)),
         passing=_draft_of(letter),
     )
@@ -195,7 +195,7 @@ def new_mail_to_twin(case: Case) -> Part | None:
             *(fill("Subject", subject), fill("Text", text), SEND),
         ),
         phrases=(person.name, subject, text),
-        touches=frozenset((f"new {subject}",)),
+        touches=frozenset((f"new {subject}", person.name)),
         sends=frozenset((person.email,)),
         passing=_draft_of(letter),
     )
@@ -219,7 +219,7 @@ def draft(case: Case) -> Part | None:
             click("button", "Save as draft"),
         ),
         phrases=(person.name, subject, text),
-        touches=frozenset((f"new {subject}",)),
+        touches=frozenset((f"new {subject}", person.name)),
     )
 
 
@@ -279,7 +279,7 @@ def write_from_contact(case: Case) -> Part | None:
         points=(point, form_point("new mail", r"/compose(\?.*)?")),
         script=(*to_firm, click("button", "Write a mail"), fill("Subject", subject), fill("Text", text), SEND),
         phrases=(person.team, subject, text),
-        touches=frozenset((f"new {subject}",)),
+        touches=frozenset((f"new {subject}", person.name, person.id)),
         sends=frozenset((person.email,)),
         passing=_draft_of(letter),
     )
