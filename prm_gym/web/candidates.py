@@ -10,7 +10,7 @@ from prm_gym.web.actions import Action, Answer, Back, Click, Scroll, Select, Tab
 from prm_gym.web.observation import WINDOW, Item, Sight
 
 IMPOSSIBLE = "impossible"
-MOST_ANSWERS, LONGEST_ANSWER, MOST_OPTIONS = 28, 60, 12
+MOST_ANSWERS, LONGEST_ANSWER, MOST_OPTIONS = 40, 60, 12
 _VALUE = re.compile(r"\A[^:]{1,40}:\s+(.+)\Z")
 _AMOUNT = re.compile(r"\d[\d,.:]*\d|\d")
 
