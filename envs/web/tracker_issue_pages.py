@@ -17,7 +17,7 @@ def issue(visit: Visit, request: Request, key: str) -> Answered:
     """An issue."""
     _ = request
     row = visit.database.get("issues", key)
-    return Missing(NO_ISSUE) if row is None else issue_page(visit, row)
+    return Missing(f'Nothing was found for "{key}".') if row is None else issue_page(visit, row)
 
 
 def issue_page(visit: Visit, row: dict[str, Any], problem: str = "", open_link: bool = False, typed: str = "") -> Node:

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from prm_gym.envs.web.tracker_changes import Clerk
-from prm_gym.envs.web.tracker_words import PRIORITIES, REASONS, STAGES, slug
+from prm_gym.envs.web.tracker_words import PRIORITIES, REASONS, STAGES
 from prm_gym.web import Missing, Node, Redirect, Request, Site, Visit, e
 from prm_gym.web.site import Answered
 
@@ -427,7 +427,3 @@ def _card(issue: dict[str, Any], may: bool) -> Node:
     )
     return e.div(e.a(f"{issue['key']} {issue['title']}", href=f"/issues/{issue['key']}"), e.p(issue["priority"], class_="soft"), move if may else None)
 
-
-def label_key(project: str, name: str) -> str:
-    """Key of the label that has had its name from the beginning."""
-    return f"{project}/{slug(name)}"
