@@ -156,7 +156,7 @@ def _does_wrong(env: ServiceEnv, before: list[str], other: str) -> bool:
     for action in before:
         env.step(action)
     observation = env.step(other)[0]
-    wrong = observation.startswith("Error") or any(gap.stray for gap in env.gap())
+    wrong = observation.startswith("Error") or any(gap.stray for gap in env.pursuit.gap())
     env.restore(beginning)
     return wrong
 

@@ -58,6 +58,11 @@ class Database:
         self._start: dict[Cell, Value] = {}
         self._connection = _connected(image)
 
+    @property
+    def image(self) -> bytes:
+        """The rows of the beginning."""
+        return self._image
+
     def __getstate__(self) -> dict[str, Any]:
         """Without the connection."""
         return {"tables": list(self.tables.values()), "image": self._image, "changes": self.changes()}

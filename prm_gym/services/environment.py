@@ -2,18 +2,19 @@
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Unpack, cast
 
 import msgspec
 import numpy as np
 
-from prm_gym.claims import Gap, Json, Reference, RowChange, Rule, StateStep
+from prm_gym.claims import Json, Reference, RowChange, Rule, StateStep
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, OptionError, RefusedError
 from prm_gym.options import StepOptions, require_candidates, require_difficulty
-from prm_gym.services.database import Cell, Database, Table
+from prm_gym.services.database import Database, Table
+from prm_gym.services.pursuit import Pursuit
 from prm_gym.services.scenario import Arguments, Operation, Reply, Scenario, ScriptStep, read_key
 from prm_gym.task import Task, content_key
 from prm_gym.tools import Tool, ToolCall, Unreadable, described, read_call, understood
@@ -73,13 +74,11 @@ class ServiceEnv(StepEnv):
             options["max_steps"] = self.levels[difficulty]
         super().__init__(**options)
         self.difficulty, self.candidates = difficulty, candidates
-        self.database: Database | None = None
+        self._pursuit: Pursuit | None = None
         self._kept: tuple[int, Scenario] | None = None
         self.talk: dict[str, Any] = {}
-        self.reached: list[str] = []
         self.shown: dict[str, list[int]] = {}
         self._made: list[str] = []
-        self._right: set[Cell] = set()
         self._latest = ""
         self._material: tuple[int, list[str]] = (-1, [])  # the place in the script for which candidates were drawn, and what had been shown then
 
@@ -157,11 +156,24 @@ class ServiceEnv(StepEnv):
         return self._kept[1]
 
     @property
+    def pursuit(self) -> Pursuit:
+        """The database as it stands, and how far it has come."""
+        if self._pursuit is None:
+            self._pursuit = self._pursue(self.scenario)
+        return self._pursuit
+
+    def _pursue(self, scenario: Scenario) -> Pursuit:
+        return Pursuit(Database(self.tables, scenario.image), scenario.goal, scenario.rows)
+
+    @property
     def rows(self) -> Database:
         """The database as it stands."""
-        if self.database is None:
-            self.database = Database(self.tables, self.scenario.image)
-        return self.database
+        return self.pursuit.rows
+
+    @property
+    def reached(self) -> list[str]:
+        """The milestones that were reached, in order."""
+        return self.pursuit.reached
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
         """Draw a task."""
@@ -177,8 +189,8 @@ class ServiceEnv(StepEnv):
             sealed={"entropy": entropy, "goal": [[*cell, value] for cell, value in scenario.goal.items()], "required": sorted(scenario.required)},
             metadata={"difficulty": self.difficulty},
         )
-        self.database = Database(self.tables, scenario.image)
-        self.talk, self.reached, self._made, self._right = self.first_talk(), [], [], set()
+        self._pursuit = self._pursue(scenario)
+        self.talk, self._made = self.first_talk(), []
         self.shown = {name: [-1] for name in self.identified(scenario.opening)}
         self._latest = scenario.opening
         self._material = (-1, [])
@@ -205,7 +217,7 @@ class ServiceEnv(StepEnv):
     def _call(self, operation: Operation, call: ToolCall) -> Transition:
         scenario, rows = self.scenario, self.rows
         references, rules = self._references(operation, call.arguments), self.rules(operation, call.arguments)
-        gap, lacking = self.gap(), self._lacking(scenario)
+        gap, lacking = self.pursuit.gap(), self._lacking(scenario)
         refused, changes = "", tuple[RowChange, ...]()
         try:
             answer, changes = rows.transact(lambda database: operation.run(database, call.arguments))
@@ -219,7 +231,7 @@ class ServiceEnv(StepEnv):
         ends_well = call.name == scenario.end
         if over and ends_well and not gap and not lacking:
             reached.append(scenario.ended)
-        milestones = self._reach(scenario, reached)
+        milestones = self.pursuit.reach(reached)
         repeated = self._is_repeated(call.key, all(rule.kept for rule in rules), answer) and not milestones and not changes
         claim = StateStep(
             kind=operation.kind,
@@ -233,7 +245,7 @@ class ServiceEnv(StepEnv):
             ends_well=ends_well,
             repeated=repeated,
             milestones=milestones,
-            reached=self._holding(scenario),
+            reached=self.pursuit.holding(),
             total=len(scenario.script),
             given_up=bool(self.lost()),
         )
@@ -242,11 +254,11 @@ class ServiceEnv(StepEnv):
 
     def _say(self, text: str) -> Transition:
         scenario = self.scenario
-        gap, lacking = self.gap(), self._lacking(scenario)
+        gap, lacking = self.pursuit.gap(), self._lacking(scenario)
         named = self.identified(text)[:MOST_REFERENCES]
         references = tuple(msgspec.structs.replace(self._reference(table, name), astray=False) for name in named if (table := self.table_of(name)) is not None)
         reply = self.listen(text)
-        milestones = self._reach(scenario, reply.milestones)
+        milestones = self.pursuit.reach(reply.milestones)
         repeated = self._is_repeated(" ".join(text.split()).casefold(), all(rule.kept for rule in reply.rules), reply.text) and not milestones
         claim = StateStep(
             kind="say",
@@ -257,7 +269,7 @@ class ServiceEnv(StepEnv):
             lacking=lacking,
             repeated=repeated,
             milestones=milestones,
-            reached=self._holding(scenario),
+            reached=self.pursuit.holding(),
             total=len(scenario.script),
             given_up=bool(self.lost()),
             mentions=tuple(named),
@@ -269,22 +281,6 @@ class ServiceEnv(StepEnv):
         """What a call is looked up by among the reads of a scenario."""
         return [read_key(call), *(f"{call.name}:{name}" for name in self.identified(answer))]
 
-    def gap(self) -> tuple[Gap, ...]:
-        """The cells that are not as they should be in the end."""
-        rows, goal = self.rows, self.scenario.goal
-        together = {cell: name for name, cells in self.scenario.rows.items() for cell in cells}
-        found: list[Gap] = []
-        for cell in sorted(goal.keys() | rows.changed().keys()):
-            if rows.is_free(cell):
-                continue
-            start, now = rows.start_and_now(cell)
-            wanted = goal.get(cell, start)
-            if now != wanted:
-                final = now != start and rows.is_one_way(cell)
-                right = cell in self._right
-                found.append(Gap(*cell, start=start, now=now, goal=wanted, final=final, was_right=right, together=together.get(cell, "")))
-        return tuple(found)
-
     def knows(self, milestone: str) -> bool:
         """Whether a milestone was reached."""
         return milestone in self.reached
@@ -294,10 +290,9 @@ class ServiceEnv(StepEnv):
         return {
             "changes": msgspec.to_builtins(self.rows.changes()),
             "talk": msgspec.to_builtins(self.talk),
-            "reached": list(self.reached),
+            "pursuit": self.pursuit.save(),
             "shown": {name: list(steps) for name, steps in self.shown.items()},
             "made": list(self._made),
-            "right": [list(cell) for cell in sorted(self._right)],
             "latest": self._latest,
             "material": {"from": self._material[0], "shown": list(self._material[1])},
         }
@@ -310,11 +305,11 @@ class ServiceEnv(StepEnv):
         """
         if self.task.key != self._task_key(self.task.sealed["entropy"]):
             raise ContractError(f"a snapshot of {self.name} with other options cannot be restored here")
-        self.database = Database(self.tables, self.scenario.image)
-        self.database.apply(msgspec.convert(state["changes"], list[RowChange]))
-        self.talk, self.reached, self._made = msgspec.to_builtins(state["talk"]), list(state["reached"]), list(state["made"])
+        self._pursuit = self._pursue(self.scenario)
+        self.rows.apply(msgspec.convert(state["changes"], list[RowChange]))
+        self.pursuit.load(state["pursuit"])
+        self.talk, self._made = msgspec.to_builtins(state["talk"]), list(state["made"])
         self.shown = {name: list(steps) for name, steps in state["shown"].items()}
-        self._right = {(table, key, column) for table, key, column in state["right"]}
         self._latest = state["latest"]
         self._material = (state["material"]["from"], list(state["material"]["shown"]))
 
@@ -391,22 +386,6 @@ class ServiceEnv(StepEnv):
             return True
         self._made.append(key)
         return False
-
-    def _reach(self, scenario: Scenario, names: Iterable[str]) -> tuple[str, ...]:
-        """Note milestones, and those that the rows now fulfil; the ones that are new."""
-        found = [*names, *(name for name, cells in scenario.rows.items() if name not in self.reached and self._are_right(scenario, cells))]
-        new = tuple(dict.fromkeys(name for name in found if name not in self.reached))
-        self.reached += new
-        changed = self.rows.changed()
-        self._right.update(cell for cell, value in scenario.goal.items() if cell in changed and changed[cell][1] == value)
-        return new
-
-    def _are_right(self, scenario: Scenario, cells: Sequence[Cell]) -> bool:
-        return all(self.rows.start_and_now(cell)[1] == scenario.goal[cell] for cell in cells)
-
-    def _holding(self, scenario: Scenario) -> int:
-        """How many milestones were reached and still hold."""
-        return sum(name not in scenario.rows or self._are_right(scenario, scenario.rows[name]) for name in self.reached)
 
 
 def _cut(text: str) -> str:

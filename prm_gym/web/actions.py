@@ -17,12 +17,13 @@ action is the last line, and `Action:` before it or a fence around it does no ha
 import json
 import re
 from collections.abc import Callable
+from json.encoder import encode_basestring
 from typing import Literal, TypeAlias
 
 import msgspec
 
 LONGEST_TEXT = 4_000
-MOST_REFERENCE = 999_999
+MOST_LINES = 200  # of a text that is typed
 
 
 class Click(msgspec.Struct, frozen=True, tag="click"):
@@ -152,6 +153,7 @@ _KEY = re.compile(rf"(?:{_REF}\s*)?((?:(?:Control|Shift|Alt|Meta)\+){{0,3}}(?:[A
 _POINT = re.compile(r"(\d{1,5})[\s,]\s*(\d{1,5})\s*\Z")
 _NUMBER = re.compile(r"\[?(\d{1,3})\]?\s*\Z")
 _PREFIX = re.compile(r"\s*(?:\*\*)?action(?:\*\*)?\s*:(?:\*\*)?\s*", re.IGNORECASE)
+_BEGINS_TEXT = re.compile(r'\s*(?:\W{0,2}action\W{1,3}\s*)?(?:type|select|answer|goto)\b[^"]{0,20}"', re.IGNORECASE)
 _DECODER = json.JSONDecoder(strict=False)
 _FENCE = re.compile(r"\s*```\w*\s*\Z")
 
@@ -160,23 +162,33 @@ def read_action(text: str) -> Action | NoAction:
     r"""The action that a text is, or why it is none.
 
     >>> read_action('I search for it.\ntype [7] "blue mug"')
-    Type(ref=7, text='blue mug')
+    Type(ref=7, text='blue mug', of='')
     >>> read_action("click the button").reason
     'write: click [N]'
 
     Args:
         text: what the agent wrote.
     """
-    thought, closed, rest = text.partition("</think>")
-    if "<think>" in (rest if closed else thought):
-        return NoAction("the thought before the action does not end: write </think>")
-    lines = [line for line in (rest if closed else text).splitlines() if line.strip() and not _FENCE.match(line)]
+    _, closed, rest = text.partition("</think>")
+    if text.lstrip().startswith("<think>"):
+        return _read(rest) if closed else NoAction("the thought before the action does not end: write </think>")
+    if closed and not isinstance(after := _read(rest), NoAction):  # the thought begins in the prompt
+        return after
+    return _read(text)
+
+
+def _read(text: str) -> Action | NoAction:
+    lines = [line for line in text.split("\n") if line.strip() and not _FENCE.match(line)]
     if not lines:
         return NoAction("a step is one action, such as click [12]")
-    action = _read_line(lines[-1])
+    action, first = _read_line(lines[-1]), len(lines) - 1
+    while isinstance(action, NoAction) and first > max(0, len(lines) - MOST_LINES):
+        first -= 1  # a text in quotes may have several lines
+        if _BEGINS_TEXT.match(lines[first]):
+            action = _read_line("\n".join(lines[first:]))
     if isinstance(action, NoAction):
-        return action
-    if any(_is_action(line) for line in lines[:-1]):
+        return _read_line(lines[-1])
+    if any(_is_action(line) for line in lines[:first]):
         return NoAction("a step is one action, and there are several here")
     return action
 
@@ -216,7 +228,10 @@ def action_text(action: Action) -> str:
 
 def quoted(text: str) -> str:
     """A text in double quotes, with JSON's escapes, in one line."""
-    return json.dumps(text, ensure_ascii=False).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
+    written = encode_basestring(text)
+    if written.isascii():
+        return written
+    return written.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
 
 
 def _is_action(line: str) -> bool:

@@ -1,7 +1,7 @@
 """The actions that can be listed on a page, for agents that choose among them."""
 
 import re
-from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,7 +15,8 @@ _VALUE = re.compile(r"\A[^:]{1,40}:\s+(.+)\Z")
 _AMOUNT = re.compile(r"\d[\d,.]*\d|\d")
 
 
-def listed_actions(sight: Sight, start: int, phrases: Sequence[str], asked: bool, most: int) -> tuple[str, ...]:
+@lru_cache(2048)
+def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bool, most: int) -> tuple[str, ...]:
     """What can be done on the page that is seen, in a random order that depends on the page alone.
 
     Clicks on what is shown, each phrase for each field, options, the way back, and answers: `answer` alone, and where something is asked what the page says,
@@ -29,11 +30,10 @@ def listed_actions(sight: Sight, start: int, phrases: Sequence[str], asked: bool
         most: at most so many; a random part where there are more.
     """
     shown = sight.items[start : start + WINDOW]
-    found: list[Action] = [action for item in shown if item.ref and "disabled" not in item.states for action in _on(item, phrases)]
-    found += [Back(), Answer()]
-    found += [Tab(number + 1) for number in range(len(sight.tabs)) if number != sight.tab]
+    texts = [text for item in shown if item.ref and "disabled" not in item.states for text in _on(item, phrases)]
+    found: list[Action] = [Back(), Answer(), *(Tab(number + 1) for number in range(len(sight.tabs)) if number != sight.tab)]
     found += [Scroll("down")] * (start + WINDOW < len(sight.items)) + [Scroll("up")] * (start > 0)
-    texts = [action_text(action) for action in found]
+    texts += map(action_text, found)
     rng = np.random.default_rng(int(content_key(sight.url, *texts)[:16], 16))
     if asked:
         said = list(dict.fromkeys(text for item in shown for text in _said(item)))
@@ -44,14 +44,15 @@ def listed_actions(sight: Sight, start: int, phrases: Sequence[str], asked: bool
     return tuple(texts[i] for i in order[:most])
 
 
-def _on(item: Item, phrases: Sequence[str]) -> list[Action]:
+@lru_cache(1 << 14)
+def _on(item: Item, phrases: tuple[str, ...]) -> tuple[str, ...]:
     """What can be done with an element."""
     of = f"{item.role} {quoted(item.name)}"
     if item.role in ("textbox", "searchbox"):
-        return [] if "readonly" in item.states else [Type(item.ref, phrase, of) for phrase in phrases if phrase != item.value]
+        return () if "readonly" in item.states else tuple(action_text(Type(item.ref, phrase, of)) for phrase in phrases if phrase != item.value)
     if item.role == "combobox" and item.options:
-        return [Select(item.ref, option, of) for option in item.options[:MOST_OPTIONS] if option != item.value]
-    return [Click(item.ref, 1, of)]
+        return tuple(action_text(Select(item.ref, option, of)) for option in item.options[:MOST_OPTIONS] if option != item.value)
+    return (action_text(Click(item.ref, 1, of)),)
 
 
 def _said(item: Item) -> list[str]:

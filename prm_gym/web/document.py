@@ -3,9 +3,8 @@
 import datetime
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from prm_gym.claims import Json
 from prm_gym.web.html import Node
 from prm_gym.web.observation import Item
 from prm_gym.web.walk import TEXT_INPUTS, Control, PageState, Seen, Walk, label_of, listed, normalised, options_of, shortened, text_within
@@ -242,6 +241,14 @@ class Document:
         self._touch(before, node)
         return node
 
+    def clear_search(self, field: Node) -> bool:
+        """Empty a field for searches, as the escape key does; whether that changed it."""
+        if field.attributes.get("type") != "search" or not self.value(field):
+            return False
+        self._values[id(field)] = ""
+        self._touch(field)
+        return True
+
     def select(self, ref: int, wanted: str) -> Node:
         """Choose an option.
 
@@ -373,41 +380,6 @@ class Document:
             return node.attributes.get("value", "on") if self._is_checked(node) else None
         return None if kind == "file" else self.value(node)
 
-    # What is saved.
-
-    def save(self) -> Json:
-        """The page as it stands, as JSON values."""
-        order = {id(node): place for place, node in enumerate(self._all(self.html))}
-        places = {"values": self._values, "checked": self._checked, "chosen": self._chosen, "hidden": self._state.hidden, "opened": self._state.opened}
-        return {
-            "tree": _as_json(self.html, self._state),
-            **{name: [[order[key], value] for key, value in kept.items() if key in order] for name, kept in places.items()},
-            "dialogs": [order[id(dialog)] for dialog in self._state.dialogs],
-            "before": [None if node is None else order.get(id(node)) for node in self._before_dialog],
-            "numbered": [order.get(id(node)) for node in self._numbered],
-            "focused": None if self.focused is None else order.get(id(self.focused)),
-            "number": self.number,
-        }
-
-    @staticmethod
-    def load(state: Any) -> "Document":
-        """The page that `save` wrote."""
-        document = Document(_from_json(state["tree"]), state["number"])
-        nodes: list[Node] = list(document.html.all())
-        kept = {"values": document._values, "checked": document._checked, "chosen": document._chosen}
-        kept |= {"hidden": document._state.hidden, "opened": document._state.opened}
-        for name, values in kept.items():
-            values.update({id(nodes[place]): value for place, value in state[name]})
-        document._state.dialogs = [nodes[place] for place in state["dialogs"]]
-        before: list[int | None] = state["before"]
-        document._before_dialog = [None if place is None else nodes[place] for place in before]
-        numbered: list[Node] = [Node("gone", {}, ()) if place is None else nodes[place] for place in state["numbered"]]
-        document._numbered = numbered
-        document._refs = {id(node): place + 1 for place, node in enumerate(numbered)}
-        document.focused = None if state["focused"] is None else nodes[state["focused"]]
-        document._look_again()
-        return document
-
 
 def _is_submit(node: Node) -> bool:
     kind = node.attributes.get("type", "")
@@ -430,12 +402,3 @@ def _held(text: str, node: Node) -> str:
         except ValueError:
             return ""
     return text.strip() if kind in ("email", "url") else text
-
-
-def _as_json(node: Node, state: PageState) -> Json:
-    return [node.tag, dict(node.attributes), [child if isinstance(child, str) else _as_json(child, state) for child in state.within(node)]]
-
-
-def _from_json(saved: Any) -> Node:
-    tag, attributes, children = saved
-    return Node(tag, attributes, tuple(child if isinstance(child, str) else _from_json(child) for child in children))

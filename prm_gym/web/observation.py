@@ -15,7 +15,7 @@ A line that begins with a number in brackets is an element that can be acted on;
 hold are in quotes, and a text of the page is one line that begins with "- ", so that no text can look like an element.
 """
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -87,6 +87,7 @@ class Acted(msgspec.Struct, frozen=True, gc=False):
     error: str = ""
 
 
+@lru_cache(1 << 15)
 def line_of(item: Item) -> str:
     """An item as a line.
 
@@ -105,23 +106,21 @@ def line_of(item: Item) -> str:
     return " ".join(parts)
 
 
-def rendered(sight: Sight, start: int = 0, lines: Sequence[str] | None = None) -> str:
+def rendered(sight: Sight, start: int = 0) -> str:
     """The text of what is seen, from an item on, `WINDOW` items at most; what is left out is said.
 
     Args:
         sight: what is to be seen.
         start: place of the first item.
-        lines: the items as lines, where they were made before.
     """
-    written = [line_of(item) for item in sight.items] if lines is None else lines
-    shown = written[start : start + WINDOW]
+    shown = map(line_of, sight.items[start : start + WINDOW])
     head = [f"title: {sight.title}", f"url: {sight.url}"]
     if len(sight.tabs) > 1:
         head.append("tabs: " + ", ".join(f"{place + 1} {quoted(title)}{' (here)' * (place == sight.tab)}" for place, title in enumerate(sight.tabs)))
     head += [f"! {note}" for note in sight.notes]
     if start:
         head.append(f"({start} items above: scroll up)")
-    below = len(written) - start - len(shown)
+    below = len(sight.items) - start - WINDOW
     tail = [f"({below} items below: scroll down)"] * (below > 0)
     tail += [f"(the page is too long: {sight.cut} of its nodes were not looked at)"] * (sight.cut > 0)
     return "\n".join([*head, *shown, *tail])

@@ -10,7 +10,7 @@ def note(visit, request, key):
 
 import re
 from collections.abc import Callable, Mapping
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -21,7 +21,7 @@ from prm_gym.errors import ContractError, RefusedError
 from prm_gym.services import Database
 from prm_gym.web.html import Node, e
 
-MOST_FIELDS, LONGEST_QUERY = 200, 20_000
+MOST_FIELDS, LONGEST_QUERY, MOST_PAGES = 200, 20_000, 512
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -149,6 +149,8 @@ class Site:
             title: what it is called.
         """
         self.host, self.title = host, title
+        self._pages: dict[Any, Response] = {}
+        self._lock = Lock()
         self._routes: dict[tuple[str, int, str], list[tuple[re.Pattern[str], Handler, bool]]] = {}
         self.layout: Callable[[Visit, str, Node], Node] = _plain
 
@@ -187,9 +189,30 @@ class Site:
             for pattern, handler, writes in (*self._routes.get((request.method, count, first), ()), *self._routes.get((request.method, count, ""), ())):
                 found = pattern.fullmatch(path)
                 if found is not None:
-                    answered = self._transacted(visit, request, handler, found.groupdict()) if writes else handler(visit, request, **found.groupdict())
-                    return self._response(visit, request, answered)
+                    if writes:
+                        return self._response(visit, request, self._transacted(visit, request, handler, found.groupdict()))
+                    return self._remembered(visit, request, handler, found.groupdict())
             return self._response(visit, request, Missing())
+
+    def _remembered(self, visit: Visit, request: Request, handler: Handler, arguments: dict[str, str]) -> Response:
+        """A page that is only read; the same on the same rows, and so made once, where making it tells and changes nothing."""
+        memory = msgspec.json.encode(visit.memory)
+        key = (visit.database.image, tuple(sorted(visit.database.changed().items())), memory, visit.now, request.url)
+        with self._lock:  # threads of several environments come here
+            kept = self._pages.pop(key, None)
+            if kept is not None:
+                self._pages[key] = kept  # the latest comes last
+        if kept is not None:
+            visit.seen.append(request.url)
+            return kept
+        told = len(visit.events)
+        response = self._response(visit, request, handler(visit, request, **arguments))
+        if response.status == 200 and len(visit.events) == told and msgspec.json.encode(visit.memory) == memory:
+            with self._lock:
+                self._pages[key] = response
+                if len(self._pages) > MOST_PAGES:
+                    del self._pages[next(iter(self._pages))]
+        return response
 
     def _transacted(self, visit: Visit, request: Request, handler: Handler, arguments: dict[str, str]) -> Answered:
         before, told = dict(visit.memory), len(visit.events)

@@ -5,10 +5,9 @@ of others.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlencode, urljoin
 
-from prm_gym.claims import Json
 from prm_gym.errors import ContractError, EnvironmentFault
 from prm_gym.web.actions import Action, Back, Click, Goto, Hover, Press, Select, Tab, Type
 from prm_gym.web.document import Document, Unable
@@ -32,14 +31,6 @@ class Browser(Protocol):
 
     def see(self) -> Sight:
         """What is to be seen now."""
-        ...
-
-    def save(self) -> Json:
-        """What the browser knows beside the server, as JSON values."""
-        ...
-
-    def load(self, state: Any) -> Sight:
-        """Put back what `save` gave; the server stands already as it stood."""
         ...
 
     def close(self) -> None:
@@ -113,24 +104,6 @@ class TextBrowser:
 
     def close(self) -> None:
         """Nothing is held."""
-
-    # What is saved.
-
-    def save(self) -> Json:
-        """The tabs with their addresses, and the state of the fields of their pages."""
-        tabs: list[Json] = [{"history": list(tab.history), "place": tab.place, "document": tab.document.save()} for tab in self._tabs]
-        return {"tabs": tabs, "here": self._here, "pages": self._pages, "notes": list(self._notes)}
-
-    def load(self, state: Any) -> Sight:
-        """Put back what `save` gave."""
-        self._tabs = []
-        for saved in state["tabs"]:
-            tab = _Tab()
-            tab.history, tab.place = list(saved["history"]), saved["place"]
-            tab.document = Document.load(saved["document"])
-            self._tabs.append(tab)
-        self._here, self._pages, self._notes = state["here"], state["pages"], list(state["notes"])
-        return self.see()
 
     # Actions.
 
@@ -226,7 +199,11 @@ class TextBrowser:
         if ref:
             document.focus(document.reach(ref))
         if key == "Escape":
-            document.close_dialog()
+            field = document.focused
+            if document.modal is not None:
+                document.close_dialog()
+            elif field is not None and document.clear_search(field):
+                self._changed(field, "input")
             return
         node = document.focused
         if node is None:

@@ -1,5 +1,6 @@
 """What is seen of a page that is a tree: the twin in Python of what `prm_gym/browser/observer.js` does inside a real browser."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,10 @@ ROLES = {
     **{role: role for role in ("button", "link", "checkbox", "radio", "tab", "menuitem", "option", "textbox", "combobox", "slider")},
     "switch": "checkbox",
 }
+
+
+_SPACE = re.compile("[ \t\n\r\f\u00a0]+")
+_LABELLED = frozenset(("input", "select", "textarea", "button", "meter", "output", "progress"))
 
 
 class PageState:
@@ -91,8 +96,8 @@ class Seen(NamedTuple):
 
 
 def normalised(text: str) -> str:
-    """With single spaces for all white space, and none at the ends."""
-    return " ".join(text.split())
+    """With single spaces for white space, as pages have it, and none at the ends."""
+    return _SPACE.sub(" ", text).strip(" ")
 
 
 def text_within(node: Node, state: PageState, without: frozenset[str] = frozenset()) -> str:
@@ -118,7 +123,7 @@ def _gather(node: Node, state: PageState, without: frozenset[str], parts: list[s
             parts.append(" ")
 
 
-_FIELDS = frozenset(("input", "select", "textarea", "button", "datalist"))
+_FIELDS = frozenset(("input", "select", "textarea", "button"))
 
 
 class Walk:
@@ -135,18 +140,31 @@ class Walk:
         self._items: list[Item] = []
         self._controls: list[Control] = []
         self._line: list[str] = []
-        self._labels: dict[str, list[Node]] = {}
+        self._silent = False
+        self._labels: list[Node] = []
         self.ids: dict[str, Node] = {}
-        self._wrapping: Node | None = None
         self._index(root)
+        self._names: dict[int, list[Node]] = {}
+        self._controlled: dict[int, Node] = {}
+        for label in self._labels:
+            target = self._target(label)
+            if target is not None:
+                self._names.setdefault(id(target), []).append(label)
+                self._controlled[id(label)] = target
+
+    def _target(self, label: Node) -> Node | None:
+        """The field that a label belongs to."""
+        if "for" in label.attributes:
+            found = self.ids.get(label.attributes["for"])
+            return found if found is not None and _takes_label(found) else None
+        return next((node for node in label.all() if _takes_label(node)), None)
 
     def _index(self, node: Node) -> None:
         attributes = node.attributes
-        if attributes:
-            if "id" in attributes:
-                self.ids.setdefault(attributes["id"], node)
-            if node.tag == "label" and "for" in attributes:
-                self._labels.setdefault(attributes["for"], []).append(node)
+        if attributes and "id" in attributes:
+            self.ids.setdefault(attributes["id"], node)
+        if node.tag == "label":
+            self._labels.append(node)
         for child in self._state.within(node):
             if isinstance(child, Node):
                 self._index(child)
@@ -161,46 +179,48 @@ class Walk:
 
     def _flush(self) -> None:
         if self._line:
-            text = " ".join("".join(self._line).split())
+            text = normalised("".join(self._line))
             self._line.clear()
             if text:
                 self._items.append(Item(0, "text", text[:LONGEST_LINE]))
 
     def _descend(self, node: Node, form: Node | None, off: bool, parent: Node | None) -> None:
-        first_cell = True
+        cells = 0
         for child in self._state.within(node):
             if isinstance(child, str):
-                self._line.append(child)
+                if not self._silent:
+                    self._line.append(child)
                 continue
-            tag, attributes = child.tag, child.attributes
-            if tag in SKIPPED or self._state.hides(child):
-                continue
-            role = role_of(child)
-            if role:
-                if role != "none":
-                    self._flush()
-                    self._control(child, role, form, off, parent if tag == "summary" else None)
-            elif tag in INLINE:
-                if tag == "label":
-                    self._label(child, form, off)
-                else:
-                    self._descend(child, form, off, None)
-            elif tag in HEADINGS or attributes.get("role") == "heading":
-                self._heading(child, form, off)
-            elif tag == "img":
-                self._image(child)
-            elif tag in ("td", "th"):
-                if not first_cell and any(map(str.strip, self._line)):
+            if child.tag in ("td", "th"):
+                cells += 1
+                if cells > 1 and not self._silent and normalised("".join(self._line)):
                     self._line.append(" | ")
-                first_cell = False
-                self._descend(child, form, off, None)
-            elif tag == "details" and not self._state.opens(child):
-                self._flush()
-                self._closed(child, form, off)
+            if child.tag not in SKIPPED and not self._state.hides(child):
+                role = role_of(child)
+                if not role:
+                    self._part(child, form, off)
+                elif role != "none":
+                    self._flush()
+                    self._control(child, role, form, off, parent if child.tag == "summary" else None)
+
+    def _part(self, node: Node, form: Node | None, off: bool) -> None:
+        """What is seen of an element that can only be read, and of what is in it."""
+        tag = node.tag
+        if tag == "label":
+            self._label(node, form, off)
+        elif tag in INLINE or tag in ("td", "th"):
+            self._descend(node, form, off, None)
+        elif tag in HEADINGS or node.attributes.get("role") == "heading":
+            self._heading(node, form, off)
+        elif tag == "img":
+            self._image(node)
+        else:
+            self._flush()
+            if tag == "details" and not self._state.opens(node):
+                self._closed(node, form, off)
             else:
-                self._flush()
-                self._descend(child, child if tag == "form" else form, off or (tag == "fieldset" and "disabled" in attributes), child)
-                self._flush()
+                self._descend(node, node if tag == "form" else form, off or (tag == "fieldset" and "disabled" in node.attributes), node)
+            self._flush()
 
     def _closed(self, details: Node, form: Node | None, off: bool) -> None:
         for child in self._state.within(details):
@@ -209,36 +229,27 @@ class Walk:
                 return
 
     def _label(self, label: Node, form: Node | None, off: bool) -> None:
-        target = label.attributes.get("for")
-        fields = [node for node in label.all() if node.tag in _FIELDS and node.get("type") != "hidden"]
-        if target is not None and target in self.ids and self.ids[target].tag in _FIELDS:
-            return
-        if target is None and fields:
-            outer, self._wrapping = self._wrapping, label
-            for field in fields:
-                role = role_of(field)
-                if role and role != "none" and not self._state.hides(field):
-                    self._flush()
-                    self._control(field, role, form, off, None)
-            self._wrapping = outer
-            return
+        """The text of the label of a field is the field's name."""
+        before = self._silent
+        self._silent = before or id(label) in self._controlled
         self._descend(label, form, off, None)
+        self._silent = before
 
     def _heading(self, heading: Node, form: Node | None, off: bool) -> None:
         self._flush()
-        if any(role_of(node) for node in heading.all()):
+        if any(role_of(node) and not self._state.hides(node) for node in heading.all()):
             self._descend(heading, form, off, None)
             self._flush()
             return
         text = text_within(heading, self._state)
-        if text:
+        if text and not self._silent:
             self._items.append(Item(0, "heading", text[:LONGEST_LINE]))
 
     def _image(self, image: Node) -> None:
         text = normalised(image.get("alt"))
-        if text:
+        if text and not self._silent:
             self._flush()
-            self._items.append(Item(0, "image", text[:LONGEST_NAME]))
+            self._items.append(Item(0, "image", text[:LONGEST_LINE]))
 
     def _control(self, node: Node, role: str, form: Node | None, off: bool, details: Node | None) -> None:
         name = self._name(node, role)[:LONGEST_NAME]
@@ -267,9 +278,12 @@ class Walk:
             return normalised(attributes.get("value", "") or attributes.get("alt", "")) or {"reset": "Reset", "submit": "Submit", "image": "Submit"}.get(
                 kind, ""
             )
-        labels = [*self._labels.get(attributes.get("id", ""), ()), *([self._wrapping] if self._wrapping is not None else [])]
-        text = normalised(" ".join(text_within(label, self._state, _FIELDS) for label in labels))
+        text = normalised(" ".join(text_within(label, self._state, _FIELDS) for label in self._names.get(id(node), ())))
         return text or normalised(attributes.get("placeholder", "")) or normalised(attributes.get("title", ""))
+
+
+def _takes_label(node: Node) -> bool:
+    return node.tag in _LABELLED and node.attributes.get("type") != "hidden"
 
 
 def role_of(node: Node) -> str:

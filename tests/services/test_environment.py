@@ -115,7 +115,7 @@ def test_free_texts_are_no_part_of_the_goal(env):
     for action in (READ, SWITCH, "Good day"):
         env.step(action)
     assert {change.column for change in env.rows.changes()} == {"lit", "note"}
-    assert env.gap() == ()
+    assert env.pursuit.gap() == ()
     assert {change.column for past in env.past_steps for claim in past.claims for change in claim.changes} == {"lit"}
     assert env.step(call_text("finish"))[4]["outcome"] == 1.0
 

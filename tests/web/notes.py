@@ -27,8 +27,8 @@ def layout(visit, title, *content):
     )
 
 
-def rows(visit, query="", *values):
-    found = visit.database.all(f"SELECT * FROM notes {query} ORDER BY key", *values)
+def rows(visit, query="", *values, order="key"):
+    found = visit.database.all(f"SELECT * FROM notes {query} ORDER BY {order}", *values)
     return e.table(
         e.tr(e.th("Title"), e.th("Tag"), e.th("Pinned")),
         [e.tr(e.td(e.a(row["title"], href=f"/notes/{row['key']}")), e.td(row["tag"]), e.td("yes" if row["pinned"] else "no")) for row in found],
@@ -39,7 +39,11 @@ def rows(visit, query="", *values):
 def home(visit, request):
     menu = e.div(e.p("All of your notes are here."), e.a("Pinned notes", href="/search?pinned=1"), id="more", hidden=True)
     faq = e.details(e.summary("What is a note?"), e.p("A note is a short text."), e.button("Understood", type="button"))
-    return layout(visit, "All notes", e.button("More", type="button", data_toggle="more", aria_expanded="false"), menu, rows(visit), faq)
+    order = "text" if request.one("order") == "text" else "key"
+    options = [e.option(label, value=value, selected=value == order) for value, label in (("key", "as written"), ("text", "by text"))]
+    sort = e.form(e.label("Order", e.select(options, name="order", data_submit="change")))
+    more = e.button("More", type="button", data_toggle="more", aria_expanded="false")
+    return layout(visit, "All notes", more, menu, sort, rows(visit, order=order), faq)
 
 
 @SITE.get("/search")
@@ -58,7 +62,7 @@ def form(visit, values, problem=""):
             e.label("Title ", e.input(name="title", value=values.get("title", ""), maxlength=20, aria_invalid="true" if problem else None)),
             e.label("Text", for_="text"),
             e.textarea(values.get("text", ""), id="text", name="text"),
-            e.label("Tag", e.select([e.option(tag, value=tag) for tag in TAGS], name="tag", data_submit="change", id="tag")),
+            e.label("Tag", e.select([e.option(tag, value=tag) for tag in TAGS], name="tag", id="tag")),
             e.fieldset(
                 e.legend("Kind"),
                 e.label(e.input(type="radio", name="kind", value="a", checked=True), "Short"),
