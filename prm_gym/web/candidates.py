@@ -16,7 +16,7 @@ _AMOUNT = re.compile(r"\d[\d,.]*\d|\d")
 
 
 @lru_cache(2048)
-def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bool, most: int) -> tuple[str, ...]:
+def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bool, most: int, kept: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """What can be done on the page that is seen, in a random order that depends on the page alone.
 
     Clicks on what is shown, each phrase for each field, options, the way back, and answers: `answer` alone, and where something is asked what the page says,
@@ -28,6 +28,7 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bo
         phrases: the texts that may be typed.
         asked: something is asked.
         most: at most so many; a random part where there are more.
+        kept: actions that are not left out, where they can be done on this page at all.
     """
     shown = sight.items[start : start + WINDOW]
     texts = [text for item in shown if item.ref and "disabled" not in item.states for text in _on(item, phrases)]
@@ -38,9 +39,13 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bo
     if asked:
         said = list(dict.fromkeys(text for item in shown for text in _said(item)))
         order: list[int] = rng.permutation(len(said)).tolist()
+        order.sort(key=lambda i: action_text(Answer(said[i])) not in kept)
         texts += [action_text(Answer(said[i])) for i in order[:MOST_ANSWERS]]
         texts += [action_text(Answer(text)) for text in (*map(str, range(10)), IMPOSSIBLE) if text not in said]
     order = rng.permutation(len(texts)).tolist()
+    if len(texts) > most and kept:
+        order = [order[i] for i in sorted(range(len(order)), key=lambda i: (texts[order[i]] not in kept, i))][:most]
+        order = [order[i] for i in rng.permutation(len(order)).tolist()]
     return tuple(texts[i] for i in order[:most])
 
 
@@ -57,6 +62,8 @@ def _on(item: Item, phrases: tuple[str, ...]) -> tuple[str, ...]:
 
 def _said(item: Item) -> list[str]:
     """What an item of the page says that may be an answer."""
+    if item.role == "combobox" and item.value and len(item.value) <= LONGEST_ANSWER:
+        return [item.value]
     if item.ref and item.role != "link":
         return []
     parts = [part.strip() for part in item.name.split(" | ")]
