@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from prm_gym.envs.web.tracker_changes import FIELDS, KINDS, LONGEST_TITLE
-from prm_gym.envs.web.tracker_pages import SITE, alert, clerk, close, field, labels_of, layout, milestones_of, named, options, project_of, workers
+from prm_gym.envs.web.tracker_changes import FIELDS, KINDS
+from prm_gym.envs.web.tracker_desk import LONGEST_TITLE
+from prm_gym.envs.web.tracker_list_pages import close
+from prm_gym.envs.web.tracker_pages import SITE, alert, clerk, field, labels_of, layout, milestones_of, named, options, project_of, workers
 from prm_gym.envs.web.tracker_words import PRIORITIES, REASONS, STAGES
 from prm_gym.errors import RefusedError
 from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Visit, e
@@ -32,7 +34,9 @@ def issue_page(visit: Visit, row: dict[str, Any], problem: str = "", open_link: 
         visit,
         f"{key} {row['title']}",
         alert(problem),
-        e.p(f"Reported by {author} on {row['created']}. " + (f"Closed on {row['closed_on']}: {row['reason']}." if closed else "")),
+        e.p(f"Reported by: {author}"),
+        e.p(f"Reported on: {row['created']}"),
+        [e.p(f"Closed on: {row['closed_on']}"), e.p(f"Reason: {row['reason']}")] if closed else None,
         [e.p(line) for line in row["description"].split("\n")] if row["description"] else e.p("No description."),
         _fields(visit, row, may, closed),
         e.div(
@@ -47,7 +51,13 @@ def issue_page(visit: Visit, row: dict[str, Any], problem: str = "", open_link: 
         _link_form(key, open_link, typed) if may else None,
         e.h2("Comments"),
         _comments(visit, key),
-        e.form(e.label("New comment", for_="comment"), e.textarea(id="comment", name="text"), e.button("Add comment"), method="post", action=f"/issues/{key}/comment"),
+        e.form(
+            e.label("New comment", for_="comment"),
+            e.textarea(id="comment", name="text"),
+            e.button("Add comment"),
+            method="post",
+            action=f"/issues/{key}/comment",
+        ),
         e.h2("History"),
         e.div(e.a("Show the history", href=f"/issues/{key}/history", data_into="history"), id="history"),
         _close_dialog(key) if may and not closed else None,
@@ -76,7 +86,12 @@ def _fields(visit: Visit, row: dict[str, Any], may: bool, closed: bool) -> Node:
     said = e.p(f"Labels: {', '.join(label['name'] for label in labels) or 'none'}")
     if not may or closed:
         assignee = visit.database.get("people", row["assignee"])
-        facts = (("State", row["state"]), ("Assignee", assignee["name"] if assignee else "nobody"), ("Priority", row["priority"]), ("Milestone", row["milestone"] or "none"))
+        facts = (
+            ("State", row["state"]),
+            ("Assignee", assignee["name"] if assignee else "nobody"),
+            ("Priority", row["priority"]),
+            ("Milestone", row["milestone"] or "none"),
+        )
         return e.div([e.p(f"{name}: {value}") for name, value in facts], due, said, class_="card")
     taken = {label["key"] for label in labels}
     free = [(label, name) for label, name in labels_of(visit, project) if label not in taken]
@@ -93,7 +108,12 @@ def _fields(visit: Visit, row: dict[str, Any], may: bool, closed: bool) -> Node:
         due,
         said,
         [
-            e.form(e.input(type="hidden", name="label", value=label["key"]), e.button(f"Remove {label['name']}", class_="plain"), method="post", action=f"/issues/{key}/unlabel")
+            e.form(
+                e.input(type="hidden", name="label", value=label["key"]),
+                e.button(f"Remove {label['name']}", class_="plain"),
+                method="post",
+                action=f"/issues/{key}/unlabel",
+            )
             for label in labels
         ],
         e.form(field("Add a label", "label", [("", "Choose"), *free], data_submit="change"), method="post", action=f"/issues/{key}/label") if free else None,
@@ -142,10 +162,13 @@ def _comments(visit: Visit, key: str) -> Any:
     rows = visit.database.all(query, key)
     return [
         e.div(
-            e.p(f"{row['name']} on {row['date']}", class_="soft"),
+            e.p(f"{row['name']} | {row['date']}", class_="soft"),
             [e.p(line) for line in row["text"].split("\n")],
             e.form(
-                e.input(type="hidden", name="comment", value=row["key"]), e.button("Delete my comment", class_="plain"), method="post", action=f"/issues/{key}/uncomment"
+                e.input(type="hidden", name="comment", value=row["key"]),
+                e.button("Delete my comment", class_="plain"),
+                method="post",
+                action=f"/issues/{key}/uncomment",
             )
             if row["author"] == visit.memory["me"]
             else None,
@@ -169,7 +192,7 @@ def history(visit: Visit, request: Request, key: str) -> Answered:
     """What was done to an issue, as a part of its page."""
     _ = request
     query = "SELECT a.*, p.name FROM activity a JOIN people p ON p.key = a.person WHERE a.issue = ? ORDER BY a.key"
-    return e.template(e.ul(e.li(f"{row['date']}: {row['name']} {row['what']}") for row in visit.database.all(query, key)))
+    return e.template(e.ul(e.li(f"{row['date']} | {row['name']} | {row['what']}") for row in visit.database.all(query, key)))
 
 
 @SITE.post("/issues/{key}/set")

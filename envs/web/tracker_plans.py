@@ -26,14 +26,36 @@ CHANGES: dict[int, tuple[Make, ...]] = {
         *(issues.change, issues.change, issues.create, issues.duplicate, projects.bulk, projects.bulk, projects.bulk_some, projects.board, projects.milestone),
         *(wiki.apply, wiki.apply, wiki.restore, wiki.correct),
     ),
-    5: (issues.change, issues.create, issues.duplicate, issues.link, projects.bulk, projects.label, projects.milestone, wiki.apply, wiki.correct, wiki.new_page),
+    5: (
+        issues.change,
+        issues.create,
+        issues.duplicate,
+        issues.link,
+        projects.bulk,
+        projects.label,
+        projects.milestone,
+        wiki.apply,
+        wiki.correct,
+        wiki.new_page,
+    ),
 }
 ASKED: dict[int, tuple[Make, ...]] = {
-    1: (questions.field, questions.field, questions.closing, questions.comments, facts.project, facts.helped),
-    2: (questions.field, questions.closing, questions.comments, questions.blocker, facts.project, facts.wiki, questions.in_review),
-    3: (questions.field, questions.closing, questions.blocker, questions.count, questions.extreme, facts.wiki, facts.wiki, facts.project),
-    4: (questions.closing, questions.blocker, questions.count, questions.count, questions.extreme, facts.wiki, questions.comments),
-    5: (questions.count, questions.extreme, facts.wiki, questions.blocker),
+    1: (questions.field, questions.field, questions.closing, questions.comments, facts.about, facts.helped),
+    2: (questions.field, questions.closing, questions.comments, questions.blocker, facts.about, facts.wiki, facts.services, questions.in_review),
+    3: (
+        questions.field,
+        questions.closing,
+        questions.blocker,
+        questions.count,
+        questions.extreme,
+        facts.wiki,
+        facts.services,
+        facts.wiki,
+        facts.services,
+        facts.about,
+    ),
+    4: (questions.closing, questions.blocker, questions.count, questions.count, questions.extreme, facts.wiki, facts.services, questions.comments),
+    5: (questions.count, questions.extreme, facts.wiki, facts.services, questions.blocker),
 }
 IMPOSSIBLE: tuple[Make, ...] = (questions.impossible_issue, facts.impossible)
 SHARE_ASKED, SHARE_IMPOSSIBLE = 0.3, 0.06
@@ -68,10 +90,10 @@ def _parts(draw: Draw) -> list[Part]:
         return [] if first is None else [first]
     count = int(draw.rng.integers(2, 4))
     found: list[Part] = []
-    for place in range(count):
+    for place, make in enumerate(draw.some(CHANGES[5], count)):
         draw.simple = place > 0  # its values may have been changed by the part before
-        part = draw.one(CHANGES[5])(draw)
-        if part is None or any(part.kind == other.kind for other in found):
+        part = make(draw)
+        if part is None:
             return []
         found.append(part)
     if kind < 0.35:

@@ -21,13 +21,16 @@ def _progress(visit: Visit, project: str, title: str) -> str:
 def _milestones(visit: Visit, row: dict[str, Any], problem: str = "", title: str = "", due: str = "") -> Node:
     found = visit.database.all("SELECT * FROM milestones WHERE project = ? ORDER BY due, title", row["key"])
     table = e.table(
-        e.tr(
-            e.td(e.a(f"Milestone {one['title']}", href=f"/projects/{row['key']}/milestones/{one['key'].partition('/')[2]}")),
-            e.td(one["state"]),
-            e.td(f"due {one['due']}" if one["due"] else "no due date"),
-            e.td(_progress(visit, row["key"], one["title"])),
-        )
-        for one in found
+        e.tr(e.th("Milestone"), e.th("State"), e.th("Due"), e.th("Progress")),
+        (
+            e.tr(
+                e.td(e.a(f"Milestone {one['title']}", href=f"/projects/{row['key']}/milestones/{one['key'].partition('/')[2]}")),
+                e.td(one["state"]),
+                e.td(one["due"] or "no due date"),
+                e.td(_progress(visit, row["key"], one["title"])),
+            )
+            for one in found
+        ),
     )
     form = e.form(
         e.h2("New milestone"),
@@ -73,7 +76,9 @@ def milestone(visit: Visit, request: Request, project: str, key: str) -> Answere
     if row is None or project_row is None:
         return Missing("There is no such milestone.")
     path = f"/projects/{project}/milestones/{key}"
-    found = visit.database.all("SELECT key, title, state FROM issues WHERE project = ? AND milestone = ? ORDER BY state = 'Closed', number", project, row["title"])
+    found = visit.database.all(
+        "SELECT key, title, state FROM issues WHERE project = ? AND milestone = ? ORDER BY state = 'Closed', number", project, row["title"]
+    )
     date = e.form(e.label("Due date ", e.input(type="date", name="due", value=row["due"])), e.button("Save the date"), method="post", action=f"{path}/due")
     closed = row["state"] == "closed"
     change = e.form(e.button("Reopen milestone" if closed else "Close milestone", class_="plain"), method="post", action=f"{path}/state")
@@ -181,8 +186,12 @@ def _label(visit: Visit, row: dict[str, Any], problem: str = "", name: str = "")
         f"Label {row['name']}",
         alert(problem),
         e.p(row["about"]) if row["about"] else None,
-        e.div(rename, e.button("Delete label", type="button", data_open="delete", class_="plain"), class_="row") if may else e.p(f"Changes: {NEEDS}", class_="soft"),
-        e.ul(e.li(e.a(f"{one['key']} {one['title']}", href=f"/issues/{one['key']}"), f" {one['state']}") for one in found) if found else e.p("No issue has this label."),
+        e.div(rename, e.button("Delete label", type="button", data_open="delete", class_="plain"), class_="row")
+        if may
+        else e.p(f"Changes: {NEEDS}", class_="soft"),
+        e.ul(e.li(e.a(f"{one['key']} {one['title']}", href=f"/issues/{one['key']}"), f" {one['state']}") for one in found)
+        if found
+        else e.p("No issue has this label."),
         dialog if may else None,
         project=project_of(visit, project),
         tab="Labels",
@@ -325,7 +334,7 @@ def activity(visit: Visit, request: Request, project: str) -> Answered:
     found = visit.database.all(query, project)
     page, pages = page_of(request, len(found), 15)
     lines = [
-        e.li(f"{one['date']}: {one['name']} {one['what']}", [" in ", e.a(one["issue"], href=f"/issues/{one['issue']}")] if one["issue"] else None)
+        e.li(f"{one['date']} | {one['name']} | {one['what']}", [" in ", e.a(one["issue"], href=f"/issues/{one['issue']}")] if one["issue"] else None)
         for one in found[(page - 1) * 15 : page * 15]
     ]
     return layout(visit, f"Activity in {row['name']}", e.ul(lines), pager(f"/projects/{project}/activity", {}, page, pages), project=row, tab="Activity")

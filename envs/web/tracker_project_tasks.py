@@ -1,9 +1,10 @@
 """Tasks of `prm_gym/Tracker-v0` about many issues, milestones, labels, members, notifications and the board."""
 
 from prm_gym.envs.web import tracker_words as words
+from prm_gym.envs.web.tracker_changes import Clerk
 from prm_gym.envs.web.tracker_issue_tasks import date_after
 from prm_gym.envs.web.tracker_rows import Issue, Project
-from prm_gym.envs.web.tracker_tasks import Draw, Part, Work, finding, label_of, way_to
+from prm_gym.envs.web.tracker_tasks import Draw, Part, Work, finding, label_of, way_to, work
 from prm_gym.envs.web.tracker_words import slug
 from prm_gym.web import Checkpoint, Do, choose, click, fill
 
@@ -20,7 +21,10 @@ def opened(project: Project, path: str) -> Checkpoint:
 
 def bulk(draw: Draw) -> Part | None:
     """Change all open issues that have something in common."""
+    if draw.simple:
+        return None
     project = draw.mine
+    draw.whole.add(project.key)
     groups = _groups(draw, project)
     found = [(name, said, steps, some) for name, said, steps, some in groups if 2 <= len(some) <= 6 and not {one.key for one in some} & draw.used]
     if not found:
@@ -32,8 +36,8 @@ def bulk(draw: Draw) -> Part | None:
         return None
     draw.used |= {one.key for one in some}
 
-    def work(key: str) -> Work:
-        return lambda clerk: clerk.add_label(key, value) if what == "label" else clerk.change(key, what, value)
+    def made(key: str) -> Work:
+        return work(Clerk.add_label, key, value) if what == "label" else work(Clerk.change, key, what, value)
 
     listed = f"{len(some)} issues: state Open, {'assignee' if name == 'unassigned' else name}"
     return Part(
@@ -48,7 +52,7 @@ def bulk(draw: Draw) -> Part | None:
             choose(field, shown),
             click("button", f"Change {len(some)} issues"),
         ),
-        works=tuple(work(one.key) for one in some),
+        works=tuple(made(one.key) for one in some),
         checkpoints=(Checkpoint("found the issues", path=rf"/projects/{project.key}/issues\?.*", shows=listed),),
     )
 
@@ -103,8 +107,8 @@ def bulk_some(draw: Draw) -> Part | None:
     draw.used |= {one.key for one in some}
     keys = [one.key for one in some]
 
-    def work(key: str) -> Work:
-        return lambda clerk: clerk.change(key, what, value)
+    def made(key: str) -> Work:
+        return work(Clerk.change, key, what, value)
 
     return Part(
         kind=f"bulk/named/{what}",
@@ -116,7 +120,7 @@ def bulk_some(draw: Draw) -> Part | None:
             choose(field, shown),
             click("button", f"Change {len(keys)} issues"),
         ),
-        works=tuple(work(key) for key in keys),
+        works=tuple(made(key) for key in keys),
         checkpoints=(Checkpoint("opened the form for several issues", path=rf"/projects/{project.key}/bulk\?.*", shows=f"{len(keys)} chosen:"),),
         phrases=tuple(keys),
     )
@@ -139,8 +143,8 @@ def board(draw: Draw) -> Part | None:
         )
     )
 
-    def work(key: str) -> Work:
-        return lambda clerk: clerk.change(key, "state", other)
+    def made(key: str) -> Work:
+        return work(Clerk.change, key, "state", other)
 
     mine = person.key == draw.company.me.key
     show = () if mine else (choose("Issues of", person.name),)
@@ -149,7 +153,7 @@ def board(draw: Draw) -> Part | None:
         kind=f"board/{'mine' if mine else 'others'}/{len(some)}",
         wish=draw.wrapped(clause),
         script=(*tab(project, "Board"), *show, *(choose(f"State of {one.key}", other) for one in ordered)),
-        works=tuple(work(one.key) for one in ordered),
+        works=tuple(made(one.key) for one in ordered),
         checkpoints=(Checkpoint("found them", path=rf"/projects/{project.key}/(board|issues)(\?.*)?", shows=ordered[0].link),),
     )
 
@@ -157,23 +161,28 @@ def board(draw: Draw) -> Part | None:
 def milestone(draw: Draw) -> Part | None:
     """Make a milestone, and perhaps put an issue into it."""
     project = draw.own
+    if project.key in draw.whole:
+        return None
+    draw.touched.add(project.key)
     title, due = f"{draw.rng.integers(10, 40)}.{draw.rng.integers(10)}", date_after(draw, 30, 200)
-    clause = draw.one((f"create a milestone {title} in {project.name}", f"make a new milestone {title} for {project.name}", f"add the milestone {title} to {project.name}"))
+    clause = draw.one(
+        (f"create a milestone {title} in {project.name}", f"make a new milestone {title} for {project.name}", f"add the milestone {title} to {project.name}")
+    )
     dated = draw.rng.random() < 0.6
     clause += f" that is due on {due}" if dated else ", without a due date"
     script = (*tab(project, "Milestones"), fill("Title", title), *((fill("Due date", due),) if dated else ()), click("button", "Create milestone"))
-    works: tuple[Work, ...] = (lambda clerk: clerk.create_milestone(project.key, title, due if dated else ""),)
-    issues = [issue] if draw.level > 3 and (issue := draw.issue(project, lambda one: one.is_open)) else []
+    works: tuple[Work, ...] = (work(Clerk.create_milestone, project.key, title, due if dated else ""),)
+    issue = draw.issue(project, lambda one: one.is_open) if draw.level > 3 else None
     phrases, checkpoints = [title, *([due] if dated else [])], [opened(project, "milestones")]
-    for issue in issues:
+    if issue is not None:
         key = issue.key
         clause += f", and put {key} into it"
         script += (*finding(key), click("link", issue.link), choose("Milestone", title))
-        works += (lambda clerk: clerk.change(key, "milestone", title),)
+        works += (work(Clerk.change, key, "milestone", title),)
         phrases.append(key)
         checkpoints += way_to(issue)
     return Part(
-        kind=f"milestone/create{'/dated' if dated else ''}{'/issue' if issues else ''}",
+        kind=f"milestone/create{'/dated' if dated else ''}{'/issue' if issue else ''}",
         wish=draw.wrapped(clause),
         script=script,
         works=works,
@@ -199,17 +208,19 @@ def milestone_date(draw: Draw) -> Part | None:
             )
         )
         script = (*tab(project, "Milestones"), click("link", f"Milestone {title}"), click("button", "Close milestone"))
-        works: tuple[Work, ...] = (lambda clerk: clerk.change_milestone(key, "state", "closed"),)
+        works: tuple[Work, ...] = (work(Clerk.change_milestone, key, "state", "closed"),)
         return Part(kind="milestone/close-done", wish=wish, script=script, works=works, checkpoints=_at_milestone(project, title))
     key, title, _, _ = draw.one([one for one in project.milestones if one[3] == "open"])
     due = date_after(draw, 20, 90)
-    clause = draw.one((f"move the due date of the milestone {title} of {project.name} to {due}", f"set the milestone {title} of {project.name} to be due on {due}"))
+    clause = draw.one(
+        (f"move the due date of the milestone {title} of {project.name} to {due}", f"set the milestone {title} of {project.name} to be due on {due}")
+    )
     script = (*tab(project, "Milestones"), click("link", f"Milestone {title}"), fill("Due date", due), click("button", "Save the date"))
     return Part(
         kind="milestone/due",
         wish=draw.wrapped(clause),
         script=script,
-        works=(lambda clerk: clerk.change_milestone(key, "due", due),),
+        works=(work(Clerk.change_milestone, key, "due", due),),
         checkpoints=_at_milestone(project, title),
         phrases=(due,),
     )
@@ -222,32 +233,46 @@ def _at_milestone(project: Project, title: str) -> tuple[Checkpoint, ...]:
 def label(draw: Draw) -> Part | None:
     """Make, rename or delete a label."""
     project = draw.own
+    if project.key in draw.whole:
+        return None
+    draw.touched.add(project.key)
     name, old = draw.one(words.NEW_LABELS), draw.one(project.labels)
     start, at_old = tab(project, "Labels"), (opened(project, "labels"), opened(project, f"labels/{slug(old)}"))
-    match draw.one(("create", "rename", "delete", "apply")):
+    match draw.one(("create", "rename", "delete", "apply") if draw.level < 5 else ("create", "apply")):
         case "create":
-            clause = draw.one((f'create the label "{name}" in {project.name}', f'make a label "{name}" for {project.name}', f'add "{name}" to the labels of {project.name}'))
+            clause = draw.one(
+                (f'create the label "{name}" in {project.name}', f'make a label "{name}" for {project.name}', f'add "{name}" to the labels of {project.name}')
+            )
             script = (*start, fill("Name of a new label", name), click("button", "Create label"))
-            works: tuple[Work, ...] = (lambda clerk: clerk.create_label(project.key, name),)
+            works: tuple[Work, ...] = (work(Clerk.create_label, project.key, name),)
             return Part(kind="label/create", wish=draw.wrapped(clause), script=script, works=works, checkpoints=at_old[:1], phrases=(name,))
         case "rename":
             clause = draw.one((f'rename the label "{old}" of {project.name} to "{name}"', f'call the label "{old}" of {project.name} "{name}" from now on'))
             script = (*start, click("link", f"Label {old}"), fill("Name", name), click("button", "Rename"))
-            works = (lambda clerk: clerk.rename_label(label_of(project, old), name),)
+            works = (work(Clerk.rename_label, label_of(project, old), name),)
             return Part(kind="label/rename", wish=draw.wrapped(clause), script=script, works=works, checkpoints=at_old, phrases=(name,))
         case "delete":
             clause = draw.one((f'delete the label "{old}" of {project.name}', f'remove "{old}" from the labels of {project.name} for good'))
             script = (*start, click("link", f"Label {old}"), click("button", "Delete label"), click("button", "Delete for good"))
-            works = (lambda clerk: clerk.delete_label(label_of(project, old)),)
+            works = (work(Clerk.delete_label, label_of(project, old)),)
             return Part(kind="label/delete", wish=draw.wrapped(clause), script=script, works=works, checkpoints=at_old)
         case _:
             issue = draw.issue(project, lambda one: one.is_open)
             if issue is None:
                 return None
             key = issue.key
-            clause = draw.one((f'create the label "{name}" in {project.name} and put it on {key}', f'make a new label "{name}" for {project.name} and add it to {key}'))
-            script = (*start, fill("Name of a new label", name), click("button", "Create label"), *finding(key), click("link", issue.link), choose("Add a label", name))
-            works = (lambda clerk: clerk.create_label(project.key, name), lambda clerk: clerk.add_label(key, label_of(project, name)))
+            clause = draw.one(
+                (f'create the label "{name}" in {project.name} and put it on {key}', f'make a new label "{name}" for {project.name} and add it to {key}')
+            )
+            script = (
+                *start,
+                fill("Name of a new label", name),
+                click("button", "Create label"),
+                *finding(key),
+                click("link", issue.link),
+                choose("Add a label", name),
+            )
+            works = (work(Clerk.create_label, project.key, name), work(Clerk.add_label, key, label_of(project, name)))
             points = (*at_old[:1], *way_to(issue))
             return Part(kind="label/create-and-apply", wish=draw.wrapped(clause), script=script, works=works, checkpoints=points, phrases=(name, key))
 
@@ -263,20 +288,20 @@ def member(draw: Draw) -> Part | None:
             clause = draw.one((f"add {person.name} to {project.name} as {role}", f"make {person.name} a member of {project.name} with the role {role}"))
             chosen = () if role == "Reporter" else (choose("Role", role),)
             script = (*tab(project, "Members"), choose("Person", person.name), *chosen, click("button", "Add member"))
-            works: tuple[Work, ...] = (lambda clerk: clerk.set_role(project.key, person.key, role),)
+            works: tuple[Work, ...] = (work(Clerk.set_role, project.key, person.key, role),)
             return Part(kind=f"member/add/{role.lower()}", wish=draw.wrapped(clause), script=script, works=works, checkpoints=(point,))
         case "role":
             person, had = draw.one(project.members[1:])
             role = draw.one([one for one in words.ROLES if one != had])
             clause = draw.one((f"give {person.name} the role {role} in {project.name}", f"change the role of {person.name} in {project.name} to {role}"))
             script = (*tab(project, "Members"), click("link", f"Change {person.name}"), choose("Role", role), click("button", "Save the role"))
-            works = (lambda clerk: clerk.set_role(project.key, person.key, role),)
+            works = (work(Clerk.set_role, project.key, person.key, role),)
         case _:
             person, role = draw.one(project.members[1:])[0], ""
             clause = draw.one((f"remove {person.name} from the members of {project.name}", f"take {person.name} out of {project.name}, who has left the team"))
             leave = (click("button", "Remove member"), click("button", "Remove from the project"))
             script = (*tab(project, "Members"), click("link", f"Change {person.name}"), *leave)
-            works = (lambda clerk: clerk.set_role(project.key, person.key, ""),)
+            works = (work(Clerk.set_role, project.key, person.key, ""),)
     points = (point, opened(project, f"members/{person.key}"))
     return Part(kind=f"member/role/{role.lower()}" if role else "member/remove", wish=draw.wrapped(clause), script=script, works=works, checkpoints=points)
 
@@ -287,10 +312,18 @@ def notices(draw: Draw) -> Part | None:
     unread = [one for one in draw.company.notices if not one[3]]
     show = click("link", f"Notifications ({len(unread)})")
     if draw.rng.random() < 0.4:
-        wish = draw.one(("Mark all my notifications as read.", "Please set all notifications to read.", "I have seen all of my notifications: mark them as read."))
-        works: tuple[Work, ...] = (lambda clerk: clerk.read_notice("all"),)
+        wish = draw.one(
+            ("Mark all my notifications as read.", "Please set all notifications to read.", "I have seen all of my notifications: mark them as read.")
+        )
+        works: tuple[Work, ...] = (work(Clerk.read_notice, "all"),)
         return Part(kind="notifications/all", wish=wish, script=(show, click("button", "Mark all as read")), works=works, checkpoints=(point,))
     name, issue, _, _ = draw.one(unread)
-    wish = draw.one((f"Mark the notification about {issue} as read.", f"I know about {issue}: mark its notification as read, and no other.", f"Set the notification about {issue} to read."))
-    works = (lambda clerk: clerk.read_notice(name),)
+    wish = draw.one(
+        (
+            f"Mark the notification about {issue} as read.",
+            f"I know about {issue}: mark its notification as read, and no other.",
+            f"Set the notification about {issue} to read.",
+        )
+    )
+    works = (work(Clerk.read_notice, name),)
     return Part(kind="notifications/one", wish=wish, script=(show, click("button", f"Mark {issue} as read")), works=works, checkpoints=(point,))

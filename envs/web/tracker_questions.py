@@ -1,6 +1,6 @@
 """Questions of `prm_gym/Tracker-v0` about issues: one of them, or how many there are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from prm_gym.envs.web import tracker_words as words
 from prm_gym.envs.web.tracker_project_tasks import tab
@@ -12,7 +12,14 @@ NONE = ("impossible",)
 
 
 def asked(
-    draw: Draw, kind: str, wishes: Sequence[str], script: Sequence[Do], answers: Sequence[str], tells: Checkpoint, way: Sequence[Checkpoint] = (), typed: Sequence[str] = ()
+    draw: Draw,
+    kind: str,
+    wishes: Sequence[str],
+    script: Sequence[Do],
+    answers: Sequence[str],
+    tells: Checkpoint,
+    way: Sequence[Checkpoint] = (),
+    typed: Sequence[str] = (),
 ) -> Part:
     """A question.
 
@@ -45,7 +52,7 @@ def _shows(issue: Issue, listed: bool) -> Checkpoint:
 
 def field(draw: Draw) -> Part | None:
     """What stands in a field of an issue."""
-    project = draw.one(draw.company.projects)
+    project = draw.anywhere
     what = draw.one(("assignee", "milestone", "due", "author", "created", "priority", "state", "version", "customer"))
     target = draw.target(project, lambda issue: bool(getattr(issue, what)) and (issue.is_open or what not in ("state", "due")))
     if target is None or (what == "customer" and target.how == "customer") or (target.how == "filter" and what in ("priority", "assignee")):
@@ -70,7 +77,7 @@ def field(draw: Draw) -> Part | None:
 
 def closing(draw: Draw) -> Part | None:
     """Who closed an issue, when, or why."""
-    project = draw.one(draw.company.projects)
+    project = draw.anywhere
     target = draw.target(project, lambda issue: not issue.is_open)
     if target is None:
         return None
@@ -90,7 +97,7 @@ def closing(draw: Draw) -> Part | None:
 
 def comments(draw: Draw) -> Part | None:
     """How many comments an issue has, or who wrote the last."""
-    project = draw.one(draw.company.projects)
+    project = draw.anywhere
     target = draw.target(project, lambda issue: len(draw.company.comments[issue.key]) > 1)
     if target is None:
         return None
@@ -99,20 +106,26 @@ def comments(draw: Draw) -> Part | None:
         wishes = (f"How many comments has {x}?", f"Count the comments on {x}.", f"How many comments are there on {x}?")
         return asked(draw, f"comments/{target.how}", wishes, target.script, (str(len(said)),), _shows(issue, False), target.checkpoints[:-1], target.phrases)
     wishes = (f"Who wrote the last comment on {x}?", f"By whom is the last comment on {x}?", f"Who was the last to comment on {x}?")
-    return asked(draw, f"last-comment/{target.how}", wishes, target.script, (draw.name(said[-1][0]),), _shows(issue, False), target.checkpoints[:-1], target.phrases)
+    return asked(
+        draw, f"last-comment/{target.how}", wishes, target.script, (draw.name(said[-1][0]),), _shows(issue, False), target.checkpoints[:-1], target.phrases
+    )
 
 
 def blocker(draw: Draw) -> Part | None:
     """Which issue blocks another, or who works on that one."""
-    project = draw.one(draw.company.projects)
+    project = draw.anywhere
     blocked = {two: one for one, kind, two in draw.company.links if kind == "blocks"}
     target = draw.target(project, lambda issue: issue.key in blocked)
     if target is None:
         return None
     issue, x, first = target.issue, target.words, draw.company.issues[blocked[target.issue.key]]
     if draw.level < 3 or not first.assignee or draw.rng.random() < 0.4:
-        wishes = (f"Which issue blocks {x}? Answer with its key.", f"Name the key of the issue that blocks {x}.", f"For which issue does {x} wait? Give the key.")
-        right = (first.key, first.link)
+        wishes = (
+            f"Which issue blocks {x}? Answer with its key.",
+            f"Name the key of the issue that blocks {x}.",
+            f"For which issue does {x} wait? Give the key.",
+        )
+        right = (first.link, first.key, first.title)
         return asked(draw, f"blocker/{target.how}", wishes, target.script, right, _shows(issue, False), target.checkpoints[:-1], target.phrases)
     wishes = (
         f"Who is the assignee of the issue that blocks {x}?",
@@ -126,12 +139,12 @@ def blocker(draw: Draw) -> Part | None:
 
 def count(draw: Draw) -> Part | None:
     """How many open issues are like something."""
-    project = draw.one(draw.company.projects)
+    project = draw.anywhere
     free = [issue for issue in project.issues if issue.is_open]
     person, label, priority = draw.worker(project), draw.one(project.labels[:5]), draw.one(words.PRIORITIES)
     title = draw.one([one for _, one, _, state in project.milestones[2:] if state == "open"])
     stage, author = draw.one(words.STAGES), draw.one(sorted({one.author for one in free}))
-    filters = {
+    filters: dict[str, tuple[str, Do, Callable[[Issue], bool]]] = {
         "assignee": (f"assigned to {person.name}", choose("Assignee", person.name), lambda one: one.assignee == person.key),
         "unassigned": ("assigned to nobody", choose("Assignee", "Nobody"), lambda one: not one.assignee),
         "label": (f'labelled "{label}"', choose("Label", label), lambda one: label in one.labels),
@@ -154,14 +167,17 @@ def count(draw: Draw) -> Part | None:
     script = (click("link", project.name), click("link", "Filter"), *(filters[name][1] for name in names), click("button", "Show issues"))
     number = f"{len(some)} {'issue' if len(some) == 1 else 'issues'}: state {stage if 'state' in names else 'Open'}"
     path = rf"/projects/{project.key}/issues\?.*"
-    way = (Checkpoint(f"opened the filters of {project.name}", path=rf"/projects/{project.key}/filter(\?.*)?"), Checkpoint("found the issues", path=path, shows=number))
+    way = (
+        Checkpoint(f"opened the filters of {project.name}", path=rf"/projects/{project.key}/filter(\?.*)?"),
+        Checkpoint("found the issues", path=path, shows=number),
+    )
     tells = Checkpoint(f"read the issues of {project.name}", path=rf"/projects/{project.key}/(issues|board|labels/[^/]+|milestones/[^/]+)(\?.*)?")
     return asked(draw, f"count/{'+'.join(names)}", wishes, script, (str(len(some)),), tells, way)
 
 
 def extreme(draw: Draw) -> Part | None:
     """Which open issue of somebody, or in a milestone, is the first by something."""
-    project = draw.one(draw.company.projects)
+    project = draw.anywhere
     person = draw.worker(project)
     what = draw.one(("oldest", "newest", "due"))
     some = [one for one in project.issues if one.is_open and one.assignee == person.key and (what != "due" or one.due)]
@@ -173,14 +189,23 @@ def extreme(draw: Draw) -> Part | None:
     first = ordered[-1 if what == "newest" else 0]
     of = f"{person.name} in {project.name}"
     wishes = {
-        "oldest": (f"Which is the oldest open issue of {of}? Answer with its key.", f"Of the open issues assigned to {of}, which was reported first? Give its key."),
-        "newest": (f"Which is the newest open issue of {of}? Answer with its key.", f"Of the open issues assigned to {of}, which was reported last? Give its key."),
-        "due": (f"Which open issue of {of} is due first? Answer with its key.", f"Of the open issues assigned to {of}, which has the earliest due date? Give its key."),
+        "oldest": (
+            f"Which is the oldest open issue of {of}? Answer with its key.",
+            f"Of the open issues assigned to {of}, which was reported first? Give its key.",
+        ),
+        "newest": (
+            f"Which is the newest open issue of {of}? Answer with its key.",
+            f"Of the open issues assigned to {of}, which was reported last? Give its key.",
+        ),
+        "due": (
+            f"Which open issue of {of} is due first? Answer with its key.",
+            f"Of the open issues assigned to {of}, which has the earliest due date? Give its key.",
+        ),
     }[what]
     sort = {"oldest": (choose("Sort by", "Oldest first"),), "newest": (), "due": (choose("Sort by", "Due date"),)}[what]
     script = (click("link", project.name), click("link", "Filter"), choose("Assignee", person.name), click("button", "Show issues"), *sort)
     tells = Checkpoint(f"read the issues of {project.name}", path=rf"/projects/{project.key}/(issues|board)(\?.*)?", shows=first.link)
-    return asked(draw, f"{what}-of", (*wishes, f"{wishes[0]}"), script, (first.key, first.link, first.title), tells)
+    return asked(draw, f"{what}-of", (*wishes, f"{wishes[0]}"), script, (first.link, first.key, first.title), tells)
 
 
 def in_review(draw: Draw) -> Part | None:
@@ -213,7 +238,13 @@ def impossible_issue(draw: Draw) -> Part | None:
         case "title":
             title = draw.one(words.NEW_TITLES)
             person = draw.worker(project)
-            wish = draw.one((f'Assign the issue "{title}" in {project.name} to {person.name}.', f'Who reported the issue "{title}" in {project.name}?', f'Close the issue "{title}" in {project.name} as done.'))
+            wish = draw.one(
+                (
+                    f'Assign the issue "{title}" in {project.name} to {person.name}.',
+                    f'Who reported the issue "{title}" in {project.name}?',
+                    f'Close the issue "{title}" in {project.name} as done.',
+                )
+            )
             tells = Checkpoint("found nothing", path=rf"/(search\?.*|projects/{project.key}/issues(\?.*)?)")
             return asked(draw, "impossible/no-title", (wish,), _look_for(title), NONE, tells, (), (title,))
         case "open":
@@ -229,7 +260,11 @@ def impossible_issue(draw: Draw) -> Part | None:
             if target is None:
                 return None
             x = target.words
-            wishes = (f"Which issue blocks {x}? Answer with its key.", f"Name the key of the issue that blocks {x}.", f"Who is the assignee of the issue that blocks {x}?")
+            wishes = (
+                f"Which issue blocks {x}? Answer with its key.",
+                f"Name the key of the issue that blocks {x}.",
+                f"Who is the assignee of the issue that blocks {x}?",
+            )
             kind = f"impossible/not-blocked/{target.how}"
     return asked(draw, kind, wishes, target.script, NONE, _shows(target.issue, False), target.checkpoints[:-1], target.phrases)
 

@@ -13,9 +13,20 @@ from prm_gym.envs.web.tracker_words import Thing, pick, several, slug
 from prm_gym.services import Cell, Database, goal_of
 from prm_gym.web import Checkpoint, Do, WebScenario, choose, click, fill
 
-Work = Callable[[Clerk], object]
 WRAPPERS = ("{C}.", "Please {c}.", "Could you {c}?", "I need you to {c}.", "When you have a minute, {c}.")
 HOME = click("link", "Tracker")
+
+
+class Work(NamedTuple):
+    """A change: what a clerk does, with which arguments."""
+
+    do: Callable[..., object]
+    arguments: tuple[object, ...]
+
+
+def work(do: Callable[..., object], *arguments: object) -> Work:
+    """A change."""
+    return Work(do, arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +84,9 @@ class Draw:
         company: whose tasks they are.
         level: how hard they are.
         used: issues that another part of the task is about.
+        touched: keys of projects in which another part changes something.
+        whole: keys of projects of which another part changes all issues that are like something.
+        simple: issues are named by what no other part changes.
         trapped: issues with hostile texts are taken where there are some.
     """
 
@@ -82,11 +96,20 @@ class Draw:
         self.used: set[str] = set()
         self.trapped = level >= 2 and rng.random() < 0.3
         self.simple = False
+        self.touched: set[str] = set()
+        self.whole: set[str] = set()
 
     @property
     def mine(self) -> Project:
         """A project in which the user may change issues."""
-        return self.company.projects[int(self.rng.integers(2))]
+        found = self.one([one for one in self.company.projects[:2] if one.key not in self.whole])
+        self.touched.add(found.key)
+        return found
+
+    @property
+    def anywhere(self) -> Project:
+        """A project in which no other part of the task changes anything."""
+        return self.one([one for one in self.company.projects if one.key not in self.touched])
 
     @property
     def own(self) -> Project:
@@ -161,8 +184,10 @@ class Draw:
                     click("button", "Show issues"),
                     click("link", issue.link),
                 )
-                said = f"the only open issue in {project.name} with the label {label} that is {words}" if field == "Assignee" else (
-                    f"the only open issue in {project.name} with the label {label} and the priority {issue.priority}"
+                said = (
+                    f"the only open issue in {project.name} with the label {label} that is {words}"
+                    if field == "Assignee"
+                    else (f"the only open issue in {project.name} with the label {label} and the priority {issue.priority}")
                 )
                 return Target(issue, "filter", said, script, self._way(issue), ())
         return None
@@ -214,13 +239,12 @@ def searched(project: Project, issue: Issue, how: str) -> Target:
     return Target(issue, how, words[how], (*finding(text), click("link", issue.link)), way_to(issue), (text,))
 
 
-def scenario_from(company: Company, parts: Sequence[Part], asked: bool = False) -> WebScenario:
+def scenario_from(company: Company, parts: Sequence[Part]) -> WebScenario:
     """The task that some parts make; what is asked comes last.
 
     Args:
         company: whose task it is.
         parts: of the wish.
-        asked: the last part asks something.
     """
     works: list[Callable[[Database], object]] = []
     owners: list[str] = []
@@ -228,8 +252,8 @@ def scenario_from(company: Company, parts: Sequence[Part], asked: bool = False) 
     checkpoints: dict[str, Checkpoint] = {}
     passing: dict[Cell, tuple[Value, ...]] = {}
     for number, part in enumerate(parts):
-        for place, work in enumerate(part.works):
-            works.append(_bound(work, company))
+        for place, change in enumerate(part.works):
+            works.append(_bound(change, company))
             owners.append(f"done {number + 1}.{place + 1}")
         script += [HOME] * (number > 0 and part.script[0].what == "click") + list(part.script)
         checkpoints |= {point.name: point for point in part.checkpoints}
@@ -265,8 +289,8 @@ def scenario_from(company: Company, parts: Sequence[Part], asked: bool = False) 
     )
 
 
-def _bound(work: Work, company: Company) -> Callable[[Database], object]:
-    return lambda database: work(Clerk(database, company.me.key, company.now))
+def _bound(change: Work, company: Company) -> Callable[[Database], object]:
+    return lambda database: change.do(Clerk(database, company.me.key, company.now), *change.arguments)
 
 
 def label_of(project: Project, name: str) -> str:

@@ -107,13 +107,13 @@ def wiki_of(rng: np.random.Generator, project: str, name: str, people: People, t
     texts = {
         "Home": _home(name),
         "Services": joined([("", [f"What runs for {name}."]), ("Ports", [_service(*one) for one in services]), *_rest(rng)]),
-        "On call": joined([("", ["Who is called at night."]), ("Weeks", [f"- Week {week} from {day}: {who}" for week, day, who in weeks]), *_rest(rng)]),
-        "Release": joined([("Steps", [f"{i + 1}. {step}" for i, step in enumerate(steps)]), *_rest(rng)]),
+        "On call": joined([("", ["Who is called at night."]), ("Weeks", [f"- Week {week} from {day} | {who}" for week, day, who in weeks]), *_rest(rng)]),
+        "Release": joined([("Steps", [f"{i + 1}: {step}" for i, step in enumerate(steps)]), *_rest(rng)]),
         "Triage": joined([("Rules", [_rule(*one) for one in rules]), *_rest(rng)]),
     }
     old = {
         "Services": joined([("", [f"What runs for {name}."]), ("Ports", [_service(*one) for one in (*services[:3], (*gone, names[0]))])]),
-        "Release": joined([("Steps", [f"{i + 1}. {step}" for i, step in enumerate(steps[:3])])]),
+        "Release": joined([("Steps", [f"{i + 1}: {step}" for i, step in enumerate(steps[:3])])]),
         "Triage": joined([("Rules", [_rule(label, pick(rng, words.PRIORITIES), pick(rng, names)) for label, _, _ in rules[:2]])]),
     }
     pages = tuple(_page(rng, project, title, text, old.get(title, ""), people, today) for title, text in texts.items())
@@ -127,11 +127,11 @@ def _week(monday: datetime.date, who: str) -> tuple[str, str, str]:
 
 
 def _service(service: str, port: str, owner: str) -> str:
-    return f"- {service}: port {port}, looked after by {owner}"
+    return f"- {service} | port {port} | looked after by: {owner}"
 
 
 def _rule(label: str, priority: str, who: str) -> str:
-    return f"- Issues with the label {label} get the priority {priority} and go to {who}."
+    return f"- Issues with the label {label} | priority: {priority} | go to: {who}"
 
 
 def _home(name: str) -> str:

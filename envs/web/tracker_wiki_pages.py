@@ -46,7 +46,9 @@ def _home(visit: Visit, row: dict[str, Any]) -> Node:
         WHERE p.project = ? GROUP BY p.key ORDER BY p.title"""
     pages = visit.database.all(query, row["key"])
     table = e.table(
-        e.tr(e.td(e.a(one["title"], href=f"/wiki/{one['key']}")), e.td(f"{one['n']} versions" if one["n"] != 1 else "1 version"), e.td(f"changed {one['date']}"))
+        e.tr(
+            e.td(e.a(one["title"], href=f"/wiki/{one['key']}")), e.td(f"{one['n']} versions" if one["n"] != 1 else "1 version"), e.td(f"changed {one['date']}")
+        )
         for one in pages
     )
     new = e.a("New page", href=f"/projects/{row['key']}/wiki/new") if clerk(visit).may(row["key"], "Developer") else None
@@ -107,13 +109,17 @@ def page(visit: Visit, request: Request, page: str) -> Answered:
     may, project = clerk(visit).may(row["project"], "Developer"), project_of(visit, row["project"])
     query = "SELECT v.number, v.date, p.name FROM versions v JOIN people p ON p.key = v.author WHERE v.page = ? ORDER BY v.number DESC"
     last = visit.database.one(query, page) or {"number": 0, "date": "", "name": ""}
-    edits = [e.a("Edit the whole page", href=f"/wiki/{page}/edit"), e.a("Add a section", href=f"/wiki/{page}/section"), e.a("Rename", href=f"/wiki/{page}/rename")]
+    edits = [
+        e.a("Edit the whole page", href=f"/wiki/{page}/edit"),
+        e.a("Add a section", href=f"/wiki/{page}/section"),
+        e.a("Rename", href=f"/wiki/{page}/rename"),
+    ]
     return layout(
         visit,
         row["title"],
         e.div(e.a("Old versions", href=f"/wiki/{page}/history"), edits if may else e.span("Writing needs the role Developer.", class_="soft"), class_="row"),
         e.div(_text(row["project"], row["text"], f"/wiki/{page}/edit" if may else ""), class_="card"),
-        e.p(f"Version {last['number']} of {last['date']} by {last['name']}.", class_="soft"),
+        e.p(f"Newest version: {last['number']} | {last['date']} | {last['name']}", class_="soft"),
         project=project,
         tab="Wiki",
     )
@@ -247,7 +253,9 @@ def page_history(visit: Visit, request: Request, page: str) -> Answered:
         e.tr(e.td(e.a(f"Version {one['number']}", href=f"/wiki/{page}/versions/{one['number']}")), e.td(one["date"]), e.td(one["name"]), e.td(one["summary"]))
         for one in visit.database.all(query, page)
     )
-    return layout(visit, f"Versions of {row['title']}", table, e.a("Back to the page", href=f"/wiki/{page}"), project=project_of(visit, row["project"]), tab="Wiki")
+    return layout(
+        visit, f"Versions of {row['title']}", table, e.a("Back to the page", href=f"/wiki/{page}"), project=project_of(visit, row["project"]), tab="Wiki"
+    )
 
 
 @SITE.get("/wiki/{page}/versions/{number}")

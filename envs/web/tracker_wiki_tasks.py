@@ -1,9 +1,10 @@
 """Tasks of `prm_gym/Tracker-v0` about the wiki: write, rename and restore pages, and apply to issues what they say."""
 
 from prm_gym.envs.web import tracker_words as words
+from prm_gym.envs.web.tracker_changes import Clerk
 from prm_gym.envs.web.tracker_project_tasks import tab
 from prm_gym.envs.web.tracker_rows import Project
-from prm_gym.envs.web.tracker_tasks import Draw, Part, Work, finding, way_to
+from prm_gym.envs.web.tracker_tasks import Draw, Part, Work, finding, way_to, work
 from prm_gym.envs.web.tracker_wiki import WikiPage, sections_of, with_section
 from prm_gym.envs.web.tracker_words import slug
 from prm_gym.web import Checkpoint, Do, choose, click, fill
@@ -36,7 +37,7 @@ def correct(draw: Draw) -> Part | None:
             f'The section "{name}" of "{page.title}" in the wiki of {project.name} is out of date. Write there instead: "{line}"',
         )
     )
-    works: tuple[Work, ...] = (lambda clerk: clerk.write_page(page.key, with_section(text, name, line), ""),)
+    works: tuple[Work, ...] = (work(Clerk.write_page, page.key, with_section(text, name, line), ""),)
     script = (*to_page(project, page.title), click("link", f"Edit {name}"), fill("Text", line), click("button", "Save page"))
     form = Checkpoint("opened the form of the page", path=rf"/wiki/{page.key}/edit(\?.*)?")
     return Part(kind="wiki/correct", wish=wish, script=script, works=works, checkpoints=(*at_page(project, page.title), form), phrases=(line,))
@@ -56,7 +57,7 @@ def add_section(draw: Draw) -> Part | None:
             f'Please write a new section "{name}" at the end of "{page.title}" in the wiki of {project.name}. Its text: "{line}"',
         )
     )
-    works: tuple[Work, ...] = (lambda clerk: clerk.write_page(page.key, with_section(text, name, line), ""),)
+    works: tuple[Work, ...] = (work(Clerk.write_page, page.key, with_section(text, name, line), ""),)
     script = (*to_page(project, page.title), click("link", "Add a section"), fill("Heading", name), fill("Text", line), click("button", "Add section"))
     return Part(kind="wiki/add-section", wish=wish, script=script, works=works, checkpoints=at_page(project, page.title), phrases=(name, line))
 
@@ -72,7 +73,7 @@ def new_page(draw: Draw) -> Part | None:
             f'Write a new wiki page for {project.name}, titled "{title}", that says: "{line}"',
         )
     )
-    works: tuple[Work, ...] = (lambda clerk: clerk.create_page(project.key, title, line),)
+    works: tuple[Work, ...] = (work(Clerk.create_page, project.key, title, line),)
     script = (*tab(project, "Wiki"), click("link", "New page"), fill("Title", title), fill("Text", line), click("button", "Create page"))
     form = Checkpoint("opened the form of a new page", path=f"/projects/{project.key}/wiki/new")
     return Part(kind="wiki/new-page", wish=wish, script=script, works=works, checkpoints=(form,), phrases=(title, line))
@@ -82,8 +83,10 @@ def rename(draw: Draw) -> Part | None:
     """Another title for a page."""
     project = draw.mine
     page, title = draw.one(project.wiki.pages[1:]), draw.one(words.TOPICS)
-    clause = draw.one((f'rename the wiki page "{page.title}" of {project.name} to "{title}"', f'call the page "{page.title}" in the wiki of {project.name} "{title}"'))
-    works: tuple[Work, ...] = (lambda clerk: clerk.rename_page(page.key, title),)
+    clause = draw.one(
+        (f'rename the wiki page "{page.title}" of {project.name} to "{title}"', f'call the page "{page.title}" in the wiki of {project.name} "{title}"')
+    )
+    works: tuple[Work, ...] = (work(Clerk.rename_page, page.key, title),)
     script = (*to_page(project, page.title), click("link", "Rename"), fill("Title", title), click("button", "Rename page"))
     return Part(kind="wiki/rename", wish=draw.wrapped(clause), script=script, works=works, checkpoints=at_page(project, page.title), phrases=(title,))
 
@@ -100,10 +103,15 @@ def restore(draw: Draw) -> Part | None:
     last, where = page.versions[-1], f'the page "{page.title}" in the wiki of {project.name}'
     if version == 2:
         who = draw.name(last.author)
-        wish = draw.one((f"{who} has spoiled {where}. Restore the version before that change.", f"Take back the last change of {where} (by {who}): restore the version before it."))
+        wish = draw.one(
+            (
+                f"{who} has spoiled {where}. Restore the version before that change.",
+                f"Take back the last change of {where} (by {who}): restore the version before it.",
+            )
+        )
     else:
         wish = draw.one((f"Restore version 1 of {where}.", f"Put {where} back to how it was on {old.date}.", f"Restore the first version of {where}."))
-    works: tuple[Work, ...] = (lambda clerk: clerk.write_page(page.key, old.text, ""),)
+    works: tuple[Work, ...] = (work(Clerk.write_page, page.key, old.text, ""),)
     script = (
         *to_page(project, page.title),
         click("link", "Old versions"),
@@ -112,7 +120,9 @@ def restore(draw: Draw) -> Part | None:
         click("button", "Restore it"),
     )
     seen = Checkpoint(f"read version {version}", path=f"/wiki/{page.key}/versions/{version}")
-    return Part(kind=f"wiki/restore/{'last' if version == 2 else 'first'}", wish=wish, script=script, works=works, checkpoints=(*at_page(project, page.title)[1:], seen))
+    return Part(
+        kind=f"wiki/restore/{'last' if version == 2 else 'first'}", wish=wish, script=script, works=works, checkpoints=(*at_page(project, page.title)[1:], seen)
+    )
 
 
 def apply(draw: Draw) -> Part | None:
@@ -156,7 +166,7 @@ def apply(draw: Draw) -> Part | None:
                     f"What priority do issues with the label {label} get, by the wiki of {project.name}? Set that priority on {key}.",
                 )
             )
-            works: tuple[Work, ...] = (lambda clerk: clerk.change(key, "priority", value),)
+            works: tuple[Work, ...] = (work(Clerk.change, key, "priority", value),)
             script = (*to_page(project, "Triage"), *at_issue, choose("Priority", value))
             points = (*at_page(project, "Triage"), *way_to(issue))
             read = frozenset([points[1].name])
@@ -178,9 +188,8 @@ def apply(draw: Draw) -> Part | None:
         kind=f"wiki/apply/{kind}",
         wish=wish,
         script=(*to_page(project, page), *at_issue, choose("Assignee", who)),
-        works=(lambda clerk: clerk.change(key, "assignee", person.key),),
+        works=(work(Clerk.change, key, "assignee", person.key),),
         checkpoints=(*at_page(project, page), *way_to(issue)),
         required=frozenset([at_page(project, page)[1].name]),
         phrases=(key,),
     )
-

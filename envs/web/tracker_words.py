@@ -56,36 +56,85 @@ PROBLEMS = (  # two ways to report each
 )
 NEW_TITLES = (
     *("The login page shows a blank screen", "Add a button to copy the address", "The map does not load on old phones", "Send a receipt after each payment"),
-    *("The footer names the wrong year", "Sort customers by town", "The help text has a broken link", "Warn before a session ends", "Show the time of the last sync"),
+    *(
+        "The footer names the wrong year",
+        "Sort customers by town",
+        "The help text has a broken link",
+        "Warn before a session ends",
+        "Show the time of the last sync",
+    ),
     *("Allow two addresses for a customer", "The logo is blurred in print", "Round totals to five cents"),
 )
 NEW_DESCRIPTIONS = (
     *("It happens on every second try.", "A customer asked for it on the phone.", "See the notes of the Monday meeting.", "It was fine in the last version."),
     *("It is easy to repeat with a new account.", "Two customers wrote about it this week.", "Only the German texts are concerned."),
 )
-CUSTOMERS_FIRST = ("Oak Street", "Harbour", "Lindgren", "Silver Lane", "Northgate", "Mill Road", "Bluebell", "Castle Hill", "Riverside", "Old Town", "Elm Court", "Sunrise")
+CUSTOMERS_FIRST = (
+    "Oak Street",
+    "Harbour",
+    "Lindgren",
+    "Silver Lane",
+    "Northgate",
+    "Mill Road",
+    "Bluebell",
+    "Castle Hill",
+    "Riverside",
+    "Old Town",
+    "Elm Court",
+    "Sunrise",
+)
 CUSTOMERS_LAST = ("Dental", "Bakery", "Books", "Cycles", "Florists", "Opticians", "Pharmacy", "Joinery")
 SYSTEMS = ("on the phone", "in the browser", "on tablets", "in the office network", "with a slow connection", "after an update")
 REMARKS = (
-    *("I can see it too.", "Not on my machine.", "We should talk about this on Monday.", "The customer has asked again.", "There is a draft of a fix.", "Thanks for the report."),
-    *("This needs a test first.", "I had a look at the logs, nothing there.", "It also happens with two rows.", "Let us wait for the next version.", "Which version do you use?"),
+    *(
+        "I can see it too.",
+        "Not on my machine.",
+        "We should talk about this on Monday.",
+        "The customer has asked again.",
+        "There is a draft of a fix.",
+        "Thanks for the report.",
+    ),
+    *(
+        "This needs a test first.",
+        "I had a look at the logs, nothing there.",
+        "It also happens with two rows.",
+        "Let us wait for the next version.",
+        "Which version do you use?",
+    ),
     *("It began after the move to the new server.", "A screenshot would help.", "The fix was wrong, I took it back."),
 )
 NEW_COMMENTS = (
-    *("The fix is in the next build.", "Please try again with a new account.", "I have asked the customer for the log.", "This can wait until after the release."),
+    *(
+        "The fix is in the next build.",
+        "Please try again with a new account.",
+        "I have asked the customer for the log.",
+        "This can wait until after the release.",
+    ),
     *("The test is written, the fix follows.", "Two more customers see this.", "We agreed on the second proposal.", "Reviewed, one small question is left."),
     *("The numbers are right again since this morning.", "I cannot see it any more."),
 )
 TOPICS = ("Backups", "Certificates", "Load tests", "Style guide", "Holidays", "Customer visits", "Logging", "Feature switches", "Data protection")
 SECTIONS = ("Who to ask", "Open points", "Known limits", "History", "Checklist", "Contacts")
 LINES = (
-    *("Ask in the team channel before you change anything here.", "The list is checked on the first Monday of each month.", "Everything here is run twice a day."),
+    *(
+        "Ask in the team channel before you change anything here.",
+        "The list is checked on the first Monday of each month.",
+        "Everything here is run twice a day.",
+    ),
     *("Old entries are removed after ninety days.", "The office in the second floor keeps the printed copy.", "New people read this page in their first week."),
     *("The numbers are from the last load test.", "Nothing here may be sent to customers.", "Changes are announced one day before."),
 )
 SERVICES = ("gateway", "worker", "mailer", "cache", "reports", "search index", "billing", "archive")
 STEPS = (
-    *("Tell the team channel", "Run the tests", "Tag the version", "Build the image", "Copy the database", "Switch the traffic over", "Watch the error rate for ten minutes"),
+    *(
+        "Tell the team channel",
+        "Run the tests",
+        "Tag the version",
+        "Build the image",
+        "Copy the database",
+        "Switch the traffic over",
+        "Watch the error rate for ten minutes",
+    ),
     *("Close the milestone", "Write the release notes", "Stop the worker", "Clear the cache", "Start the worker again"),
 )
 
