@@ -156,13 +156,15 @@ class WorldEnv(StepEnv):
         Raises:
             ContractError: before the first reset.
         """
+        if self._live is None and self._task is not None:  # it was sent elsewhere
+            self.load_state(None)
         if self._live is None:
             raise ContractError("there is no episode before the first reset()")
         return self._live
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the browser and the rows: an environment that was sent elsewhere begins with `reset` or `restore`."""
-        return {**self.__dict__, "_live": None, "_real": None, "_kept": None, "_acted": None, "_running": False}
+        """Without the browser and the rows: the steps of the episode are taken again where it goes on."""
+        return {**self.__dict__, "_live": None, "_real": None, "_kept": None, "_acted": None}
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
         """Draw a task and open its first page."""
