@@ -353,8 +353,8 @@ class WorldEnv(StepEnv):
     def _listed(self, scenario: WebScenario, live: "_Live") -> tuple[str, ...]:
         """What can be done; where that is more than can be listed, what belongs to a solution is not left out."""
         asks = bool(scenario.answers)
-        listed = listed_actions(live.sight, live.start, scenario.phrases, asks, self.candidates)
-        if len(listed) < self.candidates and not asks:
+        listed = () if asks else listed_actions(live.sight, live.start, scenario.phrases, asks, self.candidates)
+        if listed and len(listed) < self.candidates:
             return listed
         steps = (resolved(step, live.sight) for step in scenario.script)
         kept = frozenset(action_text(step) for step in steps if step is not None)
