@@ -31,6 +31,7 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/Sudoku-v0": "prm_gym.envs.logic.sudoku:SudokuEnv",
     "prm_gym/Tables-v0": "prm_gym.envs.tools.tables:TablesEnv",
     "prm_gym/TraceSteps-v0": "prm_gym.envs.tools.trace_steps:TraceStepsEnv",
+    "prm_gym/Tracker-v0": "prm_gym.envs.web.tracker:TrackerEnv",
     "prm_gym/WordProblems-v0": "prm_gym.envs.math.word_problems:WordProblemsEnv",
 }
 
