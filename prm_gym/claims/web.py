@@ -1,60 +1,53 @@
-"""Claims about web pages that were written: how they behave in a browser."""
+"""Claims about what is done on the web."""
 
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
 
 import msgspec
 
 from prm_gym.claims.claim import Claim
 
-PageDeed: TypeAlias = Literal["click", "fill", "choose", "press", "reload", "shows", "hides", "reads", "has", "lacks", "holds", "is", "is_not", "orders"]
 
-
-class PageStep(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A step of a test: something that is done on a page, or something that must be seen then. Elements are meant by role and name.
+class WantedItem(msgspec.Struct, frozen=True):
+    """Something that is to be bought.
 
     Attributes:
-        do: "click" an element; "fill" a field with `text`; "choose" the option `text` of a list; "press" the key `text`, in a field where one is named;
-            "reload" the page. "shows" and "hides": the words `text` stand, or stand nowhere, on the page; "reads": wherever `name` and a colon stand, `text`
-            follows; "has" and "lacks" an element; "holds": a field, or the choice of a list, is `text`; "is" and "is_not": an element has the state `text`
-            ("checked", "disabled", "expanded", "selected" ...); "orders": the words `texts` stand on the page in this order.
-        role: of the element: "button", "textbox", "checkbox", "radio", "combobox", "tab", "link", "slider".
-        name: of the element, or of the reading.
-        text: see `do`.
-        texts: see `do`.
+        path: where it is found, from the general to the special: department, category, type.
+        attributes: by name, what it must be: "material", "brand".
+        options: by name, what must be chosen of it: "size", "colour".
+        limit: the highest price of one piece, in cents; None where none was said.
     """
 
-    do: PageDeed
-    role: str = ""
-    name: str = ""
-    text: str = ""
-    texts: tuple[str, ...] = ()
+    path: tuple[str, ...]
+    attributes: Mapping[str, str] = {}
+    options: Mapping[str, str] = {}
+    limit: int | None = None
 
 
-class PageTest(msgspec.Struct, frozen=True, gc=False):
-    """A requirement that a page must meet, as steps from a fresh load on.
+class Offer(msgspec.Struct, frozen=True):
+    """Something that is in a cart, was ordered, or is on the page under view.
 
     Attributes:
-        requirement: what is required, in a few words.
-        steps: from the freshly opened page on; the first that cannot be done, or is not seen, fails the test.
+        path: where it is found, from the general to the special.
+        attributes: by name.
+        options: what is chosen of it; nothing where a choice is still open.
+        price: of one piece, in cents.
     """
 
-    requirement: str
-    steps: tuple[PageStep, ...]
+    path: tuple[str, ...]
+    attributes: Mapping[str, str]
+    options: Mapping[str, str]
+    price: int
 
 
-class PageTests(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="page_tests"):
-    """A page meets more of what is required of it than before, and loses nothing.
+class CartMatch(Claim, msgspec.Struct, frozen=True, tag="cart_match"):
+    """What is wanted is in the cart, or was ordered, or is at least on the page under view.
 
     Attributes:
-        html: the whole page.
-        tests: one for each requirement.
-        before: places of the tests, from 0 on, that the page before it passed.
-        known: places of those that some page of the episode passed; what is passed again is nothing new.
-        final: the page is handed in: it must meet all requirements.
+        wanted: what is to be bought; empty where nothing is.
+        cart: what is in the cart or was ordered in this episode.
+        view: what is on the page under view; None where there is nothing that could be bought.
     """
 
-    html: str
-    tests: tuple[PageTest, ...]
-    before: tuple[int, ...] = ()
-    known: tuple[int, ...] = ()
-    final: bool = False
+    wanted: tuple[WantedItem, ...]
+    cart: tuple[Offer, ...] = ()
+    view: Offer | None = None
