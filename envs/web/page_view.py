@@ -140,7 +140,7 @@ class PageView:
 
     def _saw(self, sight: Sight) -> None:
         # An element that is disabled loses the focus a frame later, so that whether it is seen would be chance.
-        items = [msgspec.structs.replace(item, states=tuple(state for state in item.states if state != "focused")) if _lame(item) else item for item in sight.items]
+        items = [_unfocused(item) for item in sight.items]
         self._sight, self._trouble = msgspec.structs.replace(sight, items=tuple(items)), restless(sight)
 
     def _failed(self, fault: BrowserFault) -> str:
@@ -154,5 +154,7 @@ class PageView:
         return self._trouble
 
 
-def _lame(item: Item) -> bool:
-    return "disabled" in item.states and "focused" in item.states
+def _unfocused(item: Item) -> Item:
+    if "disabled" not in item.states or "focused" not in item.states:
+        return item
+    return msgspec.structs.replace(item, states=tuple(state for state in item.states if state != "focused"))

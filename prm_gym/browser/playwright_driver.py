@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -129,7 +130,9 @@ class PlaywrightDriver:
         path = await asyncio.to_thread(required_browser, self._options)
         flags = command_flags(self._options)
         manager = async_playwright()
+        drawn = random.getstate()  # Playwright draws a name from the generator that belongs to the user
         self._playwright = await manager.start()
+        random.setstate(drawn)
         try:
             self._node = _node(manager)
             self._watch = asyncio.create_task(self._watch_node())
