@@ -55,7 +55,8 @@ INSTRUCTIONS = """\
 Write a small web page that does what is required. It is one HTML file, with its CSS and JavaScript in it; there is no network. It runs in a Chromium.
 Call a field, button, list or checkbox exactly as the requirement does (by its text, its label or aria-label), and write texts as they are given there. Where
 "Name: N" is required, the page says it in one place, with the value after the colon. Everything is seen without scrolling sideways, in the page itself (no
-dialogs of the browser, no new windows). The requirements are tested one by one, each in a freshly opened page, with other values than the examples.
+dialogs of the browser, no new windows). The requirements are tested one by one, each in a freshly opened page, with other values than the examples;
+what an act changes must be seen within a quarter of a second.
 A call is written as JSON, {"name": ..., "arguments": {...}}, alone or between <tool_call> and </tool_call>. The tools:
 """
 

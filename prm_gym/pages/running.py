@@ -17,7 +17,7 @@ from prm_gym.task import content_key
 from prm_gym.web.observation import Sight, rendered
 
 SIDE_BY_SIDE = 6
-PATIENCE_SECONDS = 0.4  # for what a page does a moment later
+PATIENCE_SECONDS = 0.3  # for what a page does a moment later
 TEST_SECONDS = 30.0
 LONGEST_SEEN = 600
 MOST_KEPT = 8192  # outcomes
@@ -96,25 +96,31 @@ async def _all_pages(pool: BrowserPool, work: dict[str, list[PageTest]]) -> list
 
 
 async def _one_page(pool: BrowserPool, turn: asyncio.Semaphore, html: str, tests: Sequence[PageTest]) -> list[PageOutcome | None]:
-    """The first test tells whether the page can be opened at all; the others then run side by side."""
+    """The tests of a page side by side; where one finds that it cannot be opened, it is so for all."""
     server = page_server()
     token = server.admit(html)
+    closed: list[PageOutcome] = []
+
+    async def tested(test: PageTest) -> PageOutcome | None:
+        outcome = await _tested(pool, turn, token, test, closed)
+        if outcome is not None and not outcome.passed and outcome.place < 0:
+            closed.append(outcome)
+        return outcome
+
     try:
-        first = await _tested(pool, turn, token, tests[0])
-        if first is not None and not first.passed and first.place < 0:
-            return [first] * len(tests)
-        return [first, *await asyncio.gather(*(_tested(pool, turn, token, test) for test in tests[1:]))]
+        outcomes = await asyncio.gather(*(tested(test) for test in tests))
+        return [closed[0]] * len(tests) if closed else outcomes
     finally:
         server.dismiss(token)
 
 
-async def _tested(pool: BrowserPool, turn: asyncio.Semaphore, token: str, test: PageTest) -> PageOutcome | None:
+async def _tested(pool: BrowserPool, turn: asyncio.Semaphore, token: str, test: PageTest, closed: list[PageOutcome]) -> PageOutcome | None:
     """What came of a test; a fault is given a second try, for it may be the browser's own."""
     place = [-1]
     for again in (False, True):
         try:
             async with turn:
-                return await _run(pool, token, test, place)
+                return closed[0] if closed else await _run(pool, token, test, place)
         except BrowserFault as fault:
             if fault.kind == "unreachable" and page_server().was_asked(token):
                 return PageOutcome(passed=False, reason="the page leaves its own address")

@@ -13,7 +13,7 @@ HOST = "page.localhost"  # browsers take it for a secure context, as they do a p
 ADDRESS = f"http://{HOST}/"
 HEADER = "x-page"
 HEAP_MB = 128
-ACTION_SECONDS, OPENING_SECONDS, SETTLING_SECONDS = 4.0, 6.0, 1.0
+ACTION_SECONDS, OPENING_SECONDS, SETTLING_SECONDS = 4.0, 6.0, 2.0
 
 
 class _Handler(BaseHTTPRequestHandler):
