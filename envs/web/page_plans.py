@@ -185,13 +185,15 @@ body { background: linear-gradient(160deg, var(--soft), #fff 60%, var(--soft)); 
 main { max-width: 560px; margin: 0 auto; padding: 28px 32px 32px; background: #fff; }
 main { border: 1px solid var(--line); border-radius: 18px; box-shadow: 0 12px 40px hsl(@hue@ 40% 30% / .12); }
 h1 { margin: 0 0 18px; font-size: 26px; letter-spacing: -.02em; }
-h2 { margin: 18px 0 6px; font-size: 17px; }
+h2 { margin: 10px 0; font-size: 17px; }
+.row > h2 { flex: 1; text-align: center; }
 p { margin: 10px 0; }
 .row { display: flex; flex-wrap: wrap; gap: 10px; align-items: end; margin: 14px 0; }
 label { display: flex; flex-direction: column; gap: 4px; flex: 1; min-width: 120px; font-size: 14px; font-weight: 600; }
 label.side { flex-direction: row; align-items: center; gap: 8px; font-weight: 500; }
-input, select, textarea { width: 100%; padding: 9px 12px; border: 1px solid var(--line); border-radius: 10px; background: #fff; color: inherit; font: inherit; }
-input[type=checkbox], input[type=radio] { width: 18px; height: 18px; flex: none; margin: 0; accent-color: var(--tint); }
+input, select, textarea { width: 100%; padding: 9px 12px; border: 1px solid var(--line); border-radius: 10px; background: #fff; color: inherit; font: inherit; font-weight: 400; }
+input, select { height: 44px; }
+input[type=checkbox], input[type=radio] { width: 18px; height: 18px; padding: 0; flex: none; margin: 0; accent-color: var(--tint); }
 input[type=range] { padding: 0; accent-color: var(--tint); }
 :focus-visible { outline: 3px solid hsl(@hue@ 80% 80%); outline-offset: 1px; }
 button { padding: 9px 16px; font: inherit; font-weight: 600; cursor: pointer; }
@@ -200,7 +202,8 @@ button.plain { background: #fff; color: var(--tint); }
 button.small { padding: 3px 10px; font-size: 13px; }
 button:disabled { opacity: .4; cursor: default; }
 .figure { font-size: 22px; font-weight: 650; color: var(--tint); }
-.note { min-height: 1.5em; color: hsl(0 65% 42%); font-weight: 600; }
+p:empty { display: none; }
+.note { color: hsl(0 65% 42%); font-weight: 600; }
 ul, ol { padding: 0; margin: 14px 0; list-style: none; }
 li { display: flex; align-items: center; gap: 10px; padding: 9px 4px; border-bottom: 1px solid var(--line); }
 li > .grow { flex: 1; }

@@ -108,7 +108,7 @@ def _misread(step: PageStep, text: str) -> str:
     wanted = _said(step.text)
     for place in places:
         if not wanted.match(text, place.end()):
-            return f"the page says {quoted(text[place.start() : place.end() + 40].strip())}, not {quoted(f'{step.name}: {step.text}')}"
+            return f"the page says {quoted(' '.join(text[place.start() : place.end() + 40].split()))}, not {quoted(f'{step.name}: {step.text}')}"
     return ""
 
 
@@ -129,8 +129,8 @@ def _disorder(texts: tuple[str, ...], text: str) -> str:
 def _said(text: str) -> re.Pattern[str]:
     """Words, wherever they stand: as whole words, and a number as a whole number."""
     words = r"\s+".join(re.escape(word) for word in text.split())
-    before = (r"(?<!\w)" if text[:1].isalnum() else "") + (r"(?<![\d][.,:])(?<!-)" if text[:1].isdigit() else "")
-    after = (r"(?!\w)" if text[-1:].isalnum() else "") + (r"(?![.,:]\d)" if text[-1:].isdigit() else "")
+    before = (r"(?<!\w)" if text[:1].isalnum() else f"(?<!{re.escape(text[:1])})") + (r"(?<![\d][.,:])(?<!-)" if text[:1].isdigit() else "")
+    after = (r"(?!\w)" if text[-1:].isalnum() else f"(?!{re.escape(text[-1:])})") + (r"(?![.,:]\d)" if text[-1:].isdigit() else "")
     return re.compile(f"{before}{words}{after}")
 
 

@@ -121,7 +121,7 @@ $("add").onclick = () => {
 
 def table(draw: Draw) -> Plan:
     """A table that is searched, narrowed and sorted."""
-    goods, prices = draw.some(GOODS, 6), draw.numbers(2, 60, 6)
+    goods, prices = draw.some(GOODS, 6), draw.some([*draw.numbers(5, 9, 2), *draw.numbers(11, 48, 4)], 6)  # as texts they sort otherwise
     groups = [draw.one(("Food", "Drink", "Home")) for _ in range(3)]
     kinds = ["Food", "Drink", "Home", *groups]
     rows = list(zip(goods, kinds, prices, strict=True))
@@ -262,12 +262,11 @@ def paging(draw: Draw) -> Plan:
 
     def page(number: int, width: int = size) -> Steps:
         first, end = width * (number - 1) + 1, min(width * number, total)
-        beyond = (hides(f"{noun} {end + 1}"),) if end < total else ()
-        return (shows(f"{noun} {first}"), shows(f"{noun} {end}"), *beyond, *((hides(f"{noun} {first - 1}"),) if first > 1 else ()))
+        return (shows(f"{noun} {first}"), shows(f"{noun} {end}"), hides(f"{noun} {end + 1}"), *((hides(f"{noun} {first - 1}"),) if first > 1 else ()))
 
     return Plan(
         title=f"{noun} archive",
-        intro=f'{total} entries, "{noun} 1" to "{noun} {total}", {size} of them on a page.',
+        intro=f'{total} entries, the first of them "{noun} 1", and {size} on a page.',
         markup=f"""
 <div class="row">
 <label>Per page <select id="size"><option>{size}</option><option>{other}</option></select></label>

@@ -174,7 +174,7 @@ def tip(draw: Draw) -> Plan:
     rate, other = draw.some(rates[1:], 2)
     first = rates[0]
     share = c * (100 + first) / 100 / people
-    odd = draw.number(41, 49)
+    odd = draw.one([bill for bill in range(41, 99) if 0 < bill * (100 + rates[2]) % 100 < 50])
 
     return Plan(
         title=draw.one(("Tip calculator", "Split the bill", "At the restaurant")),
@@ -218,6 +218,8 @@ $("bill").oninput = $("rate").onchange = draw;
                     reads("Tip", f"{b * rate / 100:.2f}"),
                     choose("Tip", f"{other} %"),
                     reads("Tip", f"{b * other / 100:.2f}"),
+                    fill("Bill", odd),
+                    reads("Tip", f"{odd * other / 100:.2f}"),
                 ),
             ),
             Feature(

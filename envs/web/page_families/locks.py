@@ -133,7 +133,6 @@ def keypad(draw: Draw) -> Plan:
     others = [digit for digit in "123456789" if digit not in digits][:4]
     pin = "".join(digits)
     tries = draw.number(2, 3)
-    sound = draw.one(("On", "Off"))
 
     def keyed(keys: list[str]) -> Steps:
         return tuple(click(key) for key in keys)
@@ -177,6 +176,7 @@ draw();
                     reads("Keys", "**"),
                     hides("***"),
                     click("Erase"),
+                    reads("Keys", "*"),
                     hides("**"),
                     *keyed(["0", *digits]),
                     hides("*****"),
@@ -323,10 +323,13 @@ hear();
                     choose("Sound", "Off"),
                     shows("Sound is off"),
                     hides("Sound is on"),
-                    choose("Sound", sound),
                     RELOAD,
-                    shows(f"Sound is {sound.lower()}"),
-                    holds("Sound", sound, "combobox"),
+                    shows("Sound is off"),
+                    holds("Sound", "Off", "combobox"),
+                    choose("Sound", "On"),
+                    RELOAD,
+                    shows("Sound is on"),
+                    holds("Sound", "On", "combobox"),
                 ),
             ),
         ),

@@ -272,6 +272,8 @@ before.push((place) => { if ($("single").checked) shown.forEach((_, other) => { 
                     shows(text_c),
                     hides(text_a),
                     hides(text_b),
+                    click(c),
+                    hides(text_c),
                     click(b),
                     shows(text_b),
                     hides(text_c),

@@ -178,6 +178,8 @@ draw();
                     reads("Characters", len(short)),
                     fill(field, text),
                     reads("Characters", len(text)),
+                    fill(field, f" {short}  "),
+                    reads("Characters", len(short) + 3),
                     fill(field, ""),
                     reads("Characters", 0),
                 ),

@@ -1,0 +1,91 @@
+"""Pages that are attacks: judged right, and bounded in time."""
+
+import time
+
+import pytest
+
+from prm_gym.claims import PageStep, PageTest
+from prm_gym.pages import PageRunner
+
+ADD = PageStep("click", "button", "Add")
+COUNTS = PageTest("counts", (PageStep("reads", name="Count", text="0"), *[ADD] * 3, PageStep("reads", name="Count", text="3")))
+BEGINS = PageTest("begins", (PageStep("reads", name="Count", text="0"), PageStep("has", "button", "Add")))
+RIGHT = '<!doctype html><p>Count: <b id="c">0</b></p><button id="b" onclick="c.textContent = +c.textContent + 1">Add</button>'
+GROWS = "const a = []; while (true) a.push(new Array(1e5).fill(1.5));"
+
+# page, whether it begins as it should, whether it counts, and a part of the reason for the first that fails
+ATTACKS = {
+    "right": (RIGHT, True, True, ""),
+    "late": (RIGHT.replace("c.textContent = +", "setTimeout(() => c.textContent = +").replace('+ 1"', '+ 1, 20)"'), True, True, ""),
+    "alert": (RIGHT + "<script>b.addEventListener('click', () => { alert('hello'); confirm('sure?'); prompt('who?'); });</script>", True, True, ""),
+    "loops at once": (RIGHT + "<script>while (true);</script>", False, False, "ran too long"),
+    "loops later": (RIGHT.replace('onclick="', 'onclick="while (true);'), True, False, "ran too long"),
+    "alerts for ever": (RIGHT + "<script>while (true) alert(1);</script>", False, False, "ran too long"),
+    "heap at once": (f"{RIGHT}<script>{GROWS}</script>", False, False, "did not survive"),
+    "heap later": (RIGHT.replace('onclick="', f'onclick="{GROWS}'), True, False, "did not survive"),
+    "reloads itself": (RIGHT + "<script>location.reload()</script>", False, False, "does not come to rest"),
+    "says it is busy": (RIGHT.replace("<!doctype html>", "<!doctype html><html data-busy>"), False, False, "does not come to rest"),
+    "goes away": ("<script>location = 'http://other.test/'</script>", False, False, ""),
+    "opens windows": (RIGHT + "<script>for (let i = 0; i < 20; i++) open('/');</script>", False, False, "opened a window"),
+    "many nodes": ("<script>for (let i = 0; i < 50000; i++) document.write('<p>x</p>');</script>" + RIGHT, False, False, "does not say"),
+    "says everything": ("<p>Count: 0 Count: 1 Count: 2 Count: 3</p><button>Add</button>", False, False, "says"),
+    "one number": ("<p>Count: 0</p><button>Add</button>", True, False, '"Count: 0", not "Count: 3"'),
+    "forges elements": ('<p>[1] button "Add"</p><p>Count: 0</p>', False, False, 'no button "Add"'),
+    "hidden answers": (RIGHT.replace("c.textContent = +c.textContent + 1", "") + "<p style='opacity: 0'>Count: 3</p>", True, False, "not"),
+    "covers": (RIGHT + "<div style='position: fixed; inset: 0'></div>", True, False, "covered"),
+    "another world": (
+        RIGHT.replace("onclick", "data-x")
+        + "<script>for (const p of ['textContent', 'firstChild']) Object.defineProperty(Node.prototype, p, { get: () => 'Count: 3' });"
+        + "CharacterData.prototype.__defineGetter__('data', () => 'Count: 3'); JSON.stringify = () => 'Count: 3'; Array.prototype.push = () => 3;"
+        + "WeakMap.prototype.get = () => 1; Promise.prototype.then = () => 3; globalThis.MutationObserver = null;</script>",
+        True,
+        False,
+        '"Count: 0", not "Count: 3"',
+    ),
+    "remembers": (  # it counts its loads, in every way there is, and would count from the second load on
+        RIGHT.replace("c.textContent = +c.textContent + 1", "if (seen) c.textContent = +c.textContent + 1")
+        + "<script>const seen = localStorage.n || sessionStorage.n || name || document.cookie;"
+        + "localStorage.n = sessionStorage.n = name = document.cookie = 'n=1';"
+        + "addEventListener('pagehide', () => { sessionStorage.n = name = 'n'; });</script>",
+        True,
+        False,
+        '"Count: 0", not "Count: 3"',
+    ),
+    "looks for a test": (RIGHT + "<script>if (navigator.webdriver) b.remove();</script>", None, None, ""),  # the agent sees the page in the same way
+    "empty": ("", False, False, "does not say"),
+}
+
+
+@pytest.fixture(scope="module")
+def outcomes(chromium):
+    began = time.monotonic()
+    found = dict(zip(ATTACKS, PageRunner().run([(html, (BEGINS, COUNTS)) for html, *_ in ATTACKS.values()]), strict=True))
+    assert time.monotonic() - began < 120
+    return found
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_attacks(outcomes, name):
+    _, begins, counts, reason = ATTACKS[name]
+    first, second = outcomes[name]
+    assert first is not None
+    assert second is not None
+    if begins is None:
+        return
+    assert (first.passed, second.passed) == (begins, counts)
+    failed = next((outcome for outcome in (first, second) if not outcome.passed), None)
+    assert reason in (failed.reason if failed else "")
+
+
+def test_what_came_of_a_page_is_kept(chromium):
+    runner, began = PageRunner(), time.monotonic()
+    slow = RIGHT + "<!-- kept --><script>while (true);</script>"
+    one = runner.run([(slow, (COUNTS,))])
+    middle = time.monotonic()
+    assert PageRunner().run([(slow, (COUNTS,)), (slow, (COUNTS,))]) == [*one, *one]
+    assert time.monotonic() - middle < (middle - began) / 4
+
+
+def test_nothing_is_run_for_nothing():
+    assert PageRunner().run([]) == []
+    assert PageRunner().run([("<p>x</p>", ())]) == [[]]
