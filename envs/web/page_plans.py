@@ -191,7 +191,8 @@ p { margin: 10px 0; }
 .row { display: flex; flex-wrap: wrap; gap: 10px; align-items: end; margin: 14px 0; }
 label { display: flex; flex-direction: column; gap: 4px; flex: 1; min-width: 120px; font-size: 14px; font-weight: 600; }
 label.side { flex-direction: row; align-items: center; gap: 8px; font-weight: 500; }
-input, select, textarea { width: 100%; padding: 9px 12px; border: 1px solid var(--line); border-radius: 10px; background: #fff; color: inherit; font: inherit; font-weight: 400; }
+input, select, textarea { width: 100%; padding: 9px 12px; font: inherit; font-weight: 400; }
+input, select, textarea { border: 1px solid var(--line); border-radius: 10px; background: #fff; color: inherit; }
 input, select { height: 44px; }
 input[type=checkbox], input[type=radio] { width: 18px; height: 18px; padding: 0; flex: none; margin: 0; accent-color: var(--tint); }
 input[type=range] { padding: 0; accent-color: var(--tint); }

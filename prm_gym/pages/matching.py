@@ -12,6 +12,7 @@ from prm_gym.claims import PageStep
 from prm_gym.web.actions import Action, Click, Goto, Press, Select, Type, quoted
 from prm_gym.web.observation import Item, Sight
 
+LONGEST_TOLD = 100
 ACTS = frozenset(("click", "fill", "choose", "press", "reload"))
 _ROLES: dict[str, frozenset[str]] = {
     "textbox": frozenset(("textbox", "searchbox")),
@@ -108,7 +109,9 @@ def _misread(step: PageStep, text: str) -> str:
     wanted = _said(step.text)
     for place in places:
         if not wanted.match(text, place.end()):
-            return f"the page says {quoted(' '.join(text[place.start() : place.end() + 40].split()))}, not {quoted(f'{step.name}: {step.text}')}"
+            end = text.find("\n", place.end())
+            line = " ".join(text[place.start() : end if end >= 0 else len(text)].split())
+            return f"the page says {quoted(line[:LONGEST_TOLD])}, not {quoted(f'{step.name}: {step.text}')}"
     return ""
 
 

@@ -1,6 +1,7 @@
 """Running the tests of pages: each in a context of its own, many side by side, and every one within its time."""
 
 import asyncio
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -16,13 +17,14 @@ from prm_gym.pages.serving import ADDRESS, browser_options, page_options, page_s
 from prm_gym.task import content_key
 from prm_gym.web.observation import Sight, rendered
 
-SIDE_BY_SIDE = 6
+SIDE_BY_SIDE = max(4, min(12, 2 * (os.cpu_count() or 1)))
+FEW = 2
 PATIENCE_SECONDS = 0.3  # for what a page does a moment later
 TEST_SECONDS = 30.0
 LONGEST_SEEN = 600
 MOST_KEPT = 8192  # outcomes
 _POLL_SECONDS = 0.05
-_OWN_FAULTS = ("page_crashed", "page_hung")  # of a page that does so twice
+_OWN_FAULTS = ("page_crashed", "page_hung")  # of a page that has them twice
 
 
 class PageOutcome(msgspec.Struct, frozen=True, gc=False):
@@ -33,15 +35,18 @@ class PageOutcome(msgspec.Struct, frozen=True, gc=False):
         place: of the step that failed, from 0 on; -1 where the page itself could not be opened.
         reason: why it failed.
         seen: the beginning of what was seen of the page then.
+        timed: it failed because time ran out.
     """
 
     passed: bool
     place: int = -1
     reason: str = ""
     seen: str = ""
+    timed: bool = False
 
 
 Job: TypeAlias = tuple[str, Sequence[PageTest]]
+Tested: TypeAlias = list[tuple[str, list[PageTest], list[PageOutcome | None]]]
 
 
 def no_browser() -> str:
@@ -74,23 +79,32 @@ class PageRunner:
                 if key not in _kept and test not in wanted.setdefault(html, []):
                     wanted[html].append(test)
         work = {html: tests for html, tests in wanted.items() if tests}
-        found: dict[str, PageOutcome] = {}
+        found: dict[str, PageOutcome | None] = {}
         for html, tests, outcomes in self._ran(work) if work else ():
-            found |= {_key(html, test): outcome for test, outcome in zip(tests, outcomes, strict=True) if outcome is not None}
-        results = [[found.get(key) or _kept.get(key) for key in row] for row in keys]
+            found |= {_key(html, test): outcome for test, outcome in zip(tests, outcomes, strict=True)}
+        results = [[found[key] if key in found else _kept.get(key) for key in row] for row in keys]
         for key, outcome in found.items():
-            _keep(key, outcome)
+            if outcome is not None:
+                _keep(key, outcome)
         return results
 
-    def _ran(self, work: dict[str, list[PageTest]]) -> list[tuple[str, list[PageTest], list[PageOutcome | None]]]:
+    def _ran(self, work: dict[str, list[PageTest]]) -> Tested:
         pool = browser_pool(browser_options(page_server().port))
         total = sum(map(len, work.values()))
-        bound = 2 * pool.options.launch_deadline + TEST_SECONDS * 3 * (1 + total // SIDE_BY_SIDE)
+        bound = 2 * pool.options.launch_deadline + TEST_SECONDS * 4 * (1 + total // FEW)
         return pool.call(_all_pages(pool, work), bound)
 
 
-async def _all_pages(pool: BrowserPool, work: dict[str, list[PageTest]]) -> list[tuple[str, list[PageTest], list[PageOutcome | None]]]:
-    turn = asyncio.Semaphore(SIDE_BY_SIDE)
+async def _all_pages(pool: BrowserPool, work: dict[str, list[PageTest]]) -> Tested:
+    """Every page, many side by side. What ran out of time may have done so because of its neighbours: it is tested once more, among few."""
+    found = await _some_pages(pool, work, SIDE_BY_SIDE)
+    late = {html: [test for test, outcome in zip(tests, outcomes, strict=True) if outcome is None or outcome.timed] for html, tests, outcomes in found}
+    late = {html: tests for html, tests in late.items() if tests}
+    return [*found, *await _some_pages(pool, late, FEW)] if late else found
+
+
+async def _some_pages(pool: BrowserPool, work: dict[str, list[PageTest]], many: int) -> Tested:
+    turn = asyncio.Semaphore(many)
     outcomes = await asyncio.gather(*(_one_page(pool, turn, html, tests) for html, tests in work.items()))
     return [(html, tests, found) for (html, tests), found in zip(work.items(), outcomes, strict=True)]
 
@@ -125,7 +139,9 @@ async def _tested(pool: BrowserPool, turn: asyncio.Semaphore, token: str, test: 
             if fault.kind == "unreachable" and page_server().was_asked(token):
                 return PageOutcome(passed=False, reason="the page leaves its own address")
             if again and fault.kind in _OWN_FAULTS:
-                return PageOutcome(passed=False, place=place[0], reason=f"the page did not survive: {fault.kind.replace('_', ' ')}")
+                return PageOutcome(
+                    passed=False, place=place[0], reason=f"the page did not survive: {fault.kind.replace('_', ' ')}", timed=fault.kind == "page_hung"
+                )
     return None
 
 
@@ -136,15 +152,15 @@ async def _run(pool: BrowserPool, token: str, test: PageTest, at: list[int]) -> 
         async with asyncio.timeout(TEST_SECONDS):
             sight = await live.open(ADDRESS)
             if reason := restless(sight):
-                return _failed(-1, reason, sight)
+                return _failed(-1, reason, sight, timed=True)
             for place, step in enumerate(test.steps):
                 at[0] = place
                 reason, sight = await (_done(live, step, sight) if step.do in ACTS else _seen(live, step, sight))
                 if reason := restless(sight) or reason:
-                    return _failed(place, f"{described_step(step)}: {reason}", sight)
+                    return _failed(place, f"{described_step(step)}: {reason}", sight, timed=bool(restless(sight)))
             return PageOutcome(passed=True)
     except TimeoutError:
-        return PageOutcome(passed=False, place=at[0], reason="the page is too slow for the test")
+        return PageOutcome(passed=False, place=at[0], reason="the page is too slow for the test", timed=True)
     finally:
         await pool.discard(live)
 
@@ -181,9 +197,9 @@ async def _seen(live: LivePage, step: PageStep, sight: Sight) -> tuple[str, Sigh
     return "", sight
 
 
-def _failed(place: int, reason: str, sight: Sight) -> PageOutcome:
+def _failed(place: int, reason: str, sight: Sight, *, timed: bool) -> PageOutcome:
     seen = rendered(sight)
-    return PageOutcome(passed=False, place=place, reason=reason, seen=seen if len(seen) <= LONGEST_SEEN else seen[:LONGEST_SEEN] + " ...")
+    return PageOutcome(passed=False, place=place, reason=reason, seen=seen if len(seen) <= LONGEST_SEEN else seen[:LONGEST_SEEN] + " ...", timed=timed)
 
 
 _kept: OrderedDict[str, PageOutcome] = OrderedDict()

@@ -1,7 +1,7 @@
 """Pages of ours with one behaviour broken: family, what stands there, what stands there instead, and the requirements that the page then fails."""
 
 MUTANTS = [
-    ("accordion", "shown[place] = !shown[place]", "shown[place] = true", ("toggle", "count", "expanded")),
+    ("accordion", "shown[place] = !shown[place]", "shown[place] = true", ("toggle", "count", "expanded", "single")),
     ("accordion", "shown.filter(Boolean).length", "shown.length", ("count", "all")),
     ("accordion", "shown.fill(true)", "shown.fill(true, 1)", ("all",)),
     ("accordion", "if (other !== place) shown[other] = false;", "shown[other] = false;", ("single",)),

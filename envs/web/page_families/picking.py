@@ -26,7 +26,8 @@ def month(draw: Draw) -> Plan:
         title=draw.one(("Calendar", "Month view", "Planner")),
         intro=f'one month at a time, "{heading(0)}" at first.',
         markup="""
-<div class="row"><button class="plain small" id="back">Previous month</button><h2 id="month"></h2><button class="plain small" id="next">Next month</button></div>
+<div class="row"><button class="plain small" id="back">Previous month</button><h2 id="month"></h2>
+<button class="plain small" id="next">Next month</button></div>
 <div class="days" id="days"></div>
 <p id="length"></p><p id="first"></p>
 <p class="figure" id="chosen"></p>
