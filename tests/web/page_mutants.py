@@ -22,7 +22,7 @@ MUTANTS = [
     ("colour", '.padStart(2, "0")', "", ("mix",)),
     ("colour", "255 - $(id).value", "256 - $(id).value", ("invert",)),
     ("colour", "Math.round(sum / 3)", "Math.ceil(sum / 3)", ("grey",)),
-    ("colour", "< 382", "< 381", ("text",)),
+    ("colour", "< EDGE ?", "<= EDGE ?", ("text",)),
     ("confirmation", "asked = name; ", "", ("yes", "count", "undo")),
     ("confirmation", '$("no").onclick = () => $("dialog").close();', '$("no").onclick = () => $("yes").click();', ("no", "count")),
     ("confirmation", "toSpliced(place, 0, name)", "concat(name)", ("undo",)),

@@ -162,6 +162,7 @@ def colour(draw: Draw) -> Plan:
     def fields(*parts: int) -> Steps:
         return tuple(holds(label, part) for label, part in zip(("Red", "Green", "Blue"), parts, strict=True))
 
+    edge = draw.number(300, 450)
     dark, light = (10, 20, draw.number(0, 60)), (250, 240, draw.number(200, 255))
     return Plan(
         title=draw.one(("Colour mixer", "Paint box", "Colour picker")),
@@ -250,20 +251,24 @@ $("grey").onclick = () => {
             ),
             Feature(
                 "text",
-                'It says "Text: white" where the sum of the three parts is less than 382, else "Text: black".',
-                """
-after.push((values) => { $("text").textContent = "Text: " + (values[0] + values[1] + values[2] < 382 ? "white" : "black"); });
+                f'It says "Text: white" where the sum of the three parts is less than {edge}, else "Text: black".',
+                filled(
+                    """
+const EDGE = @edge@;
+after.push((values) => { $("text").textContent = "Text: " + (values[0] + values[1] + values[2] < EDGE ? "white" : "black"); });
 draw();
 """,
+                    edge=edge,
+                ),
                 (
                     reads("Text", "white"),
                     *mixed(*light),
                     reads("Text", "black"),
                     *mixed(*dark),
                     reads("Text", "white"),
-                    *mixed(127, 127, 127),
+                    *mixed(100, 100, edge - 201),
                     reads("Text", "white"),
-                    *mixed(128, 127, 127),
+                    *mixed(100, 100, edge - 200),
                     reads("Text", "black"),
                 ),
             ),

@@ -8,27 +8,27 @@ def notes(draw: Draw) -> Plan:
     """A note pad that keeps its notes."""
     (one, two), (text, other) = draw.some(("Ideas", "Garden", "Travel", "Recipes", "Music"), 2), draw.some(CHORES, 2)
     third = draw.one(CITIES)
+    field, save, example = draw.one(("Note", "Text", "Body")), draw.one(("Save", "Keep it", "Store")), draw.one(CITIES)
     pad = draw.one(("Note pad", "Notebook", "Memo pad"))
 
     def noted(title: str, body: str) -> Steps:
-        return fill("Title", title), fill("Note", body), click("Save")
+        return fill("Title", title), fill(field, body), click(save)
 
     return Plan(
         title=pad,
         intro="notes with a title and a text.",
-        markup="""
+        markup=f"""
 <div class="row"><label>Title <input id="title"></label></div>
-<label>Note <textarea id="body" rows="5"></textarea></label>
-<div class="row"><button id="save">Save</button><button class="plain" id="new">New</button><button class="plain" id="drop">Delete</button></div>
+<label>{field} <textarea id="body" rows="5"></textarea></label>
+<div class="row"><button id="save">{save}</button><button class="plain" id="new">New</button><button class="plain" id="drop">Delete</button></div>
 <p class="figure" id="count"></p>
 <ul id="list"></ul>
 """,
         features=(
             Feature(
                 "save",
-                'There are the fields "Title" and "Note" and a button "Save", after which the page has a button with the title of the note. "Notes: N" '
-                "says how "
-                "many there are, 0 at first.",
+                f'There are the fields "Title" and "{field}" and a button "{save}", after which the page has a button with the title of the note ("{example}"). '
+                '"Notes: N" says how many there are, 0 at first.',
                 """
 let notes = {};
 const after = [];
@@ -59,9 +59,9 @@ opened.push((title) => { $("body").value = notes[title]; });
                     *noted(two, other),
                     click(one),
                     holds("Title", one),
-                    holds("Note", text),
+                    holds(field, text),
                     click(two),
-                    holds("Note", other),
+                    holds(field, other),
                     holds("Title", two),
                 ),
             ),
@@ -71,7 +71,7 @@ opened.push((title) => { $("body").value = notes[title]; });
                 """
 $("new").onclick = () => { $("title").value = ""; $("body").value = ""; };
 """,
-                (*noted(two, text), click("New"), holds("Title", ""), holds("Note", ""), reads("Notes", 1), click(two), holds("Note", text)),
+                (*noted(two, text), click("New"), holds("Title", ""), holds(field, ""), reads("Notes", 1), click(two), holds(field, text)),
             ),
             Feature(
                 "again",
@@ -86,7 +86,7 @@ $("save").onclick = () => { if ($("title").value.trim()) save(); };
                     reads("Notes", 1),
                     *noted(two, other),
                     click(one),
-                    holds("Note", third),
+                    holds(field, third),
                     *noted("", text),
                     reads("Notes", 2),
                 ),
@@ -125,7 +125,7 @@ draw();
                     RELOAD,
                     reads("Notes", 2),
                     click(two),
-                    holds("Note", third),
+                    holds(field, third),
                     click("Delete"),
                     RELOAD,
                     lacks(two),
