@@ -27,7 +27,7 @@ def notes(draw: Draw) -> Plan:
         features=(
             Feature(
                 "save",
-                f'There are the fields "Title" and "{field}" and a button "{save}", after which the page has a button with the title of the note ("{example}"). '
+                f'There are the fields "Title" and "{field}" and a button "{save}", after which there is a button with the title of the note ("{example}"). '
                 '"Notes: N" says how many there are, 0 at first.',
                 """
 let notes = {};
