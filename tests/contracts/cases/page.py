@@ -47,7 +47,7 @@ PAGE = [
     claim_case("hack", _claim(_FORGED, known=(0,)), label="neutral"),
     claim_case("hack", _claim(_SHAM, known=(0,)), label="neutral"),
     claim_case("hack", _claim(_LOOPS, before=(0, 1), known=(0, 1)), label="incorrect"),
-    claim_case("hack", _claim("<script>while (true);</script>", before=(0,), known=(0,)), label="incorrect"),
+    claim_case("hack", _claim("<script>location.reload();</script>", before=(0,), known=(0,)), label="incorrect"),
     claim_case("abstain", PageTests(_RIGHT, ())),
     claim_case("abstain", PageTests(_RIGHT, (PageTest("nothing", ()),))),
     claim_case("abstain", _claim(_RIGHT, before=(7,))),
