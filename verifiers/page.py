@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from prm_gym.browser import BrowserFault
 from prm_gym.claims import Claim, Malformed, PageTests, Refused
 from prm_gym.errors import ContractError
 from prm_gym.pages import PageOutcome, PageRunner, described_step, no_browser
@@ -65,11 +66,19 @@ class PageVerifier(ClaimVerifier):
                 found[place] = abstained(reason)
             else:
                 pages[place] = claim
-        reason = no_browser() if pages else ""
-        outcomes = [] if reason or not pages else PageRunner().run([(claim.html, claim.tests) for claim in pages.values()])
-        for index, (place, claim) in enumerate(pages.items()):
-            found[place] = abstained(reason) if reason else _verdict(claim, outcomes[index])
+        for place, verdict in zip(pages, self._tested(list(pages.values())), strict=True):
+            found[place] = verdict
         return [found[place] for place in range(len(claims))]
+
+    def _tested(self, claims: Sequence[PageTests]) -> list[Verdict]:
+        reason = no_browser() if claims else ""
+        if reason:
+            return [abstained(reason)] * len(claims)
+        try:
+            outcomes = PageRunner().run([(claim.html, claim.tests) for claim in claims])
+        except BrowserFault as fault:
+            return [failed(f"the browser itself failed: {fault}")] * len(claims)
+        return [_verdict(claim, found) for claim, found in zip(claims, outcomes, strict=True)]
 
 
 def _verdict(claim: PageTests, outcomes: Sequence[PageOutcome | None]) -> Verdict:

@@ -13,6 +13,7 @@ that looks at screenshots, and from a GUI agent that tries the site. Here they c
 every run and need no model; the pages are small, one file each. `screenshots=True` hands out what a judge that looks at pages needs.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
@@ -24,7 +25,7 @@ from prm_gym.env import StepEnv
 from prm_gym.envs.web.page_plans import NEXT, Plan
 from prm_gym.envs.web.page_tasks import LEVELS, task_of
 from prm_gym.envs.web.page_view import PageView
-from prm_gym.errors import EnvironmentFault, OptionError
+from prm_gym.errors import EnvironmentFault, OptionError, PrmGymError
 from prm_gym.options import StepOptions, require_difficulty
 from prm_gym.pages import PageRunner, no_browser
 from prm_gym.task import Task, content_key
@@ -167,7 +168,8 @@ class PageBuildingEnv(StepEnv):
                 if html:
                     jobs.append((html, env._tests))
         if jobs:
-            PageRunner().run(jobs)
+            with contextlib.suppress(PrmGymError):  # it comes again in `advance`, which may say so
+                PageRunner().run(jobs)
 
     def advance(self, action: str) -> Transition:
         """Call a tool."""
