@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -20,10 +21,15 @@ from prm_gym.web.observation import Sight, rendered
 SIDE_BY_SIDE = max(4, min(12, 2 * (os.cpu_count() or 1)))
 FEW = 2
 PATIENCE_SECONDS = 0.3  # for what a page does a moment later
+HASTE_SECONDS = 0.05  # where nothing in its text speaks of later
 TEST_SECONDS = 30.0
 LONGEST_SEEN = 600
 MOST_KEPT = 8192  # outcomes
 _POLL_SECONDS = 0.05
+_LATER = re.compile(
+    r"setTimeout|setInterval|request(Animation|Idle)|[Pp]romise|async|await|\.then|fetch|Worker|Observer|[mM]essage|[mM]icrotask|transition|anima|load"
+    r"|import|eval|Function|XMLHttp|toggle|close|scroll|http-equiv|src"
+)
 _OWN_FAULTS = ("page_crashed", "page_hung")  # of a page that has them twice
 
 
@@ -114,9 +120,10 @@ async def _one_page(pool: BrowserPool, turn: asyncio.Semaphore, html: str, tests
     server = page_server()
     token = server.admit(html)
     closed: list[PageOutcome] = []
+    patience = PATIENCE_SECONDS if _LATER.search(html) else HASTE_SECONDS
 
     async def tested(test: PageTest) -> PageOutcome | None:
-        outcome = await _tested(pool, turn, token, test, closed)
+        outcome = await _tested(pool, turn, token, test, closed, patience)
         if outcome is not None and not outcome.passed and outcome.place < 0:
             closed.append(outcome)
         return outcome
@@ -128,13 +135,13 @@ async def _one_page(pool: BrowserPool, turn: asyncio.Semaphore, html: str, tests
         server.dismiss(token)
 
 
-async def _tested(pool: BrowserPool, turn: asyncio.Semaphore, token: str, test: PageTest, closed: list[PageOutcome]) -> PageOutcome | None:
+async def _tested(pool: BrowserPool, turn: asyncio.Semaphore, token: str, test: PageTest, closed: list[PageOutcome], patience: float) -> PageOutcome | None:
     """What came of a test; a fault is given a second try, for it may be the browser's own."""
     place = [-1]
     for again in (False, True):
         try:
             async with turn:
-                return closed[0] if closed else await _run(pool, token, test, place)
+                return closed[0] if closed else await _run(pool, token, test, place, patience)
         except BrowserFault as fault:
             if fault.kind == "unreachable" and page_server().was_asked(token):
                 return PageOutcome(passed=False, reason="the page leaves its own address")
@@ -145,7 +152,7 @@ async def _tested(pool: BrowserPool, turn: asyncio.Semaphore, token: str, test: 
     return None
 
 
-async def _run(pool: BrowserPool, token: str, test: PageTest, at: list[int]) -> PageOutcome:
+async def _run(pool: BrowserPool, token: str, test: PageTest, at: list[int], patience: float) -> PageOutcome:
     at[0] = -1
     live = await pool.live_page(page_options(token))
     try:
@@ -155,7 +162,7 @@ async def _run(pool: BrowserPool, token: str, test: PageTest, at: list[int]) -> 
                 return _failed(-1, reason, sight, timed=True)
             for place, step in enumerate(test.steps):
                 at[0] = place
-                reason, sight = await (_done(live, step, sight) if step.do in ACTS else _seen(live, step, sight))
+                reason, sight = await (_done if step.do in ACTS else _seen)(live, step, sight, patience)
                 if reason := restless(sight) or reason:
                     return _failed(place, f"{described_step(step)}: {reason}", sight, timed=bool(restless(sight)))
             return PageOutcome(passed=True)
@@ -174,9 +181,9 @@ def restless(sight: Sight) -> str:
     return "the page opened a window" if len(sight.tabs) > 1 else ""
 
 
-async def _done(live: LivePage, step: PageStep, sight: Sight) -> tuple[str, Sight]:
+async def _done(live: LivePage, step: PageStep, sight: Sight, patience: float) -> tuple[str, Sight]:
     """Do a step, on an element that may come a moment later."""
-    end = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    end = asyncio.get_running_loop().time() + patience
     while isinstance(action := resolved(step, sight, ADDRESS), str):
         if asyncio.get_running_loop().time() > end:
             return action, sight
@@ -186,9 +193,9 @@ async def _done(live: LivePage, step: PageStep, sight: Sight) -> tuple[str, Sigh
     return acted.error, acted.sight
 
 
-async def _seen(live: LivePage, step: PageStep, sight: Sight) -> tuple[str, Sight]:
+async def _seen(live: LivePage, step: PageStep, sight: Sight, patience: float) -> tuple[str, Sight]:
     """Wait a moment for what must be seen."""
-    end = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    end = asyncio.get_running_loop().time() + patience
     while reason := missing(step, sight):
         if asyncio.get_running_loop().time() > end or restless(sight):
             return reason, sight
