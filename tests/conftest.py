@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 PACKAGES = {"prm_gym/MCP-v0": "mcp", "prm_gym/ReasoningGym-v0": "reasoning_gym", "reasoning_gym": "reasoning_gym"}
 
 # Those that need a browser; in CI they fail where there is none.
-BROWSER = {"prm_gym/PageBuilding-v0", "page"}
+BROWSER = {"prm_gym/PageBuilding-v0", "page_tests"}
 
 
 def pytest_collection_modifyitems(items):

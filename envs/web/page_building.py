@@ -88,7 +88,7 @@ class PageBuildingEnv(StepEnv):
     Observation: the specification, then what the last tool answered; `look` and `act` answer with the page as `prm_gym.web.observation` writes it. Action: a
     call of one of five tools (`write_page`, `replace`, `look`, `act`, `finish`), native or tagged. A text that is no such call changes nothing.
 
-    Claims, for the verifier `page`:
+    Claims, for the verifier `page_tests`:
     - write_page, replace: `PageTests` with the hidden tests, one for each requirement, and those that were passed before;
     - finish: the same with `final`;
     - a call that is refused (a text that does not occur, an element that there is not): `Refused`, and the observation begins with "Error: ";
@@ -106,7 +106,7 @@ class PageBuildingEnv(StepEnv):
     It needs a browser and the extra "web".
     """
 
-    default_verifiers = ("page",)
+    default_verifiers = ("page_tests",)
     default_max_steps = 24
     constant_action = call_text("finish")
 

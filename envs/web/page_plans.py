@@ -10,10 +10,10 @@ from typing import TypeAlias, TypeVar
 import msgspec
 import numpy as np
 
-from prm_gym.claims import PageStep, PageTest
+from prm_gym.claims import PageTest, PageTestStep
 
 _T = TypeVar("_T")
-Steps: TypeAlias = tuple[PageStep, ...]
+Steps: TypeAlias = tuple[PageTestStep, ...]
 NEXT = "// next"
 
 
@@ -30,7 +30,7 @@ class Feature(msgspec.Struct, frozen=True):
     name: str
     says: str
     code: str
-    test: tuple[PageStep, ...]
+    test: tuple[PageTestStep, ...]
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -103,72 +103,72 @@ def filled(code: str, /, **values: object) -> str:
     return code
 
 
-def click(name: str, role: str = "button") -> PageStep:
+def click(name: str, role: str = "button") -> PageTestStep:
     """Click a button, or what has another role."""
-    return PageStep("click", role, name)
+    return PageTestStep("click", role, name)
 
 
-def tick(name: str) -> PageStep:
+def tick(name: str) -> PageTestStep:
     """Click a checkbox."""
-    return PageStep("click", "checkbox", name)
+    return PageTestStep("click", "checkbox", name)
 
 
-def fill(name: str, text: object) -> PageStep:
+def fill(name: str, text: object) -> PageTestStep:
     """Write into a field."""
-    return PageStep("fill", "", name, str(text))
+    return PageTestStep("fill", "", name, str(text))
 
 
-def choose(name: str, option: str) -> PageStep:
+def choose(name: str, option: str) -> PageTestStep:
     """Choose an option of a list."""
-    return PageStep("choose", "combobox", name, option)
+    return PageTestStep("choose", "combobox", name, option)
 
 
-def shows(text: str) -> PageStep:
+def shows(text: str) -> PageTestStep:
     """The page says so."""
-    return PageStep("shows", text=text)
+    return PageTestStep("shows", text=text)
 
 
-def hides(text: str) -> PageStep:
+def hides(text: str) -> PageTestStep:
     """The page does not say so."""
-    return PageStep("hides", text=text)
+    return PageTestStep("hides", text=text)
 
 
-def reads(name: str, value: object) -> PageStep:
+def reads(name: str, value: object) -> PageTestStep:
     """The page says "name: value", and no other value."""
-    return PageStep("reads", name=name, text=str(value))
+    return PageTestStep("reads", name=name, text=str(value))
 
 
-def has(name: str, role: str = "button") -> PageStep:
+def has(name: str, role: str = "button") -> PageTestStep:
     """There is such an element."""
-    return PageStep("has", role, name)
+    return PageTestStep("has", role, name)
 
 
-def lacks(name: str, role: str = "button") -> PageStep:
+def lacks(name: str, role: str = "button") -> PageTestStep:
     """There is none."""
-    return PageStep("lacks", role, name)
+    return PageTestStep("lacks", role, name)
 
 
-def holds(name: str, text: object, role: str = "textbox") -> PageStep:
+def holds(name: str, text: object, role: str = "textbox") -> PageTestStep:
     """A field holds a text."""
-    return PageStep("holds", role, name, str(text))
+    return PageTestStep("holds", role, name, str(text))
 
 
-def off(name: str, role: str = "button") -> PageStep:
+def off(name: str, role: str = "button") -> PageTestStep:
     """An element is disabled."""
-    return PageStep("is", role, name, "disabled")
+    return PageTestStep("is", role, name, "disabled")
 
 
-def on(name: str, role: str = "button") -> PageStep:
+def on(name: str, role: str = "button") -> PageTestStep:
     """An element is not disabled."""
-    return PageStep("is_not", role, name, "disabled")
+    return PageTestStep("is_not", role, name, "disabled")
 
 
-def orders(*texts: str) -> PageStep:
+def orders(*texts: str) -> PageTestStep:
     """The page says the texts in this order."""
-    return PageStep("orders", texts=texts)
+    return PageTestStep("orders", texts=texts)
 
 
-RELOAD = PageStep("reload")
+RELOAD = PageTestStep("reload")
 
 _SKELETON = """\
 <!doctype html>

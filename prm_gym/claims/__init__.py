@@ -12,7 +12,7 @@ from prm_gym.claims.code_steps import Probe, Refused
 from prm_gym.claims.databases import Conclusion, Exploration, TableStep
 from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equivalent, Statement
 from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
-from prm_gym.claims.pages import PageStep, PageTest, PageTests
+from prm_gym.claims.page_tests import PageTest, PageTests, PageTestStep
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
 from prm_gym.claims.search import Hop, Retrieval, SupportedAnswer
@@ -44,8 +44,8 @@ __all__ = [
     "Json",
     "Malformed",
     "Offer",
-    "PageStep",
     "PageTest",
+    "PageTestStep",
     "PageTests",
     "PastCall",
     "Probe",

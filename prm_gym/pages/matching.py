@@ -8,7 +8,7 @@ says "Total:" must say the same, and numbers are whole ("2 items" is not in "12 
 import re
 from functools import lru_cache
 
-from prm_gym.claims import PageStep
+from prm_gym.claims import PageTestStep
 from prm_gym.web.actions import Action, Click, Goto, Press, Select, Type, quoted
 from prm_gym.web.observation import Item, Sight
 
@@ -23,7 +23,7 @@ _ROLES: dict[str, frozenset[str]] = {
 _FIELDS = _ROLES["textbox"]
 
 
-def described_step(step: PageStep) -> str:
+def described_step(step: PageTestStep) -> str:
     """A step in words, for people."""
     element = f"{step.role} {quoted(step.name)}" if step.role else quoted(step.name)
     match step.do:
@@ -43,7 +43,7 @@ def described_step(step: PageStep) -> str:
             return f"{step.do} {quoted(step.text)}"
 
 
-def element(step: PageStep, sight: Sight) -> Item | None:
+def element(step: PageTestStep, sight: Sight) -> Item | None:
     """The element that a step means: the first that can be used, else the first; None where there is none."""
     roles = _FIELDS if step.do == "fill" and not step.role else _ROLES.get(step.role, frozenset((step.role,)))
     name = _plain(step.name)
@@ -51,7 +51,7 @@ def element(step: PageStep, sight: Sight) -> Item | None:
     return next((item for item in found if "disabled" not in item.states), found[0] if found else None)
 
 
-def resolved(step: PageStep, sight: Sight, address: str) -> Action | str:
+def resolved(step: PageTestStep, sight: Sight, address: str) -> Action | str:
     """What is done on a page, or why it cannot be."""
     if step.do == "reload":
         return Goto(address)
@@ -67,7 +67,7 @@ def resolved(step: PageStep, sight: Sight, address: str) -> Action | str:
     return Select(item.ref, step.text) if step.do == "choose" else Press(step.text, item.ref)
 
 
-def missing(step: PageStep, sight: Sight) -> str:
+def missing(step: PageTestStep, sight: Sight) -> str:
     """Why what must be seen is not seen; empty where it is."""
     match step.do:
         case "shows":
@@ -91,7 +91,7 @@ def said(sight: Sight) -> str:
     return "\n".join(item.name for item in sight.items)
 
 
-def _misheld(step: PageStep, item: Item | None) -> str:
+def _misheld(step: PageTestStep, item: Item | None) -> str:
     if item is None:
         return f"there is no {step.role} {quoted(step.name)}"
     if step.do == "holds":
@@ -102,7 +102,7 @@ def _misheld(step: PageStep, item: Item | None) -> str:
     return f"the {item.role} {quoted(item.name)} is {'' if has else 'not '}{step.text}"
 
 
-def _misread(step: PageStep, text: str) -> str:
+def _misread(step: PageTestStep, text: str) -> str:
     places = list(_labelled(step.name).finditer(text))
     if not places:
         return f"the page does not say {quoted(step.name + ':')}"

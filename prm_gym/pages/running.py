@@ -11,7 +11,7 @@ import msgspec
 
 from prm_gym.browser import BrowserFault, BrowserPool, browser_pool, find_browser
 from prm_gym.browser.live import STOPPED, LivePage
-from prm_gym.claims import PageStep, PageTest
+from prm_gym.claims import PageTest, PageTestStep
 from prm_gym.errors import MissingExtraError
 from prm_gym.pages.matching import ACTS, described_step, missing, resolved
 from prm_gym.pages.serving import ADDRESS, browser_options, page_options, page_server
@@ -181,7 +181,7 @@ def restless(sight: Sight) -> str:
     return "the page opened a window" if len(sight.tabs) > 1 else ""
 
 
-async def _done(live: LivePage, step: PageStep, sight: Sight, patience: float) -> tuple[str, Sight]:
+async def _done(live: LivePage, step: PageTestStep, sight: Sight, patience: float) -> tuple[str, Sight]:
     """Do a step, on an element that may come a moment later."""
     end = asyncio.get_running_loop().time() + patience
     while isinstance(action := resolved(step, sight, ADDRESS), str):
@@ -193,7 +193,7 @@ async def _done(live: LivePage, step: PageStep, sight: Sight, patience: float) -
     return acted.error, acted.sight
 
 
-async def _seen(live: LivePage, step: PageStep, sight: Sight, patience: float) -> tuple[str, Sight]:
+async def _seen(live: LivePage, step: PageTestStep, sight: Sight, patience: float) -> tuple[str, Sight]:
     """Wait a moment for what must be seen."""
     end = asyncio.get_running_loop().time() + patience
     while reason := missing(step, sight):

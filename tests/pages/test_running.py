@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from prm_gym.claims import PageStep, PageTest
+from prm_gym.claims import PageTest, PageTestStep
 from prm_gym.pages import PageRunner
 
-ADD = PageStep("click", "button", "Add")
-COUNTS = PageTest("counts", (PageStep("reads", name="Count", text="0"), *[ADD] * 3, PageStep("reads", name="Count", text="3")))
-BEGINS = PageTest("begins", (PageStep("reads", name="Count", text="0"), PageStep("has", "button", "Add")))
+ADD = PageTestStep("click", "button", "Add")
+COUNTS = PageTest("counts", (PageTestStep("reads", name="Count", text="0"), *[ADD] * 3, PageTestStep("reads", name="Count", text="3")))
+BEGINS = PageTest("begins", (PageTestStep("reads", name="Count", text="0"), PageTestStep("has", "button", "Add")))
 RIGHT = '<!doctype html><p>Count: <b id="c">0</b></p><button id="b" onclick="c.textContent = +c.textContent + 1">Add</button>'
 GROWS = "const a = []; while (true) a.push(new Array(1e5).fill(1.5));"
 

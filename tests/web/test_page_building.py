@@ -150,7 +150,7 @@ def test_stage_by_stage(env):
     labels, progress = [], []
     for action in env.solution():
         _, _, terminated, _, info = env.step(action)
-        verdict = info["verdicts"]["page"]
+        verdict = info["verdicts"]["page_tests"]
         labels.append(verdict.label)
         progress.append(verdict.evidence["progress"])
     assert terminated
@@ -163,16 +163,16 @@ def test_what_is_lost_is_wrong_and_what_is_found_again_is_nothing_new(env):
     env.reset(seed=3)
     skeleton, first, *_ = env.solution()
     for action, label in [(skeleton, "neutral"), (first, "correct"), (skeleton, "incorrect"), (first, "neutral")]:
-        assert env.step(action)[-1]["verdicts"]["page"].label == label
+        assert env.step(action)[-1]["verdicts"]["page_tests"].label == label
     observation, _, terminated, _, info = took(env, "finish")
-    assert (observation, terminated, info["outcome"], info["verdicts"]["page"].label) == ("The page is handed in.", True, 0.0, "incorrect")
+    assert (observation, terminated, info["outcome"], info["verdicts"]["page_tests"].label) == ("The page is handed in.", True, 0.0, "incorrect")
 
 
 def test_the_first_failure_is_told_to_the_trainer_and_not_to_the_agent(env):
     env.reset(seed=3)
     observation, _, _, _, info = took(env, "write_page", html=HELLO)
     assert observation == f"The page is written. It has {len(HELLO)} characters."
-    told = info["verdicts"]["page"].evidence["failing"]
+    told = info["verdicts"]["page_tests"].evidence["failing"]
     assert told["requirement"] == env.task.metadata["requirements"][0]
     assert "# Hello" in told["seen"]
     assert isinstance(env.past_steps[-1].claims[0], PageTests)
@@ -187,13 +187,13 @@ def test_looking_and_trying(env):
     assert "- 1" in took(env, "act", action="click [1]")[0]
     observation, _, _, _, info = took(env, "act", action='click [1] button "Add"')
     assert observation.startswith('Error: [1] is button "More", not button "Add"\n')
-    assert info["verdicts"]["page"].label == "incorrect"
+    assert info["verdicts"]["page_tests"].label == "incorrect"
     assert took(env, "act", action="answer")[0].startswith("Error: nothing is asked here")
     assert took(env, "act", action="press the button")[0].startswith("Error: ")
     assert took(env, "act", action='goto "http://other.test/"')[0].startswith("Error: this address is not allowed: http://other.test/")
     observation, _, _, _, info = took(env, "act", action="click [1]")
     assert "- 2" in observation
-    assert info["verdicts"]["page"].score is None
+    assert info["verdicts"]["page_tests"].score is None
     saved = env.snapshot()
     assert "- 3" in took(env, "act", action="click [1]")[0]
     env.restore(saved)
@@ -222,11 +222,11 @@ def test_calls_that_are_refused_change_nothing(env, call, reason):
     key = env.situation.state_key
     observation, _, _, _, info = env.step(call)
     if reason is None:
-        assert info["verdicts"]["page"].label == "malformed"
+        assert info["verdicts"]["page_tests"].label == "malformed"
         assert info["state_key"] == key
     else:
         assert observation == f"Error: {reason}."
-        assert info["verdicts"]["page"].label == "incorrect"
+        assert info["verdicts"]["page_tests"].label == "incorrect"
     assert "More" in took(env, "look")[0]
 
 

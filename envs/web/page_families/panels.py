@@ -1,6 +1,6 @@
 """Parts of a page that are shown and hidden: tabs, sections, a question."""
 
-from prm_gym.claims import PageStep
+from prm_gym.claims import PageTestStep
 from prm_gym.envs.web.page_plans import Draw, Feature, Plan, click, filled, has, hides, lacks, orders, reads, shows
 
 _TOPICS = (
@@ -14,12 +14,12 @@ _TOPICS = (
 _FILES = ("Budget", "Photos", "Letters", "Recipes", "Plans", "Songs")
 
 
-def _selected(name: str) -> PageStep:
-    return PageStep("is", "tab", name, "selected")
+def _selected(name: str) -> PageTestStep:
+    return PageTestStep("is", "tab", name, "selected")
 
 
-def _open(name: str, shown: bool) -> PageStep:
-    return PageStep("is" if shown else "is_not", "button", name, "expanded")
+def _open(name: str, shown: bool) -> PageTestStep:
+    return PageTestStep("is" if shown else "is_not", "button", name, "expanded")
 
 
 def tabs(draw: Draw) -> Plan:
@@ -84,13 +84,13 @@ open(0);
 """,
                 (
                     _selected(a),
-                    PageStep("is_not", "tab", b, "selected"),
+                    PageTestStep("is_not", "tab", b, "selected"),
                     click(b, "tab"),
                     _selected(b),
-                    PageStep("is_not", "tab", a, "selected"),
+                    PageTestStep("is_not", "tab", a, "selected"),
                     click(c, "tab"),
                     _selected(c),
-                    PageStep("is_not", "tab", b, "selected"),
+                    PageTestStep("is_not", "tab", b, "selected"),
                 ),
             ),
             Feature(
@@ -265,7 +265,7 @@ before.push((place) => { if ($("single").checked) shown.forEach((_, other) => { 
                 (
                     click(a),
                     click(b),
-                    PageStep("click", "checkbox", "One at a time"),
+                    PageTestStep("click", "checkbox", "One at a time"),
                     shows(text_a),
                     shows(text_b),
                     click(c),
@@ -277,7 +277,7 @@ before.push((place) => { if ($("single").checked) shown.forEach((_, other) => { 
                     click(b),
                     shows(text_b),
                     hides(text_c),
-                    PageStep("click", "checkbox", "One at a time"),
+                    PageTestStep("click", "checkbox", "One at a time"),
                     click(a),
                     shows(text_b),
                     shows(text_a),

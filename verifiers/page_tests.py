@@ -15,7 +15,7 @@ MOST_TESTS, MOST_STEPS = 40, 200
 LONGEST_PAGE = 1 << 18
 
 
-class PageVerifier(ClaimVerifier):
+class PageTestsVerifier(ClaimVerifier):
     """Judges `PageTests` claims by running every test on the page in a browser context of its own, all pages of a batch side by side.
 
     - `incorrect`, 0: the page fails a test that the page before it passed; or it is handed in and fails one at all.
@@ -30,14 +30,14 @@ class PageVerifier(ClaimVerifier):
     where there is no browser, and says how to get one; where the browser itself fails, twice, the status is `error`.
     """
 
-    id = "page"
+    id = "page_tests"
     version = "1"
     claims = (PageTests, Refused)
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:
         """Judge one claim alone."""
         if not isinstance(claim, self.claims):
-            raise ContractError(f"the verifier 'page' judges PageTests and Refused claims, got {type(claim).__name__}")
+            raise ContractError(f"the verifier 'page_tests' judges PageTests and Refused claims, got {type(claim).__name__}")
         return self._judged([claim])[0]
 
     def verify(self, steps: Sequence[StepContext]) -> list[Verdict]:

@@ -1,15 +1,15 @@
-"""Cases of `page`."""
+"""Cases of `page_tests`."""
 
 from functools import partial
 
-from prm_gym.claims import Equality, PageStep, PageTest, PageTests, Refused
+from prm_gym.claims import Equality, PageTest, PageTests, PageTestStep, Refused
 from prm_gym.testing import claim_case
 
-_CLICK = PageStep("click", "button", "Add")
+_CLICK = PageTestStep("click", "button", "Add")
 
 
 def _reads(value):
-    return PageStep("reads", name="Count", text=value)
+    return PageTestStep("reads", name="Count", text=value)
 
 
 _TESTS = (
@@ -54,4 +54,4 @@ PAGE = [
     claim_case("abstain", _claim("x" * (1 << 19))),
     claim_case("abstain", Equality("1", "1")),
 ]
-CASES = {"page": PAGE}
+CASES = {"page_tests": PAGE}

@@ -9,7 +9,7 @@ from prm_gym.claims.claim import Claim
 PageDeed: TypeAlias = Literal["click", "fill", "choose", "press", "reload", "shows", "hides", "reads", "has", "lacks", "holds", "is", "is_not", "orders"]
 
 
-class PageStep(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class PageTestStep(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A step of a test: something that is done on a page, or something that must be seen then. Elements are meant by role and name.
 
     Attributes:
@@ -39,7 +39,7 @@ class PageTest(msgspec.Struct, frozen=True, gc=False):
     """
 
     requirement: str
-    steps: tuple[PageStep, ...]
+    steps: tuple[PageTestStep, ...]
 
 
 class PageTests(Claim, msgspec.Struct, frozen=True, omit_defaults=True, tag="page_tests"):
