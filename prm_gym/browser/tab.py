@@ -42,8 +42,16 @@ _CLOCKED_FRAMES = """
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What the observer tells: the address, the title, the items, how often the body was another one, how many nodes were left
-    out, and whether the page said that it is not busy."""
+    """What the observer tells.
+
+    Attributes:
+        url: address of the page.
+        title: of the page.
+        items: what is seen.
+        beginnings: how often the body was another one.
+        cut: how many nodes were left out.
+        quiet: whether the page became quiet in time.
+    """
 
     url: str
     title: str
@@ -100,7 +108,7 @@ class Tab:
         """Inject the observer, and listen to what happens."""
         session = self.session
         session.on("Page.javascriptDialogOpening", self._on_dialog)
-        session.on("Page.windowOpen", lambda event: self.on_window())
+        session.on("Page.windowOpen", lambda _: self.on_window())
         session.on("Input.dragIntercepted", lambda event: self._dragged.append(event["data"]))
         session.on("Page.downloadWillBegin", self._on_download)
         session.on("Fetch.requestPaused", self._on_paused)
@@ -118,7 +126,7 @@ class Tab:
         if self.rules.page.settle == "network":
             commands.append(("Network.enable", {"maxTotalBufferSize": 0}))
         # A new window answers nothing before it runs, and is to find all of this when it does: it is sent in one go.
-        *replies, _ = await asyncio.gather(*(session.send(method, params) for method, params in commands), self.target.run())
+        replies, _ = await asyncio.gather(asyncio.gather(*(session.send(method, params) for method, params in commands)), self.target.run())
         self.navigation.frame = replies[2]["frameTree"]["frame"]["id"]
 
     async def step(self, request: Mapping[str, Any]) -> Answer:
@@ -348,10 +356,8 @@ class Tab:
         """Send a command whose answer nobody awaits."""
 
         async def sent() -> None:
-            try:
+            with contextlib.suppress(ProtocolError, GoneError):
                 await self._send(method, params)
-            except (ProtocolError, GoneError):
-                return
 
         task = asyncio.get_running_loop().create_task(sent())
         self._tasks.add(task)

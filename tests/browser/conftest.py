@@ -1,5 +1,6 @@
 """A browser of either kind, and a site on the loopback interface that counts what reaches it."""
 
+import contextlib
 import http.server
 import os
 import threading
@@ -64,10 +65,8 @@ class Site:
                 pass
 
             def handle(self):
-                try:
+                with contextlib.suppress(OSError):
                     super().handle()
-                except OSError:
-                    pass
 
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True

@@ -168,7 +168,7 @@ def test_a_driver_that_is_killed_is_started_again(own, site, driver):
 def test_an_address_to_begin_with_that_does_not_answer_is_a_fault(driver):
     pool = browser_pool(BrowserOptions(hosts={HOST: "127.0.0.1:1"}, driver=driver))
     try:
-        with pool.open() as page, pytest.raises(BrowserFault, match="unreachable.*ERR_"):
+        with pool.open() as page, pytest.raises(BrowserFault, match=r"unreachable.*ERR_"):
             page.open("http://shop.test/")
         with pool.open() as page, pytest.raises(OptionError):
             page.open("http://elsewhere.test/")
