@@ -145,6 +145,18 @@
     if (focused instanceof HTMLElement) blurHtml(focused);
   };
 
+  // What a pointer that comes over an element tells it, where the browser paints nothing and so moves no pointer.
+  const hover = (node) => {
+    scrollTo(node, { block: "nearest" });
+    const view = viewOf(ownerDocument(node)), box = rectangles(node)[0];
+    const init = { bubbles: true, cancelable: true, composed: true, view, clientX: box.left + box.width / 2, clientY: box.top + box.height / 2 };
+    for (const type of ["over", "enter", "move"]) {
+      const bubbles = type !== "enter";
+      dispatch(node, new PointerEvent(`pointer${type}`, { ...init, bubbles, isPrimary: true }));
+      dispatch(node, new MouseEvent(`mouse${type}`, { ...init, bubbles }));
+    }
+  };
+
   const canType = (node) => {
     const tag = localName(node);
     return tag === "textarea" || page.editable(node) || (tag === "input" && !UNTYPED.has(typeOf(node)));
@@ -204,6 +216,7 @@
     const error = refusal(ref, node);
     if (error) return error;
     if (request.do === "focus") return focus(node), "";
+    if (request.do === "hover") return hover(node), "";
     if (request.do === "select") return choose(ref, node, request.text);
     if (request.do === "type") {
       if (!canType(node)) return `[${ref}] is not a field that can be typed into`;

@@ -231,6 +231,8 @@ class LivePage:
         count = action.count if isinstance(action, Click) else 0
         if count and self.rules.page.input == "script":
             return await self._requested(tab, {"do": "click", "ref": action.ref, "count": count})
+        if not count and not self.rules.browser.frames:  # a pointer that only moves is answered with the next frame, and there is none
+            return await self._requested(tab, {"do": "hover", "ref": action.ref})
         answer = await tab.step(self._request({"do": "point", "ref": action.ref, "count": count, "hover": not count}))
         if answer.point is None:
             return await self._told(tab, answer)
@@ -261,6 +263,8 @@ class LivePage:
             finish.cancel()
 
     async def _drag(self, tab: Tab, ref: int, to: int) -> Acted:
+        if not self.rules.browser.frames:
+            return Acted((await self._seen()).sight, "a browser without frames drags nothing: make it with frames=True")
         points: list[tuple[float, float]] = []
         for number in (to, ref):
             answer = await tab.step(self._request({"do": "point", "ref": number, "hover": True, "count": 0}))

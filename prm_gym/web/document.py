@@ -3,15 +3,25 @@
 import datetime
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from itertools import compress
+from typing import NamedTuple
 
-from prm_gym.claims import Json
 from prm_gym.web.html import Node
 from prm_gym.web.observation import Item
 from prm_gym.web.walk import TEXT_INPUTS, Control, PageState, Seen, Walk, label_of, listed, normalised, options_of, shortened, text_within
 
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?")
 _SPACES = re.compile(r"[\r\n]+")
+
+
+_STATES = ("checked", "disabled", "readonly", "expanded", "collapsed", "current", "pressed", "selected", "invalid", "focused")
+# Attributes on which the state of a link or a button depends.
+_NO_STATE = frozenset(
+    (
+        *("disabled", "readonly", "data-toggle", "aria-expanded", "aria-current", "aria-pressed", "aria-selected", "aria-invalid", "aria-checked"),
+        "aria-disabled",
+    )
+)
 
 
 class Unable(Exception):  # noqa: N818 - no bug: the agent reads the message
@@ -100,24 +110,23 @@ class Document:
 
     def _item(self, control: Control, ref: int) -> Item:
         node, attributes = control.node, control.node.attributes
-        states = [
-            name
-            for name, holds in (
-                ("checked", self._is_checked(node)),
-                ("disabled", self._off(control)),
-                ("readonly", "readonly" in attributes),
-                ("expanded", self._expanded(control) is True),
-                ("collapsed", self._expanded(control) is False),
-                ("current", attributes.get("aria-current", "false") != "false"),
-                ("pressed", attributes.get("aria-pressed") == "true"),
-                ("selected", attributes.get("aria-selected") == "true"),
-                ("invalid", attributes.get("aria-invalid") == "true"),
-                ("focused", node is self.focused),
-            )
-            if holds
-        ]
+        if node.tag in ("a", "button") and _NO_STATE.isdisjoint(attributes) and not control.fieldset_off:
+            return Item(ref, control.role, control.name, None, ("focused",) if node is self.focused else ())
+        expanded = self._expanded(control)
+        holds = (
+            self._is_checked(node),
+            self._off(control),
+            "readonly" in attributes,
+            expanded is True,
+            expanded is False,
+            attributes.get("aria-current", "false") != "false",
+            attributes.get("aria-pressed") == "true",
+            attributes.get("aria-selected") == "true",
+            attributes.get("aria-invalid") == "true",
+            node is self.focused,
+        )
         options = listed(node) if node.tag == "select" else ()
-        return Item(ref, control.role, control.name, self._shown(node), tuple(states), options)
+        return Item(ref, control.role, control.name, self._shown(node), tuple(compress(_STATES, holds)), options)
 
     def _shown(self, node: Node) -> str | None:
         """What is seen of what a field holds."""
@@ -241,6 +250,14 @@ class Document:
         self._values[id(node)] = _held(text, node)
         self._touch(before, node)
         return node
+
+    def clear_search(self, field: Node) -> bool:
+        """Empty a field for searches, as the escape key does; whether that changed it."""
+        if field.attributes.get("type") != "search" or not self.value(field):
+            return False
+        self._values[id(field)] = ""
+        self._touch(field)
+        return True
 
     def select(self, ref: int, wanted: str) -> Node:
         """Choose an option.
@@ -373,43 +390,6 @@ class Document:
             return node.attributes.get("value", "on") if self._is_checked(node) else None
         return None if kind == "file" else self.value(node)
 
-    # What is saved.
-
-    def save(self) -> Json:
-        """The page as it stands, as JSON values."""
-        order = {id(node): place for place, node in enumerate(self._all(self.html))}
-        places = {"values": self._values, "checked": self._checked, "chosen": self._chosen, "hidden": self._state.hidden, "opened": self._state.opened}
-        return {
-            "tree": _as_json(self.html, self._state),
-            **{name: [[order[key], value] for key, value in kept.items() if key in order] for name, kept in places.items()},
-            "dialogs": [order[id(dialog)] for dialog in self._state.dialogs],
-            "before": [None if node is None else order.get(id(node)) for node in self._before_dialog],
-            "numbered": [order.get(id(node)) for node in self._numbered],
-            "focused": None if self.focused is None else order.get(id(self.focused)),
-            "number": self.number,
-        }
-
-    @staticmethod
-    def load(state: Any) -> "Document":
-        """The page that `save` wrote."""
-        document = Document(_from_json(state["tree"]), state["number"])
-        nodes: list[Node] = list(document.html.all())
-        kept = {"values": document._values, "checked": document._checked, "chosen": document._chosen}
-        kept |= {"hidden": document._state.hidden, "opened": document._state.opened}
-        for name, values in kept.items():
-            values.update({id(nodes[place]): value for place, value in state[name]})
-        dialogs: list[int] = state["dialogs"]
-        document._state.dialogs = [nodes[place] for place in dialogs]
-        before: list[int | None] = state["before"]
-        document._before_dialog = [None if place is None else nodes[place] for place in before]
-        places: list[int | None] = state["numbered"]
-        numbered = [Node("gone", {}, ()) if place is None else nodes[place] for place in places]
-        document._numbered = numbered
-        document._refs = {id(node): place + 1 for place, node in enumerate(numbered)}
-        document.focused = None if state["focused"] is None else nodes[state["focused"]]
-        document._look_again()
-        return document
-
 
 def _is_submit(node: Node) -> bool:
     kind = node.attributes.get("type", "")
@@ -432,12 +412,3 @@ def _held(text: str, node: Node) -> str:
         except ValueError:
             return ""
     return text.strip() if kind in ("email", "url") else text
-
-
-def _as_json(node: Node, state: PageState) -> Json:
-    return [node.tag, dict(node.attributes), [child if isinstance(child, str) else _as_json(child, state) for child in state.within(node)]]
-
-
-def _from_json(saved: Any) -> Node:
-    tag, attributes, children = saved
-    return Node(tag, attributes, tuple(child if isinstance(child, str) else _from_json(child) for child in children))

@@ -5,10 +5,9 @@ of others.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlencode, urljoin
 
-from prm_gym.claims import Json
 from prm_gym.errors import ContractError, EnvironmentFault
 from prm_gym.web.actions import Action, Back, Click, Goto, Hover, Press, Select, Tab, Type
 from prm_gym.web.document import Document, Unable
@@ -17,6 +16,9 @@ from prm_gym.web.observation import Acted, Sight
 from prm_gym.web.site import Response, Site, Visit, read_request, split_url
 
 MOST_REDIRECTS, MOST_TABS, MOST_HISTORY = 10, 5, 200
+
+
+_BLANK = Node("html", {}, ())
 
 
 class Browser(Protocol):
@@ -34,14 +36,6 @@ class Browser(Protocol):
         """What is to be seen now."""
         ...
 
-    def save(self) -> Json:
-        """What the browser knows beside the server, as JSON values."""
-        ...
-
-    def load(self, state: Any) -> Sight:
-        """Put back what `save` gave; the server stands already as it stood."""
-        ...
-
     def close(self) -> None:
         """Give back what the browser holds."""
         ...
@@ -53,7 +47,7 @@ class _Tab:
     def __init__(self) -> None:
         self.history: list[str] = []
         self.place = -1
-        self.document = Document(Node("html", {}, ()))
+        self.document = Document(_BLANK)
 
     @property
     def url(self) -> str:
@@ -113,24 +107,6 @@ class TextBrowser:
 
     def close(self) -> None:
         """Nothing is held."""
-
-    # What is saved.
-
-    def save(self) -> Json:
-        """The tabs with their addresses, and the state of the fields of their pages."""
-        tabs: list[Json] = [{"history": list(tab.history), "place": tab.place, "document": tab.document.save()} for tab in self._tabs]
-        return {"tabs": tabs, "here": self._here, "pages": self._pages, "notes": list(self._notes)}
-
-    def load(self, state: Any) -> Sight:
-        """Put back what `save` gave."""
-        self._tabs = []
-        for saved in state["tabs"]:
-            tab = _Tab()
-            tab.history, tab.place = list(saved["history"]), saved["place"]
-            tab.document = Document.load(saved["document"])
-            self._tabs.append(tab)
-        self._here, self._pages, self._notes = state["here"], state["pages"], list(state["notes"])
-        return self.see()
 
     # Actions.
 
@@ -226,7 +202,11 @@ class TextBrowser:
         if ref:
             document.focus(document.reach(ref))
         if key == "Escape":
-            document.close_dialog()
+            field = document.focused
+            if document.modal is not None:
+                document.close_dialog()
+            elif field is not None and document.clear_search(field):
+                self._changed(field, "input")
             return
         node = document.focused
         if node is None:

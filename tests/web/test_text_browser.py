@@ -161,24 +161,3 @@ def test_a_missing_page_is_a_page(browser):
     sight = do(browser, 'goto "http://notes.test/notes/K9"')
     assert sight.title == "Not found"
     assert do(browser, "back").url == "http://notes.test/"
-
-
-@pytest.mark.parametrize(
-    "actions",
-    [
-        (),
-        ("click [4]", 'type [6] "Bre"', "click [10]", "click [11]"),
-        ("click [4]", 'type [6] "x"', "click [12]"),
-        ("click [6]", "click [10]"),
-        ("click [9]", "click [7]"),
-        ("click [8]", 'type [6] "milk"'),
-        ("click [5]", "tab 1", "click [4]"),
-    ],
-)
-def test_a_saved_browser_goes_on_where_it_was(browser, actions):
-    do(browser, *actions)
-    other = TextBrowser((notes.SITE,), browser.visit)
-    assert other.load(browser.save()) == browser.see()
-    for action in ("back", "click [3]", "press Enter"):
-        one, two = browser.act(read_action(action)), other.act(read_action(action))
-        assert (one.sight.items, one.sight.url, one.error) == (two.sight.items, two.sight.url, two.error)
