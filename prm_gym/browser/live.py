@@ -49,7 +49,8 @@ class LivePage:
         self._pages: dict[tuple[int, int, int], int] = {}
         self._lock = asyncio.Lock()
         self._clock: asyncio.Timeout | None = None
-        self._windows = self._handled = 0  # that the pages have opened; that have been looked at
+        self._windows: list[str] = []  # addresses of those that the pages have opened
+        self._come = self._handled = 0  # how many of them have come; have been looked at
         context.on_popup(self._popped)
 
     async def prepare(self) -> None:
@@ -291,7 +292,7 @@ class LivePage:
 
     async def _told(self, tab: Tab, answer: Answer, error: str = "") -> Acted:
         """An answer as what came of the action."""
-        if self._windows > self._handled:
+        if len(self._windows) > self._handled:
             await self._await_windows()
         if self._tab_now is not tab:
             return await self._seen_instead(answer.error)
@@ -317,12 +318,10 @@ class LivePage:
     async def _await_windows(self) -> None:
         """Wait until the windows that were opened have been looked at; one that does not come is no window."""
         end = asyncio.get_running_loop().time() + _WINDOW_SECONDS
-        while self._windows > self._handled and asyncio.get_running_loop().time() < end:
+        while len(self._windows) > self._handled and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(_PAUSE)
-        self._windows = self._handled = 0
-
-    def _window(self) -> None:
-        self._windows += 1
+        self._windows.clear()
+        self._come = self._handled = 0
 
     async def _seen_instead(self, error: str) -> Acted:
         """What is seen of the tab that has come to the front."""
@@ -334,14 +333,18 @@ class LivePage:
     async def _tab(self, target: Target) -> Tab:
         tab = Tab(target, self.rules, self._notes)
         tab.on_crash = lambda: self.die("page_crashed", "the page's process has gone")
-        tab.on_window = self._window
+        tab.on_window = self._windows.append
         await tab.prepare()
         return tab
 
     async def _popped(self, target: Target) -> None:
         """A window that a page opened becomes a tab, where its address is allowed."""
+        # A window is told of before it comes; it comes empty, and would be taken for one that stays so.
+        announced = self._windows[self._come] if self._come < len(self._windows) else ""
+        self._come += 1
+        allowed = announced in ("", "about:blank") or self.rules.may_show(announced, frame=False)
         try:
-            if len(self._tabs) >= MOST_TABS or self.closed:
+            if len(self._tabs) >= MOST_TABS or self.closed or not allowed:
                 raise GoneError("too many windows")
             tab = await self._tab(target)
             seen = (await tab.finish(self._request({"do": "nothing"}))).seen

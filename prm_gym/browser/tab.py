@@ -6,7 +6,7 @@ import functools
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -92,7 +92,8 @@ class Tab:
         self.url = self.title = ""
         self.refused = ""  # an address that it was not let to open
         self.download = False
-        self.on_crash = self.on_window = lambda: None
+        self.on_crash: Callable[[], None] = lambda: None
+        self.on_window: Callable[[str], None] = lambda url: None  # noqa: ARG005
         self._dragged: list[Any] = []  # what is being dragged
         self.navigation = Navigation(self.session)
         self.navigation.on_document = self._forget_world
@@ -108,7 +109,7 @@ class Tab:
         """Inject the observer, and listen to what happens."""
         session = self.session
         session.on("Page.javascriptDialogOpening", self._on_dialog)
-        session.on("Page.windowOpen", lambda _: self.on_window())
+        session.on("Page.windowOpen", lambda event: self.on_window(str(event.get("url", ""))))
         session.on("Input.dragIntercepted", lambda event: self._dragged.append(event["data"]))
         session.on("Page.downloadWillBegin", self._on_download)
         session.on("Fetch.requestPaused", self._on_paused)

@@ -91,14 +91,14 @@ def _child(options, url, queue):
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_in_other_processes(pool, page, site, options, method):
     page.open(site.show("<p>well</p>"))
     context = multiprocessing.get_context(method)
     queue = context.Queue()
     process = context.Process(target=_child, args=(options, "http://shop.test/", queue))
     process.start()
-    assert queue.get(timeout=40) == "well"
+    assert queue.get(timeout=60) == "well"
     process.join(20)
     assert process.exitcode == 0
     assert page.see().items[0].name == "well"  # ours goes on
@@ -115,6 +115,7 @@ def test_a_page_is_not_used_in_a_forked_child(page):
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
 
 
+@pytest.mark.slow
 def test_pages_that_are_closed_leave_no_process(server, site, driver):
     before = {pid for pid, _ in descendants()}
     pool = browser_pool(BrowserOptions(hosts={HOST: f"127.0.0.1:{server.port}"}, driver=driver, settle=3))
@@ -151,7 +152,7 @@ PARENT = """
 """
 
 
-@pytest.mark.parametrize("how", ["exit", "kill", "fork"])
+@pytest.mark.parametrize("how", [pytest.param("exit", marks=pytest.mark.slow), "kill", pytest.param("fork", marks=pytest.mark.slow)])
 def test_nothing_survives_the_parent(driver, how):
     parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(PARENT), driver, how], stdout=subprocess.PIPE, text=True)
     try:
@@ -204,6 +205,7 @@ def test_a_browser_that_ends_at_once_is_a_fault(tmp_path, driver):
         browser_pool(BrowserOptions(executable=str(odd), driver=driver, launch_deadline=5)).open()
 
 
+@pytest.mark.slow
 def test_nobody_is_told_of_what_was_not_awaited(server, site, driver, caplog):
     pool = browser_pool(BrowserOptions(hosts={HOST: f"127.0.0.1:{server.port}"}, driver=driver, settle=2.5))
     before = browsers()
