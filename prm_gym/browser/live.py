@@ -344,9 +344,9 @@ class LivePage:
         self._come += 1
         allowed = announced in ("", "about:blank") or self.rules.may_show(announced, frame=False)
         try:
+            tab = await self._tab(target)  # also of one that is refused: it waits, and asks for nothing before it is prepared to be refused
             if len(self._tabs) >= MOST_TABS or self.closed or not allowed:
                 raise GoneError("too many windows")
-            tab = await self._tab(target)
             seen = (await tab.finish(self._request({"do": "nothing"}))).seen
             if tab.refused or tab.navigation.failed or seen is None or not self.rules.may_open(seen.url) or len(self._tabs) >= MOST_TABS:
                 raise GoneError("not an address of the task")

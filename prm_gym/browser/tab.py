@@ -6,6 +6,7 @@ import functools
 import json
 import re
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
@@ -20,9 +21,11 @@ from prm_gym.browser.session import GoneError, ProtocolError, Reply, Target
 from prm_gym.web.observation import Item
 
 WORLD = "prm_gym"
+DOWNLOAD = "a download was refused"
 LOADING = "the page was still loading"
 MOST_NAVIGATIONS = 20  # in one action
 MOST_DIALOGS = 5  # whose texts are told, in one action
+_VAIN_SECONDS = 0.1
 _LONGEST_SAID = 200
 _QUIET_ROUNDS = 2  # in a row without a request under way
 _NOT_RUN = re.compile(r"Cannot find (default )?(execution )?context|uniqueContextId not found")
@@ -97,6 +100,7 @@ class Tab:
         self._dragged: list[Any] = []  # what is being dragged
         self.navigation = Navigation(self.session)
         self.navigation.on_document = self._forget_world
+        self.navigation.on_download = self._note_download
         self._world: int | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -160,6 +164,9 @@ class Tab:
         rounds = 0
         for _ in range(MOST_NAVIGATIONS * 10):
             left = end - loop.time()
+            if self.navigation.vain:  # for a download, perhaps, which is told of later
+                self.navigation.vain = False
+                await self._await_download()
             if answer.seen is not None and not self.navigation.leaving:
                 rounds = rounds + 1 if not self.navigation.requesting else 0
                 if not answer.seen.quiet:
@@ -307,6 +314,11 @@ class Tab:
             self._world = int(reply["executionContextId"])
         return self._world
 
+    async def _await_download(self) -> None:
+        end = time.monotonic() + _VAIN_SECONDS
+        while not self.download and time.monotonic() < end:
+            await asyncio.sleep(_VAIN_SECONDS / 20)
+
     async def _given_up(self, answer: Answer, request: Mapping[str, Any]) -> Answer:
         """What is seen of a page that did not become quiet in time."""
         self.notes.append(LOADING)
@@ -332,11 +344,13 @@ class Tab:
         self._later("Page.handleJavaScriptDialog", answer)
 
     def _on_download(self, event: Reply) -> None:
-        self.download = True
-        note = "a download was refused"
-        if note not in self.notes:
-            self.notes.append(note)
+        self._note_download()
         self.navigation.stay()
+
+    def _note_download(self) -> None:
+        self.download = True
+        if DOWNLOAD not in self.notes:
+            self.notes.append(DOWNLOAD)
 
     def _on_paused(self, event: Reply) -> None:
         url, main = str(event["request"]["url"]), event.get("frameId") == self.navigation.frame
