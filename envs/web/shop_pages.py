@@ -1,6 +1,7 @@
 """The pages of the shop on which things are looked for and looked at."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -173,7 +174,7 @@ def _listing(visit: Visit, request: Request, title: str, products: Sequence[Prod
     shown = ", ".join(f"{name} {value}" for name, value in kept.items() if name not in ("q", "sort"))
     clear = e.p(f"Filters: {shown} ", e.a("Clear filters", href=f"{request.path}?{urlencode({'q': wanted['q']})}")) if shown else None
     count = e.p(f"{len(found)} product{'s' * (len(found) != 1)}{f', page {page} of {pages}' if pages > 1 else ''}", class_="soft")
-    cards = e.div([card(product) for product in found[(page - 1) * PAGE : page * PAGE]], class_="grid") if found else e.p("No products found.")
+    cards = e.div([card(visit.memory["world"], product.key) for product in found[(page - 1) * PAGE : page * PAGE]], class_="grid") if found else e.p("No products found.")
     tools = e.div(e.button("Filter", type="button", data_open="filter", class_="plain"), sort, class_="row")
     pager = _pager(request.path, kept, page, pages)
     return layout(visit, title, trail, e.h1(title), alert(problem), tools, clear, count, cards, pager, _filter(request.path, products, wanted))
@@ -209,8 +210,10 @@ def _filter(path: str, products: Sequence[Product], wanted: dict[str, str]) -> N
     )
 
 
-def card(product: Product) -> Node:
-    """A product in a list."""
+@lru_cache(4096)
+def card(number: int, key: str) -> Node:
+    """A product of a shop in a list."""
+    product = world_of(number).products[key]
     price = f"{'from ' * (len({v.price for v in product.variants}) > 1)}{euros(product.price)}"
     colours = [f"in {', '.join(product.colours)}"] if product.colours else []
     facts = [product.material, product.feature, *colours, price, rating_text(product), *["sold out"] * (not product.in_stock)]

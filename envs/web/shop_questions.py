@@ -21,7 +21,7 @@ def _asked(kind: str, wish: str, answers: tuple[str, ...], script: tuple[Do, ...
 
 
 def _amount(cents: int) -> tuple[str, ...]:
-    return (f"{cents // 100}.{cents % 100:02}",)
+    return (f"{cents // 100:,}.{cents % 100:02}",)
 
 
 # Of one product.

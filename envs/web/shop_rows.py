@@ -77,7 +77,7 @@ class Review(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
-class Product(msgspec.Struct, frozen=True):
+class Product(msgspec.Struct, frozen=True, gc=False):
     """A product, with its variants, reviews, and the questions that the shop has answered.
 
     Attributes:
