@@ -5,9 +5,9 @@ from typing import ClassVar
 from urllib.parse import parse_qsl
 
 from prm_gym.claims import CartMatch, Claim, Offer, Rule
-from prm_gym.envs.web.shop_buying import options_of, path_of
 from prm_gym.envs.web.shop_pages import SITE
 from prm_gym.envs.web.shop_rows import TABLES, Product, Variant, World, world_of
+from prm_gym.envs.web.shop_targets import options_of, path_of
 from prm_gym.envs.web.shop_tasks import LEVELS, Facts, new_scenario
 from prm_gym.services import Table
 from prm_gym.web import Happened, Site, WebScenario, WorldEnv
