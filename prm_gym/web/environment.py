@@ -3,7 +3,7 @@
 import contextlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Unpack
+from typing import Any, ClassVar, Literal, Unpack, cast
 
 import msgspec
 
@@ -176,19 +176,13 @@ class WorldEnv(StepEnv):
 
     @property
     def live(self) -> "_Live":
-        """The episode as it stands.
-
-        Raises:
-            ContractError: before the first reset.
-        """
-        if self._live is None and self._task is not None:  # it was sent elsewhere
-            self.load_state(None)
-        if self._live is None:
-            raise ContractError("there is no episode before the first reset()")
-        return self._live
+        """The episode as it stands."""
+        if self._live is None:  # this one was pickled, and the pages are not
+            self._take_again()
+        return cast("_Live", self._live)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the browser and the rows: the steps of the episode are taken again where it goes on."""
+        """Without the pages and the rows: they are made again by the steps of the episode."""
         return {**self.__dict__, "_live": None, "_real": None, "_kept": None, "_acted": None}
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
@@ -293,7 +287,17 @@ class WorldEnv(StepEnv):
         return self._stepped(reading, acted)
 
     def _done(self, text: str, action: Action) -> Acted:
-        """What came of an action on the page."""
+        """What came of an action on the page.
+
+        Raises:
+            EnvironmentFault: the browser or the database failed.
+        """
+        acted = self._performed(text, action)
+        if self.live.visit.broken is not None:  # in the thread of the server
+            raise self.live.visit.broken
+        return acted
+
+    def _performed(self, text: str, action: Action) -> Acted:
         live = self.live
         kept, self._acted = self._acted, None
         if kept is not None and kept[0] == text:
@@ -404,7 +408,7 @@ class WorldEnv(StepEnv):
         return None
 
     def load_state(self, state: Any) -> None:
-        """Take the steps of the snapshot again.
+        """Take the steps of the snapshot.
 
         Raises:
             ContractError: the task is one of other options.
@@ -412,9 +416,12 @@ class WorldEnv(StepEnv):
         _ = state
         if self.task.key != self._task_key(self.task.sealed["entropy"]):
             raise ContractError(f"a snapshot of {self.name} with other options cannot be restored here")
+        self._take_again()
+
+    def _take_again(self) -> None:
+        """Take the steps of the episode once more, from its beginning."""
         situation = self.situation
-        live = self._begun(self.scenario)
-        self._situation = self._situation_of(self.task, self.scenario, live)
+        self._situation = self._situation_of(self.task, self.scenario, self._begun(self.scenario))
         for past in self.past_steps:
             self._situation = self.advance(past.action).situation
         self._situation = situation
