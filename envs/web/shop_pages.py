@@ -5,9 +5,9 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
-from prm_gym.envs.web.shop_acts import FREE_FROM, place_order, put_into_cart, wish
+from prm_gym.envs.web.shop_acts import place_order, put_into_cart, wish
 from prm_gym.envs.web.shop_rows import Product, Variant, World, euros, world_of
-from prm_gym.envs.web.shop_words import CATEGORIES, CATEGORY_OF, DELIVERIES, DEPARTMENTS, GIFT_CENTS, RETURN_DAYS, SHAPES
+from prm_gym.envs.web.shop_words import CATEGORIES, CATEGORY_OF, DEPARTMENTS, SHAPES
 from prm_gym.errors import RefusedError
 from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Site, Visit, e
 from prm_gym.web.site import Answered, Handler
@@ -386,18 +386,3 @@ def questions(visit: Visit, _: Request, key: str) -> Answered:
         return Missing("There is no such product.")
     found = [e.div(e.h2(question), e.p(answer), class_="card") for question, answer in product.questions]
     return layout(visit, "Questions", e.h1("Questions about ", e.a(product.name, href=f"/p/{key}")), found)
-
-
-@SITE.get("/help")
-def help_page(visit: Visit, _: Request) -> Node:
-    """What things cost beside their price, and until when they may go back."""
-    ways = e.table(e.tr(e.th("Delivery"), e.th("Cost and time")), [e.tr(e.td(name), e.td(said)) for name, _, _, said in DELIVERIES.values()])
-    return layout(
-        visit,
-        "Help",
-        e.h1("Help"),
-        ways,
-        e.p(f"Standard delivery is free from {euros(FREE_FROM)} on. Gift wrap costs {euros(GIFT_CENTS)}."),
-        e.p(f"You can return what you do not like within {RETURN_DAYS} days after its delivery, on the page of the order."),
-        e.p("An order can be cancelled, or sent to another address, as long as it is being processed. You pay by invoice."),
-    )

@@ -1,11 +1,12 @@
-"""The pages of the shop for its customers beside their orders: addresses, profile, wishlist and their own reviews."""
+"""The pages of the shop for its customers beside their orders: addresses, profile, wishlist and their own reviews; and the help."""
 
 from typing import Any
 
-from prm_gym.envs.web.shop_acts import add_address, delete_address, edit_address, set_default_address, set_profile, unwish, write_review
+from prm_gym.envs.web.shop_acts import FREE_FROM, add_address, delete_address, edit_address, set_default_address, set_profile, unwish, write_review
 from prm_gym.envs.web.shop_checkout import address_form, address_line, addresses_of, read_address
 from prm_gym.envs.web.shop_pages import SITE, alert, layout, selection, signed_in, user, world
 from prm_gym.envs.web.shop_rows import euros
+from prm_gym.envs.web.shop_words import DELIVERIES, GIFT_CENTS, RETURN_DAYS
 from prm_gym.errors import RefusedError
 from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Visit, e
 from prm_gym.web.site import Answered
@@ -222,3 +223,18 @@ def send_review(visit: Visit, request: Request, key: str) -> Answered:
     write_review(visit.database, user(visit), key, int(rating), text)
     visit.memory["flash"] = "Thank you. Your review is shown as soon as we have read it."
     return Redirect(f"/p/{key}")
+
+
+@SITE.get("/help")
+def help_page(visit: Visit, _: Request) -> Node:
+    """What things cost beside their price, and until when they may go back."""
+    ways = e.table(e.tr(e.th("Delivery"), e.th("Cost and time")), [e.tr(e.td(name), e.td(said)) for name, _, _, said in DELIVERIES.values()])
+    return layout(
+        visit,
+        "Help",
+        e.h1("Help"),
+        ways,
+        e.p(f"Standard delivery is free from {euros(FREE_FROM)} on. Gift wrap costs {euros(GIFT_CENTS)}."),
+        e.p(f"You can return what you do not like within {RETURN_DAYS} days after its delivery, on the page of the order."),
+        e.p("An order can be cancelled, or sent to another address, as long as it is being processed. You pay by invoice."),
+    )
