@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from prm_gym.claims import Value, WantedItem
+from prm_gym.claims import Value
 from prm_gym.envs.web.shop_acts import Ways, add_address, costs, place_order, put_into_cart, set_quantity
 from prm_gym.envs.web.shop_checkout import FIELD_LABELS, address_line
 from prm_gym.envs.web.shop_part import Draw, Part, Work, lure_of
 from prm_gym.envs.web.shop_rows import euros, pick
-from prm_gym.envs.web.shop_targets import new_target, options_of, path_of, points_of
+from prm_gym.envs.web.shop_targets import new_target, points_of
 from prm_gym.envs.web.shop_words import CITIES, COUPONS, DELIVERIES, FIRST_NAMES, GIFT_CENTS, LABELS, LAST_NAMES, STREETS
 from prm_gym.services import Cell, Database
 from prm_gym.web import Checkpoint, Do, click, fill
@@ -311,5 +311,4 @@ def order_cart(draw: Draw, extras: Sequence[str], change: bool) -> Part | None:
         checkpoints=(Checkpoint("opened cart", path="/cart"), *_order_points(draw, kept, order)),
         required=frozenset(["opened review"]),
         phrases=tuple(order.typed),
-        wanted=tuple(WantedItem(path_of(p := draw.world.product_of(variant)), {"item": p.key}, options_of(draw.world.variants[variant])) for variant in kept),
     )

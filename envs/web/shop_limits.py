@@ -5,7 +5,7 @@ from prm_gym.envs.web.shop_buying import cart_link
 from prm_gym.envs.web.shop_checkout import line_name
 from prm_gym.envs.web.shop_errands import listed, order_words, orders_of, seen_order, to_order
 from prm_gym.envs.web.shop_pages import SORTS
-from prm_gym.envs.web.shop_part import Draw, Part, choosing, chosen_words, found, lure_of, opened, options_path, to_list, to_product
+from prm_gym.envs.web.shop_part import Draw, Part, choosing, chosen_words, found, lure_of, opened, options_path, shown, to_list, to_product
 from prm_gym.envs.web.shop_rows import pick, some
 from prm_gym.envs.web.shop_targets import Target, a, new_target, options_of
 from prm_gym.web import Checkpoint, choose, click, fill
@@ -21,7 +21,7 @@ def sold_out(draw: Draw) -> Part | None:
         return None
     variant = pick(draw.rng, gone)
     words = f"the {product.name}{chosen_words(variant)}"
-    point = Checkpoint(f"read {variant.key}", path=options_path(product, variant), shows="Sold out")
+    point = Checkpoint(f"read {variant.key}", path=options_path(product, variant), shows="Sold out") if product.in_stock else shown(product)
     return Part(
         kind=f"impossible/sold-out{'/options' * bool(options_of(variant))}{lure_of(product)}",
         wish=draw.say(f"Buy {words}.", f"Please order {words}.", f"I need {words}; place the order."),
@@ -42,7 +42,7 @@ def too_dear(draw: Draw) -> Part | None:
     if limit < 2:
         return None
     category = rivals[0].category.name.lower()
-    point = Checkpoint(f"read {category}", path=rf"/(search\?(.*&)?q={kind.replace(' ', '.')}s?(&.*)?|c/{category}\?.*(sort=price|max=\d).*)")
+    point = Checkpoint(f"read {category}", path=rf"/(search\?(.*&)?q=[^&]*{kind.split()[-1].removesuffix('s')}.*|c/{category}\b.*)")
     words = a(kind)
     return Part(
         kind="impossible/too-dear",
@@ -78,8 +78,11 @@ def too_late(draw: Draw, what: str, numbered: bool) -> Part | None:
             f"Return the {thing} of {words}. The reason: Changed my mind.", f"I send back the {thing} of {words}; give “Changed my mind” as the reason."
         ),
     }[what]
-    end = Checkpoint(f"read return of {order['key']}", path=f"/orders/{order['key']}/return") if what == "return" else seen_order(order["key"])
-    points = (listed(), seen_order(order["key"]), end) if what == "return" else (listed(), end)
+    if what == "return":
+        end = Checkpoint(f"read return of {order['key']}", path=f"/orders/{order['key']}/return")
+    else:
+        end = Checkpoint(f"read order {order['key']}", path=r"/orders.*", shows=f"Order {order['key']}")
+    points = (listed(), seen_order(order["key"]), end)
     return Part(
         kind=f"impossible/{what}/{how}",
         wish=wish,

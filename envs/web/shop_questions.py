@@ -5,7 +5,7 @@ from collections.abc import Callable
 from prm_gym.envs.web.shop_buying import cart_link
 from prm_gym.envs.web.shop_errands import listed, order_words, orders_of, to_order
 from prm_gym.envs.web.shop_pages import RATINGS, SORTS
-from prm_gym.envs.web.shop_part import Draw, Part, found, lure_of, opened, options_path, to_list, to_product
+from prm_gym.envs.web.shop_part import Draw, Part, found, lure_of, opened, options_path, shown, to_list, to_product
 from prm_gym.envs.web.shop_rows import Product, pick, some
 from prm_gym.envs.web.shop_targets import new_target, options_of
 from prm_gym.envs.web.shop_words import DELIVERIES
@@ -48,7 +48,7 @@ def of_product(draw: Draw, what: str) -> Part | None:
     }
     if what in questions:
         wish, answer = questions[what]
-        return _asked(f"product/{what}{lure_of(product)}", wish, (answer,), to_product(name), (found(product), page), (name,))
+        return _asked(f"product/{what}{lure_of(product)}", wish, (answer,), to_product(name), (page, shown(product)), (name,))
     if what == "colours":
         if not product.colours:
             return None
@@ -117,7 +117,8 @@ def of_variant(draw: Draw, what: str) -> Part | None:
         wish = draw.say(f"How many pieces of {words} are in stock?", f"What is the stock of {words}?", f"{words} - how many are there in stock?".capitalize())
         wish = wish if wish[0] != words[0].upper() else f"How many are in stock: {words}?"
         answers = (str(variant.stock),)
-    point = Checkpoint(f"read {variant.key}", path=options_path(product, variant))
+    everywhere = what == "price" and len({one.price for one in product.variants}) == 1
+    point = shown(product) if everywhere else Checkpoint(f"read {variant.key}", path=options_path(product, variant))
     return _asked(
         f"{what}/{target.how}{'/options' * bool(options_of(variant))}{lure_of(product)}",
         wish,
@@ -150,7 +151,7 @@ def compare(draw: Draw, what: str, many: int) -> Part | None:
         "dearer": draw.say(f"Which costs the most, {names}?", f"What is the most expensive: {names}?"),
         "better": draw.say(f"Which is rated best, {names}?", f"What has the highest rating: {names}?"),
     }[what]
-    points = tuple(Checkpoint(f"read {p.key}", path=r"/(p|search|c|d)\b.*", shows=p.name) for p in chosen)
+    points = tuple(map(shown, chosen))
     return Part(
         kind=f"ask/compare/{what}/{many}{lure_of(*chosen)}",
         wish=wish,
@@ -178,7 +179,7 @@ def best_of(draw: Draw, what: str) -> Part | None:
         "rated": draw.say(f"Which {kind} is rated best?", f"What is the name of the best rated {kind}?"),
         "least-price": draw.say(f"What is the lowest price for which there is a {kind}?", f"From how many EUR on is there a {kind}?"),
     }[what]
-    point = Checkpoint(f"read {first.key}", path=r"/(search|c|d|p)\b.*", shows=first.name)
+    point = shown(first)
     answers = _amount(first.price) if what == "least-price" else (first.name,)
     return _asked(f"best/{what}", wish, answers, (*to_list(kind), choose("Sort by", SORTS[sort])), (point,), (kind,))
 
@@ -278,7 +279,7 @@ def of_account(draw: Draw, what: str) -> Part | None:
         "city": draw.say(f"In which city is my address “{row['label']}”?", f"Which city stands in my address “{row['label']}”?"),
     }[what]
     answers = {"default": (row["street"],), "postcode": (row["zip"],), "city": (row["city"],)}[what]
-    point = Checkpoint("read addresses", path="/addresses")
+    point = Checkpoint("read addresses", path="/addresses.*|/checkout/address")
     return _asked(f"account/{what}", wish, answers, (click("link", "Account"), click("link", "Addresses")), (point,))
 
 
