@@ -120,6 +120,11 @@ def address_words(fields: Mapping[str, str]) -> str:
     return f"{fields['name']}, {fields['street']}, {fields['zip']} {fields['city']}, with the label “{fields['label']}”"
 
 
+def _pieces(count: int, always: bool) -> str:
+    """How many, in words, where that is to be said."""
+    return f"{count} pieces of " if count > 1 else "one piece of " * always
+
+
 def buy(draw: Draw, hows: Sequence[str], extras: Sequence[str], pieces: int = 1) -> Part | None:
     """Order one thing or several, with what is said beside; None where the draw does not do."""
     targets = [target for how in hows if (target := new_target(draw, how, pieces)) is not None]
@@ -127,7 +132,8 @@ def buy(draw: Draw, hows: Sequence[str], extras: Sequence[str], pieces: int = 1)
         return None
     lines = {target.variant.key: pieces if place == 0 else 1 for place, target in enumerate(targets)}
     order = _with_extras(draw, extras)
-    things = " and ".join(f"{'' if lines[t.variant.key] == 1 else f'{pieces} pieces of '}{t.words}" for t in targets)
+    several = pieces > 1 and len(targets) > 1
+    things = " and ".join(f"{_pieces(lines[t.variant.key], several)}{t.words}" for t in targets)
     wish = " ".join([draw.say(f"Buy {things}.", f"Please order {things}.", f"I need {things}; place the order."), *order.wish])
     script: list[Do] = []
     for target in targets:

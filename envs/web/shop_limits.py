@@ -2,7 +2,6 @@
 
 from prm_gym.envs.web.shop_acts import can_return
 from prm_gym.envs.web.shop_buying import cart_link
-from prm_gym.envs.web.shop_checkout import line_name
 from prm_gym.envs.web.shop_errands import listed, order_words, orders_of, seen_order, to_order
 from prm_gym.envs.web.shop_pages import SORTS
 from prm_gym.envs.web.shop_part import Draw, Part, choosing, chosen_words, found, lure_of, opened, options_path, shown, to_list, to_product
@@ -70,13 +69,12 @@ def too_late(draw: Draw, what: str, numbered: bool) -> Part | None:
     words, how = order_words(draw, order, numbered)
     script = to_order(draw, order["key"])
     address = pick(draw.rng, [row for row in draw.rows("addresses") if row["key"] != order["address"]])
-    thing = line_name(draw.world, draw.lines(order["key"])[0]["variant"])
+    name = draw.world.product_of(draw.lines(order["key"])[0]["variant"]).name
+    thing = f"the {name}{' that I ordered' if name in words else f' of {words}'}"
     wish = {
         "cancel": draw.say(f"Cancel {words}.", f"I do not need {words} any more, please cancel it.", f"Please see to it that {words} is cancelled."),
         "address": draw.say(f"Have {words} sent to my address “{address['label']}”.", f"Change the address of {words} to “{address['label']}”."),
-        "return": draw.say(
-            f"Return the {thing} of {words}. The reason: Changed my mind.", f"I send back the {thing} of {words}; give “Changed my mind” as the reason."
-        ),
+        "return": draw.say(f"Return {thing}. The reason: Changed my mind.", f"I send back {thing}; give “Changed my mind” as the reason."),
     }[what]
     if what == "return":
         end = Checkpoint(f"read return of {order['key']}", path=f"/orders/{order['key']}/return")

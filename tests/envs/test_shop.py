@@ -350,7 +350,7 @@ def lured(kind):
     world = world_of(env.scenario.facts.world)
     product = world.products[env.scenario.facts.wanted[0].attributes["item"]]
     steps = script(env)
-    labels, _ = do(env, *steps[: steps.index(click("link", product.name)) + 1])
+    _, _ = do(env, *steps[: steps.index(click("link", product.name)) + 1])
     assert any("before you go on" in item.name for item in env.live.sight.items)
     return env, world, product
 
