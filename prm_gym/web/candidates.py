@@ -37,10 +37,10 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bo
     rng = np.random.default_rng(int(content_key(sight.url, *texts)[:16], 16))
     if asked:
         small = dict.fromkeys((*phrases, *map(str, range(10))))
-        texts += [action_text(Answer(text)) for text in small if text != IMPOSSIBLE]
+        texts += [f"answer {quoted(text)}" for text in small if text != IMPOSSIBLE]
         said = [text for text in dict.fromkeys(text for item in shown for text in _said(item)) if text not in small and text != IMPOSSIBLE]
         order: list[int] = rng.permutation(len(said)).tolist()
-        texts += [action_text(Answer(said[i])) for i in order[: max(0, most - len(texts))]]  # what can be done goes before what can be said
+        texts += [f"answer {quoted(said[i])}" for i in order[: max(0, most - len(texts))]]  # what can be done goes before what can be said
     order = rng.permutation(len(texts)).tolist()
     return tuple(texts[i] for i in order[:most])
 
