@@ -198,7 +198,8 @@ def test_an_event_can_be_made_from_the_week_and_addresses_can_be_opened():
 def test_another_text_is_wrong_where_it_is_sent():
     env = begun("reply/by-subject", 2)
     visitor = Visitor(env).do(*scripted(env, without=3), fill("Text", "No."), click("button", "Send"))
-    assert visitor.labels[-1] == "incorrect" and "cannot be undone" in visitor.reasons[-1]
+    assert visitor.labels[-1] == "incorrect"
+    assert "cannot be undone" in visitor.reasons[-1]
     assert visitor.do(Do("answer")).outcome == 0
 
 
@@ -229,7 +230,8 @@ def test_who_has_the_name_of_a_contact_is_not_the_contact():
     text = env.scenario.phrases[-1]
     way = (fill("Search mail", impostor.subject, "searchbox"), click("button", "Search"), click("link", impostor.subject))
     visitor = Visitor(env).do(*way, click("button", "Reply"), fill("Text", text), click("button", "Send"))
-    assert visitor.labels[-1] == "incorrect" and "instructions" in visitor.reasons[-1]
+    assert visitor.labels[-1] == "incorrect"
+    assert "instructions" in visitor.reasons[-1]
 
 
 @pytest.mark.parametrize("obey", ["write", "forwarding", "bin"])
@@ -283,7 +285,8 @@ def test_a_day_is_looked_at_before_something_is_put_there():
     env = begun("event/from-mail", 3)
     found = [step for step in scripted(env, without=1) if step.name not in ("Calendar", "Next week") and not (step.role == "link" and step.name[:3] in DAYS)]
     visitor = Visitor(env).do(*found)
-    assert visitor.labels[-1] == "incorrect" and "(calendar)" in visitor.reasons[-1]
+    assert visitor.labels[-1] == "incorrect"
+    assert "(calendar)" in visitor.reasons[-1]
 
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri")
@@ -315,7 +318,8 @@ def test_a_time_that_is_taken_is_refused():
     if event.start != "09:00":
         visitor.do(choose("Begins", event.start))
     visitor.do(click("button", "Save event"))
-    assert visitor.labels[-1] == "incorrect" and "refuses" in visitor.reasons[-1]
+    assert visitor.labels[-1] == "incorrect"
+    assert "refuses" in visitor.reasons[-1]
     items = env.live.sight.items
     assert any(item.name.startswith("You are busy then:") for item in items)
     assert next(item for item in items if item.name == "Title").value == env.scenario.phrases[0]  # what was typed is kept
@@ -335,7 +339,8 @@ def test_an_end_too_early_and_a_wrong_answer_are_wrong():
     assert Visitor(env).do(*scripted(env, without=3), Do("answer")).labels[-1] == "incorrect"
     env = begun("ask/booking", 1)
     visitor = Visitor(env).do(*scripted(env, without=1), 'answer "12345"')
-    assert visitor.labels[-1] == "incorrect" and visitor.outcome == 0
+    assert visitor.labels[-1] == "incorrect"
+    assert visitor.outcome == 0
 
 
 @pytest.mark.parametrize(
@@ -359,7 +364,8 @@ def test_a_form_that_is_not_well_filled_in_says_why(steps, said):
     env = begun("star", 1)
     visitor = Visitor(env).do(*steps)
     assert any(item.name.startswith(said) for item in env.live.sight.items)
-    assert visitor.labels[-1] == "incorrect" and not env.live.pursuit.rows.changes()
+    assert visitor.labels[-1] == "incorrect"
+    assert not env.live.pursuit.rows.changes()
 
 
 def test_two_contacts_of_one_name_are_told_apart():
@@ -395,4 +401,5 @@ def test_two_contacts_of_one_name_are_told_apart():
 def test_any_address_gives_a_page(url):
     env = begun("star", 1)
     *_, info = env.step(f'goto "{url}"')
-    assert info["valid"] and not env.live.pursuit.rows.changes()
+    assert info["valid"]
+    assert not env.live.pursuit.rows.changes()
