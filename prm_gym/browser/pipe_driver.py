@@ -54,6 +54,7 @@ class Connection:
         self._died = died
         self._writer: asyncio.WriteTransport | None = None
         self._reader: asyncio.ReadTransport | None = None
+        self._gone = False
         self._last = 0
         self._waiting: dict[int, tuple[str, asyncio.Future[Reply]]] = {}
         self._handlers: dict[tuple[str, str], list[Handler]] = defaultdict(list)
@@ -67,7 +68,7 @@ class Connection:
     def send(self, method: str, params: Mapping[str, Any] | None = None, session: str = "") -> asyncio.Future[Reply]:
         """The answer to a command, to come; the command is on its way when this returns."""
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        if self._writer is None or self._writer.is_closing():
+        if self._gone or self._writer is None or self._writer.is_closing():
             future.set_exception(GoneError("the browser has gone"))
             return future
         self._last += 1
@@ -107,6 +108,7 @@ class Connection:
 
     def lost(self) -> None:
         """The browser has gone."""
+        self._gone = True
         self._fail(None)
         self._died()
 
@@ -144,8 +146,12 @@ class PipeTarget:
     """A page, which waits until it is told to run."""
 
     def __init__(self, connection: Connection, session: str, target: str) -> None:
-        self._connection, self._target = connection, target
+        self._connection, self._target, self._session = connection, target, session
         self.session = PipeSession(connection, session)
+
+    def command(self, method: str, params: Mapping[str, Any]) -> "asyncio.Future[Reply]":
+        """The answer to a command, to come; it is on its way when this returns."""
+        return self._connection.send(method, params, self._session)
 
     async def run(self) -> None:
         """Let it go on."""
@@ -205,16 +211,18 @@ class PipeContext:
         if opened:
             self._opening -= 1
         with contextlib.suppress(GoneError, ProtocolError):
-            await self._give_headers(target)
+            self._give_headers(target)
             if opened:
                 self._opened.put_nowait(target)
             elif self._popup is not None:
                 await self._popup(target)
 
-    async def _give_headers(self, target: PipeTarget) -> None:
-        if self._headers:
-            await target.session.send("Network.enable", {"maxTotalBufferSize": 0})
-        await target.session.send("Network.setExtraHTTPHeaders", {"headers": self._headers})
+    def _give_headers(self, target: PipeTarget) -> "asyncio.Future[Reply]":
+        """On their way when this returns."""
+        target.command("Network.enable", {"maxTotalBufferSize": 0}).add_done_callback(_retrieved)
+        given = target.command("Network.setExtraHTTPHeaders", {"headers": self._headers})
+        given.add_done_callback(_retrieved)
+        return given
 
 
 class PipeDriver:
