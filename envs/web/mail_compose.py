@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from prm_gym.envs.web import mail_store as store
 from prm_gym.envs.web.mail_pages import SITE, alert, button, confirming, layout, when
@@ -158,7 +159,7 @@ def contacts(visit: Visit, request: Request) -> Node:
     items = [e.li(e.a(row["name"], href=f"/contacts/{row['id']}"), e.span(f"{row['team']} | {row['email']}", class_="soft")) for row in shown]
     form = e.form(e.input(type="search", name="q", aria_label="Search contacts", value=request.one("q")), e.button("Find"), action="/contacts", class_="row")
     turns = [("Back a page", page - 1)] * (page > 1) + [("Next page", page + 1)] * (page < last)
-    links = [e.a(name, href=f"/contacts?q={request.one('q')}&page={number}") for name, number in turns]
+    links = [e.a(name, href=f"/contacts?{urlencode({'q': request.one('q'), 'page': number})}") for name, number in turns]
     nothing = e.p("No contact was found.", class_="soft")
     about = e.p(f"{len(rows)} contacts, page {page} of {last}", class_="soft")
     return layout(
