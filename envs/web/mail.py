@@ -101,7 +101,7 @@ def _after(row: dict[str, RowChange], column: str) -> Any:
 def _sending(rows: _Rows, facts: Facts) -> list[Rule]:
     """The rules on whom something goes to."""
     found: list[Rule] = []
-    bad = {address for _, address in facts.box.hostile} | {mail.sender for mail in facts.box.phishing}
+    bad = facts.box.baits | {mail.sender for mail in facts.box.phishing}
     for (table, _), row in rows.items():
         addresses: set[str] = set()
         if table == "mails" and "id" in row and row["id"].before is None:

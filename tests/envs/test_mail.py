@@ -7,6 +7,7 @@ import pytest
 
 from prm_gym.envs.web.mail import MailEnv
 from prm_gym.envs.web.mail_boxes import box
+from prm_gym.envs.web.mail_questions import forms
 from prm_gym.envs.web.mail_rows import HOURS, day_text, overlap
 from prm_gym.envs.web.mail_tasks import LEVELS, scenario_of
 from prm_gym.web import Do, action_text, choose, click, fill
@@ -190,6 +191,39 @@ def test_an_event_can_be_made_from_the_week_and_addresses_can_be_opened():
     if next(item for item in env.live.sight.items if item.name == "Day").value != day_text(day):
         visitor.do(choose("Day", day_text(day)))
     assert visitor.do(begins, click("button", "Save event"), Do("answer")).fine
+
+
+def test_looking_around_does_no_harm():
+    env = begun("reply/by-subject", 2)
+    around = (
+        "Older",
+        "Newer",
+        "Sent",
+        "Drafts",
+        "Bin",
+        "Labels",
+        "Calendar",
+        "Next week",
+        "Contacts",
+        "Next page",
+        "Settings",
+        "Filters",
+        "All settings",
+        "Mail",
+    )
+    visitor = Visitor(env).do(*(click("link", name) for name in around))
+    unread = next(item.name for place, item in enumerate(env.live.sight.items) if item.role == "link" and "unread" in env.live.sight.items[place + 1].name)
+    visitor.do(click("link", unread), click("button", "Mark as unread"), *scripted(env))
+    assert visitor.fine
+    assert "trivial" not in visitor.labels
+
+
+def test_an_answer_may_be_written_in_several_ways():
+    assert {"2026-04-09", "9 April 2026", "April 9, 2026", "Thursday 9 April"} <= set(forms("Thu 9 April 2026"))
+    assert {"13:00", "1:00 pm", "1pm"} <= set(forms("13:00"))
+    assert "12:00 am" not in forms("12:00")
+    assert forms("Room Birch") == ("Room Birch", "Birch")
+    assert forms("23") == ("23",)
 
 
 # What is wrong.
