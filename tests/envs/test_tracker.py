@@ -38,7 +38,7 @@ class Player:
 
     def act(self, text):
         self.observation, *_, self.info = self.env.step(text)
-        verdict = self.info["verdicts"]["state"][0]
+        verdict = self.info["verdicts"]["state"]
         self.labels.append(verdict.label)
         self.reasons.append(verdict.reason)
         return self
@@ -88,7 +88,7 @@ def test_every_task_is_solved_by_its_script(level):
         for action in actions:
             assert action in info["actions"], (scenario.kind, action)
             *_, info = env.step(action)
-            assert info["verdicts"]["state"][0].label not in ("incorrect", "trivial", None), (scenario.kind, action)
+            assert info["verdicts"]["state"].label not in ("incorrect", "trivial", None), (scenario.kind, action)
         assert info["outcome"] == 1, scenario.kind
 
 
