@@ -16,7 +16,7 @@ _AMOUNT = re.compile(r"(?<![\w,.-])(?:\d[\d,.:]*\d|\d)(?![\w-])")  # no part of 
 
 
 @lru_cache(2048)
-def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bool, most: int) -> tuple[str, ...]:
+def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bool, most: int, kept: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """What can be done on the page that is seen, in a random order that depends on the page alone.
 
     Clicks on what is shown, each phrase for each field, options, the way back, and answers: `answer` alone and "impossible", and where something is asked the
@@ -28,6 +28,7 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bo
         phrases: the texts that may be typed.
         asked: something is asked.
         most: at most so many; a random part where there are more.
+        kept: actions that stay in that part, where they can be done or said on this page.
     """
     shown = sight.items[start : start + WINDOW]
     texts = [text for item in shown if item.ref and "disabled" not in item.states for text in _on(item, phrases)]
@@ -40,9 +41,14 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bo
         texts += [action_text(Answer(text)) for text in small if text != IMPOSSIBLE]
         said = [text for text in dict.fromkeys(text for item in shown for text in _said(item)) if text not in small and text != IMPOSSIBLE]
         order: list[int] = rng.permutation(len(said)).tolist()
-        texts += [action_text(Answer(said[i])) for i in order[: max(0, most - len(texts))]]  # what can be done goes before what can be said
+        answers = [action_text(Answer(said[i])) for i in order]
+        room = max(0, most - len(texts))  # what can be done goes before what can be said
+        texts += [text for place, text in enumerate(answers) if place < room or text in kept]
     order = rng.permutation(len(texts)).tolist()
-    return tuple(texts[i] for i in order[:most])
+    if len(texts) > most:
+        part = sorted(order, key=lambda i: texts[i] not in kept)[:most]
+        order = [part[i] for i in rng.permutation(most).tolist()]
+    return tuple(texts[i] for i in order)
 
 
 @lru_cache(1 << 14)
