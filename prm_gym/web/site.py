@@ -90,7 +90,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     """What goes back to the browser.
 
     Attributes:
-        status: of HTTP: 200, 303 (to `location`), 404, or 422 for a form that was not filled in well.
+        status: of HTTP: 200, 303 (to `location`), 400 for what cannot be read, 404, or 422 for a form that was not filled in well.
         root: the page.
         location: where else to look.
     """
@@ -196,6 +196,19 @@ class Site:
                         return self._response(visit, request, self._transacted(visit, request, handler, found.groupdict()))
                     return self._remembered(visit, request, handler, found.groupdict())
             return self._response(visit, request, Missing())
+
+    def answer(self, visit: Visit, method: str, path: str, query: str, body: str = "") -> Response:
+        """Answer what a browser sends; see `read_request`.
+
+        Raises:
+            EnvironmentFault: the database failed.
+        """
+        try:
+            request = read_request(method, path, query, body)
+        except ContractError as error:
+            with visit.lock:
+                return Response(400, self.layout(visit, "Not possible", e.main(e.h1("Not possible"), e.p(str(error)))))
+        return self.respond(visit, request)
 
     def _remembered(self, visit: Visit, request: Request, handler: Handler, arguments: dict[str, str]) -> Response:
         """A page that is only read; the same on the same rows, and so made once, where making it tells and changes nothing."""
