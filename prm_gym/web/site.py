@@ -293,7 +293,7 @@ def _fields(encoded: str) -> dict[str, list[str]]:
         raise ContractError(f"a form of at most {MOST_FIELDS} fields is read") from error
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
-        fields.setdefault(name, []).append(value)
+        fields.setdefault(name, []).append(value.replace("\0", ""))  # which no page can show
     return fields
 
 
