@@ -17,6 +17,7 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/Deduction-v0": "prm_gym.envs.logic.deduction:DeductionEnv",
     "prm_gym/KnightsAndKnaves-v0": "prm_gym.envs.logic.knights_and_knaves:KnightsAndKnavesEnv",
     "prm_gym/MCP-v0": "prm_gym.envs.adapters.mcp:McpEnv",
+    "prm_gym/Mail-v0": "prm_gym.envs.web.mail:MailEnv",
     "prm_gym/MathDataset-v0": "prm_gym.envs.math.dataset:MathDatasetEnv",
     "prm_gym/Minesweeper-v0": "prm_gym.envs.logic.minesweeper:MinesweeperEnv",
     "prm_gym/NaturalDeduction-v0": "prm_gym.envs.logic.natural_deduction:NaturalDeductionEnv",
@@ -25,10 +26,12 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/Retail-v0": "prm_gym.envs.tools.retail:RetailEnv",
     "prm_gym/SQL-v0": "prm_gym.envs.tools.sql:SqlEnv",
     "prm_gym/Search-v0": "prm_gym.envs.tools.search:SearchEnv",
+    "prm_gym/Shop-v0": "prm_gym.envs.web.shop:ShopEnv",
     "prm_gym/Sokoban-v0": "prm_gym.envs.logic.sokoban:SokobanEnv",
     "prm_gym/Sudoku-v0": "prm_gym.envs.logic.sudoku:SudokuEnv",
     "prm_gym/Tables-v0": "prm_gym.envs.tools.tables:TablesEnv",
     "prm_gym/TraceSteps-v0": "prm_gym.envs.tools.trace_steps:TraceStepsEnv",
+    "prm_gym/Tracker-v0": "prm_gym.envs.web.tracker:TrackerEnv",
     "prm_gym/WordProblems-v0": "prm_gym.envs.math.word_problems:WordProblemsEnv",
 }
 OVER_YOURS: dict[str, str] = {

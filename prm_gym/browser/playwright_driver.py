@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from prm_gym.browser.launch import browser_environment, command_flags, is_root, required_browser
+from prm_gym.browser.loop import closed_in_children
 from prm_gym.browser.options import BrowserOptions
 from prm_gym.browser.session import GoneError, Handler, Popup, ProtocolError, Reply
 from prm_gym.errors import MissingExtraError
@@ -25,7 +26,7 @@ class PlaywrightSession:
     async def send(self, method: str, params: Mapping[str, Any] | None = None) -> Reply:
         """The browser's answer to a command."""
         try:
-            return await self._session.send(method, dict(params) if params else None)
+            return cast(Reply, await self._session.send(method, dict(params) if params else None))
         except Exception as error:
             message = str(error)
             raise (GoneError(message) if _is_gone(message) else ProtocolError(message)) from None
@@ -41,6 +42,9 @@ class PlaywrightTarget:
     def __init__(self, page: "Page", session: PlaywrightSession) -> None:
         self._page = page
         self.session = session
+
+    async def run(self) -> None:
+        """It does not wait."""
 
     async def close(self) -> None:
         """Close the tab."""
@@ -64,6 +68,13 @@ class PlaywrightContext:
             raise GoneError(str(error)) from None
         finally:
             self._opening = False
+
+    async def set_headers(self, headers: Mapping[str, str]) -> None:
+        """Send these headers with every request of its pages."""
+        try:
+            await self._context.set_extra_http_headers(dict(headers))
+        except Exception as error:
+            raise GoneError(str(error)) from None
 
     def on_popup(self, handler: Popup) -> None:
         """Call a coroutine function with each page that the pages themselves open."""
@@ -164,6 +175,8 @@ class PlaywrightDriver:
         """Notice the death of node; Playwright's own report of it comes too late and names the browser."""
         process = _node(playwright)
         if process is not None:
+            if process.stdin is not None:
+                closed_in_children(process.stdin.get_extra_info("pipe").fileno())
             await process.wait()
             self._gone("driver_died", "Playwright's process has gone")
 

@@ -221,7 +221,9 @@ class BrowserPool:
 
 def _driver(options: BrowserOptions) -> Driver:
     if options.driver == "pipe":
-        raise NotImplementedError
+        from prm_gym.browser.pipe_driver import PipeDriver
+
+        return PipeDriver(options)
     from prm_gym.browser.playwright_driver import PlaywrightDriver
 
     return PlaywrightDriver(options)

@@ -92,7 +92,7 @@ def doctor(json: bool = False) -> None:
     except ImportError:
         gpu = "unknown without torch"
     rows.append({"part": "GPU", "state": gpu, "to get it": ""})
-    rows.append(_sandbox())
+    rows += [_sandbox(), _browser()]
     print_records(rows, json)
 
 
@@ -103,6 +103,14 @@ def _sandbox() -> dict[str, Any]:
     found = examine()
     state = "none: untrusted code cannot be run" if found.tier is None else f"tier {found.tier}: {found.details[found.tier]}"
     return {"part": "sandbox", "state": state, "to get it": "; ".join(found.reasons.values())}
+
+
+def _browser() -> dict[str, Any]:
+    """The browser of the worlds on the web."""
+    from prm_gym.browser import find_browser
+
+    found = find_browser()
+    return {"part": "browser", "state": f"Chromium {found.version}: {found.path}" if found.path else "missing", "to get it": found.reason}
 
 
 def _summary(thing: Any) -> str:

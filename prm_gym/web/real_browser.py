@@ -1,11 +1,12 @@
 """Pages of a real browser for environments, on any site and on ours."""
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from prm_gym.browser import BrowserOptions, BrowserPool, Page, PageOptions, browser_pool
+from prm_gym.browser import BrowserFault, BrowserOptions, BrowserPool, Page, PageOptions, browser_pool
 from prm_gym.errors import EnvironmentFault, OptionError, UnknownNameError
 from prm_gym.web.actions import Action
 from prm_gym.web.observation import Acted, Sight
@@ -13,6 +14,7 @@ from prm_gym.web.server import HEADER, site_server
 from prm_gym.web.site import Site, Visit
 from prm_gym.web.text_browser import Browser
 
+MOST_TRIES = 3
 _OURS = frozenset(("hosts", "headers", "file_root", "clickables", "settle", "keep"))  # what these sites settle
 
 
@@ -47,7 +49,15 @@ class PageBrowser(Browser):
         return self._page
 
     def open(self, url: str) -> Sight:
-        """Open an address in a new beginning."""
+        """Open an address in a new beginning. A page that died since it was used last is replaced; no episode has begun yet that it could spoil.
+
+        Raises:
+            EnvironmentFault: no page can be had.
+        """
+        for _ in range(MOST_TRIES - 1):
+            with contextlib.suppress(BrowserFault):
+                return self.page.open(url)
+            self._page = None
         return self.page.open(url)
 
     def act(self, action: Action) -> Acted:

@@ -18,6 +18,9 @@ from prm_gym.web.site import Response, Site, Visit, read_request, split_url
 MOST_REDIRECTS, MOST_TABS, MOST_HISTORY = 10, 5, 200
 
 
+_BLANK = Node("html", {}, ())
+
+
 class Browser(Protocol):
     """What an environment asks of a browser, real or not."""
 
@@ -44,7 +47,7 @@ class _Tab:
     def __init__(self) -> None:
         self.history: list[str] = []
         self.place = -1
-        self.document = Document(Node("html", {}, ()))
+        self.document = Document(_BLANK)
 
     @property
     def url(self) -> str:
