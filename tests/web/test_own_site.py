@@ -246,12 +246,16 @@ def test_no_other_host_is_reached(made, task, desk):
     desk.reached.clear()
     observation = env.step(f'goto "http://desk.test:{desk.port}/leak"')[0]
     assert "- leaking" in observation
-    refused = [env.step(action)[0].splitlines()[1] for action in (f'goto "http://localhost:{desk.port}/secret"', 'goto "file:///etc/hostname"', "click [1]")]
+    refused = [env.step(action)[0] for action in (f'goto "http://localhost:{desk.port}/secret"', 'goto "file:///etc/hostname"', "click [1]")]
     env.step(f'goto "http://desk.test:{desk.port}/leak?go"')
-    assert refused[0] == f"Error: this address is not allowed: http://localhost:{desk.port}/secret"
-    assert refused[1] == "Error: this address is not allowed: file:///etc/hostname"
-    assert refused[2].startswith("Error: this address is not allowed")
+    assert f"\nError: this address is not allowed: http://localhost:{desk.port}/secret\n" in refused[0]
+    assert "\nError: this address is not allowed: file:///etc/hostname\n" in refused[1]
+    assert f" this address is not allowed: http://localhost:{desk.port}/secret" in refused[2]
     assert {host for host, _ in desk.reached} == {f"desk.test:{desk.port}"}
+    env = made(task(), hosts={"desk.test": f"127.0.0.1:{desk.port}", "localhost": ""})  # the page does ask, where it may
+    env.reset(seed=0)
+    env.step(f'goto "http://desk.test:{desk.port}/leak"')
+    assert (f"localhost:{desk.port}", "/secret") in desk.reached
 
 
 def test_the_host_of_the_first_page_is_the_wall_unless_others_are_named(made, task, desk):
