@@ -16,7 +16,7 @@ _AMOUNT = re.compile(r"(?<![\w,.-])(?:\d[\d,.:]*\d|\d)(?![\w-])")  # no part of 
 
 
 @lru_cache(2048)
-def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bool, most: int, kept: frozenset[str] = frozenset()) -> tuple[str, ...]:
+def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bool, most: int) -> tuple[str, ...]:
     """What can be done on the page that is seen, in a random order that depends on the page alone.
 
     Clicks on what is shown, each phrase for each field, options, the way back, and answers: `answer` alone and "impossible", and where something is asked the
@@ -28,7 +28,6 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bo
         phrases: the texts that may be typed.
         asked: something is asked.
         most: at most so many; a random part where there are more.
-        kept: actions that are not left out, where they can be done on this page at all.
     """
     shown = sight.items[start : start + WINDOW]
     texts = [text for item in shown if item.ref and "disabled" not in item.states for text in _on(item, phrases)]
@@ -43,9 +42,6 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bo
         order: list[int] = rng.permutation(len(said)).tolist()
         texts += [action_text(Answer(said[i])) for i in order[: max(0, most - len(texts))]]  # what can be done goes before what can be said
     order = rng.permutation(len(texts)).tolist()
-    if len(texts) > most and kept:
-        order = [order[i] for i in sorted(range(len(order)), key=lambda i: (texts[order[i]] not in kept, i))][:most]
-        order = [order[i] for i in rng.permutation(len(order)).tolist()]
     return tuple(texts[i] for i in order[:most])
 
 
@@ -64,7 +60,7 @@ def _on(item: Item, phrases: tuple[str, ...]) -> tuple[str, ...]:
 def _said(item: Item) -> tuple[str, ...]:
     """What an item of the page says that may be an answer."""
     if item.role == "combobox" and item.value and len(item.value) <= LONGEST_ANSWER:
-        return [item.value]
+        return (item.value,)
     if item.ref and item.role != "link":
         return ()
     parts = [part.strip() for part in item.name.split(" | ")]

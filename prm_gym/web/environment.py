@@ -342,16 +342,6 @@ class WorldEnv(StepEnv):
         listed = listed_actions(live.sight, live.start, scenario.phrases, scenario.asks, self.candidates) if self.candidates else ()
         return Situation(observation=self._observation(scenario, page, error), state_key=content_key(task.key, state.decode(), page), actions=listed)
 
-    def _listed(self, scenario: WebScenario, live: "_Live") -> tuple[str, ...]:
-        """What can be done; where that is more than can be listed, what belongs to a solution is not left out."""
-        asks = bool(scenario.answers)
-        listed = () if asks else listed_actions(live.sight, live.start, scenario.phrases, asks, self.candidates)
-        if listed and len(listed) < self.candidates:
-            return listed
-        steps = (resolved(step, live.sight) for step in scenario.script)
-        kept = frozenset(action_text(step) for step in steps if step is not None)
-        return listed_actions(live.sight, live.start, scenario.phrases, asks, self.candidates, kept)
-
     # The script, and what is saved.
 
     def solution(self) -> list[str]:
