@@ -66,7 +66,7 @@ def watch(env: "StepEnv", say: Callable[[str], None] = print) -> None:
         raise ContractError("this environment shows no pages")
     say(f"\ntask: {env.task.question}\n\n{HELP}\n")
     typed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(typed,), daemon=True).start()
+    threading.Thread(target=_listen, args=(typed,), name="prm_gym terminal", daemon=True).start()
     result: StepResult | None = None
     while result is None or not (result[2] or result[3]):
         try:
@@ -91,6 +91,7 @@ def _looked(env: "StepEnv", view: View, say: Callable[[str], None]) -> "StepResu
         news = isinstance(visit, Visit) and bool(visit.changes or visit.events or visit.seen or visit.refused)
         if not news and _place(sight) == _place(view.sight):
             return None
+        getattr(view, "made", set[str]()).clear()  # a person may look at a page twice
         view.keep("noop", Acted(sight))
         result = env.step("noop")
         if isinstance(visit, Visit):

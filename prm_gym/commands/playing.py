@@ -58,7 +58,7 @@ def _play(env: "StepEnv", observation: str, info: dict[str, Any]) -> None:
     while not ended:
         print(f"\n{page_text(observation) if view else observation}\n")
         if view:
-            print(HINT)
+            print(HINT if not env.past_steps else "? lists what can be done")
         elif len(info["actions"]) > MOST_LISTED:
             print(f"  {len(info['actions'])} actions are listed: ? shows them")
         else:
