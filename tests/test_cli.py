@@ -80,7 +80,10 @@ def test_doctor_says_what_works(capsys):
     rows = json.loads(_run(capsys, "doctor", "--json"))
     parts = {row["part"] for row in rows}
     assert {"python", "gymnasium", "z3-solver", "torch", "cvc5", "math-verify", "pyarrow", "datasets", "ray", "reasoning-gym", "GPU"} <= parts
+    assert {"playwright", "starlette", "uvicorn", "miniwob", "browser", "browser with windows"} <= parts
     assert not {"pytest", "ruff"} & parts
+    assert len(parts) == len(rows)
+    assert all(row["to get it"] for row in rows if row["state"] == "missing")
 
 
 def test_a_file_without_a_readable_trajectory_is_no_result(capsys, tmp_path):

@@ -25,6 +25,11 @@ MOST_STEPS = 100_000  # what a person does is not counted
 HELP = "Do it in the window. Here: answer, answer TEXT (ends the task), any other action, or an empty line to stop."
 
 
+def has_display() -> bool:
+    """Whether a window can be opened here."""
+    return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
 def headed_options(env_id: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of an environment, with a browser that has a window.
 
@@ -41,7 +46,7 @@ def headed_options(env_id: str, options: Mapping[str, Any]) -> dict[str, Any]:
     names = option_names(found) if isinstance(found, type) else []
     if "browser" not in names:
         raise OptionError(f"{env_id} shows no pages of a browser of ours: --headed is for environments on the web")
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    if not has_display():
         raise OptionError("--headed opens a window, and there is no display (DISPLAY is not set): run it on a desktop, or under xvfb-run")
     given = options.get("browser", {})
     browser: dict[str, Any] = {"headed": True, "frames": True, **(given if isinstance(given, Mapping) else {})}
