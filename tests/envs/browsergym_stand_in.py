@@ -34,6 +34,8 @@ def main():
     for line in sys.stdin:
         request = json.loads(line)
         answer = {"id": request["id"]}
+        if task == "slow":
+            time.sleep(0.5)
         if request["do"] == "make":
             task = request["with"]["task"].partition(".")[2]
             answer |= {"error": "NameError: there is no such task"} if task == "unknown" else {"ok": {}}
@@ -52,12 +54,9 @@ def main():
                 sys.stdout.write("hello\n")
                 sys.stdout.flush()
                 continue
-            if task == "fails":
-                answer |= {"error": "Error: Target crashed"}
-            elif task == "partial":
-                answer |= {"ok": told(task, pressed, done=True, raw=0.4)}
-            elif task == "strange":
-                answer |= {"ok": {"text": "x"}}
+            fixed = {"fails": {"error": "Error: Target crashed"}, "partial": {"ok": told(task, 0, done=True, raw=0.4)}, "strange": {"ok": {"text": "x"}}}
+            if task in fixed:
+                answer |= fixed[task]
             elif call == "click('12')":
                 pressed += 1
                 answer |= {"ok": told(task, pressed)}

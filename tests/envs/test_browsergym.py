@@ -17,9 +17,11 @@ import gymnasium as gym
 import pytest
 
 import prm_gym  # noqa: F401
+from prm_gym.envs.adapters.browsergym import BrowserGymEnv
 from prm_gym.envs.adapters.browsergym_actions import FUNCTIONS, NoCall, read_call
 from prm_gym.envs.adapters.browsergym_process import WORKER
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
+from prm_gym.vector import StepVectorEnv
 
 STAND_IN = str(Path(__file__).parent / "browsergym_stand_in.py")
 REAL = os.environ.get("PRM_GYM_BROWSERGYM", "")
@@ -228,6 +230,33 @@ def test_the_environment_can_be_sent_elsewhere(made):
         assert sent.reset(seed=3) == env.reset(seed=3)
     finally:
         sent.close()
+
+
+def test_processes_work_side_by_side():
+    # Each reset and each step of the stand-in takes half a second, so three of them one after the other would take three seconds.
+    envs = StepVectorEnv(BrowserGymEnv, 3, task="browsergym/standin.slow", python=sys.executable, worker=STAND_IN)
+    try:
+        begun = time.monotonic()
+        envs.reset(seed=0)
+        observations, *_, infos = envs.step(["click('12')", "click('99')", "nonsense"])
+        assert time.monotonic() - begun < 2.5
+        assert ["pressed 1" in observations[0], "Could not find" in observations[1], "one call of" in observations[2]] == [True] * 3
+        assert list(infos["valid"]) == [True] * 3
+    finally:
+        envs.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_does_not_take_ours(made):
+    env = made()
+    env.reset(seed=0)
+    child = os.fork()
+    if not child:
+        _, _, _, truncated, info = env.step("click('12')")
+        env.close()
+        os._exit(0 if truncated and not info["valid"] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert "pressed 1 times" in env.step("click('12')")[0]
 
 
 def _runs(pid):
