@@ -11,7 +11,7 @@ def _run(capsys, *arguments):
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("command", "expected"), [("envs", "prm_gym/Deduction-v0"), ("verifiers", "z3"), ("credit", "gigpo")])
+@pytest.mark.parametrize(("command", "expected"), [("envs", "prm_gym/Deduction-v0"), ("envs", "prm_gym/Site-v0"), ("verifiers", "z3"), ("credit", "gigpo")])
 def test_lists_name_what_there_is(capsys, command, expected):
     assert expected in _run(capsys, command)
     rows = json.loads(_run(capsys, command, "--json"))

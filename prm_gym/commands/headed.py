@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from prm_gym.claims import StateStep
 from prm_gym.commands.browsing import view_of
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
+from prm_gym.services import Pursuit
 from prm_gym.web.observation import Acted, Sight
 from prm_gym.web.paging import View
 from prm_gym.web.site import Visit
@@ -122,9 +123,14 @@ def _told(env: "StepEnv", result: "StepResult", say: Callable[[str], None]) -> "
         if isinstance(claim, StateStep):
             for line in _lines(claim):
                 say(f"    {line}")
+    pursuit = getattr(view_of(env), "pursuit", None)
+    if isinstance(pursuit, Pursuit):
+        left = len(pursuit.gap())
+        say(f"      goal: {f'{left} of the values not as wanted in the end' if left else 'all rows are as wanted in the end'}")
     for line in verdict_lines(info["verdicts"]):
         say(f"  {line}")
-    say(f"    reward {reward:.3f}")
+    if round(reward, 3):
+        say(f"    reward {reward:.3f}")
     return result
 
 

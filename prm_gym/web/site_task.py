@@ -36,7 +36,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What a predicate is told.
+    """What a predicate is told. What a page says can be put there by whoever may write on it; what `state` gives cannot.
 
     Attributes:
         url: address of the page that is seen.

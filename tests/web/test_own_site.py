@@ -89,6 +89,10 @@ class Desk:
             )
         if parts.path == "/late":
             return "<div id=here></div><script>fetch('/slow').then(r => r.text()).then(t => { here.textContent = 'came late' })</script>"
+        if parts.path == "/long":
+            return """<ul id=all></ul><script>let n = 0;
+                const more = () => { for (let i = 0; i < 220; i++) all.appendChild(document.createElement("li")).textContent = ++n };
+                more(); addEventListener("scroll", () => n < 400 && more())</script>"""
         if parts.path == "/slow":
             time.sleep(0.15)
             return "x"
@@ -191,6 +195,16 @@ def test_what_comes_late_is_waited_for(made, task):
     env = made(task())
     env.reset(seed=0)
     assert "- came late" in env.step('goto "/late"')[0] or "- came late" in env.step(f'goto "{env.start}late"')[0]
+
+
+def test_pages_that_grow_when_they_are_scrolled_are_seen_to_their_end(made, task, desk):
+    env = made(task())
+    env.reset(seed=0)
+    assert "- 200\n(20 items below: scroll down)" in env.step(f'goto "http://desk.test:{desk.port}/long"')[0]
+    assert env.step("scroll down")[0].endswith("\n- 220")
+    assert env.step("scroll down")[0].endswith("\n- 410\n(30 items below: scroll down)")
+    assert env.step("scroll down")[0].endswith("\n- 440")
+    assert "- 1\n" not in env.step("scroll up")[0]
 
 
 @pytest.mark.parametrize(
