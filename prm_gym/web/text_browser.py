@@ -6,14 +6,14 @@ of others.
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
-from urllib.parse import urlencode, urljoin
+from urllib.parse import unquote, urlencode, urljoin
 
 from prm_gym.errors import ContractError, EnvironmentFault
 from prm_gym.web.actions import Action, Back, Click, Goto, Hover, Press, Select, Tab, Type
 from prm_gym.web.document import Document, Unable
 from prm_gym.web.html import Node
 from prm_gym.web.observation import Acted, Sight
-from prm_gym.web.site import Response, Site, Visit, read_request, split_url
+from prm_gym.web.site import Response, Site, Visit, split_url
 
 MOST_REDIRECTS, MOST_TABS, MOST_HISTORY = 10, 5, 200
 
@@ -175,7 +175,7 @@ class TextBrowser:
             self._send(form, button)
 
     def _follow(self, link: Node) -> None:
-        url = urljoin(self._tab.url, link.attributes["href"])
+        url = _joined(self._tab.url, link.attributes["href"])
         if link.attributes.get("target") == "_blank":
             self._open_tab(url)
         elif not self._is_allowed(url):
@@ -217,6 +217,8 @@ class TextBrowser:
                 self._click(node)
             elif node.tag == "input":
                 self._submit_by_enter(node)
+            elif node.tag == "textarea" and document.break_line(node):
+                self._changed(node, "input")
 
     def _submit_by_enter(self, field: Node) -> None:
         """A form is sent by the enter key as by its first button."""
@@ -231,7 +233,7 @@ class TextBrowser:
     def _send(self, form: Node, submitter: Node | None) -> None:
         document = self._tab.document
         fields = document.fields(form, submitter)
-        url = urljoin(self._tab.url, form.attributes.get("action") or self._tab.url)
+        url = _joined(self._tab.url, form.attributes.get("action") or self._tab.url)
         into = form.attributes.get("data-into", "")
         if form.attributes.get("method", "get").lower() == "post":
             self._load(url, "POST", body=urlencode(fields), into=into, push=True)
@@ -251,11 +253,11 @@ class TextBrowser:
             site = self._sites.get(host)
             if scheme != "http" or site is None:
                 raise Unable(f"this page cannot be opened: {url}")
-            response = site.respond(self.visit, read_request(method, path, query, body))
+            response = site.answer(self.visit, method, unquote(path), query, body)
             if response.status != 303:
                 self._arrive(response, url, into, push and response.status != 422)
                 return
-            url, method, body = urljoin(url, response.location), "GET", ""
+            url, method, body = _joined(url, response.location), "GET", ""
         raise Unable(f"this page cannot be opened: {MOST_REDIRECTS} redirects without an end")
 
     def _arrive(self, response: Response, url: str, into: str, push: bool) -> None:
@@ -275,3 +277,11 @@ class TextBrowser:
             tab.history.append(url)
             del tab.history[:-MOST_HISTORY]
             tab.place = len(tab.history) - 1
+
+
+def _joined(base: str, address: str) -> str:
+    """An address as a page at `base` means it."""
+    if address[:1] == "/" and address[:2] != "//":
+        scheme, host, _, _ = split_url(base)
+        return f"{scheme}://{host}{address}"
+    return urljoin(base, address)
