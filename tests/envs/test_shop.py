@@ -1,12 +1,14 @@
 """The shop: every kind of task is solved by its script, other sensible ways are as good, and what goes wrong is found where it does."""
 
 import collections
+import re
 
 import pytest
 
 from prm_gym.envs.web.shop import ShopEnv
 from prm_gym.envs.web.shop_rows import CUSTOMERS, WORLDS, world_of
 from prm_gym.envs.web.shop_tasks import LEVELS, new_scenario
+from prm_gym.envs.web.shop_words import BRANDS
 from prm_gym.web import Do, choose, click, fill
 from prm_gym.web.actions import action_text
 from prm_gym.web.scenario import resolved
@@ -124,6 +126,149 @@ def test_the_goal_of_an_order_is_what_an_independent_count_says():
         assert totals == [goods - off + carriage + 250 * cells["gift"]]
         counted += 1
     assert counted > 20
+
+
+def test_what_a_description_says_fits_one_thing_alone():
+    # A slow count over all variants of the shop, from the words of the wish and the rows of the database.
+    env, counted = new_env(3), 0
+    for seed in range(400):
+        env.reset(seed=seed)
+        scenario = env.scenario
+        if not scenario.kind.startswith("buy/attributes/"):
+            continue
+        [item] = scenario.facts.wanted
+        words = [*item.attributes.values(), *item.options.values(), item.path[-1]] + ([f"at most {item.limit // 100} EUR"] if item.limit else [])
+        assert all(word in scenario.wish for word in words)
+        query = "SELECT v.key FROM variants v JOIN products p ON p.key = v.product WHERE p.type = ? AND v.stock > 0 AND v.price <= ?"
+        conditions = "".join(f" AND p.{name} = '{value}'" for name, value in item.attributes.items())
+        conditions += "".join(f" AND v.{name} = '{item.options.get(name, '')}'" for name in ("colour", "size"))
+        rows = env.live.visit.database.all(query + conditions, item.path[-1], 10**9 if item.limit is None else item.limit)
+        assert [row["key"] for row in rows] == [target(env)[1].key]
+        counted += 1
+    assert counted > 10
+
+
+def test_answers_are_what_the_rows_say():
+    env, counted = new_env(1), collections.Counter()
+    for seed in range(250):
+        env.reset(seed=seed)
+        scenario, database = env.scenario, env.live.visit.database
+        if found := re.search(r"order (\d+)", scenario.wish) if scenario.kind.startswith("ask/order/") else None:
+            order = database.get("orders", found[1])
+            city = database.get("addresses", order["address"])["city"]
+            way = {"standard": "Standard", "express": "Express", "pickup": "Pick-up point"}[order["delivery"]]
+            total = f"{order['total'] / 100:,.2f}"
+            what = scenario.kind.split("/")[2]
+            wanted = {"total": total, "status": order["status"], "date": order["date"], "city": city, "way": way}.get(what, order["due"])
+            assert scenario.answers[0] == wanted
+            counted["order"] += 1
+        elif scenario.kind.startswith("ask/product/rating"):
+            name = next(row["name"] for row in database.all("SELECT name FROM products") if row["name"] in scenario.wish)
+            query = "SELECT avg(r.rating) AS mean FROM reviews r JOIN products p ON p.key = r.product WHERE p.name = ?"
+            assert abs(float(scenario.answers[0]) - database.one(query, name)["mean"]) <= 0.0501
+            counted["rating"] += 1
+        elif scenario.kind == "ask/account/cart":
+            query = "SELECT sum(v.price * c.quantity) AS total FROM cart c JOIN variants v ON v.key = c.variant WHERE c.customer = ?"
+            assert scenario.answers == (f"{database.one(query, scenario.facts.customer)['total'] / 100:,.2f}",)
+            counted["cart"] += 1
+    assert min(counted[name] for name in ("order", "rating", "cart")) > 2
+
+
+# The site.
+
+
+@pytest.fixture
+def shop():
+    env = new_env(1, max_steps=500)
+    env.reset(seed=next(seed for seed in range(100) if env.reset(seed=seed) and not customer_has_cart(env.scenario)))
+    return env
+
+
+def seen(env, *steps):
+    """The lines of the page after some steps."""
+    do(env, *steps)
+    return [item.name for item in env.live.sight.items]
+
+
+def products_of(env):
+    return [item.name for item in env.live.sight.items if item.role == "link" and item.name.split()[0] in BRANDS]
+
+
+@pytest.mark.parametrize(
+    "query", ["brand=Norvik", "colour=red&max=60", "rating=4&min=20&max=120", "stock=1&colour=blue&brand=Tallow", "category=shoes&sort=-price"]
+)
+def test_filters_combine(shop, query):
+    rows = shop.live.visit.database.all("SELECT p.*, v.colour, v.price, v.stock FROM products p JOIN variants v ON v.product = p.key")
+    asked = dict(part.split("=") for part in query.split("&"))
+    groups = collections.defaultdict(list)
+    for row in rows:
+        groups[row["name"]].append(row)
+    wanted = {}
+    for name, variants in groups.items():
+        price = min([v["price"] for v in variants if v["stock"]] or [v["price"] for v in variants])
+        fits = [
+            asked.get("brand", variants[0]["brand"]) == variants[0]["brand"],
+            asked.get("category", variants[0]["category"].lower()) == variants[0]["category"].lower(),
+            "colour" not in asked or any(v["colour"] == asked["colour"] for v in variants),
+            int(asked.get("min", 0)) * 100 <= price <= int(asked.get("max", 10**6)) * 100,
+            variants[0]["rating"] >= float(asked.get("rating", 0)),
+            "stock" not in asked or any(v["stock"] for v in variants),
+        ]
+        if all(fits):
+            wanted[name] = price
+    lines = seen(shop, f'goto "http://shop.test/search?{query}"')
+    found = products_of(shop)
+    pages = -(-len(wanted) // 10)
+    assert any(line.startswith(f"{len(wanted)} product") for line in lines)
+    for _ in range(pages - 1):
+        assert len(found) % 10 == 0
+        do(shop, click("link", "Next page"))
+        found += products_of(shop)
+    assert sorted(found) == sorted(wanted)
+    if "sort" in asked:
+        assert [wanted[name] for name in found] == sorted(wanted.values(), reverse=True)
+
+
+def test_nothing_found_and_no_such_page(shop):
+    assert "No products found." in seen(shop, 'goto "http://shop.test/search?q=submarine"')
+    for path in ("/p/P999", "/c/boats", "/d/attic", "/orders/1", "/orders/1/thanks", "/addresses/A99/edit", "/nowhere"):
+        assert "Not found" in seen(shop, f'goto "http://shop.test{path}"')
+
+
+def test_forms_say_what_is_wrong_and_keep_what_was_typed(shop):
+    lines = seen(shop, 'goto "http://shop.test/addresses/new"', fill("Label", "Barn"), fill("Postcode", "12x"), click("button", "Save address"))
+    assert "Please fill in: Name, Street and number, City." in lines
+    assert {item.name: item.value for item in shop.live.sight.items if item.role == "textbox"}["Postcode"] == "12x"
+    rest = [fill("Name", "A B"), fill("Street and number", "C 1"), fill("City", "D"), click("button", "Save address")]
+    assert "A postcode has five digits." in seen(shop, *rest)
+    assert shop.live.pursuit.rows.changed() == {}
+    product = next(p for p in world_of(shop.scenario.facts.world).products.values() if p.colours and p.sizes)
+    page = f'goto "http://shop.test/p/{product.key}"'
+    assert "Please choose a colour first." in seen(shop, page, fill("Quantity", "2"), click("button", "Add to cart"))
+    variant = next(v for v in product.variants if v.stock)
+    chosen = [choose("Colour", variant.colour), choose("Size", variant.size)]
+    assert "The quantity is a number from 1 on." in seen(shop, page, *chosen, fill("Quantity", "0"), click("button", "Add to cart"))
+    assert "At most 9 pieces of a thing are sold at once." in seen(shop, fill("Quantity", "10"), click("button", "Add to cart"))
+    assert "This is no e-mail address." in seen(shop, 'goto "http://shop.test/profile"', fill("E-mail", "nobody"), click("button", "Save profile"))
+    assert "A review has stars and a text." in seen(shop, f'goto "http://shop.test/p/{product.key}/review"', click("button", "Send review"))
+    assert shop.live.pursuit.rows.changed() == {}
+
+
+def test_pages_of_the_account_ask_for_a_name_and_go_on_where_one_wanted_to_be(shop):
+    email, password = next(row[2:4] for row in world_of(shop.scenario.facts.world).rows["customers"] if row[0] == shop.scenario.facts.customer)
+    do(shop, click("link", "Account"), click("button", "Sign out"))
+    assert "E-mail or password is wrong." in seen(
+        shop, 'goto "http://shop.test/orders?page=2"', fill("E-mail", email), fill("Password", "guess"), click("button", "Sign in now")
+    )
+    do(shop, fill("Password", password), click("button", "Sign in now"))
+    assert shop.live.sight.url == "http://shop.test/orders?page=2"
+    do(shop, 'goto "http://shop.test/login?next=//evil.test/"', fill("E-mail", email), fill("Password", password), click("button", "Sign in now"))
+    assert shop.live.sight.url == "http://shop.test/account"
+
+
+def test_an_order_of_another_customer_is_not_shown(shop):
+    other = next(row[0] for row in world_of(shop.scenario.facts.world).rows["orders"] if row[1] != shop.scenario.facts.customer)
+    assert "Not found" in seen(shop, f'goto "http://shop.test/orders/{other}"')
 
 
 # Other ways to the same end.
