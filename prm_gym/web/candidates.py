@@ -66,5 +66,6 @@ def _said(item: Item) -> tuple[str, ...]:
     parts = [part.strip() for part in item.name.split(" | ")]
     values = [found[1].strip() for part in parts if (found := _VALUE.match(part))]
     amounts = [amount for part in parts for amount in _AMOUNT.findall(part)]
-    parts = [part for part in parts if not _VALUE.match(part)]
+    if item.role == "text":  # of a named value only the value
+        parts = [part for part in parts if not _VALUE.match(part)]
     return tuple(text for text in (*parts, *values, *amounts) if 0 < len(text) <= LONGEST_ANSWER)
