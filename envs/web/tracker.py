@@ -52,7 +52,7 @@ class TrackerEnv(WorldEnv):
 
     def scenario_of(self, entropy: int) -> WebScenario:
         """The task that a number stands for."""
-        return plan_of(np.random.default_rng(entropy), company_of(entropy % COMPANIES), self.difficulty)
+        return plan_of(np.random.default_rng([self.difficulty, entropy]), company_of(entropy % COMPANIES), self.difficulty)
 
     def policy_text(self) -> str:
         """What the agent is told of the site and its rules."""
