@@ -16,7 +16,7 @@ _AMOUNT = re.compile(r"(?<![\w,.-])(?:\d[\d,.:]*\d|\d)(?![\w-])")  # no part of 
 
 
 @lru_cache(2048)
-def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bool, most: int, kept: frozenset[str] = frozenset()) -> tuple[str, ...]:
+def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bool, most: int) -> tuple[str, ...]:
     """What can be done on the page that is seen, in a random order that depends on the page alone.
 
     Clicks on what is shown, each phrase for each field, options, the way back, and answers: `answer` alone and "impossible", and where something is asked the
@@ -28,7 +28,6 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bo
         phrases: the texts that may be typed.
         asked: something is asked.
         most: at most so many; a random part where there are more.
-        kept: actions that stay in that part, where they can be done or said on this page.
     """
     shown = sight.items[start : start + WINDOW]
     texts = [text for item in shown if item.ref and "disabled" not in item.states for text in _on(item, phrases)]
@@ -38,17 +37,12 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bo
     rng = np.random.default_rng(int(content_key(sight.url, *texts)[:16], 16))
     if asked:
         small = dict.fromkeys((*phrases, *map(str, range(10))))
-        texts += [action_text(Answer(text)) for text in small if text != IMPOSSIBLE]
+        texts += [f"answer {quoted(text)}" for text in small if text != IMPOSSIBLE]
         said = [text for text in dict.fromkeys(text for item in shown for text in _said(item)) if text not in small and text != IMPOSSIBLE]
         order: list[int] = rng.permutation(len(said)).tolist()
-        answers = [action_text(Answer(said[i])) for i in order]
-        room = max(0, most - len(texts))  # what can be done goes before what can be said
-        texts += [text for place, text in enumerate(answers) if place < room or text in kept]
+        texts += [f"answer {quoted(said[i])}" for i in order[: max(0, most - len(texts))]]  # what can be done goes before what can be said
     order = rng.permutation(len(texts)).tolist()
-    if len(texts) > most:
-        part = sorted(order, key=lambda i: texts[i] not in kept)[:most]
-        order = [part[i] for i in rng.permutation(most).tolist()]
-    return tuple(texts[i] for i in order)
+    return tuple(texts[i] for i in order[:most])
 
 
 @lru_cache(1 << 14)
@@ -72,5 +66,6 @@ def _said(item: Item) -> tuple[str, ...]:
     parts = [part.strip() for part in item.name.split(" | ")]
     values = [found[1].strip() for part in parts if (found := _VALUE.match(part))]
     amounts = [amount for part in parts for amount in _AMOUNT.findall(part)]
-    parts = [part for part in parts if not _VALUE.match(part)]
+    if item.role == "text":  # of a named value only the value
+        parts = [part for part in parts if not _VALUE.match(part)]
     return tuple(text for text in (*parts, *values, *amounts) if 0 < len(text) <= LONGEST_ANSWER)

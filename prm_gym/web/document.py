@@ -10,7 +10,7 @@ from prm_gym.web.html import Node
 from prm_gym.web.observation import Item
 from prm_gym.web.walk import TEXT_INPUTS, Control, PageState, Seen, Walk, label_of, listed, normalised, options_of, shortened, text_within
 
-_NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _SPACES = re.compile(r"[\r\n]+")
 
 
@@ -250,6 +250,15 @@ class Document:
         self._values[id(node)] = _held(text, node)
         self._touch(before, node)
         return node
+
+    def break_line(self, area: Node) -> bool:
+        """End a field of several lines with a new one, as the enter key does; whether there was room for it."""
+        held = _held(self.value(area) + "\n", area)
+        if "readonly" in area.attributes or held == self.value(area):
+            return False
+        self._values[id(area)] = held
+        self._touch(area)
+        return True
 
     def clear_search(self, field: Node) -> bool:
         """Empty a field for searches, as the escape key does; whether that changed it."""

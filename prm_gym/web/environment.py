@@ -88,7 +88,7 @@ class WorldEnv(StepEnv):
         self,
         *,
         difficulty: int = 2,
-        candidates: int = 64,
+        candidates: int = 128,
         mode: Literal["text", "browser"] = "text",
         browser: Mapping[str, Any] | None = None,
         show: Sequence[str] = (),
@@ -339,17 +339,8 @@ class WorldEnv(StepEnv):
     def _situation_of(self, task: Task, scenario: WebScenario, live: "_Live", error: str = "") -> Situation:
         page = live.text
         state = msgspec.json.encode((sorted(live.pursuit.rows.changed().items()), live.visit.memory, sorted(live.pursuit.reached)))
-        listed = self._listed(scenario, live) if self.candidates else ()
+        listed = listed_actions(live.sight, live.start, scenario.phrases, scenario.asks, self.candidates) if self.candidates else ()
         return Situation(observation=self._observation(scenario, page, error), state_key=content_key(task.key, state.decode(), page), actions=listed)
-
-    def _listed(self, scenario: WebScenario, live: "_Live") -> tuple[str, ...]:
-        """What can be done; where that is more than can be listed, what is a step of the script stays in the list."""
-        listed = listed_actions(live.sight, live.start, scenario.phrases, scenario.asks, self.candidates)
-        if len(listed) < self.candidates:
-            return listed
-        steps = (resolved(step, live.sight) for step in scenario.script)
-        kept = frozenset(action_text(step) for step in steps if step is not None)
-        return listed_actions(live.sight, live.start, scenario.phrases, scenario.asks, self.candidates, kept)
 
     # The script, and what is saved.
 

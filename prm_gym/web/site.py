@@ -192,9 +192,9 @@ class Site:
             for pattern, handler, writes in (*self._routes.get((request.method, count, first), ()), *self._routes.get((request.method, count, ""), ())):
                 found = pattern.fullmatch(path)
                 if found is not None:
-                    if writes:
+                    if request.method == "POST":
                         return self._response(visit, request, self._transacted(visit, request, handler, found.groupdict()))
-                    return self._remembered(visit, request, handler, found.groupdict())
+                    return self._remembered(visit, request, handler, found.groupdict(), writes)
             return self._response(visit, request, Missing())
 
     def answer(self, visit: Visit, method: str, path: str, query: str, body: str = "") -> Response:
@@ -210,7 +210,7 @@ class Site:
                 return Response(400, self.layout(visit, "Not possible", e.main(e.h1("Not possible"), e.p(str(error)))))
         return self.respond(visit, request)
 
-    def _remembered(self, visit: Visit, request: Request, handler: Handler, arguments: dict[str, str]) -> Response:
+    def _remembered(self, visit: Visit, request: Request, handler: Handler, arguments: dict[str, str], writes: bool) -> Response:
         """A page that is only read; the same on the same rows, and so made once, where making it tells and changes nothing."""
         memory = msgspec.json.encode(visit.memory)
         key = (visit.database.image, tuple(sorted(visit.database.changed().items())), memory, visit.now, request.url)
@@ -221,9 +221,10 @@ class Site:
         if kept is not None:
             visit.seen.append(request.url)
             return kept
-        told = len(visit.events)
-        response = self._response(visit, request, handler(visit, request, **arguments))
-        if response.status == 200 and len(visit.events) == told and msgspec.json.encode(visit.memory) == memory:
+        told = len(visit.events), len(visit.changes)
+        answered = self._transacted(visit, request, handler, arguments) if writes else handler(visit, request, **arguments)
+        response = self._response(visit, request, answered)
+        if response.status == 200 and (len(visit.events), len(visit.changes)) == told and msgspec.json.encode(visit.memory) == memory:
             with self._lock:
                 self._pages[key] = response
                 if len(self._pages) > MOST_PAGES:

@@ -217,6 +217,8 @@ class TextBrowser:
                 self._click(node)
             elif node.tag == "input":
                 self._submit_by_enter(node)
+            elif node.tag == "textarea" and document.break_line(node):
+                self._changed(node, "input")
 
     def _submit_by_enter(self, field: Node) -> None:
         """A form is sent by the enter key as by its first button."""
