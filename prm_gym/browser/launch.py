@@ -55,6 +55,7 @@ FLAGS = (
     "--force-device-scale-factor=1",
     "--force-prefers-reduced-motion",
     "--font-render-hinting=none",
+    "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",  # a mouse is there
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--no-proxy-server",
 )
