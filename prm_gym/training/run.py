@@ -28,6 +28,7 @@ from prm_gym.rewards import make_reward
 from prm_gym.rollout import Episode, Rollouts, groups, success_rate
 from prm_gym.store import TrajectoryWriter, write_json
 from prm_gym.training.task_file import TaskFile
+from prm_gym.training.transfer import Transfer
 from prm_gym.trajectory import Trajectory
 
 # Task seeds of training lie below 2^31. Those of evaluation lie above, in two parts: settings may be tuned on "dev"; reports are made on "test".
@@ -55,6 +56,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         split: which held-out tasks: "dev" to tune settings on, "test" to report.
         num_envs: episodes played at once.
         task_file: a file of public tasks to evaluate the trained agent on; "" for none. No task of it is trained on.
+        transfer_options: options of the environment over `env_options`, with which the trained agent is evaluated once more; {} for none. JSON values.
+        transfer_tasks: on how many of the held-out tasks, the first ones; 0 for all.
         store_groups: groups of every training batch whose trajectories are stored; those of the last evaluation always are.
     """
 
@@ -74,6 +77,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     split: Literal["dev", "test"] = "test"
     num_envs: int = 64
     task_file: str = ""
+    transfer_options: dict[str, Any] = {}
+    transfer_tasks: int = 0
     store_groups: int = 1
 
     def __post_init__(self) -> None:
@@ -81,6 +86,11 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("budget", "tasks", "attempts", "evaluate_every", "eval_tasks", "num_envs"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.transfer_tasks <= self.eval_tasks:
+            raise OptionError(f"transfer_tasks must lie between 0 (all) and the {self.eval_tasks} held-out tasks, got {self.transfer_tasks}")
+        for name in ("reward", "verifiers"):
+            if name in self.transfer_options:
+                raise OptionError(f"{name} has no part in an evaluation; leave it out of transfer_options")
 
     def evaluation(self, attempts: int = 1) -> list[Episode]:
         """The episodes of an evaluation."""
@@ -133,6 +143,18 @@ def trainable(config: TrainConfig) -> TrainableAgent:
     if not isinstance(agent, TrainableAgent):
         raise ContractError(refusal)
     return agent
+
+
+def transfer_of(config: TrainConfig) -> Transfer | None:
+    """The evaluation with other options of the environment; None where none is wanted.
+
+    Raises:
+        OptionError: the environment has no such option, or refuses a value.
+    """
+    if not config.transfer_options:
+        return None
+    episodes = config.evaluation()[: config.transfer_tasks or None]
+    return Transfer(config.env_id, config.env_options, config.transfer_options, episodes, config.num_envs)
 
 
 def train(config: TrainConfig, directory: Path, progress: Progress | None = None) -> RunResult:
@@ -196,6 +218,9 @@ class _Run:
         self.task_file = TaskFile(config.env_id, config.env_options, config.task_file, config.num_envs) if config.task_file else None
         if self.task_file is not None:
             self.held_out |= self.task_file.held_out
+        self.transfer = transfer_of(config)
+        if self.transfer is not None:
+            self.held_out |= self.transfer.held_out
         self.state = _State(config=config, version=VERSION)
         self.resumed_at = 0.0
 
@@ -215,7 +240,7 @@ class _Run:
             last = self._evaluate()
             self.state.stored += writer.write(last)
         self.agent.save(directory / "agent")
-        result = self._result()
+        result = self._transferred(self._result())
         write_json(directory / "result.json", result)  # first: a checkpoint with the last evaluation in it could not be gone on from
         self._checkpoint()
         self.rollouts.close()
@@ -303,6 +328,16 @@ class _Run:
         state.curve = [*(past for past in state.curve if past.env_steps < point.env_steps), point]
         state.next_evaluation = state.env_steps + self.config.evaluate_every
         return trajectories
+
+    def _transferred(self, result: RunResult) -> RunResult:
+        """The result with the transfer in it, whose episodes are stored in a file of their own."""
+        if self.transfer is None:
+            return result
+        figures, trajectories = self.transfer.evaluate(self.agent.greedy)
+        self._cut("transfer.jsonl", 0)
+        with TrajectoryWriter(self.directory / "transfer.jsonl") as writer:
+            stored = result.trajectories + writer.write(trajectories)
+        return msgspec.structs.replace(result, **msgspec.structs.asdict(figures), trajectories=stored)
 
     def _result(self) -> RunResult:
         state, config = self.state, self.config
