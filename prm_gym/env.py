@@ -269,7 +269,6 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         if len(envs) < 2 or not all(env.resets_wait for env in envs):
             return [env.reset(seed=seed, options=option) for env, seed, option in zip(envs, seeds, options, strict=True)]
 
-
         def begun(env: StepEnv, seed: int | None, option: dict[str, Any] | None) -> tuple[str, dict[str, Any]]:
             return env.reset(seed=seed, options=option)
 

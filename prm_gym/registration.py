@@ -25,6 +25,7 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/Retail-v0": "prm_gym.envs.tools.retail:RetailEnv",
     "prm_gym/SQL-v0": "prm_gym.envs.tools.sql:SqlEnv",
     "prm_gym/Search-v0": "prm_gym.envs.tools.search:SearchEnv",
+    "prm_gym/Shop-v0": "prm_gym.envs.web.shop:ShopEnv",
     "prm_gym/Sokoban-v0": "prm_gym.envs.logic.sokoban:SokobanEnv",
     "prm_gym/Sudoku-v0": "prm_gym.envs.logic.sudoku:SudokuEnv",
     "prm_gym/Tables-v0": "prm_gym.envs.tools.tables:TablesEnv",

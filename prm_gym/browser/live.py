@@ -19,8 +19,8 @@ _Result = TypeVar("_Result")
 MOST_TABS = 5
 MOST_NOTES = 10
 _STOPPING_SECONDS = 2.0
-_WINDOW_SECONDS = 3.0
 _ARRIVAL_SECONDS = 0.25  # for a press that the browser has delivered to be seen by the observer
+_WINDOW_SECONDS, _PAUSE = 1.5, 0.002
 STOPPED = "a script of the page ran too long and was stopped"
 
 
@@ -46,8 +46,7 @@ class LivePage:
         self._pages: dict[tuple[int, int, int], int] = {}
         self._lock = asyncio.Lock()
         self._clock: asyncio.Timeout | None = None
-        self._waiting = 0
-        self._announced = 0  # windows that a page has opened, and the driver has not yet shown
+        self._windows = self._handled = 0  # that the pages have opened; that have been looked at
         context.on_popup(self._popped)
 
     async def prepare(self) -> None:
@@ -153,7 +152,6 @@ class LivePage:
         self.die("page_crashed", reason)
 
     async def _opened(self, url: str) -> Sight:
-        await self._windows()
         while len(self._tabs) > 1:
             await self._tabs.pop().target.close()
         self._at = 0
@@ -214,6 +212,8 @@ class LivePage:
         count = action.count if isinstance(action, Click) else 0
         if count and self.rules.page.input == "script":
             return await self._requested(tab, {"do": "click", "ref": action.ref, "count": count})
+        if not count and not self.rules.browser.frames:  # a pointer that only moves is answered with the next frame, and there is none
+            return await self._requested(tab, {"do": "hover", "ref": action.ref})
         answer = await tab.step(self._request({"do": "point", "ref": action.ref, "count": count, "hover": not count}))
         if answer.point is None:
             return await self._told(tab, answer)
@@ -244,6 +244,8 @@ class LivePage:
             finish.cancel()
 
     async def _drag(self, tab: Tab, ref: int, to: int) -> Acted:
+        if not self.rules.browser.frames:
+            return Acted((await self._seen()).sight, "a browser without frames drags nothing: make it with frames=True")
         points: list[tuple[float, float]] = []
         for number in (to, ref):
             answer = await tab.step(self._request({"do": "point", "ref": number, "hover": True, "count": 0}))
@@ -270,10 +272,10 @@ class LivePage:
 
     async def _told(self, tab: Tab, answer: Answer, error: str = "") -> Acted:
         """An answer as what came of the action."""
-        if self._waiting or self._announced or self._tab_now is not tab:
-            await self._windows()
-            if self._tab_now is not tab:
-                return await self._seen_instead(answer.error)
+        if self._windows > self._handled:
+            await self._await_windows()
+        if self._tab_now is not tab:
+            return await self._seen_instead(answer.error)
         if tab.navigation.failed:
             why = error or "the address does not answer"
             error = answer.error or f"this page cannot be opened: {why}"
@@ -293,36 +295,32 @@ class LivePage:
         titles = tuple(each.title for each in self._tabs)
         return Acted(Sight(seen.url, seen.title, seen.items, page, titles, self._at, notes, seen.cut), answer.error or error)
 
+    async def _await_windows(self) -> None:
+        """Wait until the windows that were opened have been looked at; one that does not come is no window."""
+        end = asyncio.get_running_loop().time() + _WINDOW_SECONDS
+        while self._windows > self._handled and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(_PAUSE)
+        self._windows = self._handled = 0
+
+    def _window(self) -> None:
+        self._windows += 1
+
     async def _seen_instead(self, error: str) -> Acted:
         """What is seen of the tab that has come to the front."""
         return Acted((await self._seen()).sight, error)
-
-    async def _windows(self) -> None:
-        """Wait for the windows that are being opened."""
-        end = asyncio.get_running_loop().time() + _WINDOW_SECONDS
-        while self._waiting or self._announced:
-            if asyncio.get_running_loop().time() > end:
-                self._announced = 0
-                return
-            await asyncio.sleep(0.002)
-
-    def _announce(self) -> None:
-        self._announced += 1
 
     def _request(self, what: Mapping[str, Any]) -> dict[str, Any]:
         return {"ref": 0, "clickables": self.rules.page.clickables, "cap": int(self.rules.browser.settle * 1000), "pressed": False, **what}
 
     async def _tab(self, target: Target) -> Tab:
         tab = Tab(target, self.rules, self._notes)
-        tab.on_window = self._announce
         tab.on_crash = lambda: self.die("page_crashed", "the page's process has gone")
+        tab.on_window = self._window
         await tab.prepare()
         return tab
 
     async def _popped(self, target: Target) -> None:
         """A window that a page opened becomes a tab, where its address is allowed."""
-        self._waiting += 1
-        self._announced = max(0, self._announced - 1)
         try:
             if len(self._tabs) >= MOST_TABS or self.closed:
                 raise GoneError("too many windows")
@@ -336,7 +334,7 @@ class LivePage:
             self._notes.append("a new window was refused")
             await target.close()
         finally:
-            self._waiting -= 1
+            self._handled += 1
 
 
 class _StoppedError(Exception):

@@ -144,8 +144,12 @@ class PipeTarget:
     """A page, which waits until it is told to run."""
 
     def __init__(self, connection: Connection, session: str, target: str) -> None:
-        self._connection, self._target = connection, target
+        self._connection, self._target, self._session = connection, target, session
         self.session = PipeSession(connection, session)
+
+    def command(self, method: str, params: Mapping[str, Any]) -> "asyncio.Future[Reply]":
+        """The answer to a command, to come; it is on its way when this returns."""
+        return self._connection.send(method, params, self._session)
 
     async def run(self) -> None:
         """Let it go on."""
@@ -205,16 +209,18 @@ class PipeContext:
         if opened:
             self._opening -= 1
         with contextlib.suppress(GoneError, ProtocolError):
-            await self._give_headers(target)
+            self._give_headers(target)
             if opened:
                 self._opened.put_nowait(target)
             elif self._popup is not None:
                 await self._popup(target)
 
-    async def _give_headers(self, target: PipeTarget) -> None:
-        if self._headers:
-            await target.session.send("Network.enable", {"maxTotalBufferSize": 0})
-        await target.session.send("Network.setExtraHTTPHeaders", {"headers": self._headers})
+    def _give_headers(self, target: PipeTarget) -> "asyncio.Future[Reply]":
+        """On their way when this returns."""
+        target.command("Network.enable", {"maxTotalBufferSize": 0}).add_done_callback(_retrieved)
+        given = target.command("Network.setExtraHTTPHeaders", {"headers": self._headers})
+        given.add_done_callback(_retrieved)
+        return given
 
 
 class PipeDriver:

@@ -20,6 +20,7 @@ from prm_gym.browser.session import GoneError, ProtocolError, Reply, Target
 from prm_gym.web.observation import Item
 
 WORLD = "prm_gym"
+LOADING = "the page was still loading"
 MOST_NAVIGATIONS = 20  # in one action
 MOST_DIALOGS = 5  # whose texts are told, in one action
 _LONGEST_SAID = 200
@@ -39,13 +40,15 @@ _CLOCKED_FRAMES = """
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What the observer tells: the address, the title, the items, how often the body was another one, how many nodes were left out."""
+    """What the observer tells: the address, the title, the items, how often the body was another one, how many nodes were left
+    out, and whether the page said that it is not busy."""
 
     url: str
     title: str
     items: tuple[Item, ...]
     beginnings: int
     cut: int
+    quiet: bool
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -79,8 +82,8 @@ class Tab:
         self.url = self.title = ""
         self.refused = ""  # an address that it was not let to open
         self.download = False
-        self.on_crash = lambda: None
-        self.on_window = lambda: None
+        self.on_crash = self.on_window = lambda: None
+        self._dragged: list[Any] = []  # what is being dragged
         self.navigation = Navigation(self.session)
         self.navigation.on_document = self._forget_world
         self._world: int | None = None
@@ -95,7 +98,8 @@ class Tab:
         """Inject the observer, and listen to what happens."""
         session = self.session
         session.on("Page.javascriptDialogOpening", self._on_dialog)
-        session.on("Page.windowOpen", lambda _: self.on_window())
+        session.on("Page.windowOpen", lambda event: self.on_window())
+        session.on("Input.dragIntercepted", lambda event: self._dragged.append(event["data"]))
         session.on("Page.downloadWillBegin", self._on_download)
         session.on("Fetch.requestPaused", self._on_paused)
         session.on("Inspector.targetCrashed", self._on_crashed)
@@ -111,9 +115,9 @@ class Tab:
         ]
         if self.rules.page.settle == "network":
             commands.append(("Network.enable", {"maxTotalBufferSize": 0}))
-        replies = await asyncio.gather(*(session.send(method, params) for method, params in commands))
+        # A new window answers nothing before it runs, and is to find all of this when it does: it is sent in one go.
+        *replies, _ = await asyncio.gather(*(session.send(method, params) for method, params in commands), self.target.run())
         self.navigation.frame = replies[2]["frameTree"]["frame"]["id"]
-        await self.target.run()
 
     async def step(self, request: Mapping[str, Any]) -> Answer:
         """The answer to a request to the page, once it is quiet; a document that comes meanwhile is waited for and looked at.
@@ -147,7 +151,9 @@ class Tab:
             left = end - loop.time()
             if answer.seen is not None and not self.navigation.leaving:
                 rounds = rounds + 1 if not self.navigation.requests else 0
-                if not network or rounds >= _QUIET_ROUNDS:
+                if not answer.seen.quiet:
+                    self.notes.append(LOADING)
+                if not network or rounds >= _QUIET_ROUNDS or not answer.seen.quiet:
                     return answer
             if left <= 0:
                 return await self._given_up(answer, request)
@@ -230,18 +236,17 @@ class Tab:
 
     async def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Press the button at a point, move, and let go at another one. What the browser would hand to the system is dropped by us."""
-        dragged: list[Reply] = []
-        self.session.on("Input.dragIntercepted", dragged.append)
+        self._dragged.clear()
         await self._send("Input.setInterceptDrags", {"enabled": True})
         middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
         await self._send(*pointer("mouseMoved", *start))
         await self._send(*pointer("mousePressed", *start, 1))
         for point in ((start[0] + 4, start[1] + 4), middle, end, end):
             await self._send(*pointer("mouseMoved", *point, held=1))
-        if dragged:
+        if self._dragged:
             x, y = end
             for kind in ("dragEnter", "dragOver", "drop"):
-                await self._send("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": dragged[0]["data"]})
+                await self._send("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": self._dragged[0]})
         await self._send(*pointer("mouseReleased", *end, 1))
         await self._send("Input.setInterceptDrags", {"enabled": False})
 
@@ -293,7 +298,7 @@ class Tab:
 
     async def _given_up(self, answer: Answer, request: Mapping[str, Any]) -> Answer:
         """What is seen of a page that did not become quiet in time."""
-        self.notes.append("the page was still loading")
+        self.notes.append(LOADING)
         if self.navigation.leaving:
             await self._send("Page.stopLoading")
             self.navigation.stay()
@@ -302,7 +307,7 @@ class Tab:
                 return Answer(answer.error, None, (await self._ask("finish", {**request, "pressed": False, "cap": 0})).seen)
             except LeftError:
                 await asyncio.sleep(0.05)
-        return Answer(answer.error, None, Seen(self.url, self.title, (), 0, 0))
+        return Answer(answer.error, None, Seen(self.url, self.title, (), 0, 0, True))
 
     def _observer(self) -> str:
         return "".join(f"{part.rstrip()}({json.dumps(self.name)});\n" for part in _parts())

@@ -18,11 +18,13 @@ from prm_gym.claims.search import Hop, Retrieval, SupportedAnswer
 from prm_gym.claims.state import Gap, Reference, RowChange, Rule, StateStep, StepKind, Value
 from prm_gym.claims.tool_run import AnswerSupport, ToolRun
 from prm_gym.claims.tool_use import PastCall, ToolUse
+from prm_gym.claims.web import CartMatch, Offer, WantedItem
 
 __all__ = [
     "Answer",
     "AnswerSupport",
     "Assignment",
+    "CartMatch",
     "Case",
     "Claim",
     "Conclusion",
@@ -40,6 +42,7 @@ __all__ = [
     "Identity",
     "Json",
     "Malformed",
+    "Offer",
     "PastCall",
     "Probe",
     "Program",
@@ -67,6 +70,7 @@ __all__ = [
     "ToolUse",
     "TraceAnswer",
     "Value",
+    "WantedItem",
     "claim_from_json",
     "decode_claims",
 ]

@@ -1,12 +1,13 @@
 """WorldEnv: environments on sites of our own, with their rows behind them; in a real browser, or without one."""
 
+import contextlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Unpack
+from typing import Any, ClassVar, Literal, Unpack, cast
 
 import msgspec
 
-from prm_gym.claims import Json, Reference, RowChange, Rule, StateStep
+from prm_gym.claims import Claim, Json, Reference, RowChange, Rule, StateStep
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
 from prm_gym.options import StepOptions, require_candidates, require_difficulty
@@ -22,6 +23,7 @@ from prm_gym.web.site import Event, Site, Visit
 from prm_gym.web.text_browser import Browser, TextBrowser
 
 KEYS = ("Enter", "Escape")
+SHOWN = ("screenshot", "accessibility")
 MODES = ("text", "browser")
 MOST_MADE = 400
 ACTIONS_TEXT = """An action is one line:
@@ -88,6 +90,7 @@ class WorldEnv(StepEnv):
         candidates: int = 64,
         mode: Literal["text", "browser"] = "text",
         browser: Mapping[str, Any] | None = None,
+        show: Sequence[str] = (),
         **options: Unpack[StepOptions],
     ) -> None:
         """Choose how hard the tasks are, and where they are done.
@@ -97,6 +100,7 @@ class WorldEnv(StepEnv):
             candidates: how many actions are listed at most; >= 16, or 0 for none.
             mode: "text", or "browser" for a real one.
             browser: options of the real one (`prm_gym.browser.BrowserOptions` and `PageOptions`).
+            show: what else `info` holds in mode "browser": "screenshot" (the window as PNG bytes) and "accessibility" (the tree as JSON).
             **options: see `StepOptions`; max_steps is that of the level unless given.
 
         Raises:
@@ -109,11 +113,14 @@ class WorldEnv(StepEnv):
             raise OptionError(f"mode is 'text' or 'browser', got {mode!r}")
         if browser and mode == "text":
             raise OptionError("browser=... goes with mode='browser'")
+        for name in show:
+            if name not in SHOWN or mode == "text":
+                raise OptionError(f"show is of {SHOWN} in mode 'browser', got {name!r} in mode {mode!r}")
         if options.get("max_steps") is None:
             options["max_steps"] = self.levels[difficulty]
         super().__init__(**options)
-        self.difficulty, self.candidates, self.mode = difficulty, candidates, mode
-        self._browser_options = dict(browser or {})
+        self.difficulty, self.candidates, self.mode, self.show = difficulty, candidates, mode, tuple(show)
+        self._browser_options = {**({"frames": True} if "screenshot" in show else {}), **dict(browser or {})}
         self._kept: tuple[int, WebScenario] | None = None
         self._live: _Live | None = None
         self._real: Browser | None = None
@@ -134,7 +141,25 @@ class WorldEnv(StepEnv):
         _ = happened
         return ()
 
+    def more_claims(self, happened: Happened) -> tuple[Claim, ...]:
+        """What a world claims of a step beside `StateStep`."""
+        _ = happened
+        return ()
+
     # The engine.
+
+    def more_info(self) -> dict[str, Any]:
+        """The screenshot and the accessibility tree, where they are wanted; None where the page is gone."""
+        if not self.show:
+            return {}
+        from prm_gym.web.real_browser import RealBrowser
+
+        browser = self.live.browser
+        found: dict[str, Any] = dict.fromkeys(self.show)
+        if isinstance(browser, RealBrowser) and browser.alive:
+            with contextlib.suppress(EnvironmentFault):
+                found.update({name: browser.page.screenshot() if name == "screenshot" else browser.page.accessibility() for name in self.show})
+        return found
 
     @property
     def resets_wait(self) -> bool:
@@ -151,18 +176,14 @@ class WorldEnv(StepEnv):
 
     @property
     def live(self) -> "_Live":
-        """The episode as it stands.
-
-        Raises:
-            ContractError: before the first reset.
-        """
-        if self._live is None:
-            raise ContractError("there is no episode before the first reset()")
-        return self._live
+        """The episode as it stands."""
+        if self._live is None:  # this one was pickled, and the pages are not
+            self._take_again()
+        return cast("_Live", self._live)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the browser and the rows: an environment that was sent elsewhere begins with `reset` or `restore`."""
-        return {**self.__dict__, "_live": None, "_real": None, "_kept": None, "_acted": None, "_running": False}
+        """Without the pages and the rows: they are made again by the steps of the episode."""
+        return {**self.__dict__, "_live": None, "_real": None, "_kept": None, "_acted": None}
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
         """Draw a task and open its first page."""
@@ -266,7 +287,17 @@ class WorldEnv(StepEnv):
         return self._stepped(reading, acted)
 
     def _done(self, text: str, action: Action) -> Acted:
-        """What came of an action on the page."""
+        """What came of an action on the page.
+
+        Raises:
+            EnvironmentFault: the browser or the database failed.
+        """
+        acted = self._performed(text, action)
+        if self.live.visit.broken is not None:  # in the thread of the server
+            raise self.live.visit.broken
+        return acted
+
+    def _performed(self, text: str, action: Action) -> Acted:
         live = self.live
         kept, self._acted = self._acted, None
         if kept is not None and kept[0] == text:
@@ -309,7 +340,7 @@ class WorldEnv(StepEnv):
             total=len(scenario.checkpoints) + len(scenario.milestones) + 1,
             idle=situation.state_key == key_before and not acted.error,
         )
-        return Transition(situation=situation, claims=(claim,))
+        return Transition(situation=situation, claims=(claim, *self.more_claims(happened)))
 
     def _holds(self, point: Any, happened: Happened) -> bool:
         return not happened.error and point.holds(happened.seen, happened.after, self.live.pursuit.rows)
@@ -345,7 +376,7 @@ class WorldEnv(StepEnv):
     def _situation_of(self, task: Task, scenario: WebScenario, live: "_Live", error: str = "") -> Situation:
         page = rendered(live.sight, live.start)
         state = msgspec.json.encode((sorted(live.pursuit.rows.changed().items()), live.visit.memory, sorted(live.pursuit.reached)))
-        listed = listed_actions(live.sight, live.start, scenario.phrases, bool(scenario.answers), self.candidates) if self.candidates else ()
+        listed = listed_actions(live.sight, live.start, scenario.phrases, scenario.asks, self.candidates) if self.candidates else ()
         return Situation(observation=self._observation(scenario, page, error), state_key=content_key(task.key, state.decode(), page), actions=listed)
 
     # The script, and what is saved.
@@ -377,7 +408,7 @@ class WorldEnv(StepEnv):
         return None
 
     def load_state(self, state: Any) -> None:
-        """Take the steps of the snapshot again.
+        """Take the steps of the snapshot.
 
         Raises:
             ContractError: the task is one of other options.
@@ -385,9 +416,12 @@ class WorldEnv(StepEnv):
         _ = state
         if self.task.key != self._task_key(self.task.sealed["entropy"]):
             raise ContractError(f"a snapshot of {self.name} with other options cannot be restored here")
+        self._take_again()
+
+    def _take_again(self) -> None:
+        """Take the steps of the episode once more, from its beginning."""
         situation = self.situation
-        live = self._begun(self.scenario)
-        self._situation = self._situation_of(self.task, self.scenario, live)
+        self._situation = self._situation_of(self.task, self.scenario, self._begun(self.scenario))
         for past in self.past_steps:
             self._situation = self.advance(past.action).situation
         self._situation = situation

@@ -94,6 +94,9 @@ class SiteServer:
             response = site.respond(visit, read_request(method, path, query, body))
         except ContractError as error:
             return 400, str(error).encode(), {"content-type": "text/plain; charset=utf-8"}
+        except Exception as error:  # a bug of the world, or a database that failed: the environment raises it
+            visit.broken = error
+            return 500, b"", {}
         if response.status == 303:
             return 303, b"", {"location": response.location}
         if response.root is None:

@@ -117,6 +117,7 @@ class Visit:
         events: what the pages told since then.
         seen: the addresses that were asked for and given since then, with their path and query.
         refused: why the last form was refused.
+        broken: an error that a page raised in the server's thread, and that nobody has heard of yet.
         lock: held while a page is made; the server of a real browser works in another thread.
     """
 
@@ -127,6 +128,7 @@ class Visit:
         self.events: list[Event] = []
         self.seen: list[str] = []
         self.refused = ""
+        self.broken: Exception | None = None
         self.lock = RLock()
 
     def tell(self, name: str, **facts: Any) -> None:
