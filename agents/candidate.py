@@ -111,7 +111,7 @@ class CandidatePolicy(TrainableAgent):
             return self.network(*self._batch([(prompt.observation, prompt.actions) for prompt in prompts]))
 
     def _batch(self, states: Sequence[tuple[str, tuple[str, ...]]]) -> tuple[Tensor, Tensor]:
-        """The n-grams of all candidates [U, FEATURES] and, for every state, which of them are its own [B, K] (-1: none)."""
+        """The n-grams of all candidates [U, up to FEATURES] and, for every state, which of them are its own [B, K] (-1: none)."""
         if any(not actions for _, actions in states):
             raise ContractError("the candidate policy needs an environment that lists its admissible actions")
         bags = [read(observation, actions) for observation, actions in states]
@@ -120,7 +120,8 @@ class CandidatePolicy(TrainableAgent):
         for state, bag in enumerate(bags):
             table[state, : len(bag)] = np.arange(start, start + len(bag))
             start += len(bag)
-        ngrams = torch.from_numpy(np.concatenate(bags)).to(self.device).long()  # int16 until it is there: a quarter of the bytes
+        rows = np.concatenate(bags)
+        ngrams = torch.from_numpy(rows[:, rows.any(axis=0)]).to(self.device).long()  # int16 until it is there: a quarter of the bytes
         return ngrams, torch.from_numpy(table).to(self.device)
 
     def update(self, batch: StepBatch, credit: Credit) -> dict[str, float]:
@@ -254,7 +255,7 @@ class _Scorer(nn.Module):
         """Score the candidates.
 
         Args:
-            ngrams: [U, F] int64, the n-grams of all candidates; 0 for nothing.
+            ngrams: [U, F] int64, the n-grams of all candidates; 0 for nothing. Places where no candidate has any may be left out.
             table: [B, K] int64, the candidates of each state; -1 for none.
 
         Returns:
