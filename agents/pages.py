@@ -6,7 +6,7 @@ are other ones in every task, so what is read is how the texts in quotes stand t
 - numbers in brackets are dropped: they are other ones on every page;
 - a text in quotes is `=whole` where it stands in the task, `=all` where all of its words do, `=some` or `=none`; a longer one that stands there is not spelt;
 - an element is looked up on the page: its states, and how many words of the task stand above it, up to its heading or to another one of its name;
-- so is an answer: the word before it on its line, and how many of the task are on it;
+- so is an answer: the two words before it on its line, and how many of the task are on it and above it;
 - the page itself is its path, its title, what it says above its first heading, and how many fields hold a text of the task.
 """
 
@@ -123,32 +123,36 @@ def tokens_of(page: Page, action: str) -> tuple[list[str], int]:
 
 
 def _row(page: Page, place: int | None) -> list[str]:
-    """The states of an element, and how many words of the task stand above it, as far up as the one before of the same name, or the heading."""
+    """The states of an element, and how many words of the task stand above it."""
     if place is None:
         return ["+?"]
-    name = page.lines[place].partition("] ")[2]
-    found: set[str] = set()
-    for line in reversed(page.lines[max(0, place - ROW) : place]):
-        if line.startswith(_HEAD) or line.partition("] ")[2] == name:
+    states = page.lines[place].rpartition('"')[2].split()
+    return [*(state for state in states if state != "focused"), _above(page, place)]
+
+
+def _above(page: Page, place: int) -> str:
+    """How many words of the task stand above a line, as far up as the heading or another element of its name."""
+    line = page.lines[place]
+    name, found = line.partition("] ")[2] if line[0] == "[" else line, set[str]()
+    for other in reversed(page.lines[max(0, place - ROW) : place]):
+        if other.startswith(_HEAD) or other.endswith(name):
             break
-        found.update(page.words.intersection(_words(line)))
-        if line.startswith("# "):
+        found.update(page.words.intersection(_words(other)))
+        if other.startswith("# "):
             break
-    states = name.rpartition('"')[2].split()
-    return [*(state for state in states if state != "focused"), f"+{min(len(found), 3)}"]
+    return f"+{min(len(found), 3)}"
 
 
 def _told(page: Page, text: str) -> list[str]:
-    """Where a text stands on the page: how many words of the task are on its line beside it, and the word before it that is none of its own."""
+    """Where a text stands on the page: how many words of the task are on its line beside it, and above it, and the two words before it."""
     own = _words(text)
-    best, label = -1, "_"
+    best, where, before = -1, 0, list[str]()
     if not own or text not in page.text:
-        return ["@-", label]
-    for line in page.lines:
+        return ["@-"]
+    for place, line in enumerate(page.lines):
         if text not in line or line.startswith(_HEAD):
             continue
         words = _words(_REF.sub("", line, count=1) if line[0] == "[" else line)
         if own[0] in words and (count := len(page.words.intersection(words).difference(own))) > best:
-            before = [word for word in words[: words.index(own[0])] if not word.isdecimal()]
-            best, label = count, before[-1] if before else "_"
-    return [f"@{min(best, 3)}", label]
+            best, where, before = count, place, [word for word in words[: words.index(own[0])] if not word.isdecimal()]
+    return ["@-"] if best < 0 else [f"@{min(best, 3)}", _above(page, where), *before[-2:]]

@@ -51,10 +51,10 @@ def test_what_is_a_page():
         # 20167 stands between it and its heading.
         ('click [7] checkbox "Gift wrap"', ["click", "checkbox", "=none", "checked", "+1", '"', "gift", "wrap"]),
         ('click [99] button "Remove"', ["click", "button", "=none", "+?", '"', "remove"]),
-        # An answer: "feature" stands before it and in the task.
-        ('answer "speed lacing"', ["answer", "answer", "=none", "@1", "feature", '"', "speed", "lacing"]),
-        ('answer "3 May"', ["answer", "answer", "=none", "@1", "_", '"', "3", "may"]),
-        ('answer "impossible"', ["answer", "answer", "=none", "@-", "_", '"', "impossible"]),
+        # An answer: "feature" stands before it and in the task, and three other words of the task above it.
+        ('answer "speed lacing"', ["answer", "answer", "=none", "@1", "+3", "feature", '"', "speed", "lacing"]),
+        ('answer "3 May"', ["answer", "answer", "=none", "@1", "+0", '"', "3", "may"]),
+        ('answer "impossible"', ["answer", "answer", "=none", "@-", '"', "impossible"]),
         ("answer", ["answer", "answer"]),
         ("back", ["back", "back"]),
         ("", []),
