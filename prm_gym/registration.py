@@ -17,6 +17,7 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/Deduction-v0": "prm_gym.envs.logic.deduction:DeductionEnv",
     "prm_gym/KnightsAndKnaves-v0": "prm_gym.envs.logic.knights_and_knaves:KnightsAndKnavesEnv",
     "prm_gym/MCP-v0": "prm_gym.envs.adapters.mcp:McpEnv",
+    "prm_gym/Mail-v0": "prm_gym.envs.web.mail:MailEnv",
     "prm_gym/MathDataset-v0": "prm_gym.envs.math.dataset:MathDatasetEnv",
     "prm_gym/Minesweeper-v0": "prm_gym.envs.logic.minesweeper:MinesweeperEnv",
     "prm_gym/NaturalDeduction-v0": "prm_gym.envs.logic.natural_deduction:NaturalDeductionEnv",
@@ -30,8 +31,13 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/Sudoku-v0": "prm_gym.envs.logic.sudoku:SudokuEnv",
     "prm_gym/Tables-v0": "prm_gym.envs.tools.tables:TablesEnv",
     "prm_gym/TraceSteps-v0": "prm_gym.envs.tools.trace_steps:TraceStepsEnv",
+    "prm_gym/Tracker-v0": "prm_gym.envs.web.tracker:TrackerEnv",
     "prm_gym/WordProblems-v0": "prm_gym.envs.math.word_problems:WordProblemsEnv",
 }
+OVER_YOURS: dict[str, str] = {
+    "prm_gym/BrowserGym-v0": "prm_gym.envs.adapters.browsergym:BrowserGymEnv",
+    "prm_gym/Site-v0": "prm_gym.envs.web.own_site:SiteEnv",
+}  # environments over what the user brings: without it they cannot be made, and what the contract tests ask of all they show in their own tests
 
 
 def register(env_id: str, entry_point: str) -> None:
@@ -55,5 +61,5 @@ def register(env_id: str, entry_point: str) -> None:
 
 def register_all() -> None:
     """Register every environment of this package."""
-    for env_id, entry_point in ENVIRONMENTS.items():
+    for env_id, entry_point in (ENVIRONMENTS | OVER_YOURS).items():
         register(env_id, entry_point)

@@ -17,6 +17,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -33,8 +34,9 @@ from prm_gym.web import WorldEnv
 from prm_gym.web.real_browser import RealBrowser
 
 FAULTS = ("page", "renderer", "browser", "driver", "hang", "heap")
-PROBABILITY = 0.012  # of a fault, for each environment and step
+PROBABILITY = 0.04  # of a fault, for each environment and step
 DEADLINE, OPENING = 3.0, 20.0
+LATEST = 0.05  # seconds after which a process is killed, at most
 HANG = "setTimeout(() => { for (;;) {} }, 0)"
 HEAP = "setTimeout(() => { const kept = []; for (;;) kept.push(new Array(1e6).fill(Math.random())); }, 0)"
 
@@ -67,9 +69,21 @@ def strike(kind: str, page: Page, rng: np.random.Generator) -> bool:
     found = processes(kind)
     if not found:
         return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(found[int(rng.integers(len(found)))], signal.SIGKILL)
+    pid = found[int(rng.integers(len(found)))]
+    threading.Timer(rng.random() * LATEST, _end, (pid,)).start()  # so that it falls into the step, or into the reset after it
     return True
+
+
+def _end(pid: int) -> None:
+    """End one of our processes."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def drawn(env: WorldEnv, rng: np.random.Generator) -> str:
+    """A listed action; answers, which end the episode, are drawn seldom."""
+    actions = [action for action in env.situation.actions if rng.random() < 0.01 or not action.startswith("answer")]
+    return str(rng.choice(actions))
 
 
 class Ledger:
@@ -126,7 +140,7 @@ def main() -> None:
             if rng.random() < PROBABILITY and isinstance(browser, RealBrowser):
                 kind = FAULTS[int(rng.integers(len(FAULTS)))]
                 ledger.struck[kind] += strike(kind, browser.page, rng)
-        actions = [scripts[row].pop(0) if scripts[row] else str(rng.choice(envs[row].situation.actions)) for row in rows]
+        actions = [scripts[row].pop(0) if scripts[row] else drawn(envs[row], rng) for row in rows]
         start = time.monotonic()
         results = StepEnv.step_batch([envs[row] for row in rows], actions, vector.verifiers)
         ledger.longest_step = max(ledger.longest_step, time.monotonic() - start)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from faults import drawn
 from measurement import processes_below, usage
 
 from prm_gym.env import StepEnv
@@ -39,7 +40,7 @@ def main() -> None:
             for row in free:
                 running[row] = True
         stepping = [row for row, runs in enumerate(running) if runs]
-        actions = [str(rng.choice(envs[row].situation.actions)) for row in stepping]
+        actions = [drawn(envs[row], rng) for row in stepping]
         results = StepEnv.step_batch([envs[row] for row in stepping], actions, vector.verifiers)
         steps += len(stepping)
         for row, (_, _, terminated, truncated, info) in zip(stepping, results, strict=True):

@@ -18,7 +18,7 @@ from prm_gym.web.observation import Acted, Sight
 _Result = TypeVar("_Result")
 MOST_TABS = 5
 MOST_NOTES = 10
-_STOPPING_SECONDS = 2.0
+_STOPPING_SECONDS, _CLOSING_SECONDS = 2.0, 3.0
 _ARRIVAL_SECONDS = 0.25  # for a press that the browser has delivered to be seen by the observer
 _WINDOW_SECONDS, _PAUSE = 1.5, 0.002
 STOPPED = "a script of the page ran too long and was stopped"
@@ -98,7 +98,7 @@ class LivePage:
     async def close(self) -> None:
         """Close the page and its context."""
         self.closed = True
-        await self.context.close()
+        await self._shut()
 
     def die(self, kind: FaultKind, reason: str) -> None:
         """Take the page for dead: whoever waits for it is told now."""
@@ -130,8 +130,12 @@ class LivePage:
                 await self._lost(str(error))
             finally:
                 self._clock = None
-            await self.context.close()
+            await self._shut()
             raise self.fault or BrowserFault("page_crashed", "the page has gone")
+
+    async def _shut(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.context.close(), _CLOSING_SECONDS)
 
     async def _rescue(self, seconds: float) -> None:
         """Stop the script of a page that hangs, and raise what is seen then; a page that cannot be stopped is dead."""

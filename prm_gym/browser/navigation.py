@@ -1,9 +1,13 @@
 """Which document a tab shows, and what is on its way: followed by the events of its page."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from prm_gym.browser.session import Reply, Session
+
+AWAITED = frozenset(("Document", "Stylesheet", "Script", "XHR", "Fetch", "Image", "Font"))  # what a page may need to be itself
+PATIENCE = 1.5  # seconds for one request: what holds a connection open for news is never done
 
 
 class Navigation:
@@ -16,7 +20,6 @@ class Navigation:
         frame: id of the page's own frame.
         documents: how many it has shown.
         failed: the address of the document that is shown, where it could not be opened.
-        requests: ids of the requests that are under way, where the network is followed.
         on_document: called when another document is shown.
     """
 
@@ -25,7 +28,7 @@ class Navigation:
         self.frame = ""
         self.documents = 0
         self.failed = ""
-        self.requests: set[str] = set()
+        self._requests: dict[str, float] = {}
         self.on_document: Callable[[], None] = lambda: None
         self._planned = self._started = False  # another document is asked for; is on its way
         self._moved = asyncio.Event()
@@ -48,6 +51,12 @@ class Navigation:
     def leaving(self) -> bool:
         """Whether another document is coming."""
         return self._planned or self._started
+
+    @property
+    def requesting(self) -> bool:
+        """Whether requests are under way, where the network is followed; what takes long is no longer waited for."""
+        oldest = time.monotonic() - PATIENCE
+        return any(sent > oldest for sent in self._requests.values())
 
     def leave(self) -> None:
         """Another document has been asked for by us."""
@@ -102,12 +111,13 @@ class Navigation:
         self.frame = frame["id"]
         self.documents += 1
         self.failed = frame.get("unreachableUrl", "")
-        self.requests.clear()
+        self._requests.clear()
         self.on_document()
         self.stay()
 
     def _on_sent(self, event: Reply) -> None:
-        self.requests.add(event["requestId"])
+        if event.get("type") in AWAITED:
+            self._requests[event["requestId"]] = time.monotonic()
 
     def _on_answered(self, event: Reply) -> None:
-        self.requests.discard(event["requestId"])
+        self._requests.pop(event["requestId"], None)

@@ -54,6 +54,7 @@ class Connection:
         self._died = died
         self._writer: asyncio.WriteTransport | None = None
         self._reader: asyncio.ReadTransport | None = None
+        self._gone = False
         self._last = 0
         self._waiting: dict[int, tuple[str, asyncio.Future[Reply]]] = {}
         self._handlers: dict[tuple[str, str], list[Handler]] = defaultdict(list)
@@ -67,7 +68,7 @@ class Connection:
     def send(self, method: str, params: Mapping[str, Any] | None = None, session: str = "") -> asyncio.Future[Reply]:
         """The answer to a command, to come; the command is on its way when this returns."""
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        if self._writer is None or self._writer.is_closing():
+        if self._gone or self._writer is None or self._writer.is_closing():
             future.set_exception(GoneError("the browser has gone"))
             return future
         self._last += 1
@@ -107,6 +108,7 @@ class Connection:
 
     def lost(self) -> None:
         """The browser has gone."""
+        self._gone = True
         self._fail(None)
         self._died()
 

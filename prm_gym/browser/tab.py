@@ -26,7 +26,9 @@ MOST_DIALOGS = 5  # whose texts are told, in one action
 _LONGEST_SAID = 200
 _QUIET_ROUNDS = 2  # in a row without a request under way
 _NOT_RUN = re.compile(r"Cannot find (default )?(execution )?context|uniqueContextId not found")
-_DESTROYED = re.compile(r"context was destroyed|navigated or closed|Promise was collected|Inspected target|Argument should belong|context with specified id")
+_DESTROYED = re.compile(
+    r"context was destroyed|navigated or closed|Promise was collected|Inspected target|context with specified id|Not attached to an active page"
+)
 _PAGE_WORLD = """
 try {
   Object.defineProperty(ServiceWorkerContainer.prototype, "register", {value: () => Promise.reject(new DOMException("blocked", "SecurityError"))});
@@ -150,7 +152,7 @@ class Tab:
         for _ in range(MOST_NAVIGATIONS * 10):
             left = end - loop.time()
             if answer.seen is not None and not self.navigation.leaving:
-                rounds = rounds + 1 if not self.navigation.requests else 0
+                rounds = rounds + 1 if not self.navigation.requesting else 0
                 if not answer.seen.quiet:
                     self.notes.append(LOADING)
                 if not network or rounds >= _QUIET_ROUNDS or not answer.seen.quiet:
@@ -160,7 +162,7 @@ class Tab:
             if self.navigation.leaving:
                 await self.navigation.moved(left)
             elif answer.seen is not None:
-                await asyncio.sleep(min(0.02, left) if self.navigation.requests else 0)
+                await asyncio.sleep(min(0.02, left) if self.navigation.requesting else 0)
             try:
                 seen = (await self._ask("finish", {**request, "pressed": False, "cap": int(max(50.0, left * 1000))})).seen
             except LeftError:
@@ -300,7 +302,8 @@ class Tab:
         """What is seen of a page that did not become quiet in time."""
         self.notes.append(LOADING)
         if self.navigation.leaving:
-            await self._send("Page.stopLoading")
+            with contextlib.suppress(ProtocolError):
+                await self._send("Page.stopLoading")
             self.navigation.stay()
         for _ in range(MOST_NAVIGATIONS):
             try:

@@ -15,11 +15,12 @@ def envs(json: bool = False) -> None:
     from gymnasium.envs.registration import load_env_creator
 
     from prm_gym.env import StepEnv, option_names
-    from prm_gym.registration import ENVIRONMENTS
+    from prm_gym.registration import ENVIRONMENTS, OVER_YOURS
 
     rows: list[dict[str, Any]] = []
-    for env_id in sorted(ENVIRONMENTS):
-        env_class = load_env_creator(ENVIRONMENTS[env_id])  # not made: one may need an extra that is not installed
+    entry_points = ENVIRONMENTS | OVER_YOURS
+    for env_id in sorted(entry_points):
+        env_class = load_env_creator(entry_points[env_id])  # not made: one may need an extra that is not installed
         if isinstance(env_class, type) and issubclass(env_class, StepEnv):
             options = [name for name in option_names(env_class) if name != "render_mode"]
             rows.append({"id": env_id, "summary": _summary(env_class), "verifiers": list(env_class.default_verifiers), "options": options})

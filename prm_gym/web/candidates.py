@@ -56,11 +56,15 @@ def _on(item: Item, phrases: tuple[str, ...]) -> tuple[str, ...]:
     return (action_text(Click(item.ref, 1, of)),)
 
 
-def _said(item: Item) -> list[str]:
+@lru_cache(1 << 14)
+def _said(item: Item) -> tuple[str, ...]:
     """What an item of the page says that may be an answer."""
+    if item.role == "combobox" and item.value and len(item.value) <= LONGEST_ANSWER:
+        return (item.value,)
     if item.ref and item.role != "link":
-        return []
+        return ()
     parts = [part.strip() for part in item.name.split(" | ")]
     values = [found[1].strip() for part in parts if (found := _VALUE.match(part))]
     amounts = [amount for part in parts for amount in _AMOUNT.findall(part)]
-    return [text for text in (*parts, *values, *amounts) if 0 < len(text) <= LONGEST_ANSWER]
+    parts = [part for part in parts if not _VALUE.match(part)]
+    return tuple(text for text in (*parts, *values, *amounts) if 0 < len(text) <= LONGEST_ANSWER)

@@ -14,10 +14,11 @@ from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.services import Database, Pursuit, Table
 from prm_gym.task import Task, content_key
 from prm_gym.transition import Situation, Transition
-from prm_gym.web.actions import Action, Answer, Click, ClickAt, Drag, NoAction, Press, Scroll, Select, Type, action_text, quoted, read_action
+from prm_gym.web.actions import Action, Answer, ClickAt, Drag, NoAction, Press, action_text, read_action
 from prm_gym.web.answers import is_right
 from prm_gym.web.candidates import listed_actions
-from prm_gym.web.observation import Acted, Sight, next_window, rendered
+from prm_gym.web.observation import Acted, Sight, rendered
+from prm_gym.web.paging import View, act_ahead
 from prm_gym.web.scenario import WebScenario, resolved
 from prm_gym.web.site import Event, Site, Visit
 from prm_gym.web.text_browser import Browser, TextBrowser
@@ -124,7 +125,6 @@ class WorldEnv(StepEnv):
         self._kept: tuple[int, WebScenario] | None = None
         self._live: _Live | None = None
         self._real: Browser | None = None
-        self._acted: tuple[str, Acted | EnvironmentFault] | None = None
 
     # What a world gives.
 
@@ -183,7 +183,7 @@ class WorldEnv(StepEnv):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the pages and the rows: they are made again by the steps of the episode."""
-        return {**self.__dict__, "_live": None, "_real": None, "_kept": None, "_acted": None}
+        return {**self.__dict__, "_live": None, "_real": None, "_kept": None}
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
         """Draw a task and open its first page."""
@@ -211,9 +211,8 @@ class WorldEnv(StepEnv):
         database = Database(self.tables, scenario.image)
         visit = Visit(database, dict(scenario.memory), scenario.now)
         pursuit = Pursuit(database, scenario.goal, scenario.milestones, scenario.passing)
-        self._acted = None
         self._live = live = _Live(visit, pursuit, self._browser_for(visit))
-        live.sight = live.browser.open(scenario.start)
+        live.open(scenario.start)
         visit.forget()
         return live
 
@@ -233,26 +232,20 @@ class WorldEnv(StepEnv):
     def malformed(self, reason: str) -> Transition:
         """What comes of a text that is no action: the page as it is, and why."""
         transition = super().malformed(reason)
-        situation = msgspec.structs.replace(self.situation, observation=self._observation(self.scenario, rendered(self.live.sight, self.live.start), reason))
+        situation = msgspec.structs.replace(self.situation, observation=self._observation(self.scenario, self.live.text, reason))
         return msgspec.structs.replace(transition, situation=situation)
 
     @classmethod
     def prepare(cls, envs: Sequence[StepEnv], actions: Sequence[str]) -> None:
         """In real browsers all pages act at once."""
-        acting: list[tuple[WorldEnv, str, Action]] = []
+        acting: list[tuple[View, str, Action]] = []
         for env, text in zip(envs, actions, strict=True):
             if isinstance(env, WorldEnv) and env.mode == "browser" and len(text) <= env.action_space_length:
                 action = env._read(text)
-                if not isinstance(action, NoAction | Answer | Scroll) and not env._mistaken(action):
-                    acting.append((env, text, action))
-        if acting:
-            from prm_gym.web.real_browser import act_together
-
-            for env, _, _ in acting:
-                env.live.visit.forget()
-            results = act_together([env.live.browser for env, _, _ in acting], [action for _, _, action in acting])
-            for (env, text, _), result in zip(acting, results, strict=True):
-                env._acted = text, result
+                if not isinstance(action, NoAction) and env.live.reaches_page(action):
+                    env.live.visit.forget()
+                    acting.append((env.live, text, action))
+        act_ahead(acting)
 
     @property
     def action_space_length(self) -> int:
@@ -267,15 +260,6 @@ class WorldEnv(StepEnv):
             return NoAction("there is nothing to drag or to point at here: use click")
         return action
 
-    def _mistaken(self, action: Action) -> str:
-        """Why an action that says which element it means is mistaken; empty where it is not."""
-        if isinstance(action, Click | Type | Select) and action.of:
-            item = self.live.sight.find(action.ref)
-            found = "" if item is None else f"{item.role} {quoted(item.name)}"
-            if found and found != action.of:
-                return f"[{action.ref}] is {found}, not {action.of}"
-        return ""
-
     def advance(self, action: str) -> Transition:
         """Do something on the page, or answer."""
         reading = self._read(action)
@@ -283,39 +267,18 @@ class WorldEnv(StepEnv):
             return self.malformed(reading.reason)
         if isinstance(reading, Answer):
             return self._end(reading)
-        acted = self._done(action, reading)
-        return self._stepped(reading, acted)
-
-    def _done(self, text: str, action: Action) -> Acted:
-        """What came of an action on the page.
-
-        Raises:
-            EnvironmentFault: the browser or the database failed.
-        """
-        acted = self._performed(text, action)
-        if self.live.visit.broken is not None:  # in the thread of the server
-            raise self.live.visit.broken
-        return acted
-
-    def _performed(self, text: str, action: Action) -> Acted:
         live = self.live
-        kept, self._acted = self._acted, None
-        if kept is not None and kept[0] == text:
-            if isinstance(kept[1], EnvironmentFault):
-                raise kept[1]
-            return kept[1]
-        live.visit.forget()
-        mistake = self._mistaken(action)
-        if mistake or isinstance(action, Scroll):
-            return Acted(live.sight, mistake)
-        return live.browser.act(action)
+        if not live.is_ahead(action):
+            live.visit.forget()
+        acted = live.act(action, reading)
+        if live.visit.broken is not None:  # in the thread of the server
+            raise live.visit.broken
+        return self._stepped(reading, acted)
 
     def _stepped(self, action: Action, acted: Acted) -> Transition:
         live, scenario, visit = self.live, self.scenario, self.live.visit
         before, key_before = live.sight, self.situation.state_key
-        same_page = acted.sight.page == before.page and acted.sight.tab == before.tab
-        live.start = next_window(acted.sight, live.start, action.direction == "down") if isinstance(action, Scroll) else live.start * same_page
-        live.sight = acted.sight
+        live.show(action, acted)
         changes = tuple(visit.changes)
         happened = Happened(action, before, live.sight, acted.error, changes, tuple(visit.events), tuple(visit.seen), visit.refused)
         gap, lacking = live.pursuit.gap(changes), self._lacking(scenario, live)
@@ -374,7 +337,7 @@ class WorldEnv(StepEnv):
         return f"task: {scenario.wish}\nError: {error}\n{page}" if error else f"task: {scenario.wish}\n{page}"
 
     def _situation_of(self, task: Task, scenario: WebScenario, live: "_Live", error: str = "") -> Situation:
-        page = rendered(live.sight, live.start)
+        page = live.text
         state = msgspec.json.encode((sorted(live.pursuit.rows.changed().items()), live.visit.memory, sorted(live.pursuit.reached)))
         listed = listed_actions(live.sight, live.start, scenario.phrases, scenario.asks, self.candidates) if self.candidates else ()
         return Situation(observation=self._observation(scenario, page, error), state_key=content_key(task.key, state.decode(), page), actions=listed)
@@ -434,13 +397,12 @@ class WorldEnv(StepEnv):
         super().close()
 
 
-class _Live:
+class _Live(View):
     """An episode as it stands: the server's side, how far it has come, the browser, what is seen, and what was done."""
 
     def __init__(self, visit: Visit, pursuit: Pursuit, browser: Browser) -> None:
-        self.visit, self.pursuit, self.browser = visit, pursuit, browser
-        self.sight = Sight("", "", ())
-        self.start = 0
+        super().__init__(browser)
+        self.visit, self.pursuit = visit, pursuit
         self.made: dict[str, None] = {}
 
 

@@ -10,6 +10,7 @@ def note(visit, request, key):
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from threading import Lock, RLock
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -283,6 +284,7 @@ def _fields(encoded: str) -> dict[str, list[str]]:
     return fields
 
 
+@lru_cache(4096)
 def split_url(url: str) -> tuple[str, str, str, str]:
     """Scheme, host, path and query of an address; empty where it has none, or cannot be read."""
     try:

@@ -41,6 +41,15 @@ class Site:
                 site.headers.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
                 answer = site.pages.get(path, (404, {}, "<title>Nothing</title><p>Nothing here"))
                 status, headers, text = answer if isinstance(answer, tuple) else (200, {}, answer)
+                if isinstance(text, threading.Event):  # an answer that begins and does not end
+                    self.send_response(200)
+                    self.send_header("content-type", "text/html")
+                    self.end_headers()
+                    self.wfile.write(b"<p>begun</p><img src=/never>")
+                    self.wfile.flush()
+                    self.close_connection = True
+                    text.wait(20)
+                    return
                 data = text.encode() if isinstance(text, str) else text
                 self.send_response(status)
                 for name, value in {"content-type": "text/html; charset=utf-8", "cache-control": "no-store", **headers}.items():
