@@ -18,12 +18,15 @@ from prm_gym.agent import Action, Agent, Prompt, TrainableAgent
 from prm_gym.agents.reading import BUCKETS, read
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.errors import ContractError, MissingExtraError, OptionError
+from prm_gym.trajectory import Step
 
 try:
     import torch
     from torch import Tensor, nn
 except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
+
+IMITATION_EPOCHS, IMITATION_MINIBATCH = 10, 32
 
 
 class CandidatePolicy(TrainableAgent):
@@ -169,12 +172,33 @@ class CandidatePolicy(TrainableAgent):
         gain = torch.minimum(ratio * advantage, clipped * advantage).mean()
         entropy = -(logprobs.exp() * logprobs.masked_fill(logprobs.isinf(), 0.0)).sum(dim=1).mean()
         loss = -gain - self.entropy_weight * entropy
+        self._descend(loss)
+        outside = (ratio != clipped).float().mean()
+        return torch.stack([loss.detach(), entropy.detach(), outside]).double()
+
+    def imitate(self, steps: Sequence[Step]) -> None:
+        """Ten passes of maximum likelihood over the steps whose action is among their candidates.
+
+            L = -mean_t log pi(a_t|s_t)
+
+        Raises:
+            ContractError: there is no such step.
+        """
+        chosen = [step for step in steps if step.action in step.actions]
+        if not chosen:
+            raise ContractError(f"none of the {len(steps)} steps to imitate has its action among its candidates")
+        for _ in range(IMITATION_EPOCHS):
+            for part in torch.randperm(len(chosen), generator=self._generator).split(IMITATION_MINIBATCH):
+                states = [chosen[row] for row in part.tolist()]
+                logprobs = self.network(*self._batch([(step.observation, step.actions) for step in states]))
+                picked = torch.tensor([step.actions.index(step.action) for step in states], device=self.device)
+                self._descend(-logprobs.gather(1, picked[:, None]).mean())
+
+    def _descend(self, loss: Tensor) -> None:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
-        outside = (ratio != clipped).float().mean()
-        return torch.stack([loss.detach(), entropy.detach(), outside]).double()
 
     def save(self, directory: Path) -> None:
         """Write weights, optimiser and random state in one step (a reader sees the old file or the new one), and the options beside them."""

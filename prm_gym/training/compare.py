@@ -270,6 +270,8 @@ def _comparison(plan: Plan, runs: Sequence[RunResult], references: tuple[Referen
         notes.append(f"{plan.workers} runs were trained at once, so their wall times include the sharing of the machine.")
     if any(reward == "outcome" for reward in plan.rewards) and "verifiers" not in base.env_options:
         notes.append("Runs whose reward and credit use no verdict are trained without verifiers, so they make no verifier calls.")
+    if base.demonstrations:
+        notes.append(f"Before its training every agent imitated the scripted solutions of {base.demonstrations} tasks, which are no part of the budget.")
     return Comparison(
         title=f"Credit assignment on {base.env_id}",
         env_id=base.env_id,

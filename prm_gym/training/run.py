@@ -58,6 +58,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         task_file: a file of public tasks to evaluate the trained agent on; "" for none. No task of it is trained on.
         transfer_options: options of the environment over `env_options`, with which the trained agent is evaluated once more; {} for none. JSON values.
         transfer_tasks: on how many of the held-out tasks, the first ones; 0 for all.
+        demonstrations: tasks whose scripted solutions the untrained agent imitates before its first evaluation; their steps are no part of the budget.
         store_groups: groups of every training batch whose trajectories are stored; those of the last evaluation always are.
     """
 
@@ -79,6 +80,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     task_file: str = ""
     transfer_options: dict[str, Any] = {}
     transfer_tasks: int = 0
+    demonstrations: int = 0
     store_groups: int = 1
 
     def __post_init__(self) -> None:
@@ -86,6 +88,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("budget", "tasks", "attempts", "evaluate_every", "eval_tasks", "num_envs"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.demonstrations < 0:
+            raise OptionError(f"demonstrations must be at least 0, got {self.demonstrations}")
         if not 0 <= self.transfer_tasks <= self.eval_tasks:
             raise OptionError(f"transfer_tasks must lie between 0 (all) and the {self.eval_tasks} held-out tasks, got {self.transfer_tasks}")
         for name in ("reward", "verifiers"):
@@ -124,6 +128,7 @@ class _State(msgspec.Struct, kw_only=True):
 
 
 Progress = Callable[[int], None]
+_DEMONSTRATED = 1 << 40  # the batch that demonstrations are drawn as; no run has so many
 
 
 def trainable(config: TrainConfig) -> TrainableAgent:
@@ -253,12 +258,19 @@ class _Run:
         if state is None:
             self._cut("trajectories.jsonl", 0)
             self._cut("metrics.jsonl", 0)
+            self._imitate()
             return
         self.state = state
         self.agent.load(self.directory / state.checkpoint)
         self._cut("trajectories.jsonl", state.stored_bytes)
         self._cut("metrics.jsonl", state.metrics_bytes)
         self.progress(state.env_steps)
+
+    def _imitate(self) -> None:
+        """Let the untrained agent see how some tasks are solved."""
+        if self.config.demonstrations:
+            episodes = groups(self._task_seeds(self.config.demonstrations, _DEMONSTRATED), 1)
+            self.agent.imitate([step for trajectory in self.rollouts.play(make_agent("scripted"), episodes) for step in trajectory.steps])
 
     def _cut(self, name: str, size: int) -> None:
         """Drop what was written after the checkpoint: those batches will be played again."""
@@ -281,7 +293,7 @@ class _Run:
 
     def _batch(self, writer: TrajectoryWriter) -> None:
         state, config = self.state, self.config
-        episodes = groups(self._task_seeds(), config.attempts, prefix=f"{state.batches}-")
+        episodes = groups(self._task_seeds(config.tasks, state.batches), config.attempts, prefix=f"{state.batches}-")
         calls, abstentions = self._verdicts()
         trajectories = self.rollouts.play(self.agent, episodes)
         batch = StepBatch.from_trajectories(trajectories)
@@ -297,16 +309,16 @@ class _Run:
         with (self.directory / "metrics.jsonl").open("ab") as file:
             file.write(msgspec.json.encode(record) + b"\n")
 
-    def _task_seeds(self) -> list[int]:
-        """Seeds of the next batch's tasks, none of them held out."""
-        rng = np.random.default_rng([self.config.seed, self.state.batches])
+    def _task_seeds(self, count: int, batch: int) -> list[int]:
+        """Seeds of a batch's tasks, none of them held out."""
+        rng = np.random.default_rng([self.config.seed, batch])
         seeds: list[int] = []
-        for _ in range(100 * self.config.tasks):
+        for _ in range(100 * count):
             seed = int(rng.integers(TRAINING_SEEDS))
             task = self.rollouts.task(seed)
             if seed not in seeds and self.held_out.isdisjoint((task.key, task.question)):
                 seeds.append(seed)
-                if len(seeds) == self.config.tasks:
+                if len(seeds) == count:
                     return seeds
         raise OptionError(f"{self.config.env_id} has too few tasks beside the {len(self.held_out)} held-out ones; lower eval_tasks or raise the difficulty")
 
