@@ -18,6 +18,7 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/KnightsAndKnaves-v0": "prm_gym.envs.logic.knights_and_knaves:KnightsAndKnavesEnv",
     "prm_gym/MCP-v0": "prm_gym.envs.adapters.mcp:McpEnv",
     "prm_gym/MathDataset-v0": "prm_gym.envs.math.dataset:MathDatasetEnv",
+    "prm_gym/MiniWoB-v0": "prm_gym.envs.web.miniwob:MiniWobEnv",
     "prm_gym/Minesweeper-v0": "prm_gym.envs.logic.minesweeper:MinesweeperEnv",
     "prm_gym/NaturalDeduction-v0": "prm_gym.envs.logic.natural_deduction:NaturalDeductionEnv",
     "prm_gym/PythonTool-v0": "prm_gym.envs.tools.python_tool:PythonToolEnv",

@@ -18,6 +18,7 @@ from prm_gym.claims.search import Hop, Retrieval, SupportedAnswer
 from prm_gym.claims.state import Gap, Reference, RowChange, Rule, StateStep, StepKind, Value
 from prm_gym.claims.tool_run import AnswerSupport, ToolRun
 from prm_gym.claims.tool_use import PastCall, ToolUse
+from prm_gym.claims.web import PageStep
 
 __all__ = [
     "Answer",
@@ -40,6 +41,7 @@ __all__ = [
     "Identity",
     "Json",
     "Malformed",
+    "PageStep",
     "PastCall",
     "Probe",
     "Program",
