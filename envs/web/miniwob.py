@@ -20,7 +20,8 @@ from prm_gym.env import ACTION_LENGTH, StepEnv
 from prm_gym.envs.web.miniwob_candidates import miniwob_actions, phrases_of
 from prm_gym.envs.web.miniwob_page import Lease, Stepped, read_options, step_together, task_names
 from prm_gym.envs.web.miniwob_progress import PROGRESS, Counted
-from prm_gym.envs.web.miniwob_solvers import SOLVERS, View
+from prm_gym.envs.web.miniwob_solvers import SOLVERS
+from prm_gym.envs.web.miniwob_view import View
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError
 from prm_gym.options import StepOptions, require_candidates
 from prm_gym.task import Task, content_key

@@ -1,15 +1,6 @@
-"""Scripts that do tasks of MiniWoB, from what is asked and what is seen alone."""
+"""Scripts that do tasks of MiniWoB, from what is asked and what is seen alone; one for each family of tasks."""
 
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from prm_gym.envs.web import miniwob_controls, miniwob_drawings, miniwob_sites
+from prm_gym.envs.web.miniwob_view import Solver
 
-from prm_gym.web import Acted, Action, Sight
-
-class View:
-    def __init__(self, said: str, sight: Sight) -> None:
-        self.said, self.sight = said, sight
-    def see(self, acted: Acted) -> None:
-        self.sight = acted.sight
-
-Solver: TypeAlias = Callable[[View], Iterator[Action]]
-SOLVERS: dict[str, Solver] = {}
+SOLVERS: dict[str, Solver] = {**miniwob_controls.SOLVERS, **miniwob_drawings.SOLVERS, **miniwob_sites.SOLVERS}
