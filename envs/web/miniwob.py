@@ -33,7 +33,8 @@ SOLVED: tuple[str, ...] = tuple(sorted(SOLVERS))
 ALL = "all"
 MOST_SOLVING_STEPS = 60
 INSTRUCTIONS = """Do the task on the page. An action is one line:
-click [N] | double_click [N] | hover [N] | drag [N] [M] | type [N] "TEXT" | select [N] "OPTION" | press KEY | press [N] KEY | click_at X Y | scroll down | scroll up | back | noop
+click [N] | double_click [N] | hover [N] | drag [N] [M] | type [N] "TEXT" | select [N] "OPTION" | press KEY | press [N] KEY | click_at X Y | noop
+scroll down | scroll up | back
 The element that is meant may be said after it, as in click [3] button "Submit". Each action takes a second. The task ends by itself when the page says so."""
 
 

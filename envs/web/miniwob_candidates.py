@@ -12,7 +12,9 @@ from prm_gym.web.observation import WINDOW
 
 MOST_PHRASES, MOST_OPTIONS = 8, 12
 _QUOTED = re.compile(r'"([^"]+)"')
-_BEGINNINGS = frozenset(("select", "click", "enter", "type", "find", "use", "the", "submit", "press", "using", "drag", "choose", "search", "book", "for", "and"))
+_BEGINNINGS = frozenset(
+    ("select", "click", "enter", "type", "find", "use", "the", "submit", "press", "using", "drag", "choose", "search", "book", "for", "and")
+)
 
 
 @lru_cache(1024)
@@ -26,7 +28,9 @@ def phrases_of(said: str) -> tuple[str, ...]:
     """
     found = _QUOTED.findall(said)
     if not found:
-        found = [word for word in re.findall(r"[-@]?\w[\w:/.-]*\w|-?\w", said) if (word[:1].isupper() or re.search(r"\d", word)) and word.lower() not in _BEGINNINGS]
+        found = [
+            word for word in re.findall(r"[-@]?\w[\w:/.-]*\w|-?\w", said) if (word[:1].isupper() or re.search(r"\d", word)) and word.lower() not in _BEGINNINGS
+        ]
     return tuple(dict.fromkeys(found))[:MOST_PHRASES]
 
 

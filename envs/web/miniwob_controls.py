@@ -3,27 +3,23 @@
 import re
 from collections.abc import Iterator
 
+from prm_gym.envs.web import miniwob_wanted as wanted
 from prm_gym.envs.web.miniwob_view import Solver, View, choose, click, enter, submit
 from prm_gym.web import Action, Item
-from prm_gym.web.actions import Click, Noop, Press, Select, Type
+from prm_gym.web.actions import Click, Noop, Press, Type
 
 MOST_KEYS = 45
-_WORDS = re.compile(r"\S+")
-
-
-def place_of(view: View, after: str = "") -> int:
-    """The place that is said as 1st, 2nd and so on, from 0 on; after a word where one is given."""
-    found = re.search(after + r".*?(\d+)(?:st|nd|rd|th)", view.said)
-    return int(found[1]) - 1 if found else 0
 
 
 def press_named(view: View) -> Iterator[Action]:
+    """The button or link that is named, or the only one."""
     name = (view.quoted or [view.said_after(r"button (\w+)\.")])[0]
     buttons = view.all("button")
     yield from click(view.find("button", name) or view.named(name) or (buttons[0] if buttons else None))
 
 
 def press_in_turn(view: View) -> Iterator[Action]:
+    """Two buttons, one after the other; with a wait between them where one is asked for."""
     wait = view.said_after(r"wait (\d+) seconds")
     yield from click(view.named("ONE"))
     for _ in range(int(wait or 1) - 1):
@@ -32,33 +28,26 @@ def press_in_turn(view: View) -> Iterator[Action]:
 
 
 def close_dialog(view: View) -> Iterator[Action]:
+    """A button of a dialog; its cross is called Close."""
     yield from click(view.named("Close" if view.quoted[0] == "x" else view.quoted[0]))
 
 
 def tick(view: View) -> Iterator[Action]:
-    for name in wanted_names(view.said):
+    """Boxes or radio buttons by their names."""
+    for name in wanted.names_to_select(view.said):
         yield from click(view.find("checkbox", name) or view.find("radio", name))
     yield from submit(view)
 
 
-def wanted_names(said: str) -> list[str]:
-    """The names that are to be selected.
-
-    >>> wanted_names("Select 1b, CXjt and click Submit."), wanted_names("Select nothing and click Submit.")
-    (['1b', 'CXjt'], [])
-    """
-    found = re.match(r"Select (.*?)(?: from the (?:scroll )?list)? and click Submit", said)
-    names = found[1].split(", ") if found else []
-    return [] if names == ["nothing"] else names
-
-
 def pick(view: View) -> Iterator[Action]:
-    for name in wanted_names(view.said):
+    """Options of a list."""
+    for name in wanted.names_to_select(view.said):
         yield from choose(view.all("combobox", "listbox")[0], name)
     yield from submit(view)
 
 
 def widget(view: View) -> Iterator[Action]:
+    """An element of a kind."""
     kind = view.quoted[0]
     if kind in ("text", "textarea"):
         for item in view.fields:
@@ -67,6 +56,7 @@ def widget(view: View) -> Iterator[Action]:
 
 
 def open_tab(view: View) -> Iterator[Action]:
+    """A tab by its name."""
     yield from click(view.find("tab", view.said_after(r"Click on (Tab #\d+)")))
 
 
@@ -86,21 +76,68 @@ def _link(view: View, name: str) -> Item | None:
 
 
 def expand(view: View) -> Iterator[Action]:
+    """All sections, then the button in them."""
     for tab in view.all("tab"):
         if "collapsed" in tab.states and tab.name != "Submit":
             yield Click(tab.ref)
     yield from click(view.find("button", "Submit") or view.named("Submit"))
 
 
+def type_and_submit(view: View, *texts: str) -> Iterator[Action]:
+    """Texts for the fields, in order."""
+    for field, text in zip(view.fields, texts, strict=False):
+        yield from enter(field, text)
+    yield from submit(view)
+
+
 def enter_text(view: View) -> Iterator[Action]:
-    text = view.quoted[0]
-    text = text.lower() if "lower case" in view.said else text.upper() if "upper case" in view.said else text
-    for item in view.fields:
-        yield from enter(item, text)
+    """One text for every field."""
+    yield from type_and_submit(view, *[wanted.text_to_enter(view.said)] * len(view.fields))
+
+
+def focus(view: View) -> Iterator[Action]:
+    """A field by its place."""
+    yield from click(view.fields[(wanted.places_in(view.said) or [0])[0]])
+
+
+def copy_field(view: View) -> Iterator[Action]:
+    """What one field holds, for the empty one."""
+    place = (wanted.places_in(view.said) or [0])[0]
+    fields = [field for field in view.fields if field.value]
+    yield from enter(next(field for field in view.fields if not field.value), fields[place].value or "")
+    yield from submit(view)
+
+
+def slide(view: View) -> Iterator[Action]:
+    """Sliders, and a box where one is asked for."""
+    handles = [item.ref for item in view.all("clickable", "slider") if "slider-handle" in item.name]
+    for place, value in enumerate(wanted.numbers_in(view.said)):
+        yield from turn_to(view, handles[place], place, value)
+    if "checkbox" in view.said:
+        yield Click(view.all("checkbox")[wanted.places_in(view.said)[0]].ref)
+    yield from submit(view)
+
+
+def form_of_radios(view: View) -> Iterator[Action]:
+    """A radio button and a field by their places."""
+    radio, field = wanted.places_in(view.said)
+    yield Click(view.all("radio")[radio].ref)
+    yield from enter(view.fields[field], view.quoted[0])
+    yield from submit(view)
+
+
+def generate(view: View) -> Iterator[Action]:
+    """New numbers, until one fits."""
+    for _ in range(MOST_KEYS):
+        number = wanted.number_shown(view.lines)
+        if number is not None and wanted.is_generated(view.said, number):
+            break
+        yield from click(view.find("button", "Generate"))
     yield from submit(view)
 
 
 def log_in(view: View) -> Iterator[Action]:
+    """A name and a password; windows that come between are cancelled."""
     for place, text in enumerate(view.quoted):
         for _ in range(4):
             fields = view.fields
@@ -113,140 +150,28 @@ def log_in(view: View) -> Iterator[Action]:
         yield from click(view.find("button", "Login") or view.find("button", "OK"))
 
 
-def focus(view: View) -> Iterator[Action]:
-    yield from click(view.fields[place_of(view)])
-
-
-def enter_date(view: View) -> Iterator[Action]:
-    month, day, year = view.said_after(r"Enter (\S+)").split("/")
-    yield Type(view.fields[0].ref, f"{year}-{month}-{day}")
-    if not view.fields[0].value:
-        yield Type(view.fields[0].ref, f"{month}/{day}/{year}")
-    yield from submit(view)
-
-
-def enter_time(view: View) -> Iterator[Action]:
-    hour, minute, half = re.search(r"(\d+):(\d+) ([AP]M)", view.said).groups()  # pyright: ignore[reportOptionalMemberAccess] - it is always said
-    yield Type(view.fields[0].ref, f"{int(hour) % 12 + 12 * (half == 'PM'):02}:{minute}")
-    yield from submit(view)
-
-
-def reckon(view: View) -> Iterator[Action]:
-    """A sum, a difference or a product; or what x must be in one."""
-    line = next(line for line in view.lines if "=" in line and line != "x =")
-    one, sign, other, result = re.match(r"(-?\w+) ([-+x]) (-?\w+) = ?(-?\d*)", line).groups()  # pyright: ignore[reportOptionalMemberAccess] - so they all are
-    if not result:
-        value = {"+": int(one) + int(other), "-": int(one) - int(other), "x": int(one) * int(other)}[sign]
-    elif one == "x":
-        value = int(result) - int(other) if sign == "+" else int(result) + int(other)
-    else:
-        value = int(result) - int(one) if sign == "+" else int(one) - int(result)
-    yield Type(view.fields[0].ref, str(value))
-    yield from submit(view)
-
-
-def read_table(view: View) -> Iterator[Action]:
-    rows = dict(line.split(" | ", 1) for line in view.lines if " | " in line)
-    asked = [line[:-1] for line in view.lines if line.endswith(":")] or [view.said_after(r"value of (.+?) into")]
-    for field, name in zip(view.fields, asked, strict=False):
-        yield Type(field.ref, rows.get(name, ""))
-    yield from submit(view)
-
-
-def find_word(view: View) -> Iterator[Action]:
-    words = _WORDS.findall(view.lines[0])
-    yield Type(view.fields[0].ref, words[place_of(view)].strip(".,"))
-    yield from submit(view)
-
-
-def last_word(view: View) -> Iterator[Action]:
-    yield Type(view.fields[1].ref, (view.fields[0].value or "").split()[-1].rstrip("."))
-    yield from submit(view)
-
-
-def copy_line(view: View) -> Iterator[Action]:
-    yield Type(view.fields[0].ref, view.lines[0])
-    yield from submit(view)
-
-
-def copy_field(view: View) -> Iterator[Action]:
-    yield Type(view.fields[-1].ref, view.fields[place_of(view)].value or "")
-    yield from submit(view)
-
-
-def turn_to(view: View, handle: int, shown: int, wanted: int) -> Iterator[Action]:
-    """Move a slider by keys, as its number tells: the handle, the place of its number after it, the number that is wanted."""
-    value, leap = _number_after(view, handle, shown), 0
+def turn_to(view: View, handle: int, place: int, goal: int) -> Iterator[Action]:
+    """Move a slider by keys, as its number tells."""
+    value, leap = wanted.slider_numbers(view.sight)[place], 0
     for _ in range(MOST_KEYS):
-        if value is None or value == wanted:
+        if value == goal:
             return
-        far = abs(wanted - value) > (leap or 1) * 0.6 and leap != 1
-        yield Press(("PageUp" if far else "ArrowRight") if wanted > value else ("PageDown" if far else "ArrowLeft"), handle)
-        now = _number_after(view, handle, shown)
-        if now is None or now == value:
-            leap = 1
-        elif far:
-            leap = abs(now - value)
+        far = leap != 1 and abs(goal - value) > (leap or 1) * 0.6
+        yield Press(("PageUp" if far else "ArrowRight") if goal > value else ("PageDown" if far else "ArrowLeft"), handle)
+        now = wanted.slider_numbers(view.sight)[place]
+        leap = 1 if now == value else abs(now - value) if far else leap
         value = now
 
 
-def _number_after(view: View, handle: int, shown: int) -> int | None:
-    begun = 0
-    for item in view.items:
-        begun += item.ref == handle and not begun
-        if begun and not item.ref and re.fullmatch(r"-?\d+", item.name):
-            if begun > shown:
-                return int(item.name)
-            begun += 1
-    return None
-
-
-def slide(view: View) -> Iterator[Action]:
-    wanted = [int(number) for number in re.findall(r"-?\d+", view.said_after(r"(?:Select|combination) (\[.*?\]|-?\d+)"))]
-    handles = [item.ref for item in view.all("clickable", "slider") if "slider-handle" in item.name]
-    for handle, value in zip(handles, wanted, strict=False):
-        yield from turn_to(view, handle, 0, value)
-    if "checkbox" in view.said:
-        yield Click(view.all("checkbox")[place_of(view, "the")].ref)
-    yield from submit(view)
-
-
-def spin(view: View) -> Iterator[Action]:
-    yield Type(view.fields[0].ref, view.said_after(r"Select (-?\d+)"))
-    yield from submit(view)
-
-
-def form_of_radios(view: View) -> Iterator[Action]:
-    places = [int(place) - 1 for place in re.findall(r"(\d+)(?:st|nd|rd|th)", view.said)]
-    yield Click(view.all("radio")[places[0]].ref)
-    yield Type(view.fields[places[1]].ref, view.quoted[0])
-    yield from submit(view)
-
-
 def form_of_list(view: View) -> Iterator[Action]:
-    wanted = view.said_after(r"Choose (.+?) from the dropdown")
-    yield from click(next((item for item in view.all("clickable") if "\u25be" in item.name), None))
-    option = next((item for item in view.all("clickable") if item.name == wanted), None)
-    if option is not None:
-        yield Click(option.ref)
-    else:
-        yield Select(view.all("combobox")[0].ref, wanted)
+    """An option of a list that opens by itself, and a button."""
+    yield from choose(view.all("combobox")[0], view.said_after(r"Choose (.+?) from the dropdown"))
+    yield Press("Escape")
     yield from click(view.find("button", view.quoted[0]))
 
 
-def generate(view: View) -> Iterator[Action]:
-    kind, bound = re.search(r"number (greater|less) than (-?\d+)|$", view.said).groups()  # pyright: ignore[reportOptionalMemberAccess] - $ always fits
-    parity = view.said_after(r"(even|odd) number")
-    for _ in range(MOST_KEYS):
-        found = next((int(line) for line in view.lines if re.fullmatch(r"-?\d+", line)), None)
-        if found is not None and (not kind or (found > int(bound)) == (kind == "greater")) and (not kind or found != int(bound)):
-            if not parity or (found % 2 == 1) == (parity == "odd"):
-                break
-        yield Click(view.all("button")[0].ref)
-    yield from submit(view)
-
-
 def guess(view: View) -> Iterator[Action]:
+    """The middle of what is left, again and again."""
     low, high = 0, 9
     while low <= high:
         middle = (low + high) // 2
@@ -257,6 +182,7 @@ def guess(view: View) -> Iterator[Action]:
 
 
 def mark_parity(view: View) -> Iterator[Action]:
+    """Odd or even for each number."""
     buttons = view.all("button")
     numbers = [int(line) for line in view.lines if re.fullmatch(r"-?\d+", line)]
     for place, number in enumerate(numbers):
@@ -265,6 +191,7 @@ def mark_parity(view: View) -> Iterator[Action]:
 
 
 def pick_greatest(view: View) -> Iterator[Action]:
+    """The card with the greatest number."""
     cards = [item for item in view.all("clickable") if re.fullmatch(r"-?\d+", item.name)]
     yield Click(max(cards, key=lambda item: int(item.name)).ref)
     yield from submit(view)
@@ -294,16 +221,15 @@ SOLVERS: dict[str, Solver] = {
     **dict.fromkeys(("enter-text", "enter-text-2", "enter-text-dynamic", "enter-password"), enter_text),
     **dict.fromkeys(("login-user", "login-user-popup"), log_in),
     **dict.fromkeys(("focus-text", "focus-text-2"), focus),
-    "enter-date": enter_date,
-    "enter-time": enter_time,
-    **dict.fromkeys(("simple-algebra", "simple-arithmetic"), reckon),
-    **dict.fromkeys(("read-table", "read-table-2"), read_table),
-    "find-word": find_word,
-    "scroll-text": last_word,
-    "text-transform": copy_line,
+    "enter-date": lambda view: type_and_submit(view, wanted.date_to_enter(view.said)),
+    "enter-time": lambda view: type_and_submit(view, wanted.time_to_enter(view.said)),
+    **dict.fromkeys(("simple-algebra", "simple-arithmetic"), lambda view: type_and_submit(view, wanted.result_of(view.lines))),
+    **dict.fromkeys(("read-table", "read-table-2"), lambda view: type_and_submit(view, *wanted.table_values(view.said, view.lines))),
+    "find-word": lambda view: type_and_submit(view, wanted.word_to_find(view.said, view.lines)),
+    "text-transform": lambda view: type_and_submit(view, view.lines[0]),
     **dict.fromkeys(("copy-paste", "copy-paste-2"), copy_field),
     **dict.fromkeys(("use-slider", "use-slider-2", "form-sequence"), slide),
-    "use-spinner": spin,
+    "use-spinner": lambda view: type_and_submit(view, str(wanted.numbers_in(view.said)[0])),
     "form-sequence-2": form_of_radios,
     "form-sequence-3": form_of_list,
     "generate-number": generate,
