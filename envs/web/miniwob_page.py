@@ -26,7 +26,31 @@ _NUMBER = re.compile(r"\[(\d+)\]")
 _Result = TypeVar("_Result")
 
 # Their scripts keep something from one episode to the next, or have timers under way when an episode ends: their page is opened anew for each.
-REOPENED = frozenset(("chase-circle", "hover-shape", "moving-items", "simon-says", "stock-market", "terminal"))
+REOPENED = frozenset(
+    (
+        "book-flight",
+        "book-flight-nodelay",
+        "chase-circle",
+        "click-pie",
+        "click-pie-nodelay",
+        "drag-items",
+        "drag-items-grid",
+        "drag-sort-numbers",
+        "focus-text-2",
+        "hover-shape",
+        "moving-items",
+        "scroll-text-2",
+        "search-engine",
+        "simon-says",
+        "social-media",
+        "social-media-all",
+        "social-media-some",
+        "stock-market",
+        "terminal",
+        "use-autocomplete",
+        "use-autocomplete-nodelay",
+    )
+)
 
 
 # Their solution drags or hovers, which a browser does only where it paints.
