@@ -112,7 +112,27 @@
     const ran = began && !window.WOB_DONE_GLOBAL ? advance(ms) : 0;
     return JSON.stringify([began, Boolean(window.WOB_DONE_GLOBAL), Number(window.WOB_RAW_REWARD_GLOBAL) || 0, ran + look()]);
   };
-  const begin = (seed) => {
+  // Pictures have their size only when they are there.
+  const pictures = async () => {
+    const addresses = new Set();
+    for (const node of document.body.querySelectorAll("*")) {
+      const style = getComputedStyle(node);
+      for (const found of `${style.content} ${style.backgroundImage}`.matchAll(/url\("(.*?)"\)/g)) addresses.add(found[1]);
+      if (node.localName === "img" && node.src) addresses.add(node.src);
+    }
+    for (const style of document.querySelectorAll("style")) {
+      for (const found of style.textContent.matchAll(/url\(["']?(.*?)["']?\)/g)) addresses.add(found[1]); // what is shown under the pointer
+    }
+    const loaded = (address) =>
+      new Promise((resolve) => {
+        const image = new Image();
+        image.onload = image.onerror = resolve;
+        image.src = address;
+      });
+    await Promise.all([...addresses].map(loaded));
+  };
+  const begin = async (seed) => {
+    const first = !began;
     if (!document.getElementById("prm-gym-style")) {
       const style = document.head.appendChild(document.createElement("style"));
       style.id = "prm-gym-style";
@@ -128,6 +148,7 @@
     Math.seedrandom(seed);
     core.startEpisodeReal();
     began = true;
+    if (first) await pictures();
     told(0);
     const said = core.getUtterance();
     return (typeof said === "string" ? said : said.utterance).replace(/\s+/g, " ").trim();
