@@ -1,4 +1,5 @@
 # make demo   set everything up and run a comparison that ends within five minutes of training on two cores
+# make demo-web  a shop in a real browser and without one: an agent at work, its verdicts, and how fast both are
 # make test   set everything up and run the tests
 # make check  the linters and type checks that CI runs
 
@@ -9,16 +10,22 @@ STAMP := $(VENV)/.installed-$(shell cat requirements*.lock pyproject.toml 2>/dev
 
 FREEZE = .cache/lock/bin/python -m pip freeze --all --exclude-editable | grep -Ev '^(pip|prm-gym)[=@ ]' | sed 's/+cpu$$//'
 
-.PHONY: demo test test-fast check lock wheel-test clean
+.PHONY: demo demo-web test test-fast check lock wheel-test browser clean
 
 demo: $(STAMP)
 	$(BIN)/prm-gym compare --env prm_gym/Deduction-v0 --env-option difficulty=1 --credit grpo,gigpo,salt --reward outcome,dense \
 		--seeds 3 --budget 16000 --evaluate-every 2000 --device cpu --out runs/demo
 
-test: $(STAMP)
+demo-web: browser
+	$(BIN)/python -m benchmarks.web.demo
+
+browser: $(STAMP)
+	bash .ci/browser
+
+test: browser
 	$(BIN)/pytest -q -n 2
 
-test-fast: $(STAMP)
+test-fast: browser
 	$(BIN)/pytest -q -n 2 -m "not slow"
 
 check: $(STAMP)
@@ -27,7 +34,13 @@ check: $(STAMP)
 	$(BIN)/pyright
 
 # The core alone: a wheel in a clean environment without torch, and the tests that need none.
-wheel-test: $(STAMP)
+wheel-demo-web: browser
+	$(BIN)/python -m benchmarks.web.demo
+
+browser: $(STAMP)
+	bash .ci/browser
+
+test: browser
 	bash .ci/wheel-test
 
 $(STAMP): requirements.lock requirements-reasoning-gym.lock pyproject.toml

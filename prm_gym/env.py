@@ -12,6 +12,7 @@ import json
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, TypeAlias, cast
 
 import gymnasium
@@ -30,6 +31,7 @@ from prm_gym.verifier import PastStep, StepContext, Verifier, VerifierSpec, make
 
 OBSERVATION_LENGTH = 1 << 20
 ACTION_LENGTH = 1 << 14
+MOST_THREADS = 32
 MALFORMED_LENGTH = 1_000  # of what is said of a text that is no step
 
 StepResult: TypeAlias = tuple[str, float, bool, bool, dict[str, Any]]
@@ -174,6 +176,10 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         """The outcome of an episode that runs into the step limit; 0 unless the environment says otherwise."""
         return 0.0
 
+    def more_info(self) -> dict[str, Any]:
+        """What stands in `info` beside the keys that every environment has; called after each reset and step."""
+        return {}
+
     @property
     def tools(self) -> tuple[Tool, ...]:
         """The tools that an action may call, where actions are calls of tools; an agent with native tool calls is given their schemas."""
@@ -242,6 +248,32 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         self._judged.clear()
         self._running = True
         return self._situation.observation, self._info({}, None, True)
+
+    @property
+    def resets_wait(self) -> bool:
+        """Whether a reset waits for something outside of this process, so that many are begun at once."""
+        return False
+
+    @staticmethod
+    def reset_batch(envs: "Sequence[StepEnv]", seeds: Sequence[int | None], options: Sequence[dict[str, Any] | None]) -> list[tuple[str, dict[str, Any]]]:
+        """Begin episodes in distinct environments: one after the other, or at once in threads where they wait for something outside.
+
+        Args:
+            envs: the environments.
+            seeds: one for each.
+            options: one for each.
+
+        Returns:
+            [len(envs)] results of `gymnasium.Env.reset`, in order.
+        """
+        if len(envs) < 2 or not all(env.resets_wait for env in envs):
+            return [env.reset(seed=seed, options=option) for env, seed, option in zip(envs, seeds, options, strict=True)]
+
+        def begun(env: StepEnv, seed: int | None, option: dict[str, Any] | None) -> tuple[str, dict[str, Any]]:
+            return env.reset(seed=seed, options=option)
+
+        with ThreadPoolExecutor(min(len(envs), MOST_THREADS)) as pool:
+            return list(pool.map(begun, envs, seeds, options))
 
     def step(self, action: str) -> StepResult:
         """Take one step and have it verified.
@@ -398,6 +430,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
             "verdicts": verdicts,
             "outcome": outcome,
             "valid": valid,
+            **self.more_info(),
         }
 
 

@@ -40,7 +40,7 @@ def stored_options(options: Mapping[str, Any]) -> dict[str, Any]:
             plain[name] = msgspec.to_builtins(value)
         except (TypeError, msgspec.ValidationError):
             plain[name] = repr(value)
-        if name == "tasks" and isinstance(value, Sequence) and any(isinstance(task, Mapping) for task in cast("Sequence[Any]", value)):
+        if name == "tasks" and isinstance(value, Sequence) and not isinstance(value, str):
             plain[name] = f"(tasks given: {len(cast('Sequence[Any]', value))})"
     return plain
 

@@ -17,6 +17,7 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/Deduction-v0": "prm_gym.envs.logic.deduction:DeductionEnv",
     "prm_gym/KnightsAndKnaves-v0": "prm_gym.envs.logic.knights_and_knaves:KnightsAndKnavesEnv",
     "prm_gym/MCP-v0": "prm_gym.envs.adapters.mcp:McpEnv",
+    "prm_gym/Mail-v0": "prm_gym.envs.web.mail:MailEnv",
     "prm_gym/MathDataset-v0": "prm_gym.envs.math.dataset:MathDatasetEnv",
     "prm_gym/MiniWoB-v0": "prm_gym.envs.web.miniwob:MiniWobEnv",
     "prm_gym/Minesweeper-v0": "prm_gym.envs.logic.minesweeper:MinesweeperEnv",
@@ -26,12 +27,18 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/Retail-v0": "prm_gym.envs.tools.retail:RetailEnv",
     "prm_gym/SQL-v0": "prm_gym.envs.tools.sql:SqlEnv",
     "prm_gym/Search-v0": "prm_gym.envs.tools.search:SearchEnv",
+    "prm_gym/Shop-v0": "prm_gym.envs.web.shop:ShopEnv",
     "prm_gym/Sokoban-v0": "prm_gym.envs.logic.sokoban:SokobanEnv",
     "prm_gym/Sudoku-v0": "prm_gym.envs.logic.sudoku:SudokuEnv",
     "prm_gym/Tables-v0": "prm_gym.envs.tools.tables:TablesEnv",
     "prm_gym/TraceSteps-v0": "prm_gym.envs.tools.trace_steps:TraceStepsEnv",
+    "prm_gym/Tracker-v0": "prm_gym.envs.web.tracker:TrackerEnv",
     "prm_gym/WordProblems-v0": "prm_gym.envs.math.word_problems:WordProblemsEnv",
 }
+OVER_YOURS: dict[str, str] = {
+    "prm_gym/BrowserGym-v0": "prm_gym.envs.adapters.browsergym:BrowserGymEnv",
+    "prm_gym/Site-v0": "prm_gym.envs.web.own_site:SiteEnv",
+}  # environments over what the user brings: without it they cannot be made, and what the contract tests ask of all they show in their own tests
 
 
 def register(env_id: str, entry_point: str) -> None:
@@ -55,5 +62,5 @@ def register(env_id: str, entry_point: str) -> None:
 
 def register_all() -> None:
     """Register every environment of this package."""
-    for env_id, entry_point in ENVIRONMENTS.items():
+    for env_id, entry_point in (ENVIRONMENTS | OVER_YOURS).items():
         register(env_id, entry_point)

@@ -115,11 +115,12 @@ class Rollouts:
         free = list(range(self.envs.num_envs - 1, -1, -1))
         running: dict[int, _Running] = {}
         while waiting or running:
+            begun: list[_Running] = []
             while waiting and free:
                 slot, episode = free.pop(), waiting.popleft()
-                env = self.envs.envs[slot]
-                env.reset(seed=episode.seed, options=episode.options)
-                running[slot] = _Running(episode, env)
+                running[slot] = _Running(episode, self.envs.envs[slot])
+                begun.append(running[slot])
+            StepEnv.reset_batch([run.env for run in begun], [run.episode.seed for run in begun], [run.episode.options for run in begun])
             slots = list(running)
             actions = _act(agent, [running[slot].env for slot in slots])
             self._step(running, slots, actions)

@@ -74,8 +74,7 @@ class StepVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], NDArray[Any]]):
         if len(seeds) != self.num_envs:
             raise OptionError(f"got {len(seeds)} seeds for {self.num_envs} environments")
         infos: list[dict[str, Any] | None] = [None] * self.num_envs
-        for row in np.flatnonzero(mask):
-            infos[row] = self.envs[row].reset(seed=seeds[row], options=options)[1]
+        self._reset(_rows(mask), infos, seeds, options)
         self._ended[mask] = False
         return self._observations(), _columns(infos)
 
@@ -98,16 +97,28 @@ class StepVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], NDArray[Any]]):
         terminated = np.zeros(self.num_envs, dtype=np.bool_)
         truncated = np.zeros(self.num_envs, dtype=np.bool_)
         infos: list[dict[str, Any] | None] = [None] * self.num_envs
-        stepping = [int(row) for row in np.flatnonzero(~resetting)]
+        stepping = _rows(~resetting)
         results = StepEnv.step_batch([self.envs[row] for row in stepping], [actions[row] for row in stepping], self.verifiers)
         for row, (_, reward, ended, cut, info) in zip(stepping, results, strict=True):
             rewards[row], terminated[row], truncated[row], infos[row] = reward, ended, cut, info
-        for row in np.flatnonzero(resetting):
-            infos[row] = self.envs[row].reset()[1]
+        self._reset(_rows(resetting), infos)
         self._ended = terminated | truncated
         if self.autoreset_mode is AutoresetMode.SAME_STEP and self._ended.any():
             return self._same_step(rewards, terminated, truncated, infos)
         return self._observations(), rewards, terminated, truncated, _columns(infos)
+
+    def _reset(
+        self,
+        rows: Sequence[int],
+        infos: list[dict[str, Any] | None],
+        seeds: Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        """Begin episodes in some environments, and put down their infos."""
+        envs = [self.envs[row] for row in rows]
+        given = [None if seeds is None else seeds[row] for row in rows]
+        for row, (_, info) in zip(rows, StepEnv.reset_batch(envs, given, [options] * len(envs)), strict=True):
+            infos[row] = info
 
     def _same_step(
         self,
@@ -120,7 +131,7 @@ class StepVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], NDArray[Any]]):
         final_infos: list[dict[str, Any] | None] = [None] * self.num_envs
         for row in np.flatnonzero(self._ended):
             final_obs[row], final_infos[row] = self.envs[row].situation.observation, infos[row]
-            infos[row] = self.envs[row].reset()[1]
+        self._reset(_rows(self._ended), infos)
         columns = _columns(infos)
         columns.update(final_obs=final_obs, _final_obs=self._ended.copy(), final_info=_columns(final_infos), _final_info=self._ended.copy())
         self._ended = np.zeros(self.num_envs, dtype=np.bool_)
@@ -161,11 +172,16 @@ class StepVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], NDArray[Any]]):
             env.close()
 
 
+def _rows(mask: NDArray[np.bool_]) -> list[int]:
+    return [int(row) for row in np.flatnonzero(mask)]
+
+
 def _columns(infos: Sequence[dict[str, Any] | None]) -> dict[str, Any]:
     present = np.array([info is not None for info in infos], dtype=np.bool_)
     columns: dict[str, Any] = {}
-    for key in ("task_key", "state_key", "actions"):
-        columns[key] = _objects([None if info is None else info[key] for info in infos])
+    known = {"outcome", "valid", "verdicts"}
+    for key in dict.fromkeys(["task_key", "state_key", "actions", *(key for info in infos if info is not None for key in info if key not in known)]):
+        columns[key] = _objects([None if info is None else info.get(key) for info in infos])
         columns[f"_{key}"] = present.copy()
     columns["outcome"] = np.array([np.nan if info is None or info["outcome"] is None else info["outcome"] for info in infos], dtype=np.float64)
     columns["_outcome"] = ~np.isnan(columns["outcome"])

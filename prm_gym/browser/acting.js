@@ -23,7 +23,7 @@
   const nodeType = read(Node, "nodeType"), parentNode = read(Node, "parentNode"), isConnected = read(Node, "isConnected"), ownerDocument = read(Node, "ownerDocument"), holds = method(Node, "contains");
   const rootOf = method(Node, "getRootNode"), localName = read(Element, "localName"), attribute = method(Element, "getAttribute"), shadowRoot = read(Element, "shadowRoot");
   const rectangles = method(Element, "getClientRects"), scrollTo = method(Element, "scrollIntoView"), closest = method(Element, "closest");
-  const viewOf = read(Document, "defaultView"), hitIn = method(Document, "elementFromPoint"), hitInShadow = method(ShadowRoot, "elementFromPoint");
+  const viewOf = read(Document, "defaultView"), bodyOf = read(Document, "body"), hitIn = method(Document, "elementFromPoint"), hitInShadow = method(ShadowRoot, "elementFromPoint");
   const command = method(Document, "execCommand"), hostOf = read(ShadowRoot, "host"), dispatch = method(EventTarget, "dispatchEvent");
   const typeOf = read(HTMLInputElement, "type"), inputValue = read(HTMLInputElement, "value"), setInput = write(HTMLInputElement, "value");
   const areaValue = read(HTMLTextAreaElement, "value"), setArea = write(HTMLTextAreaElement, "value"), setText = write(Node, "textContent");
@@ -32,7 +32,7 @@
   const optionLabel = read(HTMLOptionElement, "label"), unlisten = method(EventTarget, "removeEventListener"), labelControl = read(HTMLLabelElement, "control");
   const focusHtml = method(HTMLElement, "focus"), focusSvg = method(SVGElement, "focus"), blurHtml = method(HTMLElement, "blur"), clickHtml = method(HTMLElement, "click");
   const SET_AT_ONCE = new Set(["number", "date", "month", "week", "time", "datetime-local", "color", "range"]);
-  const UNTYPED = new Set(["checkbox", "radio", "file", "submit", "button", "reset", "image", "hidden"]);
+  const UNTYPED = new Set(["checkbox", "radio", "file", "submit", "button", "reset", "image", "hidden", "range"]);
   const PICKERS = new Set(["color", "file"]);
 
   const event = (node, type, init = {}) => dispatch(node, new Event(type, { bubbles: true, composed: true, ...init }));
@@ -43,10 +43,9 @@
   const refusal = (ref, node) => {
     if (!page.known(ref)) return `there is no element [${ref}]`;
     if (!node || !isConnected(node)) return `[${ref}] is no longer on the page`;
-    if (unseen(node)) return `[${ref}] cannot be seen`;
     const dialog = modalDialog();
     if (dialog && !holds(dialog, outermost(node))) return `[${ref}] is behind the open dialog`;
-    return "";
+    return unseen(node) ? `[${ref}] cannot be seen` : page.isDisabled(node) ? `[${ref}] is disabled` : "";
   };
   const unseen = (node) => {
     if (!rectangles(node).length) return true;
@@ -146,6 +145,18 @@
     if (focused instanceof HTMLElement) blurHtml(focused);
   };
 
+  // What a pointer that comes over an element tells it, where the browser paints nothing and so moves no pointer.
+  const hover = (node) => {
+    scrollTo(node, { block: "nearest" });
+    const view = viewOf(ownerDocument(node)), box = rectangles(node)[0];
+    const init = { bubbles: true, cancelable: true, composed: true, view, clientX: box.left + box.width / 2, clientY: box.top + box.height / 2 };
+    for (const type of ["over", "enter", "move"]) {
+      const bubbles = type !== "enter";
+      dispatch(node, new PointerEvent(`pointer${type}`, { ...init, bubbles, isPrimary: true }));
+      dispatch(node, new MouseEvent(`mouse${type}`, { ...init, bubbles }));
+    }
+  };
+
   const canType = (node) => {
     const tag = localName(node);
     return tag === "textarea" || page.editable(node) || (tag === "input" && !UNTYPED.has(typeOf(node)));
@@ -162,17 +173,22 @@
     if (tag === "input") selectInput(node);
     else if (tag === "textarea") selectArea(node);
     else own.getSelection().selectAllChildren(node);
-    let offered = false;
-    const offer = () => (offered = true);
-    listen(node, "beforeinput", offer, true);
     // What the browser itself does for a typing person: its events are trusted, and a length that is allowed is kept.
-    text ? command(own, "insertText", false, text) : command(own, "delete");
-    unlisten(node, "beforeinput", offer, true);
-    if (!offered && text) {
+    const done = text ? command(own, "insertText", false, text) : command(own, "delete") || true;
+    if (!done) {
       tag === "input" ? setInput(node, text) : tag === "textarea" ? setArea(node, text) : setText(node, text);
       event(node, "input");
     }
-    if (tag === "input" || tag === "textarea") event(node, "change");
+    if (tag === "input" || tag === "textarea") changed(node);
+  };
+  // The browser says "change" when the focus leaves, and would say it again after a change of our making: so the focus leaves and comes back, unseen.
+  const MOVES = ["blur", "focusout", "focus", "focusin"];
+  const changed = (node) => {
+    const view = viewOf(ownerDocument(node)), hide = (moved) => moved.stopImmediatePropagation();
+    for (const move of MOVES) listen(view, move, hide, true);
+    blurHtml(node);
+    if (isConnected(node) && page.focusedNode() === bodyOf(document)) focus(node);
+    for (const move of MOVES) unlisten(view, move, hide, true);
   };
 
   const choose = (ref, node, wanted) => {
@@ -182,8 +198,8 @@
     const option =
       able.find((each) => page.labelOf(each) === wanted || optionLabel(each) === wanted) ?? able.find((each) => plain(optionLabel(each)) === plain(wanted));
     if (!option) {
-      const offered = able.slice(0, 10).map((each) => quoted(page.labelOf(each)));
-      return offered.length ? `[${ref}] has no option ${quoted(wanted)}; it has: ${offered.join(", ")}` : `[${ref}] has no options to select`;
+      const offered = able.slice(0, 10).map((each) => `"${page.labelOf(each)}"`);
+      return offered.length ? `[${ref}] has no option "${wanted}"; it has: ${offered.join(", ")}` : `[${ref}] has no options to select`;
     }
     focus(node);
     setSelected(option, true);
@@ -200,8 +216,7 @@
     const error = refusal(ref, node);
     if (error) return error;
     if (request.do === "focus") return focus(node), "";
-    if (request.do === "point" && request.hover) return "";
-    if (page.isDisabled(node)) return `[${ref}] is disabled`;
+    if (request.do === "hover") return hover(node), "";
     if (request.do === "select") return choose(ref, node, request.text);
     if (request.do === "type") {
       if (!canType(node)) return `[${ref}] is not a field that can be typed into`;
@@ -228,8 +243,8 @@
 
   const after = async (request) => {
     await tick();
-    await settled(request.cap);
-    return see(request);
+    const quiet = await settled(request.cap);
+    return [...see(request), quiet];
   };
   page.step = async (request) => {
     const node = page.element(request.ref);
@@ -237,7 +252,7 @@
     if (error || request.do !== "point") return JSON.stringify([error, null, await after(request)]);
     if (!request.hover && picker(node)) return JSON.stringify([pick(request.ref, node), null, await after(request)]);
     const point = pointOf(node);
-    if (!point.hit) return JSON.stringify([`[${request.ref}] is covered by ${described(point.above)}`, null, see(request)]);
+    if (!point.hit) return JSON.stringify([`[${request.ref}] is covered by ${described(point.above)}`, null, [...see(request), true]]);
     if (!request.hover) {
       arriving = arrival(node);
       page.presses(request.count);

@@ -18,9 +18,9 @@ from prm_gym.web.observation import Acted, Sight
 _Result = TypeVar("_Result")
 MOST_TABS = 5
 MOST_NOTES = 10
-_STOPPING_SECONDS = 2.0
-_WINDOW_SECONDS = 3.0
+_STOPPING_SECONDS, _CLOSING_SECONDS = 2.0, 3.0
 _ARRIVAL_SECONDS = 0.25  # for a press that the browser has delivered to be seen by the observer
+_WINDOW_SECONDS, _PAUSE = 1.5, 0.002
 STOPPED = "a script of the page ran too long and was stopped"
 
 
@@ -46,9 +46,7 @@ class LivePage:
         self._pages: dict[tuple[int, int, int], int] = {}
         self._lock = asyncio.Lock()
         self._clock: asyncio.Timeout | None = None
-        self._waiting = 0
-        self._announced = 0  # windows that a page has opened, and the driver has not yet shown
-        self._turned = False  # a new tab stands before the others
+        self._windows = self._handled = 0  # that the pages have opened; that have been looked at
         context.on_popup(self._popped)
 
     async def prepare(self) -> None:
@@ -89,6 +87,10 @@ class LivePage:
         """The answer to a command of the protocol."""
         return await self._guarded(self._tab_now.send(method, params), self.rules.browser.open_deadline)
 
+    async def set_headers(self, headers: Mapping[str, str]) -> None:
+        """Send other headers with every request from now on."""
+        await self._guarded(self.context.set_headers(headers), self.rules.browser.deadline)
+
     async def heap_mb(self) -> float:
         """Size of the heap of the page's scripts, in MB."""
         return float((await self.command("Runtime.getHeapUsage", {}))["usedSize"]) / 1e6
@@ -96,7 +98,7 @@ class LivePage:
     async def close(self) -> None:
         """Close the page and its context."""
         self.closed = True
-        await self.context.close()
+        await self._shut()
 
     def die(self, kind: FaultKind, reason: str) -> None:
         """Take the page for dead: whoever waits for it is told now."""
@@ -128,8 +130,12 @@ class LivePage:
                 await self._lost(str(error))
             finally:
                 self._clock = None
-            await self.context.close()
+            await self._shut()
             raise self.fault or BrowserFault("page_crashed", "the page has gone")
+
+    async def _shut(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.context.close(), _CLOSING_SECONDS)
 
     async def _rescue(self, seconds: float) -> None:
         """Stop the script of a page that hangs, and raise what is seen then; a page that cannot be stopped is dead."""
@@ -150,8 +156,6 @@ class LivePage:
         self.die("page_crashed", reason)
 
     async def _opened(self, url: str) -> Sight:
-        await self._windows()
-        self._turned = False
         while len(self._tabs) > 1:
             await self._tabs.pop().target.close()
         self._at = 0
@@ -162,7 +166,7 @@ class LivePage:
         if self.openings > 1 and not self.rules.page.keep:
             await tab.forget()
         error = await tab.open(url)
-        if error or tab.failed or tab.refused:
+        if error or tab.navigation.failed or tab.refused:
             self.die("unreachable", f"{url} cannot be opened: {error or tab.refused}")
             raise GoneError(error)
         acted = await self._seen()
@@ -171,8 +175,7 @@ class LivePage:
 
     async def _acted(self, action: Action) -> Acted:
         tab = self._tab_now
-        tab.refused = tab.failed = ""
-        tab.download = False
+        tab.refused, tab.download = "", False
         ref = getattr(action, "ref", 0)
         if ref and self._looked != (tab, tab.documents):
             known = await self._seen()
@@ -213,6 +216,8 @@ class LivePage:
         count = action.count if isinstance(action, Click) else 0
         if count and self.rules.page.input == "script":
             return await self._requested(tab, {"do": "click", "ref": action.ref, "count": count})
+        if not count and not self.rules.browser.frames:  # a pointer that only moves is answered with the next frame, and there is none
+            return await self._requested(tab, {"do": "hover", "ref": action.ref})
         answer = await tab.step(self._request({"do": "point", "ref": action.ref, "count": count, "hover": not count}))
         if answer.point is None:
             return await self._told(tab, answer)
@@ -243,6 +248,8 @@ class LivePage:
             finish.cancel()
 
     async def _drag(self, tab: Tab, ref: int, to: int) -> Acted:
+        if not self.rules.browser.frames:
+            return Acted((await self._seen()).sight, "a browser without frames drags nothing: make it with frames=True")
         points: list[tuple[float, float]] = []
         for number in (to, ref):
             answer = await tab.step(self._request({"do": "point", "ref": number, "hover": True, "count": 0}))
@@ -269,17 +276,17 @@ class LivePage:
 
     async def _told(self, tab: Tab, answer: Answer, error: str = "") -> Acted:
         """An answer as what came of the action."""
-        await self._windows()
-        if self._turned:
-            self._turned = False
-            return await self._seen()
-        if tab.failed:
+        if self._windows > self._handled:
+            await self._await_windows()
+        if self._tab_now is not tab:
+            return await self._seen_instead(answer.error)
+        if tab.navigation.failed:
             why = error or "the address does not answer"
             error = answer.error or f"this page cannot be opened: {why}"
             if await tab.back():
                 answer = await tab.finish(self._request({"do": "nothing"}))
         elif tab.refused:
-            error = f"this address is not allowed: {tab.refused}"
+            self._notes.append(f"this address is not allowed: {tab.refused}")
         elif error:
             error = f"this page cannot be opened: {error}"
         seen = answer.seen
@@ -288,50 +295,50 @@ class LivePage:
         self._looked = (tab, tab.documents)
         notes, self._notes[:] = tuple(dict.fromkeys(self._notes))[:MOST_NOTES], []
         key = (id(tab), tab.documents, seen.beginnings)
-        page = self._pages.setdefault(key, len(self._pages))
+        page = self._pages.setdefault(key, len(self._pages) + 1)
         titles = tuple(each.title for each in self._tabs)
         return Acted(Sight(seen.url, seen.title, seen.items, page, titles, self._at, notes, seen.cut), answer.error or error)
 
-    async def _windows(self) -> None:
-        """Wait for the windows that are being opened."""
+    async def _await_windows(self) -> None:
+        """Wait until the windows that were opened have been looked at; one that does not come is no window."""
         end = asyncio.get_running_loop().time() + _WINDOW_SECONDS
-        while self._waiting or self._announced:
-            if asyncio.get_running_loop().time() > end:
-                self._announced = 0
-                return
-            await asyncio.sleep(0.002)
+        while self._windows > self._handled and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(_PAUSE)
+        self._windows = self._handled = 0
+
+    def _window(self) -> None:
+        self._windows += 1
+
+    async def _seen_instead(self, error: str) -> Acted:
+        """What is seen of the tab that has come to the front."""
+        return Acted((await self._seen()).sight, error)
 
     def _request(self, what: Mapping[str, Any]) -> dict[str, Any]:
         return {"ref": 0, "clickables": self.rules.page.clickables, "cap": int(self.rules.browser.settle * 1000), "pressed": False, **what}
 
     async def _tab(self, target: Target) -> Tab:
         tab = Tab(target, self.rules, self._notes)
-        tab.on_window = self._announce
         tab.on_crash = lambda: self.die("page_crashed", "the page's process has gone")
+        tab.on_window = self._window
         await tab.prepare()
         return tab
 
-    def _announce(self) -> None:
-        self._announced += 1
-
     async def _popped(self, target: Target) -> None:
-        """A window that a page opened becomes a tab, where its address is allowed, and is the one that is seen."""
-        self._waiting += 1
-        self._announced = max(0, self._announced - 1)
+        """A window that a page opened becomes a tab, where its address is allowed."""
         try:
             if len(self._tabs) >= MOST_TABS or self.closed:
                 raise GoneError("too many windows")
             tab = await self._tab(target)
             seen = (await tab.finish(self._request({"do": "nothing"}))).seen
-            if tab.refused or tab.failed or seen is None or not self.rules.may_open(seen.url) or len(self._tabs) >= MOST_TABS:
+            if tab.refused or tab.navigation.failed or seen is None or not self.rules.may_open(seen.url) or len(self._tabs) >= MOST_TABS:
                 raise GoneError("not an address of the task")
             self._tabs.append(tab)
-            self._at, self._turned = len(self._tabs) - 1, True
+            self._at = len(self._tabs) - 1
         except (GoneError, ProtocolError, LeftError):
             self._notes.append("a new window was refused")
             await target.close()
         finally:
-            self._waiting -= 1
+            self._handled += 1
 
 
 class _StoppedError(Exception):

@@ -18,46 +18,42 @@
     const call = type.prototype[property];
     return (node, ...values) => call.apply(node, values);
   };
-  const write = (type, property) => {
-    const setter = Object.getOwnPropertyDescriptor(type.prototype, property).set;
-    return (node, value) => setter.call(node, value);
-  };
   const nodeType = read(Node, "nodeType"), firstChild = read(Node, "firstChild"), nextSibling = read(Node, "nextSibling"), parentNode = read(Node, "parentNode");
-  const isConnected = read(Node, "isConnected"), ownerDocument = read(Node, "ownerDocument"), textContent = read(Node, "textContent"), holds = method(Node, "contains");
+  const isConnected = read(Node, "isConnected"), ownerDocument = read(Node, "ownerDocument"), textContent = read(Node, "textContent");
   const dataOf = read(CharacterData, "data"), localName = read(Element, "localName"), shadowRoot = read(Element, "shadowRoot");
   const attribute = method(Element, "getAttribute"), hasAttribute = method(Element, "hasAttribute"), matches = method(Element, "matches"), closest = method(Element, "closest");
-  const isVisible = method(Element, "checkVisibility"), rectangles = method(Element, "getClientRects"), scrollTo = method(Element, "scrollIntoView");
-  const queryAll = method(Element, "querySelectorAll"), elementsOf = method(Element, "getElementsByTagName"), dispatch = method(EventTarget, "dispatchEvent");
+  const isVisible = method(Element, "checkVisibility"), queryAll = method(Element, "querySelectorAll"), elementsOf = method(Element, "getElementsByTagName");
   const bodyOf = read(Document, "body"), rootOf = read(Document, "documentElement"), titleOf = read(Document, "title"), addressOf = read(Document, "URL");
   const readyState = read(Document, "readyState"), byId = method(Document, "getElementById"), queryDocument = method(Document, "querySelectorAll");
-  const activeOf = read(Document, "activeElement"), activeIn = read(ShadowRoot, "activeElement"), hitIn = method(Document, "elementFromPoint");
-  const hitInShadow = method(ShadowRoot, "elementFromPoint"), command = method(Document, "execCommand"), viewOf = read(Document, "defaultView");
+  const activeOf = read(Document, "activeElement"), activeIn = read(ShadowRoot, "activeElement"), viewOf = read(Document, "defaultView");
   const typeOf = read(HTMLInputElement, "type"), inputValue = read(HTMLInputElement, "value"), isChecked = read(HTMLInputElement, "checked"), filesOf = read(HTMLInputElement, "files");
   const areaValue = read(HTMLTextAreaElement, "value"), selectOptions = read(HTMLSelectElement, "options"), isMultiple = read(HTMLSelectElement, "multiple");
-  const optionLabel = read(HTMLOptionElement, "label"), isSelected = read(HTMLOptionElement, "selected"), optionDisabled = read(HTMLOptionElement, "disabled");
+  const optionLabel = read(HTMLOptionElement, "label"), isSelected = read(HTMLOptionElement, "selected");
   const labelControl = read(HTMLLabelElement, "control"), frameDocument = read(HTMLIFrameElement, "contentDocument"), assigned = method(HTMLSlotElement, "assignedNodes");
-  const setInput = write(HTMLInputElement, "value"), setArea = write(HTMLTextAreaElement, "value"), setSelected = write(HTMLOptionElement, "selected");
-  const selectInput = method(HTMLInputElement, "select"), selectArea = method(HTMLTextAreaElement, "select");
-  const focusHtml = method(HTMLElement, "focus"), focusSvg = method(SVGElement, "focus"), blurHtml = method(HTMLElement, "blur"), clickHtml = method(HTMLElement, "click");
-  const isHtml = (node) => node instanceof HTMLElement || ownerDocument(node) !== document && localName(node) !== "svg";
   const LABELS = { input: read(HTMLInputElement, "labels"), textarea: read(HTMLTextAreaElement, "labels"), select: read(HTMLSelectElement, "labels") };
 
   const MOST_NODES = 20000, MOST_ITEMS = 3000, DEEPEST = 1000, MOST_OPTIONS = 60, LONGEST_NAME = 160, LONGEST_VALUE = 500, LONGEST_LINE = 400;
   const SKIPPED = new Set("script style template noscript head meta link title base param source track".split(" "));
-  const SILENT = new Set("script style template noscript".split(" "));
+  const UNSAID = new Set([...SKIPPED, "svg", "iframe"]);
   const INLINE = new Set(
     "a abbr b bdi bdo cite code data del dfn em font i ins kbd label mark q s samp small span strong sub sup time tt u var output td th slot".split(" "),
   );
   const SHAPES = new Set("circle ellipse g image line path polygon polyline rect text tspan use".split(" "));
   const ROLES = { switch: "checkbox" };
   for (const role of ["button", "link", "checkbox", "radio", "tab", "menuitem", "option", "textbox", "combobox", "slider"]) ROLES[role] = role;
-  const INPUTS = { submit: "button", button: "button", reset: "button", image: "button", search: "searchbox", checkbox: "checkbox", radio: "radio", range: "slider", file: "file", hidden: "" };
-  const SET_AT_ONCE = new Set(["number", "date", "month", "week", "time", "datetime-local", "color", "range"]);
+  const INPUTS = { search: "searchbox", checkbox: "checkbox", radio: "radio", range: "slider", file: "file", hidden: "" };
+  const TEXTUAL = new Set(["text", "email", "tel", "url", "password", "number", "date", "time", "datetime-local", "month", "week", "color"]);
+  const BUTTONS = new Set(["submit", "reset", "button", "image"]);
+  const NOTHING = new Set(), DRAWN = new Set(["svg", "title"]);
+  const FIELDS = new Set(["input", "select", "textarea", "button", "datalist"]);
   const STATES = ["checked", "disabled", "readonly", "expanded", "collapsed", "current", "pressed", "selected", "invalid", "focused"];
 
+  const WHITE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/g; // what Python's str.split() takes for white
   const cut = (text, most) => (text.length <= most ? text : Array.from(text).slice(0, most).join(""));
-  const normal = (text) => text.replace(/[ \t\n\r\f\u00a0]+/g, " ").replace(/^ | $/g, "").toWellFormed();
+  const normal = (text) => text.replace(WHITE, " ").replace(/^ | $/g, "").toWellFormed();
   const quoted = (text) => JSON.stringify(text);
+
+  let foreign = false; // whether the page is not ours: more of it is looked at then
 
   // Numbers of elements: from 1 on in the order of first sight; they begin anew with another body.
   let numbers = new WeakMap(), elements = new Map(), count = 0, body = null, beginnings = 0;
@@ -102,12 +98,12 @@
   const editable = (node) => ["", "true", "plaintext-only"].includes(attribute(node, "contenteditable")?.toLowerCase());
 
   const roleOf = (node, tag, options) => {
+    const role = ROLES[attribute(node, "role")];
     if (tag === "a" && hasAttribute(node, "href")) return "link";
-    if (tag === "button" || tag === "summary") return "button";
-    if (tag === "input") return INPUTS[typeOf(node)] ?? "textbox";
+    if (tag === "button" || tag === "summary") return role ?? "button";
+    if (tag === "input") return (TEXTUAL.has(typeOf(node)) ? "textbox" : (BUTTONS.has(typeOf(node)) ? "button" : role ?? INPUTS[typeOf(node)])) ?? "textbox";
     if (tag === "textarea") return "textbox";
     if (tag === "select") return isMultiple(node) ? "listbox" : "combobox";
-    const role = ROLES[attribute(node, "role")];
     if (role) return role;
     if (editable(node)) return "textbox";
     return options.clickables && clickable(node, tag) ? "clickable" : "";
@@ -121,17 +117,18 @@
   };
 
   const field = (tag, role) => tag === "textarea" || tag === "select" || (tag === "input" && role !== "button");
-  // The text of a node; images count by what they show, and inside a label its controls are left out.
-  const textIn = (node, label, depth = 0) => {
+  // The text of a node, with spaces around its blocks; images count by what is said of them, and inside a label its controls are left out.
+  const textIn = (node, without = NOTHING, depth = 0) => {
     let text = "";
     for (let child = firstChild(node); child; child = nextSibling(child)) {
       const type = nodeType(child);
       if (type === 3) text += dataOf(child);
-      else if (type === 1 && depth < DEEPEST) {
-        const tag = localName(child);
-        if (tag === "img") text += attribute(child, "alt") ?? "";
-        else if (!SILENT.has(tag) && !(label && (tag === "select" || tag === "textarea" || tag === "button" || tag === "input"))) text += textIn(child, label, depth + 1);
-      }
+      if (type !== 1 || depth > DEEPEST) continue;
+      const tag = localName(child);
+      if ((UNSAID.has(tag) && !(foreign && DRAWN.has(tag))) || without.has(tag) || (tag !== "option" && !DRAWN.has(tag) && hidden(child))) continue;
+      if (tag === "img") text += ` ${attribute(child, "alt") ?? ""} `;
+      else if (INLINE.has(tag) && tag !== "td" && tag !== "th") text += textIn(child, without, depth + 1);
+      else text += ` ${textIn(child, without, depth + 1)} `;
     }
     return text;
   };
@@ -141,16 +138,18 @@
     let found = "";
     for (const id of (attribute(node, "aria-labelledby") ?? "").split(/\s+/)) {
       const other = id && byId(ownerDocument(node), id);
-      if (other) found += " " + textIn(other, false);
+      if (other) found += " " + textIn(other);
     }
     found = normal(found);
     if (!found && tag === "input" && role === "button") {
-      const type = typeOf(node);
-      found = normal(attribute(node, type === "image" ? "alt" : "value") ?? { submit: "Submit", reset: "Reset" }[type] ?? "");
+      const shown = normal(attribute(node, "value") || attribute(node, "alt") || "");
+      found = shown || ({ submit: "Submit", image: "Submit", reset: "Reset" }[typeOf(node)] ?? "");
     } else if (!found && field(tag, role)) {
-      for (const label of LABELS[tag](node) ?? []) found += " " + textIn(label, true);
+      const labels = [...(LABELS[tag](node) ?? [])], around = closest(node, "label:not([for])");
+      if (around && !labels.includes(around)) labels.push(around); // it is the label of its first field alone, and speaks of them all
+      for (const label of labels) found += " " + textIn(label, FIELDS);
       found = normal(found) || normal(attribute(node, "placeholder") ?? "");
-    } else if (!found && !(tag !== "input" && editable(node))) found = normal(textIn(node, false));
+    } else if (!found && !editable(node)) found = normal(textIn(node));
     return cut(found || normal(attribute(node, "title") ?? ""), LONGEST_NAME);
   };
   const labelOf = (option) => cut(normal(optionLabel(option)), LONGEST_NAME);
@@ -236,7 +235,7 @@
         const given = assigned(node);
         if (given.length) return given.forEach((child) => this.visit(child, silent, depth));
       }
-      const shadow = this.options.clickables || shadowRoot(node) ? shadowRoot(node) : null;
+      const shadow = shadowRoot(node);
       for (let child = firstChild(shadow ?? node); child && !this.full; child = nextSibling(child)) this.visit(child, silent, depth);
     }
     visit(node, silent, depth) {
@@ -256,6 +255,7 @@
       if (tag === "svg" && !attribute(node, "role") && !attribute(node, "aria-label") && !options.clickables) return;
       const role = roleOf(node, tag, options);
       if (tag === "input" && !role) return;
+      if (silent && !foreign && !FIELDS.has(tag)) return this.children(node, silent, depth); // in a label
       if (role) {
         this.flush();
         this.add([
@@ -269,10 +269,10 @@
         const shown = normal(attribute(node, "alt") ?? "");
         if (!shown || silent) return;
         this.flush();
-        return this.add([0, "image", cut(shown, LONGEST_LINE)]);
+        return this.add([0, "image", cut(shown, LONGEST_NAME)]);
       }
       if (/^h[1-6]$/.test(tag) || attribute(node, "role") === "heading") return this.heading(node, silent, depth);
-      if (tag === "label" && labelControl(node)) return this.children(node, true, depth);
+      if (tag === "label" && labelControl(node)) return foreign || !hasAttribute(node, "for") ? this.children(node, true, depth) : undefined;
       if ((tag === "td" || tag === "th") && !silent && normal(this.line) && previousCell(node)) this.line += " | ";
       if (INLINE.has(tag)) return this.children(node, silent, depth);
       this.flush();
@@ -287,19 +287,19 @@
     }
     heading(node, silent, depth) {
       this.flush();
-      const inner = [...queryAll(node, "*")].some((child) => roleOf(child, localName(child), this.options) && !hidden(child));
+      const inner = [...queryAll(node, "*")].some((child) => roleOf(child, localName(child), this.options));
       if (inner) {
         this.children(node, silent, depth);
         return this.flush();
       }
-      const text = normal(textIn(node, false));
+      const text = normal(textIn(node));
       if (text && !silent) this.add([0, "heading", cut(text, LONGEST_LINE)]);
     }
     drawing(node, tag, silent, depth) {
       const label = normal(attribute(node, "aria-label") ?? "");
       if (tag === "svg" && label && !silent) {
         this.flush();
-        this.add([0, "image", cut(label, LONGEST_LINE)]);
+        this.add([0, "image", cut(label, LONGEST_NAME)]);
       }
       if (this.options.clickables && (tag === "svg" || SHAPES.has(tag))) this.children(node, silent, depth);
     }
@@ -320,6 +320,7 @@
 
   const see = (options) => {
     begin();
+    foreign = options.clickables;
     const walk = new Walk(options), root = modalDialog() ?? body;
     if (root) {
       walk.children(root, false, 0);

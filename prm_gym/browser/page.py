@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,10 @@ class Page:
         kept = ("nodeId", "role", "name", "value", "properties", "childIds")
         nodes = self._command("Accessibility.getFullAXTree", {})["nodes"]
         return json.dumps([{key: node[key] for key in kept if key in node} for node in nodes if not node.get("ignored")], ensure_ascii=False)
+
+    def set_headers(self, headers: Mapping[str, str]) -> None:
+        """Send other headers with every request from now on, in the place of those it was opened with."""
+        self.pool.call(self.live.set_headers(headers), self.pool.options.deadline + _GRACE)
 
     def close(self) -> None:
         """Close it; once is enough."""

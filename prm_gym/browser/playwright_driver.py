@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from prm_gym.browser.launch import browser_environment, command_flags, is_root, required_browser
+from prm_gym.browser.loop import closed_in_children
 from prm_gym.browser.options import BrowserOptions
 from prm_gym.browser.session import GoneError, Handler, Popup, ProtocolError, Reply
 from prm_gym.errors import MissingExtraError
@@ -13,6 +14,7 @@ from prm_gym.errors import MissingExtraError
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Playwright
 
+_MOMENT = 0.05  # seconds
 _GONE = ("Target crashed", "Target closed", "has been closed", "Session closed", "Connection closed", "Target page, context or browser")
 
 
@@ -25,7 +27,7 @@ class PlaywrightSession:
     async def send(self, method: str, params: Mapping[str, Any] | None = None) -> Reply:
         """The browser's answer to a command."""
         try:
-            return await self._session.send(method, dict(params) if params else None)
+            return cast(Reply, await self._session.send(method, dict(params) if params else None))
         except Exception as error:
             message = str(error)
             raise (GoneError(message) if _is_gone(message) else ProtocolError(message)) from None
@@ -41,6 +43,9 @@ class PlaywrightTarget:
     def __init__(self, page: "Page", session: PlaywrightSession) -> None:
         self._page = page
         self.session = session
+
+    async def run(self) -> None:
+        """It does not wait."""
 
     async def close(self) -> None:
         """Close the tab."""
@@ -64,6 +69,13 @@ class PlaywrightContext:
             raise GoneError(str(error)) from None
         finally:
             self._opening = False
+
+    async def set_headers(self, headers: Mapping[str, str]) -> None:
+        """Send these headers with every request of its pages."""
+        try:
+            await self._context.set_extra_http_headers(dict(headers))
+        except Exception as error:
+            raise GoneError(str(error)) from None
 
     def on_popup(self, handler: Popup) -> None:
         """Call a coroutine function with each page that the pages themselves open."""
@@ -97,7 +109,9 @@ class PlaywrightDriver:
         self._options = options
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
+        self._node: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._closing = False
         self.died: Callable[[str, str], None] = _ignored
 
@@ -114,9 +128,11 @@ class PlaywrightDriver:
             raise MissingExtraError("playwright", "web") from None
         path = await asyncio.to_thread(required_browser, self._options)
         flags = command_flags(self._options)
-        self._playwright = await async_playwright().start()
+        manager = async_playwright()
+        self._playwright = await manager.start()
         try:
-            self._watch = asyncio.create_task(self._watch_node(self._playwright))
+            self._node = _node(manager)
+            self._watch = asyncio.create_task(self._watch_node())
             self._browser = await self._playwright.chromium.launch(
                 executable_path=path,
                 headless=not self._options.headed,
@@ -131,7 +147,7 @@ class PlaywrightDriver:
         except BaseException:
             await self.close()
             raise
-        self._browser.on("disconnected", lambda _: self._gone("browser_died", "the browser has gone"))
+        self._browser.on("disconnected", self._on_disconnected)
 
     async def context(self, headers: Mapping[str, str]) -> PlaywrightContext:
         """A new context."""
@@ -155,23 +171,37 @@ class PlaywrightDriver:
             if self._playwright is not None:
                 await asyncio.wait_for(self._playwright.stop(), 3)
 
+    def _on_disconnected(self, browser: "Browser") -> None:
+        self._ending = asyncio.get_running_loop().create_task(self._disconnected())
+
     def _gone(self, kind: str, reason: str) -> None:
         if not self._closing:
             self._closing = True
             self.died(kind, reason)
 
-    async def _watch_node(self, playwright: "Playwright") -> None:
-        """Notice the death of node; Playwright's own report of it comes too late and names the browser."""
-        process = _node(playwright)
-        if process is not None:
-            await process.wait()
-            self._gone("driver_died", "Playwright's process has gone")
+    async def _disconnected(self) -> None:
+        """Find out who died: the browser ends with its driver, and Playwright says the same of both."""
+        await asyncio.sleep(_MOMENT)
+        self._gone("browser_died", "the browser has gone")
+
+    async def _watch_node(self) -> None:
+        """Notice the death of node."""
+        if self._node is None:
+            return
+        if self._node.stdin is not None:
+            closed_in_children(self._node.stdin.get_extra_info("pipe").fileno())
+        await self._node.wait()
+        self._gone("driver_died", "Playwright's process has gone")
 
 
-def _node(playwright: "Playwright") -> asyncio.subprocess.Process | None:
-    """Playwright's process of node; None where this version keeps it elsewhere."""
-    with contextlib.suppress(AttributeError):
-        return playwright._impl_obj._connection._transport._proc  # pyright: ignore
+def _node(manager: object) -> asyncio.subprocess.Process | None:
+    """Playwright's process of node, which it does not show; None where this version keeps it elsewhere."""
+    for path in (("_client", "_transport", "_proc"), ("_connection", "_transport", "_proc")):
+        found = manager
+        for name in path:
+            found = getattr(found, name, None)
+        if isinstance(found, asyncio.subprocess.Process):
+            return found
     return None
 
 

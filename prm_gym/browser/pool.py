@@ -140,7 +140,7 @@ class BrowserPool:
         context = await generation.driver.context(options.headers)
         generation.contexts += 1
         self._counts["contexts"] += 1
-        live = LivePage(context, Rules(self.options, options), lambda fault: self._faulted(generation, fault))
+        live = LivePage(context, Rules(self.options, options), lambda fault: self._faulted(generation, live, fault))
         generation.pages.add(live)
         try:
             await live.prepare()
@@ -192,8 +192,9 @@ class BrowserPool:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _faulted(self, generation: Generation, fault: BrowserFault) -> None:
+    def _faulted(self, generation: Generation, live: LivePage, fault: BrowserFault) -> None:
         self._kinds[fault.kind] += 1
+        generation.pages.discard(live)
 
     async def _closed(self) -> None:
         generation, self._now = self._now, None
@@ -221,7 +222,9 @@ class BrowserPool:
 
 def _driver(options: BrowserOptions) -> Driver:
     if options.driver == "pipe":
-        raise NotImplementedError
+        from prm_gym.browser.pipe_driver import PipeDriver
+
+        return PipeDriver(options)
     from prm_gym.browser.playwright_driver import PlaywrightDriver
 
     return PlaywrightDriver(options)

@@ -40,6 +40,10 @@ class Target(Protocol):
         """Its session, opened before anything happened in the page."""
         ...
 
+    async def run(self) -> None:
+        """Let it go on, where it waits until it has been prepared."""
+        ...
+
     async def close(self) -> None:
         """Close the tab; it is no error when it is closed already."""
         ...
@@ -53,6 +57,10 @@ class Context(Protocol):
 
     async def open(self) -> Target:
         """A new page."""
+        ...
+
+    async def set_headers(self, headers: Mapping[str, str]) -> None:
+        """Send these headers with every request of its pages, and no others of ours."""
         ...
 
     def on_popup(self, handler: Popup) -> None:

@@ -15,16 +15,20 @@ import msgspec
 from prm_gym.browser.addresses import Rules
 from prm_gym.browser.faults import PageScriptError
 from prm_gym.browser.keys import pointer
+from prm_gym.browser.navigation import Navigation
 from prm_gym.browser.session import GoneError, ProtocolError, Reply, Target
 from prm_gym.web.observation import Item
 
 WORLD = "prm_gym"
+LOADING = "the page was still loading"
 MOST_NAVIGATIONS = 20  # in one action
 MOST_DIALOGS = 5  # whose texts are told, in one action
 _LONGEST_SAID = 200
 _QUIET_ROUNDS = 2  # in a row without a request under way
 _NOT_RUN = re.compile(r"Cannot find (default )?(execution )?context|uniqueContextId not found")
-_DESTROYED = re.compile(r"context was destroyed|navigated or closed|Promise was collected|Inspected target|Argument should belong|context with specified id")
+_DESTROYED = re.compile(
+    r"context was destroyed|navigated or closed|Promise was collected|Inspected target|context with specified id|Not attached to an active page"
+)
 _PAGE_WORLD = """
 try {
   Object.defineProperty(ServiceWorkerContainer.prototype, "register", {value: () => Promise.reject(new DOMException("blocked", "SecurityError"))});
@@ -38,13 +42,15 @@ _CLOCKED_FRAMES = """
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What the observer tells: the address, the title, the items, how often the body was another one, how many nodes were left out."""
+    """What the observer tells: the address, the title, the items, how often the body was another one, how many nodes were left
+    out, and whether the page said that it is not busy."""
 
     url: str
     title: str
     items: tuple[Item, ...]
     beginnings: int
     cut: int
+    quiet: bool
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -75,42 +81,30 @@ class Tab:
         self.target, self.rules, self.notes = target, rules, notes
         self.session = target.session
         self.name = f"prm_{secrets.token_hex(8)}"
-        self.documents = 0  # how many it has shown
         self.url = self.title = ""
-        self.failed = ""  # why the document that is shown could not be opened
         self.refused = ""  # an address that it was not let to open
         self.download = False
-        self.crashed = asyncio.Event()
-        self.on_crash = lambda: None
-        self.on_window = lambda: None
-        self._frame = ""
+        self.on_crash = self.on_window = lambda: None
+        self._dragged: list[Any] = []  # what is being dragged
+        self.navigation = Navigation(self.session)
+        self.navigation.on_document = self._forget_world
         self._world: int | None = None
-        self._planned = self._started = False  # another document is asked for, is on its way
-        self._moved = asyncio.Event()
-        self._requests: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def documents(self) -> int:
+        """How many documents it has shown."""
+        return self.navigation.documents
 
     async def prepare(self) -> None:
         """Inject the observer, and listen to what happens."""
         session = self.session
-        for event, handler in {
-            "Page.frameRequestedNavigation": self._on_request,
-            "Page.frameScheduledNavigation": self._on_request,
-            "Page.frameStartedNavigating": self._on_start,
-            "Page.frameClearedScheduledNavigation": self._on_cleared,
-            "Page.frameStoppedLoading": self._on_stop,
-            "Page.frameNavigated": self._on_navigated,
-            "Page.navigatedWithinDocument": self._on_within,
-            "Page.javascriptDialogOpening": self._on_dialog,
-            "Page.windowOpen": lambda _: self.on_window(),
-            "Page.downloadWillBegin": self._on_download,
-            "Fetch.requestPaused": self._on_paused,
-            "Inspector.targetCrashed": self._on_crashed,
-            "Network.requestWillBeSent": lambda event: self._requests.add(event["requestId"]),
-            "Network.loadingFinished": lambda event: self._requests.discard(event["requestId"]),
-            "Network.loadingFailed": lambda event: self._requests.discard(event["requestId"]),
-        }.items():
-            session.on(event, handler)
+        session.on("Page.javascriptDialogOpening", self._on_dialog)
+        session.on("Page.windowOpen", lambda event: self.on_window())
+        session.on("Input.dragIntercepted", lambda event: self._dragged.append(event["data"]))
+        session.on("Page.downloadWillBegin", self._on_download)
+        session.on("Fetch.requestPaused", self._on_paused)
+        session.on("Inspector.targetCrashed", self._on_crashed)
         page_world = _PAGE_WORLD + (_CLOCKED_FRAMES if not self.rules.browser.frames else "")
         commands: list[tuple[str, dict[str, Any]]] = [
             ("Page.enable", {}),
@@ -123,8 +117,9 @@ class Tab:
         ]
         if self.rules.page.settle == "network":
             commands.append(("Network.enable", {"maxTotalBufferSize": 0}))
-        replies = await asyncio.gather(*(session.send(method, params) for method, params in commands))
-        self._frame = replies[2]["frameTree"]["frame"]["id"]
+        # A new window answers nothing before it runs, and is to find all of this when it does: it is sent in one go.
+        *replies, _ = await asyncio.gather(*(session.send(method, params) for method, params in commands), self.target.run())
+        self.navigation.frame = replies[2]["frameTree"]["frame"]["id"]
 
     async def step(self, request: Mapping[str, Any]) -> Answer:
         """The answer to a request to the page, once it is quiet; a document that comes meanwhile is waited for and looked at.
@@ -156,16 +151,18 @@ class Tab:
         rounds = 0
         for _ in range(MOST_NAVIGATIONS * 10):
             left = end - loop.time()
-            if answer.seen is not None and not self._leaving:
-                rounds = rounds + 1 if not self._requests else 0
-                if not network or rounds >= _QUIET_ROUNDS:
+            if answer.seen is not None and not self.navigation.leaving:
+                rounds = rounds + 1 if not self.navigation.requesting else 0
+                if not answer.seen.quiet:
+                    self.notes.append(LOADING)
+                if not network or rounds >= _QUIET_ROUNDS or not answer.seen.quiet:
                     return answer
             if left <= 0:
                 return await self._given_up(answer, request)
-            if self._leaving:
-                await self._await_move(left)
+            if self.navigation.leaving:
+                await self.navigation.moved(left)
             elif answer.seen is not None:
-                await asyncio.sleep(min(0.02, left) if self._requests else 0)
+                await asyncio.sleep(min(0.02, left) if self.navigation.requesting else 0)
             try:
                 seen = (await self._ask("finish", {**request, "pressed": False, "cap": int(max(50.0, left * 1000))})).seen
             except LeftError:
@@ -197,24 +194,22 @@ class Tab:
 
     async def open(self, url: str) -> str:
         """Open an address. Returns why it could not be; "" where it could, or where the answer is no document."""
-        before = self.documents
-        self.refused = self.failed = ""
-        self._started, self.download = True, False
-        self._moved.clear()
+        navigation, before = self.navigation, self.documents
+        self.refused, self.download = "", False
+        navigation.leave()
         try:
             reply = await self._send("Page.navigate", {"url": url})
         except ProtocolError as error:
-            self._stay()
-            return str(error).partition("\n")[0].removeprefix("Protocol error (Page.navigate): ")
+            navigation.stay()
+            return str(error).rpartition("Protocol error (Page.navigate): ")[2].partition("\n")[0]
         error = str(reply.get("errorText") or "")
-        if error == "net::ERR_ABORTED" or reply.get("isDownload") or self.download:
-            self._stay()
-            return "" if self.download or not self.refused else error
+        if self.download or reply.get("isDownload") or error == "net::ERR_ABORTED":
+            navigation.stay()
+            return error.removeprefix("net::") if self.refused else ""
         if error or reply.get("loaderId"):
-            while self.documents == before:
-                await self._moved.wait()
-                self._moved.clear()
-        self._stay()
+            await navigation.arrived(before)
+        else:
+            navigation.stay()
         return error.removeprefix("net::")
 
     async def back(self) -> bool:
@@ -223,10 +218,9 @@ class Tab:
         place, entries = history["currentIndex"], history["entries"]
         if place == 0 or entries[place - 1]["url"] in ("about:blank", ""):
             return False
-        self._started = True
-        self._moved.clear()
+        self.navigation.leave()
         await self._send("Page.navigateToHistoryEntry", {"entryId": entries[place - 1]["id"]})
-        await self._await_move(self.rules.browser.settle)
+        await self.navigation.moved(self.rules.browser.settle)
         return True
 
     async def forget(self) -> None:
@@ -244,18 +238,17 @@ class Tab:
 
     async def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Press the button at a point, move, and let go at another one. What the browser would hand to the system is dropped by us."""
-        dragged: list[Reply] = []
-        self.session.on("Input.dragIntercepted", dragged.append)
+        self._dragged.clear()
         await self._send("Input.setInterceptDrags", {"enabled": True})
         middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
         await self._send(*pointer("mouseMoved", *start))
         await self._send(*pointer("mousePressed", *start, 1))
         for point in ((start[0] + 4, start[1] + 4), middle, end, end):
             await self._send(*pointer("mouseMoved", *point, held=1))
-        if dragged:
+        if self._dragged:
             x, y = end
             for kind in ("dragEnter", "dragOver", "drop"):
-                await self._send("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": dragged[0]["data"]})
+                await self._send("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": self._dragged[0]})
         await self._send(*pointer("mouseReleased", *end, 1))
         await self._send("Input.setInterceptDrags", {"enabled": False})
 
@@ -283,7 +276,7 @@ class Tab:
                     raise GoneError(message) from None
                 if self._world == context:
                     self._world = None
-                if _NOT_RUN.search(message) and not self._leaving and request.get("do", "nothing") == "nothing":
+                if _NOT_RUN.search(message) and not self.navigation.leaving and request.get("do", "nothing") == "nothing":
                     continue
                 raise LeftError(message) from None
             if "exceptionDetails" not in reply:
@@ -299,7 +292,7 @@ class Tab:
     async def _context(self) -> int:
         if self._world is None:
             try:
-                reply = await self._send("Page.createIsolatedWorld", {"frameId": self._frame, "worldName": WORLD})
+                reply = await self._send("Page.createIsolatedWorld", {"frameId": self.navigation.frame, "worldName": WORLD})
             except ProtocolError as error:
                 raise LeftError(str(error)) from None
             self._world = int(reply["executionContextId"])
@@ -307,71 +300,20 @@ class Tab:
 
     async def _given_up(self, answer: Answer, request: Mapping[str, Any]) -> Answer:
         """What is seen of a page that did not become quiet in time."""
-        self.notes.append("the page was still loading")
-        if self._leaving:
-            await self._send("Page.stopLoading")
-            self._stay()
+        self.notes.append(LOADING)
+        if self.navigation.leaving:
+            with contextlib.suppress(ProtocolError):
+                await self._send("Page.stopLoading")
+            self.navigation.stay()
         for _ in range(MOST_NAVIGATIONS):
             try:
                 return Answer(answer.error, None, (await self._ask("finish", {**request, "pressed": False, "cap": 0})).seen)
             except LeftError:
                 await asyncio.sleep(0.05)
-        return Answer(answer.error, None, Seen(self.url, self.title, (), 0, 0))
-
-    async def _await_move(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._moved.wait(), seconds)
-        except TimeoutError:
-            return
-        self._moved.clear()
+        return Answer(answer.error, None, Seen(self.url, self.title, (), 0, 0, True))
 
     def _observer(self) -> str:
         return "".join(f"{part.rstrip()}({json.dumps(self.name)});\n" for part in _parts())
-
-    def _on_request(self, event: Reply) -> None:
-        here = event.get("frameId") == self._frame and event.get("disposition", "currentTab") == "currentTab"
-        if here and float(event.get("delay", 0)) <= 1:
-            self._planned = True
-            self._moved.clear()
-
-    def _on_start(self, event: Reply) -> None:
-        if event.get("frameId") == self._frame and event.get("navigationType") not in ("sameDocument", "historySameDocument"):
-            self._started = True
-            self._moved.clear()
-
-    def _on_cleared(self, event: Reply) -> None:
-        if event.get("frameId") == self._frame and self._planned:
-            self._planned = False
-            if not self._started:
-                self._moved.set()
-
-    def _on_stop(self, event: Reply) -> None:
-        if event.get("frameId") == self._frame and self._leaving:
-            self._stay()
-
-    def _stay(self) -> None:
-        """No other document is coming, or it has come."""
-        self._planned = self._started = False
-        self._moved.set()
-
-    @property
-    def _leaving(self) -> bool:
-        return self._planned or self._started
-
-    def _on_navigated(self, event: Reply) -> None:
-        frame = event["frame"]
-        if "parentId" in frame:
-            return
-        self._frame = frame["id"]
-        self._world = None
-        self.documents += 1
-        self.failed = frame.get("unreachableUrl", "")
-        self._requests.clear()
-        self._stay()
-
-    def _on_within(self, event: Reply) -> None:
-        if event.get("frameId") == self._frame:
-            self._stay()
 
     def _on_dialog(self, event: Reply) -> None:
         text = " ".join(str(event.get("message", "")).split())[:_LONGEST_SAID]
@@ -385,10 +327,10 @@ class Tab:
         note = "a download was refused"
         if note not in self.notes:
             self.notes.append(note)
-        self._stay()
+        self.navigation.stay()
 
     def _on_paused(self, event: Reply) -> None:
-        url, main = str(event["request"]["url"]), event.get("frameId") == self._frame
+        url, main = str(event["request"]["url"]), event.get("frameId") == self.navigation.frame
         if self.rules.may_show(url, frame=not main):
             self._later("Fetch.continueRequest", {"requestId": event["requestId"]})
             return
@@ -397,8 +339,10 @@ class Tab:
         self._later("Fetch.failRequest", {"requestId": event["requestId"], "errorReason": "Aborted"})
 
     def _on_crashed(self, event: Reply) -> None:
-        self.crashed.set()
         self.on_crash()
+
+    def _forget_world(self) -> None:
+        self._world = None
 
     def _later(self, method: str, params: Mapping[str, Any]) -> None:
         """Send a command whose answer nobody awaits."""

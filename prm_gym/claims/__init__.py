@@ -12,18 +12,20 @@ from prm_gym.claims.code_steps import Probe, Refused
 from prm_gym.claims.databases import Conclusion, Exploration, TableStep
 from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equivalent, Statement
 from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
+from prm_gym.claims.pages import PageStep
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
 from prm_gym.claims.search import Hop, Retrieval, SupportedAnswer
 from prm_gym.claims.state import Gap, Reference, RowChange, Rule, StateStep, StepKind, Value
 from prm_gym.claims.tool_run import AnswerSupport, ToolRun
 from prm_gym.claims.tool_use import PastCall, ToolUse
-from prm_gym.claims.web import PageStep
+from prm_gym.claims.web import CartMatch, Offer, WantedItem
 
 __all__ = [
     "Answer",
     "AnswerSupport",
     "Assignment",
+    "CartMatch",
     "Case",
     "Claim",
     "Conclusion",
@@ -42,6 +44,7 @@ __all__ = [
     "Json",
     "Malformed",
     "PageStep",
+    "Offer",
     "PastCall",
     "Probe",
     "Program",
@@ -69,6 +72,7 @@ __all__ = [
     "ToolUse",
     "TraceAnswer",
     "Value",
+    "WantedItem",
     "claim_from_json",
     "decode_claims",
 ]

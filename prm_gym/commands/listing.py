@@ -15,11 +15,12 @@ def envs(json: bool = False) -> None:
     from gymnasium.envs.registration import load_env_creator
 
     from prm_gym.env import StepEnv, option_names
-    from prm_gym.registration import ENVIRONMENTS
+    from prm_gym.registration import ENVIRONMENTS, OVER_YOURS
 
     rows: list[dict[str, Any]] = []
-    for env_id in sorted(ENVIRONMENTS):
-        env_class = load_env_creator(ENVIRONMENTS[env_id])  # not made: one may need an extra that is not installed
+    entry_points = ENVIRONMENTS | OVER_YOURS
+    for env_id in sorted(entry_points):
+        env_class = load_env_creator(entry_points[env_id])  # not made: one may need an extra that is not installed
         if isinstance(env_class, type) and issubclass(env_class, StepEnv):
             options = [name for name in option_names(env_class) if name != "render_mode"]
             rows.append({"id": env_id, "summary": _summary(env_class), "verifiers": list(env_class.default_verifiers), "options": options})
@@ -91,7 +92,7 @@ def doctor(json: bool = False) -> None:
     except ImportError:
         gpu = "unknown without torch"
     rows.append({"part": "GPU", "state": gpu, "to get it": ""})
-    rows.append(_sandbox())
+    rows += [_sandbox(), _browser()]
     print_records(rows, json)
 
 
@@ -102,6 +103,14 @@ def _sandbox() -> dict[str, Any]:
     found = examine()
     state = "none: untrusted code cannot be run" if found.tier is None else f"tier {found.tier}: {found.details[found.tier]}"
     return {"part": "sandbox", "state": state, "to get it": "; ".join(found.reasons.values())}
+
+
+def _browser() -> dict[str, Any]:
+    """The browser of the worlds on the web."""
+    from prm_gym.browser import find_browser
+
+    found = find_browser()
+    return {"part": "browser", "state": f"Chromium {found.version}: {found.path}" if found.path else "missing", "to get it": found.reason}
 
 
 def _summary(thing: Any) -> str:

@@ -6,6 +6,7 @@ from prm_gym.web.html import Node, e
 from prm_gym.web.observation import Acted, Item, Sight, next_window, rendered
 from prm_gym.web.scenario import Checkpoint, Do, WebScenario, choose, click, fill
 from prm_gym.web.site import Event, Invalid, Missing, Page, Redirect, Request, Site, Visit
+from prm_gym.web.site_task import PageFacts, SiteTask
 from prm_gym.web.text_browser import TextBrowser
 
 __all__ = [
@@ -21,10 +22,12 @@ __all__ = [
     "NoAction",
     "Node",
     "Page",
+    "PageFacts",
     "Redirect",
     "Request",
     "Sight",
     "Site",
+    "SiteTask",
     "TextBrowser",
     "Visit",
     "WebScenario",

@@ -3,6 +3,7 @@
 import datetime
 import re
 from collections.abc import Iterator
+from itertools import compress
 from typing import NamedTuple
 
 from prm_gym.web.html import Node
@@ -11,6 +12,16 @@ from prm_gym.web.walk import TEXT_INPUTS, Control, PageState, Seen, Walk, label_
 
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?")
 _SPACES = re.compile(r"[\r\n]+")
+
+
+_STATES = ("checked", "disabled", "readonly", "expanded", "collapsed", "current", "pressed", "selected", "invalid", "focused")
+# Attributes on which the state of a link or a button depends.
+_NO_STATE = frozenset(
+    (
+        *("disabled", "readonly", "data-toggle", "aria-expanded", "aria-current", "aria-pressed", "aria-selected", "aria-invalid", "aria-checked"),
+        "aria-disabled",
+    )
+)
 
 
 class Unable(Exception):  # noqa: N818 - no bug: the agent reads the message
@@ -99,24 +110,23 @@ class Document:
 
     def _item(self, control: Control, ref: int) -> Item:
         node, attributes = control.node, control.node.attributes
-        states = [
-            name
-            for name, holds in (
-                ("checked", self._is_checked(node)),
-                ("disabled", self._off(control)),
-                ("readonly", "readonly" in attributes),
-                ("expanded", self._expanded(control) is True),
-                ("collapsed", self._expanded(control) is False),
-                ("current", attributes.get("aria-current", "false") != "false"),
-                ("pressed", attributes.get("aria-pressed") == "true"),
-                ("selected", attributes.get("aria-selected") == "true"),
-                ("invalid", attributes.get("aria-invalid") == "true"),
-                ("focused", node is self.focused),
-            )
-            if holds
-        ]
+        if node.tag in ("a", "button") and _NO_STATE.isdisjoint(attributes) and not control.fieldset_off:
+            return Item(ref, control.role, control.name, None, ("focused",) if node is self.focused else ())
+        expanded = self._expanded(control)
+        holds = (
+            self._is_checked(node),
+            self._off(control),
+            "readonly" in attributes,
+            expanded is True,
+            expanded is False,
+            attributes.get("aria-current", "false") != "false",
+            attributes.get("aria-pressed") == "true",
+            attributes.get("aria-selected") == "true",
+            attributes.get("aria-invalid") == "true",
+            node is self.focused,
+        )
         options = listed(node) if node.tag == "select" else ()
-        return Item(ref, control.role, control.name, self._shown(node), tuple(states), options)
+        return Item(ref, control.role, control.name, self._shown(node), tuple(compress(_STATES, holds)), options)
 
     def _shown(self, node: Node) -> str | None:
         """What is seen of what a field holds."""

@@ -1,27 +1,30 @@
 """WorldEnv: environments on sites of our own, with their rows behind them; in a real browser, or without one."""
 
+import contextlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Unpack
+from typing import Any, ClassVar, Literal, Unpack, cast
 
 import msgspec
 
-from prm_gym.claims import Json, Reference, RowChange, Rule, StateStep
+from prm_gym.claims import Claim, Json, Reference, RowChange, Rule, StateStep
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
 from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.services import Database, Pursuit, Table
 from prm_gym.task import Task, content_key
 from prm_gym.transition import Situation, Transition
-from prm_gym.web.actions import Action, Answer, Click, ClickAt, Drag, NoAction, Press, Scroll, Select, Type, action_text, quoted, read_action
+from prm_gym.web.actions import Action, Answer, ClickAt, Drag, NoAction, Press, action_text, read_action
 from prm_gym.web.answers import is_right
 from prm_gym.web.candidates import listed_actions
-from prm_gym.web.observation import Acted, Sight, next_window, rendered
+from prm_gym.web.observation import Acted, Sight, rendered
+from prm_gym.web.paging import View, act_ahead
 from prm_gym.web.scenario import WebScenario, resolved
 from prm_gym.web.site import Event, Site, Visit
 from prm_gym.web.text_browser import Browser, TextBrowser
 
 KEYS = ("Enter", "Escape")
+SHOWN = ("screenshot", "accessibility")
 MODES = ("text", "browser")
 MOST_MADE = 400
 ACTIONS_TEXT = """An action is one line:
@@ -88,6 +91,7 @@ class WorldEnv(StepEnv):
         candidates: int = 64,
         mode: Literal["text", "browser"] = "text",
         browser: Mapping[str, Any] | None = None,
+        show: Sequence[str] = (),
         **options: Unpack[StepOptions],
     ) -> None:
         """Choose how hard the tasks are, and where they are done.
@@ -97,6 +101,7 @@ class WorldEnv(StepEnv):
             candidates: how many actions are listed at most; >= 16, or 0 for none.
             mode: "text", or "browser" for a real one.
             browser: options of the real one (`prm_gym.browser.BrowserOptions` and `PageOptions`).
+            show: what else `info` holds in mode "browser": "screenshot" (the window as PNG bytes) and "accessibility" (the tree as JSON).
             **options: see `StepOptions`; max_steps is that of the level unless given.
 
         Raises:
@@ -109,15 +114,17 @@ class WorldEnv(StepEnv):
             raise OptionError(f"mode is 'text' or 'browser', got {mode!r}")
         if browser and mode == "text":
             raise OptionError("browser=... goes with mode='browser'")
+        for name in show:
+            if name not in SHOWN or mode == "text":
+                raise OptionError(f"show is of {SHOWN} in mode 'browser', got {name!r} in mode {mode!r}")
         if options.get("max_steps") is None:
             options["max_steps"] = self.levels[difficulty]
         super().__init__(**options)
-        self.difficulty, self.candidates, self.mode = difficulty, candidates, mode
-        self._browser_options = dict(browser or {})
+        self.difficulty, self.candidates, self.mode, self.show = difficulty, candidates, mode, tuple(show)
+        self._browser_options = {**({"frames": True} if "screenshot" in show else {}), **dict(browser or {})}
         self._kept: tuple[int, WebScenario] | None = None
         self._live: _Live | None = None
         self._real: Browser | None = None
-        self._acted: tuple[str, Acted | EnvironmentFault] | None = None
 
     # What a world gives.
 
@@ -134,7 +141,30 @@ class WorldEnv(StepEnv):
         _ = happened
         return ()
 
+    def more_claims(self, happened: Happened) -> tuple[Claim, ...]:
+        """What a world claims of a step beside `StateStep`."""
+        _ = happened
+        return ()
+
     # The engine.
+
+    def more_info(self) -> dict[str, Any]:
+        """The screenshot and the accessibility tree, where they are wanted; None where the page is gone."""
+        if not self.show:
+            return {}
+        from prm_gym.web.real_browser import RealBrowser
+
+        browser = self.live.browser
+        found: dict[str, Any] = dict.fromkeys(self.show)
+        if isinstance(browser, RealBrowser) and browser.alive:
+            with contextlib.suppress(EnvironmentFault):
+                found.update({name: browser.page.screenshot() if name == "screenshot" else browser.page.accessibility() for name in self.show})
+        return found
+
+    @property
+    def resets_wait(self) -> bool:
+        """A real browser opens many pages at once."""
+        return self.mode == "browser"
 
     @property
     def scenario(self) -> WebScenario:
@@ -146,18 +176,14 @@ class WorldEnv(StepEnv):
 
     @property
     def live(self) -> "_Live":
-        """The episode as it stands.
-
-        Raises:
-            ContractError: before the first reset.
-        """
-        if self._live is None:
-            raise ContractError("there is no episode before the first reset()")
-        return self._live
+        """The episode as it stands."""
+        if self._live is None:  # this one was pickled, and the pages are not
+            self._take_again()
+        return cast("_Live", self._live)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the browser and the rows: an environment that was sent elsewhere begins with `reset` or `restore`."""
-        return {**self.__dict__, "_live": None, "_real": None, "_kept": None, "_acted": None, "_running": False}
+        """Without the pages and the rows: they are made again by the steps of the episode."""
+        return {**self.__dict__, "_live": None, "_real": None, "_kept": None}
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
         """Draw a task and open its first page."""
@@ -185,9 +211,8 @@ class WorldEnv(StepEnv):
         database = Database(self.tables, scenario.image)
         visit = Visit(database, dict(scenario.memory), scenario.now)
         pursuit = Pursuit(database, scenario.goal, scenario.milestones, scenario.passing)
-        self._acted = None
         self._live = live = _Live(visit, pursuit, self._browser_for(visit))
-        live.sight = live.browser.open(scenario.start)
+        live.open(scenario.start)
         visit.forget()
         return live
 
@@ -207,26 +232,20 @@ class WorldEnv(StepEnv):
     def malformed(self, reason: str) -> Transition:
         """What comes of a text that is no action: the page as it is, and why."""
         transition = super().malformed(reason)
-        situation = msgspec.structs.replace(self.situation, observation=self._observation(self.scenario, rendered(self.live.sight, self.live.start), reason))
+        situation = msgspec.structs.replace(self.situation, observation=self._observation(self.scenario, self.live.text, reason))
         return msgspec.structs.replace(transition, situation=situation)
 
     @classmethod
     def prepare(cls, envs: Sequence[StepEnv], actions: Sequence[str]) -> None:
         """In real browsers all pages act at once."""
-        acting: list[tuple[WorldEnv, str, Action]] = []
+        acting: list[tuple[View, str, Action]] = []
         for env, text in zip(envs, actions, strict=True):
             if isinstance(env, WorldEnv) and env.mode == "browser" and len(text) <= env.action_space_length:
                 action = env._read(text)
-                if not isinstance(action, NoAction | Answer | Scroll) and not env._mistaken(action):
-                    acting.append((env, text, action))
-        if acting:
-            from prm_gym.web.real_browser import act_together
-
-            for env, _, _ in acting:
-                env.live.visit.forget()
-            results = act_together([env.live.browser for env, _, _ in acting], [action for _, _, action in acting])
-            for (env, text, _), result in zip(acting, results, strict=True):
-                env._acted = text, result
+                if not isinstance(action, NoAction) and env.live.reaches_page(action):
+                    env.live.visit.forget()
+                    acting.append((env.live, text, action))
+        act_ahead(acting)
 
     @property
     def action_space_length(self) -> int:
@@ -241,15 +260,6 @@ class WorldEnv(StepEnv):
             return NoAction("there is nothing to drag or to point at here: use click")
         return action
 
-    def _mistaken(self, action: Action) -> str:
-        """Why an action that says which element it means is mistaken; empty where it is not."""
-        if isinstance(action, Click | Type | Select) and action.of:
-            item = self.live.sight.find(action.ref)
-            found = "" if item is None else f"{item.role} {quoted(item.name)}"
-            if found and found != action.of:
-                return f"[{action.ref}] is {found}, not {action.of}"
-        return ""
-
     def advance(self, action: str) -> Transition:
         """Do something on the page, or answer."""
         reading = self._read(action)
@@ -257,29 +267,18 @@ class WorldEnv(StepEnv):
             return self.malformed(reading.reason)
         if isinstance(reading, Answer):
             return self._end(reading)
-        acted = self._done(action, reading)
-        return self._stepped(reading, acted)
-
-    def _done(self, text: str, action: Action) -> Acted:
-        """What came of an action on the page."""
         live = self.live
-        kept, self._acted = self._acted, None
-        if kept is not None and kept[0] == text:
-            if isinstance(kept[1], EnvironmentFault):
-                raise kept[1]
-            return kept[1]
-        live.visit.forget()
-        mistake = self._mistaken(action)
-        if mistake or isinstance(action, Scroll):
-            return Acted(live.sight, mistake)
-        return live.browser.act(action)
+        if not live.is_ahead(action):
+            live.visit.forget()
+        acted = live.act(action, reading)
+        if live.visit.broken is not None:  # in the thread of the server
+            raise live.visit.broken
+        return self._stepped(reading, acted)
 
     def _stepped(self, action: Action, acted: Acted) -> Transition:
         live, scenario, visit = self.live, self.scenario, self.live.visit
         before, key_before = live.sight, self.situation.state_key
-        same_page = acted.sight.page == before.page and acted.sight.tab == before.tab
-        live.start = next_window(acted.sight, live.start, action.direction == "down") if isinstance(action, Scroll) else live.start * same_page
-        live.sight = acted.sight
+        live.show(action, acted)
         changes = tuple(visit.changes)
         happened = Happened(action, before, live.sight, acted.error, changes, tuple(visit.events), tuple(visit.seen), visit.refused)
         gap, lacking = live.pursuit.gap(changes), self._lacking(scenario, live)
@@ -304,7 +303,7 @@ class WorldEnv(StepEnv):
             total=len(scenario.checkpoints) + len(scenario.milestones) + 1,
             idle=situation.state_key == key_before and not acted.error,
         )
-        return Transition(situation=situation, claims=(claim,))
+        return Transition(situation=situation, claims=(claim, *self.more_claims(happened)))
 
     def _holds(self, point: Any, happened: Happened) -> bool:
         return not happened.error and point.holds(happened.seen, happened.after, self.live.pursuit.rows)
@@ -338,9 +337,9 @@ class WorldEnv(StepEnv):
         return f"task: {scenario.wish}\nError: {error}\n{page}" if error else f"task: {scenario.wish}\n{page}"
 
     def _situation_of(self, task: Task, scenario: WebScenario, live: "_Live", error: str = "") -> Situation:
-        page = rendered(live.sight, live.start)
+        page = live.text
         state = msgspec.json.encode((sorted(live.pursuit.rows.changed().items()), live.visit.memory, sorted(live.pursuit.reached)))
-        listed = listed_actions(live.sight, live.start, scenario.phrases, bool(scenario.answers), self.candidates) if self.candidates else ()
+        listed = listed_actions(live.sight, live.start, scenario.phrases, scenario.asks, self.candidates) if self.candidates else ()
         return Situation(observation=self._observation(scenario, page, error), state_key=content_key(task.key, state.decode(), page), actions=listed)
 
     # The script, and what is saved.
@@ -372,7 +371,7 @@ class WorldEnv(StepEnv):
         return None
 
     def load_state(self, state: Any) -> None:
-        """Take the steps of the snapshot again.
+        """Take the steps of the snapshot.
 
         Raises:
             ContractError: the task is one of other options.
@@ -380,9 +379,12 @@ class WorldEnv(StepEnv):
         _ = state
         if self.task.key != self._task_key(self.task.sealed["entropy"]):
             raise ContractError(f"a snapshot of {self.name} with other options cannot be restored here")
+        self._take_again()
+
+    def _take_again(self) -> None:
+        """Take the steps of the episode once more, from its beginning."""
         situation = self.situation
-        live = self._begun(self.scenario)
-        self._situation = self._situation_of(self.task, self.scenario, live)
+        self._situation = self._situation_of(self.task, self.scenario, self._begun(self.scenario))
         for past in self.past_steps:
             self._situation = self.advance(past.action).situation
         self._situation = situation
@@ -395,13 +397,12 @@ class WorldEnv(StepEnv):
         super().close()
 
 
-class _Live:
+class _Live(View):
     """An episode as it stands: the server's side, how far it has come, the browser, what is seen, and what was done."""
 
     def __init__(self, visit: Visit, pursuit: Pursuit, browser: Browser) -> None:
-        self.visit, self.pursuit, self.browser = visit, pursuit, browser
-        self.sight = Sight("", "", ())
-        self.start = 0
+        super().__init__(browser)
+        self.visit, self.pursuit = visit, pursuit
         self.made: dict[str, None] = {}
 
 

@@ -6,9 +6,10 @@
 Texts and attributes are escaped when they are written, so no name of a product can become a part of the page.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from html import escape
-from typing import Any, TypeAlias
+from typing import TypeAlias, cast
 
 from prm_gym.errors import ContractError
 
@@ -45,12 +46,8 @@ class Node:
 class _Elements:
     """Makes elements: `e.a("Home", href="/", class_="brand", data_open="menu")`."""
 
-    def __getattr__(self, tag: str) -> Any:
-        name = tag.rstrip("_")
-
-        def made(*children: Child, **attributes: object) -> Node:
-            return element(name, *children, **attributes)
-
+    def __getattr__(self, tag: str) -> Callable[..., Node]:
+        made = partial(element, tag.rstrip("_"))
         setattr(self, tag, made)
         return made
 
@@ -58,7 +55,7 @@ class _Elements:
 e = _Elements()
 
 
-def element(tag: str, *children: Child, **attributes: object) -> Node:
+def element(tag: str, /, *children: Child, **attributes: object) -> Node:
     """An element.
 
     Args:
@@ -73,27 +70,36 @@ def element(tag: str, *children: Child, **attributes: object) -> Node:
     kept: dict[str, str] = {}
     for name, value in attributes.items():
         if value is not None and value is not False:
-            kept[name.rstrip("_").replace("_", "-")] = "" if value is True else str(value)
-    flat: list[Node | str] = []
+            kept[_written(name)] = value if type(value) is str else "" if value is True else str(value)
     for child in children:
-        if type(child) is str or type(child) is Node:
-            flat.append(child)
-        elif child is not None:
-            _flatten(child, flat)
-    return Node(tag, kept, tuple(flat))
+        if type(child) is not str and type(child) is not Node:
+            flat: list[Node | str] = []
+            _flatten(children, flat)
+            return Node(tag, kept, tuple(flat))
+    return Node(tag, kept, cast("tuple[Node | str, ...]", children))
+
+
+@lru_cache(1024)
+def _written(name: str) -> str:
+    """The name of an attribute as HTML has it."""
+    return name.rstrip("_").replace("_", "-")
 
 
 def _flatten(child: Child, into: list[Node | str]) -> None:
-    if child is None:
-        return
-    if isinstance(child, Node | str):
+    kind = type(child)
+    if kind is str or kind is Node:
+        into.append(cast("Node | str", child))
+    elif kind is tuple or kind is list:
+        for one in cast("Sequence[Child]", child):
+            _flatten(one, into)
+    elif isinstance(child, Node | str):
         into.append(child)
     elif isinstance(child, int | float):
         into.append(str(child))
     elif isinstance(child, Iterable):
         for one in child:
             _flatten(one, into)
-    else:
+    elif child is not None:
         raise ContractError(f"a child of an element is an element or a text, got {child!r}")
 
 

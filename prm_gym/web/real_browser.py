@@ -1,11 +1,12 @@
-"""A page of a real browser that visits our sites."""
+"""Pages of a real browser for environments, on any site and on ours."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from prm_gym.browser import BrowserOptions, BrowserPool, Page, PageOptions, browser_pool
+from prm_gym.browser import BrowserFault, BrowserOptions, BrowserPool, Page, PageOptions, browser_pool
 from prm_gym.errors import EnvironmentFault, OptionError, UnknownNameError
 from prm_gym.web.actions import Action
 from prm_gym.web.observation import Acted, Sight
@@ -13,63 +14,50 @@ from prm_gym.web.server import HEADER, site_server
 from prm_gym.web.site import Site, Visit
 from prm_gym.web.text_browser import Browser
 
+MOST_TRIES = 3
 _OURS = frozenset(("hosts", "headers", "file_root", "clickables", "settle", "keep"))  # what these sites settle
 
 
-class RealBrowser(Browser):
-    """A page in a Chromium, with the server of the sites behind it. The page is kept from one episode to the next."""
+class PageBrowser(Browser):
+    """A page in a Chromium. It is opened when it is needed, and kept from one episode to the next."""
 
-    def __init__(self, sites: Sequence[Site], options: Mapping[str, Any]) -> None:
-        """Prepare one; the page is opened when it is needed.
+    def __init__(self, options: BrowserOptions, page_options: PageOptions) -> None:
+        """Prepare one.
 
         Args:
-            sites: all that there is of the web.
-            options: of `BrowserOptions` and `PageOptions`; without `frames` nothing is painted, which is faster.
-
-        Raises:
-            OptionError: an option that there is not, or that is not for the user of these sites.
-            MissingExtraError: a package of the extra "web" is missing.
+            options: of the browser.
+            page_options: of the page.
         """
-        browser, page = set(BrowserOptions.__struct_fields__) - _OURS, set(PageOptions.__struct_fields__) - _OURS
-        for name in options:
-            if name not in browser | page:
-                raise OptionError(str(UnknownNameError("option of the browser", name, browser | page)))
-        self._server = site_server()
-        self._server.host(sites)
-        self._token = ""
-        address = f"127.0.0.1:{self._server.port}"
-        given = {"frames": False, **{name: value for name, value in options.items() if name in browser}}
-        hosts = {site.host: address for site in sites}
-        try:
-            self._options = msgspec.convert({**given, "hosts": hosts}, BrowserOptions)
-            self._page_options = msgspec.convert({name: value for name, value in options.items() if name in page}, PageOptions)
-        except msgspec.ValidationError as error:
-            raise OptionError(f"options of the browser: {error}") from error
+        self.options, self.page_options = options, page_options
         self._page: Page | None = None
 
     @property
     def pool(self) -> BrowserPool:
         """The browser that the page is in."""
-        return browser_pool(self._options)
+        return browser_pool(self.options)
 
     @property
     def alive(self) -> bool:
         """Whether it can still be used; a page that died, or that another process opened, cannot."""
-        return self._server is site_server() and (self._page is None or self._page.alive)
+        return self._page is None or (self._page.alive and self._page.pool is self.pool)
 
     @property
     def page(self) -> Page:
         """The page."""
         if self._page is None:
-            self._page = self.pool.open(msgspec.structs.replace(self._page_options, headers={HEADER: self._token}))
+            self._page = self.pool.open(self.page_options)
         return self._page
 
-    def visit_with(self, visit: Visit) -> None:
-        """Turn to another visit: what the page asks for is answered from it."""
-        self._token = self._server.admit(visit, self._token)
-
     def open(self, url: str) -> Sight:
-        """Open an address in a new beginning."""
+        """Open an address in a new beginning. A page that died since it was used last is replaced; no episode has begun yet that it could spoil.
+
+        Raises:
+            EnvironmentFault: no page can be had.
+        """
+        for _ in range(MOST_TRIES - 1):
+            with contextlib.suppress(BrowserFault):
+                return self.page.open(url)
+            self._page = None
         return self.page.open(url)
 
     def act(self, action: Action) -> Acted:
@@ -86,9 +74,71 @@ class RealBrowser(Browser):
 
     def close(self) -> None:
         """Close the page."""
-        if self._page is not None and self._page.alive:
+        if self._page is not None and self._page.alive and self._page.pool is self.pool:
             self._page.close()
         self._page = None
+
+
+class RealBrowser(PageBrowser):
+    """A page in a Chromium, with the server of our sites behind it."""
+
+    def __init__(self, sites: Sequence[Site], options: Mapping[str, Any]) -> None:
+        """Prepare one; the page is opened when it is needed.
+
+        Args:
+            sites: all that there is of the web.
+            options: of `BrowserOptions` and `PageOptions`; without `frames` nothing is painted, which is faster.
+
+        Raises:
+            OptionError: an option that there is not, or that is not for the user of these sites.
+            MissingExtraError: a package of the extra "web" is missing.
+        """
+        self._server = site_server()
+        self._server.host(sites)
+        self._token = ""
+        address = f"127.0.0.1:{self._server.port}"
+        super().__init__(*browser_options({"frames": False, **options}, _OURS, hosts={site.host: address for site in sites}))
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be used; a page that died, or that another process opened, cannot."""
+        return self._server is site_server() and super().alive
+
+    @property
+    def page(self) -> Page:
+        """The page."""
+        if self._page is None:
+            self._page = self.pool.open(msgspec.structs.replace(self.page_options, headers={HEADER: self._token}))
+        return self._page
+
+    def visit_with(self, visit: Visit) -> None:
+        """Turn to another visit: what the page asks for is answered from it."""
+        self._token = self._server.admit(visit, self._token)
+
+
+def browser_options(given: Mapping[str, Any], settled: Collection[str], hosts: Mapping[str, str], **page: Any) -> tuple[BrowserOptions, PageOptions]:
+    """Options of a browser and of its pages, from those that a user gives in one mapping.
+
+    Args:
+        given: options of `BrowserOptions` and `PageOptions`; `settle` is that of `BrowserOptions`, in seconds.
+        settled: those that are not for the user.
+        hosts: that exist, with their addresses.
+        **page: options of the page that are settled.
+
+    Raises:
+        OptionError: an option that there is not, or that is not for the user, or a value that it cannot have.
+    """
+    browser = set(BrowserOptions.__struct_fields__)
+    known = browser.union(PageOptions.__struct_fields__).difference(settled)
+    for name in given:
+        if name not in known:
+            raise OptionError(str(UnknownNameError("option of the browser", name, known)))
+    of_browser = {name: value for name, value in given.items() if name in browser}
+    of_page = {name: value for name, value in given.items() if name not in browser}
+    try:
+        return msgspec.convert({**of_browser, "hosts": dict(hosts)}, BrowserOptions), msgspec.convert({**of_page, **page}, PageOptions)
+    except msgspec.ValidationError as error:
+        raise OptionError(f"options of the browser: {error}") from error
 
 
 def act_together(browsers: Sequence[Browser], actions: Sequence[Action]) -> list[Acted | EnvironmentFault]:
@@ -96,10 +146,10 @@ def act_together(browsers: Sequence[Browser], actions: Sequence[Action]) -> list
     results: list[Acted | EnvironmentFault] = [EnvironmentFault("the page was not reached")] * len(browsers)
     places: dict[int, list[int]] = {}
     for place, browser in enumerate(browsers):
-        if isinstance(browser, RealBrowser):
+        if isinstance(browser, PageBrowser):
             places.setdefault(id(browser.pool), []).append(place)
     for together in places.values():
-        reached = [browser for place in together if isinstance(browser := browsers[place], RealBrowser)]
+        reached = [browser for place in together if isinstance(browser := browsers[place], PageBrowser)]
         acted = reached[0].pool.act_all([browser.page for browser in reached], [actions[place] for place in together])
         for place, result in zip(together, acted, strict=True):
             results[place] = result

@@ -10,6 +10,7 @@ import msgspec
 from prm_gym.claims import Value
 from prm_gym.services import Cell, Database
 from prm_gym.web.actions import Action, Answer, Back, Click, Goto, Press, Select, Tab, Type, quoted
+from prm_gym.web.candidates import IMPOSSIBLE
 from prm_gym.web.observation import Item, Sight
 
 
@@ -107,6 +108,11 @@ class WebScenario:
     answers: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
     facts: Any = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether something is asked, and not only to be done; that it cannot be done is to be found out, so it makes no difference here."""
+        return any(answer != IMPOSSIBLE for answer in self.answers)
 
 
 def resolved(step: Do, sight: Sight) -> Action | None:

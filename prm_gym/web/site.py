@@ -10,6 +10,7 @@ def note(visit, request, key):
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from threading import Lock, RLock
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -117,6 +118,7 @@ class Visit:
         events: what the pages told since then.
         seen: the addresses that were asked for and given since then, with their path and query.
         refused: why the last form was refused.
+        broken: an error that a page raised in the server's thread, and that nobody has heard of yet.
         lock: held while a page is made; the server of a real browser works in another thread.
     """
 
@@ -127,6 +129,7 @@ class Visit:
         self.events: list[Event] = []
         self.seen: list[str] = []
         self.refused = ""
+        self.broken: Exception | None = None
         self.lock = RLock()
 
     def tell(self, name: str, **facts: Any) -> None:
@@ -281,6 +284,7 @@ def _fields(encoded: str) -> dict[str, list[str]]:
     return fields
 
 
+@lru_cache(4096)
 def split_url(url: str) -> tuple[str, str, str, str]:
     """Scheme, host, path and query of an address; empty where it has none, or cannot be read."""
     try:

@@ -18,6 +18,9 @@ from prm_gym.web.site import Response, Site, Visit, read_request, split_url
 MOST_REDIRECTS, MOST_TABS, MOST_HISTORY = 10, 5, 200
 
 
+_BLANK = Node("html", {}, ())
+
+
 class Browser(Protocol):
     """What an environment asks of a browser, real or not."""
 
@@ -44,7 +47,7 @@ class _Tab:
     def __init__(self) -> None:
         self.history: list[str] = []
         self.place = -1
-        self.document = Document(Node("html", {}, ()))
+        self.document = Document(_BLANK)
 
     @property
     def url(self) -> str:
@@ -172,7 +175,7 @@ class TextBrowser:
             self._send(form, button)
 
     def _follow(self, link: Node) -> None:
-        url = urljoin(self._tab.url, link.attributes["href"])
+        url = _joined(self._tab.url, link.attributes["href"])
         if link.attributes.get("target") == "_blank":
             self._open_tab(url)
         elif not self._is_allowed(url):
@@ -228,7 +231,7 @@ class TextBrowser:
     def _send(self, form: Node, submitter: Node | None) -> None:
         document = self._tab.document
         fields = document.fields(form, submitter)
-        url = urljoin(self._tab.url, form.attributes.get("action") or self._tab.url)
+        url = _joined(self._tab.url, form.attributes.get("action") or self._tab.url)
         into = form.attributes.get("data-into", "")
         if form.attributes.get("method", "get").lower() == "post":
             self._load(url, "POST", body=urlencode(fields), into=into, push=True)
@@ -252,7 +255,7 @@ class TextBrowser:
             if response.status != 303:
                 self._arrive(response, url, into, push and response.status != 422)
                 return
-            url, method, body = urljoin(url, response.location), "GET", ""
+            url, method, body = _joined(url, response.location), "GET", ""
         raise Unable(f"this page cannot be opened: {MOST_REDIRECTS} redirects without an end")
 
     def _arrive(self, response: Response, url: str, into: str, push: bool) -> None:
@@ -272,3 +275,11 @@ class TextBrowser:
             tab.history.append(url)
             del tab.history[:-MOST_HISTORY]
             tab.place = len(tab.history) - 1
+
+
+def _joined(base: str, address: str) -> str:
+    """An address as a page at `base` means it."""
+    if address[:1] == "/" and address[:2] != "//":
+        scheme, host, _, _ = split_url(base)
+        return f"{scheme}://{host}{address}"
+    return urljoin(base, address)

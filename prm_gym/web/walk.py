@@ -14,6 +14,7 @@ INLINE = frozenset(
         *("small", "span", "strong", "sub", "sup", "time", "tt", "u", "var", "output"),
     )
 )
+ACTIVE = frozenset(("a", "button", "summary", "input", "textarea", "select"))
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 TEXT_INPUTS = frozenset(("", "text", "email", "tel", "url", "password", "number", "date", "time", "datetime-local", "month", "week", "color"))
 BUTTON_INPUTS = frozenset(("submit", "reset", "button", "image"))
@@ -24,6 +25,7 @@ ROLES = {
 
 
 _SPACE = re.compile("[ \t\n\r\f\u00a0]+")
+_ODD = re.compile("[\x0b\x1c-\x1f]")  # white space to Python, and none to a page
 _LABELLED = frozenset(("input", "select", "textarea", "button", "meter", "output", "progress"))
 
 
@@ -48,9 +50,10 @@ class PageState:
 
     def hides(self, node: Node) -> bool:
         """Whether an element is hidden."""
-        if node.tag == "dialog" and "open" not in node.attributes and not any(dialog is node for dialog in self.dialogs):
+        attributes = node.attributes
+        if node.tag == "dialog" and "open" not in attributes and not any(dialog is node for dialog in self.dialogs):
             return True
-        return self.hidden.get(id(node), "hidden" in node.attributes)
+        return self.hidden.get(id(node), "hidden" in attributes) if self.hidden else "hidden" in attributes
 
     def opens(self, details: Node) -> bool:
         """Whether a `details` is open."""
@@ -97,11 +100,16 @@ class Seen(NamedTuple):
 
 def normalised(text: str) -> str:
     """With single spaces for white space, as pages have it, and none at the ends."""
+    if text.isascii() and not _ODD.search(text):
+        return " ".join(text.split())
     return _SPACE.sub(" ", text).strip(" ")
 
 
 def text_within(node: Node, state: PageState, without: frozenset[str] = frozenset()) -> str:
     """The text of an element, images by what is said of them, with spaces around its blocks."""
+    children = state.within(node)
+    if len(children) == 1 and isinstance(children[0], str):
+        return normalised(children[0])
     parts: list[str] = []
     _gather(node, state, without, parts)
     return normalised("".join(parts))
@@ -195,13 +203,18 @@ class Walk:
                 cells += 1
                 if cells > 1 and not self._silent and normalised("".join(self._line)):
                     self._line.append(" | ")
-            if child.tag not in SKIPPED and not self._state.hides(child):
-                role = role_of(child)
-                if not role:
-                    self._part(child, form, off)
-                elif role != "none":
+            tag = child.tag
+            if tag in SKIPPED or self._state.hides(child):
+                continue
+            role = role_of(child) if tag in ACTIVE or "role" in child.attributes else ""
+            if role:
+                if role != "none":
                     self._flush()
-                    self._control(child, role, form, off, parent if child.tag == "summary" else None)
+                    self._control(child, role, form, off, parent if tag == "summary" else None)
+            elif tag in INLINE and tag != "label" and not child.attributes.get("role"):
+                self._descend(child, form, off, None)
+            else:
+                self._part(child, form, off)
 
     def _part(self, node: Node, form: Node | None, off: bool) -> None:
         """What is seen of an element that can only be read, and of what is in it."""
@@ -260,7 +273,7 @@ class Walk:
 
     def _name(self, node: Node, role: str) -> str:
         attributes = node.attributes
-        if attributes.get("aria-label", "").strip():
+        if "aria-label" in attributes and attributes["aria-label"].strip():
             return normalised(attributes["aria-label"])
         if "aria-labelledby" in attributes:
             found = [self.ids[one] for one in attributes["aria-labelledby"].split() if one in self.ids]

@@ -88,8 +88,9 @@ def new(visit, request):
 def save(visit, request):
     title, text, tag = request.one("title"), request.one("text"), request.one("tag")
     if len(title) < 3:
-        return Invalid(form(visit, {"title": title, "text": text}, "A title has three letters or more."))
-    key = f"K{visit.database.one('SELECT count(*) AS n FROM notes')['n'] + 1}"
+        problem = "A title has three letters or more."
+        return Invalid(form(visit, {"title": title, "text": text}, problem), problem)
+    key = f"K{visit.database.one('SELECT max(CAST(substr(key, 2) AS INTEGER)) AS n FROM notes')['n'] + 1}"
     visit.database.insert("notes", key, title, text, tag, int(bool(request.one("pinned"))))
     visit.memory["flash"] = f"{title} is saved."
     return Redirect(f"/notes/{key}")

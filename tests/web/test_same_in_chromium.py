@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import notes
 
 from prm_gym.env import StepEnv
-from prm_gym.errors import EnvironmentFault
+from prm_gym.errors import EnvironmentFault, OptionError
 from prm_gym.vector import StepVectorEnv
 
 TYPED = [
@@ -116,3 +116,16 @@ def test_a_page_that_dies_spoils_its_episode_alone(chromium):
     finally:
         for env in envs:
             env.close()
+
+
+def test_a_screenshot_and_the_accessibility_tree_are_had_on_request(chromium):
+    env = notes.NotesEnv(mode="browser", show=("screenshot", "accessibility"))
+    try:
+        _, info = env.reset(seed=1)
+        assert info["screenshot"].startswith(b"\x89PNG")
+        assert "Taxes" in info["accessibility"]
+        assert env.step("click [4]")[-1]["screenshot"] != info["screenshot"]
+    finally:
+        env.close()
+    with pytest.raises(OptionError, match="mode 'text'"):
+        notes.NotesEnv(show=("screenshot",))

@@ -1,0 +1,448 @@
+"""Tasks of the shop in which something is bought, or the cart is changed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from prm_gym.claims import Value, WantedItem
+from prm_gym.envs.web.shop_acts import Ways, add_address, costs, place_order, put_into_cart, set_quantity
+from prm_gym.envs.web.shop_checkout import FIELD_LABELS, address_line
+from prm_gym.envs.web.shop_pages import SORTS
+from prm_gym.envs.web.shop_part import Draw, Part, Work, choosing, chosen_words, found, lure_of, opened, options_path, to_list, to_product
+from prm_gym.envs.web.shop_rows import Product, Variant, euros, pick, some
+from prm_gym.envs.web.shop_words import CITIES, COUPONS, DELIVERIES, FIRST_NAMES, GIFT_CENTS, LABELS, LAST_NAMES, STREETS
+from prm_gym.services import Cell, Database
+from prm_gym.web import Checkpoint, Do, choose, click, fill
+
+MESSAGES = ("Happy birthday!", "With love from all of us", "Good luck in the new flat", "Thank you for everything", "See you in spring")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A thing that is to be bought: how it is described, and how it is found.
+
+    Attributes:
+        how: "named", "attributes", "cheapest" or "rated".
+        words: the description, such as "the cheapest travel mug in blue".
+        variant: that which is meant.
+        product: its product.
+        script: to its page, with its options chosen.
+        phrases: what is typed on the way.
+        wanted: the same for `attribute_match`.
+    """
+
+    how: str
+    words: str
+    variant: Variant
+    product: Product
+    script: tuple[Do, ...]
+    phrases: tuple[str, ...]
+    wanted: WantedItem
+
+
+def path_of(product: Product) -> tuple[str, ...]:
+    """Department, category and type."""
+    return product.category.department, product.category.name, product.type
+
+
+def options_of(variant: Variant) -> dict[str, str]:
+    """Colour and size, where there is a choice."""
+    return {name: value for name, value in (("colour", variant.colour), ("size", variant.size)) if value}
+
+
+def a(words: str) -> str:
+    """With its article."""
+    if words.endswith(("boots", "shoes")):
+        return f"a pair of {words}"
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def new_target(draw: Draw, how: str, pieces: int = 1) -> Target | None:
+    """Something that a description fits and that can be had; None where the first that was tried does not do."""
+    product = draw.product()
+    stocked = [variant for variant in product.variants if variant.stock >= pieces]
+    if not stocked:
+        return None
+    variant = pick(draw.rng, stocked)
+    if how == "named":
+        return _named(product, variant)
+    if how == "rated":
+        return _best_rated(draw, product)
+    return _cheapest(draw, product, variant) if how == "cheapest" else _by_attributes(draw, product, variant)
+
+
+def _target(how: str, words: str, variant: Variant, product: Product, script: tuple[Do, ...], phrase: str, wanted: WantedItem) -> Target:
+    return Target(how, words, variant, product, (*script, *choosing(variant)), (phrase,), wanted)
+
+
+def _named(product: Product, variant: Variant) -> Target:
+    wanted = WantedItem(path_of(product), {"item": product.key}, options_of(variant))
+    return _target("named", f"the {product.name}{chosen_words(variant)}", variant, product, to_product(product.name), product.name, wanted)
+
+
+def _by_attributes(draw: Draw, product: Product, variant: Variant) -> Target | None:
+    attributes: dict[str, str] = {}
+    limit = -(-variant.price // 100) + int(draw.rng.integers(0, 4)) if draw.chance(0.6) else None
+    for name in some(draw.rng, ("brand", "material", "feature"), 3):
+        attributes[name] = getattr(product, name)
+        if _fitting(draw, product.type, attributes, variant, limit) == [product.key]:
+            break
+    else:
+        return None
+    words = f"{attributes['material']} {product.type}" if "material" in attributes else product.type
+    words = a(words) + (f" by {attributes['brand']}" if "brand" in attributes else "") + (f" with {attributes['feature']}" if "feature" in attributes else "")
+    words += chosen_words(variant) + (f", for at most {limit} EUR" if limit is not None else "")
+    wanted = WantedItem(path_of(product), attributes, options_of(variant), None if limit is None else limit * 100)
+    script = (*to_list(product.type), click("link", product.name))
+    return _target("attributes", words, variant, product, script, product.type, wanted)
+
+
+def _fitting(draw: Draw, kind: str, attributes: Mapping[str, str], variant: Variant, limit: int | None) -> list[str]:
+    """The products of which something fits a description and can be had."""
+    return [
+        product.key
+        for product in draw.world.products.values()
+        if product.type == kind
+        and all(getattr(product, name) == value for name, value in attributes.items())
+        and (same := product.variant(variant.colour, variant.size)) is not None
+        and same.stock
+        and (limit is None or same.price <= limit * 100)
+    ]
+
+
+def _cheapest(draw: Draw, product: Product, variant: Variant) -> Target | None:
+    """The cheapest of its type that can be had in a colour; only where sizes do not matter."""
+    if product.sizes:
+        return None
+    rivals = [other for other in draw.world.products.values() if other.type == product.type and (one := other.variant(variant.colour, "")) and one.stock]
+    prices = sorted(other.price for other in rivals)
+    cheapest = min(rivals, key=lambda other: other.price)
+    chosen = cheapest.variant(variant.colour, "")
+    if chosen is None or len(prices) < 2 or prices[0] == prices[1]:
+        return None
+    words = f"the cheapest {product.type}{f' that can be had in {variant.colour}' if variant.colour else ' that is in stock'}"
+    script = (*to_list(product.type), choose("Sort by", SORTS["price"]), click("link", cheapest.name))
+    return _target("cheapest", words, chosen, cheapest, script, product.type, WantedItem(path_of(cheapest), {"item": cheapest.key}, options_of(chosen)))
+
+
+def _best_rated(draw: Draw, product: Product) -> Target | None:
+    """The best rated of its type."""
+    rivals = sorted((other for other in draw.world.products.values() if other.type == product.type), key=lambda other: -other.rating)
+    best = rivals[0]
+    stocked = [one for one in best.variants if one.stock >= 3]
+    if len(rivals) < 2 or best.rating == rivals[1].rating or not stocked:
+        return None
+    chosen = pick(draw.rng, stocked)
+    words = f"the best rated {product.type}{chosen_words(chosen)}"
+    script = (*to_list(product.type), choose("Sort by", SORTS["rating"]), click("link", best.name))
+    return _target("rated", words, chosen, best, script, product.type, WantedItem(path_of(best), {"item": best.key}, options_of(chosen)))
+
+
+# Orders.
+
+
+@dataclass(slots=True)
+class _Order:
+    """An order that is put together.
+
+    Attributes:
+        wish: sentences beside the one that says what is bought.
+        typed: phrases.
+        at_cart: what is done in the cart.
+        to_delivery: what is done between the address and the delivery.
+        delivery: what is done on the page of the delivery.
+        options: of `place_order`.
+        address: a new one.
+        kinds: what it has of its own.
+    """
+
+    wish: list[str]
+    typed: list[str]
+    at_cart: list[Do]
+    to_delivery: tuple[Do, ...]
+    delivery: tuple[Do, ...]
+    options: dict[str, Any]
+    address: dict[str, str] | None
+    kinds: list[str]
+
+
+def _with_extras(draw: Draw, extras: Sequence[str]) -> _Order:
+    order = _Order([], [], [], (click("button", "Continue"),), (click("button", "Continue"),), {"address": draw.person["address"]}, None, [])
+    for extra in sorted(extras):
+        order.kinds.append(extra)
+        _EXTRAS[extra](draw, order)
+    return order
+
+
+def _coupon(draw: Draw, order: _Order) -> None:
+    code = pick(draw.rng, list(COUPONS))
+    order.options["coupon"] = code
+    order.wish.append(draw.say(f"Use the coupon {code}.", f"I have a coupon, {code}, please use it.", f"The coupon code is {code}."))
+    order.typed.append(code)
+    order.at_cart += [fill("Coupon code", code), click("button", "Apply coupon")]
+
+
+def _gift(draw: Draw, order: _Order) -> None:
+    message = pick(draw.rng, MESSAGES)
+    order.options |= {"gift": True, "message": message}
+    order.wish.append(draw.say(f'Have it wrapped as a gift with the message "{message}".', f'It is a present: gift wrap, and the message "{message}".'))
+    order.typed.append(message)
+    order.at_cart += [click("checkbox", f"Gift wrap ({euros(GIFT_CENTS)})"), fill("Gift message", message), click("button", "Save gift options")]
+
+
+def _other_address(draw: Draw, order: _Order) -> None:
+    row = pick(draw.rng, [row for row in draw.rows("addresses") if row["key"] != draw.person["address"]])
+    order.options["address"] = row["key"]
+    order.wish.append(draw.say(f"Send it to my address “{row['label']}”.", f"It should go to the address in {row['city']}, {row['street']}."))
+    order.to_delivery = (click("radio", address_line(row)), click("button", "Continue"))
+
+
+def _new_address(draw: Draw, order: _Order) -> None:
+    fields = new_address_fields(draw)
+    order.address = fields
+    order.wish.append(f"Send it to a new address: {address_words(fields)}.")
+    order.typed += list(fields.values())
+    order.to_delivery = (
+        click("link", "Use a new address"),
+        *(fill(FIELD_LABELS[name], value) for name, value in fields.items()),
+        click("button", "Save address"),
+    )
+
+
+def _delivery(draw: Draw, order: _Order) -> None:
+    key = pick(draw.rng, ("express", "pickup"))
+    name, _, _, said = DELIVERIES[key]
+    order.kinds[-1] = key
+    order.options["delivery"] = key
+    order.wish.append(
+        {
+            "express": draw.say("I want express delivery.", "Send it by express."),
+            "pickup": draw.say("I collect it at a pick-up point.", "Have it delivered to a pick-up point."),
+        }[key]
+    )
+    order.delivery = (click("radio", f"{name} ({said})"), click("button", "Continue"))
+
+
+_EXTRAS = {"coupon": _coupon, "gift": _gift, "address": _other_address, "new-address": _new_address, "delivery": _delivery}
+
+
+def new_address_fields(draw: Draw) -> dict[str, str]:
+    """An address that is in no book."""
+    taken = {row["label"] for row in draw.rows("addresses")}
+    return {
+        "label": pick(draw.rng, [label for label in (*LABELS, "Neighbour", "Studio") if label not in taken]),
+        "name": f"{pick(draw.rng, FIRST_NAMES)} {pick(draw.rng, LAST_NAMES)}",
+        "street": f"{pick(draw.rng, STREETS)} {int(draw.rng.integers(100, 300))}",
+        "zip": str(int(draw.rng.integers(10_000, 99_999))),
+        "city": pick(draw.rng, CITIES),
+    }
+
+
+def address_words(fields: Mapping[str, str]) -> str:
+    """An address as it is told."""
+    return f"{fields['name']}, {fields['street']}, {fields['zip']} {fields['city']}, with the label “{fields['label']}”"
+
+
+def buy(draw: Draw, hows: Sequence[str], extras: Sequence[str], pieces: int = 1) -> Part | None:
+    """Order one thing or several, with what is said beside; None where the draw does not do."""
+    targets = [target for how in hows if (target := new_target(draw, how, pieces)) is not None]
+    if len(targets) < len(hows) or len({target.product.type for target in targets}) < len(hows):
+        return None
+    lines = {target.variant.key: pieces if place == 0 else 1 for place, target in enumerate(targets)}
+    order = _with_extras(draw, extras)
+    things = " and ".join(f"{'' if lines[t.variant.key] == 1 else f'{pieces} pieces of '}{t.words}" for t in targets)
+    wish = " ".join([draw.say(f"Buy {things}.", f"Please order {things}.", f"I need {things}; place the order."), *order.wish])
+    script: list[Do] = []
+    for target in targets:
+        count = lines[target.variant.key]
+        script += [*target.script, *([fill("Quantity", str(count))] if count > 1 else []), click("button", "Add to cart")]
+    script += [*order.at_cart, click("link", "Go to checkout"), *order.to_delivery, *order.delivery, click("button", "Place order")]
+    done = f"done order of {len(lines)}"
+    kind = f"buy/{'-'.join(sorted(hows))}/{'+'.join([*(['several'] if pieces > 1 else []), *order.kinds]) or 'plain'}"
+    return Part(
+        kind=kind + lure_of(*(target.product for target in targets)),
+        wish=wish,
+        works=_works(draw, done, lines, order),
+        script=tuple(script),
+        checkpoints=(*(point for target in targets for point in points_of(target)), *_order_points(draw, lines, order)),
+        required=frozenset(["opened review"]),
+        phrases=tuple(dict.fromkeys([*(phrase for t in targets for phrase in t.phrases), *([str(pieces)] if pieces > 1 else []), *order.typed])),
+        passing=passing_of(draw, lines),
+        wanted=tuple(target.wanted for target in targets),
+    )
+
+
+def _works(draw: Draw, done: str, lines: Mapping[str, int], order: _Order) -> dict[str, Work]:
+    """What leads to an order: a new address, if there is one, and the order itself."""
+    options, fields = dict(order.options), order.address
+    if fields is None:
+        return {done: partial(_order, draw, lines, options)}
+    options["address"] = f"A{len(draw.world.rows['addresses']) + 1:02}"
+    return {"done address": lambda database: add_address(database, draw.customer, fields), done: partial(_order, draw, lines, options)}
+
+
+def _order(draw: Draw, lines: Mapping[str, int], options: Mapping[str, Any], database: Database) -> None:
+    ways = Ways(**{name: value for name, value in options.items() if name != "address"})
+    place_order(database, draw.world, draw.customer, lines, address=options["address"], ways=ways)
+
+
+def points_of(target: Target) -> list[Checkpoint]:
+    """The milestones on the way to a thing."""
+    product, variant = target.product, target.variant
+    points = [found(product), opened(product)]
+    if variant.colour or variant.size:
+        points.append(Checkpoint(f"opened {variant.key}", path=options_path(product, variant)))
+    return points
+
+
+def holds_exactly(customer: str, lines: Mapping[str, int]) -> str:
+    """A query that gives a row when the cart holds this and nothing else."""
+    right = " OR ".join(f"(variant = '{variant}' AND quantity = {quantity})" for variant, quantity in lines.items())
+    return f"SELECT 1 FROM cart WHERE customer = '{customer}' GROUP BY customer HAVING count(*) = {len(lines)} AND sum({right}) = {len(lines)}"
+
+
+def _order_points(draw: Draw, lines: Mapping[str, int], order: _Order) -> list[Checkpoint]:
+    options, cart = order.options, holds_exactly(draw.customer, lines)
+    ways = Ways(**{name: value for name, value in options.items() if name != "address"})
+    total = costs(draw.world, lines, ways)["total"]
+    points = [Checkpoint("opened checkout", path="/checkout/address", sql=cart)]
+    if options.get("coupon"):
+        points.append(Checkpoint("opened discount", path="/cart", shows=options["coupon"], sql=cart))
+    return [*points, Checkpoint("opened review", path="/checkout/review", shows=f"Total: {euros(total)}, on account", sql=cart)]
+
+
+def passing_of(draw: Draw, lines: Mapping[str, int], least: int = 1) -> dict[Cell, tuple[Value, ...]]:
+    """What the lines of a cart may be on the way to an order."""
+    found: dict[Cell, tuple[Value, ...]] = {}
+    for variant, quantity in lines.items():
+        key = f"C-{draw.customer}-{variant}"
+        values: dict[str, tuple[Value, ...]] = {"key": (key,), "customer": (draw.customer,), "variant": (variant,)}
+        found |= {("cart", key, column): value for column, value in values.items()}
+        found["cart", key, "quantity"] = tuple(range(least, quantity + 1))
+    return found
+
+
+# Other ways to use a cart.
+
+
+def buy_now(draw: Draw) -> Part | None:
+    """Order at once, because the customer says so."""
+    target = new_target(draw, pick(draw.rng, ("named", "attributes")))
+    if target is None:
+        return None
+    lines, address = {target.variant.key: 1}, draw.person["address"]
+    says = draw.say("use “Buy now”, I need no review", "with “Buy now”, without looking at it again", "and take the quick way, “Buy now”")
+    return Part(
+        kind=f"buy-now/{target.how}{lure_of(target.product)}",
+        wish=f"Buy {target.words}; {says}.",
+        works={"done order": partial(_ordered_now, draw, lines, address)},
+        script=(*target.script, click("button", "Buy now")),
+        checkpoints=tuple(points_of(target)),
+        phrases=target.phrases,
+        wanted=(target.wanted,),
+        buys_now=True,
+    )
+
+
+def _ordered_now(draw: Draw, lines: Mapping[str, int], address: str, database: Database) -> None:
+    place_order(database, draw.world, draw.customer, lines, address=address, placed="buy now")
+
+
+def put(draw: Draw, how: str, pieces: int = 1) -> Part | None:
+    """Put something into the cart, and leave it there."""
+    target = new_target(draw, how, pieces)
+    if target is None or any(row["variant"] == target.variant.key for row in draw.rows("cart")):
+        return None
+    words = f"{f'{pieces} pieces of ' if pieces > 1 else ''}{target.words}"
+    script = (*target.script, *([fill("Quantity", str(pieces))] if pieces > 1 else []), click("button", "Add to cart"))
+    return Part(
+        kind=f"cart/put/{how}{'/several' * (pieces > 1)}{lure_of(target.product)}",
+        wish=draw.say(
+            f"Put {words} into my cart, but do not order anything.",
+            f"Add {words} to my cart; I will order later myself.",
+            f"I want {words} in my cart, no more.",
+        ),
+        works={f"done cart {target.variant.key}": lambda database: put_into_cart(database, draw.world, draw.customer, target.variant.key, pieces)},
+        script=script,
+        checkpoints=tuple(points_of(target)),
+        phrases=(*target.phrases, *([str(pieces)] if pieces > 1 else [])),
+        passing={cell: values for cell, values in passing_of(draw, {target.variant.key: pieces}).items() if cell[2] == "quantity"},
+        wanted=(target.wanted,),
+    )
+
+
+def change_quantity(draw: Draw) -> Part | None:
+    """Have another number of something in the cart."""
+    lines = draw.rows("cart")
+    if not lines:
+        return None
+    line = pick(draw.rng, lines)
+    variant = draw.world.variants[line["variant"]]
+    options = [n for n in range(1, 9) if n != line["quantity"] and n <= variant.stock]
+    if not options:
+        return None
+    wanted, name = pick(draw.rng, options), draw.world.product_of(variant.key).name
+    return Part(
+        kind="cart/quantity",
+        wish=draw.say(
+            f"Change the quantity of the {name} in my cart to {wanted}.",
+            f"In my cart there should be {wanted} of the {name}.",
+            f"I want {wanted} pieces of the {name} that is in my cart; set that, but order nothing.",
+        ),
+        works={"done quantity": lambda database: set_quantity(database, draw.world, draw.customer, variant.key, wanted)},
+        script=(click("link", cart_link(draw)), fill("Quantity", str(wanted), near=name), click("button", "Update", near=name)),
+        checkpoints=(Checkpoint("opened cart", path="/cart"),),
+        phrases=(str(wanted),),
+    )
+
+
+def remove_line(draw: Draw) -> Part | None:
+    """Take something out of the cart."""
+    lines = draw.rows("cart")
+    if not lines:
+        return None
+    variant = pick(draw.rng, lines)["variant"]
+    name = draw.world.product_of(variant).name
+    return Part(
+        kind="cart/remove",
+        wish=draw.say(f"Take the {name} out of my cart.", f"Remove the {name} from my cart.", f"I do not want the {name} any more; it should leave my cart."),
+        works={"done cart": lambda database: set_quantity(database, draw.world, draw.customer, variant, 0)},
+        script=(click("link", cart_link(draw)), click("button", "Remove", near=name)),
+        checkpoints=(Checkpoint("opened cart", path="/cart"),),
+    )
+
+
+def cart_link(draw: Draw) -> str:
+    """The link to the cart, as long as nothing was changed."""
+    return f"Cart ({sum(row['quantity'] for row in draw.rows('cart'))})"
+
+
+def order_cart(draw: Draw, extras: Sequence[str], change: bool) -> Part | None:
+    """Order what is in the cart, after something was taken out of it."""
+    rows = draw.rows("cart")
+    lines = {row["variant"]: row["quantity"] for row in rows}
+    if len(lines) < 2:
+        return None
+    out = pick(draw.rng, sorted(lines)) if change else ""
+    kept = {variant: quantity for variant, quantity in lines.items() if variant != out}
+    order = _with_extras(draw, extras)
+    name = draw.world.product_of(out).name if out else ""
+    first = (
+        f"Take the {name} out of my cart and order the rest."
+        if out
+        else draw.say("Order what is in my cart.", "Please order all that is in my cart.", "Place an order for my cart as it is.")
+    )
+    removal = [click("button", "Remove", near=name)] if out else []
+    script = [click("link", cart_link(draw)), *removal, *order.at_cart, click("link", "Go to checkout")]
+    works: dict[str, Work] = {"done cart": lambda database: set_quantity(database, draw.world, draw.customer, out, 0)} if out else {}
+    return Part(
+        kind=f"cart/order/{'+'.join([*(['less'] if out else []), *order.kinds]) or 'plain'}",
+        wish=" ".join([first, *order.wish]),
+        works={**works, **_works(draw, "done order", kept, order)},
+        script=(*script, *order.to_delivery, *order.delivery, click("button", "Place order")),
+        checkpoints=(Checkpoint("opened cart", path="/cart"), *_order_points(draw, kept, order)),
+        required=frozenset(["opened review"]),
+        phrases=tuple(order.typed),
+        wanted=tuple(WantedItem(path_of(p := draw.world.product_of(variant)), {"item": p.key}, options_of(draw.world.variants[variant])) for variant in kept),
+    )
