@@ -31,6 +31,7 @@ from prm_gym.web.actions import Answer, Click, Noop, Scroll, Select, Type
 
 SOLVED: tuple[str, ...] = tuple(sorted(SOLVERS))
 ALL = "all"
+RESET_OPTIONS = ("task", "page_seed")
 MOST_SOLVING_STEPS = 60
 INSTRUCTIONS = """Do the task on the page. An action is one line:
 click [N] | double_click [N] | hover [N] | drag [N] [M] | type [N] "TEXT" | select [N] "OPTION" | press KEY | press [N] KEY | click_at X Y | noop
@@ -117,14 +118,24 @@ class MiniWobEnv(StepEnv):
         self._lease = Lease(*self._browser)
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
-        """Draw a task and its seed, and begin it on the page."""
-        if options:
-            raise OptionError(f"reset of MiniWoB takes no options, got {sorted(options)}")
-        name = self.tasks[int(self.np_random.integers(len(self.tasks)))]
-        seed = str(int(self.np_random.integers(1 << 53)))
+        """Draw a task and its seed, and begin it on the page.
+
+        Args:
+            options: `task` and `page_seed` take their place: with the same integer as the seed of its `Math.random`, a page gives the episode that it gives
+                in MiniWoB's own environments.
+        """
+        for option in options:
+            if option not in RESET_OPTIONS:
+                raise OptionError(str(UnknownNameError("reset option of MiniWobEnv", option, RESET_OPTIONS)))
+        drawn = self.tasks[int(self.np_random.integers(len(self.tasks)))], int(self.np_random.integers(1 << 31))
+        name, seed = options.get("task", drawn[0]), options.get("page_seed", drawn[1])
+        if name not in self.tasks:
+            raise OptionError(f"this environment was not made with the task {name!r}")
+        if type(seed) is not int or abs(seed) >= 1 << 53:
+            raise OptionError(f"page_seed is an integer that fits into 53 bits, got {seed!r}")
         live = self._begun(name, seed)
         task = Task(
-            key=content_key("MiniWoB-v0", name, seed),
+            key=content_key("MiniWoB-v0", name, str(seed)),
             instructions=INSTRUCTIONS,
             question=live.said,
             sealed={"task": name, "seed": seed},
@@ -143,7 +154,7 @@ class MiniWobEnv(StepEnv):
                 if not isinstance(action, NoAction) and not env._live.mistaken(action):
                     acting.append((env, text, action))
         if len(acting) > 1:
-            results = step_together([env._lease.page() for env, _, _ in acting], [action for _, _, action in acting])
+            results = step_together([page for env, _, _ in acting if (page := env._lease.held) is not None], [action for _, _, action in acting])
             for (env, text, _), result in zip(acting, results, strict=True):
                 env._acted = text, result
 
@@ -191,7 +202,7 @@ class MiniWobEnv(StepEnv):
             raise ContractError(f"there is no script for {name!r}; there is one for: {', '.join(SOLVED)}")
         lease = Lease(*self._browser)
         try:
-            page = lease.page()
+            page = lease.page(name)
             said, sight = page.begin(name, seed)
             view, actions = View(said, sight), list[str]()
             for action in solver(view):
@@ -215,9 +226,9 @@ class MiniWobEnv(StepEnv):
 
     # The page.
 
-    def _begun(self, name: str, seed: str) -> "_Live":
+    def _begun(self, name: str, seed: int) -> "_Live":
         self._acted = None
-        said, sight = self._lease.page().begin(name, seed)
+        said, sight = self._lease.page(name).begin(name, seed)
         self._live = _Live(name, said, sight)
         return self._live
 
@@ -241,17 +252,19 @@ class MiniWobEnv(StepEnv):
         return action
 
     def _take_step(self, text: str) -> Transition:
-        live, action = self._live, self._read(text)
+        live, page, action = self._live, self._lease.held, self._read(text)
         kept, self._acted = self._acted, None
-        if isinstance(action, NoAction) or live is None:
-            return self.malformed(action.reason if isinstance(action, NoAction) else "there is no page")
+        if isinstance(action, NoAction):
+            return self.malformed(action.reason)
+        if live is None or page is None:
+            raise EnvironmentFault("the page has gone")
         if kept is not None and kept[0] == text:
             stepped = kept[1]
             if isinstance(stepped, EnvironmentFault):
                 raise stepped
         else:
             mistake = live.mistaken(action)
-            stepped = self._lease.page().step(Noop() if mistake else action)
+            stepped = page.step(Noop() if mistake else action)
             if mistake:
                 stepped = msgspec.structs.replace(stepped, acted=Acted(stepped.acted.sight, mistake))
         return self._stepped(live, action, stepped)

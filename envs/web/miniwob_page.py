@@ -8,12 +8,12 @@ import re
 from collections.abc import Coroutine, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
 from prm_gym.browser import BrowserFault, BrowserOptions, BrowserPool, Page, PageOptions, PageScriptError, browser_pool
-from prm_gym.browser.keys import click_commands
+from prm_gym.browser.keys import pointer
 from prm_gym.browser.live import LivePage
 from prm_gym.errors import EnvironmentFault, MissingExtraError, OptionError, UnknownNameError
 from prm_gym.web import Acted, Action, Item, Sight
@@ -126,6 +126,9 @@ def read_options(options: Mapping[str, Any], tasks: Sequence[str]) -> tuple[Brow
 class MiniWobPage:
     """A page, with the numbers that the elements of its episode have. `lend` gives one.
 
+    Attributes:
+        task: that it has open; empty where it must be opened anew.
+
     Args:
         options: of the browser.
         page_options: of the page.
@@ -135,7 +138,7 @@ class MiniWobPage:
         self.pool: BrowserPool = browser_pool(options)
         self._page: Page = self.pool.open(page_options)
         self._prepared: LivePage | None = None  # the live page that has our script
-        self._task = ""
+        self.task = ""
         self._said = ""
         self._numbers: dict[tuple[int, int], int] = {}
         self._elements: dict[int, tuple[int, int]] = {}
@@ -145,7 +148,7 @@ class MiniWobPage:
         """Whether it can still be used, in this process."""
         return self._page.alive and self.pool is browser_pool(self.pool.options)
 
-    def begin(self, task: str, seed: str) -> tuple[str, Sight]:
+    def begin(self, task: str, seed: int) -> tuple[str, Sight]:
         """Begin the episode of a seed. Gives what is asked, and what is seen.
 
         Raises:
@@ -187,24 +190,23 @@ class MiniWobPage:
         error = _NUMBER.sub(lambda found: f"[{back.get(int(found[1]), int(found[1]))}]", acted.error, count=1) if back else acted.error
         return Stepped(Acted(self._seen(sight), error), told)
 
-    async def _begun(self, task: str, seed: str) -> tuple[str, Sight]:
+    async def _begun(self, task: str, seed: int) -> tuple[str, Sight]:
         page = self._page
-        if task != self._task or task in REOPENED:
-            self._task = ""
+        if task != self.task or task in REOPENED:
+            self.task = ""
             page.live = live = await self.pool.renewed(page.live)
             if live is not self._prepared:
                 await live.command("Page.addScriptToEvaluateOnNewDocument", {"source": _script()})
                 self._prepared = live
             await live.open((Path(self.pool.options.file_root) / "miniwob" / f"{task}.html").as_uri())
         live = page.live
-        for command in click_commands(self.pool.options.width - 1, self.pool.options.height - 1):
-            await live.command(*command)  # the pointer leaves the place of the last action
+        await live.command(*pointer("mouseReleased", self.pool.options.width - 1, self.pool.options.height - 1))  # away from the place of the last action
         try:
-            said = str(await live.evaluate(f"prmGym.begin({msgspec.json.encode(seed).decode()})", 5.0, True))
+            said = str(await live.evaluate(f"prmGym.begin({seed})", 5.0, True))
         except PageScriptError as error:
-            self._task = ""
+            self.task = ""
             raise EnvironmentFault(f"{task} does not begin: {error}") from error
-        self._task, self._said = task, said
+        self.task, self._said = task, said
         self._numbers.clear()
         self._elements.clear()
         return said, self._seen(await live.see())
@@ -213,10 +215,10 @@ class MiniWobPage:
         try:
             told = msgspec.json.decode(await live.evaluate(f"prmGym.told({STEP_MS})", 5.0, True), type=Told)
         except (PageScriptError, msgspec.DecodeError) as error:
-            task, self._task = self._task, ""
+            task, self.task = self.task, ""
             raise EnvironmentFault(f"{task} tells nothing: {error}") from error
         if not told.here:
-            self._task = ""
+            self.task = ""
         return told
 
     def _seen(self, sight: Sight) -> Sight:
@@ -262,7 +264,7 @@ def _script() -> str:
 
 
 class Lease:
-    """The right to a page of some options. When it ends, or is forgotten, the page is there for the next one.
+    """The right to a page of some options at a time. When it ends, or is forgotten, the page is there for the next one.
 
     Args:
         options: of the browser.
@@ -273,11 +275,13 @@ class Lease:
         self._options = options, page_options
         self._page: MiniWobPage | None = None
 
-    def page(self) -> MiniWobPage:
-        """The page."""
-        if self._page is None or not self._page.alive:
-            self._page = _taken(*self._options)
-        return self._page
+    def page(self, task: str) -> MiniWobPage:
+        """A page to begin a task on: one that has it open, where there is one to be had."""
+        page = self.held
+        if page is None or (page.task != task and task not in REOPENED):
+            self.end()
+            page = self._page = _taken(self._options, task)
+        return page
 
     @property
     def held(self) -> MiniWobPage | None:
@@ -296,16 +300,21 @@ class Lease:
             self.end()
 
 
-_kept: list[tuple[tuple[BrowserOptions, PageOptions], MiniWobPage]] = []
+_Options: TypeAlias = tuple[BrowserOptions, PageOptions]
+_kept: list[tuple[_Options, MiniWobPage]] = []  # that were given back, the last one at the end
 
 
-def _taken(options: BrowserOptions, page_options: PageOptions) -> MiniWobPage:
-    """A page that was given back, else a new one."""
-    while len(_kept) > MOST_KEPT:
-        _kept.pop(0)[1].close()
+def _taken(options: _Options, task: str) -> MiniWobPage:
+    """A page that has the task open; else a new one, as long as few are kept; else the one that nobody has needed for longest."""
     for place in range(len(_kept) - 1, -1, -1):
         if not _kept[place][1].alive:
             del _kept[place]
-        elif _kept[place][0] == (options, page_options):
-            return _kept.pop(place)[1]
-    return MiniWobPage(options, page_options)
+    fitting = [entry for entry in _kept if entry[0] == options]
+    found = next((entry for entry in reversed(fitting) if entry[1].task == task), None)
+    if found is None and fitting and (len(fitting) >= MOST_KEPT or task in REOPENED):
+        found = fitting[0]
+    if found is not None:
+        _kept.remove(found)
+    while len(_kept) > MOST_KEPT:
+        _kept.pop(0)[1].close()
+    return found[1] if found is not None else MiniWobPage(*options)
