@@ -302,6 +302,7 @@ def review_step(visit: Visit, _: Request) -> Answered:
     address, delivery = visit.database.get("addresses", chosen_address(visit)) or {}, memory.get("delivery", "standard")
     sums = costs(shop, lines, ways_of(visit))
     goods = [e.tr(e.td(line_name(shop, key)), e.td(f"{count} x {euros(shop.variants[key].price)}")) for key, count in lines.items()]
+    parts = {"goods": sums["goods"], "coupon": -sums["coupon"], "delivery": sums["delivery"], "gift wrap": sums["gift"]}
     return layout(
         visit,
         "Checkout: review",
@@ -311,7 +312,7 @@ def review_step(visit: Visit, _: Request) -> Answered:
         e.p(f"Delivery: {DELIVERIES[delivery][0]}"),
         e.p(f"Gift wrap with the message “{memory.get('message', '')}”") if memory.get("gift") else None,
         e.p(f"Coupon: {memory['coupon']}") if memory.get("coupon") else None,
-        e.p(f"Goods {euros(sums['goods'])}, coupon -{euros(sums['coupon'])}, delivery {euros(sums['delivery'])}, wrap {euros(sums['gift'])}", class_="soft"),
+        e.p(", ".join(f"{name} {euros(cents)}" for name, cents in parts.items() if cents), class_="soft"),
         e.p(f"Total: {euros(sums['total'])}, on account", class_="price"),
         e.form(e.button("Place order"), method="post", action="/checkout/place"),
         e.p(e.a("Back to the cart", href="/cart")),

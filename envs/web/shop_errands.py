@@ -17,10 +17,11 @@ from prm_gym.envs.web.shop_acts import (
     wish,
     write_review,
 )
-from prm_gym.envs.web.shop_buying import address_words, new_address_fields, new_target
+from prm_gym.envs.web.shop_buying import address_words, new_address_fields, passing_of
 from prm_gym.envs.web.shop_checkout import FIELD_LABELS, address_line, line_name
 from prm_gym.envs.web.shop_part import Draw, Part, found, lure_of, opened
 from prm_gym.envs.web.shop_rows import pick, some
+from prm_gym.envs.web.shop_targets import new_target
 from prm_gym.envs.web.shop_words import LINES, REASONS
 from prm_gym.web import Checkpoint, Do, choose, click, fill
 
@@ -146,6 +147,7 @@ def again(draw: Draw, numbered: bool) -> Part | None:
         works={"done cart": work},
         script=(*to_order(draw, order["key"]), click("button", "Order again")),
         checkpoints=(listed(), seen_order(order["key"])),
+        passing={cell: values for cell, values in passing_of(draw, lines).items() if cell[2] == "quantity"},
     )
 
 

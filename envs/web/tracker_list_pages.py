@@ -88,7 +88,7 @@ def issues(visit: Visit, request: Request, project: str) -> Answered:
     asked = _asked(request)
     found, names = found_issues(visit, project, asked), label_names(visit, project)
     page, pages = page_of(request, len(found))
-    path, query = f"/projects/{project}/issues", urlencode(asked)
+    path, query = f"/projects/{project}/issues", f"?{urlencode(asked)}" if asked else ""
     lines = [
         e.tr(
             e.td(e.input(type="checkbox", name="issue", value=one["key"], aria_label=f"Choose {one['key']}")),
@@ -114,7 +114,7 @@ def issues(visit: Visit, request: Request, project: str) -> Answered:
         f"Issues of {row['name']}",
         None if asked else [e.p(row["about"]), e.p(f"Lead: {(visit.database.get('people', row['lead']) or {'name': ''})['name']}")],
         e.div(
-            e.a("Filter", href=f"/projects/{project}/filter?{query}"),
+            e.a("Filter", href=f"/projects/{project}/filter{query}"),
             [e.a(f"{state} issues", href=f"{path}?state={state}") for state in STATES],
             sort,
             class_="row",

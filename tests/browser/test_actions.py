@@ -14,11 +14,9 @@ LOG = """<output id="log"></output><script>
 
 
 @pytest.fixture(params=["trusted", "script"])
-def either(pool, request):
+def either(shared, request):
     """A page of each mode of input."""
-    page = pool.open(PageOptions(hosts=(HOST,), input=request.param))
-    yield page
-    page.close()
+    return shared(input=request.param)
 
 
 def texts(sight):
