@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import functools
 import importlib.util
+import os
 import re
+import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +22,7 @@ from prm_gym.web import Acted, Action, Item, Sight
 from prm_gym.web.actions import Drag, Hover
 
 STEP_MS = 1000  # that the page's clock moves on with an action
-MOST_KEPT = 8
+MOST_KEPT = 24
 _OURS = frozenset(("hosts", "headers", "file_root", "clickables", "settle", "keep"))
 _NUMBER = re.compile(r"\[(\d+)\]")
 _Result = TypeVar("_Result")
@@ -302,19 +304,30 @@ class Lease:
 
 _Options: TypeAlias = tuple[BrowserOptions, PageOptions]
 _kept: list[tuple[_Options, MiniWobPage]] = []  # that were given back, the last one at the end
+_taking = threading.Lock()
 
 
 def _taken(options: _Options, task: str) -> MiniWobPage:
     """A page that has the task open; else a new one, as long as few are kept; else the one that nobody has needed for longest."""
-    for place in range(len(_kept) - 1, -1, -1):
-        if not _kept[place][1].alive:
-            del _kept[place]
-    fitting = [entry for entry in _kept if entry[0] == options]
-    found = next((entry for entry in reversed(fitting) if entry[1].task == task), None)
-    if found is None and fitting and (len(fitting) >= MOST_KEPT or task in REOPENED):
-        found = fitting[0]
-    if found is not None:
-        _kept.remove(found)
-    while len(_kept) > MOST_KEPT:
-        _kept.pop(0)[1].close()
+    with _taking:
+        for entry in [entry for entry in _kept if not entry[1].alive]:
+            _kept.remove(entry)
+        fitting = [entry for entry in _kept if entry[0] == options]
+        found = next((entry for entry in reversed(fitting) if entry[1].task == task), None)
+        if found is None and fitting and (len(fitting) >= MOST_KEPT or task in REOPENED):
+            found = fitting[0]
+        if found is not None:
+            _kept.remove(found)
+        surplus = [_kept.pop(0)[1] for _ in range(len(_kept) - MOST_KEPT)]
+    for page in surplus:
+        page.close()
     return found[1] if found is not None else MiniWobPage(*options)
+
+
+def _after_fork() -> None:
+    global _taking  # noqa: PLW0603 - another thread may have held it
+    _taking = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
