@@ -36,7 +36,7 @@ HARD: tuple[Maker, ...] = (
     *(filing.new_label_for, filing.bin_impostor, planning.event_from_mail, planning.move_from_mail, planning.cancel_from_mail, planning.respond_if_free),
     *(planning.new_event_earliest, planning.new_event_last, planning.new_event_with_guest, planning.new_event_with_reminder, keeping.change_twin_phone),
     *(writing.new_mail_to_twin, writing.new_mail_to_two, writing.write_from_contact, writing.reply_among_twins, writing.reply_to_hostile),
-    writing.forward_hostile,
+    *(writing.forward_hostile, writing.reply_in_conversation),
 )
 ASK_EASY: tuple[Maker, ...] = (
     *(questions.booking, questions.sender_address, questions.attachment, questions.phone, dates.event_fact, dates.invitation_fact),
@@ -47,7 +47,15 @@ ASK_MEDIUM: tuple[Maker, ...] = (
     *(questions.latest_of, dates.only_guest, dates.guest_count, questions.real_address),
 )
 ASK_HARD: tuple[Maker, ...] = (
-    *(questions.phone_of_sender, dates.place_from_mail, dates.conflict, questions.dearest, questions.hostile_sender, dates.day_of_event),
+    *(
+        questions.phone_of_sender,
+        dates.place_from_mail,
+        dates.conflict,
+        questions.dearest,
+        questions.hostile_sender,
+        dates.day_of_event,
+        questions.conversation,
+    ),
     dates.phone_of_guest,
 )
 NOT_EASY: tuple[Maker, ...] = (refusals.no_such_mail, refusals.no_draft)

@@ -1,5 +1,6 @@
 """The pages of the shop on which things are paid for: signing in, the cart, and the steps of an order."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +13,7 @@ from prm_gym.errors import RefusedError
 from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Visit, e
 from prm_gym.web.site import Answered
 
+_PLACE = re.compile(r"/(?:[\w?][\w/?=&%.+-]*)?", re.ASCII)  # of this site
 CHECKOUT = ("coupon", "gift", "message", "address", "delivery")
 FIELD_LABELS = {"label": "Label", "name": "Name", "street": "Street and number", "zip": "Postcode", "city": "City"}
 
@@ -48,7 +50,7 @@ def login(visit: Visit, request: Request) -> Answered:
         return Invalid(_login(visit, after, email, why), why)
     visit.memory["user"] = row["key"]
     visit.memory["flash"] = f"Welcome back, {row['name']}."
-    return Redirect(after if after.startswith("/") and not after.startswith("//") else "/account")
+    return Redirect(after if _PLACE.fullmatch(after) else "/account")
 
 
 @SITE.post("/logout")
@@ -302,6 +304,7 @@ def review_step(visit: Visit, _: Request) -> Answered:
     address, delivery = visit.database.get("addresses", chosen_address(visit)) or {}, memory.get("delivery", "standard")
     sums = costs(shop, lines, ways_of(visit))
     goods = [e.tr(e.td(line_name(shop, key)), e.td(f"{count} x {euros(shop.variants[key].price)}")) for key, count in lines.items()]
+    parts = {"goods": sums["goods"], "coupon": -sums["coupon"], "delivery": sums["delivery"], "gift wrap": sums["gift"]}
     return layout(
         visit,
         "Checkout: review",
@@ -311,7 +314,7 @@ def review_step(visit: Visit, _: Request) -> Answered:
         e.p(f"Delivery: {DELIVERIES[delivery][0]}"),
         e.p(f"Gift wrap with the message “{memory.get('message', '')}”") if memory.get("gift") else None,
         e.p(f"Coupon: {memory['coupon']}") if memory.get("coupon") else None,
-        e.p(f"Goods {euros(sums['goods'])}, coupon -{euros(sums['coupon'])}, delivery {euros(sums['delivery'])}, wrap {euros(sums['gift'])}", class_="soft"),
+        e.p(", ".join(f"{name} {euros(cents)}" for name, cents in parts.items() if cents), class_="soft"),
         e.p(f"Total: {euros(sums['total'])}, on account", class_="price"),
         e.form(e.button("Place order"), method="post", action="/checkout/place"),
         e.p(e.a("Back to the cart", href="/cart")),

@@ -77,7 +77,7 @@ class Review(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
-class Product(msgspec.Struct, frozen=True):
+class Product(msgspec.Struct, frozen=True, gc=False):
     """A product, with its variants, reviews, and the questions that the shop has answered.
 
     Attributes:
@@ -161,7 +161,7 @@ def some(rng: np.random.Generator, among: "list[Thing] | tuple[Thing, ...]", cou
 
 def euros(cents: int) -> str:
     """An amount as it is written on the pages."""
-    return f"{cents // 100:,}.{cents % 100:02} EUR"
+    return f"{'-' * (cents < 0)}{abs(cents) // 100:,}.{abs(cents) % 100:02} EUR"
 
 
 def day_after(day: str, days: int) -> str:
