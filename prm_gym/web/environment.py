@@ -88,7 +88,7 @@ class WorldEnv(StepEnv):
         self,
         *,
         difficulty: int = 2,
-        candidates: int = 64,
+        candidates: int = 128,
         mode: Literal["text", "browser"] = "text",
         browser: Mapping[str, Any] | None = None,
         show: Sequence[str] = (),
