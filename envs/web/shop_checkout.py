@@ -310,7 +310,7 @@ def review_step(visit: Visit, _: Request) -> Answered:
     address = visit.database.get("addresses", chosen_address(visit)) or {}
     sums = costs(shop, lines, ways_of(visit))
     goods = [e.tr(e.td(line_name(shop, key)), e.td(f"{count} x {euros(shop.variants[key].price)}")) for key, count in lines.items()]
-    parts = {"goods": sums["goods"], "coupon": -sums["coupon"], "delivery": sums["delivery"], "gift wrap": sums["gift"]}
+    parts = {"Goods": sums["goods"], "Coupon": -sums["coupon"], "Delivery": sums["delivery"], "Gift wrap": sums["gift"]}
     return layout(
         visit,
         "Checkout: review",
