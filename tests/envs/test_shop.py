@@ -168,7 +168,7 @@ def test_answers_are_what_the_rows_say():
         if found := re.search(r"order (\d+)", scenario.wish) if scenario.kind.startswith("ask/order/") else None:
             order = database.get("orders", found[1])
             city = database.get("addresses", order["address"])["city"]
-            way = {"standard": "Standard", "express": "Express", "pickup": "Pick-up point"}[order["delivery"]]
+            way = {"standard": "Standard", "express": "Express", "pickup": "Pick-up"}[order["delivery"]]
             total = f"{order['total'] / 100:,.2f}"
             what = scenario.kind.split("/")[2]
             wanted = {"total": total, "status": order["status"], "date": order["date"], "city": city, "way": way}.get(what, order["due"])
