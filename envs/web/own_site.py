@@ -129,6 +129,11 @@ class SiteEnv(StepEnv):
         return len(self.tasks)
 
     @property
+    def resets_wait(self) -> bool:
+        """A browser opens many pages at once; a server is set up for one after the other."""
+        return not any(task.setup or task.teardown for task in self.tasks)
+
+    @property
     def live(self) -> "_Live":
         """The episode as it stands.
 

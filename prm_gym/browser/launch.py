@@ -115,7 +115,8 @@ def command_flags(options: BrowserOptions) -> list[str]:
     Raises:
         OptionError: a host is none, or leads nowhere.
     """
-    flags = [*FLAGS, f"--window-size={options.width},{options.height}", f"--js-flags=--max-old-space-size={options.heap_mb}"]
+    kept = [flag for flag in FLAGS if not (options.headed and flag == "--hide-scrollbars")]  # people scroll
+    flags = [*kept, f"--window-size={options.width},{options.height}", f"--js-flags=--max-old-space-size={options.heap_mb}"]
     flags.append(f"--host-resolver-rules={_resolver_rules(options.hosts)}")
     if is_root():
         flags.append("--no-sandbox")

@@ -408,8 +408,7 @@ def _is_submit(node: Node) -> bool:
 def _held(text: str, node: Node) -> str:
     """What a field holds when a text is typed into it."""
     kind = node.attributes.get("type", "")
-    if node.tag != "textarea":
-        text = _SPACES.sub(" ", text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n") if node.tag == "textarea" else _SPACES.sub(" ", text)
     limit = node.attributes.get("maxlength", "")
     if limit.isdecimal():
         text = text[: int(limit)]

@@ -88,7 +88,7 @@ class WorldEnv(StepEnv):
         self,
         *,
         difficulty: int = 2,
-        candidates: int = 64,
+        candidates: int = 128,
         mode: Literal["text", "browser"] = "text",
         browser: Mapping[str, Any] | None = None,
         show: Sequence[str] = (),
@@ -313,7 +313,7 @@ class WorldEnv(StepEnv):
         live.visit.forget()
         lacking = self._lacking(scenario, live)
         right = is_right(answer.text, scenario.answers) if scenario.answers else True
-        gap = live.pursuit.gap()
+        gap = live.pursuit.gap(ended=True)
         done = live.pursuit.is_done() and not lacking and right
         milestones = live.pursuit.reach(["ended"] if done else [])
         claim = StateStep(

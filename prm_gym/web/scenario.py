@@ -89,6 +89,7 @@ class WebScenario:
         required: checkpoints without which the outcome is 0: the page that an answer is read from.
         answers: right answers, any one of which will do; empty where nothing is asked.
         script: a solution; the last step is an answer.
+        question: the wish is a question, though nothing may answer it.
         phrases: texts that an agent may want to type, all of which stand in the wish.
         facts: what the world wants to know of its task.
     """
@@ -107,12 +108,13 @@ class WebScenario:
     required: frozenset[str] = frozenset()
     answers: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
+    question: bool = False
     facts: Any = None
 
     @property
     def asks(self) -> bool:
         """Whether something is asked, and not only to be done; that it cannot be done is to be found out, so it makes no difference here."""
-        return any(answer != IMPOSSIBLE for answer in self.answers)
+        return self.question or any(answer != IMPOSSIBLE for answer in self.answers)
 
 
 def resolved(step: Do, sight: Sight) -> Action | None:

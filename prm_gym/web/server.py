@@ -14,9 +14,9 @@ from importlib.resources import files
 from typing import Any
 from weakref import WeakValueDictionary
 
-from prm_gym.errors import ContractError, EnvironmentFault, MissingExtraError
+from prm_gym.errors import EnvironmentFault, MissingExtraError
 from prm_gym.web.html import inner_html, to_html
-from prm_gym.web.site import Site, Visit, read_request
+from prm_gym.web.site import Site, Visit
 
 HEADER = "x-visit"
 STARTING_SECONDS = 20.0
@@ -91,9 +91,7 @@ class SiteServer:
         if site is None or visit is None or method not in ("GET", "POST"):
             return 404, b"There is no such page.", {"content-type": "text/plain"}
         try:
-            response = site.respond(visit, read_request(method, path, query, body))
-        except ContractError as error:
-            return 400, str(error).encode(), {"content-type": "text/plain; charset=utf-8"}
+            response = site.answer(visit, method, path, query, body)
         except Exception as error:  # a bug of the world, or a database that failed: the environment raises it
             visit.broken = error
             return 500, b"", {}

@@ -90,7 +90,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     """What goes back to the browser.
 
     Attributes:
-        status: of HTTP: 200, 303 (to `location`), 404, or 422 for a form that was not filled in well.
+        status: of HTTP: 200, 303 (to `location`), 400 for what cannot be read, 404, or 422 for a form that was not filled in well.
         root: the page.
         location: where else to look.
     """
@@ -197,6 +197,19 @@ class Site:
                     return self._remembered(visit, request, handler, found.groupdict(), writes)
             return self._response(visit, request, Missing())
 
+    def answer(self, visit: Visit, method: str, path: str, query: str, body: str = "") -> Response:
+        """Answer what a browser sends; see `read_request`.
+
+        Raises:
+            EnvironmentFault: the database failed.
+        """
+        try:
+            request = read_request(method, path, query, body)
+        except ContractError as error:
+            with visit.lock:
+                return Response(400, self.layout(visit, "Not possible", e.main(e.h1("Not possible"), e.p(str(error)))))
+        return self.respond(visit, request)
+
     def _remembered(self, visit: Visit, request: Request, handler: Handler, arguments: dict[str, str], writes: bool) -> Response:
         """A page that is only read; the same on the same rows, and so made once, where making it tells and changes nothing."""
         memory = msgspec.json.encode(visit.memory)
@@ -281,7 +294,7 @@ def _fields(encoded: str) -> dict[str, list[str]]:
         raise ContractError(f"a form of at most {MOST_FIELDS} fields is read") from error
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
-        fields.setdefault(name, []).append(value)
+        fields.setdefault(name, []).append(value.replace("\0", ""))  # which no page can show
     return fields
 
 

@@ -176,3 +176,22 @@ def test_a_missing_page_is_a_page(browser):
     sight = do(browser, 'goto "http://notes.test/notes/K9"')
     assert sight.title == "Not found"
     assert do(browser, "back").url == "http://notes.test/"
+
+
+def test_a_request_that_cannot_be_read_is_a_page(browser):
+    sight = do(browser, f'goto "http://notes.test/search?{"q=a&" * 201}"')
+    assert [item.name for item in sight.items][-2:] == ["Not possible", "a form of at most 200 fields is read"]
+    assert do(browser, "back").url == "http://notes.test/"
+
+
+def test_addresses_are_decoded(browser):
+    assert do(browser, 'goto "http://notes.test/notes/%4B1"').items == do(browser, 'goto "http://notes.test/notes/K1"').items
+
+
+def test_lines_end_in_one_way_and_no_text_ends_early(browser):
+    do(browser, "click [4]")
+    field = ref(browser, "Text", "textbox")
+    assert do(browser, f'type [{field}] "a\\r\\nb\\rc"').find(field).value == "a\nb\nc"
+    title = ref(browser, "Title", "textbox")
+    do(browser, f'type [{title}] "Mi\\u0000lk"', f"click [{ref(browser, 'Save', 'button')}]")
+    assert named(browser.see(), "Milk").role == "heading"
