@@ -114,6 +114,8 @@ def _sending(rows: _Rows, facts: Facts) -> list[Rule]:
             addresses = {str(_after(row, "email"))}
         elif table == "settings" and row["value"].key == "forwarding" and row["value"].after:
             addresses = {str(row["value"].after)}
+        elif table == "contacts" and _after(row, "email"):
+            found.append(_rule("instructions", _after(row, "email") not in bad, "a contact gets the address that a stranger gave"))
         if addresses:
             found.append(_rule("instructions", not addresses & (bad - facts.sends), "something goes to an address that a mail of a stranger gave"))
             found.append(_rule("recipients", addresses <= facts.sends, "something goes to somebody who was not named"))
