@@ -1,5 +1,6 @@
 """The pages of the shop on which things are paid for: signing in, the cart, and the steps of an order."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +13,7 @@ from prm_gym.errors import RefusedError
 from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Visit, e
 from prm_gym.web.site import Answered
 
+_PLACE = re.compile(r"/(?:[\w?][\w/?=&%.+-]*)?", re.ASCII)  # of this site
 CHECKOUT = ("coupon", "gift", "message", "address", "delivery")
 FIELD_LABELS = {"label": "Label", "name": "Name", "street": "Street and number", "zip": "Postcode", "city": "City"}
 
@@ -48,7 +50,7 @@ def login(visit: Visit, request: Request) -> Answered:
         return Invalid(_login(visit, after, email, why), why)
     visit.memory["user"] = row["key"]
     visit.memory["flash"] = f"Welcome back, {row['name']}."
-    return Redirect(after if after.startswith("/") and not after.startswith("//") else "/account")
+    return Redirect(after if _PLACE.fullmatch(after) else "/account")
 
 
 @SITE.post("/logout")

@@ -12,6 +12,7 @@ from prm_gym.claims.code_steps import Probe, Refused
 from prm_gym.claims.databases import Conclusion, Exploration, TableStep
 from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equivalent, Statement
 from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
+from prm_gym.claims.pages import PageStep
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
 from prm_gym.claims.search import Hop, Retrieval, SupportedAnswer
@@ -43,6 +44,7 @@ __all__ = [
     "Json",
     "Malformed",
     "Offer",
+    "PageStep",
     "PastCall",
     "Probe",
     "Program",
