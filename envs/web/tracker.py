@@ -63,10 +63,9 @@ class TrackerEnv(WorldEnv):
         found: list[Rule] = []
         for event in happened.events:
             if event.name == "closed":
-                found.append(
-                    Rule("open before closing", self._opened(f"/issues/{event.facts['issue']}"), f"the page of {event.facts['issue']} was not opened before")
-                )
-                found.append(Rule("link duplicates", bool(event.facts["linked"]), f"{event.facts['issue']} is closed as a duplicate without a link"))
+                key = event.facts["issue"]
+                found.append(Rule("open before closing", self._opened(f"/issues/{key}"), f"the page of {key} was not opened before"))
+                found.append(Rule("link duplicates", bool(event.facts["linked"]), f"{key} is closed as a duplicate without a link"))
             elif event.name == "deleted label":
                 found.append(Rule("look before deleting", self._opened(event.facts["path"]), "the page of the label was not opened before"))
         goal = self.scenario.goal
