@@ -8,13 +8,13 @@ import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 from measurement import arguments, figures, processes_below, tell, usage
 from workload import MOST_STEPS, TASKS, Element, Episode, Seen, action_for, episodes_of
 
-import prm_gym  # noqa: F401 - registers the environments
+import prm_gym
 from prm_gym.env import StepEnv, StepResult
 from prm_gym.web.actions import Type, action_text
 
@@ -94,10 +94,11 @@ def run(envs: int, seconds: float, mode: str, first: int) -> dict[str, Any]:
             client of the browser, without a process between.
         first: where in `workload.SEEDS` the episodes begin.
     """
+    gym.register_envs(prm_gym)
     kind, _, driver = mode.partition("-")
     browser = {"input": kind, "driver": driver or "playwright"}
     players = [
-        Player(gym.make("prm_gym/MiniWoB-v0", task=list(TASKS), browser=browser, candidates=0, max_steps=MOST_STEPS).unwrapped, number, envs, first)
+        Player(cast("StepEnv", gym.make("prm_gym/MiniWoB-v0", task=TASKS, browser=browser, candidates=0, max_steps=MOST_STEPS).unwrapped), number, envs, first)
         for number in range(envs)
     ]
     with ThreadPoolExecutor(envs) as threads:

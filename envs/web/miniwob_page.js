@@ -57,14 +57,17 @@
     if (POINTER.has(type) && this instanceof Element && this !== document.body && this !== document.documentElement) this.setAttribute("data-listens", "");
     return listen.call(this, type, ...rest);
   };
+  // One that holds little else is pointed at by itself, and not what it lies in.
+  const POINTED = "[data-listens]:not(svg, g):not(:has(* *)):not(:has(button, input, select, textarea, [href], [data-listens]))";
   const STYLE =
     "#reward-display, #sync-task-cover, #click-canvas { display: none !important }" +
     "* { transition: none !important; animation: none !important; caret-color: transparent !important }" +
-    "[data-listens]:not(svg):not(:has(*)), .ui-sortable-handle, #area svg :is(circle, ellipse, rect, polygon, path, line, text) { cursor: pointer }";
+    "[data-holds] { cursor: auto !important }" +
+    "[data-pointed], .ui-sortable-handle, #area svg :is(circle, ellipse, rect, polygon, path, line, text) { cursor: pointer !important }";
 
   // How that looks which has no text.
   const SHAPES = "#area svg :is(circle, ellipse, rect, polygon, path, line, text)";
-  const NAMELESS = "button, a, [role=button], [tabindex], .ui-sortable-handle, [data-listens]:not(svg):not(:has(*))";
+  const NAMELESS = "button, a, [role=button], [tabindex], .ui-sortable-handle, [data-pointed]";
   const COLOURS = {
     "0,0,0": "black", "255,255,255": "white", "255,0,0": "red", "0,128,0": "green", "0,255,0": "lime", "0,0,255": "blue", "255,255,0": "yellow",
     "0,255,255": "cyan", "255,0,255": "magenta", "128,128,128": "gray", "128,0,128": "purple", "255,165,0": "orange", "255,192,203": "pink", "128,128,0": "olive",
@@ -94,6 +97,13 @@
       node.setAttribute("data-looks", "");
       changed += 1;
     };
+    for (const node of document.querySelectorAll("[data-pointed]")) if (!node.matches(POINTED)) node.removeAttribute("data-pointed");
+    for (const node of document.querySelectorAll(POINTED)) {
+      if (node.hasAttribute("data-pointed")) continue;
+      node.setAttribute("data-pointed", "");
+      if (node.parentElement !== document.body) node.parentElement.setAttribute("data-holds", "");
+      changed += 1;
+    }
     for (const node of document.querySelectorAll(SHAPES)) label(node, shape(node));
     for (const node of document.querySelectorAll(NAMELESS)) {
       if (node.closest("svg") || /^(input|textarea|select)$/.test(node.localName) || node.querySelector("img[alt]")) continue;
