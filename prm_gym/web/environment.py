@@ -14,13 +14,13 @@ from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.services import Database, Pursuit, Table
 from prm_gym.task import Task, content_key
 from prm_gym.transition import Situation, Transition
-from prm_gym.web.actions import Action, Answer, ClickAt, Drag, NoAction, Press, action_text, read_action
+from prm_gym.web.actions import Action, Answer, ClickAt, Drag, Goto, NoAction, Press, action_text, read_action
 from prm_gym.web.answers import is_right
 from prm_gym.web.candidates import listed_actions
 from prm_gym.web.observation import Acted, Sight, rendered
 from prm_gym.web.paging import View, act_ahead, made_up, observed
 from prm_gym.web.scenario import WebScenario, resolved
-from prm_gym.web.site import Event, Site, Visit
+from prm_gym.web.site import Event, Site, Visit, plain_address
 from prm_gym.web.text_browser import Browser, TextBrowser
 
 KEYS = ("Enter", "Escape")
@@ -258,7 +258,7 @@ class WorldEnv(StepEnv):
             return NoAction(f"a key is one of: {', '.join(KEYS)}")
         if isinstance(action, Drag | ClickAt):
             return NoAction("there is nothing to drag or to point at here: use click")
-        return action
+        return Goto(plain_address(action.url)) if isinstance(action, Goto) else action
 
     def advance(self, action: str) -> Transition:
         """Do something on the page, or answer."""
