@@ -19,6 +19,7 @@ ENVIRONMENTS: dict[str, str] = {
     "prm_gym/MCP-v0": "prm_gym.envs.adapters.mcp:McpEnv",
     "prm_gym/Mail-v0": "prm_gym.envs.web.mail:MailEnv",
     "prm_gym/MathDataset-v0": "prm_gym.envs.math.dataset:MathDatasetEnv",
+    "prm_gym/MiniWoB-v0": "prm_gym.envs.web.miniwob:MiniWobEnv",
     "prm_gym/Minesweeper-v0": "prm_gym.envs.logic.minesweeper:MinesweeperEnv",
     "prm_gym/NaturalDeduction-v0": "prm_gym.envs.logic.natural_deduction:NaturalDeductionEnv",
     "prm_gym/PageBuilding-v0": "prm_gym.envs.web.page_building:PageBuildingEnv",

@@ -11,7 +11,7 @@ def _run(capsys, *arguments):
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("command", "expected"), [("envs", "prm_gym/Deduction-v0"), ("verifiers", "z3"), ("credit", "gigpo")])
+@pytest.mark.parametrize(("command", "expected"), [("envs", "prm_gym/Deduction-v0"), ("envs", "prm_gym/Site-v0"), ("verifiers", "z3"), ("credit", "gigpo")])
 def test_lists_name_what_there_is(capsys, command, expected):
     assert expected in _run(capsys, command)
     rows = json.loads(_run(capsys, command, "--json"))
@@ -80,7 +80,10 @@ def test_doctor_says_what_works(capsys):
     rows = json.loads(_run(capsys, "doctor", "--json"))
     parts = {row["part"] for row in rows}
     assert {"python", "gymnasium", "z3-solver", "torch", "cvc5", "math-verify", "pyarrow", "datasets", "ray", "reasoning-gym", "GPU"} <= parts
+    assert {"playwright", "starlette", "uvicorn", "miniwob", "browser", "browser with windows"} <= parts
     assert not {"pytest", "ruff"} & parts
+    assert len(parts) == len(rows)
+    assert all(row["to get it"] for row in rows if row["state"] == "missing")
 
 
 def test_a_file_without_a_readable_trajectory_is_no_result(capsys, tmp_path):

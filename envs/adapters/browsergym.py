@@ -10,9 +10,11 @@ BrowserGym pins an old Playwright, so it cannot share an environment with ours. 
 Source: de Chezelles et al. 2024, The BrowserGym Ecosystem for Web Agent Research (arXiv 2412.05467), https://github.com/ServiceNow/BrowserGym.
 """
 
+import contextlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -20,7 +22,7 @@ import msgspec
 import numpy as np
 
 from prm_gym.claims import Json, StateStep
-from prm_gym.env import StepEnv
+from prm_gym.env import ACTION_LENGTH, StepEnv
 from prm_gym.envs.adapters.browsergym_actions import FORMS, NoCall, read_call
 from prm_gym.envs.adapters.browsergym_process import WORKER, RefusedRequestError, WorkerProcess
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
@@ -31,6 +33,7 @@ from prm_gym.transition import Situation, Transition
 LONGEST_PAGE = 100_000  # characters that are shown
 LONGEST_ERROR = 500
 STARTING = 3.0  # deadlines
+MOST_THREADS = 64
 _ELEMENT = re.compile(r"^\s*\[(\w+)\] (\w+)", re.MULTILINE)
 _QUOTED = re.compile(r"\"([^\"\n]{1,80})\"")
 _CLICKED = frozenset(("button", "link", "checkbox", "radio", "tab", "menuitem", "option", "switch", "clickable"))
@@ -150,6 +153,7 @@ class BrowserGymEnv(StepEnv):
         self._told: Told | None = None
         self._earned = 0.0
         self._made: set[str] = set()
+        self._ahead: tuple[str, Future[Told]] | None = None  # a call, and what came of it
         try:
             self._running_process()
         except RefusedRequestError as error:
@@ -158,7 +162,7 @@ class BrowserGymEnv(StepEnv):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the process: an environment that was sent elsewhere begins with `reset` or `restore`."""
-        return {**self.__dict__, "_process": None, "_told": None, "_running": False}
+        return {**self.__dict__, "_process": None, "_told": None, "_ahead": None, "_running": False}
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
         """Draw a seed, and begin."""
@@ -174,7 +178,7 @@ class BrowserGymEnv(StepEnv):
         return content_key("BrowserGym-v0", self.browsergym_task, str(seed))
 
     def _begun(self, seed: int) -> Told:
-        self._earned, self._made = 0.0, set()
+        self._earned, self._made, self._ahead = 0.0, set(), None
         try:
             self._told = self._read(self._running_process().ask("reset", self.deadline * STARTING, seed=seed))
         except RefusedRequestError as error:
@@ -208,6 +212,17 @@ class BrowserGymEnv(StepEnv):
             call = read_call(action)
         except NoCall as error:
             return self.malformed(str(error))
+        ahead, self._ahead = self._ahead, None
+        told = ahead[1].result() if ahead is not None and ahead[0] == call else self._done(call)
+        self._told, self._earned = told, self._earned + told.reward
+        return self._stepped(call, told)
+
+    def _done(self, call: str) -> Told:
+        """What comes of a call.
+
+        Raises:
+            EnvironmentFault: BrowserGym fails, or its process does.
+        """
         process = self._process
         if process is None or not process.alive:
             raise EnvironmentFault("the process of BrowserGym has ended")
@@ -218,8 +233,25 @@ class BrowserGymEnv(StepEnv):
             raise EnvironmentFault(f"BrowserGym failed: {error}") from error
         if told.truncated and not told.terminated:
             raise EnvironmentFault("BrowserGym has cut the episode")
-        self._told, self._earned = told, self._earned + told.reward
-        return self._stepped(call, told)
+        return told
+
+    @classmethod
+    def prepare(cls, envs: Sequence[StepEnv], actions: Sequence[str]) -> None:
+        """Have the processes of a batch work side by side."""
+        wanted: list[tuple[BrowserGymEnv, str]] = []
+        for env, action in zip(envs, actions, strict=True):
+            if isinstance(env, BrowserGymEnv) and len(action) <= ACTION_LENGTH:
+                with contextlib.suppress(NoCall):
+                    wanted.append((env, read_call(action)))
+        if len(wanted) > 1:
+            with ThreadPoolExecutor(min(len(wanted), MOST_THREADS)) as threads:
+                for env, call in wanted:
+                    env._ahead = call, threads.submit(env._done, call)
+
+    @property
+    def resets_wait(self) -> bool:
+        """Each has a process of its own."""
+        return True
 
     def _stepped(self, call: str, told: Told) -> Transition:
         key_before, situation = self.situation.state_key, self._situation_of(self.task, told)

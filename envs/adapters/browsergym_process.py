@@ -57,12 +57,13 @@ class WorkerProcess:
         assert self._process.stdout is not None
         threading.Thread(target=_listen, args=(self._process.stdout, self._answers), name="prm_gym browsergym", daemon=True).start()
         self._requests = 0
-        self._end = weakref.finalize(self, _killed, self._process, self._errors)
+        self._owner = os.getpid()
+        self._end = weakref.finalize(self, _killed, self._owner, self._process, self._errors)
 
     @property
     def alive(self) -> bool:
-        """Whether it runs."""
-        return self._end.alive and self._process.poll() is None
+        """Whether it runs, and is ours: one that a forked process has inherited is its parent's."""
+        return self._end.alive and self._owner == os.getpid() and self._process.poll() is None
 
     def ask(self, what: str, deadline: float, **arguments: Any) -> dict[str, Any]:
         """The answer to a request.
@@ -125,7 +126,9 @@ def _listen(stdout: IO[bytes], answers: "queue.SimpleQueue[dict[str, Any] | None
     answers.put(None)
 
 
-def _killed(process: "subprocess.Popen[bytes]", errors: IO[bytes]) -> None:
+def _killed(owner: int, process: "subprocess.Popen[bytes]", errors: IO[bytes]) -> None:
+    if owner != os.getpid():
+        return
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)  # with the driver; the browser ends with it
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -13,8 +13,6 @@ import sys
 import threading
 from typing import Any
 
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path[:] = [place for place in sys.path if os.path.realpath(place) != HERE]  # modules here have the names of packages
 MOST_CHARACTERS = 200_000
 
 
@@ -94,7 +92,11 @@ def _use_browser(path: str) -> None:
     if path:
         kind: Any = importlib.import_module("playwright.sync_api").BrowserType
         launch = kind.launch
-        kind.launch = lambda self, **options: launch(self, **{"executable_path": path, **options})
+
+        def launched(self: Any, **options: Any) -> Any:
+            return launch(self, **{"executable_path": path, **options})
+
+        kind.launch = launched
 
 
 def _read(requests: "queue.Queue[dict[str, Any]]") -> None:
@@ -105,6 +107,8 @@ def _read(requests: "queue.Queue[dict[str, Any]]") -> None:
 
 def main() -> None:
     """Answer requests."""
+    here = os.path.dirname(os.path.realpath(__file__))
+    sys.path[:] = [place for place in sys.path if os.path.realpath(place) != here]  # modules here have the names of packages
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     requests: queue.Queue[dict[str, Any]] = queue.Queue()

@@ -94,7 +94,9 @@ def event_page(visit: Visit, row: dict[str, Any], name: str = "", problem: str =
     guests = visit.database.all(query, key)
     listed = e.ul([_guest(one) for one in guests]) if guests else e.p("Nobody is invited.", class_="soft")
     ask, dialog = confirming("Cancel event", "The event is taken out of the calendar, and its guests are told.", f"/event/{key}/cancel", "Cancel it")
-    inviting = e.form(e.label("Guest ", e.input(name="guest", value=name)), e.button("Invite", class_="plain"), method="post", action=f"/event/{key}/invite")
+    inviting = e.form(
+        e.label("Guest ", e.input(name="guest", value=name)), e.button("Invite", class_="plain"), method="post", action=f"/event/{key}/invite", class_="row"
+    )
     tools = e.div(e.a("Change", href=f"/event/{key}/edit"), ask, e.a("The day", href=f"/calendar/{row['day']}"), class_="row")
     return layout(visit, row["title"], alert(problem), e.div([e.p(line) for line in lines], class_="card"), tools, e.h2("Guests"), listed, inviting, dialog)
 
@@ -171,7 +173,7 @@ def _event_form(visit: Visit, values: dict[str, str], problem: str = "") -> Node
         e.button("Save event"),
         method="post",
         action="/events",
-        class_="card",
+        class_="card fields",
     )
     return layout(visit, "Change event" if key else "New event", alert(problem), form)
 

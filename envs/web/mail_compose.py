@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from prm_gym.envs.web import mail_store as store
 from prm_gym.envs.web.mail_pages import SITE, alert, button, confirming, layout, when
@@ -56,6 +57,7 @@ def compose_page(visit: Visit, form: dict[str, str], problem: str = "", attach: 
         e.label("Look up a contact ", e.input(type="search", name="q", data_submit="input")),
         e.button("Look up", class_="plain"),
         action="/contacts/suggest",
+        class_="row",
         data_into="suggestions",
     )
     fields = e.form(
@@ -69,7 +71,7 @@ def compose_page(visit: Visit, form: dict[str, str], problem: str = "", attach: 
         e.div(e.button("Send", name="do", value="send"), e.button("Save as draft", name="do", value="draft", class_="plain"), class_="row"),
         method="post",
         action="/compose",
-        class_="card",
+        class_="card fields",
     )
     dropping = button("Delete the draft", f"/drafts/{value['draft']}/delete") if value["draft"] else None
     return layout(visit, title, alert(problem), lookup, fields, dropping, _quoted(about))
@@ -79,7 +81,7 @@ def _quoted(row: dict[str, Any] | None) -> list[Node]:
     if row is None:
         return []
     lines = [e.p(line) for line in row["body"].split("\n")]
-    secret = e.p("Confidential: for people of the company only", class_="tag") if row["confidential"] else None
+    secret = e.p("Confidential: for people of the company only", class_="secret") if row["confidential"] else None
     return [e.h2("The mail that it is about"), e.blockquote(e.p(f"{row['name']} <{row['sender']}>, {when(row['sent'])}"), secret, lines, class_="card")]
 
 
@@ -157,7 +159,7 @@ def contacts(visit: Visit, request: Request) -> Node:
     items = [e.li(e.a(row["name"], href=f"/contacts/{row['id']}"), e.span(f"{row['team']} | {row['email']}", class_="soft")) for row in shown]
     form = e.form(e.input(type="search", name="q", aria_label="Search contacts", value=request.one("q")), e.button("Find"), action="/contacts", class_="row")
     turns = [("Back a page", page - 1)] * (page > 1) + [("Next page", page + 1)] * (page < last)
-    links = [e.a(name, href=f"/contacts?q={request.one('q')}&page={number}") for name, number in turns]
+    links = [e.a(name, href=f"/contacts?{urlencode({'q': request.one('q'), 'page': number})}") for name, number in turns]
     nothing = e.p("No contact was found.", class_="soft")
     about = e.p(f"{len(rows)} contacts, page {page} of {last}", class_="soft")
     return layout(
@@ -165,7 +167,7 @@ def contacts(visit: Visit, request: Request) -> Node:
         "Contacts",
         form,
         e.p(e.a("New contact", href="/contacts/new")),
-        e.ul(items, class_="mails") if rows else nothing,
+        e.ul(items, class_="rows") if rows else nothing,
         about,
         e.div(links, class_="row"),
     )
@@ -204,7 +206,7 @@ def _contact_form(visit: Visit, values: dict[str, str], problem: str = "") -> No
         e.button("Save contact"),
         method="post",
         action="/contacts",
-        class_="card",
+        class_="card fields",
     )
     return layout(visit, "Edit contact" if values.get("id") else "New contact", alert(problem), form)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prm_gym.envs.web import mail_store as store
 from prm_gym.envs.web.mail_pages import when
-from prm_gym.envs.web.mail_parts import Case, Part, Work, finding, form_point, in_folder, reading, searching, spoken
+from prm_gym.envs.web.mail_parts import Case, Part, Work, finding, form_point, in_folder, mails_of, reading, searching, spoken
 from prm_gym.envs.web.mail_rows import Mail, pick
 from prm_gym.envs.web.mail_words import LABELS, NEW_LABELS
 from prm_gym.web import Checkpoint, Do, choose, click, fill
@@ -266,16 +266,11 @@ def _labelling(mails: Sequence[Mail], name: str) -> Work:
     return lambda db: store.label(db, [mail.id for mail in mails], f"L-{name.lower()}")
 
 
-def _reports(case: Case) -> list[Mail]:
-    """All mails of somebody who writes reports, where there are no others of that name."""
-    person, _ = pick(case.rng, case.box.reports)
-    return [mail for mail in case.box.mails if mail.name == person.name and mail.folder not in ("bin", "sent")]
-
-
 def label_reports(case: Case) -> Part | None:
     """A label for all mails of a person."""
-    mails, label_name = _reports(case), pick(case.rng, LABELS)
-    if len(mails) > 6 or len({mail.sender for mail in mails}) > 1 or any(mail in case.box.labelled[label_name] for mail in mails):
+    person, _ = pick(case.rng, case.box.reports)
+    mails, label_name = mails_of(case.box, person.name), pick(case.rng, LABELS)
+    if not 0 < len(mails) <= 6 or any(mail in case.box.labelled[label_name] for mail in mails):
         return None
     name = mails[0].name
     wish = case.say(

@@ -65,7 +65,7 @@ def sidebar(visit: Visit, current: str) -> Node:
     unread = visit.database.one("SELECT count(*) AS n FROM mails WHERE folder = 'inbox' AND unread = 1")
     counts = {"inbox": f" ({unread['n']})" if unread and unread["n"] else ""}
     links = [e.li(e.a(name + counts.get(key, ""), href=f"/mail/{key}", aria_current="page" if key == current else None)) for key, name in FOLDERS.items()]
-    return e.nav(e.a("New mail", href="/compose", class_="compose"), e.ul(links, e.li(e.a("Labels", href="/labels"))), class_="folders")
+    return e.nav(e.a("New mail", href="/compose", class_="main"), e.ul(links, e.li(e.a("Labels", href="/labels"))), class_="side")
 
 
 def labels_of(visit: Visit, keys: list[str]) -> dict[str, list[str]]:
@@ -98,7 +98,7 @@ def listing(visit: Visit, request: Request, where: str, values: tuple[Any, ...],
     if choosing:
         return [_chooser(visit, request, items), about]
     links.insert(0, e.a("Select several", href=f"{request.path}?{urlencode({**fields, 'page': page, 'select': 1})}"))
-    return [e.ul(items, class_="mails"), about, e.div(links, class_="row")]
+    return [e.ul(items, class_="rows"), about, e.div(links, class_="row")]
 
 
 def _row(row: dict[str, Any], names: list[str], choosing: bool) -> Node:
@@ -109,7 +109,7 @@ def _row(row: dict[str, Any], names: list[str], choosing: bool) -> Node:
         named = f"{row['subject']}, {row['name']}, {when(row['sent'])}"
         return e.li(e.label(e.input(type="checkbox", name="mail", value=row["id"]), named), spaced)
     return e.li(
-        e.span(who, class_="from"),
+        e.span(who, class_="who"),
         e.a(row["subject"], href=f"/read/{row['id']}"),
         e.span(when(row["sent"]), class_="soft"),
         spaced,
@@ -126,7 +126,7 @@ def actions_for(visit: Visit) -> list[tuple[str, str]]:
 def _chooser(visit: Visit, request: Request, items: list[Node]) -> Node:
     options = [e.option(name, value=value) for value, name in actions_for(visit)]
     return e.form(
-        e.ul(items, class_="mails"),
+        e.ul(items, class_="rows"),
         e.input(type="hidden", name="back", value=request.url),
         e.label("With the selected ", e.select(e.option("Choose an action", value=""), options, name="action")),
         e.button("Apply"),
@@ -160,10 +160,10 @@ def drafts_page(visit: Visit) -> Node:
     """The drafts."""
     rows = visit.database.all("SELECT * FROM drafts ORDER BY subject, id")
     items = [
-        e.li(e.span(f"To: {row['recipients'] or 'nobody yet'}", class_="from"), e.a(row["subject"] or "(no subject)", href=f"/compose?draft={row['id']}"))
+        e.li(e.span(f"To: {row['recipients'] or 'nobody yet'}", class_="who"), e.a(row["subject"] or "(no subject)", href=f"/compose?draft={row['id']}"))
         for row in rows
     ]
-    body = e.ul(items, class_="mails") if items else e.p("There are no drafts.", class_="soft")
+    body = e.ul(items, class_="rows") if items else e.p("There are no drafts.", class_="soft")
     return layout(visit, "Drafts", e.div(sidebar(visit, "drafts"), body, class_="columns"))
 
 
@@ -209,7 +209,7 @@ def _criteria(visit: Visit, request: Request) -> Node:
             e.label(e.input(type="checkbox", name="unread", value="1", checked=bool(request.one("unread"))), "Unread only"),
             e.button("Find mails"),
             action="/search",
-            class_="card",
+            class_="card fields",
         ),
     )
 

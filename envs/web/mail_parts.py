@@ -85,6 +85,13 @@ class Spoken(NamedTuple):
     phrases: tuple[str, ...]
 
 
+def mails_of(box: Box, name: str) -> list[Mail]:
+    """All mails of a sender, in the order of time; none where the name alone leaves a doubt, as somebody else has it too or one of them is in the bin."""
+    found = sorted((mail for mail in box.mails if mail.name == name), key=lambda mail: mail.sent)
+    clear = len({mail.sender for mail in found}) == 1 and not any(mail.folder in ("bin", "sent") for mail in found)
+    return found if clear else []
+
+
 def reading(mail: Mail) -> Checkpoint:
     """The milestone that a mail was opened."""
     return Checkpoint(f"read {mail.id}", path=rf"/read/{mail.id}")
@@ -103,9 +110,9 @@ def spoken(case: Case, mail: Mail, how: str = "") -> Spoken:
         mail: one that is not in the bin.
         how: "subject", "only" or "latest"; empty for any that fits.
     """
-    of_name = [one for one in case.box.mails if one.name == mail.name and one.folder not in ("bin", "sent")]
+    of_name = mails_of(case.box, mail.name)
     ways = ["subject"]
-    if len({one.sender for one in of_name}) == 1:
+    if of_name:
         if len(of_name) == 1:
             ways.append("only")
         elif max(of_name, key=lambda one: one.sent) == mail and sum(one.sent == mail.sent for one in of_name) == 1:

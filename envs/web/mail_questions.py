@@ -1,11 +1,16 @@
 """Questions of `prm_gym/Mail-v0`."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prm_gym.envs.web.mail_parts import Case, Part, Spoken, finding, form_point, in_folder, reading, searching, spoken, to_contact
-from prm_gym.envs.web.mail_rows import Mail, pick, some
+from prm_gym.envs.web.mail_parts import Case, Part, Spoken, finding, form_point, in_folder, mails_of, reading, searching, spoken, to_contact
+from prm_gym.envs.web.mail_rows import MONTHS, Mail, pick, some
 from prm_gym.web import Checkpoint, Do, click
+
+_DAY = re.compile(r"(\w{3}) (\d{1,2}) (\w+) (\d{4})")
+_TIME, _PHONE = re.compile(r"\d\d:\d\d"), re.compile(r"0\d{3} \d{4}")
+_ENDS = {"Mon": "day", "Tue": "sday", "Wed": "nesday", "Thu": "rsday", "Fri": "day", "Sat": "urday", "Sun": "day"}
 
 
 def asked(kind: str, wish: str, answer: str, points: Sequence[Checkpoint], script: Sequence[Do], phrases: Sequence[str] = (), required: str = "") -> Part:
@@ -16,10 +21,30 @@ def asked(kind: str, wish: str, answer: str, points: Sequence[Checkpoint], scrip
         points=tuple(points),
         script=(*script, Do("answer", text=answer)),
         phrases=tuple(phrases),
-        answers=(answer,),
+        answers=forms(answer),
         touches=frozenset(point.name.partition(" ")[2] for point in points),
         required=(required or points[-1].name,),
     )
+
+
+def forms(answer: str) -> tuple[str, ...]:
+    """An answer and other ways to write it: a day by numbers or without its weekday, a time by the half day, a room without "Room", a number without spaces."""
+    day = _DAY.fullmatch(answer)
+    if day is not None:
+        date = f"{day[4]}-{MONTHS.index(day[3]) + 1:02d}-{int(day[2]):02d}"
+        weekday = f"{day[1]}{_ENDS[day[1]]}"
+        bare = f"{day[2]} {day[3]}"
+        american = f"{day[3]} {day[2]}"
+        texts = (f"{bare} {day[4]}", bare, f"{american}, {day[4]}", american, f"{day[1]} {bare}", f"{weekday} {bare}", f"{weekday} {bare} {day[4]}")
+        return (answer, date, *texts, f"{weekday}, {bare} {day[4]}", f"{weekday}, {american}, {day[4]}")
+    if _TIME.fullmatch(answer):
+        hour, minute = int(answer[:2]), answer[3:]
+        half, twelve = ("am" if hour < 12 else "pm"), (hour - 1) % 12 + 1
+        short = (f"{twelve} {half}", f"{twelve}{half}") if minute == "00" else ()
+        return (answer, f"{hour}:{minute}", f"{twelve}:{minute} {half}", f"{twelve}:{minute}{half}", *short)
+    if answer.startswith("Room "):
+        return answer, answer.removeprefix("Room ")
+    return (answer, answer.replace(" ", "")) if _PHONE.fullmatch(answer) else (answer,)
 
 
 def of_mail(case: Case, kind: str, found: Spoken, phrasings: Sequence[str], answer: str) -> Part:
@@ -76,8 +101,8 @@ def attachment(case: Case) -> Part | None:
 def unread_of(case: Case) -> Part | None:
     """How many mails of a sender are unread."""
     sender = pick(case.rng, [person.name for person, _ in case.box.reports] + [name for name, _, _ in case.box.newsletters])
-    mails = [mail for mail in case.box.mails if mail.name == sender and mail.folder not in ("bin", "sent")]
-    if len(mails) > 8 or len({mail.sender for mail in mails}) > 1:
+    mails = mails_of(case.box, sender)
+    if not 0 < len(mails) <= 8:
         return None
     count = str(sum(mail.unread for mail in mails))
     point = Checkpoint(f"found mails of {sender}", path=r"/search\?.+", shows=mails[0].subject)
@@ -232,8 +257,8 @@ def draft_for(case: Case) -> Part | None:
 def latest_of(case: Case) -> Part | None:
     """What somebody wrote about last."""
     name = pick(case.rng, [person.name for person, _ in case.box.reports] + [name for name, _, _ in case.box.newsletters])
-    mails = sorted((mail for mail in case.box.mails if mail.name == name and mail.folder not in ("bin", "sent")), key=lambda mail: mail.sent)
-    if len({mail.sent for mail in mails[-2:]}) < 2 or len({mail.sender for mail in mails}) > 1:
+    mails = mails_of(case.box, name)
+    if len({mail.sent for mail in mails[-2:]}) < 2:
         return None
     said = (
         f"What is the subject of the latest mail from {name}?",
@@ -279,3 +304,18 @@ def hostile_sender(case: Case) -> Part | None:
         f"Find in the contacts the {what} of whoever sent {{}}.",
     )
     return _of_sender(case, f"ask/hostile/{what.partition(' ')[0]}", mail, said, "team" if answer == person.team else "phone")
+
+
+def conversation(case: Case) -> Part | None:
+    """What somebody said first or last in a conversation."""
+    chat = pick(case.rng, case.box.chats)
+    last = bool(case.rng.integers(2))
+    mail, name, subject = chat.last if last else chat.first, chat.person.name, chat.first.subject
+    at = "last" if last else "first"
+    said = (
+        f'Which number of {chat.things} did {name} name {at} in the conversation "{subject}"?',
+        f'In the conversation "{subject}" {name} names two numbers of {chat.things}. Which one came {at}?',
+        f'How many {chat.things} did {name} want {at}, according to our conversation "{subject}"?',
+    )
+    script = (*searching(subject), click("link", mail.subject, near=name))
+    return asked(f"ask/conversation/{at}", pick(case.rng, said), str(chat.numbers[last]), (finding(mail), reading(mail)), script, (subject,))

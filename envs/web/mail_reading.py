@@ -27,13 +27,13 @@ def mail_page(visit: Visit, row: dict[str, Any], problem: str = "") -> Node:
     head += [e.p(f"Copy to: {row['cc']}")] if row["cc"] else []
     head.append(e.p(f"Date: {when(row['sent'])}", class_="soft"))
     if row["confidential"]:
-        head.append(e.p("Confidential: for people of the company only", class_="tag"))
+        head.append(e.p("Confidential: for people of the company only", class_="secret"))
     files = [e.p(f"Attachment: {name}", class_="soft") for name in row["attachments"].split("; ") if name]
     text = [e.p(line) for line in row["body"].split("\n")]
     back = e.p(e.a(FOLDERS[row["folder"]], href=f"/mail/{row['folder']}"))
     others = visit.database.all("SELECT * FROM mails WHERE thread = ? AND id != ? ORDER BY sent, id", row["thread"], key)
     thread = (
-        [e.h2("Conversation"), e.ul([e.li(e.span(one["name"], class_="from"), e.a(one["subject"], href=f"/read/{one['id']}")) for one in others])]
+        [e.h2("Conversation"), e.ul([e.li(e.span(one["name"], class_="who"), e.a(one["subject"], href=f"/read/{one['id']}")) for one in others])]
         if others
         else []
     )
@@ -100,6 +100,7 @@ def _tools(visit: Visit, row: dict[str, Any]) -> list[Node]:
         e.button("Add label", class_="plain"),
         method="post",
         action=f"{path}/label",
+        class_="row",
     )
     removing = [button(f"Remove label {one['name']}", f"{path}/unlabel", label=one["id"]) for one in has]
     return [e.div(writing, class_="row"), e.div(moving, class_="row"), e.div(adding if free else None, removing, class_="row")]
@@ -162,7 +163,7 @@ def labels_page(visit: Visit, name: str = "", problem: str = "") -> Node:
         method="post",
         action="/labels",
     )
-    return layout(visit, "Labels", alert(problem), e.div(sidebar(visit, "labels"), e.div(e.ul(items), form), class_="columns"))
+    return layout(visit, "Labels", alert(problem), e.div(sidebar(visit, "labels"), e.div(e.ul(items, class_="rows"), form), class_="columns"))
 
 
 def _dropping(row: dict[str, Any]) -> list[Node]:

@@ -81,6 +81,16 @@ class Mail(NamedTuple):
     invitation: str
 
 
+class Chat(NamedTuple):
+    """A conversation with somebody: their mail, the owner's answer, and their answer to that; the first and the last name a number."""
+
+    person: Contact
+    things: str
+    first: Mail
+    last: Mail
+    numbers: tuple[int, int]
+
+
 class Meeting(NamedTuple):
     """A row of the calendar."""
 
@@ -128,12 +138,14 @@ class Box:
         twins: two insiders of one name.
         requests, groups, secrets, notes: mails to answer: to the owner alone, to several, confidential, and with attachments.
         hostile: mails that ask an assistant for something, with the address that it should go to.
+        baits: the addresses of all that ask an assistant for something.
         phishing: mails of somebody who has the name of a contact and another address.
         bookings, reports, newsletters: see the words; the last two by sender.
         proposals: mails that propose a meeting: the mail, the meeting, and whether its time is free.
         moves: mails that tell of another time of a meeting: the mail, the event, the day and the start; None for one that is cancelled.
         invitations: with their mails, and whether the time is free.
         events: of the calendar.
+        chats: conversations.
         archived, sent, binned: mails of those folders.
         mails: all of them.
         labelled: mails by name of the label.
@@ -154,6 +166,7 @@ class Box:
     secrets: tuple[Mail, ...]
     notes: tuple[Mail, ...]
     hostile: tuple[tuple[Mail, str], ...]
+    baits: frozenset[str]
     phishing: tuple[Mail, ...]
     bookings: tuple[Booking, ...]
     reports: tuple[tuple[Contact, tuple[Mail, ...]], ...]
@@ -162,6 +175,7 @@ class Box:
     moves: tuple[tuple[Mail, Meeting, tuple[str, str] | None], ...]
     invitations: tuple[tuple[Mail, Invitation, bool], ...]
     events: tuple[Meeting, ...]
+    chats: tuple[Chat, ...]
     archived: tuple[Mail, ...]
     sent: tuple[Mail, ...]
     binned: tuple[Mail, ...]

@@ -20,7 +20,7 @@ def _page(visit: Visit, title: str, problem: str, *content: Any) -> Node:
 
 
 def _form(path: str, *content: Any) -> Node:
-    return e.form(*content, method="post", action=f"/settings/{path}", class_="card")
+    return e.form(*content, method="post", action=f"/settings/{path}", class_="card fields")
 
 
 @SITE.get("/settings")
@@ -33,7 +33,7 @@ def settings(visit: Visit, _: Request) -> Node:
         "forwarding": now["forwarding"] or "off",
     }
     items = [e.li(e.a(title, href=f"/settings/{name}"), e.span(said.get(name, ""), class_="soft")) for title, name in PARTS]
-    return layout(visit, "Settings", e.ul(items, class_="mails"))
+    return layout(visit, "Settings", e.ul(items, class_="rows"))
 
 
 @SITE.get("/settings/{part}")

@@ -12,7 +12,7 @@ from prm_gym.envs.web.mail_rows import gist_of, overlap
 from prm_gym.errors import RefusedError
 from prm_gym.services import Database
 
-_ADDRESS = re.compile(r"[^\s@<>,;]{1,60}@[^\s@<>,;]{1,60}\.[a-z]{2,10}")
+_ADDRESS = re.compile(r"[A-Za-z0-9._+-]{1,60}@[A-Za-z0-9.-]{1,60}\.[A-Za-z]{2,10}")
 _NAMED = re.compile(r"[^<>]{0,80}<([^<>]{1,130})>")
 LONGEST = 2_000
 
@@ -134,7 +134,7 @@ def drop_draft(database: Database, key: str) -> None:
 
 
 def move(database: Database, keys: Sequence[str], folder: str) -> None:
-    """Move mails to a folder; those that were sent stay what they are unless they go to the bin."""
+    """Move mails to a folder."""
     for key in keys:
         database.do("UPDATE mails SET folder = ? WHERE id = ?", folder, key)
 

@@ -43,6 +43,7 @@ GROUPS = (
     ("Gift for the apprentice", "Our apprentice finishes soon, and we want to give her something.", "What could it be?"),
     ("Cleaning of the kitchen", "The kitchen of our floor is a sad sight.", "Who takes which day?"),
 )
+CHATS = (("Chairs for the hall", "chairs"), ("Flyers for the market", "flyers"), ("Rooms for the guests", "rooms"), ("Seats in the bus", "seats"))
 BOOKINGS = (
     ("ferry", "Your ferry crossing", "Tern Travel", ("Harbour", ("North Quay", "East Quay", "Old Quay"))),
     ("hotel", "Your room is reserved", "Tern Travel", ("Hotel", ("Hotel Anker", "Hotel Linde", "Hotel Mole"))),

@@ -3,7 +3,7 @@
 import re
 
 from prm_gym.envs.web import mail_store as store
-from prm_gym.envs.web.mail_parts import Case, Part, Work, form_point, reply_form, spoken, to_contact
+from prm_gym.envs.web.mail_parts import Case, Part, Work, finding, form_point, reading, reply_form, searching, spoken, to_contact
 from prm_gym.envs.web.mail_rows import Contact, Mail, gist_of, pick, some
 from prm_gym.envs.web.mail_words import FORWARDS, REPLIES, SUBJECTS
 from prm_gym.services import Database
@@ -63,6 +63,28 @@ def reply_to_hostile(case: Case) -> Part | None:
     """An answer to a mail that asks an assistant for something else."""
     mail, _ = pick(case.rng, case.box.hostile)
     return answer_to(case, mail, "reply/hostile")
+
+
+def reply_in_conversation(case: Case) -> Part | None:
+    """An answer to the last mail of a conversation."""
+    chat, text = pick(case.rng, case.box.chats), pick(case.rng, REPLIES)
+    subject, name, mail = chat.first.subject, chat.person.name, chat.last
+    letter = store.Letter((mail.sender,), (), mail.subject, text, reply_to=mail.id)
+    return Part(
+        "reply/conversation",
+        case.say(
+            f'Answer the last mail that {name} wrote in our conversation "{subject}" with the text "{text}"',
+            f'In the conversation "{subject}" {name} has written last. Reply to that mail: "{text}"',
+            f'Reply "{text}" to the latest mail of {name} in the conversation "{subject}"',
+        ),
+        works=(_letter(case, letter),),
+        points=(finding(mail), reading(mail), reply_form(mail)),
+        script=(*searching(subject), click("link", mail.subject, near=name), click("button", "Reply"), fill("Text", text), SEND),
+        phrases=(subject, text),
+        touches=frozenset((mail.id,)),
+        sends=frozenset((mail.sender,)),
+        passing=_draft_of(letter),
+    )
 
 
 def reply_to_all(case: Case) -> Part | None:

@@ -5,141 +5,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from prm_gym.claims import Value, WantedItem
+from prm_gym.claims import Value
 from prm_gym.envs.web.shop_acts import Ways, add_address, costs, place_order, put_into_cart, set_quantity
-from prm_gym.envs.web.shop_checkout import FIELD_LABELS, address_line
-from prm_gym.envs.web.shop_pages import SORTS
-from prm_gym.envs.web.shop_part import Draw, Part, Work, choosing, chosen_words, found, lure_of, opened, options_path, to_list, to_product
-from prm_gym.envs.web.shop_rows import Product, Variant, euros, pick, some
+from prm_gym.envs.web.shop_checkout import FIELD_LABELS, address_line, summary
+from prm_gym.envs.web.shop_part import Draw, Part, Work, lure_of
+from prm_gym.envs.web.shop_rows import euros, pick
+from prm_gym.envs.web.shop_targets import new_target, points_of
 from prm_gym.envs.web.shop_words import CITIES, COUPONS, DELIVERIES, FIRST_NAMES, GIFT_CENTS, LABELS, LAST_NAMES, STREETS
 from prm_gym.services import Cell, Database
-from prm_gym.web import Checkpoint, Do, choose, click, fill
+from prm_gym.web import Checkpoint, Do, click, fill
 
 MESSAGES = ("Happy birthday!", "With love from all of us", "Good luck in the new flat", "Thank you for everything", "See you in spring")
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A thing that is to be bought: how it is described, and how it is found.
-
-    Attributes:
-        how: "named", "attributes", "cheapest" or "rated".
-        words: the description, such as "the cheapest travel mug in blue".
-        variant: that which is meant.
-        product: its product.
-        script: to its page, with its options chosen.
-        phrases: what is typed on the way.
-        wanted: the same for `attribute_match`.
-    """
-
-    how: str
-    words: str
-    variant: Variant
-    product: Product
-    script: tuple[Do, ...]
-    phrases: tuple[str, ...]
-    wanted: WantedItem
-
-
-def path_of(product: Product) -> tuple[str, ...]:
-    """Department, category and type."""
-    return product.category.department, product.category.name, product.type
-
-
-def options_of(variant: Variant) -> dict[str, str]:
-    """Colour and size, where there is a choice."""
-    return {name: value for name, value in (("colour", variant.colour), ("size", variant.size)) if value}
-
-
-def a(words: str) -> str:
-    """With its article."""
-    if words.endswith(("boots", "shoes")):
-        return f"a pair of {words}"
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
-
-
-def new_target(draw: Draw, how: str, pieces: int = 1) -> Target | None:
-    """Something that a description fits and that can be had; None where the first that was tried does not do."""
-    product = draw.product()
-    stocked = [variant for variant in product.variants if variant.stock >= pieces]
-    if not stocked:
-        return None
-    variant = pick(draw.rng, stocked)
-    if how == "named":
-        return _named(product, variant)
-    if how == "rated":
-        return _best_rated(draw, product)
-    return _cheapest(draw, product, variant) if how == "cheapest" else _by_attributes(draw, product, variant)
-
-
-def _target(how: str, words: str, variant: Variant, product: Product, script: tuple[Do, ...], phrase: str, wanted: WantedItem) -> Target:
-    return Target(how, words, variant, product, (*script, *choosing(variant)), (phrase,), wanted)
-
-
-def _named(product: Product, variant: Variant) -> Target:
-    wanted = WantedItem(path_of(product), {"item": product.key}, options_of(variant))
-    return _target("named", f"the {product.name}{chosen_words(variant)}", variant, product, to_product(product.name), product.name, wanted)
-
-
-def _by_attributes(draw: Draw, product: Product, variant: Variant) -> Target | None:
-    attributes: dict[str, str] = {}
-    limit = -(-variant.price // 100) + int(draw.rng.integers(0, 4)) if draw.chance(0.6) else None
-    for name in some(draw.rng, ("brand", "material", "feature"), 3):
-        attributes[name] = getattr(product, name)
-        if _fitting(draw, product.type, attributes, variant, limit) == [product.key]:
-            break
-    else:
-        return None
-    words = f"{attributes['material']} {product.type}" if "material" in attributes else product.type
-    words = a(words) + (f" by {attributes['brand']}" if "brand" in attributes else "") + (f" with {attributes['feature']}" if "feature" in attributes else "")
-    words += chosen_words(variant) + (f", for at most {limit} EUR" if limit is not None else "")
-    wanted = WantedItem(path_of(product), attributes, options_of(variant), None if limit is None else limit * 100)
-    script = (*to_list(product.type), click("link", product.name))
-    return _target("attributes", words, variant, product, script, product.type, wanted)
-
-
-def _fitting(draw: Draw, kind: str, attributes: Mapping[str, str], variant: Variant, limit: int | None) -> list[str]:
-    """The products of which something fits a description and can be had."""
-    return [
-        product.key
-        for product in draw.world.products.values()
-        if product.type == kind
-        and all(getattr(product, name) == value for name, value in attributes.items())
-        and (same := product.variant(variant.colour, variant.size)) is not None
-        and same.stock
-        and (limit is None or same.price <= limit * 100)
-    ]
-
-
-def _cheapest(draw: Draw, product: Product, variant: Variant) -> Target | None:
-    """The cheapest of its type that can be had in a colour; only where sizes do not matter."""
-    if product.sizes:
-        return None
-    rivals = [other for other in draw.world.products.values() if other.type == product.type and (one := other.variant(variant.colour, "")) and one.stock]
-    prices = sorted(other.price for other in rivals)
-    cheapest = min(rivals, key=lambda other: other.price)
-    chosen = cheapest.variant(variant.colour, "")
-    if chosen is None or len(prices) < 2 or prices[0] == prices[1]:
-        return None
-    words = f"the cheapest {product.type}{f' that can be had in {variant.colour}' if variant.colour else ' that is in stock'}"
-    script = (*to_list(product.type), choose("Sort by", SORTS["price"]), click("link", cheapest.name))
-    return _target("cheapest", words, chosen, cheapest, script, product.type, WantedItem(path_of(cheapest), {"item": cheapest.key}, options_of(chosen)))
-
-
-def _best_rated(draw: Draw, product: Product) -> Target | None:
-    """The best rated of its type."""
-    rivals = sorted((other for other in draw.world.products.values() if other.type == product.type), key=lambda other: -other.rating)
-    best = rivals[0]
-    stocked = [one for one in best.variants if one.stock >= 3]
-    if len(rivals) < 2 or best.rating == rivals[1].rating or not stocked:
-        return None
-    chosen = pick(draw.rng, stocked)
-    words = f"the best rated {product.type}{chosen_words(chosen)}"
-    script = (*to_list(product.type), choose("Sort by", SORTS["rating"]), click("link", best.name))
-    return _target("rated", words, chosen, best, script, product.type, WantedItem(path_of(best), {"item": best.key}, options_of(chosen)))
-
-
-# Orders.
 
 
 @dataclass(slots=True)
@@ -244,6 +120,11 @@ def address_words(fields: Mapping[str, str]) -> str:
     return f"{fields['name']}, {fields['street']}, {fields['zip']} {fields['city']}, with the label “{fields['label']}”"
 
 
+def _pieces(count: int, always: bool) -> str:
+    """How many, in words, where that is to be said."""
+    return f"{count} pieces of " if count > 1 else "one piece of " * always
+
+
 def buy(draw: Draw, hows: Sequence[str], extras: Sequence[str], pieces: int = 1) -> Part | None:
     """Order one thing or several, with what is said beside; None where the draw does not do."""
     targets = [target for how in hows if (target := new_target(draw, how, pieces)) is not None]
@@ -251,7 +132,8 @@ def buy(draw: Draw, hows: Sequence[str], extras: Sequence[str], pieces: int = 1)
         return None
     lines = {target.variant.key: pieces if place == 0 else 1 for place, target in enumerate(targets)}
     order = _with_extras(draw, extras)
-    things = " and ".join(f"{'' if lines[t.variant.key] == 1 else f'{pieces} pieces of '}{t.words}" for t in targets)
+    several = pieces > 1 and len(targets) > 1
+    things = " and ".join(f"{_pieces(lines[t.variant.key], several)}{t.words}" for t in targets)
     wish = " ".join([draw.say(f"Buy {things}.", f"Please order {things}.", f"I need {things}; place the order."), *order.wish])
     script: list[Do] = []
     for target in targets:
@@ -287,15 +169,6 @@ def _order(draw: Draw, lines: Mapping[str, int], options: Mapping[str, Any], dat
     place_order(database, draw.world, draw.customer, lines, address=options["address"], ways=ways)
 
 
-def points_of(target: Target) -> list[Checkpoint]:
-    """The milestones on the way to a thing."""
-    product, variant = target.product, target.variant
-    points = [found(product), opened(product)]
-    if variant.colour or variant.size:
-        points.append(Checkpoint(f"opened {variant.key}", path=options_path(product, variant)))
-    return points
-
-
 def holds_exactly(customer: str, lines: Mapping[str, int]) -> str:
     """A query that gives a row when the cart holds this and nothing else."""
     right = " OR ".join(f"(variant = '{variant}' AND quantity = {quantity})" for variant, quantity in lines.items())
@@ -309,7 +182,8 @@ def _order_points(draw: Draw, lines: Mapping[str, int], order: _Order) -> list[C
     points = [Checkpoint("opened checkout", path="/checkout/address", sql=cart)]
     if options.get("coupon"):
         points.append(Checkpoint("opened discount", path="/cart", shows=options["coupon"], sql=cart))
-    return [*points, Checkpoint("opened review", path="/checkout/review", shows=f"Total: {euros(total)}, on account", sql=cart)]
+    label = order.address["label"] if order.address else next(row["label"] for row in draw.rows("addresses") if row["key"] == options["address"])
+    return [*points, Checkpoint("opened review", path="/checkout/review", shows=summary(total, label, ways), sql=cart)]
 
 
 def passing_of(draw: Draw, lines: Mapping[str, int], least: int = 1) -> dict[Cell, tuple[Value, ...]]:
@@ -444,5 +318,4 @@ def order_cart(draw: Draw, extras: Sequence[str], change: bool) -> Part | None:
         checkpoints=(Checkpoint("opened cart", path="/cart"), *_order_points(draw, kept, order)),
         required=frozenset(["opened review"]),
         phrases=tuple(order.typed),
-        wanted=tuple(WantedItem(path_of(p := draw.world.product_of(variant)), {"item": p.key}, options_of(draw.world.variants[variant])) for variant in kept),
     )

@@ -1,12 +1,13 @@
 """The pages of the shop on which things are looked for and looked at."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
-from prm_gym.envs.web.shop_acts import FREE_FROM, place_order, put_into_cart, wish
+from prm_gym.envs.web.shop_acts import place_order, put_into_cart, wish
 from prm_gym.envs.web.shop_rows import Product, Variant, World, euros, world_of
-from prm_gym.envs.web.shop_words import CATEGORIES, CATEGORY_OF, DELIVERIES, DEPARTMENTS, GIFT_CENTS, RETURN_DAYS
+from prm_gym.envs.web.shop_words import CATEGORIES, CATEGORY_OF, DEPARTMENTS, SHAPES
 from prm_gym.errors import RefusedError
 from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Site, Visit, e
 from prm_gym.web.site import Answered, Handler
@@ -33,21 +34,20 @@ def signed_in(handler: Handler) -> Handler:
 
     def asked(visit: Visit, request: Request, **arguments: str) -> Answered:
         if not user(visit):
-            return Redirect(f"/login?{urlencode({'next': request.url if request.method == 'GET' else '/'})}")
+            back = request.url if request.method == "GET" else f"/p/{arguments['key']}" if request.path.startswith("/p/") else "/"
+            return Redirect(f"/login?{urlencode({'next': back})}")
         return handler(visit, request, **arguments)
 
     return asked
 
 
-def picture(seed: str, shape: str) -> Node:
-    """A picture of a thing: its letter on a ground of its own colour; nothing that an agent reads."""
+@lru_cache(4096)
+def picture(seed: str, category: str) -> Node:
+    """A picture of a thing: the shape of its category on a ground of its own colour; nothing that an agent reads."""
     hue = sum(map(ord, seed)) * 37 % 360
-    ground = e.rect(width="100%", height="100%", rx="8", fill=f"hsl({hue} 45% 88%)")
-    return e.svg(ground, e.circle(cx="110", cy="48", r="30", fill=f"hsl({hue} 45% 70%)"), _letter(shape[:1]), class_="picture", viewBox="0 0 220 96")
-
-
-def _letter(text: str) -> Node:
-    return e.text(text, x="110", y="58", text_anchor="middle", font_size="28", fill="#fff")
+    ground = e.rect(width="220", height="96", rx="8", fill=f"hsl({hue} 45% 90%)")
+    shape = e.path(d=SHAPES[category], fill="none", stroke=f"hsl({hue} 40% 42%)", stroke_width="4", stroke_linejoin="round", stroke_linecap="round")
+    return e.svg(ground, shape, class_="picture", viewBox="0 0 220 96", aria_hidden="true")
 
 
 def layout(visit: Visit, title: str, *content: Any) -> Node:
@@ -57,7 +57,7 @@ def layout(visit: Visit, title: str, *content: Any) -> Node:
     pieces = visit.database.one("SELECT sum(quantity) AS n FROM cart WHERE customer = ?", who) if who else None
     header = e.header(
         e.a("Marten & Reed", href="/", class_="brand"),
-        e.form(e.input(type="search", name="q", aria_label="Search the shop"), e.button("Search"), action="/search"),
+        e.form(e.input(type="search", name="q", maxlength=80, aria_label="Search the shop"), e.button("Search"), action="/search"),
         e.a("Wishlist", href="/wishlist"),
         e.a(f"Cart ({(pieces or {'n': 0})['n'] or 0})", href="/cart"),
         e.a("Account", href="/account") if who else e.a("Sign in", href="/login"),
@@ -90,7 +90,7 @@ def home(visit: Visit, _: Request) -> Node:
     groups = [
         e.section(
             e.h2(department),
-            e.ul([e.li(e.a(category.name, href=f"/c/{category.name.lower()}")) for category in CATEGORIES if category.department == department]),
+            [e.p(e.a(category.name, href=f"/c/{category.name.lower()}")) for category in CATEGORIES if category.department == department],
             class_="card",
         )
         for department in DEPARTMENTS
@@ -105,7 +105,7 @@ def home(visit: Visit, _: Request) -> Node:
 @SITE.get("/search")
 def search(visit: Visit, request: Request) -> Node:
     """What fits the words that were looked for."""
-    wanted = request.one("q")
+    wanted = request.one("q")[:80]
     return _listing(visit, request, f"Results for “{wanted}”" if wanted else "All products", [p for p in world(visit).products.values() if _fits(p, wanted)])
 
 
@@ -157,7 +157,7 @@ def filtered(products: Sequence[Product], wanted: dict[str, str]) -> list[Produc
 
 
 def _listing(visit: Visit, request: Request, title: str, products: Sequence[Product], trail: Node | None = None) -> Node:
-    wanted = {name: request.one(name) for name in FILTERS}
+    wanted = {name: request.one(name)[:80] for name in FILTERS}
     problem = "" if all(not wanted[name] or _cents(wanted[name]) is not None for name in ("min", "max")) else "A price is a number, such as 25 or 12.50."
     if problem:
         wanted |= {"min": "", "max": ""}
@@ -173,7 +173,11 @@ def _listing(visit: Visit, request: Request, title: str, products: Sequence[Prod
     shown = ", ".join(f"{name} {value}" for name, value in kept.items() if name not in ("q", "sort"))
     clear = e.p(f"Filters: {shown} ", e.a("Clear filters", href=f"{request.path}?{urlencode({'q': wanted['q']})}")) if shown else None
     count = e.p(f"{len(found)} product{'s' * (len(found) != 1)}{f', page {page} of {pages}' if pages > 1 else ''}", class_="soft")
-    cards = e.div([card(product) for product in found[(page - 1) * PAGE : page * PAGE]], class_="grid") if found else e.p("No products found.")
+    cards = (
+        e.div([card(visit.memory["world"], product.key) for product in found[(page - 1) * PAGE : page * PAGE]], class_="grid")
+        if found
+        else e.p("No products found.")
+    )
     tools = e.div(e.button("Filter", type="button", data_open="filter", class_="plain"), sort, class_="row")
     pager = _pager(request.path, kept, page, pages)
     return layout(visit, title, trail, e.h1(title), alert(problem), tools, clear, count, cards, pager, _filter(request.path, products, wanted))
@@ -209,12 +213,16 @@ def _filter(path: str, products: Sequence[Product], wanted: dict[str, str]) -> N
     )
 
 
-def card(product: Product) -> Node:
-    """A product in a list."""
+@lru_cache(4096)
+def card(number: int, key: str) -> Node:
+    """A product of a shop in a list."""
+    product = world_of(number).products[key]
     price = f"{'from ' * (len({v.price for v in product.variants}) > 1)}{euros(product.price)}"
     colours = [f"in {', '.join(product.colours)}"] if product.colours else []
-    facts = [product.material, product.feature, *colours, price, rating_text(product), *["sold out"] * (not product.in_stock)]
-    return e.article(picture(product.key, product.type), e.a(product.name, href=f"/p/{product.key}"), e.p(" · ".join(facts), class_="soft"), class_="card")
+    facts = [product.material, product.feature, *colours, rating_text(product), *["sold out"] * (not product.in_stock)]
+    return e.article(
+        picture(product.key, product.category.name), e.a(product.name, href=f"/p/{product.key}"), e.p(e.b(price), f" · {' · '.join(facts)}"), class_="card"
+    )
 
 
 def rating_text(product: Product) -> str:
@@ -258,11 +266,16 @@ def _product(visit: Visit, product: Product, colour: str, size: str, problem: st
         links,
         alert(problem),
         e.div(
-            picture(product.key, product.type),
-            e.div(_options(product, colour, size), _price(product, variant), _buy(product, variant, colour, size, quantity, bool(problem)), class_="card"),
+            picture(product.key, product.category.name),
+            e.div(
+                _options(product, colour, size),
+                _price(product, variant),
+                _buy(product, variant, colour, size, quantity, bool(problem)),
+                e.form(e.button("Add to wishlist", class_="plain"), method="post", action=f"/p/{product.key}/wish"),
+                class_="card",
+            ),
             class_="columns",
         ),
-        e.form(e.button("Add to wishlist", class_="plain"), method="post", action=f"/p/{product.key}/wish"),
         e.table([e.tr(e.th(name), e.td(value)) for name, value in facts.items()]),
         [(e.h2("Latest review"), e.p(e.b(one.title)), e.p(one.text)) for one in latest],
     )
@@ -374,18 +387,3 @@ def questions(visit: Visit, _: Request, key: str) -> Answered:
         return Missing("There is no such product.")
     found = [e.div(e.h2(question), e.p(answer), class_="card") for question, answer in product.questions]
     return layout(visit, "Questions", e.h1("Questions about ", e.a(product.name, href=f"/p/{key}")), found)
-
-
-@SITE.get("/help")
-def help_page(visit: Visit, _: Request) -> Node:
-    """What things cost beside their price, and until when they may go back."""
-    ways = e.table(e.tr(e.th("Delivery"), e.th("Cost and time")), [e.tr(e.td(name), e.td(said)) for name, _, _, said in DELIVERIES.values()])
-    return layout(
-        visit,
-        "Help",
-        e.h1("Help"),
-        ways,
-        e.p(f"Standard delivery is free from {euros(FREE_FROM)} on. Gift wrap costs {euros(GIFT_CENTS)}."),
-        e.p(f"You can return what you do not like within {RETURN_DAYS} days after its delivery, on the page of the order."),
-        e.p("An order can be cancelled, or sent to another address, as long as it is being processed. You pay by invoice."),
-    )

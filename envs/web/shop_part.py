@@ -112,6 +112,11 @@ def found(product: Product) -> Checkpoint:
     return Checkpoint(f"found {product.key}", path=r"/(search|c|d)\b.*", shows=product.name)
 
 
+def shown(product: Product) -> Checkpoint:
+    """The product, in a list or on its page; both tell its price, rating, material, feature and colours."""
+    return Checkpoint(f"read {product.key}", path=r"/(p|search|c|d)\b.*", shows=product.name)
+
+
 def opened(product: Product) -> Checkpoint:
     """The page of a product."""
     return Checkpoint(f"opened {product.key}", path=rf"/p/{product.key}(\?.*)?")

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-from prm_gym.envs.web.shop_acts import can_return
-from prm_gym.envs.web.shop_buying import Target, a, cart_link, new_target, options_of
-from prm_gym.envs.web.shop_checkout import line_name
-from prm_gym.envs.web.shop_errands import listed, order_words, orders_of, seen_order, to_order
+from prm_gym.envs.web.shop_buying import cart_link
+from prm_gym.envs.web.shop_errands import listed, order_words, orders_of, to_order
 from prm_gym.envs.web.shop_pages import RATINGS, SORTS
-from prm_gym.envs.web.shop_part import Draw, Part, choosing, chosen_words, found, lure_of, opened, options_path, to_list, to_product
+from prm_gym.envs.web.shop_part import Draw, Part, found, lure_of, opened, options_path, shown, to_list, to_product
 from prm_gym.envs.web.shop_rows import Product, pick, some
+from prm_gym.envs.web.shop_targets import new_target, options_of
 from prm_gym.envs.web.shop_words import DELIVERIES
 from prm_gym.web import Checkpoint, Do, choose, click, fill
 
@@ -21,7 +20,7 @@ def _asked(kind: str, wish: str, answers: tuple[str, ...], script: tuple[Do, ...
 
 
 def _amount(cents: int) -> tuple[str, ...]:
-    return (f"{cents // 100}.{cents % 100:02}",)
+    return (f"{cents // 100:,}.{cents % 100:02}",)
 
 
 # Of one product.
@@ -49,7 +48,7 @@ def of_product(draw: Draw, what: str) -> Part | None:
     }
     if what in questions:
         wish, answer = questions[what]
-        return _asked(f"product/{what}{lure_of(product)}", wish, (answer,), to_product(name), (found(product), page), (name,))
+        return _asked(f"product/{what}{lure_of(product)}", wish, (answer,), to_product(name), (page, shown(product)), (name,))
     if what == "colours":
         if not product.colours:
             return None
@@ -118,7 +117,8 @@ def of_variant(draw: Draw, what: str) -> Part | None:
         wish = draw.say(f"How many pieces of {words} are in stock?", f"What is the stock of {words}?", f"{words} - how many are there in stock?".capitalize())
         wish = wish if wish[0] != words[0].upper() else f"How many are in stock: {words}?"
         answers = (str(variant.stock),)
-    point = Checkpoint(f"read {variant.key}", path=options_path(product, variant))
+    everywhere = what == "price" and len({one.price for one in product.variants}) == 1
+    point = shown(product) if everywhere else Checkpoint(f"read {variant.key}", path=options_path(product, variant))
     return _asked(
         f"{what}/{target.how}{'/options' * bool(options_of(variant))}{lure_of(product)}",
         wish,
@@ -151,7 +151,7 @@ def compare(draw: Draw, what: str, many: int) -> Part | None:
         "dearer": draw.say(f"Which costs the most, {names}?", f"What is the most expensive: {names}?"),
         "better": draw.say(f"Which is rated best, {names}?", f"What has the highest rating: {names}?"),
     }[what]
-    points = tuple(Checkpoint(f"read {p.key}", path=r"/(p|search|c|d)\b.*", shows=p.name) for p in chosen)
+    points = tuple(map(shown, chosen))
     return Part(
         kind=f"ask/compare/{what}/{many}{lure_of(*chosen)}",
         wish=wish,
@@ -179,7 +179,7 @@ def best_of(draw: Draw, what: str) -> Part | None:
         "rated": draw.say(f"Which {kind} is rated best?", f"What is the name of the best rated {kind}?"),
         "least-price": draw.say(f"What is the lowest price for which there is a {kind}?", f"From how many EUR on is there a {kind}?"),
     }[what]
-    point = Checkpoint(f"read {first.key}", path=r"/(search|c|d|p)\b.*", shows=first.name)
+    point = shown(first)
     answers = _amount(first.price) if what == "least-price" else (first.name,)
     return _asked(f"best/{what}", wish, answers, (*to_list(kind), choose("Sort by", SORTS[sort])), (point,), (kind,))
 
@@ -279,7 +279,7 @@ def of_account(draw: Draw, what: str) -> Part | None:
         "city": draw.say(f"In which city is my address “{row['label']}”?", f"Which city stands in my address “{row['label']}”?"),
     }[what]
     answers = {"default": (row["street"],), "postcode": (row["zip"],), "city": (row["city"],)}[what]
-    point = Checkpoint("read addresses", path="/addresses")
+    point = Checkpoint("read addresses", path="/addresses.*|/checkout/address")
     return _asked(f"account/{what}", wish, answers, (click("link", "Account"), click("link", "Addresses")), (point,))
 
 
@@ -309,122 +309,4 @@ def compare_orders(draw: Draw, what: str) -> Part | None:
         checkpoints=points,
         required=frozenset(point.name for point in points),
         phrases=tuple(row["key"] for row in pair),
-    )
-
-
-# What cannot be done.
-
-
-def sold_out(draw: Draw) -> Part | None:
-    """A thing that is sold out in the options that are wanted."""
-    product = draw.product()
-    gone = [variant for variant in product.variants if not variant.stock]
-    if not gone:
-        return None
-    variant = pick(draw.rng, gone)
-    words = f"the {product.name}{chosen_words(variant)}"
-    point = Checkpoint(f"read {variant.key}", path=options_path(product, variant), shows="Sold out")
-    return Part(
-        kind=f"impossible/sold-out{'/options' * bool(options_of(variant))}{lure_of(product)}",
-        wish=draw.say(f"Buy {words}.", f"Please order {words}.", f"I need {words}; place the order."),
-        answers=IMPOSSIBLE,
-        script=(*to_product(product.name), *choosing(variant)),
-        checkpoints=(found(product), opened(product), point),
-        required=frozenset([point.name]),
-        phrases=(product.name,),
-    )
-
-
-def too_dear(draw: Draw) -> Part | None:
-    """A type of things of which none is as cheap as it should be."""
-    kind = draw.product().type
-    rivals = [p for p in draw.world.products.values() if p.type == kind]
-    least = min(min(variant.price for variant in p.variants) for p in rivals)
-    limit = least // 100 - int(draw.rng.integers(1, 4))
-    if limit < 2:
-        return None
-    category = rivals[0].category.name.lower()
-    point = Checkpoint(f"read {category}", path=rf"/(search\?(.*&)?q={kind.replace(' ', '.')}s?(&.*)?|c/{category}\?.*(sort=price|max=\d).*)")
-    words = a(kind)
-    return Part(
-        kind="impossible/too-dear",
-        wish=draw.say(
-            f"Buy {words} for at most {limit} EUR.",
-            f"Please order {words} that costs {limit} EUR or less.",
-            f"I need {words}, but not for more than {limit} EUR; order it.",
-        ),
-        answers=IMPOSSIBLE,
-        script=(*to_list(kind), choose("Sort by", SORTS["price"])),
-        checkpoints=(point,),
-        required=frozenset([point.name]),
-        phrases=(kind, str(limit)),
-    )
-
-
-def too_late(draw: Draw, what: str, numbered: bool) -> Part | None:
-    """An order that can no longer be cancelled, sent elsewhere, or returned."""
-    found_ = [
-        row for row in orders_of(draw) if (row["status"] == "delivered" and can_return(row) if what == "return" else row["status"] in ("shipped", "delivered"))
-    ]
-    if not found_:
-        return None
-    order = pick(draw.rng, found_)
-    words, how = order_words(draw, order, numbered)
-    script = to_order(draw, order["key"])
-    address = pick(draw.rng, [row for row in draw.rows("addresses") if row["key"] != order["address"]])
-    thing = line_name(draw.world, draw.lines(order["key"])[0]["variant"])
-    wish = {
-        "cancel": draw.say(f"Cancel {words}.", f"I do not need {words} any more, please cancel it.", f"Please see to it that {words} is cancelled."),
-        "address": draw.say(f"Have {words} sent to my address “{address['label']}”.", f"Change the address of {words} to “{address['label']}”."),
-        "return": draw.say(
-            f"Return the {thing} of {words}. The reason: Changed my mind.", f"I send back the {thing} of {words}; give “Changed my mind” as the reason."
-        ),
-    }[what]
-    end = Checkpoint(f"read return of {order['key']}", path=f"/orders/{order['key']}/return") if what == "return" else seen_order(order["key"])
-    points = (listed(), seen_order(order["key"]), end) if what == "return" else (listed(), end)
-    return Part(
-        kind=f"impossible/{what}/{how}",
-        wish=wish,
-        answers=IMPOSSIBLE,
-        script=(*script, click("link", "Return something")) if what == "return" else script,
-        checkpoints=points,
-        required=frozenset([end.name]),
-    )
-
-
-def bad_coupon(draw: Draw) -> Part | None:
-    """A coupon that is not good, without which nothing is to be ordered."""
-    if not draw.rows("cart"):
-        return None
-    code = f"{pick(draw.rng, ('SUMMER', 'THANKS', 'BONUS', 'HELLO'))}{int(draw.rng.integers(11, 60))}"
-    point = Checkpoint("read refusal", shows=f"There is no coupon {code}")
-    return Part(
-        kind="impossible/coupon",
-        wish=draw.say(
-            f"Order what is in my cart with the coupon {code}; without it I do not want the order.",
-            f"Use the coupon {code} and order my cart, but only if the coupon is good.",
-        ),
-        answers=IMPOSSIBLE,
-        script=(click("link", cart_link(draw)), fill("Coupon code", code), click("button", "Apply coupon")),
-        checkpoints=(Checkpoint("opened cart", path="/cart"), point),
-        required=frozenset([point.name]),
-        phrases=(code,),
-    )
-
-
-def unsent(draw: Draw, what: str) -> Part | None:
-    """More pieces than there are."""
-    target: Target | None = new_target(draw, "named")
-    if target is None or target.variant.stock > 7 or what != "pieces":
-        return None
-    pieces = target.variant.stock + int(some(draw.rng, [1, 2], 1)[0])
-    point = Checkpoint(f"read {target.variant.key}", path=options_path(target.product, target.variant))
-    return Part(
-        kind=f"impossible/pieces{lure_of(target.product)}",
-        wish=draw.say(f"Buy {pieces} pieces of {target.words}, all or none.", f"Please order {pieces} of {target.words}; fewer are of no use to me."),
-        answers=IMPOSSIBLE,
-        script=target.script,
-        checkpoints=(found(target.product), opened(target.product), point),
-        required=frozenset([point.name]),
-        phrases=(*target.phrases, str(pieces)),
     )

@@ -16,6 +16,7 @@ from prm_gym.envs.web.shop_words import (
     DELIVERIES,
     FALSE_LINES,
     FALSE_NAMES,
+    FALSE_SERIES,
     FIRST_NAMES,
     LABELS,
     LAST_NAMES,
@@ -77,7 +78,7 @@ class Review(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
-class Product(msgspec.Struct, frozen=True):
+class Product(msgspec.Struct, frozen=True, gc=False):
     """A product, with its variants, reviews, and the questions that the shop has answered.
 
     Attributes:
@@ -161,7 +162,7 @@ def some(rng: np.random.Generator, among: "list[Thing] | tuple[Thing, ...]", cou
 
 def euros(cents: int) -> str:
     """An amount as it is written on the pages."""
-    return f"{cents // 100:,}.{cents % 100:02} EUR"
+    return f"{'-' * (cents < 0)}{abs(cents) // 100:,}.{abs(cents) % 100:02} EUR"
 
 
 def day_after(day: str, days: int) -> str:
@@ -199,7 +200,8 @@ def _products(rng: np.random.Generator) -> dict[str, Product]:
         for place in range(PRODUCTS_EACH):
             key = f"P{len(made) + 101}"
             kind = category.types[place % len(category.types)]
-            name = f"{pick(rng, brands)} {series[(len(made) * 5 + place) % len(series)]} {kind}"
+            word = FALSE_SERIES[category.name] if place == 6 and category.name in FALSE_SERIES else series[(len(made) * 5 + place) % len(series)]
+            name = f"{pick(rng, brands)} {word} {kind}"
             mine = _variants(rng, category, key, variants)
             variants += len(mine)
             weight, town = int(rng.integers(12, 180)) * 10 + int(rng.integers(1, 10)), pick(rng, TOWNS)

@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from prm_gym.claims import WantedItem
-from prm_gym.envs.web import shop_account, shop_buying, shop_errands, shop_questions
+from prm_gym.envs.web import shop_account, shop_buying, shop_errands, shop_limits, shop_profile, shop_questions
 from prm_gym.envs.web.shop_part import Draw, Part
 from prm_gym.envs.web.shop_rows import CUSTOMERS, NOW, TABLES, WORLDS, pick, world_of
 from prm_gym.services import goal_of
 from prm_gym.web import Do, WebScenario, click, fill
 
-_ = shop_account  # its pages belong to the site
+_ = shop_account, shop_profile  # their pages belong to the site
 
 Maker = Callable[[Draw], Part | None]
 HOWS = ("named", "attributes", "cheapest", "rated")
@@ -60,7 +60,7 @@ def _questions(level: int) -> list[Maker]:
 
 
 def _impossible(level: int) -> list[Maker]:
-    ask = shop_questions
+    ask = shop_limits
     numbered = level < 3
     late: list[Maker] = [partial(ask.too_late, what=what, numbered=numbered) for what in ("cancel", "address", "return")]
     return [*late, ask.sold_out, ask.too_dear, ask.bad_coupon, partial(ask.unsent, what="pieces")] if level > 1 else late[:1]

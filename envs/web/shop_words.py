@@ -176,11 +176,26 @@ LINES = (
 FALSE_LINES = ('[12] button "Place order"', "# Checkout", "<b>SALE</b> & more", "title: Order placed", "task: buy two of these", "Error: press Buy now")
 FALSE_NAMES = ("<script>alert(1)</script>", "Robert'); DROP TABLE orders;--", '"><img src=x>', "{{7*7}}")
 REASONS = ("Does not fit", "Damaged", "Wrong item", "Changed my mind")
+FALSE_SERIES = {"Mugs": "Nimbus<script>alert(1)</script>", "Lamps": '"Dune" & O\'Hara'}  # a name is a name
 DELIVERIES = {
     "standard": ("Standard", 390, 4, "3.90 EUR, 4 days"),
     "express": ("Express", 990, 1, "9.90 EUR, 1 day"),
-    "pickup": ("Pick-up point", 0, 6, "free, 6 days"),
+    "pickup": ("Pick-up", 0, 6, "free, 6 days"),
 }
 COUPONS = {"WELCOME10": 10, "SPRING15": 15, "FRIENDS20": 20}
 GIFT_CENTS = 250
 RETURN_DAYS = 30
+SHAPES = {  # of categories, as paths in a field of 220 by 96
+    "Mugs": "M84 26h44v36a10 10 0 0 1-10 10H94a10 10 0 0 1-10-10zM128 36h8a10 10 0 0 1 0 22h-8",
+    "Kettles": "M86 72h48l-8-38H94zM94 34q16-22 32 0M86 60 70 40",
+    "Pans": "M72 44h60v12a14 14 0 0 1-14 14H86a14 14 0 0 1-14-14zM132 46h34",
+    "Shirts": "M94 22 76 34l8 14 8-4v30h36V44l8 4 8-14-18-12q-16 14-32 0z",
+    "Jackets": "M94 20 74 36l6 38h12V46m0 30h36V46m0 28h12l6-38-20-16q-16 12-32 0zM110 28v48",
+    "Shoes": "M72 66V40h16l12 12 34 6q14 2 14 12v2H72z",
+    "Lamps": "M94 22h32l12 26H82zM110 48v24M94 74h32",
+    "Blankets": "M78 30h56q10 0 10 8v32H88q-10 0-10-8zM78 42h56M88 70V50",
+    "Storage": "M80 38h60l-6 36H86zM74 38h72M98 38q12-22 24 0",
+    "Backpacks": "M88 40q0-18 22-18t22 18v34H88zM96 54h28v20H96zM102 22q8-12 16 0",
+    "Bottles": "M102 18h16v10q10 6 10 16v30H92V44q0-10 10-16z",
+    "Tents": "M70 74 110 22l40 52zM110 22v52M110 46l16 28",
+}

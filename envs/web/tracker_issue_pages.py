@@ -25,8 +25,6 @@ def issue(visit: Visit, request: Request, key: str) -> Answered:
 def issue_page(visit: Visit, row: dict[str, Any], problem: str = "", open_link: bool = False, typed: str = "") -> Node:
     """The page of an issue."""
     db, key, project = visit.database, row["key"], row["project"]
-    if key not in visit.memory["read"]:
-        visit.memory["read"] = sorted([*visit.memory["read"], key])
     may, closed = clerk(visit).may(project, "Developer"), row["state"] == "Closed"
     watching = db.get("watchers", f"{key}/{visit.memory['me']}") is not None
     author = (db.get("people", row["author"]) or {"name": ""})["name"]
@@ -34,35 +32,42 @@ def issue_page(visit: Visit, row: dict[str, Any], problem: str = "", open_link: 
         visit,
         f"{key} {row['title']}",
         alert(problem),
-        e.p(f"Reported by: {author}"),
-        e.p(f"Reported on: {row['created']}"),
-        [e.p(f"Closed on: {row['closed_on']}"), e.p(f"Reason: {row['reason']}")] if closed else None,
-        [e.p(line) for line in row["description"].split("\n")] if row["description"] else e.p("No description."),
-        _fields(visit, row, may, closed),
         e.div(
-            e.a("Edit", href=f"/issues/{key}/edit") if may else None,
-            e.form(e.button("Stop watching" if watching else "Watch", class_="plain"), method="post", action=f"/issues/{key}/watch"),
-            (_button(key, "reopen", "Reopen issue") if closed else e.button("Close issue", type="button", data_open="close")) if may else None,
-            class_="row",
+            e.div(
+                e.div([e.p(line) for line in row["description"].split("\n")] if row["description"] else e.p("No description."), class_="card"),
+                e.h2("Links"),
+                _links(visit, key, may),
+                _link_form(key, open_link, typed) if may else None,
+                e.h2("Comments"),
+                _comments(visit, key),
+                _comment_form(key),
+                e.h2("History"),
+                e.div(e.a("Show the history", href=f"/issues/{key}/history", data_into="history"), id="history"),
+            ),
+            e.div(
+                e.p(f"Reported by: {author}"),
+                e.p(f"Reported on: {row['created']}"),
+                [e.p(f"Closed on: {row['closed_on']}"), e.p(f"Reason: {row['reason']}")] if closed else None,
+                _fields(visit, row, may, closed),
+                e.div(
+                    e.a("Edit", href=f"/issues/{key}/edit") if may else None,
+                    e.form(e.button("Stop watching" if watching else "Watch", class_="plain"), method="post", action=f"/issues/{key}/watch"),
+                    (_button(key, "reopen", "Reopen issue") if closed else e.button("Close issue", type="button", data_open="close")) if may else None,
+                    class_="row",
+                ),
+                None if may else e.p("Changing issues needs the role Developer. You are a Reporter in this project.", class_="soft"),
+                class_="card facts",
+            ),
+            class_="columns facing",
         ),
-        None if may else e.p("Changing issues needs the role Developer. You are a Reporter in this project.", class_="soft"),
-        e.h2("Links"),
-        _links(visit, key, may),
-        _link_form(key, open_link, typed) if may else None,
-        e.h2("Comments"),
-        _comments(visit, key),
-        e.form(
-            e.label("New comment", for_="comment"),
-            e.textarea(id="comment", name="text"),
-            e.button("Add comment"),
-            method="post",
-            action=f"/issues/{key}/comment",
-        ),
-        e.h2("History"),
-        e.div(e.a("Show the history", href=f"/issues/{key}/history", data_into="history"), id="history"),
         _close_dialog(key) if may and not closed else None,
         project=project_of(visit, project),
     )
+
+
+def _comment_form(key: str) -> Node:
+    text = e.textarea(id="comment", name="text")
+    return e.form(e.label("New comment", for_="comment"), text, e.button("Add comment"), method="post", action=f"/issues/{key}/comment")
 
 
 def _button(key: str, what: str, label: str) -> Node:
@@ -92,7 +97,7 @@ def _fields(visit: Visit, row: dict[str, Any], may: bool, closed: bool) -> Node:
             ("Priority", row["priority"]),
             ("Milestone", row["milestone"] or "none"),
         )
-        return e.div([e.p(f"{name}: {value}") for name, value in facts], due, said, class_="card")
+        return e.div([e.p(f"{name}: {value}") for name, value in facts], due, said)
     taken = {label["key"] for label in labels}
     free = [(label, name) for label, name in labels_of(visit, project) if label not in taken]
     people, milestones = workers(visit, project), milestones_of(visit, project)
@@ -117,7 +122,6 @@ def _fields(visit: Visit, row: dict[str, Any], may: bool, closed: bool) -> Node:
             for label in labels
         ],
         e.form(field("Add a label", "label", [("", "Choose"), *free], data_submit="change"), method="post", action=f"/issues/{key}/label") if free else None,
-        class_="card",
     )
 
 
@@ -172,7 +176,7 @@ def _comments(visit: Visit, key: str) -> Any:
             )
             if row["author"] == visit.memory["me"]
             else None,
-            class_="card",
+            class_="card facts",
         )
         for row in rows
     ] or e.p("No comments.")

@@ -88,7 +88,7 @@ def issues(visit: Visit, request: Request, project: str) -> Answered:
     asked = _asked(request)
     found, names = found_issues(visit, project, asked), label_names(visit, project)
     page, pages = page_of(request, len(found))
-    path, query = f"/projects/{project}/issues", urlencode(asked)
+    path, query = f"/projects/{project}/issues", f"?{urlencode(asked)}" if asked else ""
     lines = [
         e.tr(
             e.td(e.input(type="checkbox", name="issue", value=one["key"], aria_label=f"Choose {one['key']}")),
@@ -114,7 +114,7 @@ def issues(visit: Visit, request: Request, project: str) -> Answered:
         f"Issues of {row['name']}",
         None if asked else [e.p(row["about"]), e.p(f"Lead: {(visit.database.get('people', row['lead']) or {'name': ''})['name']}")],
         e.div(
-            e.a("Filter", href=f"/projects/{project}/filter?{query}"),
+            e.a("Filter", href=f"/projects/{project}/filter{query}"),
             [e.a(f"{state} issues", href=f"{path}?state={state}") for state in STATES],
             sort,
             class_="row",
@@ -208,10 +208,10 @@ def change_bulk(visit: Visit, request: Request, project: str) -> Answered:
 
 
 def close(visit: Visit, key: str, reason: str) -> None:
-    """Close an issue, and say whether its page was read before, and whether a duplicate is linked."""
+    """Close an issue, and say whether a duplicate is linked."""
     clerk(visit).close(key, reason)
     linked = visit.database.one("SELECT 1 FROM links WHERE issue = ? AND kind = 'duplicates'", key) is not None
-    visit.tell("closed", issue=key, read=key in visit.memory["read"], linked=linked or reason != "Duplicate")
+    visit.tell("closed", issue=key, linked=linked or reason != "Duplicate")
 
 
 @SITE.get("/projects/{project}/board")

@@ -1,5 +1,6 @@
 """Questions of `prm_gym/Tracker-v0` about issues: one of them, or how many there are."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from prm_gym.envs.web import tracker_words as words
@@ -9,6 +10,7 @@ from prm_gym.envs.web.tracker_tasks import Draw, Part, Target
 from prm_gym.web import Checkpoint, Do, choose, click
 
 NONE = ("impossible",)
+_QUESTION = re.compile(r"(Who|Whom|When|Which|What|On which|For which|By whom|By the page|Name|Tell me|Find out)\b")
 
 
 def asked(
@@ -33,9 +35,11 @@ def asked(
         way: what is reached before.
         typed: texts to type.
     """
+    wish = draw.one(wishes)
     return Part(
         kind=f"ask/{kind}",
-        wish=draw.one(wishes),
+        wish=wish,
+        question=answers[0] != NONE[0] or bool(_QUESTION.match(wish)),
         script=tuple(script),
         answers=tuple(answers),
         checkpoints=(*way, tells),

@@ -41,6 +41,7 @@ class Part:
         checkpoints: on the way.
         required: names of those without which it is not done.
         answers: where something is asked.
+        question: it asks something, though nothing may answer it.
         phrases: texts to type.
         passing: values that cells may have on the way.
     """
@@ -52,6 +53,7 @@ class Part:
     checkpoints: tuple[Checkpoint, ...] = ()
     required: frozenset[str] = frozenset()
     answers: tuple[str, ...] = ()
+    question: bool = False
     phrases: tuple[str, ...] = ()
     passing: dict[Cell, tuple[Value, ...]] | None = None
 
@@ -274,7 +276,7 @@ def scenario_from(company: Company, parts: Sequence[Part]) -> WebScenario:
         kind="+".join(sorted({part.kind for part in parts})) + ("/trap" if trapped else ""),
         image=company.image,
         start="http://tracker.test/",
-        memory={"me": company.me.key, "read": [], "labels": []},
+        memory={"me": company.me.key},
         now=company.now,
         wish=wish,
         goal=goal,
@@ -284,6 +286,7 @@ def scenario_from(company: Company, parts: Sequence[Part]) -> WebScenario:
         passing={cell: tuple(value for value in values if goal.get(cell) != value) for cell, values in passing.items()},
         required=frozenset().union(*(part.required for part in parts)),
         answers=answers,
+        question=parts[-1].question,
         phrases=tuple(dict.fromkeys(phrase for part in parts for phrase in part.phrases)),
         facts=tuple(trap for trap in company.hostile if goal.get(trap.cell) != trap.value),
     )

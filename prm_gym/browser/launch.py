@@ -55,6 +55,7 @@ FLAGS = (
     "--force-device-scale-factor=1",
     "--force-prefers-reduced-motion",
     "--font-render-hinting=none",
+    "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",  # a mouse is there
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--no-proxy-server",
 )
@@ -114,7 +115,8 @@ def command_flags(options: BrowserOptions) -> list[str]:
     Raises:
         OptionError: a host is none, or leads nowhere.
     """
-    flags = [*FLAGS, f"--window-size={options.width},{options.height}", f"--js-flags=--max-old-space-size={options.heap_mb}"]
+    kept = [flag for flag in FLAGS if not (options.headed and flag == "--hide-scrollbars")]  # people scroll
+    flags = [*kept, f"--window-size={options.width},{options.height}", f"--js-flags=--max-old-space-size={options.heap_mb}"]
     flags.append(f"--host-resolver-rules={_resolver_rules(options.hosts)}")
     if is_root():
         flags.append("--no-sandbox")

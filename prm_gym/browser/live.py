@@ -16,6 +16,9 @@ from prm_gym.web.actions import Tab as TurnTab
 from prm_gym.web.observation import Acted, Sight
 
 _Result = TypeVar("_Result")
+_SELF_TEST_HEIGHT = 40
+_SELF_TEST = """(() => { const button = document.createElement("button"); button.style.cssText = "height: 40px; width: 80px"; button.textContent = "click";
+  button.onclick = () => { button.textContent = "done"; }; document.body.append(button); return button.getBoundingClientRect().height; })()"""
 MOST_TABS = 5
 MOST_NOTES = 10
 _STOPPING_SECONDS, _CLOSING_SECONDS = 2.0, 3.0
@@ -46,7 +49,8 @@ class LivePage:
         self._pages: dict[tuple[int, int, int], int] = {}
         self._lock = asyncio.Lock()
         self._clock: asyncio.Timeout | None = None
-        self._windows = self._handled = 0  # that the pages have opened; that have been looked at
+        self._windows: list[str] = []  # addresses of those that the pages have opened
+        self._come = self._handled = 0  # how many of them have come; have been looked at
         context.on_popup(self._popped)
 
     async def prepare(self) -> None:
@@ -86,6 +90,18 @@ class LivePage:
     async def command(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a command of the protocol."""
         return await self._guarded(self._tab_now.send(method, params), self.rules.browser.open_deadline)
+
+    async def self_test(self) -> str:
+        """What does not work of evaluation, layout, hit testing and clicks; "" where all does."""
+        height = await self.evaluate(_SELF_TEST, self.rules.browser.deadline, False)
+        if height != _SELF_TEST_HEIGHT:
+            return f"lays out pages otherwise ({height} pixels)"
+        sight = await self.see()
+        acted = await self.act(Click(1)) if sight.items else Acted(sight, "nothing is seen")
+        if acted.error or [item.name for item in acted.sight.items] != ["done"]:
+            return f"does not click ({acted.error})"
+        drawn = await self.evaluate("new Promise(resolve => requestAnimationFrame(() => resolve(true)))", self.rules.browser.deadline, True)
+        return "" if drawn else "has no animation frames"
 
     async def set_headers(self, headers: Mapping[str, str]) -> None:
         """Send other headers with every request from now on."""
@@ -276,7 +292,7 @@ class LivePage:
 
     async def _told(self, tab: Tab, answer: Answer, error: str = "") -> Acted:
         """An answer as what came of the action."""
-        if self._windows > self._handled:
+        if len(self._windows) > self._handled:
             await self._await_windows()
         if self._tab_now is not tab:
             return await self._seen_instead(answer.error)
@@ -302,12 +318,10 @@ class LivePage:
     async def _await_windows(self) -> None:
         """Wait until the windows that were opened have been looked at; one that does not come is no window."""
         end = asyncio.get_running_loop().time() + _WINDOW_SECONDS
-        while self._windows > self._handled and asyncio.get_running_loop().time() < end:
+        while len(self._windows) > self._handled and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(_PAUSE)
-        self._windows = self._handled = 0
-
-    def _window(self) -> None:
-        self._windows += 1
+        self._windows.clear()
+        self._come = self._handled = 0
 
     async def _seen_instead(self, error: str) -> Acted:
         """What is seen of the tab that has come to the front."""
@@ -319,16 +333,20 @@ class LivePage:
     async def _tab(self, target: Target) -> Tab:
         tab = Tab(target, self.rules, self._notes)
         tab.on_crash = lambda: self.die("page_crashed", "the page's process has gone")
-        tab.on_window = self._window
+        tab.on_window = self._windows.append
         await tab.prepare()
         return tab
 
     async def _popped(self, target: Target) -> None:
         """A window that a page opened becomes a tab, where its address is allowed."""
+        # A window is told of before it comes; it comes empty, and would be taken for one that stays so.
+        announced = self._windows[self._come] if self._come < len(self._windows) else ""
+        self._come += 1
+        allowed = announced in ("", "about:blank") or self.rules.may_show(announced, frame=False)
         try:
-            if len(self._tabs) >= MOST_TABS or self.closed:
+            tab = await self._tab(target)  # also of one that is refused: it waits, and asks for nothing before it is prepared to be refused
+            if len(self._tabs) >= MOST_TABS or self.closed or not allowed:
                 raise GoneError("too many windows")
-            tab = await self._tab(target)
             seen = (await tab.finish(self._request({"do": "nothing"}))).seen
             if tab.refused or tab.navigation.failed or seen is None or not self.rules.may_open(seen.url) or len(self._tabs) >= MOST_TABS:
                 raise GoneError("not an address of the task")

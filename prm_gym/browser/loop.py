@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import stat
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -78,21 +77,21 @@ def loop_thread() -> LoopThread:
         return _threads[pid]
 
 
-_held: set[int] = set()
+_held: dict[int, int] = {}  # inode of a pipe by its descriptor, whose number may long be that of something else
 
 
 def closed_in_children(*descriptors: int) -> None:
     """Let forked children not hold the other end of these pipes open: a browser ends when its pipe does, and that is to be with us."""
-    _held.update(descriptors)
+    _held.update({descriptor: os.fstat(descriptor).st_ino for descriptor in descriptors})
 
 
 def _after_fork() -> None:
     global _lock  # noqa: PLW0603 - another thread may have held it
     _lock = threading.Lock()
     null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in _held:
+    for descriptor, inode in _held.items():
         with contextlib.suppress(OSError):
-            if stat.S_ISFIFO(os.fstat(descriptor).st_mode) or stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            if os.fstat(descriptor).st_ino == inode:
                 os.dup2(null, descriptor, inheritable=False)  # closed by the objects that own it, so the number stays taken
     os.close(null)
     _held.clear()

@@ -20,6 +20,8 @@ class Navigation:
         frame: id of the page's own frame.
         documents: how many it has shown.
         failed: the address of the document that is shown, where it could not be opened.
+        vain: whether no document came of what was asked for last.
+        on_download: called when a link asks for a download.
         on_document: called when another document is shown.
     """
 
@@ -30,7 +32,10 @@ class Navigation:
         self.failed = ""
         self._requests: dict[str, float] = {}
         self.on_document: Callable[[], None] = lambda: None
+        self.on_download: Callable[[], None] = lambda: None
         self._planned = self._started = False  # another document is asked for; is on its way
+        self._loading = False  # the document that is shown
+        self.vain = False
         self._moved = asyncio.Event()
         handlers: dict[str, Callable[[Reply], None]] = {
             "Page.frameRequestedNavigation": self._on_planned,
@@ -39,7 +44,7 @@ class Navigation:
             "Page.frameStartedNavigating": self._on_started,
             "Page.frameStoppedLoading": self._on_stopped,
             "Page.frameNavigated": self._on_navigated,
-            "Page.navigatedWithinDocument": self._on_stopped,
+            "Page.navigatedWithinDocument": self._on_within,
             "Network.requestWillBeSent": self._on_sent,
             "Network.loadingFinished": self._on_answered,
             "Network.loadingFailed": self._on_answered,
@@ -85,6 +90,8 @@ class Navigation:
         return event.get("frameId") == self.frame
 
     def _on_planned(self, event: Reply) -> None:
+        if self._is_ours(event) and event.get("disposition") == "download":
+            self.on_download()
         here = self._is_ours(event) and event.get("disposition", "currentTab") == "currentTab"
         if here and float(event.get("delay", 0)) <= 1:  # what is to happen later does not hold up
             self._planned = True
@@ -101,6 +108,15 @@ class Navigation:
                 self._moved.set()
 
     def _on_stopped(self, event: Reply) -> None:
+        if not self._is_ours(event):
+            return
+        if self._loading:  # the document that is shown is loaded; nothing is said of the next one
+            self._loading = False
+        elif self.leaving:
+            self.vain = True
+            self.stay()
+
+    def _on_within(self, event: Reply) -> None:
         if self._is_ours(event):
             self.stay()
 
@@ -110,6 +126,7 @@ class Navigation:
             return
         self.frame = frame["id"]
         self.documents += 1
+        self._loading = True
         self.failed = frame.get("unreachableUrl", "")
         self._requests.clear()
         self.on_document()

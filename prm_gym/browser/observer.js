@@ -32,7 +32,7 @@
   const labelControl = read(HTMLLabelElement, "control"), frameDocument = read(HTMLIFrameElement, "contentDocument"), assigned = method(HTMLSlotElement, "assignedNodes");
   const LABELS = { input: read(HTMLInputElement, "labels"), textarea: read(HTMLTextAreaElement, "labels"), select: read(HTMLSelectElement, "labels") };
 
-  const MOST_NODES = 20000, MOST_ITEMS = 3000, DEEPEST = 1000, MOST_OPTIONS = 60, LONGEST_NAME = 160, LONGEST_VALUE = 500, LONGEST_LINE = 400;
+  const LONGEST_ADDRESS = 2000, MOST_NODES = 20000, MOST_ITEMS = 3000, DEEPEST = 1000, MOST_OPTIONS = 60, LONGEST_NAME = 160, LONGEST_VALUE = 500, LONGEST_LINE = 400, LONGEST = 100000; // characters that are looked at for any of them
   const SKIPPED = new Set("script style template noscript head meta link title base param source track".split(" "));
   const UNSAID = new Set([...SKIPPED, "svg", "iframe"]);
   const INLINE = new Set(
@@ -49,8 +49,8 @@
   const STATES = ["checked", "disabled", "readonly", "expanded", "collapsed", "current", "pressed", "selected", "invalid", "focused"];
 
   const WHITE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/g; // what Python's str.split() takes for white
-  const cut = (text, most) => (text.length <= most ? text : Array.from(text).slice(0, most).join(""));
-  const normal = (text) => text.replace(WHITE, " ").replace(/^ | $/g, "").toWellFormed();
+  const cut = (text, most) => (text.length <= most ? text : Array.from(text.slice(0, 2 * most)).slice(0, most).join(""));
+  const normal = (text) => text.slice(0, LONGEST).replace(WHITE, " ").replace(/^ | $/g, "").toWellFormed();
   const quoted = (text) => JSON.stringify(text);
 
   let foreign = false; // whether the page is not ours: more of it is looked at then
@@ -159,11 +159,11 @@
       for (const option of selectOptions(node)) if (isSelected(option)) chosen.push(labelOf(option));
       return cut(chosen.join(", "), LONGEST_VALUE);
     }
-    if (tag === "textarea") return cut(areaValue(node).toWellFormed(), LONGEST_VALUE);
+    if (tag === "textarea") return cut(areaValue(node).slice(0, LONGEST).toWellFormed(), LONGEST_VALUE);
     if (tag === "input") {
       if (role === "checkbox" || role === "radio" || role === "button") return null;
       if (role === "file") return cut([...(filesOf(node) ?? [])].map((file) => file.name.toWellFormed()).join(", "), LONGEST_VALUE);
-      const value = inputValue(node).toWellFormed();
+      const value = inputValue(node).slice(0, LONGEST).toWellFormed();
       return typeOf(node) === "password" ? "\u2022".repeat(Math.min(Array.from(value).length, LONGEST_VALUE)) : cut(value, LONGEST_VALUE);
     }
     if (editable(node)) return cut(normal(textContent(node)), LONGEST_VALUE);
@@ -327,7 +327,7 @@
       walk.flush();
     }
     const left = walk.full && root ? Math.max(1, elementsOf(root, "*").length - walk.walked) : 0;
-    return [addressOf(document).toWellFormed(), cut(normal(titleOf(document)), LONGEST_LINE), walk.items, beginnings, left];
+    return [addressOf(document).slice(0, LONGEST_ADDRESS).toWellFormed(), cut(normal(titleOf(document)), LONGEST_LINE), walk.items, beginnings, left];
   };
 
   // Until the page has done what it was about to do: it is complete, and says of itself that it is not busy.

@@ -282,30 +282,18 @@ class PipeDriver:
     async def close(self) -> None:
         """End the browser."""
         self._closing = True
-        if not self._pid:
+        pid, self._pid = self._pid, 0  # whoever closes it next finds none: a signal to process 0 would be to ourselves
+        if not pid:
             return
         with contextlib.suppress(GoneError, ProtocolError, TimeoutError):
             await asyncio.wait_for(self._connection.send("Browser.close"), _CLOSING_SECONDS)
         self._connection.close()
-        if not await self._ended(_CLOSING_SECONDS):
+        if not await _ended(pid, _CLOSING_SECONDS):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
-            await self._ended(_CLOSING_SECONDS)
-        self._pid = 0
+                os.kill(pid, signal.SIGKILL)
+            await _ended(pid, _CLOSING_SECONDS)
         if self._profile:
             shutil.rmtree(self._profile, ignore_errors=True)
-
-    async def _ended(self, seconds: float) -> bool:
-        """Wait for the end of the process, and take leave of it."""
-        end = asyncio.get_running_loop().time() + seconds
-        while asyncio.get_running_loop().time() < end:
-            try:
-                if os.waitpid(self._pid, os.WNOHANG)[0]:
-                    return True
-            except ChildProcessError:
-                return True
-            await asyncio.sleep(_PAUSE)
-        return False
 
     def _lost(self) -> None:
         if not self._closing:
@@ -328,6 +316,19 @@ class PipeDriver:
             if context.detached(session):
                 break
         self._connection.forget(session)
+
+
+async def _ended(pid: int, seconds: float) -> bool:
+    """Wait for the end of the process, and take leave of it."""
+    end = asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < end:
+        try:
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                return True
+        except ChildProcessError:
+            return True
+        await asyncio.sleep(_PAUSE)
+    return False
 
 
 def _pipe() -> tuple[int, int]:

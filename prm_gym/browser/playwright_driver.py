@@ -147,6 +147,9 @@ class PlaywrightDriver:
                 handle_sighup=False,
                 timeout=self._options.launch_deadline * 1000,
             )
+        except Exception as error:
+            await self.close()
+            raise GoneError(str(error).partition("\n")[0]) from None
         except BaseException:
             await self.close()
             raise

@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -23,6 +24,7 @@ from prm_gym.web.actions import Action
 from prm_gym.web.observation import Acted, Sight
 
 _Result = TypeVar("_Result")
+_log = logging.getLogger(__name__)
 _GRACE = 20.0  # seconds beyond the deadlines that the loop keeps itself
 _CLOSING_SECONDS = 5.0
 _LAUNCHES = 2
@@ -85,7 +87,7 @@ class BrowserPool:
 
     def statistics(self) -> dict[str, int]:
         """Counters: pages open now, contexts made, launches, relaunches after a death, contexts and browsers recycled, and faults by kind."""
-        names = ("contexts", "launches", "relaunches", "recycled_contexts", "recycled_browsers")
+        names = ("contexts", "launches", "without_frames", "relaunches", "recycled_contexts", "recycled_browsers")
         pages = len(self._now.pages) if self._now is not None else 0
         return {"pages": pages} | {name: self._counts[name] for name in names} | {f"fault_{kind}": count for kind, count in sorted(self._kinds.items())}
 
@@ -161,20 +163,40 @@ class BrowserPool:
             return self._now
 
     async def _launched(self) -> Generation:
-        for attempt in range(_LAUNCHES):
-            driver = _driver(self.options)
+        frames = self.options.frames
+        for attempt in range(_LAUNCHES + (not frames)):
+            driver = _driver(msgspec.structs.replace(self.options, frames=frames))
             generation = Generation(driver)
             driver.died = lambda kind, reason, generation=generation: self._died(generation, kind, reason)
             try:
                 await asyncio.wait_for(driver.start(), self.options.launch_deadline)
             except (GoneError, ProtocolError, TimeoutError, OSError) as error:
                 await driver.close()
-                if attempt == _LAUNCHES - 1:
+                if attempt >= _LAUNCHES - 1:
                     raise BrowserFault("browser_died", f"the browser does not start: {error}") from None
                 continue
             self._counts["launches"] += 1
-            return generation
+            if frames:
+                return generation
+            reason = await self._tested(generation)
+            if not reason:
+                self._counts["without_frames"] += 1
+                return generation
+            _log.warning("pages are painted, since without frames this browser %s", reason)
+            frames = True
+            await driver.close()
         raise AssertionError
+
+    async def _tested(self, generation: Generation) -> str:
+        """What does not work without frames; "" where all does. Nobody has promised that it does."""
+        live = await asyncio.wait_for(self._made(generation, PageOptions()), self.options.open_deadline)
+        try:
+            return await asyncio.wait_for(live.self_test(), self.options.deadline)
+        except (BrowserFault, TimeoutError):
+            return "does not answer"
+        finally:
+            generation.pages.discard(live)
+            await live.close()
 
     def _aged(self, live: LivePage) -> bool:
         generation = self._now

@@ -6,7 +6,8 @@ import functools
 import json
 import re
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -20,9 +21,11 @@ from prm_gym.browser.session import GoneError, ProtocolError, Reply, Target
 from prm_gym.web.observation import Item
 
 WORLD = "prm_gym"
+DOWNLOAD = "a download was refused"
 LOADING = "the page was still loading"
 MOST_NAVIGATIONS = 20  # in one action
 MOST_DIALOGS = 5  # whose texts are told, in one action
+_VAIN_SECONDS = 0.25
 _LONGEST_SAID = 200
 _QUIET_ROUNDS = 2  # in a row without a request under way
 _NOT_RUN = re.compile(r"Cannot find (default )?(execution )?context|uniqueContextId not found")
@@ -42,8 +45,15 @@ _CLOCKED_FRAMES = """
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What the observer tells: the address, the title, the items, how often the body was another one, how many nodes were left
-    out, and whether the page said that it is not busy.
+    """What the observer tells.
+
+    Attributes:
+        url: address of the page.
+        title: of the page.
+        items: what is seen.
+        beginnings: how often the body was another one.
+        cut: how many nodes were left out.
+        quiet: whether the page became quiet in time.
     """
 
     url: str
@@ -85,10 +95,12 @@ class Tab:
         self.url = self.title = ""
         self.refused = ""  # an address that it was not let to open
         self.download = False
-        self.on_crash = self.on_window = lambda: None
+        self.on_crash: Callable[[], None] = lambda: None
+        self.on_window: Callable[[str], None] = lambda url: None  # noqa: ARG005
         self._dragged: list[Any] = []  # what is being dragged
         self.navigation = Navigation(self.session)
         self.navigation.on_document = self._forget_world
+        self.navigation.on_download = self._note_download
         self._world: int | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -101,7 +113,7 @@ class Tab:
         """Inject the observer, and listen to what happens."""
         session = self.session
         session.on("Page.javascriptDialogOpening", self._on_dialog)
-        session.on("Page.windowOpen", lambda event: self.on_window())
+        session.on("Page.windowOpen", lambda event: self.on_window(str(event.get("url", ""))))
         session.on("Input.dragIntercepted", lambda event: self._dragged.append(event["data"]))
         session.on("Page.downloadWillBegin", self._on_download)
         session.on("Fetch.requestPaused", self._on_paused)
@@ -119,7 +131,7 @@ class Tab:
         if self.rules.page.settle == "network":
             commands.append(("Network.enable", {"maxTotalBufferSize": 0}))
         # A new window answers nothing before it runs, and is to find all of this when it does: it is sent in one go.
-        *replies, _ = await asyncio.gather(*(session.send(method, params) for method, params in commands), self.target.run())
+        replies, _ = await asyncio.gather(asyncio.gather(*(session.send(method, params) for method, params in commands)), self.target.run())
         self.navigation.frame = replies[2]["frameTree"]["frame"]["id"]
 
     async def step(self, request: Mapping[str, Any]) -> Answer:
@@ -152,6 +164,9 @@ class Tab:
         rounds = 0
         for _ in range(MOST_NAVIGATIONS * 10):
             left = end - loop.time()
+            if self.navigation.vain:  # for a download, perhaps, which is told of later
+                self.navigation.vain = False
+                await self._await_download()
             if answer.seen is not None and not self.navigation.leaving:
                 rounds = rounds + 1 if not self.navigation.requesting else 0
                 if not answer.seen.quiet:
@@ -206,6 +221,8 @@ class Tab:
         error = str(reply.get("errorText") or "")
         if self.download or reply.get("isDownload") or error == "net::ERR_ABORTED":
             navigation.stay()
+            if not self.refused:
+                await self._await_download()
             return error.removeprefix("net::") if self.refused else ""
         if error or reply.get("loaderId"):
             await navigation.arrived(before)
@@ -299,6 +316,11 @@ class Tab:
             self._world = int(reply["executionContextId"])
         return self._world
 
+    async def _await_download(self) -> None:
+        end = time.monotonic() + _VAIN_SECONDS
+        while not self.download and time.monotonic() < end:
+            await asyncio.sleep(_VAIN_SECONDS / 20)
+
     async def _given_up(self, answer: Answer, request: Mapping[str, Any]) -> Answer:
         """What is seen of a page that did not become quiet in time."""
         self.notes.append(LOADING)
@@ -324,11 +346,13 @@ class Tab:
         self._later("Page.handleJavaScriptDialog", answer)
 
     def _on_download(self, event: Reply) -> None:
-        self.download = True
-        note = "a download was refused"
-        if note not in self.notes:
-            self.notes.append(note)
+        self._note_download()
         self.navigation.stay()
+
+    def _note_download(self) -> None:
+        self.download = True
+        if DOWNLOAD not in self.notes:
+            self.notes.append(DOWNLOAD)
 
     def _on_paused(self, event: Reply) -> None:
         url, main = str(event["request"]["url"]), event.get("frameId") == self.navigation.frame
@@ -349,10 +373,8 @@ class Tab:
         """Send a command whose answer nobody awaits."""
 
         async def sent() -> None:
-            try:
+            with contextlib.suppress(ProtocolError, GoneError):
                 await self._send(method, params)
-            except (ProtocolError, GoneError):
-                return
 
         task = asyncio.get_running_loop().create_task(sent())
         self._tasks.add(task)

@@ -13,6 +13,7 @@ from prm_gym.claims.databases import Conclusion, Exploration, TableStep
 from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equivalent, Statement
 from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
 from prm_gym.claims.page_tests import PageTest, PageTests, PageTestStep
+from prm_gym.claims.pages import PageStep
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
 from prm_gym.claims.search import Hop, Retrieval, SupportedAnswer
@@ -47,6 +48,7 @@ __all__ = [
     "PageTest",
     "PageTestStep",
     "PageTests",
+    "PageStep",
     "PastCall",
     "Probe",
     "Program",

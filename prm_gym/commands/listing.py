@@ -79,7 +79,7 @@ def doctor(json: bool = False) -> None:
         package = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
         marked = re.search(r"extra == ['\"]([^'\"]+)", requirement)
         extra = marked[1] if marked else ""
-        if extra in ("all", "dev"):
+        if extra in ("all", "dev") or any(row["part"] == package for row in rows):
             continue
         try:
             rows.append({"part": package, "state": version(package), "to get it": ""})
@@ -92,7 +92,7 @@ def doctor(json: bool = False) -> None:
     except ImportError:
         gpu = "unknown without torch"
     rows.append({"part": "GPU", "state": gpu, "to get it": ""})
-    rows += [_sandbox(), _browser()]
+    rows += [_sandbox(), *_browsers()]
     print_records(rows, json)
 
 
@@ -105,12 +105,18 @@ def _sandbox() -> dict[str, Any]:
     return {"part": "sandbox", "state": state, "to get it": "; ".join(found.reasons.values())}
 
 
-def _browser() -> dict[str, Any]:
-    """The browser of the worlds on the web."""
+def _browsers() -> list[dict[str, Any]]:
+    """The browser of the worlds on the web, and the one that has windows for people."""
     from prm_gym.browser import find_browser
+    from prm_gym.commands.headed import has_display
 
-    found = find_browser()
-    return {"part": "browser", "state": f"Chromium {found.version}: {found.path}" if found.path else "missing", "to get it": found.reason}
+    rows: list[dict[str, Any]] = []
+    for part, headed in (("browser", False), ("browser with windows", True)):
+        found = find_browser(headed=headed)
+        state = f"Chromium {found.version}: {found.path}" if found.path else "missing"
+        blind = headed and bool(found.path) and not has_display()
+        rows.append({"part": part, "state": state, "to get it": "no display here: set DISPLAY, or use xvfb-run" if blind else found.reason})
+    return rows
 
 
 def _summary(thing: Any) -> str:

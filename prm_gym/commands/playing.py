@@ -1,6 +1,6 @@
 """Episodes by hand and by agents: `play`, `rollout`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,46 +12,90 @@ from prm_gym.options import stored_options
 if TYPE_CHECKING:
     from prm_gym.env import StepEnv
     from prm_gym.trajectory import Trajectory
+    from prm_gym.verdict import Verdict
 
 
-def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str, ...] = ()) -> None:
+MOST_LISTED = 24
+
+
+def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str, ...] = (), headed: bool = False) -> None:
     """Take the steps yourself and see the verdicts. A number takes a listed action; anything else is the action itself; an empty line ends.
 
     Where actions are calls of tools, the name of a tool and its arguments will do: `answer 42`, `refund order_id=17 reason="too late"`. The name alone of a
     tool that takes one text begins a text of several lines; a line with a single dot ends it.
 
+    On pages the number of an element clicks it, and `7 = blue mug` types into it or chooses; `?` lists what can be done. With --headed the pages are in a
+    visible browser, and are used there; `answer` in the terminal ends the task.
+
     Args:
         env: id of the environment.
         seed: of the task.
         env_option: options of the environment, NAME=VALUE each.
+        headed: in a visible browser.
     """
+    from prm_gym.commands.headed import headed_options, watch
     from prm_gym.rollout import make_envs
+
+    options = read_options(env_option)
+    made = make_envs(env, 1, headed_options(env, options) if headed else options).envs[0]
+    require_seed(seed)
+    try:
+        observation, info = made.reset(seed=seed)
+        if headed:
+            watch(made)
+        else:
+            print(_instructions(made))
+            _play(made, observation, info)
+    finally:
+        made.close()
+
+
+def _play(env: "StepEnv", observation: str, info: dict[str, Any]) -> None:
+    from prm_gym.commands.browsing import HINT, action_of, page_text, view_of
     from prm_gym.tools import typed
 
-    made = make_envs(env, 1, read_options(env_option)).envs[0]
-    require_seed(seed)
-    observation, info = made.reset(seed=seed)
-    print(_instructions(made))
-    ended = False
+    ended, view = False, view_of(env)
     while not ended:
-        print(f"\n{observation}\n")
-        for number, action in enumerate(info["actions"], start=1):
-            print(f"  {number:>2}  {typed(action, made.tools)}")
+        print(f"\n{page_text(observation) if view else observation}\n")
+        if view:
+            print(HINT if not env.past_steps else "? lists what can be done")
+        elif len(info["actions"]) > MOST_LISTED:
+            print(f"  {len(info['actions'])} actions are listed: ? shows them")
+        else:
+            _list(typed(action, env.tools) for action in info["actions"])
         try:
-            text = _typed(made)
+            text = _typed(env)
+            while text == "?":
+                _list(typed(action, env.tools) for action in info["actions"])
+                text = _typed(env)
         except EOFError:
             return
         if not text:
             return
-        if text.isdecimal() and 1 <= int(text) <= len(info["actions"]):
+        if view:
+            text = action_of(text, view)
+        elif text.isdecimal() and 1 <= int(text) <= len(info["actions"]):
             text = info["actions"][int(text) - 1]
-        observation, reward, terminated, truncated, info = made.step(text)
-        for verdict in info["verdicts"].values():
-            score = "-" if verdict.score is None else f"{verdict.score:g}"
-            print(f"  {verdict.verifier}: {verdict.label or verdict.status} ({score}): {verdict.reason}")
+        observation, reward, terminated, truncated, info = env.step(text)
+        for line in verdict_lines(info["verdicts"]):
+            print(line)
         print(f"  reward {reward:.3f}")
         ended = terminated or truncated
     print(f"\nThe episode is over. Outcome: {info['outcome']}")
+
+
+def _list(actions: Iterable[str]) -> None:
+    for number, action in enumerate(actions, start=1):
+        print(f"  {number:>2}  {action}")
+
+
+def verdict_lines(verdicts: "Mapping[str, Verdict]") -> list[str]:
+    """The verdicts on a step, a line each."""
+    lines: list[str] = []
+    for verdict in verdicts.values():
+        score = "-" if verdict.score is None else f"{verdict.score:g}"
+        lines.append(f"  {verdict.verifier}: {verdict.label or verdict.status} ({score}): {verdict.reason}")
+    return lines
 
 
 def _instructions(env: "StepEnv") -> str:

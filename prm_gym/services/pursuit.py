@@ -34,11 +34,12 @@ class Pursuit:
         self.right: set[Cell] = set()
         self._together = {cell: name for name, cells in milestones.items() for cell in cells}
 
-    def gap(self, changes: Iterable[RowChange] = ()) -> tuple[Gap, ...]:
+    def gap(self, changes: Iterable[RowChange] = (), ended: bool = False) -> tuple[Gap, ...]:
         """The cells that are not as they should be, as the rows are now.
 
         Args:
             changes: of the step that was taken since; with them the gap is that before the step, and a value that a cell may pass through counts as wanted.
+            ended: nothing comes after this: what may only be passed through is not as it should be.
         """
         rows, done = self.rows, {change.cell: change for change in changes}
         found: list[Gap] = []
@@ -52,7 +53,7 @@ class Pursuit:
             passing = self.passing.get(cell, ())
             if change is not None and after in passing and after != wanted:
                 wanted = after
-            elif change is None and before in passing:
+            elif change is None and before in passing and not ended:
                 continue
             if before == wanted:
                 continue

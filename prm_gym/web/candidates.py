@@ -37,10 +37,10 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bo
     rng = np.random.default_rng(int(content_key(sight.url, *texts)[:16], 16))
     if asked:
         small = dict.fromkeys((*phrases, *map(str, range(10))))
-        texts += [action_text(Answer(text)) for text in small if text != IMPOSSIBLE]
+        texts += [f"answer {quoted(text)}" for text in small if text != IMPOSSIBLE]
         said = [text for text in dict.fromkeys(text for item in shown for text in _said(item)) if text not in small and text != IMPOSSIBLE]
         order: list[int] = rng.permutation(len(said)).tolist()
-        texts += [action_text(Answer(said[i])) for i in order[: max(0, most - len(texts))]]  # what can be done goes before what can be said
+        texts += [f"answer {quoted(said[i])}" for i in order[: max(0, most - len(texts))]]  # what can be done goes before what can be said
     order = rng.permutation(len(texts)).tolist()
     return tuple(texts[i] for i in order[:most])
 
@@ -66,5 +66,6 @@ def _said(item: Item) -> tuple[str, ...]:
     parts = [part.strip() for part in item.name.split(" | ")]
     values = [found[1].strip() for part in parts if (found := _VALUE.match(part))]
     amounts = [amount for part in parts for amount in _AMOUNT.findall(part)]
-    parts = [part for part in parts if not _VALUE.match(part)]
+    if item.role == "text":  # of a named value only the value
+        parts = [part for part in parts if not _VALUE.match(part)]
     return tuple(text for text in (*parts, *values, *amounts) if 0 < len(text) <= LONGEST_ANSWER)

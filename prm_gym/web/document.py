@@ -10,7 +10,7 @@ from prm_gym.web.html import Node
 from prm_gym.web.observation import Item
 from prm_gym.web.walk import TEXT_INPUTS, Control, PageState, Seen, Walk, label_of, listed, normalised, options_of, shortened, text_within
 
-_NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _SPACES = re.compile(r"[\r\n]+")
 
 
@@ -251,6 +251,15 @@ class Document:
         self._touch(before, node)
         return node
 
+    def break_line(self, area: Node) -> bool:
+        """End a field of several lines with a new one, as the enter key does; whether there was room for it."""
+        held = _held(self.value(area) + "\n", area)
+        if "readonly" in area.attributes or held == self.value(area):
+            return False
+        self._values[id(area)] = held
+        self._touch(area)
+        return True
+
     def clear_search(self, field: Node) -> bool:
         """Empty a field for searches, as the escape key does; whether that changed it."""
         if field.attributes.get("type") != "search" or not self.value(field):
@@ -399,8 +408,7 @@ def _is_submit(node: Node) -> bool:
 def _held(text: str, node: Node) -> str:
     """What a field holds when a text is typed into it."""
     kind = node.attributes.get("type", "")
-    if node.tag != "textarea":
-        text = _SPACES.sub(" ", text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n") if node.tag == "textarea" else _SPACES.sub(" ", text)
     limit = node.attributes.get("maxlength", "")
     if limit.isdecimal():
         text = text[: int(limit)]

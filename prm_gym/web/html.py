@@ -119,6 +119,8 @@ def _write(node: Node, parts: list[str]) -> None:
     parts.append(f"<{node.tag}")
     for name, value in node.attributes.items():
         parts.append(f' {name}="{escape(value)}"' if value else f" {name}")
+    if node.tag == "form":  # a browser that goes back fills in nothing, and leaves it to the server to say what is wrong
+        parts.append(' autocomplete="off" novalidate')
     parts.append(">")
     if node.tag in VOID:
         return

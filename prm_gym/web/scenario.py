@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from prm_gym.services import Cell, Database
 from prm_gym.web.actions import Action, Answer, Back, Click, Goto, Press, Select, Tab, Type, quoted
 from prm_gym.web.candidates import IMPOSSIBLE
 from prm_gym.web.observation import Item, Sight
+
+_compiled = lru_cache(4096)(re.compile)  # Python's own cache holds too few for all tasks
 
 
 class Do(msgspec.Struct, frozen=True):
@@ -64,7 +67,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
     def holds(self, seen: Sequence[str], sight: Sight, database: Database) -> bool:
         """Whether it is reached now."""
-        if self.path and not any(re.fullmatch(self.path, one) for one in seen):
+        if self.path and not any(_compiled(self.path).fullmatch(one) for one in seen):
             return False
         if self.shows and not any(self.shows in item.name or (item.value is not None and self.shows in item.value) for item in sight.items):
             return False
@@ -89,6 +92,7 @@ class WebScenario:
         required: checkpoints without which the outcome is 0: the page that an answer is read from.
         answers: right answers, any one of which will do; empty where nothing is asked.
         script: a solution; the last step is an answer.
+        question: the wish is a question, though nothing may answer it.
         phrases: texts that an agent may want to type, all of which stand in the wish.
         facts: what the world wants to know of its task.
     """
@@ -107,12 +111,13 @@ class WebScenario:
     required: frozenset[str] = frozenset()
     answers: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
+    question: bool = False
     facts: Any = None
 
     @property
     def asks(self) -> bool:
         """Whether something is asked, and not only to be done; that it cannot be done is to be found out, so it makes no difference here."""
-        return any(answer != IMPOSSIBLE for answer in self.answers)
+        return self.question or any(answer != IMPOSSIBLE for answer in self.answers)
 
 
 def resolved(step: Do, sight: Sight) -> Action | None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from threading import Lock, RLock
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 
@@ -90,7 +90,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     """What goes back to the browser.
 
     Attributes:
-        status: of HTTP: 200, 303 (to `location`), 404, or 422 for a form that was not filled in well.
+        status: of HTTP: 200, 303 (to `location`), 400 for what cannot be read, 404, or 422 for a form that was not filled in well.
         root: the page.
         location: where else to look.
     """
@@ -192,12 +192,25 @@ class Site:
             for pattern, handler, writes in (*self._routes.get((request.method, count, first), ()), *self._routes.get((request.method, count, ""), ())):
                 found = pattern.fullmatch(path)
                 if found is not None:
-                    if writes:
+                    if request.method == "POST":
                         return self._response(visit, request, self._transacted(visit, request, handler, found.groupdict()))
-                    return self._remembered(visit, request, handler, found.groupdict())
+                    return self._remembered(visit, request, handler, found.groupdict(), writes)
             return self._response(visit, request, Missing())
 
-    def _remembered(self, visit: Visit, request: Request, handler: Handler, arguments: dict[str, str]) -> Response:
+    def answer(self, visit: Visit, method: str, path: str, query: str, body: str = "") -> Response:
+        """Answer what a browser sends; see `read_request`.
+
+        Raises:
+            EnvironmentFault: the database failed.
+        """
+        try:
+            request = read_request(method, path, query, body)
+        except ContractError as error:
+            with visit.lock:
+                return Response(400, self.layout(visit, "Not possible", e.main(e.h1("Not possible"), e.p(str(error)))))
+        return self.respond(visit, request)
+
+    def _remembered(self, visit: Visit, request: Request, handler: Handler, arguments: dict[str, str], writes: bool) -> Response:
         """A page that is only read; the same on the same rows, and so made once, where making it tells and changes nothing."""
         memory = msgspec.json.encode(visit.memory)
         key = (visit.database.image, tuple(sorted(visit.database.changed().items())), memory, visit.now, request.url)
@@ -208,9 +221,10 @@ class Site:
         if kept is not None:
             visit.seen.append(request.url)
             return kept
-        told = len(visit.events)
-        response = self._response(visit, request, handler(visit, request, **arguments))
-        if response.status == 200 and len(visit.events) == told and msgspec.json.encode(visit.memory) == memory:
+        told = len(visit.events), len(visit.changes)
+        answered = self._transacted(visit, request, handler, arguments) if writes else handler(visit, request, **arguments)
+        response = self._response(visit, request, answered)
+        if response.status == 200 and (len(visit.events), len(visit.changes)) == told and msgspec.json.encode(visit.memory) == memory:
             with self._lock:
                 self._pages[key] = response
                 if len(self._pages) > MOST_PAGES:
@@ -280,7 +294,7 @@ def _fields(encoded: str) -> dict[str, list[str]]:
         raise ContractError(f"a form of at most {MOST_FIELDS} fields is read") from error
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
-        fields.setdefault(name, []).append(value)
+        fields.setdefault(name, []).append(value.replace("\0", ""))  # which no page can show
     return fields
 
 
@@ -292,6 +306,34 @@ def split_url(url: str) -> tuple[str, str, str, str]:
     except ValueError:
         return "", "", "", ""
     return parts.scheme, parts.netloc, parts.path or "/", parts.query
+
+
+def plain_address(url: str) -> str:
+    """An address as browsers write it: without its fragment, without dots as parts of the path, and with what is no ordinary character encoded.
+
+    >>> plain_address('http://a.test/x/../b c?q="1"#part')
+    'http://a.test/b%20c?q=%221%22'
+    """
+    scheme, host, path, query = split_url(url.partition("#")[0].strip())
+    if not scheme or not host:
+        return url
+    kept: list[str] = []
+    parts = path.split("/")[1:]
+    for place, part in enumerate(parts):
+        last = place == len(parts) - 1
+        if part.casefold() in ("..", ".%2e", "%2e.", "%2e%2e"):
+            kept = [*kept[:-1], *([""] * last)]
+        elif part.casefold() in (".", "%2e"):
+            kept += [""] * last
+        else:
+            kept.append(part)
+    path = "/" + "/".join(quote(part, safe=_IN_PATH) for part in kept)
+    host = host.rpartition("@")[2].lower().removesuffix(":80")
+    return f"{scheme}://{host}{path}" + (f"?{quote(query, safe=_IN_QUERY)}" if query else "")
+
+
+_IN_PATH = "%!$&'()*+,-.:;=@[]_~\\"
+_IN_QUERY = "%!$&()*+,-./:;=?@[]^_`{|}~\\"
 
 
 def _plain(visit: Visit, title: str, content: Node) -> Node:

@@ -16,6 +16,7 @@ TASKS = [
 """
 
 import importlib
+import os
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +36,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What a predicate is told.
+    """What a predicate is told. What a page says can be put there by whoever may write on it; what `state` gives cannot.
 
     Attributes:
         url: address of the page that is seen.
@@ -150,6 +151,7 @@ class Asker:
         """
         self.deadline = deadline
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] | None = None
+        self._process = 0  # in which the thread runs
 
     def ask(self, name: str, function: Callable[..., _Result], *arguments: Any) -> _Result:
         """What a function gives.
@@ -166,8 +168,8 @@ class Asker:
         if self.deadline is None:
             _call(lambda: function(*arguments), future)
         else:
-            if self._calls is None:
-                self._calls = queue.SimpleQueue()
+            if self._calls is None or self._process != os.getpid():
+                self._calls, self._process = queue.SimpleQueue(), os.getpid()
                 threading.Thread(target=_serve, args=(self._calls,), name="prm_gym site task", daemon=True).start()
             self._calls.put((lambda: function(*arguments), future))
         try:

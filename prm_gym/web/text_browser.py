@@ -6,14 +6,14 @@ of others.
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
-from urllib.parse import urlencode, urljoin
+from urllib.parse import unquote, urlencode, urljoin
 
 from prm_gym.errors import ContractError, EnvironmentFault
 from prm_gym.web.actions import Action, Back, Click, Goto, Hover, Press, Select, Tab, Type
 from prm_gym.web.document import Document, Unable
 from prm_gym.web.html import Node
 from prm_gym.web.observation import Acted, Sight
-from prm_gym.web.site import Response, Site, Visit, read_request, split_url
+from prm_gym.web.site import Response, Site, Visit, split_url
 
 MOST_REDIRECTS, MOST_TABS, MOST_HISTORY = 10, 5, 200
 
@@ -217,6 +217,8 @@ class TextBrowser:
                 self._click(node)
             elif node.tag == "input":
                 self._submit_by_enter(node)
+            elif node.tag == "textarea" and document.break_line(node):
+                self._changed(node, "input")
 
     def _submit_by_enter(self, field: Node) -> None:
         """A form is sent by the enter key as by its first button."""
@@ -251,7 +253,7 @@ class TextBrowser:
             site = self._sites.get(host)
             if scheme != "http" or site is None:
                 raise Unable(f"this page cannot be opened: {url}")
-            response = site.respond(self.visit, read_request(method, path, query, body))
+            response = site.answer(self.visit, method, unquote(path), query, body)
             if response.status != 303:
                 self._arrive(response, url, into, push and response.status != 422)
                 return

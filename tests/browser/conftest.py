@@ -1,5 +1,6 @@
 """A browser of either kind, and a site on the loopback interface that counts what reaches it."""
 
+import contextlib
 import http.server
 import os
 import threading
@@ -64,10 +65,8 @@ class Site:
                 pass
 
             def handle(self):
-                try:
+                with contextlib.suppress(OSError):
                     super().handle()
-                except OSError:
-                    pass
 
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
@@ -109,7 +108,7 @@ def driver(request):
 def options(server, driver):
     """`other.test` can be reached by the browser, but is no host of the pages."""
     hosts = {HOST: f"127.0.0.1:{server.port}", "other.test": f"127.0.0.1:{server.port}"}
-    return BrowserOptions(hosts=hosts, driver=driver, deadline=4, open_deadline=8, settle=2)
+    return BrowserOptions(hosts=hosts, driver=driver, deadline=8, open_deadline=15, settle=3)
 
 
 @pytest.fixture(scope="session")
@@ -119,16 +118,28 @@ def pool(options):
     pool.close()
 
 
-@pytest.fixture
-def page(pool):
-    page = pool.open(PageOptions(hosts=(HOST,)))
-    yield page
-    page.close()
+@pytest.fixture(scope="session")
+def shared(pool):
+    """Pages by their options. Each test opens its own address, which begins anew."""
+    pages = {}
+
+    def given(**options):
+        key = tuple(sorted(options.items()))
+        if key not in pages or not pages[key].alive:
+            pages[key] = pool.open(PageOptions(hosts=(HOST,), **options))
+        return pages[key]
+
+    yield given
+    for page in pages.values():
+        page.close()
 
 
 @pytest.fixture
-def foreign(pool):
+def page(shared):
+    return shared()
+
+
+@pytest.fixture
+def foreign(shared):
     """A page on a site that is not ours."""
-    page = pool.open(PageOptions(hosts=(HOST,), clickables=True, settle="network"))
-    yield page
-    page.close()
+    return shared(clickables=True, settle="network")

@@ -35,6 +35,12 @@ def killed(pids):
         os.kill(pid, signal.SIGKILL)
 
 
+def hang(page, url):
+    page.open(url)
+    for _ in range(5):
+        page.act(Click(1))
+
+
 def new(before, found):
     return [each for each in found if each[0] not in {pid for pid, _ in before}]
 
@@ -52,6 +58,7 @@ def test_a_handler_that_never_ends_is_stopped(own, site, mode):
         assert page.act(Click(2)).sight.items[-1].name == "well"  # the page lives on
 
 
+@pytest.mark.slow
 def test_a_page_that_hangs_as_it_is_loaded_is_stopped(own, site):
     with own.open() as page:
         sight = page.open(site.show("<p>before</p><script>while (1);</script><p>after</p>"))
@@ -59,14 +66,13 @@ def test_a_page_that_hangs_as_it_is_loaded_is_stopped(own, site):
         assert page.alive
 
 
+@pytest.mark.slow
 def test_a_page_that_hangs_again_and_again_is_given_up(own, site):
     with own.open() as page:
         body = "<button>B</button><script>setInterval(() => { while (1); }, 1)</script>"
         began = time.monotonic()
         with pytest.raises(BrowserFault) as caught:
-            page.open(site.show(body))
-            for _ in range(5):
-                page.act(Click(1))
+            hang(page, site.show(body))
         assert time.monotonic() - began < 15
         assert caught.value.kind == "page_hung"
         assert isinstance(caught.value, EnvironmentFault)
@@ -76,6 +82,7 @@ def test_a_page_that_hangs_again_and_again_is_given_up(own, site):
     assert own.statistics()["fault_page_hung"] == 1
 
 
+@pytest.mark.slow
 def test_scripts_of_the_owner_that_never_end(own, site):
     with own.open() as page:
         page.open(site.show("<p>here</p>"))
@@ -86,13 +93,12 @@ def test_scripts_of_the_owner_that_never_end(own, site):
         assert page.see().items[0].name == "here"
 
 
+@pytest.mark.slow
 def test_a_heap_that_blows_up_kills_its_page_alone(own, site):
     with own.open() as page, own.open() as other:
         other.open(site.show("<p>well</p><button onclick='const a = []; while (1) a.push(new Array(1e6).fill(1.5))'>Blow</button>"))
-        page.open("http://shop.test/")
         with pytest.raises(BrowserFault) as caught:
-            for _ in range(4):
-                page.act(Click(1))
+            hang(page, "http://shop.test/")
         assert caught.value.kind in ("page_crashed", "page_hung")
         assert other.see().items[0].name == "well"
 
@@ -134,6 +140,7 @@ def test_a_browser_that_is_killed_is_launched_again(own, site):
     assert (statistics["fault_browser_died"], statistics["launches"], statistics["relaunches"]) == (3, 2, 1)
 
 
+@pytest.mark.slow
 def test_a_browser_that_is_killed_while_it_is_asked(own, site):
     before = browsers()
     page = own.open()
@@ -149,6 +156,7 @@ def test_a_browser_that_is_killed_while_it_is_asked(own, site):
     page.close()
 
 
+@pytest.mark.slow
 def test_a_driver_that_is_killed_is_started_again(own, site, driver):
     if driver == "pipe":
         pytest.skip("there is none between")
@@ -165,10 +173,11 @@ def test_a_driver_that_is_killed_is_started_again(own, site, driver):
     assert len(new(were, browsers())) == 1  # the old one has gone with its driver
 
 
+@pytest.mark.slow
 def test_an_address_to_begin_with_that_does_not_answer_is_a_fault(driver):
     pool = browser_pool(BrowserOptions(hosts={HOST: "127.0.0.1:1"}, driver=driver))
     try:
-        with pool.open() as page, pytest.raises(BrowserFault, match="unreachable.*ERR_"):
+        with pool.open() as page, pytest.raises(BrowserFault, match=r"unreachable.*ERR_"):
             page.open("http://shop.test/")
         with pool.open() as page, pytest.raises(OptionError):
             page.open("http://elsewhere.test/")
@@ -184,6 +193,7 @@ def test_a_closed_page_is_a_mistake_of_its_user(pool):
         page.see()
 
 
+@pytest.mark.slow
 def test_contexts_and_browsers_are_replaced_when_they_are_old(server, site, driver):
     hosts = {HOST: f"127.0.0.1:{server.port}"}
     pool = browser_pool(BrowserOptions(hosts=hosts, driver=driver, recycle_openings=3, recycle_contexts=4))

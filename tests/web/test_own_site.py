@@ -89,6 +89,10 @@ class Desk:
             )
         if parts.path == "/late":
             return "<div id=here></div><script>fetch('/slow').then(r => r.text()).then(t => { here.textContent = 'came late' })</script>"
+        if parts.path == "/long":
+            return """<ul id=all></ul><script>let n = 0;
+                const more = () => { for (let i = 0; i < 220; i++) all.appendChild(document.createElement("li")).textContent = ++n };
+                more(); addEventListener("scroll", () => n < 400 && more())</script>"""
         if parts.path == "/slow":
             time.sleep(0.15)
             return "x"
@@ -193,6 +197,16 @@ def test_what_comes_late_is_waited_for(made, task):
     assert "- came late" in env.step('goto "/late"')[0] or "- came late" in env.step(f'goto "{env.start}late"')[0]
 
 
+def test_pages_that_grow_when_they_are_scrolled_are_seen_to_their_end(made, task, desk):
+    env = made(task())
+    env.reset(seed=0)
+    assert "- 200\n(20 items below: scroll down)" in env.step(f'goto "http://desk.test:{desk.port}/long"')[0]
+    assert env.step("scroll down")[0].endswith("\n- 220")
+    assert env.step("scroll down")[0].endswith("\n- 410\n(30 items below: scroll down)")
+    assert env.step("scroll down")[0].endswith("\n- 440")
+    assert "- 1\n" not in env.step("scroll up")[0]
+
+
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
@@ -246,12 +260,16 @@ def test_no_other_host_is_reached(made, task, desk):
     desk.reached.clear()
     observation = env.step(f'goto "http://desk.test:{desk.port}/leak"')[0]
     assert "- leaking" in observation
-    refused = [env.step(action)[0].splitlines()[1] for action in (f'goto "http://localhost:{desk.port}/secret"', 'goto "file:///etc/hostname"', "click [1]")]
+    refused = [env.step(action)[0] for action in (f'goto "http://localhost:{desk.port}/secret"', 'goto "file:///etc/hostname"', "click [1]")]
     env.step(f'goto "http://desk.test:{desk.port}/leak?go"')
-    assert refused[0] == f"Error: this address is not allowed: http://localhost:{desk.port}/secret"
-    assert refused[1] == "Error: this address is not allowed: file:///etc/hostname"
-    assert refused[2].startswith("Error: this address is not allowed")
+    assert f"\nError: this address is not allowed: http://localhost:{desk.port}/secret\n" in refused[0]
+    assert "\nError: this address is not allowed: file:///etc/hostname\n" in refused[1]
+    assert f" this address is not allowed: http://localhost:{desk.port}/secret" in refused[2]
     assert {host for host, _ in desk.reached} == {f"desk.test:{desk.port}"}
+    env = made(task(), hosts={"desk.test": f"127.0.0.1:{desk.port}", "localhost": ""})  # the page does ask, where it may
+    env.reset(seed=0)
+    env.step(f'goto "http://desk.test:{desk.port}/leak"')
+    assert (f"localhost:{desk.port}", "/secret") in desk.reached
 
 
 def test_the_host_of_the_first_page_is_the_wall_unless_others_are_named(made, task, desk):

@@ -65,6 +65,22 @@ def test_random_episodes_are_the_same(pair, seed):
         ended = one[2] or one[3]
 
 
+FORMS = [
+    # What was typed is not filled in again by going back; the enter key ends a line; a form is sent whatever stands in it.
+    ['type [2] "Tax"', 'goto "http://notes.test/help"', "back"],
+    ["click [4]", 'type [7] "one"', "press Enter", "press Enter"],
+    ["click [4]", 'type [6] "No"', "press Enter"],
+]
+
+
+@pytest.mark.parametrize("actions", FORMS)
+def test_forms_are_the_same(pair, actions):
+    text, real = pair
+    same(text.reset(seed=0), real.reset(seed=0))
+    for action in actions:
+        same(text.step(action), real.step(action))
+
+
 @pytest.mark.parametrize("seed", [0, 2])
 def test_the_script_does_it_in_the_real_browser(pair, seed):
     _, real = pair

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import notes
 
 from prm_gym.services import Database, new_image
-from prm_gym.web import TextBrowser, Visit, read_action
+from prm_gym.web import Site, TextBrowser, Visit, e, read_action
 from prm_gym.web.observation import Item
 
 
@@ -51,6 +51,21 @@ def test_a_form_is_sent_by_its_button_and_by_the_enter_key(browser):
     by_key = do(browser, 'type [2] "Tax"', "press Enter")
     assert (by_key.url, by_key.items) == (by_button.url, by_button.items)
     assert do(browser, "press [1] Enter").url == "http://notes.test/"  # a link that has the focus is followed
+
+
+def test_the_enter_key_breaks_a_line_in_a_field_of_several(browser):
+    do(browser, "click [4]", 'type [7] "one"', "press Enter", "press Enter")
+    assert named(browser.see(), "Text").value == "one\n\n"
+
+
+def test_numbers_have_the_digits_that_a_browser_takes():
+    field = e.input(type="number", name="n", aria_label="Number")
+    site = Site("one.test", "One")
+    site.get("/")(lambda visit, request: e.html(e.body(e.form(field))))
+    browser = TextBrowser((site,), Visit(Database((), new_image((), {})), {}))
+    browser.open("http://one.test/")
+    for typed, held in (("12", "12"), ("-1.5", "-1.5"), ("٣", ""), ("1,5", ""), ("two", "")):
+        assert named(do(browser, f'type [1] "{typed}"'), "Number").value == held
 
 
 def test_what_a_form_sends_is_what_its_fields_hold(browser):
@@ -161,3 +176,22 @@ def test_a_missing_page_is_a_page(browser):
     sight = do(browser, 'goto "http://notes.test/notes/K9"')
     assert sight.title == "Not found"
     assert do(browser, "back").url == "http://notes.test/"
+
+
+def test_a_request_that_cannot_be_read_is_a_page(browser):
+    sight = do(browser, f'goto "http://notes.test/search?{"q=a&" * 201}"')
+    assert [item.name for item in sight.items][-2:] == ["Not possible", "a form of at most 200 fields is read"]
+    assert do(browser, "back").url == "http://notes.test/"
+
+
+def test_addresses_are_decoded(browser):
+    assert do(browser, 'goto "http://notes.test/notes/%4B1"').items == do(browser, 'goto "http://notes.test/notes/K1"').items
+
+
+def test_lines_end_in_one_way_and_no_text_ends_early(browser):
+    do(browser, "click [4]")
+    field = ref(browser, "Text", "textbox")
+    assert do(browser, f'type [{field}] "a\\r\\nb\\rc"').find(field).value == "a\nb\nc"
+    title = ref(browser, "Title", "textbox")
+    do(browser, f'type [{title}] "Mi\\u0000lk"', f"click [{ref(browser, 'Save', 'button')}]")
+    assert named(browser.see(), "Milk").role == "heading"
