@@ -17,7 +17,7 @@ demo: $(STAMP)
 		--seeds 3 --budget 16000 --evaluate-every 2000 --device cpu --out runs/demo
 
 demo-web: browser
-	$(BIN)/python -m benchmarks.web.demo
+	$(BIN)/python benchmarks/web/demo.py
 
 browser: $(STAMP)
 	bash .ci/browser
@@ -35,7 +35,7 @@ check: $(STAMP)
 
 # The core alone: a wheel in a clean environment without torch, and the tests that need none.
 wheel-demo-web: browser
-	$(BIN)/python -m benchmarks.web.demo
+	$(BIN)/python benchmarks/web/demo.py
 
 browser: $(STAMP)
 	bash .ci/browser

@@ -18,12 +18,15 @@ from prm_gym.agent import Action, Agent, Prompt, TrainableAgent
 from prm_gym.agents.reading import BUCKETS, read
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.errors import ContractError, MissingExtraError, OptionError
+from prm_gym.trajectory import Step
 
 try:
     import torch
     from torch import Tensor, nn
 except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
+
+IMITATION_EPOCHS, IMITATION_MINIBATCH = 10, 32
 
 
 class CandidatePolicy(TrainableAgent):
@@ -111,7 +114,7 @@ class CandidatePolicy(TrainableAgent):
             return self.network(*self._batch([(prompt.observation, prompt.actions) for prompt in prompts]))
 
     def _batch(self, states: Sequence[tuple[str, tuple[str, ...]]]) -> tuple[Tensor, Tensor]:
-        """The n-grams of all candidates [U, FEATURES] and, for every state, which of them are its own [B, K] (-1: none)."""
+        """The n-grams of all candidates [U, up to FEATURES] and, for every state, which of them are its own [B, K] (-1: none)."""
         if any(not actions for _, actions in states):
             raise ContractError("the candidate policy needs an environment that lists its admissible actions")
         bags = [read(observation, actions) for observation, actions in states]
@@ -120,7 +123,8 @@ class CandidatePolicy(TrainableAgent):
         for state, bag in enumerate(bags):
             table[state, : len(bag)] = np.arange(start, start + len(bag))
             start += len(bag)
-        ngrams = torch.from_numpy(np.concatenate(bags)).to(self.device).long()  # int16 until it is there: a quarter of the bytes
+        rows = np.concatenate(bags)
+        ngrams = torch.from_numpy(rows[:, rows.any(axis=0)]).to(self.device).long()  # int16 until it is there: a quarter of the bytes
         return ngrams, torch.from_numpy(table).to(self.device)
 
     def update(self, batch: StepBatch, credit: Credit) -> dict[str, float]:
@@ -168,12 +172,33 @@ class CandidatePolicy(TrainableAgent):
         gain = torch.minimum(ratio * advantage, clipped * advantage).mean()
         entropy = -(logprobs.exp() * logprobs.masked_fill(logprobs.isinf(), 0.0)).sum(dim=1).mean()
         loss = -gain - self.entropy_weight * entropy
+        self._descend(loss)
+        outside = (ratio != clipped).float().mean()
+        return torch.stack([loss.detach(), entropy.detach(), outside]).double()
+
+    def imitate(self, steps: Sequence[Step]) -> None:
+        """Ten passes of maximum likelihood over the steps whose action is among their candidates.
+
+            L = -mean_t log pi(a_t|s_t)
+
+        Raises:
+            ContractError: there is no such step.
+        """
+        chosen = [step for step in steps if step.action in step.actions]
+        if not chosen:
+            raise ContractError(f"none of the {len(steps)} steps to imitate has its action among its candidates")
+        for _ in range(IMITATION_EPOCHS):
+            for part in torch.randperm(len(chosen), generator=self._generator).split(IMITATION_MINIBATCH):
+                states = [chosen[row] for row in part.tolist()]
+                logprobs = self.network(*self._batch([(step.observation, step.actions) for step in states]))
+                picked = torch.tensor([step.actions.index(step.action) for step in states], device=self.device)
+                self._descend(-logprobs.gather(1, picked[:, None]).mean())
+
+    def _descend(self, loss: Tensor) -> None:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
-        outside = (ratio != clipped).float().mean()
-        return torch.stack([loss.detach(), entropy.detach(), outside]).double()
 
     def save(self, directory: Path) -> None:
         """Write weights, optimiser and random state in one step (a reader sees the old file or the new one), and the options beside them."""
@@ -254,7 +279,7 @@ class _Scorer(nn.Module):
         """Score the candidates.
 
         Args:
-            ngrams: [U, F] int64, the n-grams of all candidates; 0 for nothing.
+            ngrams: [U, F] int64, the n-grams of all candidates; 0 for nothing. Places where no candidate has any may be left out.
             table: [B, K] int64, the candidates of each state; -1 for none.
 
         Returns:

@@ -9,6 +9,8 @@ Three habits of reading are built in. They know a notation (labelled lines, name
 
 Lines without a number in their label (`hypothesis: ...`, `numbers: ...`) and the last line (what happened most recently) are read after each
 candidate, as its context. What is read becomes the set of its n-grams, hashed into a table (as fastText does; Joulin et al. 2016).
+
+Pages, whose elements are numbered in brackets, are read by `prm_gym.agents.pages`.
 """
 
 import re
@@ -18,6 +20,8 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
+
+from prm_gym.agents.pages import is_page, page_of, tokens_of
 
 LENGTH = 48  # tokens read of a candidate and its context
 LONGEST = 5  # greatest n of the n-grams
@@ -45,6 +49,8 @@ def read(observation: str, actions: tuple[str, ...]) -> NDArray[np.int16]:
         [len(actions), FEATURES] int16 in [0, BUCKETS): the buckets of each candidate's n-grams; 0 for nothing. A 1-gram is a token with its mark
         (5 * occurs in the first line + min(4, other lines it occurs in)); longer ones are runs of tokens.
     """
+    if is_page(observation):
+        return _read_page(observation, actions)
     lines = observation.split("\n")
     goal = set(_TOKEN.findall(lines[0]))
     elsewhere = Counter(token for line in lines[1:] for token in set(_TOKEN.findall(line)))
@@ -66,6 +72,19 @@ def read(observation: str, actions: tuple[str, ...]) -> NDArray[np.int16]:
         tokens = [*_expanded(_TOKEN.findall(action), references), "|", *context][:LENGTH]
         codes[row, : len(tokens)] = _codes(tokens)
         marks[row, : len(tokens)] = [5 * (token in goal) + min(4, elsewhere[token]) for token in tokens]
+    return _hashed_ngrams(codes, marks)
+
+
+def _read_page(observation: str, actions: tuple[str, ...]) -> NDArray[np.int16]:
+    """The same of a page; the mark of a token of the candidate is 5 where it is a word of the task, and that of a token of the context is 0."""
+    page = page_of(observation)
+    codes = np.zeros((len(actions), LENGTH), dtype=np.int64)
+    marks = np.zeros((len(actions), LENGTH), dtype=np.int64)
+    for row, action in enumerate(actions):
+        tokens, own = tokens_of(page, action)
+        tokens = tokens[:LENGTH]
+        codes[row, : len(tokens)] = _codes(tokens)
+        marks[row, :own] = [5 * (token in page.words) for token in tokens[:own]]
     return _hashed_ngrams(codes, marks)
 
 

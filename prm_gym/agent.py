@@ -19,6 +19,7 @@ from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError
 from prm_gym.plugins import Registry, make
 from prm_gym.tools import Tool
+from prm_gym.trajectory import Step
 from prm_gym.verifier import PastStep
 
 
@@ -89,6 +90,15 @@ class TrainableAgent(Agent):
         Returns:
             Metrics by name.
         """
+
+    def imitate(self, steps: Sequence[Step]) -> None:
+        """Learn to choose what was chosen in these steps.
+
+        Raises:
+            ContractError: it cannot.
+        """
+        _ = steps
+        raise ContractError(f"agent {self.id!r} cannot imitate: it has no imitate()")
 
     @abstractmethod
     def save(self, directory: Path) -> None:

@@ -13,6 +13,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, ClassVar, TypeAlias, cast
 
 import gymnasium
@@ -31,7 +32,7 @@ from prm_gym.verifier import PastStep, StepContext, Verifier, VerifierSpec, make
 
 OBSERVATION_LENGTH = 1 << 20
 ACTION_LENGTH = 1 << 14
-MOST_THREADS = 32
+MOST_THREADS, MOST_TRIES = 32, 3  # of episodes that are begun at once; of beginning one
 MALFORMED_LENGTH = 1_000  # of what is said of a text that is no step
 
 StepResult: TypeAlias = tuple[str, float, bool, bool, dict[str, Any]]
@@ -265,15 +266,14 @@ class StepEnv(gymnasium.Env[str, str], ABC):
 
         Returns:
             [len(envs)] results of `gymnasium.Env.reset`, in order.
+
+        Raises:
+            EnvironmentFault: an episode could not be begun, several times.
         """
         if len(envs) < 2 or not all(env.resets_wait for env in envs):
-            return [env.reset(seed=seed, options=option) for env, seed, option in zip(envs, seeds, options, strict=True)]
-
-        def begun(env: StepEnv, seed: int | None, option: dict[str, Any] | None) -> tuple[str, dict[str, Any]]:
-            return env.reset(seed=seed, options=option)
-
+            return [_begun(env, seed, option) for env, seed, option in zip(envs, seeds, options, strict=True)]
         with ThreadPoolExecutor(min(len(envs), MOST_THREADS)) as pool:
-            return list(pool.map(begun, envs, seeds, options))
+            return list(pool.map(_begun, envs, seeds, options))
 
     def step(self, action: str) -> StepResult:
         """Take one step and have it verified.
@@ -435,6 +435,14 @@ class StepEnv(gymnasium.Env[str, str], ABC):
 
 
 _UNPREPARED: Any = cast("Any", StepEnv.prepare).__func__
+
+
+def _begun(env: StepEnv, seed: int | None, options: dict[str, Any] | None) -> tuple[str, dict[str, Any]]:
+    """Begin an episode; where the infrastructure fails, once more."""
+    for _ in range(MOST_TRIES - 1):
+        with suppress(EnvironmentFault):
+            return env.reset(seed=seed, options=options)
+    return env.reset(seed=seed, options=options)
 
 
 def option_names(env_class: type[StepEnv]) -> list[str]:

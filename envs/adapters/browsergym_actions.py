@@ -136,6 +136,8 @@ def read_call(text: str) -> str:
     """
     lines = [line for line in text.strip().splitlines() if not line.strip().startswith("```")]
     call = lines[-1].strip() if lines else ""
+    if any((begun := _NAME.match(line)) and begun[1] in FUNCTIONS and line.rstrip().endswith(")") for line in lines[:-1]):
+        raise NoCall("a step is one call, and there are several here")
     begun = _NAME.match(call)
     if begun is None or begun[1] not in FUNCTIONS:
         raise NoCall(f"an action is one call of: {', '.join(FUNCTIONS)}")

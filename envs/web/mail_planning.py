@@ -160,9 +160,11 @@ def event_from_mail(case: Case) -> Part | None:
 
 
 def _moving(case: Case, event: Meeting, day: str, start: str) -> tuple[Do, ...]:
-    way, _ = to_event(case, event.id, event.day, label_of(event))
+    """How an event gets another time: its new week is looked at, then it is opened in its old one."""
+    to, of = (case.box.days.index(one) > 4 for one in (day, event.day))
+    turns = [click("link", "Next week")] * to + [click("link", "Next week" if of else "This week")] * (to != of)
     changed = (*([choose("Day", day_text(day))] * (day != event.day)), *([choose("Begins", start)] * (start != event.start)))
-    return (*way, click("link", "Change"), *changed, SAVE)
+    return (click("link", "Calendar"), *turns, click("link", label_of(event)), click("link", "Change"), *changed, SAVE)
 
 
 def _moved(event: Meeting, day: str, start: str) -> store.Plan:
@@ -179,7 +181,7 @@ def move_event(case: Case) -> Part | None:
     same_day = [one for one in hours if one[0] == event.day]
     kind = pick(case.rng, ("day", "hour"))
     day, start = pick(case.rng, same_day if kind == "hour" and same_day else hours)
-    looks, seen = to_day(case, day, day_text(day))
+    _, seen = to_day(case, day, day_text(day))
     _, opened = to_event(case, event.id, event.day, label_of(event))
     return Part(
         f"event/move/{'hour' if day == event.day else 'day'}",
@@ -190,7 +192,7 @@ def move_event(case: Case) -> Part | None:
         ),
         works=(lambda db: store.plan(db, _moved(event, day, start), key=event.id),),
         points=(seen, opened, form_point("event form", rf"/event/{event.id}/edit")),
-        script=(*looks, *_moving(case, event, day, start)),
+        script=_moving(case, event, day, start),
         touches=frozenset((event.id, f"slot {day} {start}")),
     )
 
@@ -201,7 +203,7 @@ def move_from_mail(case: Case) -> Part | None:
     if to is None or not is_free([one for one in case.box.events if one != event], *to, event.minutes):
         return None
     found = spoken(case, mail)
-    looks, seen = to_day(case, to[0], day_text(to[0]))
+    _, seen = to_day(case, to[0], day_text(to[0]))
     _, opened = to_event(case, event.id, event.day, label_of(event))
     return Part(
         f"event/move-from-mail/{found.how}",
@@ -212,7 +214,7 @@ def move_from_mail(case: Case) -> Part | None:
         ),
         works=(lambda db: store.plan(db, _moved(event, *to), key=event.id),),
         points=(*found.points, seen, opened, form_point("event form", rf"/event/{event.id}/edit")),
-        script=(*found.script, *looks, *_moving(case, event, *to)),
+        script=(*found.script, *_moving(case, event, *to)),
         phrases=found.phrases,
         touches=frozenset((mail.id, event.id, f"slot {to[0]} {to[1]}")),
         required=(f"read {mail.id}",),
@@ -342,7 +344,7 @@ def _responding(case: Case, free: bool | None, answer: str, kind: str, said: Seq
         store.respond(database, invitation.id, answer)
 
     slot = [f"slot {invitation.day} {invitation.start}"] if answer == "accepted" else []
-    way = (*found.script, *looks, *found.script) if look else found.script
+    way = (*found.script, *looks, *([Do("back")] * len(looks))) if look else found.script
     return Part(
         f"{kind}/{found.how}",
         pick(case.rng, said).format(found.text),

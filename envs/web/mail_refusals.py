@@ -1,6 +1,7 @@
 """Wishes of `prm_gym/Mail-v0` that cannot be fulfilled: the answer is "impossible", after the page was seen that shows why."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from prm_gym.envs.web.mail_parts import Case, Part, form_point, searching, spoken, to_contact, to_day
 from prm_gym.envs.web.mail_planning import is_free
@@ -13,7 +14,8 @@ IMPOSSIBLE = "impossible"
 
 
 def _impossible(kind: str, wish: str, point: Checkpoint, script: Sequence[Do], phrases: Sequence[str], more: Sequence[Checkpoint] = ()) -> Part:
-    return asked(f"impossible/{kind}", wish, IMPOSSIBLE, (*more, point), script, phrases)
+    part = asked(f"impossible/{kind}", wish, IMPOSSIBLE, (*more, point), script, phrases)
+    return replace(part, required=(point.name, *(one.name for one in more if one.name.startswith("read "))))
 
 
 def no_such_mail(case: Case) -> Part | None:

@@ -102,7 +102,7 @@ AREAS = {  # what a question is about, by the beginnings of kinds; what is not h
         "impossible/no-sender",
     ),
 }
-MOST_PHRASES, MOST_WITH_QUESTION = 8, 4
+MOST_PHRASES, MOST_WITH_QUESTION, TRIES = 8, 4, 6
 _JOINS = ("Then: ", "After that: ", "And then: ")
 
 
@@ -135,14 +135,21 @@ def scenario_of(entropy: int, difficulty: int) -> WebScenario:
 
 
 def _parts(case: Case, pools: Sequence[Sequence[Maker]]) -> list[Part] | None:
+    """A part of each pool; None where no fitting one was drawn in a few tries."""
     found: list[Part] = []
     for pool in pools:
-        part = pick(case.rng, pool)(case)
-        if part is None or any(_disturbs(one, part) for one in found):
+        drawn = (pick(case.rng, pool)(case) for _ in range(TRIES))
+        part = next((part for part in drawn if part is not None and _fits(part, found)), None)
+        if part is None:
             return None
         found.append(part)
-    phrases = {phrase for part in found for phrase in part.phrases}
-    return found if len(phrases) <= (MOST_WITH_QUESTION if found[-1].answers else MOST_PHRASES) else None
+    return found
+
+
+def _fits(part: Part, before: Sequence[Part]) -> bool:
+    """Whether a part can follow others: it does not disturb them, and all that is to be typed can be listed on a page."""
+    phrases = {phrase for one in (*before, part) for phrase in one.phrases}
+    return len(phrases) <= (MOST_WITH_QUESTION if part.answers else MOST_PHRASES) and not any(_disturbs(one, part) for one in before)
 
 
 def _disturbs(one: Part, part: Part) -> bool:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from prm_gym.claims import Json, Reference, StateStep
+from prm_gym.claims import Json, StateStep
 from prm_gym.env import ACTION_LENGTH, StepEnv
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
 from prm_gym.options import require_candidates
@@ -23,7 +23,7 @@ from prm_gym.web.actions import Action, Answer, NoAction, action_text, read_acti
 from prm_gym.web.answers import is_right
 from prm_gym.web.candidates import listed_actions
 from prm_gym.web.observation import Acted
-from prm_gym.web.paging import View, act_ahead
+from prm_gym.web.paging import View, act_ahead, made_up, observed
 from prm_gym.web.real_browser import PageBrowser, browser_options
 from prm_gym.web.site_task import Asker, PageFacts, SiteTask, load_site_tasks
 
@@ -177,7 +177,7 @@ class SiteEnv(StepEnv):
 
     def malformed(self, reason: str) -> Transition:
         """What comes of a text that is no action: the page as it is, and why."""
-        situation = msgspec.structs.replace(self.situation, observation=_observation(self.task, self.live.text, reason))
+        situation = msgspec.structs.replace(self.situation, observation=observed(self.task.question, self.live.text, reason))
         return msgspec.structs.replace(super().malformed(reason), situation=situation)
 
     @classmethod
@@ -211,7 +211,7 @@ class SiteEnv(StepEnv):
         claim = StateStep(
             kind="write" if changed else "read",
             call=action_text(action),
-            references=_made_up(action, acted.error),
+            references=made_up(action, acted.error),
             refused=acted.error,
             repeated=made in live.made and not milestones and not changed,
             milestones=milestones,
@@ -246,7 +246,7 @@ class SiteEnv(StepEnv):
         page, given = live.text, live.given
         state = msgspec.json.encode((sorted(live.reached), live.known)).decode()
         listed = listed_actions(live.sight, live.start, tuple(given.phrases), bool(given.answers), self.candidates) if self.candidates else ()
-        return Situation(observation=_observation(task, page, error), state_key=content_key(task.key, state, page), actions=listed)
+        return Situation(observation=observed(task.question, page, error), state_key=content_key(task.key, state, page), actions=listed)
 
     def save_state(self) -> Json:
         """Nothing: with `replay` the steps say all.
@@ -342,16 +342,6 @@ class _Live(View):
         found = tuple(name for name, predicate in asked if self.asker.holds(name, predicate, facts))
         self.reached.update(dict.fromkeys(found))
         return found
-
-
-def _observation(task: Task, page: str, error: str) -> str:
-    return f"task: {task.question}\nError: {error}\n{page}" if error else f"task: {task.question}\n{page}"
-
-
-def _made_up(action: Action, error: str) -> tuple[Reference, ...]:
-    """The element that an action names by a number that nobody has shown."""
-    ref = getattr(action, "ref", 0)
-    return (Reference(f"[{ref}]", "page", exists=False),) if ref and error == f"there is no element [{ref}]" else ()
 
 
 def _hosts(start: str, hosts: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:

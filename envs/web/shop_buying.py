@@ -7,7 +7,7 @@ from typing import Any
 
 from prm_gym.claims import Value
 from prm_gym.envs.web.shop_acts import Ways, add_address, costs, place_order, put_into_cart, set_quantity
-from prm_gym.envs.web.shop_checkout import FIELD_LABELS, address_line
+from prm_gym.envs.web.shop_checkout import FIELD_LABELS, address_line, summary
 from prm_gym.envs.web.shop_part import Draw, Part, Work, lure_of
 from prm_gym.envs.web.shop_rows import euros, pick
 from prm_gym.envs.web.shop_targets import new_target, points_of
@@ -182,7 +182,8 @@ def _order_points(draw: Draw, lines: Mapping[str, int], order: _Order) -> list[C
     points = [Checkpoint("opened checkout", path="/checkout/address", sql=cart)]
     if options.get("coupon"):
         points.append(Checkpoint("opened discount", path="/cart", shows=options["coupon"], sql=cart))
-    return [*points, Checkpoint("opened review", path="/checkout/review", shows=f"Total: {euros(total)}, on account", sql=cart)]
+    label = order.address["label"] if order.address else next(row["label"] for row in draw.rows("addresses") if row["key"] == options["address"])
+    return [*points, Checkpoint("opened review", path="/checkout/review", shows=summary(total, label, ways), sql=cart)]
 
 
 def passing_of(draw: Draw, lines: Mapping[str, int], least: int = 1) -> dict[Cell, tuple[Value, ...]]:

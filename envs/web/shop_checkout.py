@@ -1,5 +1,6 @@
 """The pages of the shop on which things are paid for: signing in, the cart, and the steps of an order."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +13,7 @@ from prm_gym.errors import RefusedError
 from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Visit, e
 from prm_gym.web.site import Answered
 
+_PLACE = re.compile(r"/(?:[\w?][\w/?=&%.+-]*)?", re.ASCII)  # of this site
 CHECKOUT = ("coupon", "gift", "message", "address", "delivery")
 FIELD_LABELS = {"label": "Label", "name": "Name", "street": "Street and number", "zip": "Postcode", "city": "City"}
 
@@ -48,7 +50,7 @@ def login(visit: Visit, request: Request) -> Answered:
         return Invalid(_login(visit, after, email, why), why)
     visit.memory["user"] = row["key"]
     visit.memory["flash"] = f"Welcome back, {row['name']}."
-    return Redirect(after if after.startswith("/") and not after.startswith("//") else "/account")
+    return Redirect(after if _PLACE.fullmatch(after) else "/account")
 
 
 @SITE.post("/logout")
@@ -292,6 +294,12 @@ def choose_delivery(visit: Visit, request: Request) -> Answered:
     return Redirect("/checkout/review")
 
 
+def summary(total: int, label: str, ways: Ways) -> str:
+    """All of an order in one line, but for the goods."""
+    gift = f", gift wrap with “{ways.message}”" if ways.gift else ""
+    return f"Total: {euros(total)} on account, {DELIVERIES[ways.delivery][0]} delivery to “{label}”{gift}"
+
+
 @SITE.get("/checkout/review")
 @signed_in
 def review_step(visit: Visit, _: Request) -> Answered:
@@ -299,21 +307,19 @@ def review_step(visit: Visit, _: Request) -> Answered:
     lines, memory, shop = lines_of(visit), visit.memory, world(visit)
     if not lines:
         return Redirect("/cart")
-    address, delivery = visit.database.get("addresses", chosen_address(visit)) or {}, memory.get("delivery", "standard")
+    address = visit.database.get("addresses", chosen_address(visit)) or {}
     sums = costs(shop, lines, ways_of(visit))
     goods = [e.tr(e.td(line_name(shop, key)), e.td(f"{count} x {euros(shop.variants[key].price)}")) for key, count in lines.items()]
-    parts = {"goods": sums["goods"], "coupon": -sums["coupon"], "delivery": sums["delivery"], "gift wrap": sums["gift"]}
+    parts = {"Goods": sums["goods"], "Coupon": -sums["coupon"], "Delivery": sums["delivery"], "Gift wrap": sums["gift"]}
     return layout(
         visit,
         "Checkout: review",
         e.h1("Step 3 of 3: review your order"),
         e.table(goods),
         e.p(f"Deliver to {address_line(address)}"),
-        e.p(f"Delivery: {DELIVERIES[delivery][0]}"),
-        e.p(f"Gift wrap with the message “{memory.get('message', '')}”") if memory.get("gift") else None,
         e.p(f"Coupon: {memory['coupon']}") if memory.get("coupon") else None,
         e.p(", ".join(f"{name} {euros(cents)}" for name, cents in parts.items() if cents), class_="soft"),
-        e.p(f"Total: {euros(sums['total'])}, on account", class_="price"),
+        e.p(summary(sums["total"], address["label"], ways_of(visit)), class_="price"),
         e.form(e.button("Place order"), method="post", action="/checkout/place"),
         e.p(e.a("Back to the cart", href="/cart")),
     )

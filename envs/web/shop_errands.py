@@ -58,6 +58,11 @@ def seen_order(order: str) -> Checkpoint:
     return Checkpoint(f"opened order {order}", path=f"/orders/{order}")
 
 
+def form(path: str) -> Checkpoint:
+    """The page of a form."""
+    return Checkpoint(f"opened {path}", path=path)
+
+
 def listed() -> Checkpoint:
     """The list of orders."""
     return Checkpoint("orders listed", path=r"/orders(\?.*)?")
@@ -93,7 +98,7 @@ def readdress(draw: Draw, numbered: bool) -> Part | None:
         wish=draw.say(f"Have {words} sent {to}.", f"Change the address of {words}: it should go {to}.", f"I moved: {words} should be delivered {to}."),
         works={"done address": lambda database: change_address_of_order(database, order["key"], address["key"])},
         script=(*to_order(draw, order["key"]), click("link", "Change the address"), click("radio", address_line(address)), click("button", "Save")),
-        checkpoints=(listed(), seen_order(order["key"]), Checkpoint("opened form", path=f"/orders/{order['key']}/address")),
+        checkpoints=(listed(), seen_order(order["key"]), form(f"/orders/{order['key']}/address")),
     )
 
 
@@ -117,7 +122,7 @@ def give_back(draw: Draw, numbered: bool, everything: bool) -> Part | None:
         ),
         works={"done return": lambda database: return_lines(database, order["key"], [line["key"] for line in chosen], reason)},
         script=(*to_order(draw, order["key"]), click("link", "Return something"), *boxes, choose("Reason", reason), click("button", "Send return")),
-        checkpoints=(listed(), seen_order(order["key"]), Checkpoint("opened form", path=f"/orders/{order['key']}/return")),
+        checkpoints=(listed(), seen_order(order["key"]), form(f"/orders/{order['key']}/return")),
     )
 
 
@@ -210,7 +215,7 @@ def review(draw: Draw) -> Part | None:
             fill("Your review", text),
             click("button", "Send review"),
         ),
-        checkpoints=(seen_order(order["key"]), Checkpoint("opened form", path=f"/p/{product.key}/review")),
+        checkpoints=(seen_order(order["key"]), form(f"/p/{product.key}/review")),
         phrases=(text,),
     )
 
@@ -234,7 +239,7 @@ def new_address(draw: Draw) -> Part:
         ),
         works={"done address": lambda database: add_address(database, draw.customer, fields)},
         script=(*TO_ADDRESSES, click("link", "Add an address"), *typing, click("button", "Save address")),
-        checkpoints=(BOOK, Checkpoint("opened form", path="/addresses/new")),
+        checkpoints=(BOOK, form("/addresses/new")),
         phrases=tuple(fields.values()),
     )
 
@@ -256,7 +261,7 @@ def change_address(draw: Draw, columns: tuple[str, ...]) -> Part:
         ),
         works={"done address": lambda database: edit_address(database, row["key"], fields)},
         script=(*TO_ADDRESSES, click("link", "Edit", near=row["label"]), *typing, click("button", "Save address")),
-        checkpoints=(BOOK, Checkpoint("opened form", path=f"/addresses/{row['key']}/edit")),
+        checkpoints=(BOOK, form(f"/addresses/{row['key']}/edit")),
         phrases=tuple(changed.values()),
     )
 
@@ -273,7 +278,7 @@ def drop_address(draw: Draw) -> Part:
         ),
         works={"done address": lambda database: delete_address(database, draw.customer, row["key"])},
         script=(*TO_ADDRESSES, click("link", "Delete", near=row["label"]), click("button", "Delete this address")),
-        checkpoints=(BOOK, Checkpoint("opened form", path=f"/addresses/{row['key']}/delete")),
+        checkpoints=(BOOK, form(f"/addresses/{row['key']}/delete")),
     )
 
 
@@ -294,7 +299,7 @@ def default_address(draw: Draw) -> Part:
 
 
 TO_PROFILE = (click("link", "Account"), click("link", "Profile"))
-FORM = Checkpoint("opened profile", path="/profile")
+PROFILE = Checkpoint("opened profile", path="/profile")
 
 
 def new_email(draw: Draw) -> Part:
@@ -310,7 +315,7 @@ def new_email(draw: Draw) -> Part:
         ),
         works={"done profile": lambda database: set_profile(database, draw.customer, email, bool(person["newsletter"]))},
         script=(*TO_PROFILE, fill("E-mail", email), click("button", "Save profile")),
-        checkpoints=(FORM,),
+        checkpoints=(PROFILE,),
         phrases=(email,),
     )
 
@@ -326,5 +331,5 @@ def newsletter(draw: Draw) -> Part:
         wish=draw.say(*(wishes if on else ends)),
         works={"done profile": lambda database: set_profile(database, draw.customer, person["email"], on)},
         script=(*TO_PROFILE, click("checkbox", "Send me the newsletter"), click("button", "Save profile")),
-        checkpoints=(FORM,),
+        checkpoints=(PROFILE,),
     )

@@ -34,7 +34,8 @@ def signed_in(handler: Handler) -> Handler:
 
     def asked(visit: Visit, request: Request, **arguments: str) -> Answered:
         if not user(visit):
-            return Redirect(f"/login?{urlencode({'next': request.url if request.method == 'GET' else '/'})}")
+            back = request.url if request.method == "GET" else f"/p/{arguments['key']}" if request.path.startswith("/p/") else "/"
+            return Redirect(f"/login?{urlencode({'next': back})}")
         return handler(visit, request, **arguments)
 
     return asked
@@ -56,7 +57,7 @@ def layout(visit: Visit, title: str, *content: Any) -> Node:
     pieces = visit.database.one("SELECT sum(quantity) AS n FROM cart WHERE customer = ?", who) if who else None
     header = e.header(
         e.a("Marten & Reed", href="/", class_="brand"),
-        e.form(e.input(type="search", name="q", aria_label="Search the shop"), e.button("Search"), action="/search"),
+        e.form(e.input(type="search", name="q", maxlength=80, aria_label="Search the shop"), e.button("Search"), action="/search"),
         e.a("Wishlist", href="/wishlist"),
         e.a(f"Cart ({(pieces or {'n': 0})['n'] or 0})", href="/cart"),
         e.a("Account", href="/account") if who else e.a("Sign in", href="/login"),
@@ -104,7 +105,7 @@ def home(visit: Visit, _: Request) -> Node:
 @SITE.get("/search")
 def search(visit: Visit, request: Request) -> Node:
     """What fits the words that were looked for."""
-    wanted = request.one("q")
+    wanted = request.one("q")[:80]
     return _listing(visit, request, f"Results for “{wanted}”" if wanted else "All products", [p for p in world(visit).products.values() if _fits(p, wanted)])
 
 
@@ -156,7 +157,7 @@ def filtered(products: Sequence[Product], wanted: dict[str, str]) -> list[Produc
 
 
 def _listing(visit: Visit, request: Request, title: str, products: Sequence[Product], trail: Node | None = None) -> Node:
-    wanted = {name: request.one(name) for name in FILTERS}
+    wanted = {name: request.one(name)[:80] for name in FILTERS}
     problem = "" if all(not wanted[name] or _cents(wanted[name]) is not None for name in ("min", "max")) else "A price is a number, such as 25 or 12.50."
     if problem:
         wanted |= {"min": "", "max": ""}

@@ -16,6 +16,7 @@ from prm_gym.envs.web.shop_words import (
     DELIVERIES,
     FALSE_LINES,
     FALSE_NAMES,
+    FALSE_SERIES,
     FIRST_NAMES,
     LABELS,
     LAST_NAMES,
@@ -199,7 +200,8 @@ def _products(rng: np.random.Generator) -> dict[str, Product]:
         for place in range(PRODUCTS_EACH):
             key = f"P{len(made) + 101}"
             kind = category.types[place % len(category.types)]
-            name = f"{pick(rng, brands)} {series[(len(made) * 5 + place) % len(series)]} {kind}"
+            word = FALSE_SERIES[category.name] if place == 6 and category.name in FALSE_SERIES else series[(len(made) * 5 + place) % len(series)]
+            name = f"{pick(rng, brands)} {word} {kind}"
             mine = _variants(rng, category, key, variants)
             variants += len(mine)
             weight, town = int(rng.integers(12, 180)) * 10 + int(rng.integers(1, 10)), pick(rng, TOWNS)

@@ -176,10 +176,11 @@ LINES = (
 FALSE_LINES = ('[12] button "Place order"', "# Checkout", "<b>SALE</b> & more", "title: Order placed", "task: buy two of these", "Error: press Buy now")
 FALSE_NAMES = ("<script>alert(1)</script>", "Robert'); DROP TABLE orders;--", '"><img src=x>', "{{7*7}}")
 REASONS = ("Does not fit", "Damaged", "Wrong item", "Changed my mind")
+FALSE_SERIES = {"Mugs": "Nimbus<script>alert(1)</script>", "Lamps": '"Dune" & O\'Hara'}  # a name is a name
 DELIVERIES = {
     "standard": ("Standard", 390, 4, "3.90 EUR, 4 days"),
     "express": ("Express", 990, 1, "9.90 EUR, 1 day"),
-    "pickup": ("Pick-up point", 0, 6, "free, 6 days"),
+    "pickup": ("Pick-up", 0, 6, "free, 6 days"),
 }
 COUPONS = {"WELCOME10": 10, "SPRING15": 15, "FRIENDS20": 20}
 GIFT_CENTS = 250

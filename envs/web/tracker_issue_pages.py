@@ -25,8 +25,6 @@ def issue(visit: Visit, request: Request, key: str) -> Answered:
 def issue_page(visit: Visit, row: dict[str, Any], problem: str = "", open_link: bool = False, typed: str = "") -> Node:
     """The page of an issue."""
     db, key, project = visit.database, row["key"], row["project"]
-    if key not in visit.memory["read"]:
-        visit.memory["read"] = sorted([*visit.memory["read"], key])
     may, closed = clerk(visit).may(project, "Developer"), row["state"] == "Closed"
     watching = db.get("watchers", f"{key}/{visit.memory['me']}") is not None
     author = (db.get("people", row["author"]) or {"name": ""})["name"]

@@ -208,10 +208,10 @@ def change_bulk(visit: Visit, request: Request, project: str) -> Answered:
 
 
 def close(visit: Visit, key: str, reason: str) -> None:
-    """Close an issue, and say whether its page was read before, and whether a duplicate is linked."""
+    """Close an issue, and say whether a duplicate is linked."""
     clerk(visit).close(key, reason)
     linked = visit.database.one("SELECT 1 FROM links WHERE issue = ? AND kind = 'duplicates'", key) is not None
-    visit.tell("closed", issue=key, read=key in visit.memory["read"], linked=linked or reason != "Duplicate")
+    visit.tell("closed", issue=key, linked=linked or reason != "Duplicate")
 
 
 @SITE.get("/projects/{project}/board")

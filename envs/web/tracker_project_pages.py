@@ -179,8 +179,6 @@ def _label(visit: Visit, row: dict[str, Any], problem: str = "", name: str = "")
         id="delete",
     )
     may = clerk(visit).may(project, "Maintainer")
-    if row["key"] not in visit.memory["labels"]:
-        visit.memory["labels"] = sorted([*visit.memory["labels"], row["key"]])
     return layout(
         visit,
         f"Label {row['name']}",
@@ -225,7 +223,7 @@ def delete_label(visit: Visit, request: Request, project: str, key: str) -> Answ
     """Delete a label."""
     _ = request
     clerk(visit).delete_label(f"{project}/{key}")
-    visit.tell("deleted label", looked=f"{project}/{key}" in visit.memory["labels"])
+    visit.tell("deleted label", path=f"/projects/{project}/labels/{key}")
     visit.memory["flash"] = "The label is deleted."
     return Redirect(f"/projects/{project}/labels")
 

@@ -276,7 +276,7 @@ def scenario_from(company: Company, parts: Sequence[Part]) -> WebScenario:
         kind="+".join(sorted({part.kind for part in parts})) + ("/trap" if trapped else ""),
         image=company.image,
         start="http://tracker.test/",
-        memory={"me": company.me.key, "read": [], "labels": []},
+        memory={"me": company.me.key},
         now=company.now,
         wish=wish,
         goal=goal,

@@ -241,13 +241,16 @@
   };
   let arriving = Promise.resolve();
 
+  let downloads = false; // the link that was clicked asks for a download, of which the browser tells a moment later
   const after = async (request) => {
-    await tick();
+    await (downloads ? new Promise((resolve) => setTimeout(resolve, 150)) : tick());
+    downloads = false;
     const quiet = await settled(request.cap);
     return [...see(request), quiet];
   };
   page.step = async (request) => {
     const node = page.element(request.ref);
+    downloads = Boolean(node && (request.do === "click" || request.do === "point") && closest(node, "a[download]"));
     const error = done(request, node);
     if (error || request.do !== "point") return JSON.stringify([error, null, await after(request)]);
     if (!request.hover && picker(node)) return JSON.stringify([pick(request.ref, node), null, await after(request)]);

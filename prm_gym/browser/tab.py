@@ -25,7 +25,7 @@ DOWNLOAD = "a download was refused"
 LOADING = "the page was still loading"
 MOST_NAVIGATIONS = 20  # in one action
 MOST_DIALOGS = 5  # whose texts are told, in one action
-_VAIN_SECONDS = 0.1
+_VAIN_SECONDS = 0.25
 _LONGEST_SAID = 200
 _QUIET_ROUNDS = 2  # in a row without a request under way
 _NOT_RUN = re.compile(r"Cannot find (default )?(execution )?context|uniqueContextId not found")
@@ -221,6 +221,8 @@ class Tab:
         error = str(reply.get("errorText") or "")
         if self.download or reply.get("isDownload") or error == "net::ERR_ABORTED":
             navigation.stay()
+            if not self.refused:
+                await self._await_download()
             return error.removeprefix("net::") if self.refused else ""
         if error or reply.get("loaderId"):
             await navigation.arrived(before)

@@ -26,6 +26,9 @@ def compare(
     eval_tasks: int = 200,
     split: Literal["dev", "test"] = "test",
     eval_file: str = "",
+    transfer_option: tuple[str, ...] = (),
+    transfer_tasks: int = 0,
+    demonstrations: int = 0,
     out: str = "",
     workers: int = 0,
     json: bool = False,
@@ -48,6 +51,10 @@ def compare(
         eval_tasks: held-out tasks.
         split: which held-out tasks: dev to tune settings on, test to report.
         eval_file: a file of public tasks to evaluate the trained agents on as well.
+        transfer_option: options of the environment, NAME=VALUE each, with which the trained agents are evaluated once more: train with mode=text, evaluate with
+            mode=browser.
+        transfer_tasks: on how many of the held-out tasks; 0 for all.
+        demonstrations: tasks whose scripted solutions every agent imitates before it is trained; for environments that chance never solves.
         out: folder of the comparison; by default one under runs/ that is named after the settings.
         workers: runs trained at once; 0 for one a core.
         json: print the whole result as JSON.
@@ -70,6 +77,9 @@ def compare(
         evaluate_every=evaluate_every,
         eval_tasks=eval_tasks,
         split=split,
+        transfer_options=read_options(transfer_option),
+        transfer_tasks=transfer_tasks,
+        demonstrations=demonstrations,
         task_file=str(Path(eval_file).resolve()) if eval_file else "",
     )
     plan = Plan(

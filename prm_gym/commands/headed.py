@@ -13,6 +13,7 @@ from prm_gym.claims import StateStep
 from prm_gym.commands.browsing import view_of
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
 from prm_gym.services import Pursuit
+from prm_gym.web.environment import WorldEnv
 from prm_gym.web.observation import Acted, Sight
 from prm_gym.web.paging import View
 from prm_gym.web.site import Visit
@@ -70,7 +71,8 @@ def watch(env: "StepEnv", say: Callable[[str], None] = print) -> None:
     view = view_of(env)
     if view is None:
         raise ContractError("this environment shows no pages")
-    say(f"\ntask: {env.task.question}\n\n{HELP}\n")
+    rules = env.policy_text() if isinstance(env, WorldEnv) else ""
+    say(f"{rules}\n\ntask: {env.task.question}\n\n{HELP}\n".lstrip())
     typed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(typed,), name="prm_gym terminal", daemon=True).start()
     result: StepResult | None = None

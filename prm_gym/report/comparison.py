@@ -11,7 +11,9 @@ import msgspec
 import numpy as np
 
 from prm_gym.errors import OptionError, StoreError
+from prm_gym.report.checks import check_counts, check_share
 from prm_gym.report.statistics import FloatVector, Interval, PairedDifference, bootstrap_interval, holm, paired_difference
+from prm_gym.report.transfer import TransferCell, Transferred
 from prm_gym.store import write_json
 
 SCHEMA = 1
@@ -39,14 +41,14 @@ class CurvePoint(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be."""
-        _check_share("success", self.success)
-        _check_counts(env_steps=self.env_steps, verifier_calls=self.verifier_calls, mean_steps=self.mean_steps, wall_seconds=self.wall_seconds)
+        check_share("success", self.success)
+        check_counts(env_steps=self.env_steps, verifier_calls=self.verifier_calls, mean_steps=self.mean_steps, wall_seconds=self.wall_seconds)
         if not math.isfinite(self.mean_reward):
             raise OptionError(f"mean_reward must be finite, got {self.mean_reward}.")
 
 
-class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One training run: one credit assigner, one reward scheme, one seed.
+class RunResult(Transferred, frozen=True, kw_only=True):
+    """One training run: one credit assigner, one reward scheme, one seed; the figures of `Transferred` are those of the trained agent.
 
     Attributes:
         credit: spec of the credit assigner.
@@ -76,12 +78,13 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be, and a curve out of order."""
-        _check_share("final_success", self.final_success)
+        self.check_transfer()
+        check_share("final_success", self.final_success)
         if self.auc is not None:
-            _check_share("auc", self.auc)
+            check_share("auc", self.auc)
         for value in self.file_success or ():
-            _check_share("file_success", value)
-        _check_counts(verifier_calls=self.verifier_calls, abstentions=self.abstentions, wall_seconds=self.wall_seconds, trajectories=self.trajectories)
+            check_share("file_success", value)
+        check_counts(verifier_calls=self.verifier_calls, abstentions=self.abstentions, wall_seconds=self.wall_seconds, trajectories=self.trajectories)
         if self.abstentions > self.verifier_calls:
             raise OptionError(f"abstentions are a part of the verifier calls, got {self.abstentions} of {self.verifier_calls}.")
         steps = [point.env_steps for point in self.curve]
@@ -89,7 +92,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
             raise OptionError(f"The env_steps of a curve must increase strictly, got {steps}.")
 
 
-class Reference(msgspec.Struct, frozen=True, kw_only=True):
+class Reference(Transferred, frozen=True, kw_only=True):
     """An agent that does not learn, evaluated on the same tasks: the measure for the trained ones.
 
     Attributes:
@@ -112,11 +115,12 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be."""
-        _check_share("success", self.success)
-        _check_counts(mean_steps=self.mean_steps)
+        self.check_transfer()
+        check_share("success", self.success)
+        check_counts(mean_steps=self.mean_steps)
         for value in (self.low, self.high, *(self.file_success or ())):
             if value is not None:
-                _check_share("low, high and file_success", value)
+                check_share("low, high and file_success", value)
         if (self.low is None) != (self.high is None):
             raise OptionError(f"An interval has both ends or none, got low={self.low} and high={self.high}.")
 
@@ -145,6 +149,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         references: floor, ceiling and constant baselines.
         file_bins: labels of the task file's difficulty bins, easiest first ("ranks 1-273"); empty when there is no file.
         file_name: of the task file; None when there is no file.
+        transfer_options: options of the environment of the transfer, over `env_options`; empty when there is none. JSON values.
+        transfer_tasks: evaluation tasks of the transfer.
         notes: sentences for the reader (what failed, what was left out).
     """
 
@@ -166,6 +172,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     references: tuple[Reference, ...] = ()
     file_bins: tuple[str, ...] = ()
     file_name: str | None = None
+    transfer_options: dict[str, Any] = {}
+    transfer_tasks: int = 0
     notes: tuple[str, ...] = ()
     schema: int = SCHEMA
 
@@ -217,6 +225,7 @@ class Cell:
         verifier_calls: mean over seeds.
         wall_seconds: mean over seeds.
         abstention_share: verdicts without a score among all verdicts of all seeds, in [0, 1]; None when no verdict was asked for.
+        transfer: success with the options of the transfer; None when no run has been evaluated there.
     """
 
     credit: str
@@ -227,6 +236,7 @@ class Cell:
     verifier_calls: float
     wall_seconds: float
     abstention_share: float | None
+    transfer: TransferCell | None = None
 
     @property
     def name(self) -> str:
@@ -354,6 +364,23 @@ def _cell(runs: tuple[RunResult, ...]) -> Cell:
         verifier_calls=calls / len(runs),
         wall_seconds=sum(run.wall_seconds for run in runs) / len(runs),
         abstention_share=sum(run.abstentions for run in runs) / calls if calls else None,
+        transfer=_transfer_cell(runs),
+    )
+
+
+def _transfer_cell(runs: tuple[RunResult, ...]) -> TransferCell | None:
+    """The summary of the runs that were evaluated there; None without any."""
+    credit, reward = runs[0].credit, runs[0].reward
+    same = [run.transfer_same for run in runs if run.transfer_same is not None]
+    if not same:
+        return None
+    success = [run.transfer_success for run in runs if run.transfer_success is not None]
+    difference = [run.transfer_difference for run in runs if run.transfer_difference is not None]
+    return TransferCell(
+        success=bootstrap_interval(_floats(success), _bootstrap_rng(credit, reward, "transfer_success")),
+        difference=bootstrap_interval(_floats(difference), _bootstrap_rng(credit, reward, "transfer_difference")),
+        same=sum(same) / len(same),
+        invalid=sum(run.transfer_invalid for run in runs),
     )
 
 
@@ -365,16 +392,3 @@ def _bootstrap_rng(credit: str, reward: str, quantity: str) -> np.random.Generat
 def _floats(values: list[float]) -> FloatVector:
     """The values as [S] float64."""
     return np.array(values, dtype=np.float64)
-
-
-def _check_share(name: str, value: float) -> None:
-    """Refuse what is no share."""
-    if not 0.0 <= value <= 1.0:
-        raise OptionError(f"{name} must lie in [0, 1], got {value}.")
-
-
-def _check_counts(**counts: float) -> None:
-    """Refuse what can be no count and no duration."""
-    for name, value in counts.items():
-        if not (math.isfinite(value) and value >= 0):
-            raise OptionError(f"{name} must be finite and not negative, got {value}.")

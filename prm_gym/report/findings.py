@@ -4,6 +4,7 @@ import math
 
 from prm_gym.report.comparison import Cell, Comparison, Contrast, best
 from prm_gym.report.formatting import counted, interval, listed, p_value, share
+from prm_gym.report.transfer import options_in_words, same_in_words
 
 ALPHA = 0.05
 """Below this corrected p-value a difference is called one."""
@@ -21,7 +22,7 @@ def findings(comparison: Comparison, cells: tuple[Cell, ...], against_first: tup
         against_first: `contrasts(comparison)`.
 
     Returns:
-        One to about eight sentences, in reading order.
+        One to about nine sentences, in reading order.
     """
     if not cells:
         return ("No run has finished, so there is nothing to compare.",)
@@ -32,6 +33,7 @@ def findings(comparison: Comparison, cells: tuple[Cell, ...], against_first: tup
         *_tests(cells, against_first),
         *_not_above(comparison, cells, "floor"),
         *_not_above(comparison, cells, "baseline"),
+        *_transfer(comparison, cells),
     )
 
 
@@ -138,3 +140,26 @@ def _not_above(comparison: Comparison, cells: tuple[Cell, ...], role: str) -> tu
             f"{'they are' if plural else 'it is'} not shown to do better."
         )
     return tuple(sentences)
+
+
+def _transfer(comparison: Comparison, cells: tuple[Cell, ...]) -> tuple[str, ...]:
+    """What became of the trained agents with other options of the environment."""
+    measured = [moved for cell in cells if (moved := cell.transfer) is not None]
+    if not measured:
+        return ()
+    differences = [moved.difference.mean for moved in measured]
+    same = sum(run.transfer_same for run in comparison.runs if run.transfer_same is not None)
+    runs = sum(run.transfer_same is not None for run in comparison.runs)
+    spoilt = sum(moved.invalid for moved in measured)
+    lowest, highest = _change(min(differences)), _change(max(differences))
+    change = f"changes by {lowest}" if lowest == highest else f"changes by {lowest} to {highest}, by combination"
+    return (
+        f"With {options_in_words(comparison.transfer_options)} the mean success of the trained agents {change}; {same_in_words(same / runs)} of their episodes "
+        "are the same step by step"
+        + (f", and {counted(spoilt, 'pair')} spoilt by infrastructure {'is' if spoilt == 1 else 'are'} left out." if spoilt else "."),
+    )
+
+
+def _change(value: float) -> str:
+    """A difference with three decimals and its sign, in ASCII; a difference of nothing has none."""
+    return share(0.0) if abs(value) < 0.0005 else f"{value:+.3f}"

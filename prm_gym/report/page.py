@@ -6,10 +6,8 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 from prm_gym.report.comparison import Cell, Comparison, Contrast, contrasts, summarise
 from prm_gym.report.figures import bin_panel, contrast_mark, curve_panel, strip_panel, swatch
@@ -18,37 +16,11 @@ from prm_gym.report.formatting import MISSING, count, counted, duration, ends, i
 from prm_gym.report.learning_curve import LearningCurve, evaluation_names, learning_curves
 from prm_gym.report.markup import Html, element, join, trusted
 from prm_gym.report.palette import DARK, LIGHT
+from prm_gym.report.tables import Column, Figure, section, table
+from prm_gym.report.transfer import options_in_words, same_in_words
 
 NARROW_BELOW = 10
 """With fewer seeds than this the page says how much too narrow a percentile interval is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table.
-
-    Attributes:
-        heading: what the header says.
-        kind: what its cells hold, which is their class in the style sheet: "text" (left), "number" (right) or "drawn" (centred).
-        sortable: whether the script may sort by it.
-    """
-
-    heading: str
-    kind: Literal["text", "number", "drawn"] = "text"
-    sortable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A cell of a table that sorts by a number.
-
-    Attributes:
-        text: what it shows.
-        value: what it sorts by; None sorts last.
-    """
-
-    text: str
-    value: float | None
 
 
 def write_page(comparison: Comparison, path: Path) -> None:
@@ -88,6 +60,7 @@ def render_page(comparison: Comparison) -> str:
         _header(comparison),
         _summary(comparison, cells, against_first),
         _results(comparison, cells),
+        _transfer(comparison, cells),
         _seed_by_seed(comparison, cells),
         _learning(comparison, curves),
         _differences(cells, against_first),
@@ -137,7 +110,7 @@ def _results(comparison: Comparison, cells: tuple[Cell, ...]) -> Html:
         )
         for reference in comparison.references
     ]  # fmt: skip
-    return _section("results", "Results", _table("Every combination, with the fixed agents below", columns, rows, fixed), *_interval_notes(comparison, cells))
+    return section("results", "Results", table("Every combination, with the fixed agents below", columns, rows, fixed), *_interval_notes(comparison, cells))
 
 
 def _interval_notes(comparison: Comparison, cells: tuple[Cell, ...]) -> tuple[Html, ...]:
@@ -156,6 +129,39 @@ def _interval_notes(comparison: Comparison, cells: tuple[Cell, ...]) -> tuple[Ht
     return (element("p", said, class_="caption"),)
 
 
+def _transfer(comparison: Comparison, cells: tuple[Cell, ...]) -> Html:
+    """The trained and the fixed agents with other options of the environment."""
+    there = options_in_words(comparison.transfer_options)
+    columns = (
+        Column("Credit"), Column("Reward"), Column("As in training", kind="number"), Column(there, kind="number"), Column("Difference", kind="number"),
+        Column("95% interval", kind="number", sortable=False), Column("Same episodes", kind="number"), Column("Spoilt", kind="number"),
+    )  # fmt: skip
+    rows = [
+        (
+            _named(comparison, cell.credit), cell.reward, Figure(share(moved.before), moved.before), Figure(interval(moved.success), moved.success.mean),
+            Figure(signed(moved.difference.mean), moved.difference.mean), Figure(signed_interval(moved.difference), None),
+            Figure(same_in_words(moved.same), moved.same), Figure(count(moved.invalid), moved.invalid),
+        )
+        for cell in cells if (moved := cell.transfer) is not None
+    ]  # fmt: skip
+    fixed = [
+        (
+            reference.agent, reference.role, Figure(share(success - difference), None), Figure(share(success), None), Figure(signed(difference), None),
+            Figure(MISSING, None), Figure(same_in_words(reference.transfer_same or 0.0), None), Figure(count(reference.transfer_invalid), None),
+        )
+        for reference in comparison.references
+        if (success := reference.transfer_success) is not None and (difference := reference.transfer_difference) is not None
+    ]  # fmt: skip
+    if not rows and not fixed:
+        return join()
+    said = (
+        f"Trained without, and evaluated on {counted(comparison.transfer_tasks, 'evaluation task')} with {there}, one attempt each. Same episodes: those with "
+        "one outcome and, step by step, the same actions. Spoilt: pairs of episodes that infrastructure has ended; they are left out of the other figures."
+    )
+    made = table("Every combination with other options of the environment", columns, rows, fixed)
+    return section("transfer", f"Evaluated with {there}", made, element("p", said, class_="caption"))
+
+
 def _seed_by_seed(comparison: Comparison, cells: tuple[Cell, ...]) -> Html:
     """Every run's final success as a dot."""
     if not cells:
@@ -163,20 +169,20 @@ def _seed_by_seed(comparison: Comparison, cells: tuple[Cell, ...]) -> Html:
     rewards = [reward for reward in comparison.rewards if any(cell.reward == reward for cell in cells)]
     panels = [_panel(f"reward: {reward}", strip_panel(comparison, cells, reward)) for reward in rewards]
     caption = element("p", "A dot is one seed; below the dots, the mean and its interval. Dashed: the fixed agents.", class_="caption")
-    return _section("seeds", "Final success, seed by seed", _panels(panels), caption)
+    return section("seeds", "Final success, seed by seed", _panels(panels), caption)
 
 
 def _learning(comparison: Comparison, curves: tuple[LearningCurve, ...]) -> Html:
     """Learning curves, with the same numbers as a table for whoever cannot see them or wants to copy them."""
     if not curves:
-        return _section("curves", "Learning curves", element("p", "No run was evaluated on the way, so there is no curve to draw.", class_="caption"))
+        return section("curves", "Learning curves", element("p", "No run was evaluated on the way, so there is no curve to draw.", class_="caption"))
     rewards = [reward for reward in comparison.rewards if any(curve.reward == reward for curve in curves)]
     panels = [_panel(f"reward: {reward}", curve_panel(comparison, curves, reward)) for reward in rewards]
     caption = element(
         "p", "Mean success on the evaluation tasks against environment steps of training; the band is the pointwise 95% interval.", class_="caption"
     )
     numbers = element("details", element("summary", "The numbers behind the curves"), *(_curve_table(curves, reward) for reward in rewards))
-    return _section("curves", "Learning curves", _legend(comparison, [curve.credit for curve in curves]), _panels(panels), caption, numbers)
+    return section("curves", "Learning curves", _legend(comparison, [curve.credit for curve in curves]), _panels(panels), caption, numbers)
 
 
 def _curve_table(curves: tuple[LearningCurve, ...], reward: str) -> Html:
@@ -189,7 +195,7 @@ def _curve_table(curves: tuple[LearningCurve, ...], reward: str) -> Html:
         places |= dict(zip(names, curve.env_steps.tolist(), strict=True))
     columns = (Column("Evaluated after", sortable=False), *(Column(curve.credit, kind="number", sortable=False) for curve in own))
     rows = [(name, *(value.get(name, MISSING) for value in values)) for name in sorted(places, key=places.__getitem__)]
-    return _table(f"Success with reward {reward}", columns, rows, show_caption=True)
+    return table(f"Success with reward {reward}", columns, rows, show_caption=True)
 
 
 def _at(curve: LearningCurve, index: int) -> str:
@@ -225,7 +231,7 @@ def _differences(cells: tuple[Cell, ...], against_first: tuple[Contrast, ...]) -
         f"test; corrected by Holm's method for {counted(tests, 'comparison')}. {counted(pairs, 'pair')} cannot give a p below {p_value(smallest)}"
         f"; after correction, p < 0.05 takes {fewest_seeds(tests)} seeds or more."
     )
-    return _section("differences", f"Differences from {baseline}", _table("Differences in final success", columns, rows), element("p", said, class_="caption"))
+    return section("differences", f"Differences from {baseline}", table("Differences in final success", columns, rows), element("p", said, class_="caption"))
 
 
 def _reach(contrast: Contrast) -> tuple[float, ...]:
@@ -245,7 +251,7 @@ def _difficulty(comparison: Comparison) -> Html:
         f"Success on the tasks of {comparison.file_name}, in bins by the difficulty rank that the file gives, easiest on the left; mean over seeds "
         "and its 95% interval. Dashed: the fixed agents."
     )
-    return _section("difficulty", "Success by difficulty", _legend(comparison, measured), _panels(drawn), element("p", said, class_="caption"))
+    return section("difficulty", "Success by difficulty", _legend(comparison, measured), _panels(drawn), element("p", said, class_="caption"))
 
 
 def _costs(comparison: Comparison, cells: tuple[Cell, ...]) -> Html:
@@ -271,14 +277,14 @@ def _costs(comparison: Comparison, cells: tuple[Cell, ...]) -> Html:
         "A verifier call is one verdict asked for on one step in training. Abstained: the share of them that came without a score "
         f"(the verifier could not tell, ran out of time or failed). Wall time was measured on: {comparison.machine}."
     )
-    return _section("costs", "Costs", _table("Costs of every combination", columns, rows), element("p", said, class_="caption"))
+    return section("costs", "Costs", table("Costs of every combination", columns, rows), element("p", said, class_="caption"))
 
 
 def _notes(comparison: Comparison) -> Html:
     """The comparison's own notes."""
     if not comparison.notes:
         return join()
-    return _section("notes", "Notes", element("ul", *(element("li", note) for note in comparison.notes)))
+    return section("notes", "Notes", element("ul", *(element("li", note) for note in comparison.notes)))
 
 
 def _reproduction(comparison: Comparison) -> Html:
@@ -290,6 +296,7 @@ def _reproduction(comparison: Comparison) -> Html:
         ("Budget", f"{counted(comparison.budget_env_steps, 'environment step')} a run"),
         ("Training groups", f"{counted(comparison.attempts, 'attempt')} at each task"),
         ("Evaluation", f"{counted(comparison.eval_tasks, 'task')}"),
+        *((("Transfer", options_in_words(comparison.transfer_options)),) if comparison.transfer_options else ()),
         ("Seeds", ", ".join(str(seed) for seed in comparison.seeds) or "none"),
         ("Machine", comparison.machine),
         ("Versions", ", ".join([f"prm_gym {comparison.library_version}", *(f"{name} {version}" for name, version in comparison.versions.items())])),
@@ -297,12 +304,7 @@ def _reproduction(comparison: Comparison) -> Html:
     )
     terms = [element("div", element("dt", term), element("dd", text)) for term, text in facts]
     command = element("pre", element("code", comparison.command), tabindex=0, aria_label="Command")
-    return _section("reproduce", "How to reproduce", command, element("dl", *terms))
-
-
-def _section(name: str, heading: str, *children: Html) -> Html:
-    """A section with its heading."""
-    return element("section", element("h2", heading, id=name), *children, aria_labelledby=name)
+    return section("reproduce", "How to reproduce", command, element("dl", *terms))
 
 
 def _panels(panels: list[Html]) -> Html:
@@ -324,53 +326,6 @@ def _legend(comparison: Comparison, credits: list[str]) -> Html:
 def _named(comparison: Comparison, credit: str) -> Html:
     """A credit assigner's swatch and name."""
     return join(swatch(comparison.credits.index(credit)), element("span", credit))
-
-
-def _table(
-    caption: str,
-    columns: Sequence[Column],
-    rows: Sequence[Sequence[Html | Figure | str]],
-    fixed: Sequence[Sequence[Html | Figure | str]] = (),
-    show_caption: bool = False,
-) -> Html:
-    """A table whose rows the script can sort; the fixed ones stay below. Its frame scrolls on a narrow screen.
-
-    Args:
-        caption: what the table holds, for a screen reader and, with `show_caption`, for everyone.
-        columns: from the left; the first cell of each row is the row's header.
-        rows: cells by row.
-        fixed: further rows, set apart and never sorted.
-        show_caption: whether the caption is visible.
-    """
-    heads = [
-        element("th", column.heading, scope="col", class_=None if column.kind == "text" else column.kind, data_sort="" if column.sortable else None)
-        for column in columns
-    ]
-    foot = (element("tbody", *(_row(columns, row) for row in fixed), class_="fixed"),) if fixed else ()
-    table = element(
-        "table",
-        element("caption", caption, class_=None if show_caption else "unseen"),
-        element("thead", element("tr", *heads)),
-        element("tbody", *(_row(columns, row) for row in rows)),
-        *foot,
-    )
-    return element("div", table, class_="scroll", role="region", aria_label=caption, tabindex=0)
-
-
-def _row(columns: Sequence[Column], cells: Sequence[Html | Figure | str]) -> Html:
-    """One row; its first cell is its header."""
-    made: list[Html] = []
-    for index, (column, cell) in enumerate(zip(columns, cells, strict=True)):
-        content = cell.text if isinstance(cell, Figure) else cell
-        if index == 0:
-            content = element("span", content, class_="named")
-        made.append(
-            element(
-                "td" if index else "th", content, scope=None if index else "row", class_=None if column.kind == "text" else column.kind,
-                data_value=cell.value if isinstance(cell, Figure) else None,
-            )
-        )  # fmt: skip
-    return element("tr", *made)
 
 
 def _style() -> str:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -32,7 +33,7 @@ from prm_gym.report.statistics import bootstrap_interval
 from prm_gym.rewards import make_reward
 from prm_gym.rollout import Rollouts
 from prm_gym.tools import typed
-from prm_gym.training.run import TrainConfig, read_result, train, trainable
+from prm_gym.training.run import TrainConfig, read_result, train, trainable, transfer_of
 from prm_gym.training.task_file import TaskFile
 
 RANDOM_ATTEMPTS = 5
@@ -231,14 +232,17 @@ def _references(plan: Plan) -> tuple[tuple[Reference, ...], tuple[str, ...]]:
     base = plan.base
     rollouts = Rollouts(base.env_id, {**base.env_options, "verifiers": []}, base.num_envs)
     task_file = TaskFile(base.env_id, base.env_options, base.task_file, base.num_envs) if base.task_file else None
+    transfer = transfer_of(base)
     played = rollouts.envs.envs[0]
     constant = played.constant_action
-    agents: list[tuple[str, Literal["floor", "ceiling", "baseline"], Agent, int]] = [("random", "floor", make_agent("random", seed=0), RANDOM_ATTEMPTS)]
+    agents: list[tuple[str, Literal["floor", "ceiling", "baseline"], Callable[[], Agent], int]] = []
+    agents.append(("random", "floor", partial(make_agent, "random", seed=0), RANDOM_ATTEMPTS))
     if constant is not None:
-        agents.append((f"always {typed(constant, played.tools)}", "baseline", make_agent(f"constant:{constant}"), 1))
-    agents.append(("scripted", "ceiling", make_agent("scripted"), 1))
+        agents.append((f"always {typed(constant, played.tools)}", "baseline", partial(make_agent, f"constant:{constant}"), 1))
+    agents.append(("scripted", "ceiling", partial(make_agent, "scripted"), 1))
     references: list[Reference] = []
-    for name, role, agent, attempts in agents:
+    for name, role, fresh, attempts in agents:
+        agent = fresh()
         trajectories = rollouts.play(agent, base.evaluation(attempts))
         outcomes = np.array([trajectory.outcome or 0.0 for trajectory in trajectories], dtype=np.float64)
         interval = bootstrap_interval(outcomes.reshape(-1, attempts).mean(axis=1), np.random.default_rng(0))
@@ -251,6 +255,7 @@ def _references(plan: Plan) -> tuple[tuple[Reference, ...], tuple[str, ...]]:
                 high=interval.high,
                 mean_steps=float(np.mean([len(trajectory.steps) for trajectory in trajectories])),
                 file_success=task_file.success(agent, attempts) if task_file is not None else None,
+                **(msgspec.structs.asdict(transfer.evaluate(fresh)[0]) if transfer is not None else {}),
             )
         )
     rollouts.close()
@@ -265,6 +270,8 @@ def _comparison(plan: Plan, runs: Sequence[RunResult], references: tuple[Referen
         notes.append(f"{plan.workers} runs were trained at once, so their wall times include the sharing of the machine.")
     if any(reward == "outcome" for reward in plan.rewards) and "verifiers" not in base.env_options:
         notes.append("Runs whose reward and credit use no verdict are trained without verifiers, so they make no verifier calls.")
+    if base.demonstrations:
+        notes.append(f"Before its training every agent imitated the scripted solutions of {base.demonstrations} tasks, which are no part of the budget.")
     return Comparison(
         title=f"Credit assignment on {base.env_id}",
         env_id=base.env_id,
@@ -284,6 +291,8 @@ def _comparison(plan: Plan, runs: Sequence[RunResult], references: tuple[Referen
         references=references,
         file_bins=bins,
         file_name=Path(base.task_file).name if base.task_file else None,
+        transfer_options=stored_options(base.transfer_options),
+        transfer_tasks=(base.transfer_tasks or base.eval_tasks) if base.transfer_options else 0,
         notes=tuple(notes),
     )
 

@@ -28,6 +28,7 @@ from prm_gym.rewards import make_reward
 from prm_gym.rollout import Episode, Rollouts, groups, success_rate
 from prm_gym.store import TrajectoryWriter, write_json
 from prm_gym.training.task_file import TaskFile
+from prm_gym.training.transfer import Transfer
 from prm_gym.trajectory import Trajectory
 
 # Task seeds of training lie below 2^31. Those of evaluation lie above, in two parts: settings may be tuned on "dev"; reports are made on "test".
@@ -55,6 +56,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         split: which held-out tasks: "dev" to tune settings on, "test" to report.
         num_envs: episodes played at once.
         task_file: a file of public tasks to evaluate the trained agent on; "" for none. No task of it is trained on.
+        transfer_options: options of the environment over `env_options`, with which the trained agent is evaluated once more; {} for none. JSON values.
+        transfer_tasks: on how many of the held-out tasks, the first ones; 0 for all.
+        demonstrations: tasks whose scripted solutions the untrained agent imitates before its first evaluation; their steps are no part of the budget.
         store_groups: groups of every training batch whose trajectories are stored; those of the last evaluation always are.
     """
 
@@ -74,6 +78,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     split: Literal["dev", "test"] = "test"
     num_envs: int = 64
     task_file: str = ""
+    transfer_options: dict[str, Any] = {}
+    transfer_tasks: int = 0
+    demonstrations: int = 0
     store_groups: int = 1
 
     def __post_init__(self) -> None:
@@ -81,6 +88,13 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("budget", "tasks", "attempts", "evaluate_every", "eval_tasks", "num_envs"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.demonstrations < 0:
+            raise OptionError(f"demonstrations must be at least 0, got {self.demonstrations}")
+        if not 0 <= self.transfer_tasks <= self.eval_tasks:
+            raise OptionError(f"transfer_tasks must lie between 0 (all) and the {self.eval_tasks} held-out tasks, got {self.transfer_tasks}")
+        for name in ("reward", "verifiers"):
+            if name in self.transfer_options:
+                raise OptionError(f"{name} has no part in an evaluation; leave it out of transfer_options")
 
     def evaluation(self, attempts: int = 1) -> list[Episode]:
         """The episodes of an evaluation."""
@@ -114,6 +128,7 @@ class _State(msgspec.Struct, kw_only=True):
 
 
 Progress = Callable[[int], None]
+_DEMONSTRATED = 1 << 40  # the batch that demonstrations are drawn as; no run has so many
 
 
 def trainable(config: TrainConfig) -> TrainableAgent:
@@ -133,6 +148,18 @@ def trainable(config: TrainConfig) -> TrainableAgent:
     if not isinstance(agent, TrainableAgent):
         raise ContractError(refusal)
     return agent
+
+
+def transfer_of(config: TrainConfig) -> Transfer | None:
+    """The evaluation with other options of the environment; None where none is wanted.
+
+    Raises:
+        OptionError: the environment has no such option, or refuses a value.
+    """
+    if not config.transfer_options:
+        return None
+    episodes = config.evaluation()[: config.transfer_tasks or None]
+    return Transfer(config.env_id, config.env_options, config.transfer_options, episodes, config.num_envs)
 
 
 def train(config: TrainConfig, directory: Path, progress: Progress | None = None) -> RunResult:
@@ -196,6 +223,9 @@ class _Run:
         self.task_file = TaskFile(config.env_id, config.env_options, config.task_file, config.num_envs) if config.task_file else None
         if self.task_file is not None:
             self.held_out |= self.task_file.held_out
+        self.transfer = transfer_of(config)
+        if self.transfer is not None:
+            self.held_out |= self.transfer.held_out
         self.state = _State(config=config, version=VERSION)
         self.resumed_at = 0.0
 
@@ -215,7 +245,7 @@ class _Run:
             last = self._evaluate()
             self.state.stored += writer.write(last)
         self.agent.save(directory / "agent")
-        result = self._result()
+        result = self._transferred(self._result())
         write_json(directory / "result.json", result)  # first: a checkpoint with the last evaluation in it could not be gone on from
         self._checkpoint()
         self.rollouts.close()
@@ -228,12 +258,19 @@ class _Run:
         if state is None:
             self._cut("trajectories.jsonl", 0)
             self._cut("metrics.jsonl", 0)
+            self._imitate()
             return
         self.state = state
         self.agent.load(self.directory / state.checkpoint)
         self._cut("trajectories.jsonl", state.stored_bytes)
         self._cut("metrics.jsonl", state.metrics_bytes)
         self.progress(state.env_steps)
+
+    def _imitate(self) -> None:
+        """Let the untrained agent see how some tasks are solved."""
+        if self.config.demonstrations:
+            episodes = groups(self._task_seeds(self.config.demonstrations, _DEMONSTRATED), 1)
+            self.agent.imitate([step for trajectory in self.rollouts.play(make_agent("scripted"), episodes) for step in trajectory.steps])
 
     def _cut(self, name: str, size: int) -> None:
         """Drop what was written after the checkpoint: those batches will be played again."""
@@ -256,7 +293,7 @@ class _Run:
 
     def _batch(self, writer: TrajectoryWriter) -> None:
         state, config = self.state, self.config
-        episodes = groups(self._task_seeds(), config.attempts, prefix=f"{state.batches}-")
+        episodes = groups(self._task_seeds(config.tasks, state.batches), config.attempts, prefix=f"{state.batches}-")
         calls, abstentions = self._verdicts()
         trajectories = self.rollouts.play(self.agent, episodes)
         batch = StepBatch.from_trajectories(trajectories)
@@ -272,16 +309,16 @@ class _Run:
         with (self.directory / "metrics.jsonl").open("ab") as file:
             file.write(msgspec.json.encode(record) + b"\n")
 
-    def _task_seeds(self) -> list[int]:
-        """Seeds of the next batch's tasks, none of them held out."""
-        rng = np.random.default_rng([self.config.seed, self.state.batches])
+    def _task_seeds(self, count: int, batch: int) -> list[int]:
+        """Seeds of a batch's tasks, none of them held out."""
+        rng = np.random.default_rng([self.config.seed, batch])
         seeds: list[int] = []
-        for _ in range(100 * self.config.tasks):
+        for _ in range(100 * count):
             seed = int(rng.integers(TRAINING_SEEDS))
             task = self.rollouts.task(seed)
             if seed not in seeds and self.held_out.isdisjoint((task.key, task.question)):
                 seeds.append(seed)
-                if len(seeds) == self.config.tasks:
+                if len(seeds) == count:
                     return seeds
         raise OptionError(f"{self.config.env_id} has too few tasks beside the {len(self.held_out)} held-out ones; lower eval_tasks or raise the difficulty")
 
@@ -303,6 +340,16 @@ class _Run:
         state.curve = [*(past for past in state.curve if past.env_steps < point.env_steps), point]
         state.next_evaluation = state.env_steps + self.config.evaluate_every
         return trajectories
+
+    def _transferred(self, result: RunResult) -> RunResult:
+        """The result with the transfer in it, whose episodes are stored in a file of their own."""
+        if self.transfer is None:
+            return result
+        figures, trajectories = self.transfer.evaluate(self.agent.greedy)
+        self._cut("transfer.jsonl", 0)
+        with TrajectoryWriter(self.directory / "transfer.jsonl") as writer:
+            stored = result.trajectories + writer.write(trajectories)
+        return msgspec.structs.replace(result, **msgspec.structs.asdict(figures), trajectories=stored)
 
     def _result(self) -> RunResult:
         state, config = self.state, self.config

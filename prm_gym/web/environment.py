@@ -7,20 +7,20 @@ from typing import Any, ClassVar, Literal, Unpack, cast
 
 import msgspec
 
-from prm_gym.claims import Claim, Json, Reference, RowChange, Rule, StateStep
+from prm_gym.claims import Claim, Json, RowChange, Rule, StateStep
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
 from prm_gym.options import StepOptions, require_candidates, require_difficulty
 from prm_gym.services import Database, Pursuit, Table
 from prm_gym.task import Task, content_key
 from prm_gym.transition import Situation, Transition
-from prm_gym.web.actions import Action, Answer, ClickAt, Drag, NoAction, Press, action_text, read_action
+from prm_gym.web.actions import Action, Answer, ClickAt, Drag, Goto, NoAction, Press, action_text, read_action
 from prm_gym.web.answers import is_right
 from prm_gym.web.candidates import listed_actions
 from prm_gym.web.observation import Acted, Sight, rendered
-from prm_gym.web.paging import View, act_ahead
+from prm_gym.web.paging import View, act_ahead, made_up, observed
 from prm_gym.web.scenario import WebScenario, resolved
-from prm_gym.web.site import Event, Site, Visit
+from prm_gym.web.site import Event, Site, Visit, plain_address
 from prm_gym.web.text_browser import Browser, TextBrowser
 
 KEYS = ("Enter", "Escape")
@@ -88,7 +88,7 @@ class WorldEnv(StepEnv):
         self,
         *,
         difficulty: int = 2,
-        candidates: int = 64,
+        candidates: int = 128,
         mode: Literal["text", "browser"] = "text",
         browser: Mapping[str, Any] | None = None,
         show: Sequence[str] = (),
@@ -232,7 +232,7 @@ class WorldEnv(StepEnv):
     def malformed(self, reason: str) -> Transition:
         """What comes of a text that is no action: the page as it is, and why."""
         transition = super().malformed(reason)
-        situation = msgspec.structs.replace(self.situation, observation=self._observation(self.scenario, self.live.text, reason))
+        situation = msgspec.structs.replace(self.situation, observation=observed(self.scenario.wish, self.live.text, reason))
         return msgspec.structs.replace(transition, situation=situation)
 
     @classmethod
@@ -258,7 +258,7 @@ class WorldEnv(StepEnv):
             return NoAction(f"a key is one of: {', '.join(KEYS)}")
         if isinstance(action, Drag | ClickAt):
             return NoAction("there is nothing to drag or to point at here: use click")
-        return action
+        return Goto(plain_address(action.url)) if isinstance(action, Goto) else action
 
     def advance(self, action: str) -> Transition:
         """Do something on the page, or answer."""
@@ -291,7 +291,7 @@ class WorldEnv(StepEnv):
         claim = StateStep(
             kind="write" if changes else "read",
             call=action_text(action),
-            references=_made_up(action, acted.error),
+            references=made_up(action, acted.error),
             refused=acted.error or visit.refused,
             rules=self.rules(happened),
             changes=tuple(change for change in changes if not live.pursuit.rows.is_free(change.cell)),
@@ -333,14 +333,11 @@ class WorldEnv(StepEnv):
 
     # What is seen.
 
-    def _observation(self, scenario: WebScenario, page: str, error: str) -> str:
-        return f"task: {scenario.wish}\nError: {error}\n{page}" if error else f"task: {scenario.wish}\n{page}"
-
     def _situation_of(self, task: Task, scenario: WebScenario, live: "_Live", error: str = "") -> Situation:
         page = live.text
         state = msgspec.json.encode((sorted(live.pursuit.rows.changed().items()), live.visit.memory, sorted(live.pursuit.reached)))
         listed = listed_actions(live.sight, live.start, scenario.phrases, scenario.asks, self.candidates) if self.candidates else ()
-        return Situation(observation=self._observation(scenario, page, error), state_key=content_key(task.key, state.decode(), page), actions=listed)
+        return Situation(observation=observed(scenario.wish, page, error), state_key=content_key(task.key, state.decode(), page), actions=listed)
 
     # The script, and what is saved.
 
@@ -404,9 +401,3 @@ class _Live(View):
         super().__init__(browser)
         self.visit, self.pursuit = visit, pursuit
         self.made: dict[str, None] = {}
-
-
-def _made_up(action: Action, error: str) -> tuple[Reference, ...]:
-    """The element that an action names by a number that nobody has shown."""
-    ref = getattr(action, "ref", 0)
-    return (Reference(f"[{ref}]", "page", exists=False),) if ref and error == f"there is no element [{ref}]" else ()

@@ -1,11 +1,15 @@
 """What all environments on pages share: what is seen and shown, the element that an action means, and actions in many browsers at once."""
 
+import time
 from collections.abc import Sequence
 
+from prm_gym.claims import Reference
 from prm_gym.errors import EnvironmentFault
 from prm_gym.web.actions import Action, Answer, Click, NoAction, Scroll, Select, Type, quoted
 from prm_gym.web.observation import WINDOW, Acted, Sight, next_window, rendered
 from prm_gym.web.text_browser import Browser
+
+GROWING_SECONDS = 0.4
 
 
 class View:
@@ -69,10 +73,20 @@ class View:
         if kept is not None and kept[0] == text:
             if isinstance(kept[1], EnvironmentFault):
                 raise kept[1]
-            return kept[1]
-        if self.reaches_page(action):
-            return self.browser.act(action)
-        return Acted(self.sight, self.mistake(action))
+            acted = kept[1]
+        elif self.reaches_page(action):
+            acted = self.browser.act(action)
+        else:
+            return Acted(self.sight, self.mistake(action))
+        return self._grown(acted) if isinstance(action, Scroll) else acted
+
+    def _grown(self, acted: Acted) -> Acted:
+        """A page that was scrolled, with what it adds then: scrolling is told to it with a frame, and it may fetch first."""
+        end = time.monotonic() + GROWING_SECONDS
+        while len(acted.sight.items) == len(self.sight.items) and time.monotonic() < end:
+            time.sleep(GROWING_SECONDS / 10)
+            acted = Acted(self.browser.see(), acted.error)
+        return acted
 
     def keep(self, text: str, result: Acted | EnvironmentFault) -> None:
         """Keep what came of an action until its step is taken."""
@@ -93,3 +107,14 @@ def act_ahead(acting: Sequence[tuple[View, str, Action]]) -> None:
         results = act_together([view.browser for view, _, _ in acting], [action for _, _, action in acting])
         for (view, text, _), result in zip(acting, results, strict=True):
             view.keep(text, result)
+
+
+def observed(wish: str, page: str, error: str = "") -> str:
+    """An observation: what is asked, why the last action could not be done, and the page."""
+    return f"task: {wish}\nError: {error}\n{page}" if error else f"task: {wish}\n{page}"
+
+
+def made_up(action: Action, error: str) -> tuple[Reference, ...]:
+    """The element that an action names by a number that nobody has shown."""
+    ref = getattr(action, "ref", 0)
+    return (Reference(f"[{ref}]", "page", exists=False),) if ref and error == f"there is no element [{ref}]" else ()

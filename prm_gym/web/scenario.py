@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from prm_gym.services import Cell, Database
 from prm_gym.web.actions import Action, Answer, Back, Click, Goto, Press, Select, Tab, Type, quoted
 from prm_gym.web.candidates import IMPOSSIBLE
 from prm_gym.web.observation import Item, Sight
+
+_compiled = lru_cache(4096)(re.compile)  # Python's own cache holds too few for all tasks
 
 
 class Do(msgspec.Struct, frozen=True):
@@ -64,7 +67,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
     def holds(self, seen: Sequence[str], sight: Sight, database: Database) -> bool:
         """Whether it is reached now."""
-        if self.path and not any(re.fullmatch(self.path, one) for one in seen):
+        if self.path and not any(_compiled(self.path).fullmatch(one) for one in seen):
             return False
         if self.shows and not any(self.shows in item.name or (item.value is not None and self.shows in item.value) for item in sight.items):
             return False

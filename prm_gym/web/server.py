@@ -41,7 +41,7 @@ class SiteServer:
         self.process = os.getpid()
         self._sites: dict[str, Site] = {}
         self._visits: WeakValueDictionary[str, Visit] = WeakValueDictionary()
-        self._assets = {path: ((files("prm_gym.web") / name).read_bytes(), kind) for path, (name, kind) in _ASSETS.items()}
+        self.assets = {path: ((files("prm_gym.web") / name).read_bytes(), kind) for path, (name, kind) in _ASSETS.items()}
         # With its protocol named: only then does asyncio send small answers at once, and not 40 ms later.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.bind(("127.0.0.1", 0))
@@ -84,9 +84,6 @@ class SiteServer:
 
     def answer(self, method: str, host: str, path: str, query: str, token: str, body: str) -> tuple[int, bytes, dict[str, str]]:
         """Status, body and headers of a response."""
-        if path in self._assets:
-            content, kind = self._assets[path]
-            return 200, content, {"content-type": kind, "cache-control": "max-age=3600"}
         site, visit = self._sites.get(host), self._visits.get(token)
         if site is None or visit is None or method not in ("GET", "POST"):
             return 404, b"There is no such page.", {"content-type": "text/plain"}
@@ -121,7 +118,11 @@ def _application(server: SiteServer) -> Any:
                 return Response("The form is too long.", 413)
         host = request.headers.get("host", "").partition(":")[0]
         token = request.headers.get(HEADER, "")
-        status, content, headers = server.answer(request.method, host, request.url.path, request.url.query, token, body.decode("utf-8", "replace"))
+        path = request.url.path
+        if path in server.assets and "text/html" not in request.headers.get("accept", ""):  # asked for as a part of a page, and not as one
+            content, kind = server.assets[path]
+            return Response(content, 200, {"content-type": kind, "cache-control": "max-age=3600", "vary": "accept"})
+        status, content, headers = server.answer(request.method, host, path, request.url.query, token, body.decode("utf-8", "replace"))
         return Response(content, status, headers)
 
     return Starlette(routes=[Route("/{path:path}", endpoint, methods=["GET", "POST"])])

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from threading import Lock, RLock
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 
@@ -306,6 +306,34 @@ def split_url(url: str) -> tuple[str, str, str, str]:
     except ValueError:
         return "", "", "", ""
     return parts.scheme, parts.netloc, parts.path or "/", parts.query
+
+
+def plain_address(url: str) -> str:
+    """An address as browsers write it: without its fragment, without dots as parts of the path, and with what is no ordinary character encoded.
+
+    >>> plain_address('http://a.test/x/../b c?q="1"#part')
+    'http://a.test/b%20c?q=%221%22'
+    """
+    scheme, host, path, query = split_url(url.partition("#")[0].strip())
+    if not scheme or not host:
+        return url
+    kept: list[str] = []
+    parts = path.split("/")[1:]
+    for place, part in enumerate(parts):
+        last = place == len(parts) - 1
+        if part.casefold() in ("..", ".%2e", "%2e.", "%2e%2e"):
+            kept = [*kept[:-1], *([""] * last)]
+        elif part.casefold() in (".", "%2e"):
+            kept += [""] * last
+        else:
+            kept.append(part)
+    path = "/" + "/".join(quote(part, safe=_IN_PATH) for part in kept)
+    host = host.rpartition("@")[2].lower().removesuffix(":80")
+    return f"{scheme}://{host}{path}" + (f"?{quote(query, safe=_IN_QUERY)}" if query else "")
+
+
+_IN_PATH = "%!$&'()*+,-.:;=@[]_~\\"
+_IN_QUERY = "%!$&()*+,-./:;=?@[]^_`{|}~\\"
 
 
 def _plain(visit: Visit, title: str, content: Node) -> Node:

@@ -80,7 +80,8 @@
   document.addEventListener("keydown", (event) => {
     const field = event.target;
     const chooses = field.tagName === "SELECT" || (field.tagName === "INPUT" && ["radio", "range", "number", "date", "time"].includes(field.type));
-    if (chooses && /^(Arrow|Page|Home|End)/.test(event.key)) event.preventDefault();
+    const opens = field.tagName === "SELECT" && ["Enter", " "].includes(event.key);
+    if (opens || (chooses && /^(Arrow|Page|Home|End)/.test(event.key))) event.preventDefault();
   });
 
   addEventListener("popstate", () => visit(location.href, {}, null, false));

@@ -9,7 +9,8 @@ HOST = "shop.test"
 LOG = """<output id="log"></output><script>
   const log = (text) => document.getElementById("log").append(" " + text);
   for (const type of ["click", "dblclick", "input", "change", "submit", "focusin", "keydown", "mouseover", "mousedown"])
-    document.addEventListener(type, (event) => { if (document.body.dataset.log?.includes(type)) log(event.target.id + ":" + type + (event.isTrusted ? "!" : "")); });
+    document.addEventListener(type, (event) => {
+      if (document.body.dataset.log?.includes(type)) log(event.target.id + ":" + type + (event.isTrusted ? "!" : "")); });
 </script>"""
 
 
@@ -119,7 +120,8 @@ def test_keys(page, site):
 
 
 def test_what_cannot_be_done(either, site):
-    body = """<button onclick="document.querySelector('i').remove()">Remove</button><i><a href=/>Gone</a></i><button id=h>Hides</button><button disabled>Off</button>
+    body = """<button onclick="document.querySelector('i').remove()">Remove</button><i><a href=/>Gone</a></i>
+      <button id=h>Hides</button><button disabled>Off</button>
       <input type=checkbox aria-label=C><input readonly aria-label=R><input type=file aria-label=F><button onclick="h.hidden = true">Hide</button>"""
     either.open(site.show(body))
     either.act(Click(1))
@@ -155,7 +157,8 @@ def test_a_covered_element_is_not_clicked(page, site):
     assert (acted.error, texts(acted.sight)) == ('[1] is covered by dialog "Confirm"', ["Really?"])
     page.open(
         site.show(
-            "<a href=/ style='display:block;position:absolute;left:0;top:0;width:50px;height:50px'>Low</a><a href=/x style='position:absolute;left:0;top:0;width:50px;height:50px'>High</a>"
+            "<a href=/ style='display:block;position:absolute;left:0;top:0;width:50px;height:50px'>Low</a>"
+            "<a href=/x style='position:absolute;left:0;top:0;width:50px;height:50px'>High</a>"
         )
     )
     assert page.act(Click(1)).error == '[1] is covered by link "High"'
@@ -166,7 +169,8 @@ def test_a_covered_element_is_not_clicked(page, site):
 def test_what_is_far_below_is_brought_into_view(page, site):
     page.open(
         site.show(
-            "<div style='height:9000px'></div><div style='height:100px;overflow:auto'><div style='height:2000px'></div><button onclick=\"this.after('far')\">Far</button></div>"
+            "<div style='height:9000px'></div>"
+            "<div style='height:100px;overflow:auto'><div style='height:2000px'></div><button onclick=\"this.after('far')\">Far</button></div>"
         )
     )
     acted = page.act(Click(1))
@@ -300,7 +304,8 @@ def test_a_server_that_does_not_answer_leaves_the_page_where_it_was(page, site):
 def test_pointing_dragging_scrolling(page, site):
     body = """<style>.box {position: absolute; width: 50px; height: 50px}</style><div style="height:3000px"></div>
       <button class=box style="left:100px;top:100px" id=a draggable=true ondragstart="event.dataTransfer.setData('text/plain', 'moved')">A</button>
-      <button class=box style="left:300px;top:300px" id=b ondragover="event.preventDefault()" ondrop="event.preventDefault(); this.textContent = event.dataTransfer.getData('text/plain')">B</button>
+      <button class=box style="left:300px;top:300px" id=b ondragover="event.preventDefault()"
+        ondrop="event.preventDefault(); this.textContent = event.dataTransfer.getData('text/plain')">B</button>
       <button class=box style="left:500px;top:300px" onmouseover="this.textContent = 'over'" onclick="this.textContent = 'hit'">C</button>
       <button class=box style="left:700px;top:300px" onmouseup="this.textContent = 'released'">D</button>"""
     page.open(site.show(body))

@@ -35,6 +35,12 @@ def killed(pids):
         os.kill(pid, signal.SIGKILL)
 
 
+def hang(page, url):
+    page.open(url)
+    for _ in range(5):
+        page.act(Click(1))
+
+
 def new(before, found):
     return [each for each in found if each[0] not in {pid for pid, _ in before}]
 
@@ -66,9 +72,7 @@ def test_a_page_that_hangs_again_and_again_is_given_up(own, site):
         body = "<button>B</button><script>setInterval(() => { while (1); }, 1)</script>"
         began = time.monotonic()
         with pytest.raises(BrowserFault) as caught:
-            page.open(site.show(body))
-            for _ in range(5):
-                page.act(Click(1))
+            hang(page, site.show(body))
         assert time.monotonic() - began < 15
         assert caught.value.kind == "page_hung"
         assert isinstance(caught.value, EnvironmentFault)
@@ -93,10 +97,8 @@ def test_scripts_of_the_owner_that_never_end(own, site):
 def test_a_heap_that_blows_up_kills_its_page_alone(own, site):
     with own.open() as page, own.open() as other:
         other.open(site.show("<p>well</p><button onclick='const a = []; while (1) a.push(new Array(1e6).fill(1.5))'>Blow</button>"))
-        page.open("http://shop.test/")
         with pytest.raises(BrowserFault) as caught:
-            for _ in range(4):
-                page.act(Click(1))
+            hang(page, "http://shop.test/")
         assert caught.value.kind in ("page_crashed", "page_hung")
         assert other.see().items[0].name == "well"
 

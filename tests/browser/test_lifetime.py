@@ -205,6 +205,11 @@ def test_a_browser_that_ends_at_once_is_a_fault(tmp_path, driver):
         browser_pool(BrowserOptions(executable=str(odd), driver=driver, launch_deadline=5)).open()
 
 
+async def until_it_fails(page):
+    while True:
+        await page.live.act(Noop())
+
+
 @pytest.mark.slow
 def test_nobody_is_told_of_what_was_not_awaited(server, site, driver, caplog):
     pool = browser_pool(BrowserOptions(hosts={HOST: f"127.0.0.1:{server.port}"}, driver=driver, settle=2.5))
@@ -216,8 +221,7 @@ def test_nobody_is_told_of_what_was_not_awaited(server, site, driver, caplog):
             if pid not in {each for each, _ in before}:
                 os.kill(pid, signal.SIGKILL)
         with pytest.raises(BrowserFault):
-            for _ in range(50):
-                page.act(Noop())
+            pool.call(asyncio.wait_for(until_it_fails(page), 20), 25)
         page.close()
         pool.close()
     assert not caplog.records
@@ -226,7 +230,8 @@ def test_nobody_is_told_of_what_was_not_awaited(server, site, driver, caplog):
 def test_without_frames_all_but_pictures_works(server, site, driver):
     pool = browser_pool(BrowserOptions(hosts={HOST: f"127.0.0.1:{server.port}"}, driver=driver, frames=False))
     try:
-        body = "<p>0</p><button onclick=\"requestAnimationFrame(() => requestAnimationFrame(() => { document.querySelector('p').textContent = 'drawn' }))\">B</button>"
+        body = """<p>0</p><button onclick="requestAnimationFrame(() => requestAnimationFrame(() => {
+          document.querySelector('p').textContent = 'drawn' }))">B</button>"""
         with pool.open() as page:
             page.open(site.show(body))
             page.act(Click(2 - 1))

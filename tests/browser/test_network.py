@@ -1,4 +1,4 @@
-"""The closed network: nothing but the hosts of the browser can be reached, and no other address be opened. `evil.test` and the server's own address are tried."""
+"""The closed network: nothing but the hosts of the browser can be reached, and no other address be opened."""
 
 import socketserver
 import threading
@@ -69,7 +69,8 @@ def test_links_to_them_lead_nowhere(page, site):
 
 
 def test_a_script_that_goes_elsewhere_is_stopped(page, site):
-    body = "<p>here</p><button onclick=\"location = 'http://other.test/secret'\">A</button><button onclick=\"document.body.innerHTML = '<meta http-equiv=refresh content=0;url=http://other.test/secret>'\">B</button>"
+    body = """<p>here</p><button onclick="location = 'http://other.test/secret'">A</button>
+      <button onclick="document.body.innerHTML = '<meta http-equiv=refresh content=0;url=http://other.test/secret>'">B</button>"""
     page.open(site.show(body))
     acted = page.act(Click(1))
     assert acted.sight.notes == ("this address is not allowed: http://other.test/secret",)
@@ -104,7 +105,8 @@ def evil():
 
 
 LEAKS = """
-<link rel=prefetch href="URL/prefetch"><link rel=preconnect href="URL"><link rel=dns-prefetch href="URL"><link rel=stylesheet href="URL/css"><link rel=prerender href="URL/r">
+<link rel=prefetch href="URL/prefetch"><link rel=preconnect href="URL"><link rel=dns-prefetch href="URL">
+<link rel=stylesheet href="URL/css"><link rel=prerender href="URL/r">
 <img src="URL/img"><iframe src="URL/frame"></iframe><object data="URL/object"></object><embed src="URL/embed"><video src="URL/video"></video>
 <script src="URL/script"></script><form id=f action="URL/form" target="inner" method=post></form><iframe name=inner></iframe>
 <script type=speculationrules>{"prefetch": [{"source": "list", "urls": ["URL/speculated"]}]}</script>
@@ -118,7 +120,8 @@ LEAKS = """
     const rtc = new RTCPeerConnection({iceServers: [{urls: "stun:HOSTPORT"}, {urls: "turn:HOSTPORT?transport=tcp", username: "u", credential: "c"}]});
     rtc.createDataChannel("d"); rtc.setLocalDescription(await rtc.createOffer());
     window.open("URL/popup"); document.getElementById("f").submit();
-    const link = document.createElement("a"); link.href = "/ping"; link.ping = "URL/ping"; link.addEventListener("click", (e) => e.preventDefault()); link.click();
+    const link = document.createElement("a"); link.href = "/ping"; link.ping = "URL/ping";
+    link.addEventListener("click", (e) => e.preventDefault()); link.click();
   }
 </script>"""
 
@@ -155,7 +158,8 @@ def test_files_are_opened_under_one_folder_alone(driver, tmp_path):
     outside.write_text("<title>Secret</title>")
     (inside / "link.html").symlink_to(outside)
     (inside / "part.js").write_text("document.title = 'Task'")
-    links = f"<a href='{outside.as_uri()}'>Out</a><a href='link.html'>Link</a><a href='../secret.html'>Up</a><a href='two.html'>Two</a><iframe src='{outside.as_uri()}'></iframe>"
+    links = f"<a href='{outside.as_uri()}'>Out</a><a href='link.html'>Link</a><a href='../secret.html'>Up</a><a href='two.html'>Two</a>"
+    links += f"<iframe src='{outside.as_uri()}'></iframe>"
     (inside / "one.html").write_text(f"<p>one</p>{links}<script src=part.js></script>")
     (inside / "two.html").write_text("<p>two</p>")
     pool = browser_pool(BrowserOptions(file_root=str(inside), driver=driver))

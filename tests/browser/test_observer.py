@@ -12,7 +12,8 @@ EVERYTHING = """
 <img src="data:," alt="A blue mug"><img src="data:," alt="">
 <table><tr><th>Name</th><th>Price</th></tr><tr><td>Mug</td><td>12.50</td></tr></table>
 <form><fieldset><label for="who">Who</label><input id="who" value="Ann" maxlength="9">
-<label>Mail <input type="email" placeholder="you@example.org"></label><input type="search" placeholder="Search"><input type="password" aria-label="Secret" value="s3cret">
+<label>Mail <input type="email" placeholder="you@example.org"></label><input type="search" placeholder="Search">
+<input type="password" aria-label="Secret" value="s3cret">
 <input type="hidden" name="token" value="x"><label><input type="checkbox" checked> Gift wrap</label>
 <input type="radio" name="c" id="r" title="Red"><input type="range" aria-label="Size" min="0" max="10" value="3"><input type="file" aria-label="Photo">
 <textarea aria-label="Notes" readonly>One
@@ -126,7 +127,8 @@ def test_half_characters_of_scripts_are_replaced(page, site):
 
 def test_foreign_pages_show_what_can_be_clicked_frames_and_shadows(foreign, site):
     site.show("<button>In a frame</button>", "/inner")
-    body = """<div onclick="1">Card <button>Buy</button></div><span style="cursor:pointer">Go <b>there</b></span><div tabindex="0">Focus</div><div tabindex="-1">No</div>
+    body = """<div onclick="1">Card <button>Buy</button></div><span style="cursor:pointer">Go <b>there</b></span><div tabindex="0">Focus</div>
+      <div tabindex="-1">No</div>
       <svg width=40 height=40><circle cx=9 cy=9 r=9 onclick="1" aria-label="Dot"/></svg><iframe src="/inner" title=f></iframe><x-y></x-y>
       <script>document.querySelector('x-y').attachShadow({mode: 'open'}).innerHTML = '<button>In a shadow</button>'</script>"""
     sight = foreign.open(site.show(body))
@@ -149,7 +151,8 @@ TAMPERING = """<script>
   for (const type of [Array, Map, Set, WeakMap, String, Promise]) for (const name of Object.getOwnPropertyNames(type.prototype))
     if (!["constructor", "then"].includes(name)) try { type.prototype[name] = () => { throw 1 } } catch {}
   JSON.stringify = () => '["",null,["http://shop.test/","Fake",[],1,0]]'; JSON.parse = () => null;
-  for (const [type, name] of [[Node, "textContent"], [Node, "firstChild"], [Node, "nodeType"], [Element, "localName"], [HTMLInputElement, "value"], [Document, "title"], [Document, "URL"]])
+  for (const [type, name] of [[Node, "textContent"], [Node, "firstChild"], [Node, "nodeType"], [Element, "localName"], [HTMLInputElement, "value"],
+    [Document, "title"], [Document, "URL"]])
     Object.defineProperty(type.prototype, name, {get: () => { throw 2 }});
   Element.prototype.checkVisibility = () => false; Element.prototype.getAttribute = () => "fake"; document.elementFromPoint = () => null;
   WeakRef = MutationObserver = MessageChannel = function () { throw 3 }; setTimeout = () => 0;
@@ -158,7 +161,8 @@ TAMPERING = """<script>
 
 
 def test_a_page_that_overrides_everything_is_seen_as_it_is(page, site):
-    body = '<p>Text</p><form><input name="firstChild" value="a"><input name="nodeType"><input name="getAttribute"></form><img name="body" alt="i"><img name="title">'
+    body = '<p>Text</p><form><input name="firstChild" value="a"><input name="nodeType"><input name="getAttribute"></form>'
+    body += '<img name="body" alt="i"><img name="title">'
     plain = page.open(site.show(body))
     assert [item.role for item in plain.items] == ["text", "textbox", "textbox", "textbox", "image"]
     tampered = page.open(site.show(body + TAMPERING))

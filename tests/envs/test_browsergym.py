@@ -58,6 +58,7 @@ def test_calls_are_written_anew(text, call):
         "click()",
         "click('12'",
         "click('12') click('13')",
+        "click('12')\nclick('13')",
         "click('12'); import os",
         "click('12' + '3')",
         "click(__import__('os').system('id'))",

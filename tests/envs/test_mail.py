@@ -44,7 +44,7 @@ def test_every_kind_is_solved_by_its_script():
 
 @pytest.mark.slow
 def test_more_of_them():
-    assert len(sweep(range(1000, 1600))) >= 800
+    assert len(sweep(range(1000, 1300))) >= 600
 
 
 def test_a_number_stands_for_one_task():

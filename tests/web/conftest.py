@@ -11,7 +11,7 @@ def chromium():
         from prm_gym.browser import find_browser
 
         found = find_browser()
-        missing = "" if found.path else found.how
+        missing = "" if found.path else found.reason
         import playwright.async_api  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:

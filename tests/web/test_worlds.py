@@ -82,6 +82,22 @@ def test_the_script_is_listed_and_right(env_id, level):
         assert info["outcome"] == 1, env.scenario.kind
 
 
+@pytest.mark.parametrize("env_id", WORLDS)
+def test_who_ends_early_or_answers_something_else_is_told_so(env_id):
+    env = made(env_id, difficulty=2)
+    for seed in range(200, 216):
+        for early in (True, False):
+            env.reset(seed=seed)
+            if not early and not env.scenario.answers:
+                continue
+            for action in () if early else env.solution()[:-1]:
+                env.step(action)
+            *_, terminated, _, info = env.step("answer" if early else 'answer "forty-two thousand"')
+            assert terminated
+            assert info["outcome"] == 0, env.scenario.kind
+            assert info["verdicts"]["state"].label == "incorrect", env.scenario.kind
+
+
 def test_a_number_stands_for_the_same_task_in_every_process():
     told = []
     for seed, worlds in (("1", WORLDS), ("2", WORLDS[::-1])):
