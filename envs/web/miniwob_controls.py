@@ -194,7 +194,7 @@ def complete(view: View) -> Iterator[Action]:
     yield Type(view.fields[0].ref, beginning)
     yield Noop()
     offered = [item for item in view.items if item.ref and item.role != "textbox" and item.name.startswith(beginning) and item.name.endswith(end)]
-    yield from click(offered[0] if offered else None)
+    yield from click(offered[-1] if offered else None)  # the last one, since they stand in a list that may have the name of all
     yield from submit(view)
 
 
