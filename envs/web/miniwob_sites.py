@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from prm_gym.envs.web import miniwob_wanted as wanted
 from prm_gym.envs.web.miniwob_view import Solver, View, click, enter, submit
 from prm_gym.web import Action, Item
-from prm_gym.web.actions import Click, Noop, Press
+from prm_gym.web.actions import Click, Noop
 
 MONTHS: list[str] = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 MOST_PAGES = 30
@@ -79,7 +79,8 @@ def food(view: View) -> Iterator[Action]:
     names = [name.strip() for name in view.said.partition(":")[2].split(",")]
     places = [place for place, item in enumerate(view.items) if item.role == "text" and item.name in names]
     if kind is not None:
-        places = [place for place, item in enumerate(view.items) if item.role == "image" and item.name == kind[2].rstrip(".")][: int(kind[1])]
+        places = [place for place, item in enumerate(view.items) if item.role == "image" and item.name == kind[2].rstrip(".")]
+        places = (places * int(kind[1]))[: int(kind[1])]
     for item in [_after(view, place, "+") for place in places]:  # the page grows with each
         yield from click(item)
     yield from submit(view, "Order!")
@@ -127,8 +128,8 @@ def film(view: View) -> Iterator[Action]:
     """What is known of a film, in the fields of its labels."""
     fields = wanted.labelled_fields(view.sight)
     for word, text in wanted.film_wanted(view.said).items():
-        yield from enter(next((item for label, item in fields.items() if label.startswith(word)), None), text)
-    yield from click(view.named("Search") or view.named("Submit"))
+        yield from enter(wanted.field_of(fields, word), text)
+    yield from click(view.all("button", "clickable")[-1])
 
 
 def day(view: View) -> Iterator[Action]:
@@ -167,23 +168,6 @@ def flight(view: View) -> Iterator[Action]:
     yield from ticket(view)
 
 
-def terminal(view: View) -> Iterator[Action]:
-    """The file with an extension is looked up, and removed."""
-    ending = view.said_after(r"extension (\.\w+)")
-    yield Noop()  # until it has the focus
-    yield from _line("ls")
-    name = next((word for line in view.lines for word in line.split() if word.endswith(ending) and not line.startswith("user$")), "")
-    if not name:
-        name = next((word for line in view.lines for word in line.split() if word.endswith(ending)), "")
-    yield from _line(f"rm {name}")
-
-
-def _line(text: str) -> Iterator[Action]:
-    for letter in text:
-        yield Press("Space" if letter == " " else letter)
-    yield Press("Enter")
-
-
 SOLVERS: dict[str, Solver] = {
     **dict.fromkeys(
         ("email-inbox", "email-inbox-delete", "email-inbox-important", "email-inbox-noscroll", "email-inbox-reply", "email-inbox-star-reply"), mail
@@ -198,5 +182,4 @@ SOLVERS: dict[str, Solver] = {
     **dict.fromkeys(("multi-layouts", "multi-orderings"), film),
     **dict.fromkeys(("choose-date", "choose-date-easy", "choose-date-medium", "choose-date-nodelay"), day),
     **dict.fromkeys(("book-flight", "book-flight-nodelay"), flight),
-    "terminal": terminal,
 }

@@ -141,6 +141,11 @@ def labelled_fields(sight: Sight) -> dict[str, Item]:
     return {one.name: other for one, other in pairwise(parts) if not one.ref and other.ref}
 
 
+def field_of(fields: dict[str, Item], word: str) -> Item | None:
+    """The field whose label has a word of a film; a year may be called that of the release."""
+    return next((item for label, item in fields.items() if word in label or (word == "Year" and "Released" in label)), None)
+
+
 def is_generated(said: str, number: int) -> bool:
     """Whether a number is one of those that are asked for.
 
