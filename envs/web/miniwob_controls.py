@@ -46,15 +46,6 @@ def pick(view: View) -> Iterator[Action]:
     yield from submit(view)
 
 
-def widget(view: View) -> Iterator[Action]:
-    """An element of a kind."""
-    kind = view.quoted[0]
-    if kind in ("text", "textarea"):
-        for item in view.fields:
-            yield Click(item.ref)
-    yield from click(next(iter(view.all(kind)), None))
-
-
 def open_tab(view: View) -> Iterator[Action]:
     """A tab by its name."""
     yield from click(view.find("tab", view.said_after(r"Click on (Tab #\d+)")))
@@ -203,7 +194,7 @@ def complete(view: View) -> Iterator[Action]:
     yield Type(view.fields[0].ref, beginning)
     yield Noop()
     offered = [item for item in view.items if item.ref and item.role != "textbox" and item.name.startswith(beginning) and item.name.endswith(end)]
-    yield from click(offered[0] if offered else None)
+    yield from click(offered[-1] if offered else None)  # the last one, since they stand in a list that may have the name of all
     yield from submit(view)
 
 
@@ -213,7 +204,6 @@ SOLVERS: dict[str, Solver] = {
     **dict.fromkeys(("click-dialog", "click-dialog-2"), close_dialog),
     **dict.fromkeys(("click-checkboxes", "click-checkboxes-large", "click-checkboxes-transfer", "click-option"), tick),
     **dict.fromkeys(("choose-list", "click-scroll-list"), pick),
-    "click-widget": widget,
     "click-tab": open_tab,
     **dict.fromkeys(("click-tab-2", "click-tab-2-easy", "click-tab-2-medium", "click-tab-2-hard"), through_tabs),
     **dict.fromkeys(("click-collapsible-2", "click-collapsible-2-nodelay"), through_tabs),

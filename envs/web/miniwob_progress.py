@@ -118,7 +118,7 @@ def field_copied(said: str, sight: Sight) -> Counted | None:
 def film_entered(said: str, sight: Sight) -> Counted | None:
     """What is known of a film, in the fields of its labels."""
     fields, film = wanted.labelled_fields(sight), wanted.film_wanted(said)
-    found = {word: item for label, item in fields.items() for word in film if label.startswith(word)}
+    found = {word: item for word in film if (item := wanted.field_of(fields, word)) is not None}
     return typed([found[word] for word in film], list(film.values())) if film and len(found) == len(film) else None
 
 

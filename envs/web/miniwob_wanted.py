@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from prm_gym.web import Item, Sight
 
@@ -133,15 +134,16 @@ def film_wanted(said: str) -> dict[str, str]:
 
 
 def labelled_fields(sight: Sight) -> dict[str, Item]:
-    """Fields by the line of text before them."""
-    found: dict[str, Item] = {}
-    line = ""
-    for item in sight.items:
-        if not item.ref:
-            line = item.name
-        elif item.role == "textbox" and line:
-            found[line] = item
-    return found
+    """Fields by the line of text before them; where a field comes first of all, by the line after them."""
+    parts = [item for item in sight.items if not item.ref or item.role == "textbox"]
+    if parts and parts[0].ref:
+        parts.reverse()
+    return {one.name: other for one, other in pairwise(parts) if not one.ref and other.ref}
+
+
+def field_of(fields: dict[str, Item], word: str) -> Item | None:
+    """The field whose label has a word of a film; a year may be called that of the release."""
+    return next((item for label, item in fields.items() if word in label or (word == "Year" and "Released" in label)), None)
 
 
 def is_generated(said: str, number: int) -> bool:
