@@ -34,13 +34,7 @@ check: $(STAMP)
 	$(BIN)/pyright
 
 # The core alone: a wheel in a clean environment without torch, and the tests that need none.
-wheel-demo-web: browser
-	$(BIN)/python benchmarks/web/demo.py
-
-browser: $(STAMP)
-	bash .ci/browser
-
-test: browser
+wheel-test: $(STAMP)
 	bash .ci/wheel-test
 
 $(STAMP): requirements.lock requirements-reasoning-gym.lock pyproject.toml
