@@ -33,6 +33,7 @@ REOPENED = frozenset(
         "book-flight",
         "book-flight-nodelay",
         "chase-circle",
+        "choose-date-easy",
         "click-pie",
         "click-pie-nodelay",
         "drag-items",

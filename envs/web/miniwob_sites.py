@@ -172,7 +172,7 @@ SOLVERS: dict[str, Solver] = {
     **dict.fromkeys(
         ("email-inbox", "email-inbox-delete", "email-inbox-important", "email-inbox-noscroll", "email-inbox-reply", "email-inbox-star-reply"), mail
     ),
-    **dict.fromkeys(("email-inbox-forward", "email-inbox-forward-nl", "email-inbox-nl-turk"), mail),
+    **dict.fromkeys(("email-inbox-forward", "email-inbox-nl-turk"), mail),
     **dict.fromkeys(("social-media", "social-media-all", "social-media-some"), post),
     "buy-ticket": ticket,
     "order-food": food,

@@ -19,6 +19,7 @@ from prm_gym.errors import ContractError, OptionError
 from prm_gym.web.actions import Click, Noop
 
 sys.path.insert(0, str(Path(__file__).parent))
+from browser_children import open_a_page
 from processes import browsers, descendants, drivers, renderers
 
 HOST = "shop.test"
@@ -84,19 +85,13 @@ def test_all_pages_at_once(pool, site):
         page.close()
 
 
-def _child(options, url, queue):
-    with browser_pool(options).open() as page:
-        queue.put(page.open(url).items[0].name)
-    browser_pool(options).close()
-
-
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_in_other_processes(pool, page, site, options, method):
     page.open(site.show("<p>well</p>"))
     context = multiprocessing.get_context(method)
     queue = context.Queue()
-    process = context.Process(target=_child, args=(options, "http://shop.test/", queue))
+    process = context.Process(target=open_a_page, args=(options, "http://shop.test/", queue))
     process.start()
     assert queue.get(timeout=60) == "well"
     process.join(20)
