@@ -245,7 +245,7 @@ class SiteEnv(StepEnv):
     def _situation_of(self, task: Task, live: "_Live", error: str = "") -> Situation:
         page, given = live.text, live.given
         state = msgspec.json.encode((sorted(live.reached), live.known)).decode()
-        listed = listed_actions(live.sight, live.start, tuple(given.phrases), bool(given.answers), self.candidates) if self.candidates else ()
+        listed = listed_actions(live.sight, live.start, tuple(given.phrases), "anything" if given.answers else "", self.candidates) if self.candidates else ()
         return Situation(observation=observed(task.question, page, error), state_key=content_key(task.key, state, page), actions=listed)
 
     def save_state(self) -> Json:

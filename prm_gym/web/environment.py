@@ -75,7 +75,8 @@ class WorldEnv(StepEnv):
 
     Mode "text" reads the pages without a browser; mode "browser" opens them in a Chromium. Tasks, actions, observations, rows and state keys are the same.
 
-    A world gives `sites`, `tables`, `levels` (the step limit of each), `policy_text`, and the methods below.
+    A world gives `sites`, `tables`, `levels` (the step limit of each), `frame` (names of the links that all of its pages have, see `listed_actions`), and the
+    methods below.
     """
 
     default_verifiers: ClassVar[tuple[str, ...]] = ("state",)
@@ -83,6 +84,7 @@ class WorldEnv(StepEnv):
     sites: ClassVar[tuple[Site, ...]]
     tables: ClassVar[tuple[Table, ...]]
     levels: ClassVar[Mapping[int, int]]
+    frame: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,
@@ -336,7 +338,7 @@ class WorldEnv(StepEnv):
     def _situation_of(self, task: Task, scenario: WebScenario, live: "_Live", error: str = "") -> Situation:
         page = live.text
         state = msgspec.json.encode((sorted(live.pursuit.rows.changed().items()), live.visit.memory, sorted(live.pursuit.reached)))
-        listed = listed_actions(live.sight, live.start, scenario.phrases, scenario.asks, self.candidates) if self.candidates else ()
+        listed = listed_actions(live.sight, live.start, scenario.phrases, scenario.sought, self.candidates, self.frame) if self.candidates else ()
         return Situation(observation=observed(scenario.wish, page, error), state_key=content_key(task.key, state.decode(), page), actions=listed)
 
     # The script, and what is saved.
