@@ -161,4 +161,3 @@ def _difference(one: StepResult | tuple[str, dict[str, Any]], two: StepResult | 
         if one[-1].get(key) != two[-1].get(key):
             return f"{key}: {one[-1].get(key)!r} is {two[-1].get(key)!r}"
     return "" if one[1:-1] == two[1:-1] else f"reward and end: {one[1:-1]} is {two[1:-1]}"
-
