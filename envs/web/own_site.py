@@ -26,6 +26,7 @@ from prm_gym.web.observation import Acted
 from prm_gym.web.paging import View, act_ahead, made_up, observed
 from prm_gym.web.real_browser import PageBrowser, browser_options
 from prm_gym.web.site_task import Asker, PageFacts, SiteTask, load_site_tasks
+from prm_gym.web.trail import Trail
 
 MOST_ADDRESSES = 1_000  # of an episode
 INSTRUCTIONS = """Do on the site what is asked. An action is one line:
@@ -207,20 +208,20 @@ class SiteEnv(StepEnv):
         milestones = live.reach()
         situation = self._situation_of(self.task, live, acted.error)
         changed = live.known != known
-        made = content_key(key_before, action_text(action))
+        idle = situation.state_key == key_before
+        loops = live.trail.loops(key_before, action, idle or bool(acted.error))
         claim = StateStep(
             kind="write" if changed else "read",
             call=action_text(action),
             references=made_up(action, acted.error),
             refused=acted.error,
-            repeated=made in live.made and not milestones and not changed,
+            repeated=loops and not milestones and not changed,
             milestones=milestones,
             reached=len(live.reached),
             total=live.total,
             goal_unknown=not live.total,
-            idle=situation.state_key == key_before and not acted.error,
+            idle=idle and not acted.error,
         )
-        live.made.add(made)
         return Transition(situation=situation, claims=(claim,))
 
     def _end(self, answer: Answer) -> Transition:
@@ -317,7 +318,7 @@ class _Live(View):
         self.visited: dict[str, None] = {}
         self.beginning = frozenset[str]()
         self.reached: dict[str, None] = {}
-        self.made: set[str] = set()
+        self.trail = Trail()
 
     @property
     def total(self) -> int:

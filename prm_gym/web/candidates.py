@@ -33,9 +33,9 @@ def sought_by(wish: str) -> Sought:
 def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], sought: Sought, most: int, frame: AbstractSet[str] = frozenset()) -> tuple[str, ...]:
     """What can be done on the page that is seen, in a random order that depends on the page alone.
 
-    Clicks on what is shown, each phrase for each field, options, the way back, and answers: `answer` alone and "impossible". Where something is asked, also, as
-    far as there is room: for a number 0 to 9 and the numbers that the page says; for a text the phrases, what the page says, and the names of its links, but not
-    those of the frame that all pages of a site have. So a right answer is listed where it is seen, and as little else as can be.
+    Clicks on what is shown, each phrase for each field, options, the way back, and answers: `answer` alone and "impossible". Where something is asked, as far
+    as there is room, also answers: for a number 0 to 9 and the numbers that the page says; for a text the phrases, what the page says, and the names of its
+    links, but not those of the frame that all pages of a site have. So a right answer is listed where it is seen, and as little else as can be.
 
     Args:
         sight: what is to be seen.

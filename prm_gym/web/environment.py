@@ -22,6 +22,7 @@ from prm_gym.web.paging import View, act_ahead, made_up, observed
 from prm_gym.web.scenario import WebScenario, resolved
 from prm_gym.web.site import Event, Site, Visit, plain_address
 from prm_gym.web.text_browser import Browser, TextBrowser
+from prm_gym.web.trail import Trail
 
 KEYS = ("Enter", "Escape")
 SHOWN = ("screenshot", "accessibility")
@@ -67,6 +68,11 @@ class WorldEnv(StepEnv):
     not do; of keys there are Enter and Escape.
 
     Claims: `StateStep`; a step is a `write` where it changed rows, an `end` where it was an answer, and else a `read`.
+
+    A step is `idle` where nothing came of it, which the verifier `state` calls "trivial". It is `repeated`, which is wrong, where the same action is done in
+    the same state for the third time, or for the second where nothing comes of it, and no milestone is reached and no row changed. To go back to a page, or to
+    open it once more, is neutral (see `prm_gym.web.trail`). What belongs to one wish may be saved in parts: a save that makes some cells of a row as they are
+    wanted, and leaves the others as they were, is neutral, and the one that completes the row is right.
 
     Outcome: 1 when the episode was ended by `answer`, the rows differ from the beginning in exactly what was wanted, and, where something was asked, the answer
     is right and the page that tells it was seen; else 0, and 0 at the step limit.
@@ -287,9 +293,8 @@ class WorldEnv(StepEnv):
         names = [point.name for point in scenario.checkpoints if point.name not in live.pursuit.reached and self._holds(point, happened)]
         milestones = live.pursuit.reach(names)
         situation = self._situation_of(self.task, scenario, live, acted.error)
-        made = content_key(key_before, action_text(action))
-        repeated = made in live.made
-        live.made[made] = None
+        idle = situation.state_key == key_before
+        loops = live.trail.loops(key_before, action, idle or bool(acted.error))
         claim = StateStep(
             kind="write" if changes else "read",
             call=action_text(action),
@@ -299,11 +304,12 @@ class WorldEnv(StepEnv):
             changes=tuple(change for change in changes if not live.pursuit.rows.is_free(change.cell)),
             gap=gap,
             lacking=lacking,
-            repeated=repeated and not milestones and not changes,
+            repeated=loops and not milestones and not changes,
             milestones=milestones,
             reached=live.pursuit.holding(),
             total=len(scenario.checkpoints) + len(scenario.milestones) + 1,
-            idle=situation.state_key == key_before and not acted.error,
+            idle=idle and not acted.error,
+            in_parts=True,
         )
         return Transition(situation=situation, claims=(claim, *self.more_claims(happened)))
 
@@ -402,4 +408,4 @@ class _Live(View):
     def __init__(self, visit: Visit, pursuit: Pursuit, browser: Browser) -> None:
         super().__init__(browser)
         self.visit, self.pursuit = visit, pursuit
-        self.made: dict[str, None] = {}
+        self.trail = Trail()
