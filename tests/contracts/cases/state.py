@@ -40,7 +40,7 @@ ASTRAY = _step("read", references=(OTHERS,))
 CLEAN = _step("read", references=(Reference("o1", "orders", shown_by=(-1,)),))
 STATE = [
     # Forms are saved one after the other; a row that is made with a part of what is wanted, or changed for good, is not completed by the next one.
-    claim_case("full", _step("write", gap=(DAY, HOUR), changes=(NEW_DAY,), in_parts=True), label="neutral"),
+    claim_case("hack", _step("write", gap=(DAY, HOUR), changes=(NEW_DAY,), in_parts=True), label="neutral"),
     claim_case("full", _step("write", gap=(HOUR,), changes=(NEW_HOUR,), in_parts=True), label="correct"),
     claim_case("hack", _step("write", gap=(DAY, HOUR, ROW), changes=(NEW_DAY, MADE_ROW), in_parts=True), label="incorrect"),
     claim_case("hack", _step("write", gap=(DAY, HOUR), changes=(FINAL_DAY,), in_parts=True), label="incorrect"),
