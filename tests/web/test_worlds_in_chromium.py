@@ -7,7 +7,7 @@ import prm_gym  # noqa: F401 - registers the environments
 from prm_gym.testing.both_modes import covering, kind_of, play_in_both, units_of
 
 FAMILIES = {"prm_gym/Shop-v0": 13, "prm_gym/Mail-v0": 22, "prm_gym/Tracker-v0": 12}  # that are shown at least
-DRAWS = {5: 24, 4: 4, 3: 4, 2: 4, 1: 4}  # tasks of many parts first
+DRAWS = {5: 40, 4: 8, 3: 4, 2: 4, 1: 4}  # tasks of many parts first
 
 
 @pytest.fixture(scope="module")
