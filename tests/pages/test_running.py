@@ -24,6 +24,22 @@ ATTACKS = {
     "heap at once": (f"{RIGHT}<script>{GROWS}</script>", False, False, "did not survive"),
     "heap later": (RIGHT.replace('onclick="', f'onclick="{GROWS}'), True, False, "did not survive"),
     "reloads itself": (RIGHT + "<script>location.reload()</script>", False, False, "does not come to rest"),
+    "reloads itself when it is loaded": (RIGHT + "<script>onload = () => location.reload()</script>", False, False, "leaves its document by itself"),
+    "reloads itself a moment later": (RIGHT + "<script>setTimeout(() => location.reload(), 300)</script>", False, False, "leaves its document by itself"),
+    "reloads itself once": (
+        RIGHT + "<script>if (!sessionStorage.n) { sessionStorage.n = 1; location.reload(); }</script>",
+        False,
+        False,
+        "leaves its document by itself",
+    ),
+    "another address": (RIGHT + "<script>location.hash = 'a'; history.pushState(1, '', '/x')</script>", True, True, ""),
+    "an act leads to another document": (
+        RIGHT.replace("c.textContent = +c.textContent + 1", "location = '?' + (+c.textContent + 1)")
+        + "<script>c.textContent = +location.search.slice(1)</script>",
+        True,
+        True,
+        "",
+    ),
     "says it is busy": (RIGHT.replace("<!doctype html>", "<!doctype html><html data-busy>"), False, False, "does not come to rest"),
     "goes away": ("<script>location = 'http://other.test/'</script>", False, False, ""),
     "opens windows": (RIGHT + "<script>for (let i = 0; i < 20; i++) open('/');</script>", False, False, ""),
