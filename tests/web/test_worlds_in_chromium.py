@@ -60,8 +60,9 @@ def test_scripts_and_stray_steps_are_the_same(pairs, env_id, level):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seeds", [range(100, 105), pytest.param(range(105, 140), marks=pytest.mark.sweep)])
 @pytest.mark.parametrize("level", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("env_id", WORLDS)
-def test_scripts_of_many_kinds_are_the_same(pairs, env_id, level):
-    kinds = {played(pairs(env_id, level), seed, strays=0) for seed in range(100, 112)}
-    assert len(kinds) >= 5
+def test_scripts_of_many_kinds_are_the_same(pairs, env_id, level, seeds):
+    kinds = {played(pairs(env_id, level), seed, strays=0) for seed in seeds}
+    assert len(kinds) >= 3
