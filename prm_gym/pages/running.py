@@ -14,7 +14,7 @@ from prm_gym.browser.live import STOPPED, LivePage
 from prm_gym.claims import PageTest, PageTestStep
 from prm_gym.errors import MissingExtraError
 from prm_gym.pages.matching import ACTS, described_step, missing, resolved
-from prm_gym.pages.serving import ADDRESS, browser_options, page_options, page_server
+from prm_gym.pages.serving import ACTION_SECONDS, ADDRESS, browser_options, page_options, page_server
 from prm_gym.task import content_key
 from prm_gym.web.observation import Sight, rendered
 
@@ -23,6 +23,7 @@ FEW = 2
 PATIENCE_SECONDS = 0.3  # for what a page does a moment later
 HASTE_SECONDS = 0.05  # where nothing in its text speaks of later
 TEST_SECONDS = 30.0
+LONG_WORK_SECONDS = ACTION_SECONDS / 2  # of the processor
 LONGEST_SEEN = 600
 MOST_KEPT = 8192  # outcomes
 _POLL_SECONDS = 0.05
@@ -154,12 +155,12 @@ async def _all_pages(pool: BrowserPool, work: dict[str, list[PageTest]]) -> Test
 
 async def _some_pages(pool: BrowserPool, work: dict[str, list[PageTest]], many: int) -> Tested:
     turn = asyncio.Semaphore(many)
-    outcomes = await asyncio.gather(*(_one_page(pool, turn, html, tests) for html, tests in work.items()))
+    outcomes = await asyncio.gather(*(_one_page(pool, turn, html, tests, doubted=many == FEW) for html, tests in work.items()))
     return [(html, tests, found) for (html, tests), found in zip(work.items(), outcomes, strict=True)]
 
 
-async def _one_page(pool: BrowserPool, turn: asyncio.Semaphore, html: str, tests: Sequence[PageTest]) -> list[PageOutcome | None]:
-    """The tests of a page side by side; where one finds that it cannot be opened, it is so for all."""
+async def _one_page(pool: BrowserPool, turn: asyncio.Semaphore, html: str, tests: Sequence[PageTest], *, doubted: bool) -> list[PageOutcome | None]:
+    """The tests of a page side by side, the first one alone where there is doubt; where one finds that it cannot be opened, it is so for all."""
     server = page_server()
     token = server.admit(html)
     closed: list[PageOutcome] = []
@@ -172,7 +173,8 @@ async def _one_page(pool: BrowserPool, turn: asyncio.Semaphore, html: str, tests
         return outcome
 
     try:
-        outcomes = await asyncio.gather(*(tested(test) for test in tests))
+        first = [await tested(tests[0])] if doubted else []
+        outcomes = [*first, *await asyncio.gather(*(tested(test) for test in tests[len(first) :]))]
         return [closed[0]] * len(tests) if closed else outcomes
     finally:
         server.dismiss(token)
@@ -203,7 +205,7 @@ async def _run(pool: BrowserPool, token: str, test: PageTest, at: list[int], pac
             rest = Rest(live)
             sight = await live.open(ADDRESS)
             if reason := await rest.kept(pace) or restless(sight):
-                return _failed(-1, reason, sight, timed=reason != WANDERS)
+                return _failed(-1, reason, sight, timed=await _hurried(live, reason))
             for place, step in enumerate(test.steps):
                 at[0] = place
                 if step.do in ACTS:
@@ -212,7 +214,7 @@ async def _run(pool: BrowserPool, token: str, test: PageTest, at: list[int], pac
                 else:
                     reason, sight = await _seen(live, step, sight, pace.patience)
                 if not_at_rest := rest.broken() or restless(sight):
-                    return _failed(place, f"{described_step(step)}: {not_at_rest}", sight, timed=not_at_rest != WANDERS)
+                    return _failed(place, f"{described_step(step)}: {not_at_rest}", sight, timed=await _hurried(live, not_at_rest))
                 if reason:
                     return _failed(place, f"{described_step(step)}: {reason}", sight, timed=False)
             if reason := await rest.kept(pace):
@@ -231,6 +233,15 @@ def restless(sight: Sight) -> str:
     if "the page was still loading" in sight.notes:
         return UNQUIET
     return "the page opened a window" if len(sight.tabs) > 1 else ""
+
+
+async def _hurried(live: LivePage, reason: str) -> bool:
+    """Whether a page may have failed for want of time: not where it was seen to move by itself, nor where its script has had the processor for long."""
+    if reason != STOPPED:
+        return reason != WANDERS
+    await live.command("Performance.enable", {})
+    metrics = (await live.command("Performance.getMetrics", {}))["metrics"]
+    return next((metric["value"] for metric in metrics if metric["name"] == "ProcessTime"), 0.0) < LONG_WORK_SECONDS
 
 
 async def _done(live: LivePage, step: PageTestStep, sight: Sight, patience: float) -> tuple[str, Sight]:

@@ -1,6 +1,7 @@
 """Every environment of ours keeps its contract."""
 
 import multiprocessing
+import os
 import subprocess
 import sys
 import tomllib
@@ -22,28 +23,41 @@ ROOT = Path(__file__).parents[2]
 ENTRY_POINTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
 
 
+# Each of their steps is one of a real browser: fewer are played, and what lies between the levels and between the rewards is left to the sweep.
+IN_A_BROWSER = ("prm_gym/MiniWoB-v0", "prm_gym/PageBuilding-v0")
 LEVELS = [
-    pytest.param(env_id, {"difficulty": level}, id=f"{env_id}-{level}")
+    pytest.param(env_id, {"difficulty": level}, id=f"{env_id}-{level}", marks=[pytest.mark.sweep] if env_id in IN_A_BROWSER and level in (2, 3, 4) else [])
     for env_id, entry_point in ENVIRONMENTS.items()
     if "difficulty" in option_names(load_env_creator(entry_point))
     for level in range(1, 6)
 ]
 
 
+REWARDS = [
+    pytest.param(env_id, reward, marks=[pytest.mark.sweep] if env_id in IN_A_BROWSER and reward != "dense" else [])
+    for env_id in ENVIRONMENTS
+    for reward in sorted(ENTRY_POINTS["prm_gym.rewards"])
+]
+
+
+def extent(env_id, seeds):
+    """How much of an environment is played."""
+    return {"seeds": [0], "max_steps": 12} if env_id in IN_A_BROWSER and not os.environ.get("PRM_GYM_SWEEPS") else {"seeds": seeds}
+
+
 @pytest.mark.parametrize(("env_id", "options"), [*(pytest.param(env_id, {}, id=env_id) for env_id in ENVIRONMENTS), *LEVELS])
 def test_environments(env_id, options):
-    check_step_env(partial(gym.make, env_id, **options) if options else env_id)
+    check_step_env(partial(gym.make, env_id, **options) if options else env_id, **extent(env_id, (0, 1, 2)))
 
 
-@pytest.mark.parametrize("reward", sorted(ENTRY_POINTS["prm_gym.rewards"]))
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize(("env_id", "reward"), REWARDS)
 def test_environments_with_every_reward(env_id, reward):
-    check_step_env(partial(gym.make, env_id, reward=reward), seeds=[0])
+    check_step_env(partial(gym.make, env_id, reward=reward), **extent(env_id, [0]))
 
 
 @pytest.mark.parametrize("env_id", ENVIRONMENTS)
 def test_environments_without_verifiers(env_id):
-    check_step_env(partial(gym.make, env_id, verifiers=[]), seeds=[0])
+    check_step_env(partial(gym.make, env_id, verifiers=[]), **extent(env_id, [0]))
 
 
 @pytest.fixture(scope="module")
