@@ -33,6 +33,7 @@ _LATER = re.compile(
 )
 _MOVES = re.compile(r"location|reload|navigat|refresh|\.submit\(|requestSubmit|history|\.click\(|document\.write")  # a page by itself
 _REST_SECONDS = 0.4
+WINDOW = "the page opened a window"
 UNQUIET, WANDERS = "the page does not come to rest", "the page does not come to rest: it leaves its document by itself"
 _OWN_FAULTS = ("page_crashed", "page_hung")  # of a page that has them twice
 
@@ -232,13 +233,13 @@ def restless(sight: Sight) -> str:
         return STOPPED
     if "the page was still loading" in sight.notes:
         return UNQUIET
-    return "the page opened a window" if len(sight.tabs) > 1 else ""
+    return WINDOW if len(sight.tabs) > 1 else ""
 
 
 async def _hurried(live: LivePage, reason: str) -> bool:
-    """Whether a page may have failed for want of time: not where it was seen to move by itself, nor where its script has had the processor for long."""
+    """Whether a page may have failed for want of time: not where it moved by itself or opened a window, nor where its script has had the processor for long."""
     if reason != STOPPED:
-        return reason != WANDERS
+        return reason not in (WANDERS, WINDOW)
     await live.command("Performance.enable", {})
     metrics = (await live.command("Performance.getMetrics", {}))["metrics"]
     return next((metric["value"] for metric in metrics if metric["name"] == "ProcessTime"), 0.0) < LONG_WORK_SECONDS
