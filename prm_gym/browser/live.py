@@ -80,6 +80,11 @@ class LivePage:
         except _StoppedError as stopped:
             return stopped.sight
 
+    @property
+    def documents(self) -> tuple[int, bool]:
+        """How many documents the tab has shown, and whether the last one has asked for another."""
+        return self._tab_now.documents, self._tab_now.navigation.asked
+
     async def evaluate(self, script: str, timeout: float, page_world: bool) -> Any:
         """The value of a script."""
         try:

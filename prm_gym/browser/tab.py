@@ -298,6 +298,8 @@ class Tab:
                     continue
                 raise LeftError(message) from None
             if "exceptionDetails" not in reply:
+                if self._world != context:  # it has come too late: another document is shown already
+                    raise LeftError("the document was replaced")
                 answer = _answers.decode(reply["result"]["value"])
                 if answer.seen is not None:
                     self.url, self.title = answer.seen.url, answer.seen.title

@@ -42,7 +42,7 @@ def test_every_kind_is_solved_by_its_script():
     assert len({part for kind in kinds for part in kind.split("+")}) >= 120
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_more_of_them():
     assert len(sweep(range(1000, 1300))) >= 600
 

@@ -106,7 +106,7 @@ def test_there_are_tasks_of_many_kinds():
         assert sum(count for kind, count in kinds.items() if part in kind) > 10
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_script_of_a_large_sweep_solves_its_task(level):
     sweep(level, range(1000, 1500))

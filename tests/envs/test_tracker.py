@@ -112,7 +112,7 @@ def test_there_are_many_kinds_of_tasks():
     assert sum(number for kind, number in found.items() if kind.endswith("/trap")) > 0.1 * total
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("level", range(1, 6))
 def test_many_tasks_are_solved(level):
     env = gym.make("prm_gym/Tracker-v0", difficulty=level).unwrapped
