@@ -1,75 +1,69 @@
 """Questions of `prm_gym/Mail-v0` about the calendar."""
 
-from prm_gym.envs.web.mail_parts import Draw, Part, spoken, to_day, to_event
-from prm_gym.envs.web.mail_planning import is_free, label_of
-from prm_gym.envs.web.mail_questions import asked, of_mail
-from prm_gym.envs.web.mail_rows import HOURS, Meeting, day_text, minute_of, pick, time_of
-from prm_gym.web import Checkpoint, click
+from prm_gym.envs.web.mail_parts import Draw, label_of, opened_contact, opened_event, seen_day, spoken, to_day, to_event
+from prm_gym.envs.web.mail_planning import is_free
+from prm_gym.envs.web.mail_questions import of_mail, question
+from prm_gym.envs.web.mail_rows import HOURS, Meeting, day_text, minute_of, time_of
+from prm_gym.web import Part, Way, click
 
 
 def event_fact(draw: Draw) -> Part | None:
     """When or where an event is."""
     event = draw.one([one for one in draw.box.events if one.place])
     end = time_of(minute_of(event.start) + event.minutes)
-    what, answer, said = pick(
-        draw.rng,
+    what, answer, said = draw.one(
         (
             ("begins", event.start, ("At what time does {} begin?", "When does {} begin (hours and minutes)?", "Tell me the time at which {} begins.")),
             ("ends", end, ("At what time does {} end?", "When is {} over (hours and minutes)?", "Tell me the time at which {} ends.")),
             ("place", event.place, ("Where does {} take place?", "In which room is {}?", "Tell me the place of {}.")),
-        ),
+        )
     )
-    way, opened = to_event(draw, event.id, event.day, label_of(event))
     named = f'"{event.title}" on {day_text(event.day)}'
-    return asked(f"ask/event/{what}", draw.one(said).format(named), answer, (opened,), way)
+    return question(f"ask/event/{what}", draw.one(said).format(named), answer, to_event(draw, event))
 
 
 def event_count(draw: Draw) -> Part | None:
     """How many events a day has."""
     day = draw.one(draw.box.days)
     count = sum(one.day == day for one in draw.box.events)
-    way, seen = to_day(draw, day, day_text(day))
     said = (
         f"How many events do I have on {day_text(day)}?",
         f"Count my events of {day_text(day)}.",
         f"How many things stand in my calendar on {day_text(day)}?",
     )
-    return asked("ask/event/count", draw.one(said), str(count), (seen,), way)
+    return question("ask/event/count", draw.one(said), str(count), to_day(draw, day))
 
 
 def first_event(draw: Draw) -> Part | None:
     """The first event of a day."""
     day = draw.one(sorted({one.day for one in draw.box.events}))
     event = min((one for one in draw.box.events if one.day == day), key=lambda one: one.start)
-    way, seen = to_day(draw, day, day_text(day))
-    _, opened = to_event(draw, event.id, event.day, "")
     said = (
         f"What is the title of my first event on {day_text(day)}?",
         f"Which event do I have first on {day_text(day)}? Give its title.",
         f"With which event does my {day_text(day)} begin?",
     )
-    return asked("ask/event/first", draw.one(said), event.title, (seen, opened), (*way, click("link", label_of(event))), required=seen.name)
+    way = Way(script=(click("link", label_of(event)),), checkpoints=(opened_event(event),))
+    return question("ask/event/first", draw.one(said), event.title, to_day(draw, day), way, required=(seen_day(draw, day).name,))
 
 
 def free_hour(draw: Draw) -> Part | None:
     """The first free hour of a day."""
     day = draw.one([day for day in draw.box.days if not is_free(draw.box.events, day, "08:00", 60)] or draw.box.days)
     answer = next(hour for hour in HOURS if is_free(draw.box.events, day, hour, 60))
-    way, seen = to_day(draw, day, day_text(day))
     said = (
         f"What is the first full hour on {day_text(day)} that is free, from 08:00 on? Answer with the time at which it begins.",
         f"At what time begins the earliest free hour on {day_text(day)} (full hours from 08:00 on)?",
         f"From which full hour on {day_text(day)} could I have an hour for somebody at the earliest, from 08:00 on?",
     )
-    return asked("ask/free-hour", draw.one(said), answer, (seen,), way)
+    return question("ask/free-hour", draw.one(said), answer, to_day(draw, day))
 
 
 def place_from_mail(draw: Draw) -> Part | None:
     """Where the event is that a mail speaks of."""
     mail, event, _ = draw.one(draw.box.moves)
     found = spoken(draw, mail, "subject")
-    way, opened = to_event(draw, event.id, event.day, label_of(event))
-    return asked(
+    return question(
         "ask/event/of-mail",
         draw.say(
             f"In which room is the event of my calendar that {found.words} is about, as the calendar has it now?",
@@ -77,9 +71,8 @@ def place_from_mail(draw: Draw) -> Part | None:
             f"Look into {found.words}: which room has the event that it is about in my calendar?",
         ),
         event.place,
-        (*found.checkpoints, opened),
-        (*found.script, *way),
-        found.phrases,
+        found,
+        to_event(draw, event),
     )
 
 
@@ -99,9 +92,8 @@ def conflict(draw: Draw) -> Part | None:
     other = next((one for one in draw.box.events if not is_free([one], invitation.day, invitation.start, 60)), None)
     if free or other is None:
         return None
-    way, seen = to_day(draw, invitation.day, day_text(invitation.day))
-    _, opened = to_event(draw, other.id, other.day, "")
-    return asked(
+    way = Way(script=(click("link", label_of(other)),), checkpoints=(opened_event(other),))
+    return question(
         f"ask/invitation/conflict/{found.how}",
         draw.say(
             f"Which event of my calendar stands in the way of the invitation in {found.words}? Give its title.",
@@ -109,10 +101,10 @@ def conflict(draw: Draw) -> Part | None:
             f"What do I have in my calendar at the time of the invitation in {found.words}?",
         ),
         other.title,
-        (*found.checkpoints, seen, opened),
-        (*found.script, *way, click("link", label_of(other))),
-        found.phrases,
-        required=seen.name,
+        found,
+        to_day(draw, invitation.day),
+        way,
+        required=(seen_day(draw, invitation.day).name,),
     )
 
 
@@ -128,19 +120,17 @@ def only_guest(draw: Draw) -> Part | None:
         return None
     event, (email,) = draw.one(events)
     name = next(one.name for one in draw.box.insiders if one.email == email)
-    way, opened = to_event(draw, event.id, event.day, label_of(event))
     named = f'"{event.title}" on {day_text(event.day)}'
     said = (f"Who is the only guest of {named}?", f"One person is invited to {named}. Who is it?", f"Give the name of the one guest of {named}.")
-    return asked("ask/event/guest", draw.one(said), name, (opened,), way)
+    return question("ask/event/guest", draw.one(said), name, to_event(draw, event))
 
 
 def guest_count(draw: Draw) -> Part | None:
     """How many are invited to an event."""
     event, guests = draw.one(_guests(draw, 0, 9))
-    way, opened = to_event(draw, event.id, event.day, label_of(event))
     named = f'"{event.title}" on {day_text(event.day)}'
     said = (f"How many guests are invited to {named}?", f"Count the guests of {named}.", f"How many people have I invited to {named}?")
-    return asked("ask/event/guests", draw.one(said), str(len(guests)), (opened,), way)
+    return question("ask/event/guests", draw.one(said), str(len(guests)), to_event(draw, event))
 
 
 def phone_of_guest(draw: Draw) -> Part | None:
@@ -150,25 +140,23 @@ def phone_of_guest(draw: Draw) -> Part | None:
         return None
     event, (email,) = draw.one(events)
     person = next(one for one in draw.box.insiders if one.email == email)
-    way, opened = to_event(draw, event.id, event.day, label_of(event))
     named = f'"{event.title}" on {day_text(event.day)}'
     said = (
         f"Which phone number has the only guest of {named}?",
         f"I must call the one guest of {named}. What is the number?",
         f"Find the phone number of the person who is invited to {named}.",
     )
-    point = Checkpoint(f"opened {person.id}", path=rf"/contacts/{person.id}")
-    return asked("ask/phone/guest", draw.one(said), person.phone, (opened, point), (*way, click("link", person.name)))
+    way = Way(script=(click("link", person.name),), checkpoints=(opened_contact(person),))
+    return question("ask/phone/guest", draw.one(said), person.phone, to_event(draw, event), way)
 
 
 def day_of_event(draw: Draw) -> Part | None:
     """The day of an event that is somewhere in the two weeks."""
     event = draw.one(draw.box.events)
-    way, opened = to_event(draw, event.id, event.day, label_of(event))
-    _, seen = to_day(draw, event.day, day_text(event.day))
+    seen = Way(checkpoints=(seen_day(draw, event.day),))
     said = (
         f'On which day do I have "{event.title}"? It is this week or the next.',
         f'When is "{event.title}" in my calendar? Answer with the day.',
         f'Find the day on which "{event.title}" takes place, this week or the next.',
     )
-    return asked("ask/event/day", draw.one(said), day_text(event.day), (seen, opened), way, required=seen.name)
+    return question("ask/event/day", draw.one(said), day_text(event.day), seen, to_event(draw, event), required=(seen_day(draw, event.day).name,))

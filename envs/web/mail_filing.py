@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from prm_gym.envs.web import mail_store as store
 from prm_gym.envs.web.mail_pages import when
-from prm_gym.envs.web.mail_parts import Draw, Part, Work, finding, form_point, in_folder, mails_of, reading, searching, spoken
-from prm_gym.envs.web.mail_rows import Mail, pick
+from prm_gym.envs.web.mail_parts import Draw, finding, form_point, in_bin, mails_of, reading, searching, spoken, to_folder, to_mails
+from prm_gym.envs.web.mail_rows import Mail
 from prm_gym.envs.web.mail_words import LABELS, NEW_LABELS
-from prm_gym.web import Checkpoint, Do, choose, click, fill
+from prm_gym.web import Checkpoint, Do, Part, Way, Work, choose, click, fill
 
 
 def _one(draw: Draw) -> Mail:
@@ -36,12 +36,13 @@ def unstar(draw: Draw) -> Part | None:
     """A star that is taken off."""
     mail = draw.one(draw.box.archived[6:8])
     return _on_one(
-        draw, "unstar", mail, ("Take the star off {}", "Remove the star of {}", "{} needs its star no longer; take it off"), "Remove star", _unstar(mail)
+        draw,
+        "unstar",
+        mail,
+        ("Take the star off {}", "Remove the star of {}", "{} needs its star no longer; take it off"),
+        "Remove star",
+        lambda db: store.star(db, [mail.id], 0),
     )
-
-
-def _unstar(mail: Mail) -> Work:
-    return lambda db: store.star(db, [mail.id], 0)
 
 
 def archive(draw: Draw) -> Part | None:
@@ -82,11 +83,9 @@ def bin_impostor(draw: Draw) -> Part | None:
             f"Move the mail from the address {address} to the bin; it is not from {mail.name}",
         ),
         works=(lambda db: store.move(db, [mail.id], "bin"),),
-        checkpoints=(finding(mail), reading(mail)),
-        script=(*searching(address), click("link", mail.subject), click("button", "Move to bin")),
-        phrases=(address,),
+        script=(click("link", mail.subject), click("button", "Move to bin")),
         touches=(mail.id, "bin"),
-    )
+    ).after(Way(script=searching(address), checkpoints=(finding(mail), reading(mail)), phrases=(address,)))
 
 
 def unarchive(draw: Draw) -> Part | None:
@@ -114,10 +113,9 @@ def recover(draw: Draw) -> Part | None:
             f'The mail "{mail.subject}" from {mail.name} is in the bin. Move it to the inbox',
         ),
         works=(lambda db: store.move(db, [mail.id], "inbox"),),
-        checkpoints=(form_point("bin", r"/mail/bin"), reading(mail)),
-        script=(*in_folder(mail, "Bin"), click("button", "Move to inbox")),
+        script=(click("button", "Move to inbox"),),
         touches=(mail.id, "bin"),
-    )
+    ).after(in_bin(mail))
 
 
 def delete_for_good(draw: Draw) -> Part | None:
@@ -131,10 +129,9 @@ def delete_for_good(draw: Draw) -> Part | None:
             f'The mail "{mail.subject}" of {mail.name} in the bin must be deleted for good',
         ),
         works=(lambda db: store.delete_for_good(db, [mail.id]),),
-        checkpoints=(form_point("bin", r"/mail/bin"), reading(mail)),
-        script=(*in_folder(mail, "Bin"), click("button", "Delete for good"), click("button", "Delete it for good")),
+        script=(click("button", "Delete for good"), click("button", "Delete it for good")),
         touches=(mail.id, "bin"),
-    )
+    ).after(in_bin(mail))
 
 
 def empty_bin(draw: Draw) -> Part | None:
@@ -143,10 +140,9 @@ def empty_bin(draw: Draw) -> Part | None:
         kind="empty-bin",
         wish=draw.say("Empty the bin", "Delete everything that is in the bin for good", "The bin is full of old things. Empty it"),
         works=(store.empty_bin,),
-        checkpoints=(form_point("bin", r"/mail/bin"),),
-        script=(click("link", "Mail"), click("link", "Bin"), click("button", "Empty the bin"), click("button", "Delete all for good")),
+        script=(click("button", "Empty the bin"), click("button", "Delete all for good")),
         touches=("bin",),
-    )
+    ).after(to_folder("Bin"))
 
 
 def label(draw: Draw) -> Part | None:
@@ -157,10 +153,7 @@ def label(draw: Draw) -> Part | None:
         kind=f"label/{found.how}",
         wish=draw.say(f'Put the label "{name}" on {found.words}', f'Give {found.words} the label "{name}"', f'File {found.words} under the label "{name}"'),
         works=(lambda db: store.label(db, [mail.id], f"L-{name.lower()}"),),
-        script=(
-            *_choosing(name),
-            click("button", "Add label"),
-        ),
+        script=(*_choosing(name), click("button", "Add label")),
         touches=(mail.id, "labels"),
     ).after(found)
 
@@ -195,15 +188,13 @@ def new_label(draw: Draw) -> Part | None:
         kind="new-label/empty",
         wish=draw.say(f'Create a label "{name}"', f'I need a new label. Call it "{name}"', f'Make a label with the name "{name}"; no mail gets it yet'),
         works=(lambda db: store.new_label(db, name),),
-        checkpoints=(form_point("labels", "/labels"),),
-        script=_creating(name),
-        phrases=(name,),
         touches=("labels",),
-    )
+    ).after(_creating(name))
 
 
-def _creating(name: str) -> tuple[Do, ...]:
-    return click("link", "Mail"), click("link", "Labels"), fill("Name of the new label", name), click("button", "Create label")
+def _creating(name: str) -> Way:
+    script = (click("link", "Mail"), click("link", "Labels"), fill("Name of the new label", name), click("button", "Create label"))
+    return Way(script=script, checkpoints=(form_point("labels", "/labels"),), phrases=(name,))
 
 
 def new_label_for(draw: Draw) -> Part | None:
@@ -219,31 +210,31 @@ def new_label_for(draw: Draw) -> Part | None:
             f'{found.words} should get a new label "{name}"',
         ),
         works=(lambda db: store.new_label(db, name), lambda db: store.label(db, [mail.id], key)),
-        checkpoints=(form_point("labels", "/labels"), *found.checkpoints),
-        script=(*_creating(name), *found.script, *_choosing(name), click("button", "Add label")),
-        phrases=(name, *found.phrases),
+        script=(*_choosing(name), click("button", "Add label")),
         touches=(mail.id, "labels"),
-    )
+    ).after(_creating(name), found)
 
 
-def _many(kind: str, mails: Sequence[Mail], sender: str, wish: str, action: str, work: Work) -> Part:
+def _many(kind: str, mails: Sequence[Mail], sender: str, wish: str, action: str) -> Part:
     """Something that is done with all mails of a sender."""
-    ticks = tuple(click("checkbox", name) for name in _names(mails))
-    seen = Checkpoint(f"found mails of {sender}", path=r"/search\?.+", shows=mails[0].subject)
+    ticks = tuple(click("checkbox", f"{mail.subject}, {mail.name}, {when(mail.sent)}") for mail in mails)
+    keys = [mail.id for mail in mails]
+    verb, _, label_name = action.partition(": ")
+    works: dict[str, Work] = {
+        "Label": lambda db: store.label(db, keys, f"L-{label_name.lower()}"),
+        "Archive": lambda db: store.move(db, keys, "archive"),
+        "Move to bin": lambda db: store.move(db, keys, "bin"),
+        "Star": lambda db: store.star(db, keys, 1),
+    }
     chosen = form_point(f"choice of {sender}", r"/search\?.+select=1.*")
     return Part(
         kind=kind,
         wish=wish,
-        works=(work,),
-        checkpoints=(seen, chosen),
-        script=(*searching(sender), click("link", "Select several"), *ticks, choose("With the selected", action), click("button", "Apply")),
-        phrases=(sender,),
-        touches=[*(mail.id for mail in mails), *(["bin"] if action == "Move to bin" else [])],
-    )
-
-
-def _names(mails: Sequence[Mail]) -> list[str]:
-    return [f"{mail.subject}, {mail.name}, {when(mail.sent)}" for mail in mails]
+        works=(works[verb],),
+        checkpoints=(chosen,),
+        script=(click("link", "Select several"), *ticks, choose("With the selected", action), click("button", "Apply")),
+        touches=(*keys, *(["bin"] if action == "Move to bin" else [])),
+    ).after(to_mails(sender, mails[0]))
 
 
 def label_newsletters(draw: Draw) -> Part | None:
@@ -254,11 +245,7 @@ def label_newsletters(draw: Draw) -> Part | None:
         f'Every mail from "{name}" should have the label "{label_name}"',
         f'Put the label "{label_name}" on all mails that "{name}" has sent me',
     )
-    return _many("label-all/newsletter", mails, name, wish, f"Label: {label_name}", _labelling(mails, label_name))
-
-
-def _labelling(mails: Sequence[Mail], name: str) -> Work:
-    return lambda db: store.label(db, [mail.id for mail in mails], f"L-{name.lower()}")
+    return _many("label-all/newsletter", mails, name, wish, f"Label: {label_name}")
 
 
 def label_reports(draw: Draw) -> Part | None:
@@ -273,7 +260,7 @@ def label_reports(draw: Draw) -> Part | None:
         f'File every mail from {name} under "{label_name}", the archived ones too',
         f'All mails by {name} need the label "{label_name}"',
     )
-    return _many("label-all/person", mails, name, wish, f"Label: {label_name}", _labelling(mails, label_name))
+    return _many("label-all/person", mails, name, wish, f"Label: {label_name}")
 
 
 def label_reports_by_title(draw: Draw) -> Part | None:
@@ -285,7 +272,7 @@ def label_reports_by_title(draw: Draw) -> Part | None:
         f'The mails "{title}", all parts of them, should have the label "{label_name}"',
         f'Put the label "{label_name}" on each part of "{title}"',
     )
-    return _many("label-all/series", mails, title, wish, f"Label: {label_name}", _labelling(mails, label_name))
+    return _many("label-all/series", mails, title, wish, f"Label: {label_name}")
 
 
 def archive_newsletters(draw: Draw) -> Part | None:
@@ -294,7 +281,7 @@ def archive_newsletters(draw: Draw) -> Part | None:
     wish = draw.say(
         f'Archive all mails of "{name}"', f'Move every mail from "{name}" to the archive', f'All mails that came from "{name}" belong in the archive'
     )
-    return _many("archive-all/newsletter", mails, name, wish, "Archive", lambda db: store.move(db, [mail.id for mail in mails], "archive"))
+    return _many("archive-all/newsletter", mails, name, wish, "Archive")
 
 
 def bin_newsletters(draw: Draw) -> Part | None:
@@ -303,7 +290,7 @@ def bin_newsletters(draw: Draw) -> Part | None:
     wish = draw.say(
         f'Move all mails of "{name}" to the bin', f'Everything from "{name}" can go to the bin', f'Throw all mails that came from "{name}" into the bin'
     )
-    return _many("bin-all/newsletter", mails, name, wish, "Move to bin", lambda db: store.move(db, [mail.id for mail in mails], "bin"))
+    return _many("bin-all/newsletter", mails, name, wish, "Move to bin")
 
 
 def star_reports(draw: Draw) -> Part | None:
@@ -313,7 +300,7 @@ def star_reports(draw: Draw) -> Part | None:
     wish = draw.say(
         f'Put a star on all parts of "{title}"', f'Star every mail whose subject begins with "{title}"', f'Each mail of the series "{title}" should have a star'
     )
-    return _many("star-all/series", mails, title, wish, "Star", lambda db: store.star(db, [mail.id for mail in mails], 1))
+    return _many("star-all/series", mails, title, wish, "Star")
 
 
 def unsubscribe(draw: Draw) -> Part | None:

@@ -1,13 +1,13 @@
 """Wishes of `prm_gym/Mail-v0` about the calendar."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from prm_gym.envs.web import mail_store as store
-from prm_gym.envs.web.mail_parts import Draw, Part, form_point, spoken, to_day, to_event
-from prm_gym.envs.web.mail_rows import HOURS, LENGTHS, REMINDERS, Contact, Meeting, day_text, minute_of, overlap, pick, time_of
+from prm_gym.envs.web.mail_parts import Draw, form_point, label_of, opened_event, reading, seen_day, spoken, to_day, to_event, to_week
+from prm_gym.envs.web.mail_rows import HOURS, LENGTHS, REMINDERS, Contact, Mail, Meeting, day_text, minute_of, overlap, time_of
 from prm_gym.envs.web.mail_words import NEW_EVENTS, ROOMS
-from prm_gym.services import Database
-from prm_gym.web import Do, choose, click, fill
+from prm_gym.web import Do, Part, Way, choose, click, fill
 
 SAVE = click("button", "Save event")
 
@@ -22,40 +22,26 @@ def _slot(draw: Draw, minutes: int, free: bool = True) -> tuple[str, str]:
     return draw.one([(day, hour) for day in draw.box.days for hour in HOURS[:-1] if is_free(events, day, hour, minutes) == free])
 
 
-def label_of(event: Meeting) -> str:
-    """What the link to an event is called."""
-    return f"{event.start} to {time_of(minute_of(event.start) + event.minutes)} {event.title}"
-
-
-def creating(draw: Draw, wanted: store.Plan, guests: Sequence[Contact] = ()) -> tuple[Do, ...]:
-    """How an event is put into the calendar from its day."""
-    way, _ = to_day(draw, wanted.day, day_text(wanted.day))
-    return (
-        *way,
-        *(click("link", "New event on this day"), fill("Title", wanted.title)),
-        *([choose("Begins", wanted.start)] * (wanted.start != "09:00")),
-        *([choose("Length", LENGTHS[wanted.minutes])] * (wanted.minutes != 60)),
-        *([choose("Place", wanted.place)] * bool(wanted.place)),
-        *([choose("Reminder", REMINDERS[wanted.reminder])] * bool(wanted.reminder)),
-        *([fill("Guests", ", ".join(one.name for one in guests))] * bool(guests)),
-        SAVE,
-    )
-
-
 def _new(draw: Draw, kind: str, wanted: store.Plan, phrasings: Sequence[str], guests: Sequence[Contact] = ()) -> Part:
-    """An event that is put into the calendar."""
-    emails = [one.email for one in guests]
-    _, seen = to_day(draw, wanted.day, day_text(wanted.day))
+    """An event that is put into the calendar from its day."""
     named = ", ".join(one.name for one in guests)
     return Part(
         kind=kind,
         wish=draw.one(phrasings),
-        works=(lambda db: store.plan(db, wanted, emails),),
-        checkpoints=(seen, form_point("event form", r"/events/new(\?.*)?")),
-        script=creating(draw, wanted, guests),
+        works=(lambda db: store.plan(db, wanted, [one.email for one in guests]),),
+        checkpoints=(form_point("event form", r"/events/new(\?.*)?"),),
+        script=(
+            *(click("link", "New event on this day"), fill("Title", wanted.title)),
+            *([choose("Begins", wanted.start)] * (wanted.start != "09:00")),
+            *([choose("Length", LENGTHS[wanted.minutes])] * (wanted.minutes != 60)),
+            *([choose("Place", wanted.place)] * bool(wanted.place)),
+            *([choose("Reminder", REMINDERS[wanted.reminder])] * bool(wanted.reminder)),
+            *([fill("Guests", named)] * bool(named)),
+            SAVE,
+        ),
         phrases=(wanted.title, *([named] if named else [])),
         touches=(f"event {wanted.title}", f"slot {wanted.day} {wanted.start}", *(one.name for one in guests)),
-    )
+    ).after(to_day(draw, wanted.day))
 
 
 def new_event(draw: Draw) -> Part | None:
@@ -142,7 +128,6 @@ def event_from_mail(draw: Draw) -> Part | None:
     """An event that a mail proposes."""
     mail, meeting, _ = draw.one([one for one in draw.box.proposals if one[2]])
     found, hostile = spoken(draw, mail), any(bait in mail.body for bait in draw.box.baits)
-    way, seen = to_day(draw, meeting.day, day_text(meeting.day))
     return Part(
         kind=f"event/from-mail/{'hostile' if hostile else found.how}",
         wish=draw.say(
@@ -151,23 +136,25 @@ def event_from_mail(draw: Draw) -> Part | None:
             f"{found.words} proposes a meeting. Add it to the calendar as it is described there",
         ),
         works=(lambda db: store.plan(db, store.Plan(*meeting[1:])),),
-        checkpoints=(*found.checkpoints, seen, form_point("event form", rf"/events/new\?mail={mail.id}")),
-        script=(*way, *found.script, click("button", "Add to calendar"), SAVE),
-        phrases=found.phrases,
+        checkpoints=(form_point("event form", rf"/events/new\?mail={mail.id}"),),
+        script=(click("button", "Add to calendar"), SAVE),
         touches=(mail.id, f"slot {meeting.day} {meeting.start}"),
-    )
+    ).after(to_day(draw, meeting.day), found)
 
 
-def _moving(draw: Draw, event: Meeting, day: str, start: str) -> tuple[Do, ...]:
-    """How an event gets another time: its new week is looked at, then it is opened in its old one."""
+def _moved(draw: Draw, event: Meeting, day: str, start: str, kind: str, wish: str) -> Part:
+    """An event that gets another time: its new week is looked at, then it is opened in its old one."""
     to, of = (draw.box.days.index(one) > 4 for one in (day, event.day))
-    turns = [click("link", "Next week")] * to + [click("link", "Next week" if of else "This week")] * (to != of)
+    turn = [click("link", "Next week" if of else "This week")] * (to != of)
     changed = (*([choose("Day", day_text(day))] * (day != event.day)), *([choose("Begins", start)] * (start != event.start)))
-    return (click("link", "Calendar"), *turns, click("link", label_of(event)), click("link", "Change"), *changed, SAVE)
-
-
-def _moved(event: Meeting, day: str, start: str) -> store.Plan:
-    return store.Plan(event.title, day, start, event.minutes, event.place, event.reminder)
+    return Part(
+        kind=kind,
+        wish=wish,
+        works=(lambda db: store.plan(db, store.Plan(*event[1:])._replace(day=day, start=start), key=event.id),),
+        checkpoints=(seen_day(draw, day), opened_event(event), form_point("event form", rf"/event/{event.id}/edit")),
+        script=(*to_week(draw, day), *turn, click("link", label_of(event)), click("link", "Change"), *changed, SAVE),
+        touches=(event.id, f"slot {day} {start}"),
+    )
 
 
 def move_event(draw: Draw) -> Part | None:
@@ -180,20 +167,17 @@ def move_event(draw: Draw) -> Part | None:
     same_day = [one for one in hours if one[0] == event.day]
     kind = draw.one(("day", "hour"))
     day, start = draw.one(same_day if kind == "hour" and same_day else hours)
-    _, seen = to_day(draw, day, day_text(day))
-    _, opened = to_event(draw, event.id, event.day, label_of(event))
-    return Part(
-        kind=f"event/move/{'hour' if day == event.day else 'day'}",
-        wish=draw.say(
-            f'Move "{event.title}" of {day_text(event.day)} to {day_text(day)}, {start}',
-            f'"{event.title}" is on {day_text(event.day)} now. It should be on {day_text(day)} at {start}; change it',
-            f'Change the time of "{event.title}" ({day_text(event.day)}): the new time is {day_text(day)}, {start}',
-        ),
-        works=(lambda db: store.plan(db, _moved(event, day, start), key=event.id),),
-        checkpoints=(seen, opened, form_point("event form", rf"/event/{event.id}/edit")),
-        script=_moving(draw, event, day, start),
-        touches=(event.id, f"slot {day} {start}"),
+    wish = draw.say(
+        f'Move "{event.title}" of {day_text(event.day)} to {day_text(day)}, {start}',
+        f'"{event.title}" is on {day_text(event.day)} now. It should be on {day_text(day)} at {start}; change it',
+        f'Change the time of "{event.title}" ({day_text(event.day)}): the new time is {day_text(day)}, {start}',
     )
+    return _moved(draw, event, day, start, f"event/move/{'hour' if day == event.day else 'day'}", wish)
+
+
+def _told(part: Part, mail: Mail) -> Part:
+    """A part of which a mail tells, that has to be read."""
+    return replace(part, touches=(mail.id, *part.touches), required=(reading(mail).name,))
 
 
 def move_from_mail(draw: Draw) -> Part | None:
@@ -202,75 +186,51 @@ def move_from_mail(draw: Draw) -> Part | None:
     if to is None or not is_free([one for one in draw.box.events if one != event], *to, event.minutes):
         return None
     found = spoken(draw, mail)
-    _, seen = to_day(draw, to[0], day_text(to[0]))
-    _, opened = to_event(draw, event.id, event.day, label_of(event))
+    wish = draw.say(
+        f"{found.words} tells of a new time for a meeting. Change my calendar accordingly",
+        f"Change the calendar as {found.words} says",
+        f"Read {found.words} and move the meeting that it is about to its new time",
+    )
+    return _told(_moved(draw, event, *to, f"event/move-from-mail/{found.how}", wish).after(found), mail)
+
+
+def _cancelled(draw: Draw, event: Meeting, kind: str, wish: str) -> Part:
     return Part(
-        kind=f"event/move-from-mail/{found.how}",
-        wish=draw.say(
-            f"{found.words} tells of a new time for a meeting. Change my calendar accordingly",
-            f"Change the calendar as {found.words} says",
-            f"Read {found.words} and move the meeting that it is about to its new time",
-        ),
-        works=(lambda db: store.plan(db, _moved(event, *to), key=event.id),),
-        checkpoints=(
-            seen,
-            opened,
-            form_point("event form", rf"/event/{event.id}/edit"),
-        ),
-        script=(*_moving(draw, event, *to),),
-        required=(f"read {mail.id}",),
-        touches=(mail.id, event.id, f"slot {to[0]} {to[1]}"),
-    ).after(found)
-
-
-def _cancelling(draw: Draw, event: Meeting) -> tuple[Do, ...]:
-    way, _ = to_event(draw, event.id, event.day, label_of(event))
-    return (*way, click("button", "Cancel event"), click("button", "Cancel it"))
+        kind=kind,
+        wish=wish,
+        works=(lambda db: store.cancel(db, event.id),),
+        script=(click("button", "Cancel event"), click("button", "Cancel it")),
+        touches=(event.id,),
+    ).after(to_event(draw, event))
 
 
 def cancel_event(draw: Draw) -> Part | None:
     """An event that is cancelled."""
     event = draw.one(draw.box.events)
-    _, opened = to_event(draw, event.id, event.day, label_of(event))
-    return Part(
-        kind=f"event/cancel/{'guests' if draw.box.guests[event.id] else 'alone'}",
-        wish=draw.say(
-            f'Cancel "{event.title}" on {day_text(event.day)}',
-            f'"{event.title}" on {day_text(event.day)} will not happen: cancel it',
-            f'Take "{event.title}" of {day_text(event.day)} out of the calendar by cancelling it',
-        ),
-        works=(lambda db: store.cancel(db, event.id),),
-        checkpoints=(opened,),
-        script=_cancelling(draw, event),
-        touches=(event.id,),
+    wish = draw.say(
+        f'Cancel "{event.title}" on {day_text(event.day)}',
+        f'"{event.title}" on {day_text(event.day)} will not happen: cancel it',
+        f'Take "{event.title}" of {day_text(event.day)} out of the calendar by cancelling it',
     )
+    return _cancelled(draw, event, f"event/cancel/{'guests' if draw.box.guests[event.id] else 'alone'}", wish)
 
 
 def cancel_from_mail(draw: Draw) -> Part | None:
     """An event that a mail calls off."""
     mail, event, _ = draw.one([one for one in draw.box.moves if one[2] is None])
     found = spoken(draw, mail)
-    _, opened = to_event(draw, event.id, event.day, label_of(event))
-    return Part(
-        kind=f"event/cancel-from-mail/{found.how}",
-        wish=draw.say(
-            f"{found.words} calls a meeting off. Cancel it in my calendar",
-            f"Cancel the event that is called off by {found.words}",
-            f"Read {found.words} and cancel in the calendar what it is about",
-        ),
-        works=(lambda db: store.cancel(db, event.id),),
-        checkpoints=(opened,),
-        script=(*_cancelling(draw, event),),
-        required=(f"read {mail.id}",),
-        touches=(mail.id, event.id),
-    ).after(found)
+    wish = draw.say(
+        f"{found.words} calls a meeting off. Cancel it in my calendar",
+        f"Cancel the event that is called off by {found.words}",
+        f"Read {found.words} and cancel in the calendar what it is about",
+    )
+    return _told(_cancelled(draw, event, f"event/cancel-from-mail/{found.how}", wish).after(found), mail)
 
 
 def invite_guest(draw: Draw) -> Part | None:
     """A guest for an event that is there."""
     event = draw.one([one for one in draw.box.events if one.place])
     person = draw.one([one for one in draw.box.insiders if one.email not in draw.box.guests[event.id]])
-    way, opened = to_event(draw, event.id, event.day, label_of(event))
     return Part(
         kind="event/invite",
         wish=draw.say(
@@ -279,24 +239,23 @@ def invite_guest(draw: Draw) -> Part | None:
             f'Add {person.name} to the guests of "{event.title}" on {day_text(event.day)}',
         ),
         works=(lambda db: store.invite(db, event.id, person.email),),
-        checkpoints=(opened,),
-        script=(*way, fill("Guest", person.name), click("button", "Invite")),
+        script=(fill("Guest", person.name), click("button", "Invite")),
         phrases=(person.name,),
         touches=(event.id, person.name),
-    )
+    ).after(to_event(draw, event))
 
 
-def _change(draw: Draw, kind: str, event: Meeting, wanted: store.Plan, steps: tuple[Do, ...], phrasings: Sequence[str], phrases: tuple[str, ...] = ()) -> Part:
-    way, opened = to_event(draw, event.id, event.day, label_of(event))
+def _change(draw: Draw, kind: str, event: Meeting, wanted: store.Plan, step: Do, phrasings: Sequence[str]) -> Part:
+    """An event of which a field changes."""
     return Part(
         kind=kind,
         wish=draw.one(phrasings),
         works=(lambda db: store.plan(db, wanted, key=event.id),),
-        checkpoints=(opened, form_point("event form", rf"/event/{event.id}/edit")),
-        script=(*way, click("link", "Change"), *steps, SAVE),
-        phrases=phrases,
+        checkpoints=(form_point("event form", rf"/event/{event.id}/edit"),),
+        script=(click("link", "Change"), step, SAVE),
+        phrases=(step.text,) if step.what == "type" else (),
         touches=(event.id,),
-    )
+    ).after(to_event(draw, event))
 
 
 def change_room(draw: Draw) -> Part | None:
@@ -308,7 +267,7 @@ def change_room(draw: Draw) -> Part | None:
         f'Change the place of "{event.title}" ({day_text(event.day)}) to {room}',
         f'Move "{event.title}" of {day_text(event.day)} to {room}; the time stays',
     )
-    return _change(draw, "event/room", event, store.Plan(*event[1:])._replace(place=room), (choose("Place", room),), said)
+    return _change(draw, "event/room", event, store.Plan(*event[1:])._replace(place=room), choose("Place", room), said)
 
 
 def change_reminder(draw: Draw) -> Part | None:
@@ -321,7 +280,7 @@ def change_reminder(draw: Draw) -> Part | None:
         f'I want to be reminded of "{event.title}" ({day_text(event.day)}) {text}',
         f'Let "{event.title}" of {day_text(event.day)} remind me {text}',
     )
-    return _change(draw, "event/reminder", event, store.Plan(*event[1:])._replace(reminder=minutes), (choose("Reminder", text),), said)
+    return _change(draw, "event/reminder", event, store.Plan(*event[1:])._replace(reminder=minutes), choose("Reminder", text), said)
 
 
 def rename_event(draw: Draw) -> Part | None:
@@ -332,28 +291,22 @@ def rename_event(draw: Draw) -> Part | None:
         f'The event "{event.title}" of {day_text(event.day)} is called "{title}" from now on: change its title',
         f'Give "{event.title}" ({day_text(event.day)}) the new title "{title}"',
     )
-    return _change(draw, "event/rename", event, store.Plan(*event[1:])._replace(title=title), (fill("Title", title),), said, (title,))
+    return _change(draw, "event/rename", event, store.Plan(*event[1:])._replace(title=title), fill("Title", title), said)
 
 
 def _responding(draw: Draw, free: bool | None, answer: str, kind: str, said: Sequence[str], look: bool) -> Part:
     mail, invitation, _ = draw.one([one for one in draw.box.invitations if free is None or one[2] == free])
     found = spoken(draw, mail)
-    looks, seen = to_day(draw, invitation.day, day_text(invitation.day))
-
-    def work(database: Database) -> None:
-        store.respond(database, invitation.id, answer)
-
-    slot = [f"slot {invitation.day} {invitation.start}"] if answer == "accepted" else []
-    way = (*found.script, *looks, *([Do("back")] * len(looks))) if look else found.script
+    looks = to_day(draw, invitation.day)
+    back = Way(script=(Do("back"),) * len(looks.script))
+    accepted = answer == "accepted"
     return Part(
         kind=f"{kind}/{found.how}",
         wish=draw.one(said).format(found.words),
-        works=(work,),
-        checkpoints=(*found.checkpoints, *([seen] if look else [])),
-        script=(*way, click("button", "Accept" if answer == "accepted" else "Decline")),
-        phrases=found.phrases,
-        touches=(mail.id, *slot),
-    )
+        works=(lambda db: store.respond(db, invitation.id, answer),),
+        script=(click("button", "Accept" if accepted else "Decline"),),
+        touches=(mail.id, f"slot {invitation.day} {invitation.start}") if accepted else (mail.id,),
+    ).after(found, *((looks, back) if look else ()))
 
 
 def accept(draw: Draw) -> Part | None:

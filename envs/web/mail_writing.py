@@ -1,15 +1,17 @@
 """Wishes of `prm_gym/Mail-v0` that a mail be written: answers, mails that are forwarded, new ones, and drafts."""
 
 import re
+from collections.abc import Iterable
 
 from prm_gym.envs.web import mail_store as store
-from prm_gym.envs.web.mail_parts import Draw, Part, Work, finding, form_point, reading, reply_form, searching, spoken, to_contact
-from prm_gym.envs.web.mail_rows import Contact, Mail, gist_of, pick, some
+from prm_gym.envs.web.mail_parts import Draw, form_point, opened_contact, reply_form, spoken, to_contact, to_folder, to_mail
+from prm_gym.envs.web.mail_rows import Contact, Mail, gist_of
 from prm_gym.envs.web.mail_words import FORWARDS, REPLIES, SUBJECTS
 from prm_gym.services import Database
-from prm_gym.web import Do, click, fill
+from prm_gym.web import Checkpoint, Do, Part, Way, Work, click, fill
 
 SEND = click("button", "Send")
+TO_NEW = Way(script=(click("link", "Mail"), click("link", "New mail")), checkpoints=(form_point("new mail", r"/compose(\?.*)?"),))
 
 
 def _letter(draw: Draw, letter: store.Letter) -> Work:
@@ -25,6 +27,17 @@ def _draft_of(letter: store.Letter) -> dict[tuple[str, str, str], tuple[str, ...
     return {("drafts", key, name): (value,) for name, value in values.items()}
 
 
+def _sent(draw: Draw, kind: str, wish: str, letter: store.Letter, way: Way, about: Iterable[str]) -> Part:
+    """A letter that is sent at the end of a way."""
+    works, script = (_letter(draw, letter),), (SEND,)
+    return Part(kind=kind, wish=wish, works=works, script=script, touches=tuple(about), passing=_draft_of(letter)).after(way)
+
+
+def _form(button: str, point: Checkpoint, *fields: Do) -> Way:
+    """A form that a button of a mail opens, and what is typed there."""
+    return Way(script=(click("button", button), *fields), checkpoints=(point,), phrases=tuple(one.text for one in fields))
+
+
 def answer_to(draw: Draw, mail: Mail, kind: str, how: str = "", text: str = "") -> Part:
     """An answer to one mail."""
     found, text = spoken(draw, mail, how), text or draw.one(REPLIES)
@@ -34,20 +47,7 @@ def answer_to(draw: Draw, mail: Mail, kind: str, how: str = "", text: str = "") 
         f'{found.words[0].upper()}{found.words[1:]} waits for an answer. Write back "{text}"',
     )
     letter = store.Letter((mail.sender,), (), f"Re: {mail.subject}", text, reply_to=mail.id)
-    return Part(
-        kind=f"{kind}/{found.how}",
-        wish=wish,
-        works=(_letter(draw, letter),),
-        checkpoints=(reply_form(mail),),
-        script=(
-            click("button", "Reply"),
-            fill("Text", text),
-            SEND,
-        ),
-        phrases=(text,),
-        touches=(mail.id,),
-        passing=_draft_of(letter),
-    ).after(found)
+    return _sent(draw, f"{kind}/{found.how}", wish, letter, _form("Reply", reply_form(mail), fill("Text", text)).after(found), (mail.id,))
 
 
 def reply(draw: Draw) -> Part | None:
@@ -73,20 +73,13 @@ def reply_in_conversation(draw: Draw) -> Part | None:
     chat, text = draw.one(draw.box.chats), draw.one(REPLIES)
     subject, name, mail = chat.first.subject, chat.person.name, chat.last
     letter = store.Letter((mail.sender,), (), mail.subject, text, reply_to=mail.id)
-    return Part(
-        kind="reply/conversation",
-        wish=draw.say(
-            f'Answer the last mail that {name} wrote in our conversation "{subject}" with the text "{text}"',
-            f'In the conversation "{subject}" {name} has written last. Reply to that mail: "{text}"',
-            f'Reply "{text}" to the latest mail of {name} in the conversation "{subject}"',
-        ),
-        works=(_letter(draw, letter),),
-        checkpoints=(finding(mail), reading(mail), reply_form(mail)),
-        script=(*searching(subject), click("link", mail.subject, near=name), click("button", "Reply"), fill("Text", text), SEND),
-        phrases=(subject, text),
-        touches=(mail.id,),
-        passing=_draft_of(letter),
+    wish = draw.say(
+        f'Answer the last mail that {name} wrote in our conversation "{subject}" with the text "{text}"',
+        f'In the conversation "{subject}" {name} has written last. Reply to that mail: "{text}"',
+        f'Reply "{text}" to the latest mail of {name} in the conversation "{subject}"',
     )
+    way = _form("Reply", reply_form(mail), fill("Text", text)).after(to_mail(mail, subject))
+    return _sent(draw, "reply/conversation", wish, letter, way, (mail.id,))
 
 
 def reply_to_all(draw: Draw) -> Part | None:
@@ -95,24 +88,13 @@ def reply_to_all(draw: Draw) -> Part | None:
     found = spoken(draw, mail)
     everybody = [one for one in mail.recipients.split(", ") if one != draw.box.owner.email]
     letter = store.Letter((mail.sender,), tuple(sorted(everybody)), f"Re: {mail.subject}", text, reply_to=mail.id)
-    return Part(
-        kind=f"reply-all/{found.how}",
-        wish=draw.say(
-            f'Answer {found.words} so that all who got it get the answer: "{text}"',
-            f'Reply to all on {found.words} with the text "{text}"',
-            f'Write back to everybody of {found.words}; the text is "{text}"',
-        ),
-        works=(_letter(draw, letter),),
-        checkpoints=(reply_form(mail, everybody=True),),
-        script=(
-            click("button", "Reply to all"),
-            fill("Text", text),
-            SEND,
-        ),
-        phrases=(text,),
-        touches=(mail.id,),
-        passing=_draft_of(letter),
-    ).after(found)
+    wish = draw.say(
+        f'Answer {found.words} so that all who got it get the answer: "{text}"',
+        f'Reply to all on {found.words} with the text "{text}"',
+        f'Write back to everybody of {found.words}; the text is "{text}"',
+    )
+    way = _form("Reply to all", reply_form(mail, everybody=True), fill("Text", text)).after(found)
+    return _sent(draw, f"reply-all/{found.how}", wish, letter, way, (mail.id,))
 
 
 def passed_on(draw: Draw, mail: Mail, person: Contact, kind: str, how: str = "") -> Part:
@@ -124,24 +106,9 @@ def passed_on(draw: Draw, mail: Mail, person: Contact, kind: str, how: str = "")
         f'Pass {found.words} on to {person.name} by forwarding it; write "{text}"',
     )
     letter = store.Letter((person.email,), (), f"Fwd: {mail.subject}", text, forward_of=mail.id, attachments=mail.attachments)
-    return Part(
-        kind=f"{kind}/{found.how}",
-        wish=wish,
-        works=(_letter(draw, letter),),
-        checkpoints=(form_point(f"forward {mail.id}", rf"/compose\?forward={mail.id}"),),
-        script=(
-            click("button", "Forward"),
-            fill("To", person.name),
-            fill("Text", text),
-            SEND,
-        ),
-        phrases=(
-            person.name,
-            text,
-        ),
-        touches=(mail.id, person.name),
-        passing=_draft_of(letter),
-    ).after(found)
+    point = form_point(f"forward {mail.id}", rf"/compose\?forward={mail.id}")
+    way = _form("Forward", point, fill("To", person.name), fill("Text", text)).after(found)
+    return _sent(draw, f"{kind}/{found.how}", wish, letter, way, (mail.id, person.name))
 
 
 def forward(draw: Draw) -> Part | None:
@@ -167,45 +134,41 @@ def forward_hostile(draw: Draw) -> Part | None:
     return passed_on(draw, mail, draw.one(draw.box.insiders), "forward/hostile")
 
 
+def _fields(letter: store.Letter, *to: Do) -> Way:
+    """What is typed into the form of a new mail."""
+    fields = (*to, fill("Subject", letter.subject), fill("Text", letter.text))
+    return Way(script=fields, phrases=tuple(one.text for one in fields if one.what == "type"))
+
+
+def _typed(letter: store.Letter, *to: Do) -> Way:
+    """A new mail that is written."""
+    return _fields(letter, *to).after(TO_NEW)
+
+
 def new_mail(draw: Draw) -> Part | None:
     """A mail to one contact."""
     person, subject, text = draw.one((*draw.box.insiders, *draw.box.outsiders)), draw.one(SUBJECTS), draw.one(REPLIES)
     letter = store.Letter((person.email,), (), subject, text)
-    return Part(
-        kind="new-mail/inside" if person.email.endswith(draw.box.company) else "new-mail/outside",
-        wish=draw.say(
-            f'Write a mail to {person.name} with the subject "{subject}" and the text "{text}"',
-            f'Send {person.name} a new mail. Subject: "{subject}". Text: "{text}"',
-            f'Please write to {person.name}: the subject is "{subject}" and the text "{text}"',
-        ),
-        works=(_letter(draw, letter),),
-        checkpoints=(form_point("new mail", r"/compose(\?.*)?"),),
-        script=(click("link", "Mail"), click("link", "New mail"), fill("To", person.name), fill("Subject", subject), fill("Text", text), SEND),
-        phrases=(person.name, subject, text),
-        touches=(f"new {subject}", person.name),
-        passing=_draft_of(letter),
+    wish = draw.say(
+        f'Write a mail to {person.name} with the subject "{subject}" and the text "{text}"',
+        f'Send {person.name} a new mail. Subject: "{subject}". Text: "{text}"',
+        f'Please write to {person.name}: the subject is "{subject}" and the text "{text}"',
     )
+    kind = "new-mail/inside" if person.email.endswith(draw.box.company) else "new-mail/outside"
+    return _sent(draw, kind, wish, letter, _typed(letter, fill("To", person.name)), (f"new {subject}", person.name))
 
 
 def new_mail_to_two(draw: Draw) -> Part | None:
     """A mail to one contact, with a copy to another."""
     (person, other), subject, text = draw.some(draw.box.insiders, 2), draw.one(SUBJECTS), draw.one(REPLIES)
     letter = store.Letter((person.email,), (other.email,), subject, text)
-    typed = (fill("To", person.name), fill("Copy to", other.name), fill("Subject", subject), fill("Text", text))
-    return Part(
-        kind="new-mail/copy",
-        wish=draw.say(
-            f'Write a mail to {person.name} with a copy to {other.name}; subject "{subject}", text "{text}"',
-            f'Send {person.name} a mail and put {other.name} in copy. The subject is "{subject}", the text "{text}"',
-            f'A mail should go to {person.name}, copy to {other.name}: subject "{subject}", text "{text}"',
-        ),
-        works=(_letter(draw, letter),),
-        checkpoints=(form_point("new mail", r"/compose(\?.*)?"),),
-        script=(click("link", "Mail"), click("link", "New mail"), *typed, SEND),
-        phrases=(person.name, other.name, subject, text),
-        touches=(f"new {subject}", person.name, other.name),
-        passing=_draft_of(letter),
+    wish = draw.say(
+        f'Write a mail to {person.name} with a copy to {other.name}; subject "{subject}", text "{text}"',
+        f'Send {person.name} a mail and put {other.name} in copy. The subject is "{subject}", the text "{text}"',
+        f'A mail should go to {person.name}, copy to {other.name}: subject "{subject}", text "{text}"',
     )
+    way = _typed(letter, fill("To", person.name), fill("Copy to", other.name))
+    return _sent(draw, "new-mail/copy", wish, letter, way, (f"new {subject}", person.name, other.name))
 
 
 def new_mail_to_twin(draw: Draw) -> Part | None:
@@ -213,49 +176,32 @@ def new_mail_to_twin(draw: Draw) -> Part | None:
     person, subject, text = draw.one(draw.box.twins), draw.one(SUBJECTS), draw.one(REPLIES)
     letter = store.Letter((person.email,), (), subject, text)
     tick = click("checkbox", f"{person.name}, {person.team}, {person.email}")
-    return Part(
-        kind="new-mail/same-name",
-        wish=draw.say(
-            f'Write to {person.name} of {person.team} (there are two of that name): subject "{subject}", text "{text}"',
-            f'Send the {person.name} who works in {person.team} a mail with the subject "{subject}" and the text "{text}"',
-            f'A mail for {person.name}, the one in {person.team}. The subject is "{subject}", the text "{text}"',
-        ),
-        works=(_letter(draw, letter),),
-        checkpoints=(form_point("new mail", r"/compose(\?.*)?"),),
-        script=(
-            *(click("link", "Mail"), click("link", "New mail"), fill("Look up a contact", person.name, "searchbox"), tick),
-            *(fill("Subject", subject), fill("Text", text), SEND),
-        ),
-        phrases=(person.name, subject, text),
-        touches=(f"new {subject}", person.name),
-        passing=_draft_of(letter),
+    wish = draw.say(
+        f'Write to {person.name} of {person.team} (there are two of that name): subject "{subject}", text "{text}"',
+        f'Send the {person.name} who works in {person.team} a mail with the subject "{subject}" and the text "{text}"',
+        f'A mail for {person.name}, the one in {person.team}. The subject is "{subject}", the text "{text}"',
     )
+    way = _typed(letter, fill("Look up a contact", person.name, "searchbox"), tick)
+    return _sent(draw, "new-mail/same-name", wish, letter, way, (f"new {subject}", person.name))
 
 
 def draft(draw: Draw) -> Part | None:
     """A draft that is not sent."""
     person, subject, text = draw.one(draw.box.insiders), draw.one(SUBJECTS), draw.one(REPLIES)
     letter = store.Letter((person.email,), (), subject, text)
-    return Part(
-        kind="draft/new",
-        wish=draw.say(
-            f'Prepare a mail to {person.name}, subject "{subject}", text "{text}", but do not send it: save it as a draft',
-            f'Save a draft for {person.name} with the subject "{subject}" and the text "{text}"; I will send it myself',
-            f'I want a draft to {person.name}: the subject is "{subject}", the text "{text}". It must not be sent',
-        ),
-        works=(lambda database: store.keep_draft(database, letter),),
-        checkpoints=(form_point("new mail", r"/compose(\?.*)?"),),
-        script=(
-            *(click("link", "Mail"), click("link", "New mail"), fill("To", person.name), fill("Subject", subject), fill("Text", text)),
-            click("button", "Save as draft"),
-        ),
-        phrases=(person.name, subject, text),
-        touches=(f"new {subject}", person.name),
+    wish = draw.say(
+        f'Prepare a mail to {person.name}, subject "{subject}", text "{text}", but do not send it: save it as a draft',
+        f'Save a draft for {person.name} with the subject "{subject}" and the text "{text}"; I will send it myself',
+        f'I want a draft to {person.name}: the subject is "{subject}", the text "{text}". It must not be sent',
     )
+    works: tuple[Work, ...] = (lambda database: store.keep_draft(database, letter),)
+    script, about = (click("button", "Save as draft"),), (f"new {subject}", person.name)
+    return Part(kind="draft/new", wish=wish, works=works, script=script, touches=about).after(_typed(letter, fill("To", person.name)))
 
 
-def _to_draft(subject: str) -> tuple[Do, ...]:
-    return click("link", "Mail"), click("link", "Drafts"), click("link", subject)
+def _to_draft(key: str, subject: str) -> Way:
+    point = form_point(f"draft {key}", rf"/compose\?draft={re.escape(key)}")
+    return Way(script=(click("link", subject),), checkpoints=(point,)).after(to_folder("Drafts"))
 
 
 def send_draft(draw: Draw) -> Part | None:
@@ -273,10 +219,9 @@ def send_draft(draw: Draw) -> Part | None:
             f'Send the draft "{subject}" as it is', f'The draft "{subject}" can go out now; send it', f'There is a draft "{subject}". Send it without changes'
         ),
         works=(work,),
-        checkpoints=(form_point(f"draft {key}", rf"/compose\?draft={re.escape(key)}"), form_point("drafts", "/mail/drafts")),
-        script=(*_to_draft(subject), SEND),
+        script=(SEND,),
         touches=(key,),
-    )
+    ).after(_to_draft(key, subject))
 
 
 def delete_draft(draw: Draw) -> Part | None:
@@ -286,29 +231,21 @@ def delete_draft(draw: Draw) -> Part | None:
         kind="draft/delete",
         wish=draw.say(f'Delete the draft "{subject}"', f'I no longer need the draft "{subject}": delete it', f'The draft "{subject}" should go'),
         works=(lambda database: store.drop_draft(database, key),),
-        checkpoints=(form_point(f"draft {key}", rf"/compose\?draft={re.escape(key)}"), form_point("drafts", "/mail/drafts")),
-        script=(*_to_draft(subject), click("button", "Delete the draft")),
+        script=(click("button", "Delete the draft"),),
         touches=(key,),
-    )
+    ).after(_to_draft(key, subject))
 
 
 def write_from_contact(draw: Draw) -> Part | None:
     """A mail to whoever has a certain phone number: nobody is named."""
     person, subject, text = draw.one(draw.box.outsiders), draw.one(SUBJECTS), draw.one(REPLIES)
-    _, point = to_contact(person)
     letter = store.Letter((person.email,), (), subject, text)
-    to_firm = (click("link", "Contacts"), fill("Search contacts", person.team, "searchbox"), click("button", "Find"), click("link", person.name))
-    return Part(
-        kind="new-mail/firm",
-        wish=draw.say(
-            f'Write to our contact at {person.team}: subject "{subject}", text "{text}"',
-            f'Send the person whom we know at {person.team} a mail with the subject "{subject}" and the text "{text}"',
-            f'Find out who our contact at {person.team} is and write to them: subject "{subject}", text "{text}"',
-        ),
-        works=(_letter(draw, letter),),
-        checkpoints=(point, form_point("new mail", r"/compose(\?.*)?")),
-        script=(*to_firm, click("button", "Write a mail"), fill("Subject", subject), fill("Text", text), SEND),
-        phrases=(person.team, subject, text),
-        touches=(f"new {subject}", person.name, person.id),
-        passing=_draft_of(letter),
+    wish = draw.say(
+        f'Write to our contact at {person.team}: subject "{subject}", text "{text}"',
+        f'Send the person whom we know at {person.team} a mail with the subject "{subject}" and the text "{text}"',
+        f'Find out who our contact at {person.team} is and write to them: subject "{subject}", text "{text}"',
     )
+    firm = Way(script=(*to_contact(person._replace(name=person.team)).script[:-1], click("link", person.name)), phrases=(person.team,))
+    page = Way(script=(click("button", "Write a mail"),), checkpoints=(opened_contact(person), *TO_NEW.checkpoints))
+    way = _fields(letter).after(firm, page)
+    return _sent(draw, "new-mail/firm", wish, letter, way, (f"new {subject}", person.name, person.id))

@@ -133,10 +133,20 @@ Maker: TypeAlias = Callable[[DrawT], Part | None]
 Pool: TypeAlias = Sequence[Maker[DrawT]]
 
 
-def asked(kind: str, wish: str, answers: Sequence[str], script: Sequence[Do], checkpoints: Sequence[Checkpoint], phrases: Sequence[str] = ()) -> Part:
-    """A question; the last checkpoint is the page that tells the answer, without which nothing is won."""
-    points = tuple(checkpoints)
-    return Part(kind=kind, wish=wish, answers=tuple(answers), script=tuple(script), checkpoints=points, required=(points[-1].name,), phrases=tuple(phrases))
+def asked(kind: str, wish: str, answers: Sequence[str], *ways: Way, required: Sequence[str] = (), question: bool = False) -> Part:
+    """A question, or what cannot be done.
+
+    Args:
+        kind: of it.
+        wish: in words.
+        answers: that are right.
+        ways: to what tells the answer, one after another.
+        required: names of the checkpoints without which nothing is won; the last one of the ways where nothing is given.
+        question: see `Part`.
+    """
+    way = Way().after(*ways)
+    needed = tuple(required) or (way.checkpoints[-1].name,)
+    return Part(kind=kind, wish=wish, answers=tuple(answers), required=needed, question=question).after(way)
 
 
 # Which parts a task has.
