@@ -11,11 +11,11 @@ from prm_gym.envs.web.tracker_changes import Clerk
 from prm_gym.envs.web.tracker_pages import SITE
 from prm_gym.envs.web.tracker_plans import plan_of
 from prm_gym.envs.web.tracker_rows import COMPANIES, TABLES, company_of
-from prm_gym.envs.web.tracker_tasks import Part, scenario_from, searched, work
+from prm_gym.envs.web.tracker_tasks import Draw, scenario_from, searched
 from prm_gym.envs.web.tracker_wiki import sections_of, with_section
 from prm_gym.errors import RefusedError
 from prm_gym.services import Database
-from prm_gym.web import Checkpoint, Do, action_text, choose, click, fill
+from prm_gym.web import Checkpoint, Do, Part, action_text, choose, click, fill
 from prm_gym.web.html import to_html
 from prm_gym.web.scenario import resolved
 from prm_gym.web.site import Visit, read_request
@@ -23,6 +23,7 @@ from prm_gym.web.site import Visit, read_request
 COMPANY = company_of(3)
 MINE, OTHER, GUEST = COMPANY.projects
 HOST = "http://tracker.test"
+work = Draw(np.random.default_rng(0), COMPANY, 3).work
 
 
 class Player:
@@ -196,7 +197,7 @@ def test_a_wiki_page_is_written_by_section_or_as_a_whole():
 def test_a_count_may_be_made_by_hand():
     number = sum(issue.is_open for issue in MINE.issues)
     tells = Checkpoint("read the issues", path=rf"/projects/{MINE.key}/(issues|board)(\?.*)?")
-    part = Part(kind="ask", wish="How many are open?", script=(), answers=(str(number),), checkpoints=(tells,), required=frozenset([tells.name]))
+    part = Part(kind="ask", wish="How many are open?", script=(), answers=(str(number),), checkpoints=(tells,), required=(tells.name,))
     assert Player(part).do(click("link", MINE.name), click("link", "Next page")).end(str(number)).is_right()
     guess = Player(part).end(str(number))
     assert (guess.outcome, guess.labels) == (0, ["incorrect"])
