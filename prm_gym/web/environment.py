@@ -73,6 +73,9 @@ class WorldEnv(StepEnv):
 
     state_key: the task, the changed rows, what the site remembers, the milestones, and what is seen.
 
+    Kind: `info["kind"]` names the kind of the task when its episode has ended, and is empty before; in a stored episode it is `trajectory.task.kind`. It is for
+    results by kind, and not for the agent: it tells what cannot be done, and which texts are traps. Kinds of several parts are joined by "+".
+
     Mode "text" reads the pages without a browser; mode "browser" opens them in a Chromium. Tasks, actions, observations, rows and state keys are the same.
 
     A world gives `sites`, `tables`, `levels` (the step limit of each), `policy_text`, and the methods below.
@@ -149,13 +152,13 @@ class WorldEnv(StepEnv):
     # The engine.
 
     def more_info(self) -> dict[str, Any]:
-        """The screenshot and the accessibility tree, where they are wanted; None where the page is gone."""
+        """The kind of the task once the episode has ended, empty before; and the screenshot and the accessibility tree where they are wanted."""
+        found: dict[str, Any] = {"kind": "" if self._running else self.scenario.kind, **dict.fromkeys(self.show)}
         if not self.show:
-            return {}
+            return found
         from prm_gym.web.real_browser import RealBrowser
 
         browser = self.live.browser
-        found: dict[str, Any] = dict.fromkeys(self.show)
         if isinstance(browser, RealBrowser) and browser.alive:
             with contextlib.suppress(EnvironmentFault):
                 found.update({name: browser.page.screenshot() if name == "screenshot" else browser.page.accessibility() for name in self.show})
