@@ -243,17 +243,12 @@ class WorldEnv(StepEnv):
         """In real browsers all pages act at once."""
         acting: list[tuple[View, str, Action]] = []
         for env, text in zip(envs, actions, strict=True):
-            if isinstance(env, WorldEnv) and env.mode == "browser" and len(text) <= env.action_space_length:
+            if isinstance(env, WorldEnv) and env.mode == "browser" and len(text) <= getattr(env.action_space, "max_length", 0):
                 action = env._read(text)
                 if not isinstance(action, NoAction) and env.live.reaches_page(action):
                     env.live.visit.forget()
                     acting.append((env.live, text, action))
         act_ahead(acting)
-
-    @property
-    def action_space_length(self) -> int:
-        """How long an action may be."""
-        return getattr(self.action_space, "max_length", 0)
 
     def _read(self, text: str) -> Action | NoAction:
         action = read_action(text)

@@ -209,8 +209,8 @@ def test_a_count_may_be_made_by_hand():
 
 
 def test_wrong_changes_are_told_where_they_are_made():
-    part, other = changing(ISSUE, "priority", "Low" if ISSUE.priority != "Low" else "High"), some(MINE, lambda one: one.is_open and one.key != ISSUE.key)
-    value = part.works[0].arguments[-1]
+    value = "Low" if ISSUE.priority != "Low" else "High"
+    part, other = changing(ISSUE, "priority", value), some(MINE, lambda one: one.is_open and one.key != ISSUE.key)
     wrong = next(one for one in ("Normal", "Urgent") if one != ISSUE.priority)
     player = Player(part).do(*opening(MINE, ISSUE), choose("Priority", wrong))
     assert player.labels[-1] == "incorrect"
