@@ -73,8 +73,8 @@ class WorldEnv(StepEnv):
 
     state_key: the task, the changed rows, what the site remembers, the milestones, and what is seen.
 
-    Kind: `info["kind"]` names the kind of the task when its episode has ended, and is empty before; in a stored episode it is `trajectory.task.kind`. It is for
-    results by kind, and not for the agent: it tells what cannot be done, and which texts are traps. Kinds of several parts are joined by "+".
+    Kind: `info["kind"]` at the end of an episode (empty before), and `trajectory.task.kind`, joined by "+" where there are several parts. For tables of results,
+    never for the agent: it tells what cannot be done, and which texts are traps.
 
     Mode "text" reads the pages without a browser; mode "browser" opens them in a Chromium. Tasks, actions, observations, rows and state keys are the same.
 
@@ -284,8 +284,7 @@ class WorldEnv(StepEnv):
         milestones = live.pursuit.reach(names)
         situation = self._situation_of(self.task, scenario, live, acted.error)
         made = content_key(key_before, action_text(action))
-        repeated = made in live.made
-        live.made[made] = None
+        repeated, live.made[made] = made in live.made, None
         claim = StateStep(
             kind="write" if changes else "read",
             call=action_text(action),
