@@ -73,8 +73,8 @@ class WorldEnv(StepEnv):
 
     state_key: the task, the changed rows, what the site remembers, the milestones, and what is seen.
 
-    Kind: `info["kind"]` at the end of an episode (empty before), and `trajectory.task.kind`, joined by "+" where there are several parts. For tables of results,
-    never for the agent: it tells what cannot be done, and which texts are traps.
+    Kind: `info["kind"]` at the end of an episode (empty before), and `trajectory.task.kind`, joined by "+" where there are several parts. For results by
+    kind, never for the agent: it tells what cannot be done, and which texts are traps.
 
     Mode "text" reads the pages without a browser; mode "browser" opens them in a Chromium. Tasks, actions, observations, rows and state keys are the same.
 
