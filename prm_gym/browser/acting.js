@@ -208,11 +208,35 @@
     return "";
   };
 
+  // Another page of the site takes the place of the one that is shown, in the same document, and nothing is left of what was done there; or why it cannot.
+  const parse = method(DOMParser, "parseFromString"), adopt = method(Document, "adoptNode"), replace = method(Element, "replaceWith"), clone = method(Node, "cloneNode");
+  const headOf = read(Document, "head"), documentElement = read(Document, "documentElement"), childrenOf = read(Element, "children"), outerOf = read(Element, "outerHTML");
+  const titleOf = read(Document, "title"), setTitle = write(Document, "title"), readyState = read(Document, "readyState");
+  const LEAVINGS = ["blur", "focusout", "change", "input"];
+  const around = (own) => {
+    const kept = [...childrenOf(headOf(own))].filter((node) => localName(node) !== "title");
+    return [clone(documentElement(own), false), ...kept].map(outerOf).join();
+  };
+  const renewed = ({ url, html }) => {
+    const other = parse(new DOMParser(), html, "text/html");
+    if (readyState(document) !== "complete" || new URL(url).origin !== location.origin || around(other) !== around(document)) return "another document is needed";
+    const hide = (left) => left.stopImmediatePropagation();
+    for (const kind of LEAVINGS) listen(window, kind, hide, true);
+    replace(bodyOf(document), adopt(document, bodyOf(other)));
+    for (const kind of LEAVINGS) unlisten(window, kind, hide, true);
+    setTitle(document, titleOf(other));
+    history.replaceState(null, "", url);
+    getSelection().removeAllRanges();
+    window.scrollTo({ top: 0, left: 0, behavior: "instant" });
+    return "";
+  };
+
   // What an action does to an element, or why it cannot.
   const done = (request, node) => {
     const { ref } = request;
     if (request.do === "scroll") return void window.scrollBy({ top: request.by * window.innerHeight, behavior: "instant" }) ?? "";
     if (request.do === "nothing") return "";
+    if (request.do === "renew") return renewed(request);
     const error = refusal(ref, node);
     if (error) return error;
     if (request.do === "focus") return focus(node), "";

@@ -66,6 +66,16 @@ class LivePage:
         except _StoppedError as stopped:
             return stopped.sight
 
+    async def renew(self, url: str, html: str) -> Sight | None:
+        """As `open`, in the document that is shown: the page of an address takes the place of this one. None where another document is needed."""
+        tab = self._tab_now
+        if len(self._tabs) > 1 or self._windows or tab.navigation.leaving or tab.navigation.failed or tab.navigation.vain:
+            return None
+        try:
+            return await self._guarded(self._renewed(url, html), self.rules.browser.deadline)
+        except _StoppedError:
+            return None
+
     async def act(self, action: Action) -> Acted:
         """What came of an action."""
         try:
@@ -188,6 +198,18 @@ class LivePage:
         acted = await self._seen()
         await tab.send("Page.resetNavigationHistory")
         return acted.sight
+
+    async def _renewed(self, url: str, html: str) -> Sight | None:
+        tab = self._tab_now
+        tab.refused, tab.download = "", False
+        self._notes.clear()
+        self._pages.clear()
+        request = self._request({"do": "renew", "url": url, "html": html})
+        answer, _ = await asyncio.gather(tab.step(request), tab.send("Page.resetNavigationHistory"))
+        if answer.error or self._notes or len(self._tabs) > 1:
+            return None
+        self.openings += 1
+        return (await self._told(tab, answer)).sight
 
     async def _acted(self, action: Action) -> Acted:
         tab = self._tab_now
