@@ -208,18 +208,20 @@
     return "";
   };
 
-  // Another page of the site takes the place of the one that is shown, in the same document, and nothing is left of what was done there; or why it cannot.
+  // Another page of the site in the place of the one that is shown, in the same document, as a visitor who comes finds it; or why that needs another document.
   const parse = method(DOMParser, "parseFromString"), adopt = method(Document, "adoptNode"), replace = method(Element, "replaceWith"), clone = method(Node, "cloneNode");
   const headOf = read(Document, "head"), documentElement = read(Document, "documentElement"), childrenOf = read(Element, "children"), outerOf = read(Element, "outerHTML");
   const titleOf = read(Document, "title"), setTitle = write(Document, "title"), readyState = read(Document, "readyState");
-  const LEAVINGS = ["blur", "focusout", "change", "input"];
+  const LEAVINGS = ["blur", "focusout", "change", "input"]; // what a field may say when it goes, and nobody is to hear
+  const stores = () => document.cookie || localStorage.length || sessionStorage.length || window.name;
   const around = (own) => {
     const kept = [...childrenOf(headOf(own))].filter((node) => localName(node) !== "title");
-    return [clone(documentElement(own), false), ...kept].map(outerOf).join();
+    return [clone(documentElement(own), false), ...kept].map(outerOf).join(); // a page that is busy differs too
   };
-  const renewed = ({ url, html }) => {
+  const show = ({ url, html }) => {
     const other = parse(new DOMParser(), html, "text/html");
-    if (readyState(document) !== "complete" || new URL(url).origin !== location.origin || around(other) !== around(document)) return "another document is needed";
+    const same = new URL(url).origin === location.origin && readyState(document) === "complete" && around(other) === around(document);
+    if (!same || stores()) return "another document is needed";
     const hide = (left) => left.stopImmediatePropagation();
     for (const kind of LEAVINGS) listen(window, kind, hide, true);
     replace(bodyOf(document), adopt(document, bodyOf(other)));
@@ -236,7 +238,7 @@
     const { ref } = request;
     if (request.do === "scroll") return void window.scrollBy({ top: request.by * window.innerHeight, behavior: "instant" }) ?? "";
     if (request.do === "nothing") return "";
-    if (request.do === "renew") return renewed(request);
+    if (request.do === "show") return show(request);
     const error = refusal(ref, node);
     if (error) return error;
     if (request.do === "focus") return focus(node), "";
@@ -276,6 +278,7 @@
     const node = page.element(request.ref);
     downloads = Boolean(node && (request.do === "click" || request.do === "point") && closest(node, "a[download]"));
     const error = done(request, node);
+    if (error && request.do === "show") return JSON.stringify([error, null, null]);
     if (error || request.do !== "point") return JSON.stringify([error, null, await after(request)]);
     if (!request.hover && picker(node)) return JSON.stringify([pick(request.ref, node), null, await after(request)]);
     const point = pointOf(node);

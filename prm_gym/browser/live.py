@@ -66,13 +66,13 @@ class LivePage:
         except _StoppedError as stopped:
             return stopped.sight
 
-    async def renew(self, url: str, html: str) -> Sight | None:
-        """As `open`, in the document that is shown: the page of an address takes the place of this one. None where another document is needed."""
-        tab = self._tab_now
-        if len(self._tabs) > 1 or self._windows or tab.navigation.leaving or tab.navigation.failed or tab.navigation.vain:
+    async def show(self, url: str, html: str) -> Sight | None:
+        """As `open`, in the document that is shown, whose place the page of an address takes; None where that needs another document."""
+        navigation = self._tab_now.navigation
+        if not self.openings or len(self._tabs) > 1 or self._windows or navigation.leaving or navigation.failed or navigation.vain:
             return None
         try:
-            return await self._guarded(self._renewed(url, html), self.rules.browser.deadline)
+            return await self._guarded(self._shown(url, html), self.rules.browser.deadline)
         except _StoppedError:
             return None
 
@@ -199,14 +199,14 @@ class LivePage:
         await tab.send("Page.resetNavigationHistory")
         return acted.sight
 
-    async def _renewed(self, url: str, html: str) -> Sight | None:
-        tab = self._tab_now
+    async def _shown(self, url: str, html: str) -> Sight | None:
+        tab, documents = self._tab_now, self._tab_now.documents
         tab.refused, tab.download = "", False
         self._notes.clear()
         self._pages.clear()
-        request = self._request({"do": "renew", "url": url, "html": html})
-        answer, _ = await asyncio.gather(tab.step(request), tab.send("Page.resetNavigationHistory"))
-        if answer.error or self._notes or len(self._tabs) > 1:
+        request = self._request({"do": "show", "url": url, "html": html})
+        answer, _ = await asyncio.gather(tab.show(request), tab.send("Page.resetNavigationHistory"))
+        if answer.error or tab.documents != documents or self._notes or self._windows:
             return None
         self.openings += 1
         return (await self._told(tab, answer)).sight

@@ -94,7 +94,7 @@ class Page:
         """Open an address, on the browsers' thread; the context is replaced first where it has been used enough."""
         if self.alive:
             self.live = await self.pool.renewed(self.live)
-            sight = await self.live.renew(url, html) if html and self.live.openings else None
+            sight = await self.live.show(url, html) if html else None
             if sight is not None:
                 return sight
         return await self.live.open(url)

@@ -22,6 +22,12 @@ from prm_gym.web.site import Site, Visit, split_url
 HEADER = "x-visit"
 STARTING_SECONDS = 20.0
 LARGEST_BODY = 1 << 20
+# Of scripts a page has world.js alone, which stores nothing: so what a page may keep for the next episode is all in its document.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_HEADERS = {"content-type": "text/html; charset=utf-8", "cache-control": "no-store", "content-security-policy": POLICY, "x-content-type-options": "nosniff"}
 _ASSETS = {"/assets/world.js": ("world.js", "text/javascript"), "/assets/world.css": ("world.css", "text/css")}
 
 
@@ -114,7 +120,7 @@ class SiteServer:
         if response.root is None:
             return 404, b"", {}
         html = inner_html(response.root) if response.root.tag == "template" else f"<!doctype html>{to_html(response.root)}"
-        return response.status, html.encode(), {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
+        return response.status, html.encode(), _HEADERS
 
 
 def _application(server: SiteServer) -> Any:
