@@ -69,7 +69,7 @@ class LivePage:
     async def show(self, url: str, html: str) -> Sight | None:
         """As `open`, in the document that is shown, whose place the page of an address takes; None where that needs another document."""
         navigation = self._tab_now.navigation
-        if not self.openings or len(self._tabs) > 1 or self._windows or navigation.leaving or navigation.failed or navigation.vain:
+        if not self.openings or self._windowed or navigation.leaving or navigation.failed or navigation.vain:
             return None
         try:
             return await self._guarded(self._shown(url, html), self.rules.browser.deadline)
@@ -135,6 +135,11 @@ class LivePage:
         if self._clock is not None and not self._clock.expired():
             with contextlib.suppress(RuntimeError):
                 self._clock.reschedule(asyncio.get_running_loop().time())
+
+    @property
+    def _windowed(self) -> bool:
+        """Whether there are other tabs, or windows that are to come."""
+        return len(self._tabs) > 1 or len(self._windows) > self._handled
 
     @property
     def _tab_now(self) -> Tab:
@@ -205,8 +210,11 @@ class LivePage:
         self._notes.clear()
         self._pages.clear()
         request = self._request({"do": "show", "url": url, "html": html})
-        answer, _ = await asyncio.gather(tab.show(request), tab.send("Page.resetNavigationHistory"))
-        if answer.error or tab.documents != documents or self._notes or self._windows:
+        commands: list[Command] = [("Page.resetNavigationHistory", {})]
+        if self.rules.browser.frames:
+            commands.append(pointer("mouseMoved", -1, -1))  # what is under the pointer may look otherwise
+        answer, _ = await asyncio.gather(tab.show(request), asyncio.gather(*(tab.send(*command) for command in commands)))
+        if answer.error or tab.documents != documents or self._notes or self._windowed:
             return None
         self.openings += 1
         return (await self._told(tab, answer)).sight

@@ -200,6 +200,21 @@ def test_the_other_driver_begins_anew_too(chromium):
         hard.close()
 
 
+def test_it_also_looks_the_same(chromium):
+    """The pointer is over no element, as at the beginning."""
+    soft, hard = (notes.NotesEnv(mode="browser", show=("screenshot",)) for _ in range(2))
+    try:
+        soft.reset(seed=1)
+        mark(soft)
+        for action in ("click Taxes", "back", "click New note", "click Notes"):
+            did(soft, action)
+        assert soft.reset(seed=2)[1]["screenshot"] == hard.reset(seed=2)[1]["screenshot"]
+        assert marked(soft)
+    finally:
+        soft.close()
+        hard.close()
+
+
 def test_a_context_that_was_used_enough_is_replaced(chromium):
     env = noted(recycle_openings=4)
     try:
