@@ -68,8 +68,8 @@ class LivePage:
 
     async def show(self, url: str, html: str) -> Sight | None:
         """As `open`, in the document that is shown, whose place the page of an address takes; None where that needs another document."""
-        navigation = self._tab_now.navigation
-        if not self.openings or self._windowed or navigation.leaving or navigation.failed or navigation.vain:
+        navigation = self._tabs[0].navigation
+        if not self.openings or len(self._windows) > self._handled or navigation.leaving or navigation.failed or navigation.vain:
             return None
         try:
             return await self._guarded(self._shown(url, html), self.rules.browser.deadline)
@@ -137,11 +137,6 @@ class LivePage:
                 self._clock.reschedule(asyncio.get_running_loop().time())
 
     @property
-    def _windowed(self) -> bool:
-        """Whether there are other tabs, or windows that are to come."""
-        return len(self._tabs) > 1 or len(self._windows) > self._handled
-
-    @property
     def _tab_now(self) -> Tab:
         return self._tabs[self._at]
 
@@ -187,13 +182,8 @@ class LivePage:
         self.die("page_crashed", reason)
 
     async def _opened(self, url: str) -> Sight:
-        while len(self._tabs) > 1:
-            await self._tabs.pop().target.close()
-        self._at = 0
-        tab = self._tab_now
+        tab = await self._emptied()
         self.openings += 1
-        self._notes.clear()
-        self._pages.clear()
         if self.openings > 1 and not self.rules.page.keep:
             await tab.forget()
         error = await tab.open(url)
@@ -204,17 +194,24 @@ class LivePage:
         await tab.send("Page.resetNavigationHistory")
         return acted.sight
 
-    async def _shown(self, url: str, html: str) -> Sight | None:
-        tab, documents = self._tab_now, self._tab_now.documents
-        tab.refused, tab.download = "", False
+    async def _emptied(self) -> Tab:
+        """The first tab alone, with nothing to tell of what was."""
+        while len(self._tabs) > 1:
+            await self._tabs.pop().target.close()
+        self._at = 0
         self._notes.clear()
         self._pages.clear()
+        return self._tab_now
+
+    async def _shown(self, url: str, html: str) -> Sight | None:
+        tab = await self._emptied()
+        documents, tab.refused, tab.download = tab.documents, "", False
         request = self._request({"do": "show", "url": url, "html": html})
         commands: list[Command] = [("Page.resetNavigationHistory", {})]
         if self.rules.browser.frames:
             commands.append(pointer("mouseMoved", -1, -1))  # what is under the pointer may look otherwise
         answer, _ = await asyncio.gather(tab.show(request), asyncio.gather(*(tab.send(*command) for command in commands)))
-        if answer.error or tab.documents != documents or self._notes or self._windowed:
+        if answer.error or tab.documents != documents or self._notes or len(self._tabs) > 1 or len(self._windows) > self._handled:
             return None
         self.openings += 1
         return (await self._told(tab, answer)).sight
