@@ -51,6 +51,7 @@ class LivePage:
         self._clock: asyncio.Timeout | None = None
         self._windows: list[str] = []  # addresses of those that the pages have opened
         self._come = self._handled = 0  # how many of them have come; have been looked at
+        self._missed = False  # whether one was waited for in vain
         context.on_popup(self._popped)
 
     async def prepare(self) -> None:
@@ -69,7 +70,7 @@ class LivePage:
     async def show(self, url: str, html: str) -> Sight | None:
         """As `open`, in the document that is shown, whose place the page of an address takes; None where that needs another document."""
         navigation = self._tabs[0].navigation
-        if not self.openings or len(self._windows) > self._handled or navigation.leaving or navigation.failed or navigation.vain:
+        if not self.openings or self.expecting or navigation.leaving or navigation.failed or navigation.vain:
             return None
         try:
             return await self._guarded(self._shown(url, html), self.rules.browser.deadline)
@@ -135,6 +136,11 @@ class LivePage:
         if self._clock is not None and not self._clock.expired():
             with contextlib.suppress(RuntimeError):
                 self._clock.reschedule(asyncio.get_running_loop().time())
+
+    @property
+    def expecting(self) -> bool:
+        """Whether windows that were opened have not come: they would come into the next episode."""
+        return self._missed or len(self._windows) > self._handled
 
     @property
     def _tab_now(self) -> Tab:
@@ -211,7 +217,7 @@ class LivePage:
         if self.rules.browser.frames:
             commands.append(pointer("mouseMoved", -1, -1))  # what is under the pointer may look otherwise
         answer, _ = await asyncio.gather(tab.show(request), asyncio.gather(*(tab.send(*command) for command in commands)))
-        if answer.error or tab.documents != documents or self._notes or len(self._tabs) > 1 or len(self._windows) > self._handled:
+        if answer.error or tab.documents != documents or self._notes or len(self._tabs) > 1 or self.expecting:
             return None
         self.openings += 1
         return (await self._told(tab, answer)).sight
@@ -347,6 +353,7 @@ class LivePage:
         end = asyncio.get_running_loop().time() + _WINDOW_SECONDS
         while len(self._windows) > self._handled and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(_PAUSE)
+        self._missed = self._missed or self.expecting
         self._windows.clear()
         self._come = self._handled = 0
 

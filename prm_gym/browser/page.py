@@ -97,6 +97,8 @@ class Page:
             sight = await self.live.show(url, html) if html else None
             if sight is not None:
                 return sight
+            if html and self.alive:
+                self.live = await self.pool.renewed(self.live)
         return await self.live.open(url)
 
     def __enter__(self) -> "Page":

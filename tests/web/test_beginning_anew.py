@@ -178,6 +178,14 @@ def test_of_several_tabs_the_first_goes_on(kept, last):
     same_beginning(soft, hard, 2, stays=True)
 
 
+def test_a_window_that_is_late_does_not_come_into_the_next_episode(kept):
+    soft, hard = kept
+    for seed in range(3):
+        soft.reset(seed=1)
+        soft.live.browser.page.evaluate_in_page("setTimeout(() => document.querySelector('a[target]').click(), 0); 1")
+        same_beginning(soft, hard, seed, stays=False)
+
+
 def test_after_a_crash_a_new_page_is_opened(kept):
     soft, hard = kept
     soft.reset(seed=1)
