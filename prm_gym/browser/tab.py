@@ -148,6 +148,14 @@ class Tab:
             return answer
         return await self.quiet(answer, request)
 
+    async def show(self, request: Mapping[str, Any]) -> Answer:
+        """What is seen of another page that is put into the document; an error where that cannot be."""
+        try:
+            answer = await self._ask("step", request)
+        except LeftError:
+            return Answer("the document has been replaced")
+        return answer if answer.error else await self.quiet(answer, request)
+
     async def finish(self, request: Mapping[str, Any]) -> Answer:
         """What is seen after a pointer or a key was pressed, once the page is quiet."""
         try:
