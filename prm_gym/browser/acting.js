@@ -1,7 +1,7 @@
 /* The part of an action that happens inside the page: finding the element, saying why it cannot be acted on, and doing what needs no pointer and no key.
  *
- * It completes what observer.js left under `name`, in the same world. A request is answered with [error, point, seen]: what is seen after the page has settled,
- * or the point at which the pointer is to press.
+ * It completes what observer.js left under `name`, in the same world. A request is answered with [error, point, seen, told]: what is seen after the page has
+ * settled, or the point at which the pointer is to press; and what a script of the caller's own in the page's world told, where it was asked something.
  */
 (function (name) {
   "use strict";
@@ -33,6 +33,7 @@
   const focusHtml = method(HTMLElement, "focus"), focusSvg = method(SVGElement, "focus"), blurHtml = method(HTMLElement, "blur"), clickHtml = method(HTMLElement, "click");
   const SET_AT_ONCE = new Set(["number", "date", "month", "week", "time", "datetime-local", "color", "range"]);
   const UNTYPED = new Set(["checkbox", "radio", "file", "submit", "button", "reset", "image", "hidden", "range"]);
+  const LATEST = 250; // milliseconds for what the browser has delivered to be seen here
   const PICKERS = new Set(["color", "file"]);
 
   const event = (node, type, init = {}) => dispatch(node, new Event(type, { bubbles: true, composed: true, ...init }));
@@ -241,21 +242,50 @@
   };
   let arriving = Promise.resolve();
 
+  // Where the pointer was let go last, so that it can be waited for.
+  let pointer = "", gone = () => {};
+  listen(window, "mouseup", (happened) => {
+    if (!happened.isTrusted) return;
+    pointer = `${happened.clientX},${happened.clientY}`;
+    gone();
+  }, true);
+  const away = (point) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, LATEST);
+      gone = () => pointer === String(point) && (clearTimeout(timer), resolve());
+      gone();
+    });
+
+  // A script of the caller's own in the page's world is asked with an event, and answers with another one.
+  const asked = (question, cap) =>
+    new Promise((resolve) => {
+      const answered = (text) => (unlisten(document, "prm-gym-answer", hear, true), clearTimeout(timer), resolve(text));
+      const hear = (happened) => answered(String(happened.detail)), timer = setTimeout(() => answered(null), cap);
+      listen(document, "prm-gym-answer", hear, true);
+      dispatch(document, new CustomEvent("prm-gym-question", { detail: question }));
+    });
+
   let downloads = false; // the link that was clicked asks for a download, of which the browser tells a moment later
   const after = async (request) => {
     await (downloads ? new Promise((resolve) => setTimeout(resolve, 150)) : tick());
     downloads = false;
-    const quiet = await settled(request.cap);
-    return [...see(request), quiet];
+    let quiet = await settled(request.cap), told = null;
+    if (request.question) {
+      told = await asked(request.question, request.cap);
+      await tick();
+      quiet = (await settled(request.cap)) && quiet;
+    }
+    return [[...see(request), quiet], told];
   };
   page.step = async (request) => {
     const node = page.element(request.ref);
     downloads = Boolean(node && (request.do === "click" || request.do === "point") && closest(node, "a[download]"));
+    if (request.away) await away(request.away);
     const error = done(request, node);
-    if (error || request.do !== "point") return JSON.stringify([error, null, await after(request)]);
-    if (!request.hover && picker(node)) return JSON.stringify([pick(request.ref, node), null, await after(request)]);
+    if (error || request.do !== "point") return JSON.stringify([error, null, ...(await after(request))]);
+    if (!request.hover && picker(node)) return JSON.stringify([pick(request.ref, node), null, ...(await after(request))]);
     const point = pointOf(node);
-    if (!point.hit) return JSON.stringify([`[${request.ref}] is covered by ${described(point.above)}`, null, [...see(request), true]]);
+    if (!point.hit) return JSON.stringify([`[${request.ref}] is covered by ${described(point.above)}`, null, ...(await after(request))]);
     if (!request.hover) {
       arriving = arrival(node);
       page.presses(request.count);
@@ -265,7 +295,7 @@
   // After the pointer or a key: what is seen once the page has settled.
   page.finish = async (request) => {
     if (request.pressed) await arriving;
-    return JSON.stringify(["", null, await after(request)]);
+    return JSON.stringify(["", null, ...(await after(request))]);
   };
   page.arrived = () => arrive();
 })

@@ -51,6 +51,8 @@ class LivePage:
         self._clock: asyncio.Timeout | None = None
         self._windows: list[str] = []  # addresses of those that the pages have opened
         self._come = self._handled = 0  # how many of them have come; have been looked at
+        self._question = ""  # that is asked with the action, and what was answered
+        self._answered: str | None = None
         context.on_popup(self._popped)
 
     async def prepare(self) -> None:
@@ -72,6 +74,27 @@ class LivePage:
             return await self._guarded(self._acted(action), self.rules.browser.deadline)
         except _StoppedError as stopped:
             return Acted(stopped.sight)
+
+    async def ask(self, question: str, action: Action | None = None) -> tuple[Acted, str | None]:
+        """What came of an action, and then of a question to a script of the caller's own in the page; the page is looked at after both.
+
+        The script hears the event "prm-gym-question" of its document, whose `detail` is the question, and answers with the event "prm-gym-answer".
+
+        Args:
+            question: not empty.
+            action: done before; without one the pointer is moved into the corner of the window, away from where it was last.
+
+        Returns:
+            What is seen, and the answer; None where there was none.
+        """
+        self._question, self._answered = question, None
+        try:
+            acted = await self._guarded(self._acted(action) if action is not None else self._aside(), self.rules.browser.deadline)
+        except _StoppedError as stopped:
+            acted = Acted(stopped.sight)
+        finally:
+            self._question = ""
+        return acted, self._answered
 
     async def see(self) -> Sight:
         """What is to be seen."""
@@ -242,7 +265,7 @@ class LivePage:
 
     async def _press(self, tab: Tab, key: str, ref: int) -> Acted:
         if ref:
-            answer = await tab.step(self._request({"do": "focus", "ref": ref}))
+            answer = await tab.step({**self._request({"do": "focus", "ref": ref}), "question": ""})
             if answer.error:
                 return await self._told(tab, answer)
         return await self._pressed(tab, key_commands(key), arriving=False)
@@ -251,17 +274,23 @@ class LivePage:
         """Send what a pointer or a keyboard does, and look. A press that the observer awaits is looked for in the same breath."""
         request = self._request({"do": "nothing", "ref": 0, "pressed": arriving})
         if not arriving:
-            await asyncio.gather(*(tab.send(*command) for command in commands))
+            await tab.send_all(commands)
             return await self._told(tab, await tab.finish(request))
         finish = asyncio.ensure_future(tab.finish(request))
         try:
-            await asyncio.gather(*(tab.send(*command) for command in commands))
+            await tab.send_all(commands)
             done, _ = await asyncio.wait([finish], timeout=_ARRIVAL_SECONDS)
             if not done:
                 await tab.arrive()
             return await self._told(tab, await finish)
         finally:
             finish.cancel()
+
+    async def _aside(self) -> Acted:
+        """What is seen when the pointer is away from all that it may have pointed at."""
+        tab, corner = self._tab_now, (self.rules.browser.width - 1, self.rules.browser.height - 1)
+        _, answer = await asyncio.gather(tab.send_all([pointer("mouseReleased", *corner)]), tab.step(self._request({"do": "nothing", "away": corner})))
+        return await self._told(tab, answer)
 
     async def _drag(self, tab: Tab, ref: int, to: int) -> Acted:
         if not self.rules.browser.frames:
@@ -292,6 +321,8 @@ class LivePage:
 
     async def _told(self, tab: Tab, answer: Answer, error: str = "") -> Acted:
         """An answer as what came of the action."""
+        if answer.told is not None:
+            self._question, self._answered = "", answer.told
         if len(self._windows) > self._handled:
             await self._await_windows()
         if self._tab_now is not tab:
@@ -328,7 +359,7 @@ class LivePage:
         return Acted((await self._seen()).sight, error)
 
     def _request(self, what: Mapping[str, Any]) -> dict[str, Any]:
-        return {"ref": 0, "clickables": self.rules.page.clickables, "cap": int(self.rules.browser.settle * 1000), "pressed": False, **what}
+        return {"ref": 0, "clickables": self.rules.page.clickables, "cap": int(self.rules.browser.settle * 1000), "question": self._question, **what}
 
     async def _tab(self, target: Target) -> Tab:
         tab = Tab(target, self.rules, self._notes)

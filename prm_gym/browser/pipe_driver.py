@@ -56,6 +56,7 @@ class Connection:
         self._reader: asyncio.ReadTransport | None = None
         self._gone = False
         self._last = 0
+        self._outbox: list[bytes] = []
         self._waiting: dict[int, tuple[str, asyncio.Future[Reply]]] = {}
         self._handlers: dict[tuple[str, str], list[Handler]] = defaultdict(list)
 
@@ -66,17 +67,20 @@ class Connection:
         self._writer, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(outgoing, "wb", 0))
 
     def send(self, method: str, params: Mapping[str, Any] | None = None, session: str = "") -> asyncio.Future[Reply]:
-        """The answer to a command, to come; the command is on its way when this returns."""
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        """The answer to a command, to come; the command is on its way when this returns, together with those that are sent in the same breath."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Reply] = loop.create_future()
         if self._gone or self._writer is None or self._writer.is_closing():
             future.set_exception(GoneError("the browser has gone"))
             return future
+        if not self._outbox:
+            loop.call_soon(self._flush)
         self._last += 1
         message: dict[str, Any] = {"id": self._last, "method": method, "params": params or {}}
         if session:
             message["sessionId"] = session
         self._waiting[self._last] = (session, future)
-        self._writer.write(_encoder.encode(message) + b"\0")
+        self._outbox += (_encoder.encode(message), b"\0")
         return future
 
     def on(self, event: str, handler: Handler, session: str = "") -> None:
@@ -118,6 +122,11 @@ class Connection:
             if transport is not None:
                 transport.close()
 
+    def _flush(self) -> None:
+        outbox, self._outbox = self._outbox, []
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(b"".join(outbox))
+
     def _fail(self, session: str | None) -> None:
         for number, (of, future) in list(self._waiting.items()):
             if session is None or of == session:
@@ -133,9 +142,9 @@ class PipeSession:
     def __init__(self, connection: Connection, name: str) -> None:
         self._connection, self._name = connection, name
 
-    async def send(self, method: str, params: Mapping[str, Any] | None = None) -> Reply:
-        """The browser's answer to a command."""
-        return await self._connection.send(method, params, self._name)
+    def send(self, method: str, params: Mapping[str, Any] | None = None) -> "asyncio.Future[Reply]":
+        """The browser's answer to a command, to come."""
+        return self._connection.send(method, params, self._name)
 
     def on(self, event: str, handler: Handler) -> None:
         """Call a function at each event of a name."""

@@ -18,7 +18,7 @@ class GoneError(Exception):
 class Session(Protocol):
     """A session of the DevTools protocol with one page."""
 
-    async def send(self, method: str, params: Mapping[str, Any] | None = None) -> Reply:
+    def send(self, method: str, params: Mapping[str, Any] | None = None) -> Awaitable[Reply]:
         """The browser's answer to a command.
 
         Raises:

@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -15,7 +15,7 @@ import msgspec
 
 from prm_gym.browser.addresses import Rules
 from prm_gym.browser.faults import PageScriptError
-from prm_gym.browser.keys import pointer
+from prm_gym.browser.keys import Command, pointer
 from prm_gym.browser.navigation import Navigation
 from prm_gym.browser.session import GoneError, ProtocolError, Reply, Target
 from prm_gym.web.observation import Item
@@ -65,11 +65,12 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The answer to a request: why it cannot be done, a point to be pressed, what is seen."""
+    """The answer to a request: why it cannot be done, a point to be pressed, what is seen, and what the page's script told that was asked."""
 
     error: str
     point: tuple[float, float] | None = None
     seen: Seen | None = None
+    told: str | None = None
 
 
 _answers = msgspec.json.Decoder(Answer)
@@ -161,7 +162,7 @@ class Tab:
         loop = asyncio.get_running_loop()
         end = loop.time() + self.rules.browser.settle
         network = self.rules.page.settle == "network"
-        rounds = 0
+        request, rounds = {**request, "pressed": False, "away": None}, 0
         for _ in range(MOST_NAVIGATIONS * 10):
             left = end - loop.time()
             if self.navigation.vain:  # for a download, perhaps, which is told of later
@@ -179,11 +180,13 @@ class Tab:
                 await self.navigation.moved(left)
             elif answer.seen is not None:
                 await asyncio.sleep(min(0.02, left) if self.navigation.requesting else 0)
+            if answer.told is not None:
+                request["question"] = ""  # once is enough
             try:
-                seen = (await self._ask("finish", {**request, "pressed": False, "cap": int(max(50.0, left * 1000))})).seen
+                again = await self._ask("finish", {**request, "cap": int(max(50.0, left * 1000))})
             except LeftError:
                 continue
-            answer = Answer(answer.error, None, seen)
+            answer = Answer(answer.error, None, again.seen, again.told if answer.told is None else answer.told)
         return await self._given_up(answer, request)
 
     async def evaluate(self, script: str, timeout: float, *, page_world: bool) -> Any:
@@ -278,8 +281,12 @@ class Tab:
         """A command of the protocol."""
         return await self._send(method, params)
 
-    async def _send(self, method: str, params: Mapping[str, Any] | None = None) -> Reply:
-        return await self.session.send(method, params)
+    async def send_all(self, commands: Sequence[Command]) -> None:
+        """Several commands in one go."""
+        await asyncio.gather(*(self._send(*command) for command in commands))
+
+    def _send(self, method: str, params: Mapping[str, Any] | None = None) -> Awaitable[Reply]:
+        return self.session.send(method, params)
 
     async def _ask(self, function: str, request: Mapping[str, Any]) -> Answer:
         """The observer's answer. It is injected where it is not yet, and what the page says in its own name is never taken for it."""
@@ -330,10 +337,10 @@ class Tab:
             self.navigation.stay()
         for _ in range(MOST_NAVIGATIONS):
             try:
-                return Answer(answer.error, None, (await self._ask("finish", {**request, "pressed": False, "cap": 0})).seen)
+                return Answer(answer.error, None, (await self._ask("finish", {**request, "cap": 0})).seen, answer.told)
             except LeftError:
                 await asyncio.sleep(0.05)
-        return Answer(answer.error, None, Seen(self.url, self.title, (), 0, 0, True))
+        return Answer(answer.error, None, Seen(self.url, self.title, (), 0, 0, True), answer.told)
 
     def _observer(self) -> str:
         return "".join(f"{part.rstrip()}({json.dumps(self.name)});\n" for part in _parts())
