@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from prm_gym.browser.addresses import Rules
 from prm_gym.browser.faults import BrowserFault, FaultKind, PageScriptError
-from prm_gym.browser.keys import Command, click_commands, key_commands, pointer
-from prm_gym.browser.session import Context, GoneError, ProtocolError, Target
+from prm_gym.browser.keys import click_commands, key_commands, pointer
+from prm_gym.browser.session import Command, Context, GoneError, ProtocolError, Target
 from prm_gym.browser.tab import Answer, LeftError, Tab
 from prm_gym.errors import ContractError, OptionError
 from prm_gym.web.actions import Action, Back, Click, ClickAt, Drag, Goto, Hover, Press, Scroll, Select, Type
@@ -22,7 +22,6 @@ _SELF_TEST = """(() => { const button = document.createElement("button"); button
 MOST_TABS = 5
 MOST_NOTES = 10
 _STOPPING_SECONDS, _CLOSING_SECONDS = 2.0, 3.0
-_ARRIVAL_SECONDS = 0.25  # for a press that the browser has delivered to be seen by the observer
 _WINDOW_SECONDS, _PAUSE = 1.5, 0.002
 STOPPED = "a script of the page ran too long and was stopped"
 
@@ -270,27 +269,18 @@ class LivePage:
                 return await self._told(tab, answer)
         return await self._pressed(tab, key_commands(key), arriving=False)
 
-    async def _pressed(self, tab: Tab, commands: list[Command], *, arriving: bool) -> Acted:
+    async def _pressed(self, tab: Tab, commands: Sequence[Command], *, arriving: bool) -> Acted:
         """Send what a pointer or a keyboard does, and look. A press that the observer awaits is looked for in the same breath."""
-        request = self._request({"do": "nothing", "ref": 0, "pressed": arriving})
-        if not arriving:
-            await tab.send_all(commands)
-            return await self._told(tab, await tab.finish(request))
-        finish = asyncio.ensure_future(tab.finish(request))
-        try:
-            await tab.send_all(commands)
-            done, _ = await asyncio.wait([finish], timeout=_ARRIVAL_SECONDS)
-            if not done:
-                await tab.arrive()
-            return await self._told(tab, await finish)
-        finally:
-            finish.cancel()
+        if arriving:
+            return await self._told(tab, await tab.finish(self._request({"do": "nothing", "pressed": True}), commands))
+        await tab.send_all(commands)
+        return await self._told(tab, await tab.finish(self._request({"do": "nothing"})))
 
     async def _aside(self) -> Acted:
         """What is seen when the pointer is away from all that it may have pointed at."""
-        tab, corner = self._tab_now, (self.rules.browser.width - 1, self.rules.browser.height - 1)
-        _, answer = await asyncio.gather(tab.send_all([pointer("mouseReleased", *corner)]), tab.step(self._request({"do": "nothing", "away": corner})))
-        return await self._told(tab, answer)
+        corner = (self.rules.browser.width - 1, self.rules.browser.height - 1)
+        answer = await self._tab_now.step(self._request({"do": "nothing", "away": corner}), [pointer("mouseReleased", *corner)])
+        return await self._told(self._tab_now, answer)
 
     async def _drag(self, tab: Tab, ref: int, to: int) -> Acted:
         if not self.rules.browser.frames:

@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -15,9 +15,9 @@ import msgspec
 
 from prm_gym.browser.addresses import Rules
 from prm_gym.browser.faults import PageScriptError
-from prm_gym.browser.keys import Command, pointer
+from prm_gym.browser.keys import pointer
 from prm_gym.browser.navigation import Navigation
-from prm_gym.browser.session import GoneError, ProtocolError, Reply, Target
+from prm_gym.browser.session import Command, GoneError, ProtocolError, Reply, Target
 from prm_gym.web.observation import Item
 
 WORLD = "prm_gym"
@@ -26,6 +26,7 @@ LOADING = "the page was still loading"
 MOST_NAVIGATIONS = 20  # in one action
 MOST_DIALOGS = 5  # whose texts are told, in one action
 _VAIN_SECONDS = 0.25
+_ARRIVAL_SECONDS = 0.25  # for a press that the browser has delivered to be seen by the observer
 _LONGEST_SAID = 200
 _QUIET_ROUNDS = 2  # in a row without a request under way
 _NOT_RUN = re.compile(r"Cannot find (default )?(execution )?context|uniqueContextId not found")
@@ -78,6 +79,25 @@ _answers = msgspec.json.Decoder(Answer)
 
 class LeftError(Exception):
     """The document in which something ran has been replaced meanwhile."""
+
+
+class _Patience:
+    """Calls a function when a command has been done for `_ARRIVAL_SECONDS`, unless it is ended before."""
+
+    def __init__(self, command: "asyncio.Future[Reply]", call: Callable[[], None]) -> None:
+        self._call: Callable[[], None] | None = call
+        self._timer: asyncio.TimerHandle | None = None
+        command.add_done_callback(self._begin)
+
+    def end(self) -> None:
+        """Do not call it."""
+        self._call = None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _begin(self, command: "asyncio.Future[Reply]") -> None:
+        if self._call is not None:
+            self._timer = command.get_loop().call_later(_ARRIVAL_SECONDS, self._call)
 
 
 class Tab:
@@ -135,24 +155,28 @@ class Tab:
         replies, _ = await asyncio.gather(asyncio.gather(*(session.send(method, params) for method, params in commands)), self.target.run())
         self.navigation.frame = replies[2]["frameTree"]["frame"]["id"]
 
-    async def step(self, request: Mapping[str, Any]) -> Answer:
+    async def step(self, request: Mapping[str, Any], before: Sequence[Command] = ()) -> Answer:
         """The answer to a request to the page, once it is quiet; a document that comes meanwhile is waited for and looked at.
+
+        Args:
+            request: to the observer.
+            before: commands that are sent with it, whose answers are not waited for.
 
         Raises:
             GoneError: the page is gone.
         """
         try:
-            answer = await self._ask("step", request)
+            answer = await self._ask("step", request, before)
         except LeftError:
             answer = Answer("")
         if answer.point is not None:
             return answer
         return await self.quiet(answer, request)
 
-    async def finish(self, request: Mapping[str, Any]) -> Answer:
+    async def finish(self, request: Mapping[str, Any], before: Sequence[Command] = ()) -> Answer:
         """What is seen after a pointer or a key was pressed, once the page is quiet."""
         try:
-            answer = await self._ask("finish", request)
+            answer = await self._ask("finish", request, before)
         except LeftError:
             answer = Answer("")
         return await self.quiet(answer, request)
@@ -252,11 +276,6 @@ class Tab:
             commands.append(self._send("Storage.clearDataForOrigin", {"origin": origin[0], "storageTypes": "local_storage,indexeddb,cache_storage"}))
         await asyncio.gather(*commands)
 
-    async def arrive(self) -> None:
-        """Wait no longer for a press that the observer has not seen."""
-        with contextlib.suppress(ProtocolError):
-            await self._send("Runtime.evaluate", {"expression": f"{self.name}.arrived()", "contextId": await self._context()})
-
     async def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Press the button at a point, move, and let go at another one. What the browser would hand to the system is dropped by us."""
         self._dragged.clear()
@@ -283,18 +302,22 @@ class Tab:
 
     async def send_all(self, commands: Sequence[Command]) -> None:
         """Several commands in one go."""
-        await asyncio.gather(*(self._send(*command) for command in commands))
+        for answer in self.session.send_all(commands):
+            await answer
 
-    def _send(self, method: str, params: Mapping[str, Any] | None = None) -> Awaitable[Reply]:
+    def _send(self, method: str, params: Mapping[str, Any] | None = None) -> "asyncio.Future[Reply]":
         return self.session.send(method, params)
 
-    async def _ask(self, function: str, request: Mapping[str, Any]) -> Answer:
+    async def _ask(self, function: str, request: Mapping[str, Any], before: Sequence[Command] = ()) -> Answer:
         """The observer's answer. It is injected where it is not yet, and what the page says in its own name is never taken for it."""
+        call = f"{self.name}.{function}({json.dumps(request)})"
         for _ in range(3):
             context = await self._context()
-            call = f"{self.name}.{function}({json.dumps(request)})"
+            asked = ("Runtime.evaluate", {"expression": call, "contextId": context, "awaitPromise": True, "returnByValue": True})
+            *sent, answered = self.session.send_all([*before, asked])
+            patience = _Patience(sent[-1], self._wait_no_longer) if sent else None
             try:
-                reply = await self._send("Runtime.evaluate", {"expression": call, "contextId": context, "awaitPromise": True, "returnByValue": True})
+                reply = await answered
             except ProtocolError as error:
                 message = str(error)
                 if not _DESTROYED.search(message):
@@ -304,6 +327,13 @@ class Tab:
                 if _NOT_RUN.search(message) and not self.navigation.leaving and request.get("do", "nothing") == "nothing":
                     continue
                 raise LeftError(message) from None
+            finally:
+                before = ()
+                if patience is not None:
+                    patience.end()
+            for command in sent:
+                if command.done():
+                    command.result()
             if "exceptionDetails" not in reply:
                 answer = _answers.decode(reply["result"]["value"])
                 if answer.seen is not None:
@@ -322,6 +352,11 @@ class Tab:
                 raise LeftError(str(error)) from None
             self._world = int(reply["executionContextId"])
         return self._world
+
+    def _wait_no_longer(self) -> None:
+        """The press that the observer waits for has been delivered, and it has not seen it."""
+        if self._world is not None:
+            self._send("Runtime.evaluate", {"expression": f"{self.name}.arrived()", "contextId": self._world})
 
     async def _await_download(self) -> None:
         end = time.monotonic() + _VAIN_SECONDS
