@@ -114,9 +114,9 @@
   };
 
   const told = (ms) => {
-    if (began && !window.WOB_DONE_GLOBAL) advance(ms);
+    const ran = began && !window.WOB_DONE_GLOBAL ? advance(ms) : 0;
     look();
-    return [began, Boolean(window.WOB_DONE_GLOBAL), Number(window.WOB_RAW_REWARD_GLOBAL) || 0];
+    return [ran, [began, Boolean(window.WOB_DONE_GLOBAL), Number(window.WOB_RAW_REWARD_GLOBAL) || 0]];
   };
   // Pictures have their size only when they are there.
   const pictures = async () => {
@@ -160,10 +160,15 @@
     return (typeof said === "string" ? said : said.utterance).replace(/\s+/g, " ").trim();
   };
   const answer = (said) => document.dispatchEvent(new CustomEvent("prm-gym-answer", { detail: JSON.stringify(said) }));
-  listen.call(document, "prm-gym-question", ({ detail }) => {
-    const [what, number] = JSON.parse(detail);
-    if (what === "told") answer(told(number));
-    else begin(number).then((said) => answer([said, ""]), (error) => answer(["", String(error)]));
+  listen.call(document, "prm-gym-question", (event) => {
+    const [what, number] = JSON.parse(event.detail);
+    if (what === "told") {
+      const [ran, said] = told(number);
+      if (ran) event.preventDefault(); // what they have set going is waited for
+      return answer(said);
+    }
+    event.preventDefault();
+    begin(number).then((said) => answer([said, ""]), (error) => answer(["", String(error)]));
   });
   Object.defineProperty(window, "prmGym", { value: true });
 })();

@@ -256,26 +256,27 @@
       gone();
     });
 
-  // A script of the caller's own in the page's world is asked with an event, and answers with another one.
-  const asked = (question, cap) =>
-    new Promise((resolve) => {
-      const answered = (text) => (unlisten(document, "prm-gym-answer", hear, true), clearTimeout(timer), resolve(text));
-      const hear = (happened) => answered(String(happened.detail)), timer = setTimeout(() => answered(null), cap);
-      listen(document, "prm-gym-answer", hear, true);
-      dispatch(document, new CustomEvent("prm-gym-question", { detail: question }));
-    });
+  // A script of the caller's own in the page's world is asked with an event, and answers with another one. It cancels the first where something is to follow.
+  const asked = async ({ question, cap }) => {
+    let end = null, answer = null;
+    const hear = (happened) => ((answer = String(happened.detail)), end?.());
+    listen(document, "prm-gym-answer", hear, true);
+    let quiet = dispatch(document, new CustomEvent("prm-gym-question", { detail: question, cancelable: true }));
+    if (answer === null) await new Promise((resolve) => ((end = resolve), setTimeout(resolve, cap)));
+    unlisten(document, "prm-gym-answer", hear, true);
+    if (quiet) return [answer, true];
+    await tick();
+    quiet = await settled(cap);
+    return [answer, quiet];
+  };
 
   let downloads = false; // the link that was clicked asks for a download, of which the browser tells a moment later
   const after = async (request) => {
     await (downloads ? new Promise((resolve) => setTimeout(resolve, 150)) : tick());
     downloads = false;
-    let quiet = await settled(request.cap), told = null;
-    if (request.question) {
-      told = await asked(request.question, request.cap);
-      await tick();
-      quiet = (await settled(request.cap)) && quiet;
-    }
-    return [[...see(request), quiet], told];
+    const quiet = await settled(request.cap);
+    const [told, still] = request.question ? await asked(request) : [null, true];
+    return [[...see(request), quiet && still], told];
   };
   page.step = async (request) => {
     const node = page.element(request.ref);

@@ -77,7 +77,8 @@ class LivePage:
     async def ask(self, question: str, action: Action | None = None) -> tuple[Acted, str | None]:
         """What came of an action, and then of a question to a script of the caller's own in the page; the page is looked at after both.
 
-        The script hears the event "prm-gym-question" of its document, whose `detail` is the question, and answers with the event "prm-gym-answer".
+        The script hears the event "prm-gym-question" of its document, whose `detail` is the question, and answers with the event "prm-gym-answer". Where it
+        cancels the first, the page is waited for once more before it is looked at.
 
         Args:
             question: not empty.
