@@ -33,6 +33,12 @@ class LivePage:
         context: of the driver.
         rules: what may be opened, and how it is observed.
         on_fault: called once with the fault that killed the page.
+
+    Attributes:
+        fault: that killed it.
+        closed: by us.
+        openings: how many addresses have been opened in it.
+        had_windows: its pages have opened windows, of which some may still come.
     """
 
     def __init__(self, context: Context, rules: Rules, on_fault: Callable[[BrowserFault], None]) -> None:
@@ -50,6 +56,8 @@ class LivePage:
         self._clock: asyncio.Timeout | None = None
         self._windows: list[str] = []  # addresses of those that the pages have opened
         self._come = self._handled = 0  # how many of them have come; have been looked at
+        self._coming = 0  # how many of them are being looked at
+        self.had_windows = False
         self._question = ""  # that is asked with the action, and what was answered
         self._answered: str | None = None
         context.on_popup(self._popped)
@@ -195,11 +203,11 @@ class LivePage:
         self.die("page_crashed", reason)
 
     async def _opened(self, url: str) -> Sight:
-        while len(self._tabs) > 1:
-            await self._tabs.pop().target.close()
-        self._at = 0
+        others, self._tabs[1:], self._at = self._tabs[1:], [], 0
+        self.openings += 1  # windows that are still on their way are of the visitor before, and refused
+        self._forget_windows()
+        await asyncio.gather(*(other.target.close() for other in others))
         tab = self._tab_now
-        self.openings += 1
         self._notes.clear()
         self._pages.clear()
         if self.openings > 1 and not self.rules.page.keep:
@@ -342,6 +350,9 @@ class LivePage:
         end = asyncio.get_running_loop().time() + _WINDOW_SECONDS
         while len(self._windows) > self._handled and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(_PAUSE)
+        self._forget_windows()
+
+    def _forget_windows(self) -> None:
         self._windows.clear()
         self._come = self._handled = 0
 
@@ -364,21 +375,42 @@ class LivePage:
         # A window is told of before it comes; it comes empty, and would be taken for one that stays so.
         announced = self._windows[self._come] if self._come < len(self._windows) else ""
         self._come += 1
+        self.had_windows = True
+        visit = self.openings
+        if len(self._tabs) + self._coming >= MOST_TABS:
+            self._notes.append("a new window was refused")
+            self._handled += 1
+            return await _refused(target)
+        self._coming += 1
         allowed = announced in ("", "about:blank") or self.rules.may_show(announced, frame=False)
         try:
-            tab = await self._tab(target)  # also of one that is refused: it waits, and asks for nothing before it is prepared to be refused
-            if len(self._tabs) >= MOST_TABS or self.closed or not allowed:
-                raise GoneError("too many windows")
-            seen = (await tab.finish(self._request({"do": "nothing"}))).seen
+            async with asyncio.timeout(self.rules.browser.deadline):
+                tab = await self._tab(target)  # also of one that is refused: it waits, and asks for nothing before it is prepared to be refused
+                if len(self._tabs) >= MOST_TABS or self.closed or not allowed:
+                    raise GoneError("too many windows")
+                seen = (await tab.finish({**self._request({"do": "nothing"}), "question": ""})).seen
             if tab.refused or tab.navigation.failed or seen is None or not self.rules.may_open(seen.url) or len(self._tabs) >= MOST_TABS:
                 raise GoneError("not an address of the task")
+            if visit != self.openings:
+                raise GoneError("of the visitor before")
             self._tabs.append(tab)
             self._at = len(self._tabs) - 1
-        except (GoneError, ProtocolError, LeftError):
-            self._notes.append("a new window was refused")
+        except (GoneError, ProtocolError, LeftError, TimeoutError):
+            if visit == self.openings:
+                self._notes.append("a new window was refused")
             await target.close()
         finally:
-            self._handled += 1
+            self._coming -= 1
+            self._handled += visit == self.openings
+        return None
+
+
+async def _refused(target: Target) -> None:
+    """Close a window that must not do anything. It has to run: one that waits holds up the page that opened it; but it asks for nothing, and opens no others."""
+    with contextlib.suppress(GoneError, ProtocolError):
+        target.session.send_all([("Fetch.enable", {"patterns": [{"urlPattern": "*"}]}), ("Emulation.setScriptExecutionDisabled", {"value": True})])
+        await target.run()
+    await target.close()
 
 
 class _StoppedError(Exception):

@@ -38,7 +38,7 @@ class BrowserOptions(msgspec.Struct, frozen=True, kw_only=True):
     width: int = 1280
     height: int = 720
     heap_mb: int = 512
-    driver: DriverName = "playwright"
+    driver: DriverName = "pipe"
     deadline: float = 10.0
     open_deadline: float = 30.0
     launch_deadline: float = 60.0
