@@ -243,7 +243,7 @@ class BrowserPool:
 
 
 def _driver(options: BrowserOptions) -> Driver:
-    if options.driver == "pipe":
+    if options.driver == "pipe" and os.name == "posix":
         from prm_gym.browser.pipe_driver import PipeDriver
 
         return PipeDriver(options)
