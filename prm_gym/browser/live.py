@@ -16,9 +16,6 @@ from prm_gym.web.actions import Tab as TurnTab
 from prm_gym.web.observation import Acted, Sight
 
 _Result = TypeVar("_Result")
-_SELF_TEST_HEIGHT = 40
-_SELF_TEST = """(() => { const button = document.createElement("button"); button.style.cssText = "height: 40px; width: 80px"; button.textContent = "click";
-  button.onclick = () => { button.textContent = "done"; }; document.body.append(button); return button.getBoundingClientRect().height; })()"""
 MOST_TABS = 5
 MOST_NOTES = 10
 _STOPPING_SECONDS, _CLOSING_SECONDS = 2.0, 3.0
@@ -121,18 +118,6 @@ class LivePage:
     async def command(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a command of the protocol."""
         return await self._guarded(self._tab_now.send(method, params), self.rules.browser.open_deadline)
-
-    async def self_test(self) -> str:
-        """What does not work of evaluation, layout, hit testing and clicks; "" where all does."""
-        height = await self.evaluate(_SELF_TEST, self.rules.browser.deadline, False)
-        if height != _SELF_TEST_HEIGHT:
-            return f"lays out pages otherwise ({height} pixels)"
-        sight = await self.see()
-        acted = await self.act(Click(1)) if sight.items else Acted(sight, "nothing is seen")
-        if acted.error or [item.name for item in acted.sight.items] != ["done"]:
-            return f"does not click ({acted.error})"
-        drawn = await self.evaluate("new Promise(resolve => requestAnimationFrame(() => resolve(true)))", self.rules.browser.deadline, True)
-        return "" if drawn else "has no animation frames"
 
     async def set_headers(self, headers: Mapping[str, str]) -> None:
         """Send other headers with every request from now on."""
@@ -406,7 +391,7 @@ class LivePage:
 
 
 async def _refused(target: Target) -> None:
-    """Close a window that must not do anything. It has to run: one that waits holds up the page that opened it; but it asks for nothing, and opens no others."""
+    """Close a window that must not do anything. It has to run, since one that waits holds up its opener; but it asks for nothing, and opens no others."""
     with contextlib.suppress(GoneError, ProtocolError):
         target.session.send_all([("Fetch.enable", {"patterns": [{"urlPattern": "*"}]}), ("Emulation.setScriptExecutionDisabled", {"value": True})])
         await target.run()

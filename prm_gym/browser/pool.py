@@ -19,6 +19,7 @@ from prm_gym.browser.live import LivePage
 from prm_gym.browser.loop import LoopThread, loop_thread
 from prm_gym.browser.options import BrowserOptions, PageOptions
 from prm_gym.browser.page import Page
+from prm_gym.browser.selftest import self_test
 from prm_gym.browser.session import Driver, GoneError, ProtocolError
 from prm_gym.web.actions import Action
 from prm_gym.web.observation import Acted, Sight
@@ -191,7 +192,7 @@ class BrowserPool:
         """What does not work without frames; "" where all does. Nobody has promised that it does."""
         live = await asyncio.wait_for(self._made(generation, PageOptions()), self.options.open_deadline)
         try:
-            return await asyncio.wait_for(live.self_test(), self.options.deadline)
+            return await asyncio.wait_for(self_test(live), self.options.deadline)
         except (BrowserFault, TimeoutError):
             return "does not answer"
         finally:

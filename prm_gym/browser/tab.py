@@ -2,23 +2,19 @@
 
 import asyncio
 import contextlib
-import functools
 import json
 import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.resources import files
 from typing import Any
-
-import msgspec
 
 from prm_gym.browser.addresses import Rules
 from prm_gym.browser.faults import PageScriptError
 from prm_gym.browser.keys import pointer
 from prm_gym.browser.navigation import Navigation
+from prm_gym.browser.observing import Answer, Seen, answers, observer
 from prm_gym.browser.session import Command, GoneError, ProtocolError, Reply, Target
-from prm_gym.web.observation import Item
 
 WORLD = "prm_gym"
 DOWNLOAD = "a download was refused"
@@ -43,38 +39,6 @@ _CLOCKED_FRAMES = """
   window.requestAnimationFrame = (call) => wait(() => call(now()), 16);
   window.cancelAnimationFrame = (handle) => drop(handle); }
 """
-
-
-class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What the observer tells.
-
-    Attributes:
-        url: address of the page.
-        title: of the page.
-        items: what is seen.
-        beginnings: how often the body was another one.
-        cut: how many nodes were left out.
-        quiet: whether the page became quiet in time.
-    """
-
-    url: str
-    title: str
-    items: tuple[Item, ...]
-    beginnings: int
-    cut: int
-    quiet: bool
-
-
-class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The answer to a request: why it cannot be done, a point to be pressed, what is seen, and what the page's script told that was asked."""
-
-    error: str
-    point: tuple[float, float] | None = None
-    seen: Seen | None = None
-    told: str | None = None
-
-
-_answers = msgspec.json.Decoder(Answer)
 
 
 class LeftError(Exception):
@@ -146,7 +110,7 @@ class Tab:
             ("Page.getFrameTree", {}),
             ("Fetch.enable", {"patterns": [{"urlPattern": "*", "resourceType": "Document"}]}),
             ("Emulation.setFocusEmulationEnabled", {"enabled": True}),
-            ("Page.addScriptToEvaluateOnNewDocument", {"source": self._observer(), "worldName": WORLD, "runImmediately": True}),
+            ("Page.addScriptToEvaluateOnNewDocument", {"source": observer(self.name), "worldName": WORLD, "runImmediately": True}),
             ("Page.addScriptToEvaluateOnNewDocument", {"source": page_world, "runImmediately": True}),
         ]
         if self.rules.page.settle == "network":
@@ -335,13 +299,13 @@ class Tab:
                 if command.done():
                     command.result()
             if "exceptionDetails" not in reply:
-                answer = _answers.decode(reply["result"]["value"])
+                answer = answers.decode(reply["result"]["value"])
                 if answer.seen is not None:
                     self.url, self.title = answer.seen.url, answer.seen.title
                 return answer
             if "is not defined" not in _thrown(reply["exceptionDetails"]):
                 raise GoneError(f"the observer failed: {_thrown(reply['exceptionDetails'])}")
-            await self._send("Runtime.evaluate", {"expression": self._observer(), "contextId": context})
+            await self._send("Runtime.evaluate", {"expression": observer(self.name), "contextId": context})
         raise LeftError("the document changes faster than it can be looked at")
 
     async def _context(self) -> int:
@@ -376,9 +340,6 @@ class Tab:
             except LeftError:
                 await asyncio.sleep(0.05)
         return Answer(answer.error, None, Seen(self.url, self.title, (), 0, 0, True), answer.told)
-
-    def _observer(self) -> str:
-        return "".join(f"{part.rstrip()}({json.dumps(self.name)});\n" for part in _parts())
 
     def _on_dialog(self, event: Reply) -> None:
         text = " ".join(str(event.get("message", "")).split())[:_LONGEST_SAID]
@@ -421,13 +382,6 @@ class Tab:
         task = asyncio.get_running_loop().create_task(sent())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-@functools.cache
-def _parts() -> tuple[str, ...]:
-    """The scripts of the observer's world."""
-    folder = files("prm_gym.browser")
-    return tuple(folder.joinpath(name).read_text("utf-8") for name in ("observer.js", "acting.js"))
 
 
 def _thrown(details: Reply) -> str:
