@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=500)
     parser.add_argument("--envs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--driver", choices=["playwright", "pipe"], default="playwright")
+    parser.add_argument("--driver", choices=["playwright", "pipe"], default="pipe")
     parser.add_argument("--json", default="")
     call = parser.parse_args()
     rng = np.random.default_rng(call.seed)

@@ -87,7 +87,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--envs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--driver", choices=["playwright", "pipe"], default="playwright")
+    parser.add_argument("--driver", choices=["playwright", "pipe"], default="pipe")
     parser.add_argument("--json", default="")
     return parser.parse_args()
 

@@ -90,19 +90,16 @@
     return [words.join(" ") || node.id, seen && `${seen} ${place(node.getBoundingClientRect())}`].filter(Boolean).join(" ") || node.localName;
   };
   const look = () => {
-    let changed = 0;
     const label = (node, text) => {
       if (node.getAttribute("aria-label") === text) return;
       node.setAttribute("aria-label", text);
       node.setAttribute("data-looks", "");
-      changed += 1;
     };
     for (const node of document.querySelectorAll("[data-pointed]")) if (!node.matches(POINTED)) node.removeAttribute("data-pointed");
     for (const node of document.querySelectorAll(POINTED)) {
       if (node.hasAttribute("data-pointed")) continue;
       node.setAttribute("data-pointed", "");
       if (node.parentElement !== document.body) node.parentElement.setAttribute("data-holds", "");
-      changed += 1;
     }
     for (const node of document.querySelectorAll(SHAPES)) label(node, shape(node));
     for (const node of document.querySelectorAll(NAMELESS)) {
@@ -112,15 +109,14 @@
       else if (node.hasAttribute("data-looks")) {
         node.removeAttribute("aria-label");
         node.removeAttribute("data-looks");
-        changed += 1;
       }
     }
-    return changed;
   };
 
   const told = (ms) => {
     const ran = began && !window.WOB_DONE_GLOBAL ? advance(ms) : 0;
-    return JSON.stringify([began, Boolean(window.WOB_DONE_GLOBAL), Number(window.WOB_RAW_REWARD_GLOBAL) || 0, ran + look()]);
+    look();
+    return [ran, [began, Boolean(window.WOB_DONE_GLOBAL), Number(window.WOB_RAW_REWARD_GLOBAL) || 0]];
   };
   // Pictures have their size only when they are there.
   const pictures = async () => {
@@ -154,14 +150,25 @@
     document.activeElement?.blur?.();
     if (window.jQuery) jQuery.fx.off = true;
     core.EPISODE_MAX_TIME = 1e12;
-    core.countdownTimer = core.clearTimer = () => {};
+    core.countdownTimer = core.clearTimer = core.prepareCanvas = core.canvasClear = () => {}; // of the clock, and of the marks where was clicked: neither is shown
     Math.seedrandom(seed);
     core.startEpisodeReal();
     began = true;
     if (first) await pictures();
-    told(0);
+    look();
     const said = core.getUtterance();
     return (typeof said === "string" ? said : said.utterance).replace(/\s+/g, " ").trim();
   };
-  Object.defineProperty(window, "prmGym", { value: { begin, told } });
+  const answer = (said) => document.dispatchEvent(new CustomEvent("prm-gym-answer", { detail: JSON.stringify(said) }));
+  listen.call(document, "prm-gym-question", (event) => {
+    const [what, number] = JSON.parse(event.detail);
+    if (what === "told") {
+      const [ran, said] = told(number);
+      if (ran) event.preventDefault(); // what they have set going is waited for
+      return answer(said);
+    }
+    event.preventDefault();
+    begin(number).then((said) => answer([said, ""]), (error) => answer(["", String(error)]));
+  });
+  Object.defineProperty(window, "prmGym", { value: true });
 })();

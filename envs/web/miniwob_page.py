@@ -14,12 +14,11 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from prm_gym.browser import BrowserFault, BrowserOptions, BrowserPool, Page, PageOptions, PageScriptError, browser_pool
-from prm_gym.browser.keys import pointer
+from prm_gym.browser import BrowserFault, BrowserOptions, BrowserPool, Page, PageOptions, browser_pool
 from prm_gym.browser.live import LivePage
 from prm_gym.errors import EnvironmentFault, MissingExtraError, OptionError, UnknownNameError
 from prm_gym.web import Acted, Action, Item, Sight
-from prm_gym.web.actions import Drag, Hover
+from prm_gym.web.actions import Drag, Hover, Noop
 
 STEP_MS = 1000  # that the page's clock moves on with an action
 MOST_KEPT = 24
@@ -68,13 +67,11 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
         here: it is still the page of the task.
         done: the episode has ended.
         raw: the reward without a share for haste, in [-1, 1].
-        changed: how much happened since the page was looked at: timers that ran, names that changed.
     """
 
     here: bool
     done: bool
     raw: float
-    changed: int
 
 
 class Stepped(msgspec.Struct, frozen=True):
@@ -181,17 +178,14 @@ class MiniWobPage:
         refs = {name: getattr(action, name) for name in ("ref", "to") if getattr(action, name, 0)}
         unknown = next((ref for ref in refs.values() if ref not in self._elements), 0)
         live = self._page.live
-        if unknown:
-            acted = Acted(await live.see(), f"there is no element [{unknown}]")
-        elif isinstance(action, Drag | Hover) and not self.pool.options.frames:
-            acted = Acted(await live.see(), NOT_PAINTED)
-        else:
-            acted = await live.act(msgspec.structs.replace(action, **{name: self._elements[ref][1] for name, ref in refs.items()}))
-        told = await self._told(live)
-        sight = await live.see() if told.changed else acted.sight
-        back = {self._elements[ref][1]: ref for ref in refs.values()} if not unknown else {}
-        error = _NUMBER.sub(lambda found: f"[{back.get(int(found[1]), int(found[1]))}]", acted.error, count=1) if back else acted.error
-        return Stepped(Acted(self._seen(sight), error), told)
+        error = f"there is no element [{unknown}]" if unknown else ""
+        if isinstance(action, Drag | Hover) and not self.pool.options.frames:
+            error = error or NOT_PAINTED
+        possible = Noop() if error else msgspec.structs.replace(action, **{name: self._elements[ref][1] for name, ref in refs.items()})
+        acted, told = await live.ask(f'["told", {STEP_MS}]', possible)
+        back = {self._elements[ref][1]: ref for ref in refs.values()} if not error else {}
+        error = error or _NUMBER.sub(lambda found: f"[{back.get(int(found[1]), int(found[1]))}]", acted.error, count=1)
+        return Stepped(Acted(self._seen(acted.sight), error), self._told(told))
 
     async def _begun(self, task: str, seed: int) -> tuple[str, Sight]:
         page = self._page
@@ -202,24 +196,27 @@ class MiniWobPage:
                 await live.command("Page.addScriptToEvaluateOnNewDocument", {"source": _script()})
                 self._prepared = live
             await live.open((Path(self.pool.options.file_root) / "miniwob" / f"{task}.html").as_uri())
-        live = page.live
-        await live.command(*pointer("mouseReleased", self.pool.options.width - 1, self.pool.options.height - 1))  # away from the place of the last action
-        try:
-            said = str(await live.evaluate(f"prmGym.begin({seed})", 5.0, True))
-        except PageScriptError as error:
+        acted, answer = await page.live.ask(f'["begin", {seed}]')  # the pointer is away from the place of the last action
+        said, error = msgspec.json.decode(answer, type=tuple[str, str]) if answer is not None else ("", "its script does not answer")
+        if error:
             self.task = ""
-            raise EnvironmentFault(f"{task} does not begin: {error}") from error
+            raise EnvironmentFault(f"{task} does not begin: {error}")
         self.task, self._said = task, said
         self._numbers.clear()
         self._elements.clear()
-        return said, self._seen(await live.see())
+        return said, self._seen(acted.sight)
 
-    async def _told(self, live: LivePage) -> Told:
+    def _told(self, answer: str | None) -> Told:
+        """What the page tells.
+
+        Raises:
+            EnvironmentFault: it tells nothing.
+        """
         try:
-            told = msgspec.json.decode(await live.evaluate(f"prmGym.told({STEP_MS})", 5.0, True), type=Told)
-        except (PageScriptError, msgspec.DecodeError) as error:
+            told = msgspec.json.decode(answer or "", type=Told)
+        except msgspec.DecodeError as error:
             task, self.task = self.task, ""
-            raise EnvironmentFault(f"{task} tells nothing: {error}") from error
+            raise EnvironmentFault(f"{task} tells nothing") from error
         if not told.here:
             self.task = ""
         return told

@@ -1,7 +1,7 @@
 /* The part of an action that happens inside the page: finding the element, saying why it cannot be acted on, and doing what needs no pointer and no key.
  *
- * It completes what observer.js left under `name`, in the same world. A request is answered with [error, point, seen]: what is seen after the page has settled,
- * or the point at which the pointer is to press.
+ * It completes what observer.js left under `name`, in the same world. A request is answered with [error, point, seen, told]: what is seen after the page has
+ * settled, or the point at which the pointer is to press; and what a script of the caller's own in the page's world told, where it was asked something.
  */
 (function (name) {
   "use strict";
@@ -33,6 +33,7 @@
   const focusHtml = method(HTMLElement, "focus"), focusSvg = method(SVGElement, "focus"), blurHtml = method(HTMLElement, "blur"), clickHtml = method(HTMLElement, "click");
   const SET_AT_ONCE = new Set(["number", "date", "month", "week", "time", "datetime-local", "color", "range"]);
   const UNTYPED = new Set(["checkbox", "radio", "file", "submit", "button", "reset", "image", "hidden", "range"]);
+  const LATEST = 250; // milliseconds for what the browser has delivered to be seen here
   const PICKERS = new Set(["color", "file"]);
 
   const event = (node, type, init = {}) => dispatch(node, new Event(type, { bubbles: true, composed: true, ...init }));
@@ -273,22 +274,52 @@
   };
   let arriving = Promise.resolve(), pressed = null;
 
+  // Where the pointer was let go last, so that it can be waited for.
+  let pointer = "", gone = () => {};
+  listen(window, "mouseup", (happened) => {
+    if (!happened.isTrusted) return;
+    pointer = `${happened.clientX},${happened.clientY}`;
+    gone();
+  }, true);
+  const away = (point) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, LATEST);
+      gone = () => pointer === String(point) && (clearTimeout(timer), resolve());
+      gone();
+    });
+
+  // A script of the caller's own in the page's world is asked with an event, and answers with another one. It cancels the first where something is to follow.
+  const asked = async ({ question, cap }) => {
+    let end = null, answer = null;
+    const hear = (happened) => ((answer = String(happened.detail)), end?.());
+    listen(document, "prm-gym-answer", hear, true);
+    let quiet = dispatch(document, new CustomEvent("prm-gym-question", { detail: question, cancelable: true }));
+    if (answer === null) await new Promise((resolve) => ((end = resolve), setTimeout(resolve, cap)));
+    unlisten(document, "prm-gym-answer", hear, true);
+    if (quiet) return [answer, true];
+    await tick();
+    quiet = await settled(cap);
+    return [answer, quiet];
+  };
+
   let downloads = false; // the link that was clicked asks for a download, of which the browser tells a moment later
   const after = async (request) => {
     await (downloads ? new Promise((resolve) => setTimeout(resolve, 150)) : tick());
     downloads = false;
     const quiet = await settled(request.cap);
-    return [...see(request), quiet];
+    const [told, still] = request.question ? await asked(request) : [null, true];
+    return [[...see(request), quiet && still], told];
   };
   page.step = async (request) => {
     const node = page.element(request.ref);
     downloads = Boolean(node && (request.do === "click" || request.do === "point") && closest(node, "a[download]"));
+    if (request.away) await away(request.away);
     const error = done(request, node);
     if (error && request.do === "show") return JSON.stringify([error, null, null]);
-    if (error || request.do !== "point") return JSON.stringify([error, null, await after(request)]);
-    if (!request.hover && picker(node)) return JSON.stringify([pick(request.ref, node), null, await after(request)]);
+    if (error || request.do !== "point") return JSON.stringify([error, null, ...(await after(request))]);
+    if (!request.hover && picker(node)) return JSON.stringify([pick(request.ref, node), null, ...(await after(request))]);
     const point = pointOf(node);
-    if (!point.hit) return JSON.stringify([`[${request.ref}] is covered by ${described(point.above)}`, null, [...see(request), true]]);
+    if (!point.hit) return JSON.stringify([`[${request.ref}] is covered by ${described(point.above)}`, null, ...(await after(request))]);
     if (!request.hover) {
       arriving = arrival(node);
       pressed = node;
@@ -303,7 +334,7 @@
       if (pressed) toEnd(pressed);
       pressed = null;
     }
-    return JSON.stringify(["", null, await after(request)]);
+    return JSON.stringify(["", null, ...(await after(request))]);
   };
   page.arrived = () => arrive();
 })

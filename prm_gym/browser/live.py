@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from prm_gym.browser.addresses import Rules
 from prm_gym.browser.faults import BrowserFault, FaultKind, PageScriptError
-from prm_gym.browser.keys import Command, click_commands, key_commands, pointer
-from prm_gym.browser.session import Context, GoneError, ProtocolError, Target
+from prm_gym.browser.keys import click_commands, key_commands, pointer
+from prm_gym.browser.session import Command, Context, GoneError, ProtocolError, Target
 from prm_gym.browser.tab import Answer, LeftError, Tab
 from prm_gym.errors import ContractError, OptionError
 from prm_gym.web.actions import Action, Back, Click, ClickAt, Drag, Goto, Hover, Press, Scroll, Select, Type
@@ -16,13 +16,9 @@ from prm_gym.web.actions import Tab as TurnTab
 from prm_gym.web.observation import Acted, Sight
 
 _Result = TypeVar("_Result")
-_SELF_TEST_HEIGHT = 40
-_SELF_TEST = """(() => { const button = document.createElement("button"); button.style.cssText = "height: 40px; width: 80px"; button.textContent = "click";
-  button.onclick = () => { button.textContent = "done"; }; document.body.append(button); return button.getBoundingClientRect().height; })()"""
 MOST_TABS = 5
 MOST_NOTES = 10
 _STOPPING_SECONDS, _CLOSING_SECONDS = 2.0, 3.0
-_ARRIVAL_SECONDS = 0.25  # for a press that the browser has delivered to be seen by the observer
 _WINDOW_SECONDS, _PAUSE = 1.5, 0.002
 STOPPED = "a script of the page ran too long and was stopped"
 
@@ -34,6 +30,11 @@ class LivePage:
         context: of the driver.
         rules: what may be opened, and how it is observed.
         on_fault: called once with the fault that killed the page.
+
+    Attributes:
+        fault: that killed it.
+        closed: by us.
+        openings: how many addresses have been opened in it.
     """
 
     def __init__(self, context: Context, rules: Rules, on_fault: Callable[[BrowserFault], None]) -> None:
@@ -52,6 +53,10 @@ class LivePage:
         self._windows: list[str] = []  # addresses of those that the pages have opened
         self._come = self._handled = 0  # how many of them have come; have been looked at
         self._missed = False  # whether one was waited for in vain
+        self._coming = 0  # how many of them are being looked at
+        self._refused = False  # whether one was refused: others may follow it
+        self._question = ""  # that is asked with the action, and what was answered
+        self._answered: str | None = None
         context.on_popup(self._popped)
 
     async def prepare(self) -> None:
@@ -84,6 +89,28 @@ class LivePage:
         except _StoppedError as stopped:
             return Acted(stopped.sight)
 
+    async def ask(self, question: str, action: Action | None = None) -> tuple[Acted, str | None]:
+        """What came of an action, and then of a question to a script of the caller's own in the page; the page is looked at after both.
+
+        The script hears the event "prm-gym-question" of its document, whose `detail` is the question, and answers with the event "prm-gym-answer". Where it
+        cancels the first, the page is waited for once more before it is looked at.
+
+        Args:
+            question: not empty.
+            action: done before; without one the pointer is moved into the corner of the window, away from where it was last.
+
+        Returns:
+            What is seen, and the answer; None where there was none.
+        """
+        self._question, self._answered = question, None
+        try:
+            acted = await self._guarded(self._acted(action) if action is not None else self._aside(), self.rules.browser.deadline)
+        except _StoppedError as stopped:
+            acted = Acted(stopped.sight)
+        finally:
+            self._question = ""
+        return acted, self._answered
+
     async def see(self) -> Sight:
         """What is to be seen."""
         try:
@@ -106,18 +133,6 @@ class LivePage:
     async def command(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a command of the protocol."""
         return await self._guarded(self._tab_now.send(method, params), self.rules.browser.open_deadline)
-
-    async def self_test(self) -> str:
-        """What does not work of evaluation, layout, hit testing and clicks; "" where all does."""
-        height = await self.evaluate(_SELF_TEST, self.rules.browser.deadline, False)
-        if height != _SELF_TEST_HEIGHT:
-            return f"lays out pages otherwise ({height} pixels)"
-        sight = await self.see()
-        acted = await self.act(Click(1)) if sight.items else Acted(sight, "nothing is seen")
-        if acted.error or [item.name for item in acted.sight.items] != ["done"]:
-            return f"does not click ({acted.error})"
-        drawn = await self.evaluate("new Promise(resolve => requestAnimationFrame(() => resolve(true)))", self.rules.browser.deadline, True)
-        return "" if drawn else "has no animation frames"
 
     async def set_headers(self, headers: Mapping[str, str]) -> None:
         """Send other headers with every request from now on."""
@@ -144,8 +159,8 @@ class LivePage:
 
     @property
     def expecting(self) -> bool:
-        """Whether windows that were opened have not come: they would come into the next episode."""
-        return self._missed or len(self._windows) > self._handled
+        """Whether windows that were opened have not come, or some were refused: they, or others after them, would come into the next episode."""
+        return self._missed or self._refused or len(self._windows) > self._handled
 
     @property
     def _tab_now(self) -> Tab:
@@ -194,7 +209,6 @@ class LivePage:
 
     async def _opened(self, url: str) -> Sight:
         tab = await self._emptied()
-        self.openings += 1
         if self.openings > 1 and not self.rules.page.keep:
             await tab.forget()
         error = await tab.open(url)
@@ -207,9 +221,10 @@ class LivePage:
 
     async def _emptied(self) -> Tab:
         """The first tab alone, with nothing to tell of what was."""
-        while len(self._tabs) > 1:
-            await self._tabs.pop().target.close()
-        self._at = 0
+        others, self._tabs[1:], self._at = self._tabs[1:], [], 0
+        self.openings += 1  # windows that are still on their way are of the visitor before, and refused
+        self._forget_windows()
+        await asyncio.gather(*(other.target.close() for other in others))
         self._notes.clear()
         self._pages.clear()
         return self._tab_now
@@ -224,7 +239,6 @@ class LivePage:
         answer, _ = await asyncio.gather(tab.show(request), asyncio.gather(*(tab.send(*command) for command in commands)))
         if answer.error or tab.documents != documents or self._notes or len(self._tabs) > 1 or self.expecting:
             return None
-        self.openings += 1
         return (await self._told(tab, answer)).sight
 
     async def _acted(self, action: Action) -> Acted:
@@ -280,26 +294,23 @@ class LivePage:
 
     async def _press(self, tab: Tab, key: str, ref: int) -> Acted:
         if ref:
-            answer = await tab.step(self._request({"do": "focus", "ref": ref}))
+            answer = await tab.step({**self._request({"do": "focus", "ref": ref}), "question": ""})
             if answer.error:
                 return await self._told(tab, answer)
         return await self._pressed(tab, key_commands(key), arriving=False)
 
-    async def _pressed(self, tab: Tab, commands: list[Command], *, arriving: bool) -> Acted:
+    async def _pressed(self, tab: Tab, commands: Sequence[Command], *, arriving: bool) -> Acted:
         """Send what a pointer or a keyboard does, and look. A press that the observer awaits is looked for in the same breath."""
-        request = self._request({"do": "nothing", "ref": 0, "pressed": arriving})
-        if not arriving:
-            await asyncio.gather(*(tab.send(*command) for command in commands))
-            return await self._told(tab, await tab.finish(request))
-        finish = asyncio.ensure_future(tab.finish(request))
-        try:
-            await asyncio.gather(*(tab.send(*command) for command in commands))
-            done, _ = await asyncio.wait([finish], timeout=_ARRIVAL_SECONDS)
-            if not done:
-                await tab.arrive()
-            return await self._told(tab, await finish)
-        finally:
-            finish.cancel()
+        if arriving:
+            return await self._told(tab, await tab.finish(self._request({"do": "nothing", "pressed": True}), commands))
+        await tab.send_all(commands)
+        return await self._told(tab, await tab.finish(self._request({"do": "nothing"})))
+
+    async def _aside(self) -> Acted:
+        """What is seen when the pointer is away from all that it may have pointed at."""
+        corner = (self.rules.browser.width - 1, self.rules.browser.height - 1)
+        answer = await self._tab_now.step(self._request({"do": "nothing", "away": corner}), [pointer("mouseReleased", *corner)])
+        return await self._told(self._tab_now, answer)
 
     async def _drag(self, tab: Tab, ref: int, to: int) -> Acted:
         if not self.rules.browser.frames:
@@ -330,6 +341,8 @@ class LivePage:
 
     async def _told(self, tab: Tab, answer: Answer, error: str = "") -> Acted:
         """An answer as what came of the action."""
+        if answer.told is not None:
+            self._question, self._answered = "", answer.told
         if len(self._windows) > self._handled:
             await self._await_windows()
         if self._tab_now is not tab:
@@ -358,7 +371,10 @@ class LivePage:
         end = asyncio.get_running_loop().time() + _WINDOW_SECONDS
         while len(self._windows) > self._handled and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(_PAUSE)
-        self._missed = self._missed or self.expecting
+        self._forget_windows()
+
+    def _forget_windows(self) -> None:
+        self._missed = self._missed or len(self._windows) > self._handled
         self._windows.clear()
         self._come = self._handled = 0
 
@@ -367,7 +383,7 @@ class LivePage:
         return Acted((await self._seen()).sight, error)
 
     def _request(self, what: Mapping[str, Any]) -> dict[str, Any]:
-        return {"ref": 0, "clickables": self.rules.page.clickables, "cap": int(self.rules.browser.settle * 1000), "pressed": False, **what}
+        return {"ref": 0, "clickables": self.rules.page.clickables, "cap": int(self.rules.browser.settle * 1000), "question": self._question, **what}
 
     async def _tab(self, target: Target) -> Tab:
         tab = Tab(target, self.rules, self._notes)
@@ -381,21 +397,43 @@ class LivePage:
         # A window is told of before it comes; it comes empty, and would be taken for one that stays so.
         announced = self._windows[self._come] if self._come < len(self._windows) else ""
         self._come += 1
+        visit = self.openings
+        if len(self._tabs) + self._coming >= MOST_TABS:
+            self._notes.append("a new window was refused")
+            self._handled += 1
+            self._refused = True
+            return await _refused(target)
+        self._coming += 1
         allowed = announced in ("", "about:blank") or self.rules.may_show(announced, frame=False)
         try:
-            tab = await self._tab(target)  # also of one that is refused: it waits, and asks for nothing before it is prepared to be refused
-            if len(self._tabs) >= MOST_TABS or self.closed or not allowed:
-                raise GoneError("too many windows")
-            seen = (await tab.finish(self._request({"do": "nothing"}))).seen
+            async with asyncio.timeout(self.rules.browser.deadline):
+                tab = await self._tab(target)  # also of one that is refused: it waits, and asks for nothing before it is prepared to be refused
+                if len(self._tabs) >= MOST_TABS or self.closed or not allowed:
+                    raise GoneError("too many windows")
+                seen = (await tab.finish({**self._request({"do": "nothing"}), "question": ""})).seen
             if tab.refused or tab.navigation.failed or seen is None or not self.rules.may_open(seen.url) or len(self._tabs) >= MOST_TABS:
                 raise GoneError("not an address of the task")
+            if visit != self.openings:
+                raise GoneError("of the visitor before")
             self._tabs.append(tab)
             self._at = len(self._tabs) - 1
-        except (GoneError, ProtocolError, LeftError):
-            self._notes.append("a new window was refused")
+        except (GoneError, ProtocolError, LeftError, TimeoutError):
+            self._refused = True
+            if visit == self.openings:
+                self._notes.append("a new window was refused")
             await target.close()
         finally:
-            self._handled += 1
+            self._coming -= 1
+            self._handled += visit == self.openings
+        return None
+
+
+async def _refused(target: Target) -> None:
+    """Close a window that must not do anything. It has to run, since one that waits holds up its opener; but it asks for nothing, and opens no others."""
+    with contextlib.suppress(GoneError, ProtocolError):
+        target.session.send_all([("Fetch.enable", {"patterns": [{"urlPattern": "*"}]}), ("Emulation.setScriptExecutionDisabled", {"value": True})])
+        await target.run()
+    await target.close()
 
 
 class _StoppedError(Exception):

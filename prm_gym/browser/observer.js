@@ -332,12 +332,9 @@
 
   // Until the page has done what it was about to do: it is complete, and says of itself that it is not busy.
   const busy = () => readyState(document) !== "complete" || (rootOf(document) && hasAttribute(rootOf(document), "data-busy"));
-  const tick = () =>
-    new Promise((resolve) => {
-      const channel = new MessageChannel();
-      channel.port1.onmessage = () => (channel.port1.close(), resolve());
-      channel.port2.postMessage(0);
-    });
+  const channel = new MessageChannel(), ticking = [];
+  channel.port1.onmessage = () => ticking.shift()();
+  const tick = () => new Promise((resolve) => (ticking.push(resolve), channel.port2.postMessage(0)));
   const settled = (cap) =>
     new Promise((resolve) => {
       if (!busy()) return resolve(true);

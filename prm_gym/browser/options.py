@@ -20,7 +20,8 @@ class BrowserOptions(msgspec.Struct, frozen=True, kw_only=True):
         width: of the window, in pixels.
         height: of the window, in pixels.
         heap_mb: bound of the heap of a page's scripts.
-        driver: "playwright", or "pipe": our own client, without a process between.
+        driver: "pipe": our own client, without a process between us and the browser; or "playwright", which is taken in its place where there are no POSIX
+            pipes (Windows). The package playwright is needed for the second alone, and for its command that downloads a Chromium where the system has none.
         deadline: seconds that an action may take in all; then the page's script is stopped, or the page given up.
         open_deadline: seconds that opening a page may take.
         launch_deadline: seconds that launching may take.
@@ -38,7 +39,7 @@ class BrowserOptions(msgspec.Struct, frozen=True, kw_only=True):
     width: int = 1280
     height: int = 720
     heap_mb: int = 512
-    driver: DriverName = "playwright"
+    driver: DriverName = "pipe"
     deadline: float = 10.0
     open_deadline: float = 30.0
     launch_deadline: float = 60.0

@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from prm_gym.browser.launch import browser_environment, command_flags, required_browser
 from prm_gym.browser.loop import closed_in_children
 from prm_gym.browser.options import BrowserOptions
-from prm_gym.browser.session import GoneError, Handler, Popup, ProtocolError, Reply
+from prm_gym.browser.session import Command, GoneError, Handler, Popup, ProtocolError, Reply
 
 _GONE = ("Session with given id not found", "Target closed", "No target with given id")
 _CLOSING_SECONDS = 3.0
@@ -67,17 +67,28 @@ class Connection:
 
     def send(self, method: str, params: Mapping[str, Any] | None = None, session: str = "") -> asyncio.Future[Reply]:
         """The answer to a command, to come; the command is on its way when this returns."""
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        if self._gone or self._writer is None or self._writer.is_closing():
-            future.set_exception(GoneError("the browser has gone"))
-            return future
-        self._last += 1
-        message: dict[str, Any] = {"id": self._last, "method": method, "params": params or {}}
-        if session:
-            message["sessionId"] = session
-        self._waiting[self._last] = (session, future)
-        self._writer.write(_encoder.encode(message) + b"\0")
-        return future
+        return self.send_all([(method, params or {})], session)[0]
+
+    def send_all(self, commands: Iterable[Command], session: str = "") -> list[asyncio.Future[Reply]]:
+        """The answers to commands that are sent in one go."""
+        loop, futures, outbox = asyncio.get_running_loop(), list[asyncio.Future[Reply]](), list[bytes]()
+        gone = self._gone or self._writer is None or self._writer.is_closing()
+        for method, params in commands:
+            future: asyncio.Future[Reply] = loop.create_future()
+            futures.append(future)
+            if gone:
+                future.set_exception(GoneError("the browser has gone"))
+                future.exception()  # retrieved: whoever waits still gets it, and nobody is told of one that nobody awaits
+                continue
+            self._last += 1
+            message: dict[str, Any] = {"id": self._last, "method": method, "params": params}
+            if session:
+                message["sessionId"] = session
+            outbox += (_encoder.encode(message), b"\0")
+            self._waiting[self._last] = (session, future)
+        if self._writer is not None and outbox:
+            self._writer.write(b"".join(outbox))
+        return futures
 
     def on(self, event: str, handler: Handler, session: str = "") -> None:
         """Call a function at each event of a name."""
@@ -93,6 +104,7 @@ class Connection:
             if "error" in message:
                 text = str(message["error"].get("message", ""))
                 future.set_exception(GoneError(text) if any(sign in text for sign in _GONE) else ProtocolError(text))
+                future.exception()
             else:
                 future.set_result(message["result"])
             return
@@ -124,7 +136,7 @@ class Connection:
                 del self._waiting[number]
                 if not future.done():
                     future.set_exception(GoneError("the browser has gone" if session is None else "Target closed"))
-                    future.exception()  # retrieved: whoever waits still gets it, and nobody is told of one that nobody awaits
+                    future.exception()
 
 
 class PipeSession:
@@ -133,9 +145,13 @@ class PipeSession:
     def __init__(self, connection: Connection, name: str) -> None:
         self._connection, self._name = connection, name
 
-    async def send(self, method: str, params: Mapping[str, Any] | None = None) -> Reply:
-        """The browser's answer to a command."""
-        return await self._connection.send(method, params, self._name)
+    def send(self, method: str, params: Mapping[str, Any] | None = None) -> "asyncio.Future[Reply]":
+        """The browser's answer to a command, to come."""
+        return self._connection.send(method, params, self._name)
+
+    def send_all(self, commands: Iterable[Command]) -> "list[asyncio.Future[Reply]]":
+        """The answers to commands that are sent in one go."""
+        return self._connection.send_all(commands, self._name)
 
     def on(self, event: str, handler: Handler) -> None:
         """Call a function at each event of a name."""
@@ -146,12 +162,8 @@ class PipeTarget:
     """A page, which waits until it is told to run."""
 
     def __init__(self, connection: Connection, session: str, target: str) -> None:
-        self._connection, self._target, self._session = connection, target, session
+        self._connection, self._target = connection, target
         self.session = PipeSession(connection, session)
-
-    def command(self, method: str, params: Mapping[str, Any]) -> "asyncio.Future[Reply]":
-        """The answer to a command, to come; it is on its way when this returns."""
-        return self._connection.send(method, params, self._session)
 
     async def run(self) -> None:
         """Let it go on."""
@@ -219,10 +231,7 @@ class PipeContext:
 
     def _give_headers(self, target: PipeTarget) -> "asyncio.Future[Reply]":
         """On their way when this returns."""
-        target.command("Network.enable", {"maxTotalBufferSize": 0}).add_done_callback(_retrieved)
-        given = target.command("Network.setExtraHTTPHeaders", {"headers": self._headers})
-        given.add_done_callback(_retrieved)
-        return given
+        return target.session.send_all([("Network.enable", {"maxTotalBufferSize": 0}), ("Network.setExtraHTTPHeaders", {"headers": self._headers})])[1]
 
 
 class PipeDriver:
@@ -307,8 +316,7 @@ class PipeDriver:
             context.attached(session, info["targetId"])
             return
         for method, params in (("Runtime.runIfWaitingForDebugger", None), ("Target.detachFromTarget", {"sessionId": session})):
-            future = self._connection.send(method, params, session if params is None else "")
-            future.add_done_callback(_retrieved)
+            self._connection.send(method, params, session if params is None else "")
 
     def _detached(self, event: Reply) -> None:
         session = str(event["sessionId"])
@@ -338,11 +346,6 @@ def _pipe() -> tuple[int, int]:
     for end in ends:
         os.close(end)
     return moved[0], moved[1]
-
-
-def _retrieved(future: "asyncio.Future[Reply]") -> None:
-    if not future.cancelled():
-        future.exception()
 
 
 def _ignored(kind: str, reason: str) -> None:

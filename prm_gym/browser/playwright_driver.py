@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from prm_gym.browser.launch import browser_environment, command_flags, is_root, required_browser
 from prm_gym.browser.loop import closed_in_children
 from prm_gym.browser.options import BrowserOptions
-from prm_gym.browser.session import GoneError, Handler, Popup, ProtocolError, Reply
+from prm_gym.browser.session import Command, GoneError, Handler, Popup, ProtocolError, Reply
 from prm_gym.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -25,8 +25,17 @@ class PlaywrightSession:
     def __init__(self, session: "CDPSession") -> None:
         self._session = session
 
-    async def send(self, method: str, params: Mapping[str, Any] | None = None) -> Reply:
-        """The browser's answer to a command."""
+    def send(self, method: str, params: Mapping[str, Any] | None = None) -> "asyncio.Future[Reply]":
+        """The browser's answer to a command, to come."""
+        task = asyncio.ensure_future(self._sent(method, params))
+        task.add_done_callback(_retrieved)
+        return task
+
+    def send_all(self, commands: Iterable[Command]) -> "list[asyncio.Future[Reply]]":
+        """The answers to commands that are sent one after the other."""
+        return [self.send(method, params) for method, params in commands]
+
+    async def _sent(self, method: str, params: Mapping[str, Any] | None) -> Reply:
         try:
             return cast(Reply, await self._session.send(method, dict(params) if params else None))
         except Exception as error:
@@ -217,6 +226,12 @@ def _ignored(kind: str, reason: str) -> None:
 
 async def _leave(dialog: object) -> None:
     """Do nothing with a dialog."""
+
+
+def _retrieved(task: "asyncio.Task[Reply]") -> None:
+    """Whoever waits still gets the exception, and nobody is told of one that nobody awaits."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _is_gone(message: str) -> bool:

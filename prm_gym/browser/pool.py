@@ -19,6 +19,7 @@ from prm_gym.browser.live import LivePage
 from prm_gym.browser.loop import LoopThread, loop_thread
 from prm_gym.browser.options import BrowserOptions, PageOptions
 from prm_gym.browser.page import Page
+from prm_gym.browser.selftest import self_test
 from prm_gym.browser.session import Driver, GoneError, ProtocolError
 from prm_gym.web.actions import Action
 from prm_gym.web.observation import Acted, Sight
@@ -100,8 +101,8 @@ class BrowserPool:
         return self._thread.call(work, bound)
 
     async def renewed(self, live: LivePage) -> LivePage:
-        """The page, or a new one in its place where its context has been used enough. Between episodes only."""
-        old = live.openings >= self.options.recycle_openings or live.expecting
+        """The page, or a new one in its place where its context has been used enough, or windows of it may still come. Between episodes only."""
+        old = live.openings >= self.options.recycle_openings or (live.expecting and not live.rules.page.keep)
         if not old and live.openings and live.openings % 8 == 0:
             old = await live.heap_mb() > self.options.recycle_heap_mb
         if not old and not self._aged(live):
@@ -191,7 +192,7 @@ class BrowserPool:
         """What does not work without frames; "" where all does. Nobody has promised that it does."""
         live = await asyncio.wait_for(self._made(generation, PageOptions()), self.options.open_deadline)
         try:
-            return await asyncio.wait_for(live.self_test(), self.options.deadline)
+            return await asyncio.wait_for(self_test(live), self.options.deadline)
         except (BrowserFault, TimeoutError):
             return "does not answer"
         finally:
@@ -243,7 +244,7 @@ class BrowserPool:
 
 
 def _driver(options: BrowserOptions) -> Driver:
-    if options.driver == "pipe":
+    if options.driver == "pipe" and os.name == "posix":
         from prm_gym.browser.pipe_driver import PipeDriver
 
         return PipeDriver(options)

@@ -1,10 +1,12 @@
 """What the code about pages asks of a driver: sessions of the DevTools protocol, targets and contexts. Each driver is one file."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeAlias
 
 Reply: TypeAlias = dict[str, Any]
 Handler: TypeAlias = Callable[[Reply], None]
+Command: TypeAlias = tuple[str, Mapping[str, Any]]  # its name, and its parameters
 
 
 class ProtocolError(Exception):
@@ -18,13 +20,17 @@ class GoneError(Exception):
 class Session(Protocol):
     """A session of the DevTools protocol with one page."""
 
-    async def send(self, method: str, params: Mapping[str, Any] | None = None) -> Reply:
-        """The browser's answer to a command.
+    def send(self, method: str, params: Mapping[str, Any] | None = None) -> "asyncio.Future[Reply]":
+        """The browser's answer to a command, to come. It is on its way when this returns; awaiting it may raise.
 
         Raises:
             ProtocolError: the browser refuses it.
             GoneError: there is nobody to answer.
         """
+        ...
+
+    def send_all(self, commands: Iterable[Command]) -> "list[asyncio.Future[Reply]]":
+        """The answers to commands that are sent in one go."""
         ...
 
     def on(self, event: str, handler: Handler) -> None:

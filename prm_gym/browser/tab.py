@@ -2,23 +2,19 @@
 
 import asyncio
 import contextlib
-import functools
 import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from importlib.resources import files
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-import msgspec
 
 from prm_gym.browser.addresses import Rules
 from prm_gym.browser.faults import PageScriptError
 from prm_gym.browser.keys import pointer
 from prm_gym.browser.navigation import Navigation
-from prm_gym.browser.session import GoneError, ProtocolError, Reply, Target
-from prm_gym.web.observation import Item
+from prm_gym.browser.observing import Answer, Seen, answers, observer
+from prm_gym.browser.session import Command, GoneError, ProtocolError, Reply, Target
 
 WORLD = "prm_gym"
 DOWNLOAD = "a download was refused"
@@ -26,6 +22,7 @@ LOADING = "the page was still loading"
 MOST_NAVIGATIONS = 20  # in one action
 MOST_DIALOGS = 5  # whose texts are told, in one action
 _VAIN_SECONDS = 0.25
+_ARRIVAL_SECONDS = 0.25  # for a press that the browser has delivered to be seen by the observer
 _LONGEST_SAID = 200
 _QUIET_ROUNDS = 2  # in a row without a request under way
 _NOT_RUN = re.compile(r"Cannot find (default )?(execution )?context|uniqueContextId not found")
@@ -44,39 +41,27 @@ _CLOCKED_FRAMES = """
 """
 
 
-class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What the observer tells.
-
-    Attributes:
-        url: address of the page.
-        title: of the page.
-        items: what is seen.
-        beginnings: how often the body was another one.
-        cut: how many nodes were left out.
-        quiet: whether the page became quiet in time.
-    """
-
-    url: str
-    title: str
-    items: tuple[Item, ...]
-    beginnings: int
-    cut: int
-    quiet: bool
-
-
-class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The answer to a request: why it cannot be done, a point to be pressed, what is seen."""
-
-    error: str
-    point: tuple[float, float] | None = None
-    seen: Seen | None = None
-
-
-_answers = msgspec.json.Decoder(Answer)
-
-
 class LeftError(Exception):
     """The document in which something ran has been replaced meanwhile."""
+
+
+class _Patience:
+    """Calls a function when a command has been done for `_ARRIVAL_SECONDS`, unless it is ended before."""
+
+    def __init__(self, command: "asyncio.Future[Reply]", call: Callable[[], None]) -> None:
+        self._call: Callable[[], None] | None = call
+        self._timer: asyncio.TimerHandle | None = None
+        command.add_done_callback(self._begin)
+
+    def end(self) -> None:
+        """Do not call it."""
+        self._call = None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _begin(self, command: "asyncio.Future[Reply]") -> None:
+        if self._call is not None:
+            self._timer = command.get_loop().call_later(_ARRIVAL_SECONDS, self._call)
 
 
 class Tab:
@@ -125,7 +110,7 @@ class Tab:
             ("Page.getFrameTree", {}),
             ("Fetch.enable", {"patterns": [{"urlPattern": "*", "resourceType": "Document"}]}),
             ("Emulation.setFocusEmulationEnabled", {"enabled": True}),
-            ("Page.addScriptToEvaluateOnNewDocument", {"source": self._observer(), "worldName": WORLD, "runImmediately": True}),
+            ("Page.addScriptToEvaluateOnNewDocument", {"source": observer(self.name), "worldName": WORLD, "runImmediately": True}),
             ("Page.addScriptToEvaluateOnNewDocument", {"source": page_world, "runImmediately": True}),
         ]
         if self.rules.page.settle == "network":
@@ -134,14 +119,18 @@ class Tab:
         replies, _ = await asyncio.gather(asyncio.gather(*(session.send(method, params) for method, params in commands)), self.target.run())
         self.navigation.frame = replies[2]["frameTree"]["frame"]["id"]
 
-    async def step(self, request: Mapping[str, Any]) -> Answer:
+    async def step(self, request: Mapping[str, Any], before: Sequence[Command] = ()) -> Answer:
         """The answer to a request to the page, once it is quiet; a document that comes meanwhile is waited for and looked at.
+
+        Args:
+            request: to the observer.
+            before: commands that are sent with it, whose answers are not waited for.
 
         Raises:
             GoneError: the page is gone.
         """
         try:
-            answer = await self._ask("step", request)
+            answer = await self._ask("step", request, before)
         except LeftError:
             answer = Answer("")
         if answer.point is not None:
@@ -156,10 +145,10 @@ class Tab:
             return Answer("the document has been replaced")
         return answer if answer.error else await self.quiet(answer, request)
 
-    async def finish(self, request: Mapping[str, Any]) -> Answer:
+    async def finish(self, request: Mapping[str, Any], before: Sequence[Command] = ()) -> Answer:
         """What is seen after a pointer or a key was pressed, once the page is quiet."""
         try:
-            answer = await self._ask("finish", request)
+            answer = await self._ask("finish", request, before)
         except LeftError:
             answer = Answer("")
         return await self.quiet(answer, request)
@@ -169,7 +158,7 @@ class Tab:
         loop = asyncio.get_running_loop()
         end = loop.time() + self.rules.browser.settle
         network = self.rules.page.settle == "network"
-        rounds = 0
+        request, rounds = {**request, "pressed": False, "away": None}, 0
         for _ in range(MOST_NAVIGATIONS * 10):
             left = end - loop.time()
             if self.navigation.vain:  # for a download, perhaps, which is told of later
@@ -187,11 +176,13 @@ class Tab:
                 await self.navigation.moved(left)
             elif answer.seen is not None:
                 await asyncio.sleep(min(0.02, left) if self.navigation.requesting else 0)
+            if answer.told is not None:
+                request["question"] = ""  # once is enough
             try:
-                seen = (await self._ask("finish", {**request, "pressed": False, "cap": int(max(50.0, left * 1000))})).seen
+                again = await self._ask("finish", {**request, "cap": int(max(50.0, left * 1000))})
             except LeftError:
                 continue
-            answer = Answer(answer.error, None, seen)
+            answer = Answer(answer.error, None, again.seen, again.told if answer.told is None else answer.told)
         return await self._given_up(answer, request)
 
     async def evaluate(self, script: str, timeout: float, *, page_world: bool) -> Any:
@@ -257,11 +248,6 @@ class Tab:
             commands.append(self._send("Storage.clearDataForOrigin", {"origin": origin[0], "storageTypes": "local_storage,indexeddb,cache_storage"}))
         await asyncio.gather(*commands)
 
-    async def arrive(self) -> None:
-        """Wait no longer for a press that the observer has not seen."""
-        with contextlib.suppress(ProtocolError):
-            await self._send("Runtime.evaluate", {"expression": f"{self.name}.arrived()", "contextId": await self._context()})
-
     async def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Press the button at a point, move, and let go at another one. What the browser would hand to the system is dropped by us."""
         self._dragged.clear()
@@ -286,16 +272,24 @@ class Tab:
         """A command of the protocol."""
         return await self._send(method, params)
 
-    async def _send(self, method: str, params: Mapping[str, Any] | None = None) -> Reply:
-        return await self.session.send(method, params)
+    async def send_all(self, commands: Sequence[Command]) -> None:
+        """Several commands in one go."""
+        for answer in self.session.send_all(commands):
+            await answer
 
-    async def _ask(self, function: str, request: Mapping[str, Any]) -> Answer:
+    def _send(self, method: str, params: Mapping[str, Any] | None = None) -> "asyncio.Future[Reply]":
+        return self.session.send(method, params)
+
+    async def _ask(self, function: str, request: Mapping[str, Any], before: Sequence[Command] = ()) -> Answer:
         """The observer's answer. It is injected where it is not yet, and what the page says in its own name is never taken for it."""
+        call = f"{self.name}.{function}({json.dumps(request)})"
         for _ in range(3):
             context = await self._context()
-            call = f"{self.name}.{function}({json.dumps(request)})"
+            asked = ("Runtime.evaluate", {"expression": call, "contextId": context, "awaitPromise": True, "returnByValue": True})
+            *sent, answered = self.session.send_all([*before, asked])
+            patience = _Patience(sent[-1], self._wait_no_longer) if sent else None
             try:
-                reply = await self._send("Runtime.evaluate", {"expression": call, "contextId": context, "awaitPromise": True, "returnByValue": True})
+                reply = await answered
             except ProtocolError as error:
                 message = str(error)
                 if not _DESTROYED.search(message):
@@ -305,16 +299,23 @@ class Tab:
                 if _NOT_RUN.search(message) and not self.navigation.leaving and request.get("do", "nothing") == "nothing":
                     continue
                 raise LeftError(message) from None
+            finally:
+                before = ()
+                if patience is not None:
+                    patience.end()
+            for command in sent:
+                if command.done():
+                    command.result()
             if "exceptionDetails" not in reply:
                 if self._world != context:  # it has come too late: another document is shown already
                     raise LeftError("the document was replaced")
-                answer = _answers.decode(reply["result"]["value"])
+                answer = answers.decode(reply["result"]["value"])
                 if answer.seen is not None:
                     self.url, self.title = answer.seen.url, answer.seen.title
                 return answer
             if "is not defined" not in _thrown(reply["exceptionDetails"]):
                 raise GoneError(f"the observer failed: {_thrown(reply['exceptionDetails'])}")
-            await self._send("Runtime.evaluate", {"expression": self._observer(), "contextId": context})
+            await self._send("Runtime.evaluate", {"expression": observer(self.name), "contextId": context})
         raise LeftError("the document changes faster than it can be looked at")
 
     async def _context(self) -> int:
@@ -325,6 +326,11 @@ class Tab:
                 raise LeftError(str(error)) from None
             self._world = int(reply["executionContextId"])
         return self._world
+
+    def _wait_no_longer(self) -> None:
+        """The press that the observer waits for has been delivered, and it has not seen it."""
+        if self._world is not None:
+            self._send("Runtime.evaluate", {"expression": f"{self.name}.arrived()", "contextId": self._world})
 
     async def _await_download(self) -> None:
         end = time.monotonic() + _VAIN_SECONDS
@@ -340,13 +346,10 @@ class Tab:
             self.navigation.stay()
         for _ in range(MOST_NAVIGATIONS):
             try:
-                return Answer(answer.error, None, (await self._ask("finish", {**request, "pressed": False, "cap": 0})).seen)
+                return Answer(answer.error, None, (await self._ask("finish", {**request, "cap": 0})).seen, answer.told)
             except LeftError:
                 await asyncio.sleep(0.05)
-        return Answer(answer.error, None, Seen(self.url, self.title, (), 0, 0, True))
-
-    def _observer(self) -> str:
-        return "".join(f"{part.rstrip()}({json.dumps(self.name)});\n" for part in _parts())
+        return Answer(answer.error, None, Seen(self.url, self.title, (), 0, 0, True), answer.told)
 
     def _on_dialog(self, event: Reply) -> None:
         text = " ".join(str(event.get("message", "")).split())[:_LONGEST_SAID]
@@ -389,13 +392,6 @@ class Tab:
         task = asyncio.get_running_loop().create_task(sent())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-@functools.cache
-def _parts() -> tuple[str, ...]:
-    """The scripts of the observer's world."""
-    folder = files("prm_gym.browser")
-    return tuple(folder.joinpath(name).read_text("utf-8") for name in ("observer.js", "acting.js"))
 
 
 def _thrown(details: Reply) -> str:

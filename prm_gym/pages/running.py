@@ -12,7 +12,6 @@ import msgspec
 from prm_gym.browser import BrowserFault, BrowserPool, browser_pool, find_browser
 from prm_gym.browser.live import STOPPED, LivePage
 from prm_gym.claims import PageTest, PageTestStep
-from prm_gym.errors import MissingExtraError
 from prm_gym.pages.matching import ACTS, described_step, missing, resolved
 from prm_gym.pages.serving import ACTION_SECONDS, ADDRESS, browser_options, page_options, page_server
 from prm_gym.task import content_key
@@ -102,10 +101,6 @@ Tested: TypeAlias = list[tuple[str, list[PageTest], list[PageOutcome | None]]]
 
 def no_browser() -> str:
     """Why pages cannot be opened here, and how to get what is missing; empty where they can."""
-    try:
-        import playwright.async_api  # noqa: F401  # pyright: ignore[reportUnusedImport]
-    except ImportError:
-        return str(MissingExtraError("playwright", "web"))
     found = find_browser()
     return "" if found.path else f"This needs a browser: {found.reason}"
 
@@ -120,7 +115,6 @@ class PageRunner:
             jobs: pages with their tests.
 
         Raises:
-            MissingExtraError: Playwright is not installed.
             NoBrowserError: there is no browser.
         """
         keys = [[_key(html, test) for test in tests] for html, tests in jobs]

@@ -291,6 +291,20 @@ def test_windows_of_the_task_become_tabs_and_others_are_refused(page, site, driv
     assert page.open("http://shop.test/").tabs == ("One",)
 
 
+@pytest.mark.parametrize("many", [1, 3])
+def test_pages_that_open_themselves_come_to_an_end_and_leave_nothing_to_the_next_visitor(page, site, many):
+    site.show("<p>two</p>", "/two", title="Two")
+    address = site.show(f"<script>for (let i = 0; i < {many}; i++) open('/')</script><p>here</p>", title="One")
+    for _ in range(2):  # each window opens the next one
+        sight = page.open(address)
+        assert set(sight.tabs) == {"One"}
+        assert (len(sight.tabs) <= 5, texts(sight)) == (True, ["here"])
+        sight = page.open("http://shop.test/two")
+        assert (sight.tabs, texts(sight)) == (("Two",), ["two"])
+        assert page.see().tabs == ("Two",)
+    assert page.alive
+
+
 def test_downloads_are_refused(page, site):
     site.pages["/file"] = (200, {"content-disposition": "attachment; filename=f.bin", "content-type": "application/octet-stream"}, "data")
     page.open(site.show("<a href=/file>Get</a><a href='data:text/plain,x' download=x>Make</a>"))
