@@ -158,13 +158,13 @@ class Tab:
         loop = asyncio.get_running_loop()
         end = loop.time() + self.rules.browser.settle
         network = self.rules.page.settle == "network"
-        request, rounds = {**request, "pressed": False, "away": None}, 0
+        request, rounds, shown = {**request, "pressed": False, "away": None}, 0, self.navigation.documents
         for _ in range(MOST_NAVIGATIONS * 10):
             left = end - loop.time()
             if self.navigation.vain:  # for a download, perhaps, which is told of later
                 self.navigation.vain = False
                 await self._await_download()
-            if answer.seen is not None and not self.navigation.leaving:
+            if answer.seen is not None and not self.navigation.leaving and shown == self.navigation.documents:
                 rounds = rounds + 1 if not self.navigation.requesting else 0
                 if not answer.seen.quiet:
                     self.notes.append(LOADING)
@@ -182,6 +182,7 @@ class Tab:
                 again = await self._ask("finish", {**request, "cap": int(max(50.0, left * 1000))})
             except LeftError:
                 continue
+            shown = self.navigation.documents
             answer = Answer(answer.error, None, again.seen, again.told if answer.told is None else answer.told)
         return await self._given_up(answer, request)
 
