@@ -60,6 +60,7 @@ class Document:
             known = html.known = self._first_look()
         self.title, self._body, self._ids, self._seen = known.title, known.body, known.ids, known.seen
         self._items: tuple[Item, ...] = known.items
+        self._stale: set[int] = set()  # identities of elements whose items are to be made anew
         self._numbered = [control.node for control in known.seen.controls]  # element k + 1
         self._refs: dict[int, int] | None = None  # number by element; as in `_seen` until the page changes
 
@@ -68,31 +69,34 @@ class Document:
         body = next((child for child in parts if child.tag == "body"), self.html)
         titles = [node for child in parts if child.tag == "head" for node in child.all() if node.tag == "title"]
         walk = Walk(body, self._state)
-        self._body, self._seen, self._refs = body, walk.seen(), None
-        items = self._composed(range(len(self._seen.controls)))
+        self._body, self._seen, self._refs, self._stale = body, walk.seen(), None, set()
+        items = self._composed()
         return _Known(self._seen, items, walk.ids, body, text_within(titles[0], self._state) if titles else "")
 
     # What is seen.
 
     def items(self) -> tuple[Item, ...]:
         """What is seen of the page now."""
+        if self._stale:
+            items = list(self._items)
+            for place, control in enumerate(self._seen.controls):
+                if id(control.node) in self._stale:
+                    items[control.place] = self._item(control, place + 1 if self._refs is None else self._refs[id(control.node)])
+            self._items = tuple(items)
+            self._stale.clear()
         return self._items
 
-    def _composed(self, places: range) -> tuple[Item, ...]:
-        """The items with numbers and states, made anew for some controls."""
+    def _composed(self) -> tuple[Item, ...]:
+        """The items with numbers and states."""
+        self._stale.clear()
         items = list(self._seen.items)
-        for place in places:
-            control = self._seen.controls[place]
+        for place, control in enumerate(self._seen.controls):
             items[control.place] = self._item(control, place + 1 if self._refs is None else self._refs[id(control.node)])
         return tuple(items)
 
     def _touch(self, *nodes: Node | None) -> None:
-        """Make the items of some elements anew."""
-        items = list(self._items)
-        for place, control in enumerate(self._seen.controls):
-            if any(control.node is node for node in nodes):
-                items[control.place] = self._item(control, place + 1 if self._refs is None else self._refs[id(control.node)])
-        self._items = tuple(items)
+        """The items of some elements are to be made anew, when somebody looks at them."""
+        self._stale.update(map(id, nodes))
 
     def _look_again(self) -> None:
         """Walk anew: something was shown, hidden, opened or replaced."""
@@ -106,7 +110,7 @@ class Document:
                 self._refs[id(control.node)] = len(self._numbered)
         if self.focused is not None and not self.has(self.focused):
             self.focused = None
-        self._items = self._composed(range(len(self._seen.controls)))
+        self._items = self._composed()
 
     def _item(self, control: Control, ref: int) -> Item:
         node, attributes = control.node, control.node.attributes
@@ -180,6 +184,8 @@ class Document:
         if not 1 <= ref <= len(self._numbered):
             raise Unable(f"there is no element [{ref}]")
         node = self._numbered[ref - 1]
+        if self._refs is None:  # the page is as it was
+            return self._seen.controls[ref - 1]
         for control in self._seen.controls:
             if control.node is node:
                 return control
@@ -362,7 +368,7 @@ class Document:
         for node in self._all(form):
             for kept in (self._values, self._checked, self._chosen):
                 kept.pop(id(node), None)
-        self._items = self._composed(range(len(self._seen.controls)))
+        self._items = self._composed()
 
     # Forms.
 
