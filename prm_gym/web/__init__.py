@@ -2,7 +2,7 @@
 
 from prm_gym.web.actions import Action, NoAction, action_text, quoted, read_action
 from prm_gym.web.environment import Happened, WorldEnv
-from prm_gym.web.html import Node, e
+from prm_gym.web.html import Node, e, part
 from prm_gym.web.observation import Acted, Item, Sight, next_window, rendered
 from prm_gym.web.scenario import Checkpoint, Do, WebScenario, choose, click, fill
 from prm_gym.web.site import Event, Invalid, Missing, Page, Redirect, Request, Site, Visit
@@ -38,6 +38,7 @@ __all__ = [
     "e",
     "fill",
     "next_window",
+    "part",
     "quoted",
     "read_action",
     "rendered",

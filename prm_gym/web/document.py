@@ -2,14 +2,29 @@
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import compress
 from typing import NamedTuple
 
 from prm_gym.web.html import Node
 from prm_gym.web.observation import Item
-from prm_gym.web.walk import TEXT_INPUTS, Control, PageState, Seen, Walk, label_of, listed, normalised, options_of, shortened, text_within
+from prm_gym.web.walk import (
+    TEXT_INPUTS,
+    Control,
+    PageState,
+    PartSeen,
+    Seen,
+    Spliced,
+    Walk,
+    label_of,
+    listed,
+    normalised,
+    options_of,
+    shortened,
+    text_within,
+)
 
+MOST_NUMBERED = 32
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _SPACES = re.compile(r"[\r\n]+")
 
@@ -68,9 +83,9 @@ class Document:
         parts = [child for child in self.html.children if isinstance(child, Node)]
         body = next((child for child in parts if child.tag == "body"), self.html)
         titles = [node for child in parts if child.tag == "head" for node in child.all() if node.tag == "title"]
-        walk = Walk(body, self._state)
+        walk = Walk(body, self._state, parts=True)
         self._body, self._seen, self._refs, self._stale = body, walk.seen(), None, set()
-        items = self._composed()
+        items = self._composed(walk.spliced)
         return _Known(self._seen, items, walk.ids, body, text_within(titles[0], self._state) if titles else "")
 
     # What is seen.
@@ -86,13 +101,29 @@ class Document:
             self._stale.clear()
         return self._items
 
-    def _composed(self) -> tuple[Item, ...]:
-        """The items with numbers and states."""
+    def _composed(self, spliced: Sequence[Spliced] = ()) -> tuple[Item, ...]:
+        """The items with numbers and states; those of parts that were put in are kept with them."""
         self._stale.clear()
-        items = list(self._seen.items)
-        for place, control in enumerate(self._seen.controls):
-            items[control.place] = self._item(control, place + 1 if self._refs is None else self._refs[id(control.node)])
+        items, controls, done = list(self._seen.items), self._seen.controls, 0
+        for part, first, base in (*spliced, (None, len(controls), 0)):
+            for place in range(done, first):
+                control = controls[place]
+                items[control.place] = self._item(control, place + 1 if self._refs is None else self._refs[id(control.node)])
+            if part is not None:
+                items[base : base + len(part.seen.items)] = self._numbered_part(part, first + 1)
+                done = first + len(part.seen.controls)
         return tuple(items)
+
+    def _numbered_part(self, part: PartSeen, first: int) -> list[Item]:
+        """The items of a part of an unchanged page, whose first control has a number."""
+        kept = part.numbered.get(first)
+        if kept is None:
+            kept = list(part.seen.items)
+            for place, control in enumerate(part.seen.controls):
+                kept[control.place] = self._item(control, first + place)
+            if len(part.numbered) < MOST_NUMBERED:
+                part.numbered[first] = kept
+        return kept
 
     def _touch(self, *nodes: Node | None) -> None:
         """The items of some elements are to be made anew, when somebody looks at them."""

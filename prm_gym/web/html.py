@@ -7,14 +7,15 @@ Texts and attributes are escaped when they are written, so no name of a product 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache, partial, update_wrapper
 from html import escape
-from typing import TypeAlias, cast
+from typing import ParamSpec, TypeAlias, cast
 
 from prm_gym.errors import ContractError
 
 VOID = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"))
 
+Values = ParamSpec("Values")
 Child: TypeAlias = "Node | str | int | Iterable[Child] | None"
 
 
@@ -26,7 +27,7 @@ class Node:
     def __init__(self, tag: str, attributes: dict[str, str], children: tuple["Node | str", ...]) -> None:
         """Make an element of what is already in order; `e` is the way to write one."""
         self.tag, self.attributes, self.children = tag, attributes, children
-        self.known: object = None  # of a page: what the text mode found on it, as long as nothing was done
+        self.known: object = None  # of a page or a part: what the text mode found in it, as long as nothing was done; PART before it has looked
 
     def __repr__(self) -> str:
         return to_html(self)
@@ -101,6 +102,27 @@ def _flatten(child: Child, into: list[Node | str]) -> None:
             _flatten(one, into)
     elif child is not None:
         raise ContractError(f"a child of an element is an element or a text, got {child!r}")
+
+
+PART = "a part"
+
+
+def part(make: Callable[Values, Node], most: int = 4096) -> Callable[Values, Node]:
+    """Decorate a function that makes a part of a page from values that can be hashed: it is made once, and read once by the text mode.
+
+    A part stands in a page once at most. What its labels, `form` and `aria-labelledby` speak of should stand in it too, or else it is read each time.
+
+    Args:
+        make: the function.
+        most: how many are kept.
+    """
+
+    def made(*values: Values.args, **named: Values.kwargs) -> Node:
+        node = make(*values, **named)
+        node.known = PART
+        return node
+
+    return cast("Callable[Values, Node]", lru_cache(most)(update_wrapper(made, make)))
 
 
 def to_html(node: Node) -> str:

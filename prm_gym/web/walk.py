@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from prm_gym.web.html import Node
+from prm_gym.errors import ContractError
+from prm_gym.web.html import PART, Node
 from prm_gym.web.observation import LONGEST_LINE, LONGEST_NAME, LONGEST_VALUE, MOST_OPTIONS, Item
 
 SKIPPED = frozenset(("script", "style", "template", "noscript", "head", "meta", "link", "title", "base", "param", "source", "track", "svg", "iframe"))
@@ -24,6 +25,7 @@ ROLES = {
 }
 
 
+_OTHERWISE = HEADINGS | {"label", "td", "th", "img", "details", "fieldset"}
 _SPACE = re.compile("[ \t\n\r\f\u00a0]+")
 _ODD = re.compile("[\x0b\x1c-\x1f]")  # white space to Python, and none to a page
 _LABELLED = frozenset(("input", "select", "textarea", "button", "meter", "output", "progress"))
@@ -98,6 +100,36 @@ class Seen(NamedTuple):
     controls: list[Control]
 
 
+class PartSeen(NamedTuple):
+    """What a walk found in a part that is kept, whatever the page that it stands in.
+
+    Attributes:
+        seen: items and controls, their places counted from the beginning of the part.
+        ids: its elements by id.
+        alone: nothing in it speaks of elements outside.
+        numbered: its items with the numbers of a page, by the number of the first.
+    """
+
+    seen: Seen
+    ids: dict[str, Node]
+    alone: bool
+    numbered: dict[int, list[Item]]
+
+
+class Spliced(NamedTuple):
+    """A part that was put into what is seen of a page.
+
+    Attributes:
+        part: what is in it.
+        first: place of its first control among those of the page.
+        base: place of its first item among those of the page.
+    """
+
+    part: PartSeen
+    first: int
+    base: int
+
+
 def normalised(text: str) -> str:
     """With single spaces for white space, as pages have it, and none at the ends."""
     if text.isascii() and not _ODD.search(text):
@@ -137,12 +169,16 @@ _FIELDS = frozenset(("input", "select", "textarea", "button"))
 class Walk:
     """Walks over a page."""
 
-    def __init__(self, root: Node, state: PageState) -> None:
+    def __init__(self, root: Node, state: PageState, parts: bool = False) -> None:
         """Prepare them.
 
         Args:
             root: the body of the page.
             state: how it differs from its tree.
+            parts: parts that are kept are taken as they were found before; only where the page is as its tree is.
+
+        Raises:
+            ContractError: a part that is kept stands in the page twice.
         """
         self._root, self._state = root, state
         self._items: list[Item] = []
@@ -151,7 +187,12 @@ class Walk:
         self._silent = False
         self._labels: list[Node] = []
         self.ids: dict[str, Node] = {}
-        self._index(root)
+        self.spliced: list[Spliced] = []
+        self._parts: dict[int, PartSeen] = {}
+        self._index(root, parts)
+        if any(label.attributes.get("for") in part.ids for label in self._labels for part in self._parts.values()):
+            self.ids, self._labels, self._parts = {}, [], {}
+            self._index(root, False)  # a part whose fields are named from outside is none
         self._names: dict[int, list[Node]] = {}
         self._controlled: dict[int, Node] = {}
         for label in self._labels:
@@ -167,15 +208,34 @@ class Walk:
             return found if found is not None and _takes_label(found) else None
         return next((node for node in label.all() if _takes_label(node)), None)
 
-    def _index(self, node: Node) -> None:
+    def _index(self, node: Node, parts: bool) -> None:
         attributes = node.attributes
         if attributes and "id" in attributes:
             self.ids.setdefault(attributes["id"], node)
         if node.tag == "label":
             self._labels.append(node)
+            parts = False
+        elif parts and node.tag == "fieldset":
+            parts = False
         for child in self._state.within(node):
             if isinstance(child, Node):
-                self._index(child)
+                if parts and child.known is not None and self._is_part(child):
+                    continue
+                self._index(child, parts)
+
+    def _is_part(self, node: Node) -> bool:
+        """Whether an element is a part that can be taken as it was found before."""
+        if node.known is PART:
+            node.known = _looked_into(node)
+        part = node.known
+        if not isinstance(part, PartSeen) or not part.alone:
+            return False
+        if id(node) in self._parts:
+            raise ContractError(f"a part that is kept stands in a page twice: {node!r}")
+        self._parts[id(node)] = part
+        for name, one in part.ids.items():
+            self.ids.setdefault(name, one)
+        return True
 
     def seen(self) -> Seen:
         """What is seen: of the dialog that was opened last, or of the whole page."""
@@ -229,11 +289,20 @@ class Walk:
             self._image(node)
         else:
             self._flush()
-            if tag == "details" and not self._state.opens(node):
+            if self._parts and id(node) in self._parts:
+                self._splice(self._parts[id(node)], form)
+            elif tag == "details" and not self._state.opens(node):
                 self._closed(node, form, off)
             else:
                 self._descend(node, node if tag == "form" else form, off or (tag == "fieldset" and "disabled" in node.attributes), node)
             self._flush()
+
+    def _splice(self, part: PartSeen, form: Node | None) -> None:
+        base = len(self._items)
+        self.spliced.append(Spliced(part, len(self._controls), base))
+        self._items += part.seen.items
+        for node, role, name, place, own, off, details in part.seen.controls:
+            self._controls.append(Control(node, role, name, base + place, form if own is None and "form" not in node.attributes else own, off, details))
 
     def _closed(self, details: Node, form: Node | None, off: bool) -> None:
         for child in self._state.within(details):
@@ -293,6 +362,14 @@ class Walk:
             )
         text = normalised(" ".join(text_within(label, self._state, _FIELDS) for label in self._names.get(id(node), ())))
         return text or normalised(attributes.get("placeholder", "")) or normalised(attributes.get("title", ""))
+
+
+def _looked_into(node: Node) -> PartSeen:
+    """What is in a part."""
+    walk = Walk(Node("div", {}, (node,)), PageState())
+    ordinary = node.tag not in INLINE and node.tag not in _OTHERWISE and not role_of(node) and "role" not in node.attributes
+    named = [one for inner in node.all() for name in ("for", "form", "aria-labelledby") for one in inner.attributes.get(name, "").split()]
+    return PartSeen(walk.seen(), walk.ids, ordinary and all(one in walk.ids for one in named), {})
 
 
 def _takes_label(node: Node) -> bool:
