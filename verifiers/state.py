@@ -37,8 +37,9 @@ class StateVerifier(ClaimVerifier):
     3. `incorrect`: the step ends the episode in another way than it should end, or before everything wanted is done and said. `correct`: it ends it well.
     4. `incorrect`: the same call as before, in the same state, with the same answer.
     5. `incorrect`: a cell of the database is changed that was as it should be, or is given another value than it should have. What no tool changes back is
-       called irreversible in the evidence. Also `incorrect`: of cells of a row that belong to one wish only some are set.
-    6. `correct`: cells come to have the values that are wanted, for the first time; but `neutral` as long as cells of other rows that belong to the same wish
+       called irreversible in the evidence. Also `incorrect`: of cells of a row that belong to one wish only some are set; but where they may be set in parts
+       (`StateStep.in_parts`), and the rest can still be, it is neutral (see 6).
+    6. `correct`: cells come to have the values that are wanted, for the first time; but `neutral` as long as other cells that belong to the same wish
        are not so: a wish that is fulfilled in several calls earns once, like one that is fulfilled in one. `trivial`: only such as had them before and lost
        them (write, undo, write). `neutral`: damage is made good, and nothing else.
     7. `incorrect`: the service refused the call; but `neutral` where a read asked for something that does not exist and that the agent was told of.
@@ -146,9 +147,9 @@ def _judgement(claim: StateStep, effect: Effect, previous: Sequence[PastStep]) -
         change = effect.damage[0]
         lasting = ", which cannot be undone" if any(change.final for change in effect.damage) else ""
         return "incorrect", f"{change.column} of {change.key} in {change.table} is changed in a way that nobody wants{lasting}"
-    if effect.half:
+    if effect.half and not _can_follow(claim, effect):
         return "incorrect", f"only a part of {effect.half[0].key} in {effect.half[0].table} is as it is wanted; the rest belongs to the same wish"
-    if effect.gained and effect.open:
+    if effect.gained and (effect.open or effect.half):
         return "neutral", "a part of a wish is fulfilled; the rest of it is missing"
     if effect.gained:
         return "correct", f"{len(effect.gained)} of the values that are wanted are there now"
@@ -157,6 +158,13 @@ def _judgement(claim: StateStep, effect: Effect, previous: Sequence[PastStep]) -
     if effect.repaired:
         return "neutral", "damage is made good"
     return _without_effect(claim, previous)
+
+
+def _can_follow(claim: StateStep, effect: Effect) -> bool:
+    """Whether the rest of what belongs to one wish can be set by a later step: the rows were there before, and nothing in them was changed for good."""
+    rows = {gap.row for gap in effect.half}
+    changed = [change for change in claim.changes if change.row in rows]
+    return claim.in_parts and not any(change.final or (change.before is None and change.after == change.key) for change in changed)
 
 
 def _without_goal(claim: StateStep) -> tuple[Label | None, str]:

@@ -49,6 +49,9 @@ class MailEnv(WorldEnv):
     sites: ClassVar = (SITE,)
     tables: ClassVar = TABLES
     levels: ClassVar = STEPS
+    frame: ClassVar = frozenset(
+        ("Mail", "Calendar", "Contacts", "Settings", "New mail", "Inbox", "Sent", "Drafts", "Archive", "Bin", "Labels", "Older", "Newer")
+    )
 
     def scenario_of(self, entropy: int) -> WebScenario:
         """The task that a number stands for."""

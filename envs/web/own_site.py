@@ -26,6 +26,7 @@ from prm_gym.web.observation import Acted
 from prm_gym.web.paging import View, act_ahead, made_up, observed
 from prm_gym.web.real_browser import PageBrowser, browser_options
 from prm_gym.web.site_task import Asker, PageFacts, SiteTask, load_site_tasks
+from prm_gym.web.trail import Trail
 
 MOST_ADDRESSES = 1_000  # of an episode
 INSTRUCTIONS = """Do on the site what is asked. An action is one line:
@@ -207,20 +208,20 @@ class SiteEnv(StepEnv):
         milestones = live.reach()
         situation = self._situation_of(self.task, live, acted.error)
         changed = live.known != known
-        made = content_key(key_before, action_text(action))
+        idle = situation.state_key == key_before
+        loops = live.trail.loops(key_before, action, idle or bool(acted.error))
         claim = StateStep(
             kind="write" if changed else "read",
             call=action_text(action),
             references=made_up(action, acted.error),
             refused=acted.error,
-            repeated=made in live.made and not milestones and not changed,
+            repeated=loops and not milestones and not changed,
             milestones=milestones,
             reached=len(live.reached),
             total=live.total,
             goal_unknown=not live.total,
-            idle=situation.state_key == key_before and not acted.error,
+            idle=idle and not acted.error,
         )
-        live.made.add(made)
         return Transition(situation=situation, claims=(claim,))
 
     def _end(self, answer: Answer) -> Transition:
@@ -245,7 +246,7 @@ class SiteEnv(StepEnv):
     def _situation_of(self, task: Task, live: "_Live", error: str = "") -> Situation:
         page, given = live.text, live.given
         state = msgspec.json.encode((sorted(live.reached), live.known)).decode()
-        listed = listed_actions(live.sight, live.start, tuple(given.phrases), bool(given.answers), self.candidates) if self.candidates else ()
+        listed = listed_actions(live.sight, live.start, tuple(given.phrases), "anything" if given.answers else "", self.candidates) if self.candidates else ()
         return Situation(observation=observed(task.question, page, error), state_key=content_key(task.key, state, page), actions=listed)
 
     def save_state(self) -> Json:
@@ -317,7 +318,7 @@ class _Live(View):
         self.visited: dict[str, None] = {}
         self.beginning = frozenset[str]()
         self.reached: dict[str, None] = {}
-        self.made: set[str] = set()
+        self.trail = Trail()
 
     @property
     def total(self) -> int:

@@ -52,6 +52,9 @@ class ShopEnv(WorldEnv):
     sites: ClassVar[tuple[Site, ...]] = (SITE,)
     tables: ClassVar[tuple[Table, ...]] = TABLES
     levels: ClassVar[Mapping[int, int]] = LEVELS
+    frame: ClassVar = frozenset(
+        ("Marten & Reed", "Wishlist", "Cart", "Account", "Sign in", "Help", "Previous page", "Next page", "Newer orders", "Older orders")
+    )
 
     def scenario_of(self, entropy: int) -> WebScenario:
         """The task of a number, at this difficulty."""

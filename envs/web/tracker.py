@@ -7,7 +7,7 @@ import numpy as np
 
 from prm_gym.claims import Rule
 from prm_gym.envs.web import tracker_issue_pages, tracker_list_pages, tracker_project_pages, tracker_wiki_pages
-from prm_gym.envs.web.tracker_pages import SITE
+from prm_gym.envs.web.tracker_pages import SITE, TABS
 from prm_gym.envs.web.tracker_plans import plan_of
 from prm_gym.envs.web.tracker_rows import COMPANIES, TABLES, Hostile, company_of
 from prm_gym.web import Happened, WebScenario, WorldEnv
@@ -49,6 +49,7 @@ class TrackerEnv(WorldEnv):
     sites: ClassVar = (SITE,)
     tables: ClassVar = TABLES
     levels: ClassVar[Mapping[int, int]] = {1: 20, 2: 26, 3: 36, 4: 44, 5: 80}
+    frame: ClassVar = frozenset((*TABS, "Tracker", "Notifications", "Help", "New issue", "Previous page", "Next page"))
 
     def scenario_of(self, entropy: int) -> WebScenario:
         """The task that a number stands for."""

@@ -31,6 +31,8 @@ def bulk(draw: Draw) -> Part | None:
         return None
     name, said, steps, some = draw.one(found)
     what = draw.one([one for one in ("assignee", "priority", "milestone", "state", "label") if one != name])
+    if what == "assignee" and {person.key for person in project.workers} <= {one.assignee for one in some}:
+        return None
     value, shown, field, clause = _common(draw, project, what, {one.assignee for one in some})
     if any(getattr(one, what, None) == value or (what == "label" and shown in one.labels) for one in some):
         return None

@@ -27,7 +27,7 @@
   const command = method(Document, "execCommand"), hostOf = read(ShadowRoot, "host"), dispatch = method(EventTarget, "dispatchEvent");
   const typeOf = read(HTMLInputElement, "type"), inputValue = read(HTMLInputElement, "value"), setInput = write(HTMLInputElement, "value");
   const areaValue = read(HTMLTextAreaElement, "value"), setArea = write(HTMLTextAreaElement, "value"), setText = write(Node, "textContent");
-  const selectInput = method(HTMLInputElement, "select"), selectArea = method(HTMLTextAreaElement, "select"), listen = method(EventTarget, "addEventListener");
+  const selectInput = method(HTMLInputElement, "select"), selectArea = method(HTMLTextAreaElement, "select"), setRange = method(HTMLTextAreaElement, "setSelectionRange"), listen = method(EventTarget, "addEventListener");
   const selectOptions = read(HTMLSelectElement, "options"), isMultiple = read(HTMLSelectElement, "multiple"), setSelected = write(HTMLOptionElement, "selected");
   const optionLabel = read(HTMLOptionElement, "label"), unlisten = method(EventTarget, "removeEventListener"), labelControl = read(HTMLLabelElement, "control");
   const focusHtml = method(HTMLElement, "focus"), focusSvg = method(SVGElement, "focus"), blurHtml = method(HTMLElement, "blur"), clickHtml = method(HTMLElement, "click");
@@ -37,7 +37,13 @@
 
   const event = (node, type, init = {}) => dispatch(node, new Event(type, { bubbles: true, composed: true, ...init }));
   const svg = (node) => node instanceof SVGElement;
-  const focus = (node) => (svg(node) ? focusSvg : focusHtml)(node, { preventScroll: true });
+  const focus = (node) => {
+    const fresh = page.focusedNode() !== node;
+    (svg(node) ? focusSvg : focusHtml)(node, { preventScroll: true });
+    if (fresh) toEnd(node);
+  };
+  // Whoever acts on elements sees no caret: it stands at the end of a field of several lines.
+  const toEnd = (node) => node instanceof HTMLTextAreaElement && setRange(node, areaValue(node).length, areaValue(node).length);
 
   // Why an element cannot be acted on; "" where it can.
   const refusal = (ref, node) => {
@@ -239,7 +245,7 @@
       listen(view, "mouseup", arrived, true);
     });
   };
-  let arriving = Promise.resolve();
+  let arriving = Promise.resolve(), pressed = null;
 
   let downloads = false; // the link that was clicked asks for a download, of which the browser tells a moment later
   const after = async (request) => {
@@ -258,13 +264,18 @@
     if (!point.hit) return JSON.stringify([`[${request.ref}] is covered by ${described(point.above)}`, null, [...see(request), true]]);
     if (!request.hover) {
       arriving = arrival(node);
+      pressed = node;
       page.presses(request.count);
     }
     return JSON.stringify(["", [point.x, point.y], null]);
   };
   // After the pointer or a key: what is seen once the page has settled.
   page.finish = async (request) => {
-    if (request.pressed) await arriving;
+    if (request.pressed) {
+      await arriving;
+      if (pressed) toEnd(pressed);
+      pressed = null;
+    }
     return JSON.stringify(["", null, await after(request)]);
   };
   page.arrived = () => arrive();

@@ -129,7 +129,8 @@ class StateStep(Claim, msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
         gap: the cells that were not as they should be, before the step.
         lacking: what must have been done or said besides the rows, and had not been before the step.
         ends_well: of a step that ends the episode: it is the way in which the task should end.
-        repeated: the same call was made before, in the same state, got the same answer, and changed nothing.
+        repeated: the same call was made before, in the same state, got the same answer, and changed nothing. Of pages, which may be looked at twice, the third
+            time.
         milestones: those that the step reached for the first time.
         reached: how many milestones hold after the step.
         total: how many there are; 0 where there are none.
@@ -138,6 +139,7 @@ class StateStep(Claim, msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
         given_up: after the step something wanted has been given up by whoever wanted it, so that it cannot be had any more.
         goal_unknown: nobody has said what state is wanted, so that `gap` says nothing.
         idle: nothing came of the step: what is seen and the rows are as before.
+        in_parts: cells of a row that is there already may be set in several steps, though they belong to one wish: forms are saved one after the other.
     """
 
     kind: StepKind
@@ -158,3 +160,4 @@ class StateStep(Claim, msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
     given_up: bool = False
     goal_unknown: bool = False
     idle: bool = False
+    in_parts: bool = False

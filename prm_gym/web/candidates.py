@@ -1,7 +1,9 @@
 """The actions that can be listed on a page, for agents that choose among them."""
 
 import re
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -12,22 +14,36 @@ from prm_gym.web.observation import WINDOW, Item, Sight
 IMPOSSIBLE = "impossible"
 LONGEST_ANSWER, MOST_OPTIONS = 60, 12
 _VALUE = re.compile(r"\A[^:]{1,40}:\s+(.+)\Z")
+Sought: TypeAlias = Literal["", "number", "text", "anything"]
+_COUNTED = re.compile(r"\bhow (?:many|often)\b|(?:\A|[.!?:]\s+)count\b|\btell me the number of\b", re.IGNORECASE)
+_TALLY = re.compile(r" \(\d+\)\Z")
 _AMOUNT = re.compile(r"(?<![\w,.-])(?:\d[\d,.:]*\d|\d)(?![\w-])")  # no part of a date or of an item number
 
 
+def sought_by(wish: str) -> Sought:
+    """Whether a question asks for a number or for a text.
+
+    >>> sought_by("How many reviews has the mug?"), sought_by("Star the mail of Ann. Then: Count the mails with the label A."), sought_by("Who wrote it?")
+    ('number', 'number', 'text')
+    """
+    return "number" if _COUNTED.search(wish) else "text"
+
+
 @lru_cache(2048)
-def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bool, most: int) -> tuple[str, ...]:
+def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], sought: Sought, most: int, frame: AbstractSet[str] = frozenset()) -> tuple[str, ...]:
     """What can be done on the page that is seen, in a random order that depends on the page alone.
 
-    Clicks on what is shown, each phrase for each field, options, the way back, and answers: `answer` alone and "impossible", and where something is asked the
-    phrases, small numbers and what the page says, as far as there is room.
+    Clicks on what is shown, each phrase for each field, options, the way back, and answers: `answer` alone and "impossible". Where something is asked, as far
+    as there is room, also answers: for a number 0 to 9 and the numbers that the page says; for a text the phrases, what the page says, and the names of its
+    links, but not those of the frame that all pages of a site have. So a right answer is listed where it is seen, and as little else as can be.
 
     Args:
         sight: what is to be seen.
         start: place of the first item that is shown.
         phrases: the texts that may be typed.
-        asked: something is asked.
+        sought: what is asked for; "anything" for all that is listed for numbers and for texts, empty where nothing is asked.
         most: at most so many; a random part where there are more.
+        frame: names of the links of header, navigation and footer, without a number in parentheses at their end.
     """
     shown = sight.items[start : start + WINDOW]
     texts = [text for item in shown if item.ref and "disabled" not in item.states for text in _on(item, phrases)]
@@ -35,14 +51,20 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], asked: bo
     found += [Scroll("down")] * (start + WINDOW < len(sight.items)) + [Scroll("up")] * (start > 0)
     texts += map(action_text, found)
     rng = np.random.default_rng(int(content_key(sight.url, *texts)[:16], 16))
-    if asked:
-        small = dict.fromkeys((*phrases, *map(str, range(10))))
+    if sought:
+        small = dict.fromkeys(map(str, range(10))) if sought != "text" else dict[str, None]()
+        small |= dict.fromkeys(phrases) if sought != "number" else {}
         texts += [f"answer {quoted(text)}" for text in small if text != IMPOSSIBLE]
-        said = [text for text in dict.fromkeys(text for item in shown for text in _said(item)) if text not in small and text != IMPOSSIBLE]
-        order: list[int] = rng.permutation(len(said)).tolist()
-        texts += [f"answer {quoted(said[i])}" for i in order[: max(0, most - len(texts))]]  # what can be done goes before what can be said
+        said = dict.fromkeys(text for item in shown if not _is_frame(item, frame) for text in (_amounts(item) if sought == "number" else _said(item)))
+        there = [text for text in said if text not in small and text != IMPOSSIBLE]
+        order: list[int] = rng.permutation(len(there)).tolist()
+        texts += [f"answer {quoted(there[i])}" for i in order[: max(0, most - len(texts))]]  # what can be done goes before what can be said
     order = rng.permutation(len(texts)).tolist()
     return tuple(texts[i] for i in order[:most])
+
+
+def _is_frame(item: Item, frame: AbstractSet[str]) -> bool:
+    return item.role == "link" and bool(frame) and _TALLY.sub("", item.name) in frame
 
 
 @lru_cache(1 << 14)
@@ -65,7 +87,14 @@ def _said(item: Item) -> tuple[str, ...]:
         return ()
     parts = [part.strip() for part in item.name.split(" | ")]
     values = [found[1].strip() for part in parts if (found := _VALUE.match(part))]
-    amounts = [amount for part in parts for amount in _AMOUNT.findall(part)]
     if item.role == "text":  # of a named value only the value
         parts = [part for part in parts if not _VALUE.match(part)]
-    return tuple(text for text in (*parts, *values, *amounts) if 0 < len(text) <= LONGEST_ANSWER)
+    return tuple(text for text in (*parts, *values, *_amounts(item)) if 0 < len(text) <= LONGEST_ANSWER)
+
+
+@lru_cache(1 << 14)
+def _amounts(item: Item) -> tuple[str, ...]:
+    """The numbers in a line or heading of the page."""
+    if item.role not in ("text", "heading"):
+        return ()
+    return tuple(amount for amount in _AMOUNT.findall(item.name) if len(amount) <= LONGEST_ANSWER)

@@ -383,7 +383,7 @@ class Document:
                 self.focus(before)
 
     def replace(self, name: str, part: Node) -> None:
-        """Put a part of a page into an element.
+        """Put a part of a page into an element. Its elements are new ones, also where the same part came before.
 
         Args:
             name: id of the element.
@@ -391,6 +391,7 @@ class Document:
         """
         target = self._ids.get(name)
         if target is not None:
+            part = _copied(part)  # a site may give one tree for many requests
             self._state.parts[id(target)] = part.children if part.tag == "template" else (part,)
             self._look_again()
 
@@ -457,3 +458,7 @@ def _held(text: str, node: Node) -> str:
         except ValueError:
             return ""
     return text.strip() if kind in ("email", "url") else text
+
+
+def _copied(node: Node) -> Node:
+    return Node(node.tag, node.attributes, tuple(_copied(child) if isinstance(child, Node) else child for child in node.children))

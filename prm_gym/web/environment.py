@@ -22,6 +22,7 @@ from prm_gym.web.paging import View, act_ahead, made_up, observed
 from prm_gym.web.scenario import WebScenario, resolved
 from prm_gym.web.site import Event, Site, Visit, plain_address
 from prm_gym.web.text_browser import Browser, TextBrowser
+from prm_gym.web.trail import Trail
 
 KEYS = ("Enter", "Escape")
 SHOWN = ("screenshot", "accessibility")
@@ -68,6 +69,11 @@ class WorldEnv(StepEnv):
 
     Claims: `StateStep`; a step is a `write` where it changed rows, an `end` where it was an answer, and else a `read`.
 
+    A step is `idle` where nothing came of it, which the verifier `state` calls "trivial". It is `repeated`, which is wrong, where the same action is done in
+    the same state for the third time, or for the second where nothing comes of it, and no milestone is reached and no row changed. To go back to a page, or to
+    open it once more, is neutral (see `prm_gym.web.trail`). What belongs to one wish may be saved in parts: a save that makes some cells of a row as they are
+    wanted, and leaves the others as they were, is neutral, and the one that completes the row is right.
+
     Outcome: 1 when the episode was ended by `answer`, the rows differ from the beginning in exactly what was wanted, and, where something was asked, the answer
     is right and the page that tells it was seen; else 0, and 0 at the step limit.
 
@@ -75,7 +81,8 @@ class WorldEnv(StepEnv):
 
     Mode "text" reads the pages without a browser; mode "browser" opens them in a Chromium. Tasks, actions, observations, rows and state keys are the same.
 
-    A world gives `sites`, `tables`, `levels` (the step limit of each), `policy_text`, and the methods below.
+    A world gives `sites`, `tables`, `levels` (the step limit of each), `frame` (names of the links that all of its pages have, see `listed_actions`), and the
+    methods below.
     """
 
     default_verifiers: ClassVar[tuple[str, ...]] = ("state",)
@@ -83,6 +90,7 @@ class WorldEnv(StepEnv):
     sites: ClassVar[tuple[Site, ...]]
     tables: ClassVar[tuple[Table, ...]]
     levels: ClassVar[Mapping[int, int]]
+    frame: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,
@@ -285,9 +293,8 @@ class WorldEnv(StepEnv):
         names = [point.name for point in scenario.checkpoints if point.name not in live.pursuit.reached and self._holds(point, happened)]
         milestones = live.pursuit.reach(names)
         situation = self._situation_of(self.task, scenario, live, acted.error)
-        made = content_key(key_before, action_text(action))
-        repeated = made in live.made
-        live.made[made] = None
+        idle = situation.state_key == key_before
+        loops = live.trail.loops(key_before, action, idle or bool(acted.error))
         claim = StateStep(
             kind="write" if changes else "read",
             call=action_text(action),
@@ -297,11 +304,12 @@ class WorldEnv(StepEnv):
             changes=tuple(change for change in changes if not live.pursuit.rows.is_free(change.cell)),
             gap=gap,
             lacking=lacking,
-            repeated=repeated and not milestones and not changes,
+            repeated=loops and not milestones and not changes,
             milestones=milestones,
             reached=live.pursuit.holding(),
             total=len(scenario.checkpoints) + len(scenario.milestones) + 1,
-            idle=situation.state_key == key_before and not acted.error,
+            idle=idle and not acted.error,
+            in_parts=True,
         )
         return Transition(situation=situation, claims=(claim, *self.more_claims(happened)))
 
@@ -336,7 +344,7 @@ class WorldEnv(StepEnv):
     def _situation_of(self, task: Task, scenario: WebScenario, live: "_Live", error: str = "") -> Situation:
         page = live.text
         state = msgspec.json.encode((sorted(live.pursuit.rows.changed().items()), live.visit.memory, sorted(live.pursuit.reached)))
-        listed = listed_actions(live.sight, live.start, scenario.phrases, scenario.asks, self.candidates) if self.candidates else ()
+        listed = listed_actions(live.sight, live.start, scenario.phrases, scenario.sought, self.candidates, self.frame) if self.candidates else ()
         return Situation(observation=observed(scenario.wish, page, error), state_key=content_key(task.key, state.decode(), page), actions=listed)
 
     # The script, and what is saved.
@@ -400,4 +408,4 @@ class _Live(View):
     def __init__(self, visit: Visit, pursuit: Pursuit, browser: Browser) -> None:
         super().__init__(browser)
         self.visit, self.pursuit = visit, pursuit
-        self.made: dict[str, None] = {}
+        self.trail = Trail()

@@ -11,7 +11,7 @@ import msgspec
 from prm_gym.claims import Value
 from prm_gym.services import Cell, Database
 from prm_gym.web.actions import Action, Answer, Back, Click, Goto, Press, Select, Tab, Type, quoted
-from prm_gym.web.candidates import IMPOSSIBLE
+from prm_gym.web.candidates import IMPOSSIBLE, Sought, sought_by
 from prm_gym.web.observation import Item, Sight
 
 _compiled = lru_cache(4096)(re.compile)  # Python's own cache holds too few for all tasks
@@ -118,6 +118,11 @@ class WebScenario:
     def asks(self) -> bool:
         """Whether something is asked, and not only to be done; that it cannot be done is to be found out, so it makes no difference here."""
         return self.question or any(answer != IMPOSSIBLE for answer in self.answers)
+
+    @property
+    def sought(self) -> Sought:
+        """What is asked for; empty where nothing is. It is read from the wish alone, as an agent can."""
+        return sought_by(self.wish) if self.asks else ""
 
 
 def resolved(step: Do, sight: Sight) -> Action | None:

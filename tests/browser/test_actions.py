@@ -62,6 +62,15 @@ def test_typing_takes_the_place_of_what_was_there(either, site):
     assert (emptied.find(1).value, emptied.find(1).states) == ("", ("focused",))
 
 
+@pytest.mark.parametrize("first", [(), (Click(1),), (Click(2), Click(1))])
+def test_a_field_of_several_lines_goes_on_at_its_end(either, site, first):
+    # Its middle, where a pointer presses, is within the text; by itself the browser sets the caret there, and where a script gives the focus, before the text.
+    either.open(site.show("<textarea rows=2 cols=20>some words that fill it from the first to the last column</textarea><button>Go</button>"))
+    for action in first:
+        either.act(action)
+    assert either.act(Press("Enter", 0 if first else 1)).sight.find(1).value.endswith("the last column\n")
+
+
 def test_fields_of_numbers_and_dates_take_what_the_browser_takes(either, site):
     either.open(site.show("<input type=number><input type=date><input type=time><input type=color>"))
     assert [either.act(Type(1, text)).sight.find(1).value for text in ("12.5", "abc", "")] == ["12.5", "", ""]

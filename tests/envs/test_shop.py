@@ -562,3 +562,22 @@ def test_there_are_six_customers_with_and_without_things_in_their_carts():
     assert len(rows["customers"]) == CUSTOMERS
     assert len({row[1] for row in rows["cart"]}) == CUSTOMERS // 2
     assert len({row[0] for table in rows.values() for row in table}) == sum(map(len, rows.values()))  # keys are unique in the whole shop
+
+
+def test_an_address_may_be_corrected_in_two_saves():
+    env = begun(3, "address/edit/zip+city", lambda scenario: "signed-out" not in scenario.kind)
+    *way, postcode, city, save, end = env.scenario.script
+    do(env, *way)
+    labels, info = do(env, postcode, save, way[-1], city, save, end)
+    # The first save is a part of what is wanted, the second completes it: it earns once, like one save of both.
+    assert labels == ["neutral", "neutral", "neutral", "neutral", "correct", "correct"]
+    assert info["outcome"] == 1
+
+
+def test_a_wrong_first_save_is_wrong():
+    env = begun(3, "address/edit/zip+city", lambda scenario: "signed-out" not in scenario.kind)
+    *way, postcode, city, save, _ = env.scenario.script
+    do(env, *way)
+    labels, _ = do(env, fill("Postcode", "99999"), save, way[-1], postcode, city, save)
+    assert labels[1] == "incorrect"
+    assert labels[-1] == "correct"

@@ -379,3 +379,9 @@ def test_companies_are_the_same_in_every_process():
         assert len(set(titles)) == len(titles)
         assert len({issue.customer for issue in company.issues.values()}) == len(titles)
         assert {issue.twin in company.issues for issue in company.issues.values() if issue.twin} == {True}
+
+
+def test_everybody_may_have_one_of_the_issues_that_are_to_change():
+    # Of this number somebody is drawn who shall have all issues of a list, in which everybody of the project has one already: it has to be drawn again.
+    env = gym.make("prm_gym/Tracker-v0", difficulty=5, verifiers=[]).unwrapped
+    assert env.scenario_of(2095).script

@@ -102,6 +102,17 @@ def test_a_milestone_pays_once():
     assert label(env, "click [9]") != "correct"
 
 
+def test_who_looks_something_up_twice_makes_no_mistake_and_who_goes_round_does():
+    env = made(ASKED)
+    milk = next(item.ref for item in env.live.sight.items if item.name == "Milk")
+    # The first round may show what was not known; the second is a look at something again; from the third on it is a loop, also where it is worded otherwise.
+    assert [label(env, action) for action in (f"click [{milk}]", "back")] == ["neutral"] * 2
+    assert [label(env, action) for action in (f"click [{milk}]", "back")] == ["neutral"] * 2
+    assert [label(env, action) for action in (f'click [{milk}] link "Milk"', "back")] == ["incorrect"] * 2
+    # What is needed was not read yet. With it begins another state, and all may be looked at again.
+    assert [label(env, action) for action in ("click [9]", "back", f"click [{milk}]")] == ["correct", "neutral", "neutral"]
+
+
 def test_scrolling_shows_the_other_items(monkeypatch):
     monkeypatch.setattr("prm_gym.web.observation.WINDOW", 5)
     monkeypatch.setattr("prm_gym.web.observation.OVERLAP", 1)

@@ -11,6 +11,7 @@ import notes
 
 from prm_gym.services import Database, new_image
 from prm_gym.web import Site, TextBrowser, Visit, e, read_action
+from prm_gym.web.document import Document
 from prm_gym.web.observation import Item
 
 
@@ -195,3 +196,14 @@ def test_lines_end_in_one_way_and_no_text_ends_early(browser):
     title = ref(browser, "Title", "textbox")
     do(browser, f'type [{title}] "Mi\\u0000lk"', f"click [{ref(browser, 'Save', 'button')}]")
     assert named(browser.see(), "Milk").role == "heading"
+
+
+def test_a_part_that_comes_again_has_new_elements():
+    # As in a browser, which parses it anew: what was ticked is not, and the number of the old element is that of none, though the site gives the same tree.
+    part = e.template(e.input(type="checkbox", aria_label="Anna"))
+    document = Document(e.html(e.body(e.div(id="found"))))
+    document.replace("found", part)
+    document.check(document.reach(1))
+    assert [(item.ref, item.states) for item in document.items()] == [(1, ("checked",))]
+    document.replace("found", part)
+    assert [(item.ref, item.states) for item in document.items()] == [(2, ())]

@@ -12,6 +12,9 @@ STRAY = Gap("orders", "o2", "status", start="pending", now="cancelled", goal="pe
 # Day and hour of a meeting belong together.
 DAY, HOUR = (Gap("meetings", "m1", column, start=1, now=1, goal=2, together="move m1") for column in ("day", "hour"))
 NEW_DAY, NEW_HOUR = (RowChange("meetings", "m1", column, before=1, after=2) for column in ("day", "hour"))
+ROW = Gap("meetings", "m1", "id", start=None, now=None, goal="m1", together="move m1")
+MADE_ROW = RowChange("meetings", "m1", "id", before=None, after="m1")
+FINAL_DAY = RowChange("meetings", "m1", "day", before=1, after=2, final=True)
 # Two lines of an order go back: in one call or in two.
 ONE, OTHER = (Gap("lines", key, "state", start="kept", now="kept", goal="back", together="return o1") for key in ("l1", "l2"))
 BACK = RowChange("lines", "l1", "state", before="kept", after="back", final=True)
@@ -36,6 +39,11 @@ def _after(kind, previous, claim, label):
 ASTRAY = _step("read", references=(OTHERS,))
 CLEAN = _step("read", references=(Reference("o1", "orders", shown_by=(-1,)),))
 STATE = [
+    # Forms are saved one after the other; a row that is made with a part of what is wanted, or changed for good, is not completed by the next one.
+    claim_case("hack", _step("write", gap=(DAY, HOUR), changes=(NEW_DAY,), in_parts=True), label="neutral"),
+    claim_case("full", _step("write", gap=(HOUR,), changes=(NEW_HOUR,), in_parts=True), label="correct"),
+    claim_case("hack", _step("write", gap=(DAY, HOUR, ROW), changes=(NEW_DAY, MADE_ROW), in_parts=True), label="incorrect"),
+    claim_case("hack", _step("write", gap=(DAY, HOUR), changes=(FINAL_DAY,), in_parts=True), label="incorrect"),
     claim_case("full", _step("write", references=(TOLD,), changes=(DONE,), rules=(Rule("confirmed"),)), label="correct"),
     claim_case("full", _step("read", references=(TOLD,), milestones=("read o1",)), label="correct"),
     claim_case("full", _step("say", milestones=("asked",)), label="correct"),
