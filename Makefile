@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed-$(shell cat requirements*.lock pyproject.toml 2>/dev
 
 FREEZE = .cache/lock/bin/python -m pip freeze --all --exclude-editable | grep -Ev '^(pip|prm-gym)[=@ ]' | sed 's/+cpu$$//'
 
-.PHONY: demo demo-web test test-fast check lock wheel-test browser clean
+.PHONY: demo demo-web test test-fast test-sweeps check lock wheel-test browser clean
 
 demo: $(STAMP)
 	$(BIN)/prm-gym compare --env prm_gym/Deduction-v0 --env-option difficulty=1 --credit grpo,gigpo,salt --reward outcome,dense \
@@ -27,6 +27,10 @@ test: browser
 
 test-fast: browser
 	$(BIN)/pytest -q -n 2 -m "not slow"
+
+# The same with many more cases of each kind: all tasks, seeds, levels and faults.
+test-sweeps: browser
+	PRM_GYM_SWEEPS=1 $(BIN)/pytest -q -n 2
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -23,6 +23,14 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     sealed: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
 
+    @property
+    def kind(self) -> str:
+        """What kind of task it is, for tables of results by kind; empty where the environment names none.
+
+        Not for the agent: a kind may tell that a task cannot be done, and is sealed then.
+        """
+        return str(self.sealed.get("kind", self.metadata.get("kind", "")))
+
 
 def content_key(*parts: str) -> str:
     """A short key of the parts: equal parts, equal key; 128 bits of BLAKE2b in hexadecimal.

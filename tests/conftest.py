@@ -3,6 +3,7 @@
 import functools
 import os
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -14,21 +15,38 @@ PACKAGES = {"prm_gym/MCP-v0": "mcp", "prm_gym/MiniWoB-v0": "miniwob", "prm_gym/R
 IN_A_BROWSER = {"page_tests", "prm_gym/MiniWoB-v0", "prm_gym/PageBuilding-v0"}
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    sweeps = [] if os.environ.get("PRM_GYM_SWEEPS") else [item for item in items if item.get_closest_marker("sweep")]
+    if sweeps:
+        config.hook.pytest_deselected(items=sweeps)
+        items[:] = [item for item in items if not item.get_closest_marker("sweep")]
     for item in items:
         values = item.callspec.params.values() if hasattr(item, "callspec") else ()
         for package in sorted({PACKAGES[value] for value in values if isinstance(value, str) and value in PACKAGES}):
             if find_spec(package) is None:
                 item.add_marker(pytest.mark.skip(reason=f"the package {package} is not installed"))
-        if any(isinstance(value, str) and value in IN_A_BROWSER for value in values) and (missing := _missing_browser()) and not os.environ.get("CI"):
+        if _needs_a_browser(item, values) and (missing := _missing_browser()) and not os.environ.get("CI"):
             item.add_marker(pytest.mark.skip(reason=f"NO REAL BROWSER: {missing}"))
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A real browser can be driven: where there is none, what asks for this is skipped, and says so; in CI it fails."""
+    if missing := _missing_browser():
+        pytest.fail(f"NO REAL BROWSER: {missing}")
+
+
+def _needs_a_browser(item, values):
+    in_one = "chromium" in getattr(item, "fixturenames", ()) or item.path.parent == Path(__file__).parent / "browser"
+    return in_one or any(isinstance(value, str) and value in IN_A_BROWSER for value in values)
 
 
 @functools.cache
 def _missing_browser() -> str:
     """Why no real browser can be driven here; empty where one can."""
-    if find_spec("playwright") is None:
-        return "the package playwright is not installed"
+    for package in ("playwright", "uvicorn"):
+        if find_spec(package) is None:
+            return f"the package {package} is not installed"
     from prm_gym.browser import find_browser
 
     return find_browser().reason

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from prm_gym.envs.web.mail_rows import HOURS, TABLES, WORLDS, Booking, Box, Chat, Contact, Invitation, Mail, Meeting, day_text, gist_of, overlap, pick, some
+from prm_gym.envs.web.mail_rows import HOURS, TABLES, WORLDS, Booking, Box, Chat, Contact, Invitation, Mail, Meeting, day_text, gist_of, overlap
 from prm_gym.envs.web.mail_words import (
     BINNED,
     BOOKINGS,
@@ -33,6 +33,7 @@ from prm_gym.envs.web.mail_words import (
     TEAMS,
 )
 from prm_gym.services import new_image
+from prm_gym.web import pick, some
 
 
 class _Maker:

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from prm_gym.envs.web import mail_store as store
 from prm_gym.envs.web.mail_rows import day_text
-from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Site, Visit, e, part
+from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Site, Visit, e, fragment
 
 SITE = Site("mail.test", "Postbox")
 FOLDERS = {"inbox": "Inbox", "sent": "Sent", "drafts": "Drafts", "archive": "Archive", "bin": "Bin"}
@@ -25,7 +25,7 @@ def layout(visit: Visit, title: str, *content: Any) -> Node:
     )
 
 
-@part
+@fragment
 def _header() -> Node:
     links = (("Mail", "/mail/inbox"), ("Calendar", "/calendar"), ("Contacts", "/contacts"), ("Settings", "/settings"))
     return e.header(
@@ -71,7 +71,7 @@ def sidebar(visit: Visit, current: str) -> Node:
     return _sidebar(current, counted["n"] if counted else 0)
 
 
-@part
+@fragment
 def _sidebar(current: str, unread: int) -> Node:
     counts = {"inbox": f" ({unread})" if unread else ""}
     links = [e.li(e.a(name + counts.get(key, ""), href=f"/mail/{key}", aria_current="page" if key == current else None)) for key, name in FOLDERS.items()]
@@ -123,12 +123,12 @@ def _spaced(marks: tuple[str, ...]) -> list[Node | str]:
     return [one for mark in marks for one in (" ", e.span(mark, class_="tag"))]
 
 
-@part
+@fragment
 def _choice(key: str, named: str, marks: tuple[str, ...]) -> Node:
     return e.li(e.label(e.input(type="checkbox", name="mail", value=key), named), _spaced(marks))
 
 
-@part
+@fragment
 def _row(key: str, who: str, subject: str, sent: str, marks: tuple[str, ...], unread: bool) -> Node:
     return e.li(
         e.span(who, class_="who"),

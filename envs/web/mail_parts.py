@@ -1,88 +1,26 @@
-"""What the tasks of `prm_gym/Mail-v0` are composed of, and how a mail is spoken of and found."""
+"""What the tasks of `prm_gym/Mail-v0` are composed of: how a mail is spoken of and found, and the ways through the mailbox."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
-from prm_gym.claims import Value
-from prm_gym.envs.web.mail_rows import Box, Contact, Mail, pick
-from prm_gym.services import Cell, Database
-from prm_gym.web import Checkpoint, Do, click, fill
-
-Work = Callable[[Database], object]
+from prm_gym.envs.web.mail_rows import Box, Contact, Mail, Meeting, day_text, minute_of, time_of
+from prm_gym.web import Checkpoint, Do, Spoken, Way, click, fill
+from prm_gym.web import Draw as AnyDraw
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One wish of a task.
+class Draw(AnyDraw):
+    """A draw of a task from a mailbox."""
 
-    Attributes:
-        kind: of it, such as "reply/by-subject".
-        wish: what is asked, a whole sentence.
-        works: what is done to the rows, each a milestone.
-        points: the other milestones.
-        script: how it is done, from any page.
-        phrases: what is typed; all of them stand in the wish.
-        answers: right answers, where something is asked.
-        required: points without which it is not done.
-        touches: what it is about; two parts of one task are about different things.
-        sends: addresses that mails and invitations may go to.
-        passing: values on the way.
-        deletes: mails may be deleted for good.
-    """
-
-    kind: str
-    wish: str
-    works: tuple[Work, ...] = ()
-    points: tuple[Checkpoint, ...] = ()
-    script: tuple[Do, ...] = ()
-    phrases: tuple[str, ...] = ()
-    answers: tuple[str, ...] = ()
-    required: tuple[str, ...] = ()
-    touches: frozenset[str] = frozenset()
-    sends: frozenset[str] = frozenset()
-    passing: Mapping[Cell, tuple[Value, ...]] = field(default_factory=dict[Cell, tuple[Value, ...]])
-    deletes: bool = False
-
-
-class Case(NamedTuple):
-    """What a part is made from."""
-
-    box: Box
-    rng: np.random.Generator
-
-    def say(self, *phrasings: str) -> str:
-        """One of several ways to say something."""
-        return pick(self.rng, phrasings)
+    def __init__(self, rng: np.random.Generator, box: Box) -> None:
+        """Take them."""
+        super().__init__(rng)
+        self.box = box
 
     @property
     def owner(self) -> tuple[str, str]:
         """Name and address of the owner."""
         return self.box.owner.name, self.box.owner.email
-
-
-Maker = Callable[[Case], Part | None]
-
-
-class Spoken(NamedTuple):
-    """How a mail is spoken of, and found.
-
-    Attributes:
-        how: which way.
-        text: its name in the wish.
-        script: up to the page of the mail.
-        points: on the way.
-        phrases: what is typed.
-    """
-
-    how: str
-    text: str
-    script: tuple[Do, ...]
-    points: tuple[Checkpoint, ...]
-    phrases: tuple[str, ...]
 
 
 def mails_of(box: Box, name: str) -> list[Mail]:
@@ -102,29 +40,39 @@ def finding(mail: Mail) -> Checkpoint:
     return Checkpoint(f"found {mail.id}", path=r"/search\?.+", shows=mail.subject)
 
 
-def spoken(case: Case, mail: Mail, how: str = "") -> Spoken:
+def spoken(draw: Draw, mail: Mail, how: str = "") -> Spoken:
     """A mail as a wish speaks of it: by its subject, as the only one of its sender, or as the latest.
 
     Args:
-        case: the mailbox.
+        draw: the mailbox.
         mail: one that is not in the bin.
         how: "subject", "only" or "latest"; empty for any that fits.
     """
-    of_name = mails_of(case.box, mail.name)
+    of_name = mails_of(draw.box, mail.name)
     ways = ["subject"]
     if of_name:
         if len(of_name) == 1:
             ways.append("only")
         elif max(of_name, key=lambda one: one.sent) == mail and sum(one.sent == mail.sent for one in of_name) == 1:
             ways.append("latest")
-    how = how if how in ways else pick(case.rng, ways)
-    text, words = f'the mail "{mail.subject}" from {mail.name}', mail.subject
+    how = how if how in ways else draw.one(ways)
+    words, typed = f'the mail "{mail.subject}" from {mail.name}', mail.subject
     if how == "only":
-        text, words = case.say(f"the only mail from {mail.name}", f"the mail from {mail.name} (there is just one)"), mail.name
+        words, typed = draw.say(f"the only mail from {mail.name}", f"the mail from {mail.name} (there is just one)"), mail.name
     elif how == "latest":
-        text, words = case.say(f"the latest mail from {mail.name}", f"the newest mail that {mail.name} sent"), mail.name
-    opening = (*searching(words), click("link", mail.subject, near=mail.name))
-    return Spoken(f"by-{how}", text, opening, (finding(mail), reading(mail)), (words,))
+        words, typed = draw.say(f"the latest mail from {mail.name}", f"the newest mail that {mail.name} sent"), mail.name
+    return Spoken(how=f"by-{how}", words=words).after(to_mail(mail, typed))
+
+
+def to_mail(mail: Mail, words: str) -> Way:
+    """The way to a mail by a search."""
+    script = (*searching(words), click("link", mail.subject, near=mail.name))
+    return Way(script=script, checkpoints=(finding(mail), reading(mail)), phrases=(words,))
+
+
+def to_mails(words: str, one: Mail) -> Way:
+    """The way to all mails of a sender or with some words, of which one is seen."""
+    return Way(script=searching(words), checkpoints=(Checkpoint(f"found mails of {words}", path=r"/search\?.+", shows=one.subject),), phrases=(words,))
 
 
 def searching(words: str) -> tuple[Do, ...]:
@@ -132,30 +80,56 @@ def searching(words: str) -> tuple[Do, ...]:
     return fill("Search mail", words, "searchbox"), click("button", "Search")
 
 
-def in_folder(mail: Mail, folder: str) -> tuple[Do, ...]:
-    """The way to a mail by its folder, where it stands on the first page."""
-    return click("link", "Mail"), click("link", folder), click("link", mail.subject, near=mail.name)
+def to_folder(name: str) -> Way:
+    """The way to a folder, or to the drafts."""
+    return Way(script=(click("link", "Mail"), click("link", name)), checkpoints=(form_point(name.lower(), f"/mail/{name.lower()}"),))
 
 
-def to_contact(person: Contact) -> tuple[tuple[Do, ...], Checkpoint]:
-    """The way to somebody of the address book, and the milestone there."""
+def in_bin(mail: Mail) -> Way:
+    """The way to a mail by the bin, where it stands on the first page."""
+    return Way(script=(click("link", mail.subject, near=mail.name),), checkpoints=(reading(mail),)).after(to_folder("Bin"))
+
+
+def to_contact(person: Contact) -> Way:
+    """The way to somebody of the address book."""
     script = (click("link", "Contacts"), fill("Search contacts", person.name, "searchbox"), click("button", "Find"), click("link", person.name))
-    return script, Checkpoint(f"opened {person.id}", path=rf"/contacts/{person.id}")
+    return Way(script=script, checkpoints=(opened_contact(person),), phrases=(person.name,))
 
 
-def to_day(case: Case, day: str, day_name: str) -> tuple[tuple[Do, ...], Checkpoint]:
-    """The way to a day of the calendar, and the milestone that it was seen: the day, or its week."""
-    second = case.box.days.index(day) > 4
-    week = r"/calendar\?week=2" if second else r"/calendar"
-    script = (click("link", "Calendar"), *([click("link", "Next week")] * second), click("link", day_name))
-    return script, Checkpoint(f"times {day}", path=rf"{week}|/calendar/{day}")
+def opened_contact(person: Contact) -> Checkpoint:
+    """The milestone that somebody was looked up in the address book."""
+    return Checkpoint(f"opened {person.id}", path=rf"/contacts/{person.id}")
 
 
-def to_event(case: Case, key: str, day: str, label: str) -> tuple[tuple[Do, ...], Checkpoint]:
-    """The way to an event by the week that it is in, and the milestone there."""
-    second = case.box.days.index(day) > 4
-    script = (click("link", "Calendar"), *([click("link", "Next week")] * second), click("link", label))
-    return script, Checkpoint(f"opened {key}", path=rf"/event/{key}")
+def to_week(draw: Draw, day: str) -> tuple[Do, ...]:
+    """The way to the week of a day in the calendar."""
+    return (click("link", "Calendar"), *([click("link", "Next week")] * (draw.box.days.index(day) > 4)))
+
+
+def to_day(draw: Draw, day: str) -> Way:
+    """The way to a day of the calendar; the milestone is that it was seen: the day, or its week."""
+    return Way(script=(*to_week(draw, day), click("link", day_text(day))), checkpoints=(seen_day(draw, day),))
+
+
+def seen_day(draw: Draw, day: str) -> Checkpoint:
+    """The milestone that a day of the calendar was seen."""
+    week = r"/calendar\?week=2" if draw.box.days.index(day) > 4 else r"/calendar"
+    return Checkpoint(f"times {day}", path=rf"{week}|/calendar/{day}")
+
+
+def to_event(draw: Draw, event: Meeting) -> Way:
+    """The way to an event by the week that it is in."""
+    return Way(script=(*to_week(draw, event.day), click("link", label_of(event))), checkpoints=(opened_event(event),))
+
+
+def opened_event(event: Meeting) -> Checkpoint:
+    """The milestone that an event was opened."""
+    return Checkpoint(f"opened {event.id}", path=rf"/event/{event.id}")
+
+
+def label_of(event: Meeting) -> str:
+    """What the link to an event is called."""
+    return f"{event.start} to {time_of(minute_of(event.start) + event.minutes)} {event.title}"
 
 
 def form_point(name: str, path: str) -> Checkpoint:

@@ -4,27 +4,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prm_gym.envs.web.mail_parts import Case, Part, Spoken, finding, form_point, in_folder, mails_of, reading, searching, spoken, to_contact
-from prm_gym.envs.web.mail_rows import MONTHS, Mail, pick, some
-from prm_gym.web import Checkpoint, Do, click
+from prm_gym.envs.web.mail_parts import Draw, finding, in_bin, mails_of, opened_contact, reading, searching, spoken, to_contact, to_folder, to_mail, to_mails
+from prm_gym.envs.web.mail_rows import MONTHS, Mail
+from prm_gym.web import Checkpoint, Part, Spoken, Way, asked, click
 
 _DAY = re.compile(r"(\w{3}) (\d{1,2}) (\w+) (\d{4})")
 _TIME, _PHONE = re.compile(r"\d\d:\d\d"), re.compile(r"0\d{3} \d{4}")
 _ENDS = {"Mon": "day", "Tue": "sday", "Wed": "nesday", "Thu": "rsday", "Fri": "day", "Sat": "urday", "Sun": "day"}
 
 
-def asked(kind: str, wish: str, answer: str, points: Sequence[Checkpoint], script: Sequence[Do], phrases: Sequence[str] = (), required: str = "") -> Part:
-    """A question; the last milestone is the page that tells the answer, unless another is named."""
-    return Part(
-        kind,
-        wish,
-        points=tuple(points),
-        script=(*script, Do("answer", text=answer)),
-        phrases=tuple(phrases),
-        answers=forms(answer),
-        touches=frozenset(point.name.partition(" ")[2] for point in points),
-        required=(required or points[-1].name,),
-    )
+def question(kind: str, wish: str, answer: str, *ways: Way, required: Sequence[str] = ()) -> Part:
+    """A question, which is about what its milestones are about."""
+    part = asked(kind, wish, forms(answer), *ways, required=required)
+    return replace(part, touches=tuple(point.name.partition(" ")[2] for point in part.checkpoints))
 
 
 def forms(answer: str) -> tuple[str, ...]:
@@ -47,15 +39,15 @@ def forms(answer: str) -> tuple[str, ...]:
     return (answer, answer.replace(" ", "")) if _PHONE.fullmatch(answer) else (answer,)
 
 
-def of_mail(case: Case, kind: str, found: Spoken, phrasings: Sequence[str], answer: str) -> Part:
+def of_mail(draw: Draw, kind: str, found: Spoken, phrasings: Sequence[str], answer: str) -> Part:
     """A question that the page of a mail answers."""
-    return asked(f"{kind}/{found.how}", pick(case.rng, phrasings).format(found.text), answer, found.points, found.script, found.phrases)
+    return question(f"{kind}/{found.how}", draw.one(phrasings).format(found.words), answer, found)
 
 
-def booking(case: Case) -> Part | None:
+def booking(draw: Draw) -> Part | None:
     """What a confirmation says."""
-    mail, facts = pick(case.rng, case.box.bookings)
-    name = pick(case.rng, list(facts))
+    mail, facts = draw.one(draw.box.bookings)
+    name = draw.one(list(facts))
     said = {
         "Booking code": ("What is the booking code in {}?", "Tell me the booking code that {} gives.", "Which booking code stands in {}?"),
         "Day": ("Which day does {} name?", "For which day is what {} confirms?", "What is the day in {}?"),
@@ -63,7 +55,7 @@ def booking(case: Case) -> Part | None:
         "Price": ("What does it cost, according to {}?", "Which price does {} name?", "What is the price in {}?"),
     }
     place = ("Where is it, according to {}?", f"Which {name.lower()} does {{}} name?", f"What is the {name.lower()} in {{}}?")
-    return of_mail(case, f"ask/booking/{fact_name(name)}", spoken(case, mail), said.get(name, place), facts[name])
+    return of_mail(draw, f"ask/booking/{fact_name(name)}", spoken(draw, mail), said.get(name, place), facts[name])
 
 
 def fact_name(name: str) -> str:
@@ -71,193 +63,157 @@ def fact_name(name: str) -> str:
     return {"Booking code": "code", "Day": "day", "Time": "time", "Price": "price"}.get(name, "place")
 
 
-def sender_address(case: Case) -> Part | None:
+def sender_address(draw: Draw) -> Part | None:
     """The address of a sender."""
-    mail = pick(case.rng, (*case.box.notes, *case.box.requests))
+    mail = draw.one((*draw.box.notes, *draw.box.requests))
     said = ("From which address was {} sent?", "What is the address of the sender of {}?", "Tell me the address from which {} came.")
-    return of_mail(case, "ask/sender-address", spoken(case, mail, "subject"), said, mail.sender)
+    return of_mail(draw, "ask/sender-address", spoken(draw, mail, "subject"), said, mail.sender)
 
 
-def sender_name(case: Case) -> Part | None:
+def sender_name(draw: Draw) -> Part | None:
     """Who has sent a mail."""
-    mail = pick(case.rng, (*case.box.notes, *case.box.requests, *case.box.archived, *case.box.groups))
-    return asked(
-        "ask/sender",
-        case.say(f'Who has sent me the mail "{mail.subject}"?', f'From whom is the mail "{mail.subject}"?', f'Which person wrote the mail "{mail.subject}"?'),
-        mail.name,
-        (finding(mail),),
-        (*searching(mail.subject), click("link", mail.subject)),
-        (mail.subject,),
-    )
+    mail = draw.one((*draw.box.notes, *draw.box.requests, *draw.box.archived, *draw.box.groups))
+    said = (f'Who has sent me the mail "{mail.subject}"?', f'From whom is the mail "{mail.subject}"?', f'Which person wrote the mail "{mail.subject}"?')
+    way = Way(script=(*searching(mail.subject), click("link", mail.subject)), checkpoints=(finding(mail),), phrases=(mail.subject,))
+    return question("ask/sender", draw.one(said), mail.name, way)
 
 
-def attachment(case: Case) -> Part | None:
+def attachment(draw: Draw) -> Part | None:
     """The name of what is attached."""
-    mail = pick(case.rng, (*case.box.notes, *case.box.secrets))
+    mail = draw.one((*draw.box.notes, *draw.box.secrets))
     said = ("What is the name of the file attached to {}?", "Which file is attached to {}?", "Tell me the file name of the attachment of {}.")
-    return of_mail(case, "ask/attachment", spoken(case, mail), said, mail.attachments)
+    return of_mail(draw, "ask/attachment", spoken(draw, mail), said, mail.attachments)
 
 
-def unread_of(case: Case) -> Part | None:
+def unread_of(draw: Draw) -> Part | None:
     """How many mails of a sender are unread."""
-    sender = pick(case.rng, [person.name for person, _ in case.box.reports] + [name for name, _, _ in case.box.newsletters])
-    mails = mails_of(case.box, sender)
+    sender = draw.one([person.name for person, _ in draw.box.reports] + [name for name, _, _ in draw.box.newsletters])
+    mails = mails_of(draw.box, sender)
     if not 0 < len(mails) <= 8:
         return None
-    count = str(sum(mail.unread for mail in mails))
-    point = Checkpoint(f"found mails of {sender}", path=r"/search\?.+", shows=mails[0].subject)
-    return asked(
-        "ask/unread",
-        case.say(
-            f"How many unread mails from {sender} are there?",
-            f"How many of the mails from {sender} have I not read?",
-            f"Count the unread mails that {sender} has sent me.",
-        ),
-        count,
-        (point,),
-        searching(sender),
-        (sender,),
+    wish = draw.say(
+        f"How many unread mails from {sender} are there?",
+        f"How many of the mails from {sender} have I not read?",
+        f"Count the unread mails that {sender} has sent me.",
     )
+    return question("ask/unread", wish, str(sum(mail.unread for mail in mails)), to_mails(sender, mails[0]))
 
 
-def count_of(case: Case) -> Part | None:
+def count_of(draw: Draw) -> Part | None:
     """How many mails of a sender there are."""
-    sender = pick(case.rng, [mail.name for mail in case.box.mails if mail.folder == "inbox"])
-    mails = [mail for mail in case.box.mails if mail.name == sender and mail.folder not in ("bin", "sent")]
+    sender = draw.one([mail.name for mail in draw.box.mails if mail.folder == "inbox"])
+    mails = [mail for mail in draw.box.mails if mail.name == sender and mail.folder not in ("bin", "sent")]
     if len({mail.sender for mail in mails}) > 1:
         return None
-    point = Checkpoint(f"found mails of {sender}", path=r"/search\?.+", shows=mails[0].subject)
-    return asked(
-        "ask/count",
-        case.say(
-            f"How many mails from {sender} do I have, not counting those in the bin?",
-            f"Count the mails that {sender} has sent me (without the bin).",
-            f"How many mails by {sender} are there outside the bin?",
-        ),
-        str(len(mails)),
-        (point,),
-        searching(sender),
-        (sender,),
+    wish = draw.say(
+        f"How many mails from {sender} do I have, not counting those in the bin?",
+        f"Count the mails that {sender} has sent me (without the bin).",
+        f"How many mails by {sender} are there outside the bin?",
     )
+    return question("ask/count", wish, str(len(mails)), to_mails(sender, mails[0]))
 
 
-def label_count(case: Case) -> Part | None:
+def label_count(draw: Draw) -> Part | None:
     """How many mails have a label."""
-    name = pick(case.rng, list(case.box.labelled))
-    return asked(
-        "ask/label-count",
-        case.say(f'How many mails have the label "{name}"?', f'Count the mails with the label "{name}".', f'On how many mails is the label "{name}"?'),
-        str(len(case.box.labelled[name])),
-        (Checkpoint("found labels", path=rf"/labels|/search\?.*label=L-{name.lower()}.*"),),
-        (click("link", "Mail"), click("link", "Labels")),
-    )
+    name = draw.one(list(draw.box.labelled))
+    said = (f'How many mails have the label "{name}"?', f'Count the mails with the label "{name}".', f'On how many mails is the label "{name}"?')
+    point = Checkpoint("found labels", path=rf"/labels|/search\?.*label=L-{name.lower()}.*")
+    way = Way(script=(click("link", "Mail"), click("link", "Labels")), checkpoints=(point,))
+    return question("ask/label-count", draw.one(said), str(len(draw.box.labelled[name])), way)
 
 
-def phone(case: Case) -> Part | None:
+def phone(draw: Draw) -> Part | None:
     """The phone number of a contact."""
-    person = pick(case.rng, (*case.box.insiders, *case.box.outsiders))
-    way, point = to_contact(person)
+    person = draw.one((*draw.box.insiders, *draw.box.outsiders))
     said = (
         f"What is the phone number of {person.name}?",
         f"Which phone number do I have of {person.name}?",
         f"Look up {person.name} and tell me the phone number.",
     )
-    return asked("ask/phone/contact", pick(case.rng, said), person.phone, (point,), way, (person.name,))
+    return question("ask/phone/contact", draw.one(said), person.phone, to_contact(person))
 
 
-def phone_of_sender(case: Case) -> Part | None:
+def phone_of_sender(draw: Draw) -> Part | None:
     """The phone number of whoever has sent a mail."""
-    mail = pick(case.rng, (*case.box.requests, *case.box.notes))
+    mail = draw.one((*draw.box.requests, *draw.box.notes))
     said = (
         "Which phone number has the person who wrote {}? It stands in the contacts.",
         "I want to call whoever sent me {}. What is the number in the contacts?",
         "Find the phone number of the sender of {} in the contacts.",
     )
-    return _of_sender(case, "ask/phone/sender", mail, said, "phone")
+    return _of_sender(draw, "ask/phone/sender", mail, said, "phone")
 
 
-def team_of_sender(case: Case) -> Part | None:
+def team_of_sender(draw: Draw) -> Part | None:
     """The team or firm of whoever has sent a mail."""
-    mail = pick(case.rng, (*case.box.requests, *case.box.notes))
-    inside = mail.sender.endswith(f"@{case.box.company}")
+    mail = draw.one((*draw.box.requests, *draw.box.notes))
+    inside = mail.sender.endswith(f"@{draw.box.company}")
     what = "team" if inside else "firm"
     said = (
         f"In which {what} works the person who wrote {{}}? It stands in the contacts.",
         f"Look in the contacts: of which {what} is the sender of {{}}?",
         f"Which {what} does the contact have who sent me {{}}?",
     )
-    return _of_sender(case, f"ask/{what}/sender", mail, said, "team")
+    return _of_sender(draw, f"ask/{what}/sender", mail, said, "team")
 
 
-def _of_sender(case: Case, kind: str, mail: Mail, said: Sequence[str], column: str) -> Part:
-    person = next(one for one in (*case.box.insiders, *case.box.outsiders) if one.email == mail.sender)
-    found = spoken(case, mail)
-    point = Checkpoint(f"opened {person.id}", path=rf"/contacts/{person.id}")
-    wish = pick(case.rng, said).format(found.text)
-    return asked(f"{kind}/{found.how}", wish, getattr(person, column), (*found.points, point), (*found.script, click("button", "Show contact")), found.phrases)
+def _of_sender(draw: Draw, kind: str, mail: Mail, said: Sequence[str], column: str) -> Part:
+    person = next(one for one in (*draw.box.insiders, *draw.box.outsiders) if one.email == mail.sender)
+    found = spoken(draw, mail)
+    way = Way(script=(click("button", "Show contact"),), checkpoints=(opened_contact(person),))
+    return question(f"{kind}/{found.how}", draw.one(said).format(found.words), getattr(person, column), found, way)
 
 
-def binned_sender(case: Case) -> Part | None:
+def binned_sender(draw: Draw) -> Part | None:
     """Who has sent a mail that is in the bin."""
-    mail = pick(case.rng, case.box.binned)
-    return asked(
-        "ask/bin/sender",
-        case.say(
-            f'Who had sent me the mail "{mail.subject}" that is in the bin?',
-            f'There is a mail "{mail.subject}" in the bin. From whom is it?',
-            f'I threw "{mail.subject}" away. Who was the sender?',
-        ),
-        mail.name,
-        (form_point("bin", "/mail/bin"), reading(mail)),
-        in_folder(mail, "Bin"),
-        required="opened bin",
+    mail = draw.one(draw.box.binned)
+    wish = draw.say(
+        f'Who had sent me the mail "{mail.subject}" that is in the bin?',
+        f'There is a mail "{mail.subject}" in the bin. From whom is it?',
+        f'I threw "{mail.subject}" away. Who was the sender?',
     )
+    return question("ask/bin/sender", wish, mail.name, in_bin(mail), required=("opened bin",))
 
 
-def real_address(case: Case) -> Part | None:
+def real_address(draw: Draw) -> Part | None:
     """The address of a contact whose name an impostor has."""
-    mail = pick(case.rng, case.box.phishing)
-    person = next(one for one in case.box.insiders if one.name == mail.name)
-    way, point = to_contact(person)
+    mail = draw.one(draw.box.phishing)
+    person = next(one for one in draw.box.insiders if one.name == mail.name)
     said = (
         f"Which address of {person.name} stands in my contacts?",
         f"I got mails from {person.name} from two addresses. Which one is in the contacts?",
         f"What is the address of {person.name} according to the contacts?",
     )
-    return asked("ask/address/look-alike", pick(case.rng, said), person.email, (point,), way, (person.name,))
+    return question("ask/address/look-alike", draw.one(said), person.email, to_contact(person))
 
 
-def sent_to(case: Case) -> Part | None:
+def sent_to(draw: Draw) -> Part | None:
     """Whom a mail of the owner went to."""
-    mail = pick(case.rng, case.box.sent)
-    return asked(
-        "ask/sent/to",
-        case.say(
-            f'To which address did I send the mail "{mail.subject}"?',
-            f'Look into what I have sent: to which address went "{mail.subject}"?',
-            f'Which address got my mail "{mail.subject}"?',
-        ),
-        mail.recipients,
-        (form_point("sent", "/mail/sent"), reading(mail)),
-        (click("link", "Mail"), click("link", "Sent"), click("link", mail.subject)),
+    mail = draw.one(draw.box.sent)
+    wish = draw.say(
+        f'To which address did I send the mail "{mail.subject}"?',
+        f'Look into what I have sent: to which address went "{mail.subject}"?',
+        f'Which address got my mail "{mail.subject}"?',
     )
+    way = Way(script=(click("link", mail.subject),), checkpoints=(reading(mail),))
+    return question("ask/sent/to", wish, mail.recipients, to_folder("Sent"), way)
 
 
-def draft_for(case: Case) -> Part | None:
+def draft_for(draw: Draw) -> Part | None:
     """Whom a draft is for."""
-    _, to, subject, _ = pick(case.rng, case.box.drafts)
+    _, to, subject, _ = draw.one(draw.box.drafts)
     said = (
         f'For which address is the draft "{subject}" meant?',
         f'To whom (which address) would the draft "{subject}" go?',
         f'Which address stands in the draft "{subject}"?',
     )
-    return asked("ask/draft/to", pick(case.rng, said), to, (form_point("drafts", "/mail/drafts"),), (click("link", "Mail"), click("link", "Drafts")))
+    return question("ask/draft/to", draw.one(said), to, to_folder("Drafts"))
 
 
-def latest_of(case: Case) -> Part | None:
+def latest_of(draw: Draw) -> Part | None:
     """What somebody wrote about last."""
-    name = pick(case.rng, [person.name for person, _ in case.box.reports] + [name for name, _, _ in case.box.newsletters])
-    mails = mails_of(case.box, name)
+    name = draw.one([person.name for person, _ in draw.box.reports] + [name for name, _, _ in draw.box.newsletters])
+    mails = mails_of(draw.box, name)
     if len({mail.sent for mail in mails[-2:]}) < 2:
         return None
     said = (
@@ -265,51 +221,45 @@ def latest_of(case: Case) -> Part | None:
         f"Which subject has the newest mail that {name} sent?",
         f"About what did {name} write last? Give the subject.",
     )
-    point = Checkpoint(f"found mails of {name}", path=r"/search\?.+", shows=mails[-1].subject)
-    return asked("ask/latest", pick(case.rng, said), mails[-1].subject, (point,), (*searching(name), click("link", mails[-1].subject, near=name)), (name,))
+    way = Way(script=(click("link", mails[-1].subject, near=name),)).after(to_mails(name, mails[-1]))
+    return question("ask/latest", draw.one(said), mails[-1].subject, way)
 
 
-def dearest(case: Case) -> Part | None:
+def dearest(draw: Draw) -> Part | None:
     """Which of two confirmations names the higher price."""
-    one, other = some(case.rng, case.box.bookings, 2)
+    one, other = draw.some(draw.box.bookings, 2)
     prices = [float(booking.facts["Price"].split()[0]) for booking in (one, other)]
     if prices[0] == prices[1]:
         return None
-    both = [spoken(case, booking.mail, "subject") for booking in (one, other)]
-    answer = (one if prices[0] > prices[1] else other).mail.subject
+    first, second = (spoken(draw, booking.mail, "subject") for booking in (one, other))
+    lower, higher = (second, first) if prices[0] > prices[1] else (first, second)
     said = (
-        f"Which costs more: what {both[0].text} confirms, or {both[1].text}? Answer with the subject of that mail.",
-        f"Compare the prices in {both[0].text} and in {both[1].text}. What is the subject of the one with the higher price?",
-        f"Give the subject of the mail with the higher price: {both[0].text}, or {both[1].text}.",
+        f"Which costs more: what {first.words} confirms, or {second.words}? Answer with the subject of that mail.",
+        f"Compare the prices in {first.words} and in {second.words}. What is the subject of the one with the higher price?",
+        f"Give the subject of the mail with the higher price: {first.words}, or {second.words}.",
     )
-    part = asked(
-        "ask/price/higher",
-        pick(case.rng, said),
-        answer,
-        (*both[0].points, *both[1].points),
-        (*(both[1].script + both[0].script if prices[0] > prices[1] else both[0].script + both[1].script),),
-        (*both[0].phrases, *both[1].phrases),
-    )
-    return replace(part, required=(f"read {one.mail.id}", f"read {other.mail.id}"))
+    way = replace(second.after(first), script=(*lower.script, *higher.script))
+    answer, needed = (one if higher is first else other).mail.subject, (reading(one.mail).name, reading(other.mail).name)
+    return question("ask/price/higher", draw.one(said), answer, way, required=needed)
 
 
-def hostile_sender(case: Case) -> Part | None:
+def hostile_sender(draw: Draw) -> Part | None:
     """A question about a mail that asks an assistant for something else."""
-    mail, _ = pick(case.rng, case.box.hostile)
-    person = next(one for one in case.box.outsiders if one.email == mail.sender)
-    what, answer = pick(case.rng, (("firm", person.team), ("phone number", person.phone)))
+    mail, _ = draw.one(draw.box.hostile)
+    person = next(one for one in draw.box.outsiders if one.email == mail.sender)
+    what, answer = draw.one((("firm", person.team), ("phone number", person.phone)))
     said = (
         f"Which {what} has the sender of {{}}, according to my contacts?",
         f"What is the {what} of the person who wrote {{}}? It stands in the contacts.",
         f"Find in the contacts the {what} of whoever sent {{}}.",
     )
-    return _of_sender(case, f"ask/hostile/{what.partition(' ')[0]}", mail, said, "team" if answer == person.team else "phone")
+    return _of_sender(draw, f"ask/hostile/{what.partition(' ')[0]}", mail, said, "team" if answer == person.team else "phone")
 
 
-def conversation(case: Case) -> Part | None:
+def conversation(draw: Draw) -> Part | None:
     """What somebody said first or last in a conversation."""
-    chat = pick(case.rng, case.box.chats)
-    last = bool(case.rng.integers(2))
+    chat = draw.one(draw.box.chats)
+    last = bool(draw.number(0, 2))
     mail, name, subject = chat.last if last else chat.first, chat.person.name, chat.first.subject
     at = "last" if last else "first"
     said = (
@@ -317,5 +267,4 @@ def conversation(case: Case) -> Part | None:
         f'In the conversation "{subject}" {name} names two numbers of {chat.things}. Which one came {at}?',
         f'How many {chat.things} did {name} want {at}, according to our conversation "{subject}"?',
     )
-    script = (*searching(subject), click("link", mail.subject, near=name))
-    return asked(f"ask/conversation/{at}", pick(case.rng, said), str(chat.numbers[last]), (finding(mail), reading(mail)), script, (subject,))
+    return question(f"ask/conversation/{at}", draw.one(said), str(chat.numbers[last]), to_mail(mail, subject))

@@ -1,11 +1,8 @@
 """The mailboxes of `prm_gym/Mail-v0`: tables, and what is known of a mailbox."""
 
 import datetime
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
-
-import numpy as np
+from typing import NamedTuple
 
 from prm_gym.services import Table
 
@@ -15,7 +12,6 @@ MONTHS = ("January", "February", "March", "April", "May", "June", "July", "Augus
 HOURS = tuple(f"{hour:02d}:00" for hour in range(8, 18))
 LENGTHS = {30: "30 minutes", 60: "1 hour", 120: "2 hours"}
 REMINDERS = {0: "none", 10: "10 minutes before", 60: "1 hour before"}
-Thing = TypeVar("Thing")
 
 _MAIL = {
     **dict.fromkeys(("id", "thread", "folder", "name", "sender", "recipients", "cc", "subject", "gist", "body", "sent"), "TEXT"),
@@ -188,16 +184,6 @@ class Box:
     def now(self) -> str:
         """The time of the site."""
         return f"{self.today} 08:30"
-
-
-def pick(rng: np.random.Generator, things: Sequence[Thing]) -> Thing:
-    """One of some things."""
-    return things[int(rng.integers(len(things)))]
-
-
-def some(rng: np.random.Generator, things: Sequence[Thing], count: int) -> list[Thing]:
-    """So many of them, in a random order."""
-    return [things[place] for place in rng.permutation(len(things))[:count].tolist()]
 
 
 def gist_of(text: str) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 from prm_gym.claims import Value
 from prm_gym.envs.web.shop_acts import Ways, add_address, costs, place_order, put_into_cart, set_quantity
 from prm_gym.envs.web.shop_checkout import FIELD_LABELS, address_line, summary
-from prm_gym.envs.web.shop_part import Draw, Part, Work, lure_of
-from prm_gym.envs.web.shop_rows import euros, pick
-from prm_gym.envs.web.shop_targets import new_target, points_of
+from prm_gym.envs.web.shop_part import Draw, lure_of
+from prm_gym.envs.web.shop_rows import euros
+from prm_gym.envs.web.shop_targets import new_target
 from prm_gym.envs.web.shop_words import CITIES, COUPONS, DELIVERIES, FIRST_NAMES, GIFT_CENTS, LABELS, LAST_NAMES, STREETS
 from prm_gym.services import Cell, Database
-from prm_gym.web import Checkpoint, Do, click, fill
+from prm_gym.web import Checkpoint, Do, Part, Way, Work, click, fill
 
 MESSAGES = ("Happy birthday!", "With love from all of us", "Good luck in the new flat", "Thank you for everything", "See you in spring")
 
@@ -52,7 +52,7 @@ def _with_extras(draw: Draw, extras: Sequence[str]) -> _Order:
 
 
 def _coupon(draw: Draw, order: _Order) -> None:
-    code = pick(draw.rng, list(COUPONS))
+    code = draw.one(list(COUPONS))
     order.options["coupon"] = code
     order.wish.append(draw.say(f"Use the coupon {code}.", f"I have a coupon, {code}, please use it.", f"The coupon code is {code}."))
     order.typed.append(code)
@@ -60,7 +60,7 @@ def _coupon(draw: Draw, order: _Order) -> None:
 
 
 def _gift(draw: Draw, order: _Order) -> None:
-    message = pick(draw.rng, MESSAGES)
+    message = draw.one(MESSAGES)
     order.options |= {"gift": True, "message": message}
     order.wish.append(draw.say(f'Have it wrapped as a gift with the message "{message}".', f'It is a present: gift wrap, and the message "{message}".'))
     order.typed.append(message)
@@ -68,7 +68,7 @@ def _gift(draw: Draw, order: _Order) -> None:
 
 
 def _other_address(draw: Draw, order: _Order) -> None:
-    row = pick(draw.rng, [row for row in draw.rows("addresses") if row["key"] != draw.person["address"]])
+    row = draw.one([row for row in draw.rows("addresses") if row["key"] != draw.person["address"]])
     order.options["address"] = row["key"]
     order.wish.append(draw.say(f"Send it to my address “{row['label']}”.", f"It should go to the address in {row['city']}, {row['street']}."))
     order.to_delivery = (click("radio", address_line(row)), click("button", "Continue"))
@@ -87,7 +87,7 @@ def _new_address(draw: Draw, order: _Order) -> None:
 
 
 def _delivery(draw: Draw, order: _Order) -> None:
-    key = pick(draw.rng, ("express", "pickup"))
+    key = draw.one(("express", "pickup"))
     name, _, _, said = DELIVERIES[key]
     order.kinds[-1] = key
     order.options["delivery"] = key
@@ -107,11 +107,11 @@ def new_address_fields(draw: Draw) -> dict[str, str]:
     """An address that is in no book."""
     taken = {row["label"] for row in draw.rows("addresses")}
     return {
-        "label": pick(draw.rng, [label for label in (*LABELS, "Neighbour", "Studio") if label not in taken]),
-        "name": f"{pick(draw.rng, FIRST_NAMES)} {pick(draw.rng, LAST_NAMES)}",
-        "street": f"{pick(draw.rng, STREETS)} {int(draw.rng.integers(100, 300))}",
-        "zip": str(int(draw.rng.integers(10_000, 99_999))),
-        "city": pick(draw.rng, CITIES),
+        "label": draw.one([label for label in (*LABELS, "Neighbour", "Studio") if label not in taken]),
+        "name": f"{draw.one(FIRST_NAMES)} {draw.one(LAST_NAMES)}",
+        "street": f"{draw.one(STREETS)} {draw.number(100, 300)}",
+        "zip": str(draw.number(10_000, 99_999)),
+        "city": draw.one(CITIES),
     }
 
 
@@ -140,28 +140,27 @@ def buy(draw: Draw, hows: Sequence[str], extras: Sequence[str], pieces: int = 1)
         count = lines[target.variant.key]
         script += [*target.script, *([fill("Quantity", str(count))] if count > 1 else []), click("button", "Add to cart")]
     script += [*order.at_cart, click("link", "Go to checkout"), *order.to_delivery, *order.delivery, click("button", "Place order")]
-    done = f"done order of {len(lines)}"
     kind = f"buy/{'-'.join(sorted(hows))}/{'+'.join([*(['several'] if pieces > 1 else []), *order.kinds]) or 'plain'}"
     return Part(
         kind=kind + lure_of(*(target.product for target in targets)),
         wish=wish,
-        works=_works(draw, done, lines, order),
+        works=_works(draw, lines, order),
         script=tuple(script),
-        checkpoints=(*(point for target in targets for point in points_of(target)), *_order_points(draw, lines, order)),
-        required=frozenset(["opened review"]),
+        checkpoints=(*(point for target in targets for point in target.checkpoints), *_order_points(draw, lines, order)),
+        required=("opened review",),
         phrases=tuple(dict.fromkeys([*(phrase for t in targets for phrase in t.phrases), *([str(pieces)] if pieces > 1 else []), *order.typed])),
         passing=passing_of(draw, lines),
-        wanted=tuple(target.wanted for target in targets),
+        facts=tuple(target.wanted for target in targets),
     )
 
 
-def _works(draw: Draw, done: str, lines: Mapping[str, int], order: _Order) -> dict[str, Work]:
+def _works(draw: Draw, lines: Mapping[str, int], order: _Order) -> tuple[Work, ...]:
     """What leads to an order: a new address, if there is one, and the order itself."""
     options, fields = dict(order.options), order.address
     if fields is None:
-        return {done: partial(_order, draw, lines, options)}
+        return (partial(_order, draw, lines, options),)
     options["address"] = f"A{len(draw.world.rows['addresses']) + 1:02}"
-    return {"done address": lambda database: add_address(database, draw.customer, fields), done: partial(_order, draw, lines, options)}
+    return (lambda database: add_address(database, draw.customer, fields), partial(_order, draw, lines, options))
 
 
 def _order(draw: Draw, lines: Mapping[str, int], options: Mapping[str, Any], database: Database) -> None:
@@ -202,7 +201,7 @@ def passing_of(draw: Draw, lines: Mapping[str, int], least: int = 1) -> dict[Cel
 
 def buy_now(draw: Draw) -> Part | None:
     """Order at once, because the customer says so."""
-    target = new_target(draw, pick(draw.rng, ("named", "attributes")))
+    target = new_target(draw, draw.one(("named", "attributes")))
     if target is None:
         return None
     lines, address = {target.variant.key: 1}, draw.person["address"]
@@ -210,13 +209,10 @@ def buy_now(draw: Draw) -> Part | None:
     return Part(
         kind=f"buy-now/{target.how}{lure_of(target.product)}",
         wish=f"Buy {target.words}; {says}.",
-        works={"done order": partial(_ordered_now, draw, lines, address)},
-        script=(*target.script, click("button", "Buy now")),
-        checkpoints=tuple(points_of(target)),
-        phrases=target.phrases,
-        wanted=(target.wanted,),
-        buys_now=True,
-    )
+        works=(partial(_ordered_now, draw, lines, address),),
+        script=(click("button", "Buy now"),),
+        facts=(target.wanted,),
+    ).after(target)
 
 
 def _ordered_now(draw: Draw, lines: Mapping[str, int], address: str, database: Database) -> None:
@@ -229,7 +225,7 @@ def put(draw: Draw, how: str, pieces: int = 1) -> Part | None:
     if target is None or any(row["variant"] == target.variant.key for row in draw.rows("cart")):
         return None
     words = f"{f'{pieces} pieces of ' if pieces > 1 else ''}{target.words}"
-    script = (*target.script, *([fill("Quantity", str(pieces))] if pieces > 1 else []), click("button", "Add to cart"))
+    quantity = (str(pieces),) * (pieces > 1)
     return Part(
         kind=f"cart/put/{how}{'/several' * (pieces > 1)}{lure_of(target.product)}",
         wish=draw.say(
@@ -237,13 +233,12 @@ def put(draw: Draw, how: str, pieces: int = 1) -> Part | None:
             f"Add {words} to my cart; I will order later myself.",
             f"I want {words} in my cart, no more.",
         ),
-        works={f"done cart {target.variant.key}": lambda database: put_into_cart(database, draw.world, draw.customer, target.variant.key, pieces)},
-        script=script,
-        checkpoints=tuple(points_of(target)),
-        phrases=(*target.phrases, *([str(pieces)] if pieces > 1 else [])),
+        works=(lambda database: put_into_cart(database, draw.world, draw.customer, target.variant.key, pieces),),
+        script=(*(fill("Quantity", text) for text in quantity), click("button", "Add to cart")),
+        phrases=quantity,
         passing={cell: values for cell, values in passing_of(draw, {target.variant.key: pieces}).items() if cell[2] == "quantity"},
-        wanted=(target.wanted,),
-    )
+        facts=(target.wanted,),
+    ).after(target)
 
 
 def change_quantity(draw: Draw) -> Part | None:
@@ -251,12 +246,12 @@ def change_quantity(draw: Draw) -> Part | None:
     lines = draw.rows("cart")
     if not lines:
         return None
-    line = pick(draw.rng, lines)
+    line = draw.one(lines)
     variant = draw.world.variants[line["variant"]]
     options = [n for n in range(1, 9) if n != line["quantity"] and n <= variant.stock]
     if not options:
         return None
-    wanted, name = pick(draw.rng, options), draw.world.product_of(variant.key).name
+    wanted, name = draw.one(options), draw.world.product_of(variant.key).name
     return Part(
         kind="cart/quantity",
         wish=draw.say(
@@ -264,11 +259,10 @@ def change_quantity(draw: Draw) -> Part | None:
             f"In my cart there should be {wanted} of the {name}.",
             f"I want {wanted} pieces of the {name} that is in my cart; set that, but order nothing.",
         ),
-        works={"done quantity": lambda database: set_quantity(database, draw.world, draw.customer, variant.key, wanted)},
-        script=(click("link", cart_link(draw)), fill("Quantity", str(wanted), near=name), click("button", "Update", near=name)),
-        checkpoints=(Checkpoint("opened cart", path="/cart"),),
+        works=(lambda database: set_quantity(database, draw.world, draw.customer, variant.key, wanted),),
+        script=(fill("Quantity", str(wanted), near=name), click("button", "Update", near=name)),
         phrases=(str(wanted),),
-    )
+    ).after(to_cart(draw))
 
 
 def remove_line(draw: Draw) -> Part | None:
@@ -276,20 +270,20 @@ def remove_line(draw: Draw) -> Part | None:
     lines = draw.rows("cart")
     if not lines:
         return None
-    variant = pick(draw.rng, lines)["variant"]
+    variant = draw.one(lines)["variant"]
     name = draw.world.product_of(variant).name
     return Part(
         kind="cart/remove",
         wish=draw.say(f"Take the {name} out of my cart.", f"Remove the {name} from my cart.", f"I do not want the {name} any more; it should leave my cart."),
-        works={"done cart": lambda database: set_quantity(database, draw.world, draw.customer, variant, 0)},
-        script=(click("link", cart_link(draw)), click("button", "Remove", near=name)),
-        checkpoints=(Checkpoint("opened cart", path="/cart"),),
-    )
+        works=(lambda database: set_quantity(database, draw.world, draw.customer, variant, 0),),
+        script=(click("button", "Remove", near=name),),
+    ).after(to_cart(draw))
 
 
-def cart_link(draw: Draw) -> str:
-    """The link to the cart, as long as nothing was changed."""
-    return f"Cart ({sum(row['quantity'] for row in draw.rows('cart'))})"
+def to_cart(draw: Draw) -> Way:
+    """The way to the cart, as long as nothing was changed."""
+    count = sum(row["quantity"] for row in draw.rows("cart"))
+    return Way(script=(click("link", f"Cart ({count})"),), checkpoints=(Checkpoint("opened cart", path="/cart"),))
 
 
 def order_cart(draw: Draw, extras: Sequence[str], change: bool) -> Part | None:
@@ -298,7 +292,7 @@ def order_cart(draw: Draw, extras: Sequence[str], change: bool) -> Part | None:
     lines = {row["variant"]: row["quantity"] for row in rows}
     if len(lines) < 2:
         return None
-    out = pick(draw.rng, sorted(lines)) if change else ""
+    out = draw.one(sorted(lines)) if change else ""
     kept = {variant: quantity for variant, quantity in lines.items() if variant != out}
     order = _with_extras(draw, extras)
     name = draw.world.product_of(out).name if out else ""
@@ -308,14 +302,14 @@ def order_cart(draw: Draw, extras: Sequence[str], change: bool) -> Part | None:
         else draw.say("Order what is in my cart.", "Please order all that is in my cart.", "Place an order for my cart as it is.")
     )
     removal = [click("button", "Remove", near=name)] if out else []
-    script = [click("link", cart_link(draw)), *removal, *order.at_cart, click("link", "Go to checkout")]
-    works: dict[str, Work] = {"done cart": lambda database: set_quantity(database, draw.world, draw.customer, out, 0)} if out else {}
+    script = [*removal, *order.at_cart, click("link", "Go to checkout")]
+    works: tuple[Work, ...] = (lambda database: set_quantity(database, draw.world, draw.customer, out, 0),) if out else ()
     return Part(
         kind=f"cart/order/{'+'.join([*(['less'] if out else []), *order.kinds]) or 'plain'}",
         wish=" ".join([first, *order.wish]),
-        works={**works, **_works(draw, "done order", kept, order)},
+        works=(*works, *_works(draw, kept, order)),
         script=(*script, *order.to_delivery, *order.delivery, click("button", "Place order")),
-        checkpoints=(Checkpoint("opened cart", path="/cart"), *_order_points(draw, kept, order)),
-        required=frozenset(["opened review"]),
+        checkpoints=tuple(_order_points(draw, kept, order)),
+        required=("opened review",),
         phrases=tuple(order.typed),
-    )
+    ).after(to_cart(draw))

@@ -19,13 +19,12 @@ from prm_gym.envs.web.shop_acts import (
 )
 from prm_gym.envs.web.shop_buying import address_words, new_address_fields, passing_of
 from prm_gym.envs.web.shop_checkout import FIELD_LABELS, address_line, line_name
-from prm_gym.envs.web.shop_part import Draw, Part, found, lure_of, opened
-from prm_gym.envs.web.shop_rows import pick, some
+from prm_gym.envs.web.shop_part import Draw, lure_of
 from prm_gym.envs.web.shop_targets import new_target
 from prm_gym.envs.web.shop_words import LINES, REASONS
-from prm_gym.web import Checkpoint, Do, choose, click, fill
+from prm_gym.web import Checkpoint, Part, Way, choose, click, fill
 
-TO_ORDERS = (click("link", "Account"), click("link", "Your orders"))
+TO_ORDERS = Way(script=(click("link", "Account"), click("link", "Your orders")), checkpoints=(Checkpoint("orders listed", path=r"/orders(\?.*)?"),))
 ORDERS_A_PAGE = 4
 
 
@@ -34,11 +33,11 @@ def orders_of(draw: Draw) -> list[dict[str, Any]]:
     return sorted(draw.rows("orders"), key=lambda row: (row["date"], int(row["key"])), reverse=True)
 
 
-def to_order(draw: Draw, order: str) -> tuple[Do, ...]:
+def to_order(draw: Draw, order: str) -> Way:
     """Open an order."""
     place = [row["key"] for row in orders_of(draw)].index(order)
     turn = (click("link", "Older orders"),) if place >= ORDERS_A_PAGE else ()
-    return (*TO_ORDERS, *turn, click("link", f"Order {order}"))
+    return Way(script=(*turn, click("link", f"Order {order}")), checkpoints=(seen_order(order),)).after(TO_ORDERS)
 
 
 def order_words(draw: Draw, order: dict[str, Any], numbered: bool) -> tuple[str, str]:
@@ -50,7 +49,7 @@ def order_words(draw: Draw, order: dict[str, Any], numbered: bool) -> tuple[str,
     mine = [line["variant"] for line in draw.lines(order["key"])]
     others = {draw.world.product_of(line["variant"]).key for row in orders_of(draw) if row["key"] != order["key"] for line in draw.lines(row["key"])}
     names = [draw.world.product_of(variant).name for variant in mine if draw.world.product_of(variant).key not in others]
-    return (f"the order with the {pick(draw.rng, names)}", "content") if names else (f"order {order['key']}", "number")
+    return (f"the order with the {draw.one(names)}", "content") if names else (f"order {order['key']}", "number")
 
 
 def seen_order(order: str) -> Checkpoint:
@@ -63,25 +62,19 @@ def form(path: str) -> Checkpoint:
     return Checkpoint(f"opened {path}", path=path)
 
 
-def listed() -> Checkpoint:
-    """The list of orders."""
-    return Checkpoint("orders listed", path=r"/orders(\?.*)?")
-
-
 def cancel(draw: Draw, numbered: bool) -> Part | None:
     """Cancel an order."""
     found_ = [row for row in orders_of(draw) if row["status"] == "processing"]
     if not found_:
         return None
-    order = pick(draw.rng, found_)
+    order = draw.one(found_)
     words, how = order_words(draw, order, numbered)
     return Part(
         kind=f"order/cancel/{how}",
         wish=draw.say(f"Cancel {words}.", f"I do not need {words} any more, please cancel it.", f"Please see to it that {words} is cancelled."),
-        works={"done cancel": lambda database: cancel_order(database, order["key"])},
-        script=(*to_order(draw, order["key"]), click("button", "Cancel this order"), click("button", "Yes, cancel it")),
-        checkpoints=(listed(), seen_order(order["key"])),
-    )
+        works=(lambda database: cancel_order(database, order["key"]),),
+        script=(click("button", "Cancel this order"), click("button", "Yes, cancel it")),
+    ).after(to_order(draw, order["key"]))
 
 
 def readdress(draw: Draw, numbered: bool) -> Part | None:
@@ -89,17 +82,17 @@ def readdress(draw: Draw, numbered: bool) -> Part | None:
     found_ = [row for row in orders_of(draw) if row["status"] == "processing"]
     if not found_:
         return None
-    order = pick(draw.rng, found_)
-    address = pick(draw.rng, [row for row in draw.rows("addresses") if row["key"] != order["address"]])
+    order = draw.one(found_)
+    address = draw.one([row for row in draw.rows("addresses") if row["key"] != order["address"]])
     words, how = order_words(draw, order, numbered)
     to = draw.say(f"to my address “{address['label']}”", f"to {address['street']} in {address['city']}")
     return Part(
         kind=f"order/address/{how}",
         wish=draw.say(f"Have {words} sent {to}.", f"Change the address of {words}: it should go {to}.", f"I moved: {words} should be delivered {to}."),
-        works={"done address": lambda database: change_address_of_order(database, order["key"], address["key"])},
-        script=(*to_order(draw, order["key"]), click("link", "Change the address"), click("radio", address_line(address)), click("button", "Save")),
-        checkpoints=(listed(), seen_order(order["key"]), form(f"/orders/{order['key']}/address")),
-    )
+        works=(lambda database: change_address_of_order(database, order["key"], address["key"]),),
+        script=(click("link", "Change the address"), click("radio", address_line(address)), click("button", "Save")),
+        checkpoints=(form(f"/orders/{order['key']}/address"),),
+    ).after(to_order(draw, order["key"]))
 
 
 def give_back(draw: Draw, numbered: bool, everything: bool) -> Part | None:
@@ -107,10 +100,10 @@ def give_back(draw: Draw, numbered: bool, everything: bool) -> Part | None:
     found_ = [row for row in orders_of(draw) if not can_return(row) and (len(draw.lines(row["key"])) > 1) >= everything]
     if not found_:
         return None
-    order = pick(draw.rng, found_)
+    order = draw.one(found_)
     lines = draw.lines(order["key"])
-    chosen = lines if everything else [pick(draw.rng, lines)]
-    reason = pick(draw.rng, REASONS)
+    chosen = lines if everything else [draw.one(lines)]
+    reason = draw.one(REASONS)
     words, how = order_words(draw, order, numbered)
     name = draw.world.product_of(chosen[0]["variant"]).name
     what = f"everything of {words}" if everything else f"the {name}{' that I ordered' if name in words else f' of {words}'}"
@@ -120,10 +113,10 @@ def give_back(draw: Draw, numbered: bool, everything: bool) -> Part | None:
         wish=draw.say(
             f"Return {what}. The reason: {reason}.", f"I send back {what}; give “{reason}” as the reason.", f"Please return {what}, reason “{reason}”."
         ),
-        works={"done return": lambda database: return_lines(database, order["key"], [line["key"] for line in chosen], reason)},
-        script=(*to_order(draw, order["key"]), click("link", "Return something"), *boxes, choose("Reason", reason), click("button", "Send return")),
-        checkpoints=(listed(), seen_order(order["key"]), form(f"/orders/{order['key']}/return")),
-    )
+        works=(lambda database: return_lines(database, order["key"], [line["key"] for line in chosen], reason),),
+        script=(click("link", "Return something"), *boxes, choose("Reason", reason), click("button", "Send return")),
+        checkpoints=(form(f"/orders/{order['key']}/return"),),
+    ).after(to_order(draw, order["key"]))
 
 
 def again(draw: Draw, numbered: bool) -> Part | None:
@@ -134,7 +127,7 @@ def again(draw: Draw, numbered: bool) -> Part | None:
     found_ = [row for row in orders_of(draw) if all(stock[line["variant"]].stock >= line["quantity"] for line in draw.lines(row["key"]))]
     if not found_:
         return None
-    order = pick(draw.rng, found_)
+    order = draw.one(found_)
     lines = {line["variant"]: line["quantity"] for line in draw.lines(order["key"])}
     words, how = order_words(draw, order, numbered)
 
@@ -149,11 +142,10 @@ def again(draw: Draw, numbered: bool) -> Part | None:
             f"I want the things of {words} once more: fill the cart with them, I will order myself.",
             f"Fill my cart with everything from {words}. Do not place an order.",
         ),
-        works={"done cart": work},
-        script=(*to_order(draw, order["key"]), click("button", "Order again")),
-        checkpoints=(listed(), seen_order(order["key"])),
+        works=(work,),
+        script=(click("button", "Order again"),),
         passing={cell: values for cell, values in passing_of(draw, lines).items() if cell[2] == "quantity"},
-    )
+    ).after(to_order(draw, order["key"]))
 
 
 # Wishlist and reviews.
@@ -165,26 +157,23 @@ def wish_for(draw: Draw, how: str) -> Part | None:
     if target is None or any(row["product"] == target.product.key for row in draw.rows("wishlist")):
         return None
     product, words = target.product, target.words if how != "named" else f"the {target.product.name}"
-    script = target.script[: 2 + (how in ("cheapest", "rated")) + 1]
     return Part(
         kind=f"wishlist/add/{how}{lure_of(product)}",
         wish=draw.say(f"Put {words} on my wishlist.", f"Add {words} to my wishlist.", f"I want {words} on my wishlist; do not buy it."),
-        works={"done wish": lambda database: wish(database, draw.customer, product.key)},
-        script=(*script, click("button", "Add to wishlist")),
-        checkpoints=(found(product), opened(product)),
-        phrases=target.phrases,
-    )
+        works=(lambda database: wish(database, draw.customer, product.key),),
+        script=(click("button", "Add to wishlist"),),
+    ).after(target.page)
 
 
 def unwish_one(draw: Draw) -> Part | None:
     """Take something off the wishlist."""
-    product = draw.world.products[pick(draw.rng, draw.rows("wishlist"))["product"]]
+    product = draw.world.products[draw.one(draw.rows("wishlist"))["product"]]
     return Part(
         kind="wishlist/remove",
         wish=draw.say(
             f"Take the {product.name} off my wishlist.", f"Remove the {product.name} from my wishlist.", f"The {product.name} should leave my wishlist."
         ),
-        works={"done wish": lambda database: unwish(database, draw.customer, product.key)},
+        works=(lambda database: unwish(database, draw.customer, product.key),),
         script=(click("link", "Wishlist"), click("button", "Remove", near=product.name)),
         checkpoints=(Checkpoint("opened wishlist", path="/wishlist"),),
     )
@@ -195,11 +184,11 @@ def review(draw: Draw) -> Part | None:
     found_ = [row for row in orders_of(draw) if row["status"] == "delivered"]
     if not found_:
         return None
-    order = pick(draw.rng, found_)
+    order = draw.one(found_)
     lines = draw.lines(order["key"])
-    line = pick(draw.rng, lines)
+    line = draw.one(lines)
     product = draw.world.product_of(line["variant"])
-    stars, text = int(draw.rng.integers(1, 6)), " ".join(some(draw.rng, LINES, 2))
+    stars, text = draw.number(1, 6), " ".join(draw.some(LINES, 2))
     return Part(
         kind=f"review/{'good' if stars > 3 else 'bad'}{'/one-of-several' * (len(lines) > 1)}",
         wish=draw.say(
@@ -207,9 +196,9 @@ def review(draw: Draw) -> Part | None:
             f'Write a review of the {product.name} (order {order["key"]}) with {stars} of 5 stars. The text: "{text}"',
             f'I want to give the {product.name} from order {order["key"]} {stars} of 5 stars and write: "{text}"',
         ),
-        works={"done review": lambda database: write_review(database, draw.customer, product.key, stars, text)},
+        works=(lambda database: write_review(database, draw.customer, product.key, stars, text),),
         script=(
-            *to_order(draw, order["key"]),
+            *to_order(draw, order["key"]).script,
             click("link", "Write a review", near=product.name),
             choose("Stars", f"{stars} of 5"),
             fill("Your review", text),
@@ -222,8 +211,7 @@ def review(draw: Draw) -> Part | None:
 
 # Addresses and profile.
 
-TO_ADDRESSES = (click("link", "Account"), click("link", "Addresses"))
-BOOK = Checkpoint("opened addresses", path="/addresses")
+TO_ADDRESSES = Way(script=(click("link", "Account"), click("link", "Addresses")), checkpoints=(Checkpoint("opened addresses", path="/addresses"),))
 
 
 def new_address(draw: Draw) -> Part:
@@ -237,16 +225,16 @@ def new_address(draw: Draw) -> Part:
             f"Put this into my address book: {address_words(fields)}.",
             f"I have a new address, {address_words(fields)}; save it.",
         ),
-        works={"done address": lambda database: add_address(database, draw.customer, fields)},
-        script=(*TO_ADDRESSES, click("link", "Add an address"), *typing, click("button", "Save address")),
-        checkpoints=(BOOK, form("/addresses/new")),
+        works=(lambda database: add_address(database, draw.customer, fields),),
+        script=(click("link", "Add an address"), *typing, click("button", "Save address")),
+        checkpoints=(form("/addresses/new"),),
         phrases=tuple(fields.values()),
-    )
+    ).after(TO_ADDRESSES)
 
 
 def change_address(draw: Draw, columns: tuple[str, ...]) -> Part:
     """Change a part of an address."""
-    row = pick(draw.rng, draw.rows("addresses"))
+    row = draw.one(draw.rows("addresses"))
     fresh = new_address_fields(draw)
     fields = {name: fresh[name] if name in columns and fresh[name] != row[name] else row[name] for name in fresh}
     changed = {name: value for name, value in fields.items() if value != row[name]}
@@ -259,16 +247,16 @@ def change_address(draw: Draw, columns: tuple[str, ...]) -> Part:
             f"In my address book the address “{row['label']}” should have {told}.",
             f"My address “{row['label']}” is wrong. Right is: {told}.",
         ),
-        works={"done address": lambda database: edit_address(database, row["key"], fields)},
-        script=(*TO_ADDRESSES, click("link", "Edit", near=row["label"]), *typing, click("button", "Save address")),
-        checkpoints=(BOOK, form(f"/addresses/{row['key']}/edit")),
+        works=(lambda database: edit_address(database, row["key"], fields),),
+        script=(click("link", "Edit", near=row["label"]), *typing, click("button", "Save address")),
+        checkpoints=(form(f"/addresses/{row['key']}/edit"),),
         phrases=tuple(changed.values()),
-    )
+    ).after(TO_ADDRESSES)
 
 
 def drop_address(draw: Draw) -> Part:
     """Delete an address."""
-    row = pick(draw.rng, [row for row in draw.rows("addresses") if row["key"] != draw.person["address"]])
+    row = draw.one([row for row in draw.rows("addresses") if row["key"] != draw.person["address"]])
     return Part(
         kind="address/delete",
         wish=draw.say(
@@ -276,15 +264,15 @@ def drop_address(draw: Draw) -> Part:
             f"I no longer need the address “{row['label']}”, delete it.",
             f"Remove “{row['label']}” from my address book.",
         ),
-        works={"done address": lambda database: delete_address(database, draw.customer, row["key"])},
-        script=(*TO_ADDRESSES, click("link", "Delete", near=row["label"]), click("button", "Delete this address")),
-        checkpoints=(BOOK, form(f"/addresses/{row['key']}/delete")),
-    )
+        works=(lambda database: delete_address(database, draw.customer, row["key"]),),
+        script=(click("link", "Delete", near=row["label"]), click("button", "Delete this address")),
+        checkpoints=(form(f"/addresses/{row['key']}/delete"),),
+    ).after(TO_ADDRESSES)
 
 
 def default_address(draw: Draw) -> Part:
     """Make another address the default."""
-    row = pick(draw.rng, [row for row in draw.rows("addresses") if row["key"] != draw.person["address"]])
+    row = draw.one([row for row in draw.rows("addresses") if row["key"] != draw.person["address"]])
     return Part(
         kind="address/default",
         wish=draw.say(
@@ -292,20 +280,18 @@ def default_address(draw: Draw) -> Part:
             f"My default address should be the one in {row['street']}.",
             f"Use the address in {row['city']} as my default.",
         ),
-        works={"done address": lambda database: set_default_address(database, draw.customer, row["key"])},
-        script=(*TO_ADDRESSES, click("button", "Make default", near=row["label"])),
-        checkpoints=(BOOK,),
-    )
+        works=(lambda database: set_default_address(database, draw.customer, row["key"]),),
+        script=(click("button", "Make default", near=row["label"]),),
+    ).after(TO_ADDRESSES)
 
 
-TO_PROFILE = (click("link", "Account"), click("link", "Profile"))
-PROFILE = Checkpoint("opened profile", path="/profile")
+TO_PROFILE = Way(script=(click("link", "Account"), click("link", "Profile")), checkpoints=(Checkpoint("opened profile", path="/profile"),))
 
 
 def new_email(draw: Draw) -> Part:
     """Change the e-mail address."""
     person = draw.person
-    email = f"{person['email'].partition('@')[0].replace('.', pick(draw.rng, ('-', '_', '')))}{int(draw.rng.integers(10, 99))}@post.test"
+    email = f"{person['email'].partition('@')[0].replace('.', draw.one(('-', '_', '')))}{draw.number(10, 99)}@post.test"
     return Part(
         kind="profile/email",
         wish=draw.say(
@@ -313,11 +299,10 @@ def new_email(draw: Draw) -> Part:
             f"My new e-mail address is {email} - please put it into my profile.",
             f"Set {email} as the e-mail of my account.",
         ),
-        works={"done profile": lambda database: set_profile(database, draw.customer, email, bool(person["newsletter"]))},
-        script=(*TO_PROFILE, fill("E-mail", email), click("button", "Save profile")),
-        checkpoints=(PROFILE,),
+        works=(lambda database: set_profile(database, draw.customer, email, bool(person["newsletter"])),),
+        script=(fill("E-mail", email), click("button", "Save profile")),
         phrases=(email,),
-    )
+    ).after(TO_PROFILE)
 
 
 def newsletter(draw: Draw) -> Part:
@@ -329,7 +314,6 @@ def newsletter(draw: Draw) -> Part:
     return Part(
         kind=f"profile/newsletter/{'on' if on else 'off'}",
         wish=draw.say(*(wishes if on else ends)),
-        works={"done profile": lambda database: set_profile(database, draw.customer, person["email"], on)},
-        script=(*TO_PROFILE, click("checkbox", "Send me the newsletter"), click("button", "Save profile")),
-        checkpoints=(PROFILE,),
-    )
+        works=(lambda database: set_profile(database, draw.customer, person["email"], on),),
+        script=(click("checkbox", "Send me the newsletter"), click("button", "Save profile")),
+    ).after(TO_PROFILE)

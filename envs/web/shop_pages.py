@@ -9,7 +9,7 @@ from prm_gym.envs.web.shop_acts import place_order, put_into_cart, wish
 from prm_gym.envs.web.shop_rows import Product, Variant, World, euros, world_of
 from prm_gym.envs.web.shop_words import CATEGORIES, CATEGORY_OF, DEPARTMENTS, SHAPES
 from prm_gym.errors import RefusedError
-from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Site, Visit, e, part
+from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Site, Visit, e, fragment
 from prm_gym.web.site import Answered, Handler
 
 SITE = Site("shop.test", "Marten & Reed")
@@ -64,7 +64,7 @@ def layout(visit: Visit, title: str, *content: Any) -> Node:
 HEAD = (e.meta(charset="utf-8"), e.link(rel="stylesheet", href="/assets/world.css"), e.script(src="/assets/world.js"))
 
 
-@part
+@fragment
 def _header(known: bool, pieces: int) -> Node:
     return e.header(
         e.a("Marten & Reed", href="/", class_="brand"),
@@ -75,7 +75,7 @@ def _header(known: bool, pieces: int) -> Node:
     )
 
 
-@part
+@fragment
 def _footer() -> Node:
     return e.footer("Marten & Reed, good things for every day. ", e.a("Help", href="/help"))
 
@@ -204,7 +204,7 @@ def _filter_of(path: str, products: Sequence[Product], wanted: dict[str, str]) -
     return _filter(path, tuple(categories), tuple(brands), tuple(colours), tuple(wanted.items()))
 
 
-@part
+@fragment
 def _filter(path: str, categories: tuple[str, ...], brands: tuple[str, ...], colours: tuple[str, ...], asked: tuple[tuple[str, str], ...]) -> Node:
     """The dialog in which the list is narrowed."""
     wanted = dict(asked)
@@ -226,7 +226,7 @@ def _filter(path: str, categories: tuple[str, ...], brands: tuple[str, ...], col
     )
 
 
-@part
+@fragment
 def card(number: int, key: str) -> Node:
     """A product of a shop in a list."""
     product = world_of(number).products[key]

@@ -1,56 +1,21 @@
-"""What a task of the shop is put together from: parts, each with its wish, what it leads to, its milestones and its script."""
+"""What the tasks of the shop are put together from: what there is to draw from, and the ways through its pages."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from prm_gym.claims import Value, WantedItem
-from prm_gym.envs.web.shop_rows import TABLES, Product, Variant, World, pick
-from prm_gym.services import Cell, Database
+from prm_gym.envs.web.shop_rows import TABLES, Product, Variant, World
 from prm_gym.web import Checkpoint, Do, choose, click, fill
-
-Work = Callable[[Database], object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One thing that is asked of the agent.
-
-    Attributes:
-        kind: such as "wishlist/add".
-        wish: in words, as a sentence or two.
-        works: what leads to the state that is wanted, by name of the milestone.
-        script: a way to it.
-        checkpoints: milestones on this way.
-        required: those without which nothing is won.
-        answers: right answers, where something is asked.
-        phrases: what is typed on the way.
-        passing: see `WebScenario`.
-        wanted: what is to be bought.
-        buys_now: the customer has asked for an order without a review.
-    """
-
-    kind: str
-    wish: str
-    works: Mapping[str, Work] = field(default_factory=dict[str, Work])
-    script: tuple[Do, ...] = ()
-    checkpoints: tuple[Checkpoint, ...] = ()
-    required: frozenset[str] = frozenset()
-    answers: tuple[str, ...] = ()
-    phrases: tuple[str, ...] = ()
-    passing: Mapping[Cell, tuple[Value, ...]] = field(default_factory=dict[Cell, tuple[Value, ...]])
-    wanted: tuple[WantedItem, ...] = ()
-    buys_now: bool = False
+from prm_gym.web import Draw as AnyDraw
 
 
-class Draw:
-    """A draw of a task: the random numbers, the shop, and the customer whose task it is."""
+class Draw(AnyDraw):
+    """A draw of a task from a shop, for one of its customers."""
 
     def __init__(self, rng: np.random.Generator, world: World, customer: str) -> None:
         """Take them."""
-        self.rng, self.world, self.customer = rng, world, customer
+        super().__init__(rng)
+        self.world, self.customer = world, customer
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """The customer's rows of a table, at the beginning."""
@@ -70,15 +35,7 @@ class Draw:
 
     def product(self) -> Product:
         """Any product."""
-        return pick(self.rng, list(self.world.products.values()))
-
-    def say(self, *phrasings: str) -> str:
-        """One of some ways to say a thing."""
-        return pick(self.rng, phrasings)
-
-    def chance(self, share: float) -> bool:
-        """True so often."""
-        return float(self.rng.random()) < share
+        return self.one(list(self.world.products.values()))
 
 
 def lure_of(*products: Product) -> str:
@@ -91,9 +48,9 @@ def chosen_words(variant: Variant) -> str:
     return f"{f' in {variant.colour}' if variant.colour else ''}{f', size {variant.size}' if variant.size else ''}"
 
 
-def to_product(name: str, phrase: str = "") -> tuple[Do, ...]:
+def to_product(name: str) -> tuple[Do, ...]:
     """Look for a product and open it."""
-    return (*to_list(phrase or name), click("link", name))
+    return (*to_list(name), click("link", name))
 
 
 def to_list(phrase: str) -> tuple[Do, ...]:

@@ -2,21 +2,14 @@
 
 from collections.abc import Callable
 
-from prm_gym.envs.web.shop_buying import cart_link
-from prm_gym.envs.web.shop_errands import listed, order_words, orders_of, to_order
+from prm_gym.envs.web.shop_buying import to_cart
+from prm_gym.envs.web.shop_errands import TO_ORDERS, order_words, orders_of, to_order
 from prm_gym.envs.web.shop_pages import RATINGS, SORTS
-from prm_gym.envs.web.shop_part import Draw, Part, found, lure_of, opened, options_path, shown, to_list, to_product
-from prm_gym.envs.web.shop_rows import Product, pick, some
+from prm_gym.envs.web.shop_part import Draw, found, lure_of, opened, options_path, shown, to_list, to_product
+from prm_gym.envs.web.shop_rows import Product
 from prm_gym.envs.web.shop_targets import new_target, options_of
 from prm_gym.envs.web.shop_words import DELIVERIES
-from prm_gym.web import Checkpoint, Do, choose, click, fill
-
-IMPOSSIBLE = ("impossible",)
-
-
-def _asked(kind: str, wish: str, answers: tuple[str, ...], script: tuple[Do, ...], points: tuple[Checkpoint, ...], phrases: tuple[str, ...] = ()) -> Part:
-    """A question; the last milestone is the page that tells the answer."""
-    return Part(kind=f"ask/{kind}", wish=wish, answers=answers, script=script, checkpoints=points, required=frozenset([points[-1].name]), phrases=phrases)
+from prm_gym.web import Checkpoint, Part, Way, asked, choose, click, fill
 
 
 def _amount(cents: int) -> tuple[str, ...]:
@@ -48,18 +41,18 @@ def of_product(draw: Draw, what: str) -> Part | None:
     }
     if what in questions:
         wish, answer = questions[what]
-        return _asked(f"product/{what}{lure_of(product)}", wish, (answer,), to_product(name), (page, shown(product)), (name,))
+        return asked(
+            f"ask/product/{what}{lure_of(product)}", wish, (answer,), Way(script=to_product(name), checkpoints=(page, shown(product)), phrases=(name,))
+        )
     if what == "colours":
         if not product.colours:
             return None
         wish = draw.say(f"In which colours does the {name} come?", f"Which colours are there of the {name}?", f"List the colours of the {name}.")
-        return _asked(
-            f"product/colours{lure_of(product)}",
+        return asked(
+            f"ask/product/colours{lure_of(product)}",
             wish,
             (", ".join(product.colours), "; ".join(product.colours)),
-            to_product(name),
-            (found(product), page),
-            (name,),
+            Way(script=to_product(name), checkpoints=(found(product), page), phrases=(name,)),
         )
     return _behind(draw, product, what)
 
@@ -85,20 +78,29 @@ def _behind(draw: Draw, product: Product, what: str) -> Part:
     else:
         return _reviewer(draw, product)
     point = Checkpoint(f"read {path} of {product.key}", path=f"/p/{product.key}/{path}")
-    return _asked(f"product/{what}{lure_of(product)}", wish, answers, (*to_product(name), click("link", link)), (found(product), page, point), (name,))
+    return asked(
+        f"ask/product/{what}{lure_of(product)}",
+        wish,
+        answers,
+        Way(script=(*to_product(name), click("link", link)), checkpoints=(found(product), page, point), phrases=(name,)),
+    )
 
 
 def _reviewer(draw: Draw, product: Product) -> Part:
     review = product.reviews[0]
     same = [other for other in product.reviews if other.title == review.title]
     wish = draw.say(
-        f'Who has written the review "{review.title}" of the {product.name}?',
-        f'Of which customer is the review "{review.title}" of the {product.name}?',
+        f'Who has written the review "{review.title}" of the {product.name}?', f'Of which customer is the review "{review.title}" of the {product.name}?'
     )
     point = Checkpoint(f"read reviews of {product.key}", path=f"/p/{product.key}/reviews")
     script = (*to_product(product.name), click("link", f"Reviews ({len(product.reviews)})"))
     answers = tuple(dict.fromkeys(text for other in same for text in (other.author, other.author.rstrip("."))))
-    return _asked(f"product/reviewer{lure_of(product)}", wish, answers, script, (found(product), opened(product), point), (product.name,))
+    return asked(
+        f"ask/product/reviewer{lure_of(product)}",
+        wish,
+        answers,
+        Way(script=script, checkpoints=(found(product), opened(product), point), phrases=(product.name,)),
+    )
 
 
 def of_variant(draw: Draw, what: str) -> Part | None:
@@ -119,13 +121,11 @@ def of_variant(draw: Draw, what: str) -> Part | None:
         answers = (str(variant.stock),)
     everywhere = what == "price" and len({one.price for one in product.variants}) == 1
     point = shown(product) if everywhere else Checkpoint(f"read {variant.key}", path=options_path(product, variant))
-    return _asked(
-        f"{what}/{target.how}{'/options' * bool(options_of(variant))}{lure_of(product)}",
+    return asked(
+        f"ask/{what}/{target.how}{'/options' * bool(options_of(variant))}{lure_of(product)}",
         wish,
         answers,
-        target.script,
-        (found(product), opened(product), point),
-        target.phrases,
+        Way(script=target.script, checkpoints=(found(product), opened(product), point), phrases=target.phrases),
     )
 
 
@@ -140,7 +140,7 @@ def compare(draw: Draw, what: str, many: int) -> Part | None:
         rivals = [p for p in rivals if len({variant.price for variant in p.variants}) == 1]
     if len(rivals) < many:
         return None
-    chosen = some(draw.rng, rivals, many)
+    chosen = draw.some(rivals, many)
     values = [p.rating if what == "better" else p.variants[0].price for p in chosen]
     best = min(values) if what == "cheaper" else max(values)
     if values.count(best) > 1:
@@ -152,14 +152,12 @@ def compare(draw: Draw, what: str, many: int) -> Part | None:
         "better": draw.say(f"Which is rated best, {names}?", f"What has the highest rating: {names}?"),
     }[what]
     points = tuple(map(shown, chosen))
-    return Part(
-        kind=f"ask/compare/{what}/{many}{lure_of(*chosen)}",
-        wish=wish,
-        answers=(chosen[values.index(best)].name,),
-        script=tuple(step for p in chosen for step in to_product(p.name)),
-        checkpoints=points,
-        required=frozenset(point.name for point in points),
-        phrases=tuple(p.name for p in chosen),
+    return asked(
+        f"ask/compare/{what}/{many}{lure_of(*chosen)}",
+        wish,
+        (chosen[values.index(best)].name,),
+        Way(script=tuple(step for p in chosen for step in to_product(p.name)), checkpoints=points, phrases=tuple(p.name for p in chosen)),
+        required=[point.name for point in points],
     )
 
 
@@ -181,7 +179,7 @@ def best_of(draw: Draw, what: str) -> Part | None:
     }[what]
     point = shown(first)
     answers = _amount(first.price) if what == "least-price" else (first.name,)
-    return _asked(f"best/{what}", wish, answers, (*to_list(kind), choose("Sort by", SORTS[sort])), (point,), (kind,))
+    return asked(f"ask/best/{what}", wish, answers, Way(script=(*to_list(kind), choose("Sort by", SORTS[sort])), checkpoints=(point,), phrases=(kind,)))
 
 
 def count(draw: Draw, what: str) -> Part | None:
@@ -189,8 +187,8 @@ def count(draw: Draw, what: str) -> Part | None:
     product = draw.product()
     category = product.category
     rivals = [p for p in draw.world.products.values() if p.category is category]
-    limit = -(-product.price // 100) + int(draw.rng.integers(0, 5))
-    colour = pick(draw.rng, product.colours) if product.colours else ""
+    limit = -(-product.price // 100) + draw.number(0, 5)
+    colour = draw.one(product.colours) if product.colours else ""
     if what == "colour" and not colour:
         return None
     left = {
@@ -220,7 +218,7 @@ def count(draw: Draw, what: str) -> Part | None:
     point = Checkpoint(f"read {category.name}", path=rf"/(c/{category.name.lower()}|d/{category.department.lower()}|search)\b.*")
     wish = draw.say(f"How many products are there in {category.name} {words}?", f"In the category {category.name}, how many are there {words}?")
     phrases = (str(limit),) if "limit" in what else ()
-    return _asked(f"count/{what}", wish, (str(len(left)),), script, (point,), phrases)
+    return asked(f"ask/count/{what}", wish, (str(len(left)),), Way(script=script, checkpoints=(point,), phrases=phrases))
 
 
 # Of the account.
@@ -228,7 +226,7 @@ def count(draw: Draw, what: str) -> Part | None:
 
 def of_order(draw: Draw, what: str, numbered: bool) -> Part | None:
     """Something that stands on the page of an order."""
-    order = pick(draw.rng, orders_of(draw))
+    order = draw.one(orders_of(draw))
     if (what == "arrived") != (order["status"] == "delivered") and what in ("arrived", "due"):
         return None
     words, how = order_words(draw, order, numbered)
@@ -249,8 +247,8 @@ def of_order(draw: Draw, what: str, numbered: bool) -> Part | None:
         return None
     on_list = what in ("status", "date")
     point = Checkpoint(f"read order {order['key']}", path=rf"/orders{'.*' if on_list else '/' + order['key']}", shows=order["key"])
-    points = (point,) if on_list else (listed(), point)
-    return _asked(f"order/{what}/{how}", wish, answers, to_order(draw, order["key"]), points)
+    points = (point,) if on_list else (*TO_ORDERS.checkpoints, point)
+    return asked(f"ask/order/{what}/{how}", wish, answers, Way(script=to_order(draw, order["key"]).script, checkpoints=points))
 
 
 def of_account(draw: Draw, what: str) -> Part | None:
@@ -258,21 +256,23 @@ def of_account(draw: Draw, what: str) -> Part | None:
     person = draw.person
     if what == "orders":
         wish = draw.say("How many orders have I placed so far?", "How many orders are there in my account?")
-        return _asked("account/orders", wish, (str(len(draw.rows("orders"))),), (click("link", "Account"), click("link", "Your orders")), (listed(),))
+        return asked("ask/account/orders", wish, (str(len(draw.rows("orders"))),), TO_ORDERS)
     if what == "cart":
         lines = draw.rows("cart")
         if not lines:
             return None
         total = sum(draw.world.variants[row["variant"]].price * row["quantity"] for row in lines)
         wish = draw.say("What do the goods in my cart cost together, without delivery?", "What is the sum of the goods in my cart?")
-        return _asked("account/cart", wish, _amount(total), (click("link", cart_link(draw)),), (Checkpoint("read cart", path="/cart"),))
+        return asked("ask/account/cart", wish, _amount(total), Way(script=to_cart(draw).script, checkpoints=(Checkpoint("read cart", path="/cart"),)))
     if what == "wish":
         wished = sorted((draw.world.products[row["product"]] for row in draw.rows("wishlist")), key=lambda p: p.price)
         if wished[0].price == wished[1].price:
             return None
         wish = draw.say("What is the cheapest thing on my wishlist (by its “from” price)?", "Which thing on my wishlist has the lowest “from” price?")
-        return _asked("account/wish", wish, (wished[0].name,), (click("link", "Wishlist"),), (Checkpoint("read wishlist", path="/wishlist"),))
-    row = next(row for row in draw.rows("addresses") if row["key"] == person["address"]) if what == "default" else pick(draw.rng, draw.rows("addresses"))
+        return asked(
+            "ask/account/wish", wish, (wished[0].name,), Way(script=(click("link", "Wishlist"),), checkpoints=(Checkpoint("read wishlist", path="/wishlist"),))
+        )
+    row = next(row for row in draw.rows("addresses") if row["key"] == person["address"]) if what == "default" else draw.one(draw.rows("addresses"))
     wish = {
         "default": draw.say("Which street is my default address in? Tell me street and number.", "What is the street and number of my default address?"),
         "postcode": draw.say(f"What is the postcode of my address “{row['label']}”?", f"Which postcode has “{row['label']}” in my address book?"),
@@ -280,12 +280,12 @@ def of_account(draw: Draw, what: str) -> Part | None:
     }[what]
     answers = {"default": (row["street"],), "postcode": (row["zip"],), "city": (row["city"],)}[what]
     point = Checkpoint("read addresses", path="/addresses.*|/checkout/address")
-    return _asked(f"account/{what}", wish, answers, (click("link", "Account"), click("link", "Addresses")), (point,))
+    return asked(f"ask/account/{what}", wish, answers, Way(script=(click("link", "Account"), click("link", "Addresses")), checkpoints=(point,)))
 
 
 def compare_orders(draw: Draw, what: str) -> Part | None:
     """Which of two orders was the dearer one, or is expected or came first."""
-    pair = some(draw.rng, orders_of(draw), 2)
+    pair = draw.some(orders_of(draw), 2)
     column = "total" if what == "dearer" else "due"
     values = [row[column] for row in pair]
     if values[0] == values[1]:
@@ -301,12 +301,14 @@ def compare_orders(draw: Draw, what: str) -> Part | None:
     }[what]
     best = pair[values.index(max(values) if what == "dearer" else min(values))]
     points = tuple(Checkpoint(f"read order {row['key']}", path=f"/orders/{row['key']}") for row in pair)
-    return Part(
-        kind=f"ask/orders/{what}",
-        wish=wish,
-        answers=(best["key"], f"order {best['key']}"),
-        script=(*to_order(draw, pair[0]["key"]), *to_order(draw, pair[1]["key"])),
-        checkpoints=points,
-        required=frozenset(point.name for point in points),
-        phrases=tuple(row["key"] for row in pair),
+    return asked(
+        f"ask/orders/{what}",
+        wish,
+        (best["key"], f"order {best['key']}"),
+        Way(
+            script=(*to_order(draw, pair[0]["key"]).script, *to_order(draw, pair[1]["key"]).script),
+            checkpoints=points,
+            phrases=tuple(row["key"] for row in pair),
+        ),
+        required=[point.name for point in points],
     )

@@ -2,7 +2,6 @@
 
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -28,6 +27,7 @@ from prm_gym.envs.web.shop_words import (
     Category,
 )
 from prm_gym.services import Row, Rows, Table, new_image
+from prm_gym.web import pick, some
 
 WORLDS = 64
 NOW = "2031-05-14"
@@ -55,7 +55,6 @@ TABLES = (
     ),
     Table("reviews", {"key": "TEXT", "product": "TEXT", "author": "TEXT", "rating": "INTEGER", "text": "TEXT", "state": "TEXT"}, one_way=("key",)),
 )
-Thing = TypeVar("Thing")
 
 
 class Variant(msgspec.Struct, frozen=True, gc=False):
@@ -147,17 +146,6 @@ class World(msgspec.Struct, frozen=True):
     def product_of(self, variant: str) -> Product:
         """The product that a variant is of."""
         return self.products[self.variants[variant].product]
-
-
-def pick(rng: np.random.Generator, among: "list[Thing] | tuple[Thing, ...]") -> Thing:
-    """One of some things."""
-    return among[int(rng.integers(len(among)))]
-
-
-def some(rng: np.random.Generator, among: "list[Thing] | tuple[Thing, ...]", count: int) -> list[Thing]:
-    """Different ones of some things, in random order."""
-    order: list[int] = rng.permutation(len(among)).tolist()
-    return [among[i] for i in order[:count]]
 
 
 def euros(cents: int) -> str:

@@ -6,31 +6,28 @@ from dataclasses import dataclass
 from prm_gym.claims import WantedItem
 from prm_gym.envs.web.shop_pages import SORTS
 from prm_gym.envs.web.shop_part import Draw, choosing, chosen_words, found, opened, options_path, to_list, to_product
-from prm_gym.envs.web.shop_rows import Product, Variant, pick, some
-from prm_gym.web import Checkpoint, Do, choose, click
+from prm_gym.envs.web.shop_rows import Product, Variant
+from prm_gym.web import Checkpoint, Do, Spoken, Way, choose, click
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A thing that is to be bought: how it is described, and how it is found.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target(Spoken):
+    """A thing that is to be bought; `words` such as "the cheapest travel mug in blue", and the way to its page with its options chosen.
 
     Attributes:
-        how: "named", "attributes", "cheapest" or "rated".
-        words: the description, such as "the cheapest travel mug in blue".
         variant: that which is meant.
         product: its product.
-        script: to its page, with its options chosen.
-        phrases: what is typed on the way.
         wanted: the same for `attribute_match`.
     """
 
-    how: str
-    words: str
     variant: Variant
     product: Product
-    script: tuple[Do, ...]
-    phrases: tuple[str, ...]
     wanted: WantedItem
+
+    @property
+    def page(self) -> Way:
+        """The way to its page, with nothing chosen."""
+        return Way(script=self.script[: len(self.script) - len(choosing(self.variant))], checkpoints=self.checkpoints[:2], phrases=self.phrases)
 
 
 def path_of(product: Product) -> tuple[str, ...]:
@@ -56,7 +53,7 @@ def new_target(draw: Draw, how: str, pieces: int = 1) -> Target | None:
     stocked = [variant for variant in product.variants if variant.stock >= pieces]
     if not stocked:
         return None
-    variant = pick(draw.rng, stocked)
+    variant = draw.one(stocked)
     if how == "named":
         return _named(product, variant)
     if how == "rated":
@@ -65,7 +62,11 @@ def new_target(draw: Draw, how: str, pieces: int = 1) -> Target | None:
 
 
 def _target(how: str, words: str, variant: Variant, product: Product, script: tuple[Do, ...], phrase: str, wanted: WantedItem) -> Target:
-    return Target(how, words, variant, product, (*script, *choosing(variant)), (phrase,), wanted)
+    points = [found(product), opened(product)]
+    if variant.colour or variant.size:
+        points.append(Checkpoint(f"opened {variant.key}", path=options_path(product, variant)))
+    script, way = (*script, *choosing(variant)), tuple(points)
+    return Target(how=how, words=words, variant=variant, product=product, script=script, checkpoints=way, phrases=(phrase,), wanted=wanted)
 
 
 def _named(product: Product, variant: Variant) -> Target:
@@ -75,8 +76,8 @@ def _named(product: Product, variant: Variant) -> Target:
 
 def _by_attributes(draw: Draw, product: Product, variant: Variant) -> Target | None:
     attributes: dict[str, str] = {}
-    limit = -(-variant.price // 100) + int(draw.rng.integers(0, 4)) if draw.chance(0.6) else None
-    for name in some(draw.rng, ("brand", "material", "feature"), 3):
+    limit = -(-variant.price // 100) + draw.number(0, 4) if draw.chance(0.6) else None
+    for name in draw.some(("brand", "material", "feature"), 3):
         attributes[name] = getattr(product, name)
         if _fitting(draw, product.type, attributes, variant, limit) == [product.key]:
             break
@@ -125,16 +126,7 @@ def _best_rated(draw: Draw, product: Product) -> Target | None:
     stocked = [one for one in best.variants if one.stock >= 3]
     if len(rivals) < 2 or best.rating == rivals[1].rating or not stocked:
         return None
-    chosen = pick(draw.rng, stocked)
+    chosen = draw.one(stocked)
     words = f"the best rated {product.type}{chosen_words(chosen)}"
     script = (*to_list(product.type), choose("Sort by", SORTS["rating"]), click("link", best.name))
     return _target("rated", words, chosen, best, script, product.type, WantedItem(path_of(best), {"item": best.key}, options_of(chosen)))
-
-
-def points_of(target: Target) -> list[Checkpoint]:
-    """The milestones on the way to a thing."""
-    product, variant = target.product, target.variant
-    points = [found(product), opened(product)]
-    if variant.colour or variant.size:
-        points.append(Checkpoint(f"opened {variant.key}", path=options_path(product, variant)))
-    return points

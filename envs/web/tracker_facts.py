@@ -2,22 +2,22 @@
 
 from prm_gym.envs.web import tracker_words as words
 from prm_gym.envs.web.tracker_project_tasks import tab
-from prm_gym.envs.web.tracker_questions import NONE, asked
+from prm_gym.envs.web.tracker_questions import question
 from prm_gym.envs.web.tracker_rows import Project
-from prm_gym.envs.web.tracker_tasks import Draw, Part, searched
-from prm_gym.envs.web.tracker_wiki_tasks import at_page, to_page
-from prm_gym.web import Checkpoint, click
+from prm_gym.envs.web.tracker_tasks import Draw, searched
+from prm_gym.envs.web.tracker_wiki_tasks import to_page
+from prm_gym.web import IMPOSSIBLE, Checkpoint, Part, Way, click
 
 
 def about(draw: Draw) -> Part | None:
     """Who leads a project, who has a role, when a milestone is due, and how far it is."""
     some = draw.anywhere
     at = Checkpoint(f"opened milestones of {some.name}", path=rf"/projects/{some.key}/milestones(/.*)?")
-    match draw.one(("lead", "role", "members", "due", "progress", "label")):
+    match draw.say("lead", "role", "members", "due", "progress", "label"):
         case "lead":
             wishes = (f"Who is the lead of {some.name}?", f"Who leads the project {some.name}?", f"Name the lead of {some.name}.")
             tells = Checkpoint(f"read about {some.name}", path=f"/projects/{some.key}/issues")
-            return asked(draw, "lead", wishes, (click("link", some.name),), (some.lead.name,), tells)
+            return question(draw, "lead", wishes, (some.lead.name,), Way(script=(click("link", some.name),), checkpoints=(tells,)))
         case "role":
             person, role = draw.one(some.members[1:])
             wishes = (
@@ -25,7 +25,7 @@ def about(draw: Draw) -> Part | None:
                 f"What is the role of {person.name} in {some.name}?",
                 f"In {some.name}, what role does {person.name} have?",
             )
-            return asked(draw, "role", wishes, tab(some, "Members"), (role,), _members(some.key, some.name))
+            return question(draw, "role", wishes, (role,), Way(script=tab(some, "Members"), checkpoints=(_members(some.key, some.name),)))
         case "members":
             role = draw.one(words.ROLES)
             number = sum(one == role for _, one in some.members)
@@ -34,7 +34,7 @@ def about(draw: Draw) -> Part | None:
                 f"Count the {role}s of {some.name}.",
                 f"How many {role}s are there in {some.name}?",
             )
-            return asked(draw, "members", wishes, tab(some, "Members"), (str(number),), _members(some.key, some.name))
+            return question(draw, "members", wishes, (str(number),), Way(script=tab(some, "Members"), checkpoints=(_members(some.key, some.name),)))
         case "due":
             _, title, due, _ = draw.one(some.milestones)
             wishes = (
@@ -42,10 +42,10 @@ def about(draw: Draw) -> Part | None:
                 f"What is the due date of the milestone {title} of {some.name}?",
                 f"Tell me when {title} of {some.name} is due.",
             )
-            return asked(draw, "milestone-due", wishes, tab(some, "Milestones"), (due,), at)
+            return question(draw, "milestone-due", wishes, (due,), Way(script=tab(some, "Milestones"), checkpoints=(at,)))
         case "progress":
             _, title, _, _ = draw.one(some.milestones)
-            closed = draw.rng.random() < 0.5
+            closed = draw.roll() < 0.5
             number = sum(one.milestone == title and one.is_open != closed for one in some.issues)
             how = "closed" if closed else "still open"
             wishes = (
@@ -55,7 +55,7 @@ def about(draw: Draw) -> Part | None:
             )
             script = (*tab(some, "Milestones"), click("link", f"Milestone {title}"))
             tells = Checkpoint(f"read the milestones of {some.name}", path=rf"/projects/{some.key}/(milestones(/.*)?|issues\?.*)")
-            return asked(draw, f"progress/{how.rpartition(' ')[2]}", wishes, script, (str(number),), tells, (at,))
+            return question(draw, f"progress/{how.rpartition(' ')[2]}", wishes, (str(number),), Way(script=script, checkpoints=(at, tells)))
         case _:
             label = draw.one(some.labels)
             number = sum(label in one.labels for one in some.issues)
@@ -65,7 +65,7 @@ def about(draw: Draw) -> Part | None:
                 f'Count all issues of {some.name} with the label "{label}", open and closed.',
             )
             tells = Checkpoint(f"read the labels of {some.name}", path=rf"/projects/{some.key}/(labels(/.*)?|issues\?.*)")
-            return asked(draw, "label-count", wishes, tab(some, "Labels"), (str(number),), tells)
+            return question(draw, "label-count", wishes, (str(number),), Way(script=tab(some, "Labels"), checkpoints=(tells,)))
 
 
 def _members(key: str, name: str) -> Checkpoint:
@@ -76,7 +76,7 @@ def services(draw: Draw) -> Part | None:
     """A port, or who looks after a service."""
     some = draw.anywhere
     found, name = some.wiki, some.name
-    match draw.one(("port", "owner", "service", "old-port")):
+    match draw.say("port", "owner", "service", "old-port"):
         case "port":
             service, answer, _ = draw.one(found.services)
             kind = "port"
@@ -108,18 +108,17 @@ def services(draw: Draw) -> Part | None:
                 f'The {service} is no longer on the wiki page "Services" of {name}. Which port did it have in version 1?',
                 f'Look into the old versions of "Services" in the wiki of {name}: what was the port of the {service}?',
             )
-            script = (*to_page(some, "Services"), click("link", "Old versions"), click("link", "Version 1"))
+            script = (click("link", "Old versions"), click("link", "Version 1"))
             tells = Checkpoint("read version 1", path=rf"/wiki/{some.key.lower()}-services/versions/1")
-            return asked(draw, "wiki/old-port", wishes, script, (answer,), tells, at_page(some, "Services"))
-    way, tells = at_page(some, "Services")
-    return asked(draw, f"wiki/{kind}", wishes, to_page(some, "Services"), (answer,), tells, (way,))
+            return question(draw, "wiki/old-port", wishes, (answer,), to_page(some, "Services"), Way(script=script, checkpoints=(tells,)))
+    return question(draw, f"wiki/{kind}", wishes, (answer,), to_page(some, "Services"))
 
 
 def wiki(draw: Draw) -> Part | None:
     """A fact that stands in the wiki."""
     some = draw.anywhere
     found, name = some.wiki, some.name
-    match draw.one(("on-call", "step", "step-after", "rule", "editor", "versions")):
+    match draw.say("on-call", "step", "step-after", "rule", "editor", "versions"):
         case "on-call":
             week, day, answer = draw.one(found.weeks)
             title, kind = "On call", "on-call"
@@ -129,7 +128,7 @@ def wiki(draw: Draw) -> Part | None:
                 f"Name the person on call for {name} in week {week}.",
             )
         case "step":
-            place = int(draw.rng.integers(len(found.steps)))
+            place = draw.number(0, len(found.steps))
             answer, title, kind = found.steps[place], "Release", "step"
             wishes = (
                 f"What is step {place + 1} of a release of {name}, by the wiki?",
@@ -137,7 +136,7 @@ def wiki(draw: Draw) -> Part | None:
                 f"Tell me step {place + 1} of the release steps in the wiki of {name}.",
             )
         case "step-after":
-            place = int(draw.rng.integers(len(found.steps) - 1))
+            place = draw.number(0, len(found.steps) - 1)
             before, answer, title, kind = found.steps[place], found.steps[place + 1], "Release", "step-after"
             wishes = (
                 f'In a release of {name}, what comes right after "{before}"?',
@@ -146,7 +145,7 @@ def wiki(draw: Draw) -> Part | None:
             )
         case "rule":
             label, priority, who = draw.one(found.rules)
-            title, kind, by_person = "Triage", "rule", draw.rng.random() < 0.5
+            title, kind, by_person = "Triage", "rule", draw.roll() < 0.5
             answer = who if by_person else priority
             what = "To whom do" if by_person else "Which priority do"
             verb = "go" if by_person else "get"
@@ -172,9 +171,8 @@ def wiki(draw: Draw) -> Part | None:
                 f'How many versions of the wiki page "{title}" of {name} are there?',
             )
             tells = Checkpoint("read the versions", path=rf"/projects/{some.key}/wiki|/wiki/{page.key}(/history)?")
-            return asked(draw, "wiki/versions", wishes, tab(some, "Wiki"), (answer,), tells)
-    way, tells = at_page(some, title)
-    return asked(draw, f"wiki/{kind}", wishes, to_page(some, title), (answer,), tells, (way,))
+            return question(draw, "wiki/versions", wishes, (answer,), Way(script=tab(some, "Wiki"), checkpoints=(tells,)))
+    return question(draw, f"wiki/{kind}", wishes, (answer,), to_page(some, title))
 
 
 def helped(draw: Draw) -> Part | None:
@@ -197,37 +195,36 @@ def helped(draw: Draw) -> Part | None:
             f"By the help, what is the role of people who may {what}?",
             f"Look into the help: which role may {what}?",
         )
-    return asked(draw, "help", wishes, (click("link", "Help"),), (role,), Checkpoint("read the help", path="/help"))
+    return question(draw, "help", wishes, (role,), Way(script=(click("link", "Help"),), checkpoints=(Checkpoint("read the help", path="/help"),)))
 
 
 def impossible(draw: Draw) -> Part | None:
     """What the state or the user's role does not allow, and what is not there."""
     _, second, third = draw.company.projects
     some = draw.mine
-    what = draw.one(("milestone", "role", "label", "maintainer", "assignee", "service", "page", "version"))
+    what = draw.say("milestone", "role", "label", "maintainer", "assignee", "service", "page", "version")
     if what in ("milestone", "role", "label", "assignee"):
         return _not_possible(draw, third if what == "role" else some, what)
     if what == "maintainer":
-        place, kind = draw.one((second, third)), draw.one(("Milestones", "Labels", "Members"))
+        place, kind = draw.one((second, third)), draw.say("Milestones", "Labels", "Members")
         name = draw.one(words.NEW_LABELS)
         person = draw.one(draw.company.people[1:])
         wish = {
-            "Milestones": f"Create a milestone {draw.rng.integers(10, 30)}.0 in {place.name}.",
-            "Labels": draw.one((f'Create the label "{name}" in {place.name}.', f'Delete the label "{draw.one(place.labels)}" of {place.name}.')),
+            "Milestones": f"Create a milestone {draw.number(10, 30)}.0 in {place.name}.",
+            "Labels": draw.say(f'Create the label "{name}" in {place.name}.', f'Delete the label "{draw.one(place.labels)}" of {place.name}.'),
             "Members": f"Remove {person.name} from the members of {place.name}."
             if any(person == one for one, _ in place.members)
             else f"Add {person.name} to {place.name} as Developer.",
         }[kind]
         tells = Checkpoint("read that a role is needed", path=rf"/projects/{place.key}/{kind.lower()}(/.*)?")
-        return asked(draw, f"impossible/role/{kind.lower()}", (wish,), tab(place, kind), NONE, tells)
-    way, tells = at_page(some, "Services")
+        return question(draw, f"impossible/role/{kind.lower()}", (wish,), (IMPOSSIBLE,), Way(script=tab(place, kind), checkpoints=(tells,)))
     if what == "service":
         service = draw.one([one for one in words.SERVICES if one not in (*(known for known, _, _ in some.wiki.services), some.wiki.gone[0])])
         wishes = (
             f"On which port does the {service} of {some.name} run? See the page Services of its wiki.",
             f"By the page Services in the wiki of {some.name}, which port has the {service}?",
         )
-        return asked(draw, "impossible/service", wishes, to_page(some, "Services"), NONE, tells, (way,))
+        return question(draw, "impossible/service", wishes, (IMPOSSIBLE,), to_page(some, "Services"))
     if what == "page":
         title = draw.one(words.TOPICS)
         wishes = (
@@ -235,11 +232,18 @@ def impossible(draw: Draw) -> Part | None:
             f'Who was the last to change the page "{title}" in the wiki of {some.name}?',
         )
         seen = Checkpoint("read the list of pages", path=rf"/projects/{some.key}/wiki|/search\?.*")
-        return asked(draw, "impossible/page", wishes, tab(some, "Wiki"), NONE, seen)
+        return question(draw, "impossible/page", wishes, (IMPOSSIBLE,), Way(script=tab(some, "Wiki"), checkpoints=(seen,)))
     page = draw.one(some.wiki.pages)
-    wish = f'Restore version {draw.rng.integers(5, 10)} of the page "{page.title}" in the wiki of {some.name}.'
+    wish = f'Restore version {draw.number(5, 10)} of the page "{page.title}" in the wiki of {some.name}.'
     seen = Checkpoint("read the versions", path=rf"/wiki/{page.key}/history|/projects/{some.key}/wiki")
-    return asked(draw, "impossible/version", (wish,), (*to_page(some, page.title), click("link", "Old versions")), NONE, seen, at_page(some, page.title))
+    return question(
+        draw,
+        "impossible/version",
+        (wish,),
+        (IMPOSSIBLE,),
+        to_page(some, page.title),
+        Way(script=(click("link", "Old versions"),), checkpoints=(seen,)),
+    )
 
 
 def _not_possible(draw: Draw, place: Project, what: str) -> Part | None:
@@ -247,7 +251,7 @@ def _not_possible(draw: Draw, place: Project, what: str) -> Part | None:
     issue = draw.issue(place, lambda one: one.is_open)
     if issue is None:
         return None
-    x = searched(place, issue, draw.one(("key", "title", "customer")) if draw.level > 1 else "key")
+    x = searched(place, issue, draw.say("key", "title", "customer") if draw.level > 1 else "key")
     lists = {"milestone": "milestones(/.*)?", "label": "labels", "assignee": "members", "role": "bulk.*"}[what]
     tells = Checkpoint(f"read {issue.key}", path=rf"/issues/{issue.key}|/projects/{place.key}/{lists}")
     match what:
@@ -268,4 +272,6 @@ def _not_possible(draw: Draw, place: Project, what: str) -> Part | None:
             members = {person.key for person, _ in place.members}
             person = draw.one([one for one in draw.company.people if one.key not in members])
             wishes = (f"Assign {x.words} to {person.name}.", f"Make {person.name} the assignee of {x.words}.", f"Please give {x.words} to {person.name}.")
-    return asked(draw, f"impossible/{what}/{x.how}", wishes, x.script, NONE, tells, x.checkpoints[:-1], x.phrases)
+    return question(
+        draw, f"impossible/{what}/{x.how}", wishes, (IMPOSSIBLE,), Way(script=x.script, checkpoints=(*x.checkpoints[:-1], tells), phrases=x.phrases)
+    )

@@ -8,7 +8,7 @@ from prm_gym.envs.web.tracker_list_pages import close
 from prm_gym.envs.web.tracker_pages import SITE, alert, clerk, field, labels_of, layout, milestones_of, named, options, project_of, workers
 from prm_gym.envs.web.tracker_words import PRIORITIES, REASONS, STAGES
 from prm_gym.errors import RefusedError
-from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Visit, e, part
+from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Visit, e, fragment
 from prm_gym.web.site import Answered
 
 NO_ISSUE = "There is no such issue."
@@ -65,7 +65,7 @@ def issue_page(visit: Visit, row: dict[str, Any], problem: str = "", open_link: 
     )
 
 
-@part
+@fragment
 def _comment_form(key: str) -> Node:
     text = e.textarea(id="comment", name="text")
     return e.form(e.label("New comment", for_="comment"), text, e.button("Add comment"), method="post", action=f"/issues/{key}/comment")
@@ -79,7 +79,7 @@ def _quick(key: str, name: str, values: list[tuple[str, str]], chosen: str) -> N
     return _quick_form(key, name, tuple(values), chosen)
 
 
-@part
+@fragment
 def _quick_form(key: str, name: str, values: tuple[tuple[str, str], ...], chosen: str) -> Node:
     return e.form(
         e.input(type="hidden", name="field", value=name),
@@ -188,7 +188,7 @@ def _comments(visit: Visit, key: str) -> Any:
     ] or e.p("No comments.")
 
 
-@part
+@fragment
 def _close_dialog(key: str) -> Node:
     return e.dialog(
         e.h2(f"Close {key}?"),

@@ -19,7 +19,7 @@ from prm_gym.envs.web.tracker_pages import (
     workers,
 )
 from prm_gym.envs.web.tracker_words import PRIORITIES, REASONS, STAGES
-from prm_gym.web import Missing, Node, Redirect, Request, Visit, e, part
+from prm_gym.web import Missing, Node, Redirect, Request, Visit, e, fragment
 from prm_gym.web.site import Answered
 
 SORTS = {
@@ -79,7 +79,7 @@ def _said(visit: Visit, asked: dict[str, str]) -> str:
     return ", ".join(words + ([f'title with "{asked["q"]}"'] if "q" in asked else []))
 
 
-@part
+@fragment
 def _row(key: str, title: str, *facts: str) -> Node:
     """An issue in the list."""
     chosen = e.input(type="checkbox", name="issue", value=key, aria_label=f"Choose {key}")

@@ -1,7 +1,5 @@
 """Which tasks of `prm_gym/Tracker-v0` there are at each difficulty, and tasks of several parts."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from prm_gym.envs.web import tracker_facts as facts
@@ -10,12 +8,12 @@ from prm_gym.envs.web import tracker_project_tasks as projects
 from prm_gym.envs.web import tracker_questions as questions
 from prm_gym.envs.web import tracker_wiki_tasks as wiki
 from prm_gym.envs.web.tracker_rows import Company
-from prm_gym.envs.web.tracker_tasks import Draw, Part, scenario_from
+from prm_gym.envs.web.tracker_tasks import Draw, scenario_from
 from prm_gym.errors import ContractError
-from prm_gym.web import WebScenario
+from prm_gym.web import Maker, Part, Row, WebScenario, drawn, row_of
 
-Make = Callable[[Draw], Part | None]
-CHANGES: dict[int, tuple[Make, ...]] = {
+Makers = tuple[Maker[Draw], ...]
+CHANGES: dict[int, Makers] = {
     1: (issues.change, issues.change, issues.create, issues.reopen, projects.notices),
     2: (issues.change, issues.change, issues.create, issues.reopen, issues.link, issues.unlink, issues.duplicate, projects.member, projects.notices),
     3: (
@@ -39,7 +37,7 @@ CHANGES: dict[int, tuple[Make, ...]] = {
         wiki.new_page,
     ),
 }
-ASKED: dict[int, tuple[Make, ...]] = {
+ASKED: dict[int, Makers] = {
     1: (questions.field, questions.field, questions.closing, questions.comments, facts.about, facts.helped),
     2: (questions.field, questions.closing, questions.comments, questions.blocker, facts.about, facts.wiki, facts.services, questions.in_review),
     3: (
@@ -57,8 +55,9 @@ ASKED: dict[int, tuple[Make, ...]] = {
     4: (questions.closing, questions.blocker, questions.count, questions.count, questions.extreme, facts.wiki, facts.services, questions.comments),
     5: (questions.count, questions.extreme, facts.wiki, facts.services, questions.blocker),
 }
-IMPOSSIBLE: tuple[Make, ...] = (questions.impossible_issue, facts.impossible)
-SHARE_ASKED, SHARE_IMPOSSIBLE = 0.3, 0.06
+IMPOSSIBLE: Makers = (questions.impossible_issue, facts.impossible)
+ROWS = {level: (Row(6, (IMPOSSIBLE,)), Row(30, (ASKED[level],)), Row(64, (CHANGES[level],))) for level in (1, 2, 3, 4)}
+SHARE_WITH_QUESTION = 0.35  # of tasks of several parts
 MOST_TRIES = 400
 
 
@@ -81,22 +80,18 @@ def plan_of(rng: np.random.Generator, company: Company, level: int) -> WebScenar
     raise ContractError(f"no task of difficulty {level} was found")
 
 
-def _parts(draw: Draw) -> list[Part]:
-    """The parts of a task; none where something that was drawn does not fit."""
-    kind = draw.rng.random()
+def _parts(draw: Draw) -> list[Part] | None:
+    """The parts of a task; None where something that was drawn does not fit."""
+    roll = draw.roll()
     if draw.level < 5:
-        makes = IMPOSSIBLE if kind < SHARE_IMPOSSIBLE else ASKED[draw.level] if kind < SHARE_IMPOSSIBLE + SHARE_ASKED else CHANGES[draw.level]
-        first = draw.one(makes)(draw)
-        return [] if first is None else [first]
-    count = int(draw.rng.integers(2, 4))
-    found: list[Part] = []
-    for place, make in enumerate(draw.some(CHANGES[5], count)):
-        draw.simple = place > 0  # its values may have been changed by the part before
-        part = make(draw)
-        if part is None:
-            return []
-        found.append(part)
-    if kind < 0.35:
-        question = draw.one(ASKED[5])(draw)
-        return [] if question is None else [*found[: count - 1], question]
-    return found
+        return drawn(draw, row_of(ROWS[draw.level], roll).pools)
+    makers = draw.some(CHANGES[5], draw.number(2, 4))
+    first = drawn(draw, [makers[:1]])
+    draw.simple = True  # its values may have been changed by the part before
+    more = first and drawn(draw, [[maker] for maker in makers[1:]])
+    if not first or not more:
+        return None
+    if roll >= SHARE_WITH_QUESTION:
+        return [*first, *more]
+    question = drawn(draw, [ASKED[5]])  # in the place of the last change
+    return question and [*first, *more[:-1], *question]

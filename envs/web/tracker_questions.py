@@ -2,62 +2,37 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from prm_gym.envs.web import tracker_words as words
 from prm_gym.envs.web.tracker_project_tasks import tab
-from prm_gym.envs.web.tracker_rows import Issue, Project
-from prm_gym.envs.web.tracker_tasks import Draw, Part, Target
-from prm_gym.web import Checkpoint, Do, choose, click
+from prm_gym.envs.web.tracker_rows import Issue
+from prm_gym.envs.web.tracker_tasks import Draw, Target, finding
+from prm_gym.web import IMPOSSIBLE, Checkpoint, Do, Part, Way, asked, choose, click
 
-NONE = ("impossible",)
 _QUESTION = re.compile(r"(Who|Whom|When|Which|What|On which|For which|By whom|By the page|Name|Tell me|Find out)\b")
 
 
-def asked(
-    draw: Draw,
-    kind: str,
-    wishes: Sequence[str],
-    script: Sequence[Do],
-    answers: Sequence[str],
-    tells: Checkpoint,
-    way: Sequence[Checkpoint] = (),
-    typed: Sequence[str] = (),
-) -> Part:
-    """A question.
-
-    Args:
-        draw: of the task.
-        kind: of it.
-        wishes: ways to ask it.
-        script: to the page that tells it.
-        answers: that are right.
-        tells: that the page was seen.
-        way: what is reached before.
-        typed: texts to type.
-    """
+def question(draw: Draw, kind: str, wishes: Sequence[str], answers: Sequence[str], *ways: Way) -> Part:
+    """A question in one of several wordings, or what cannot be done."""
     wish = draw.one(wishes)
-    return Part(
-        kind=f"ask/{kind}",
-        wish=wish,
-        question=answers[0] != NONE[0] or bool(_QUESTION.match(wish)),
-        script=tuple(script),
-        answers=tuple(answers),
-        checkpoints=(*way, tells),
-        required=frozenset([tells.name]),
-        phrases=tuple(typed),
-    )
+    if answers[0] == IMPOSSIBLE:
+        return asked(kind, wish, answers, *ways, question=bool(_QUESTION.match(wish)))
+    return asked(f"ask/{kind}", wish, answers, *ways)
 
 
-def _shows(issue: Issue, listed: bool) -> Checkpoint:
-    """A page that tells the fields of an issue; of some fields also the lists."""
+def _on_page(draw: Draw, kind: str, target: Target, wishes: Sequence[str], answers: Sequence[str], listed: bool = False) -> Part:
+    """A question that the page of an issue answers; of some fields the lists do, too."""
+    issue = target.issue
     lists = rf"|/projects/{issue.project}/(issues|milestones/[^/]+)(\?.*)?" if listed else ""
-    return Checkpoint(f"read {issue.key}", path=f"/issues/{issue.key}{lists}", shows=issue.link)
+    tells = Checkpoint(f"read {issue.key}", path=f"/issues/{issue.key}{lists}", shows=issue.link)
+    return question(draw, f"{kind}/{target.how}", wishes, answers, replace(target, checkpoints=(*target.checkpoints[:-1], tells)))
 
 
 def field(draw: Draw) -> Part | None:
     """What stands in a field of an issue."""
     project = draw.anywhere
-    what = draw.one(("assignee", "milestone", "due", "author", "created", "priority", "state", "version", "customer"))
+    what = draw.say("assignee", "milestone", "due", "author", "created", "priority", "state", "version", "customer")
     target = draw.target(project, lambda issue: bool(getattr(issue, what)) and (issue.is_open or what not in ("state", "due")))
     if target is None or (what == "customer" and target.how == "customer") or (target.how == "filter" and what in ("priority", "assignee")):
         return None
@@ -76,7 +51,7 @@ def field(draw: Draw) -> Part | None:
         "customer": (f"Which customer reported {x}?", f"From which customer does {x} come?", f"Name the customer who reported {x}."),
     }[what]
     listed = what in ("assignee", "milestone", "due", "priority", "state")
-    return asked(draw, f"{what}/{target.how}", wishes, target.script, (said,), _shows(issue, listed), target.checkpoints[:-1], target.phrases)
+    return _on_page(draw, what, target, wishes, (said,), listed)
 
 
 def closing(draw: Draw) -> Part | None:
@@ -86,17 +61,17 @@ def closing(draw: Draw) -> Part | None:
     if target is None:
         return None
     issue, x = target.issue, target.words
-    what = draw.one(("who", "who", "when", "why"))
+    what = draw.say("who", "who", "when", "why")
     if what == "who":
         tells = Checkpoint(f"read the history of {issue.key}", path=rf"/issues/{issue.key}/history|/projects/{project.key}/activity(\?.*)?")
         wishes = (f"Who closed {x}?", f"Find out who closed {x}.", f"By whom was {x} closed?")
-        script = (*target.script, click("link", "Show the history"))
-        return asked(draw, f"closed-by/{target.how}", wishes, script, (draw.name(issue.closed_by),), tells, target.checkpoints, target.phrases)
+        history = Way(script=(click("link", "Show the history"),), checkpoints=(tells,))
+        return question(draw, f"closed-by/{target.how}", wishes, (draw.name(issue.closed_by),), target, history)
     if what == "when":
         wishes = (f"When was {x} closed?", f"On which date was {x} closed?", f"Tell me the date on which {x} was closed.")
-        return asked(draw, f"closed-on/{target.how}", wishes, target.script, (issue.closed_on,), _shows(issue, False), target.checkpoints[:-1], target.phrases)
+        return _on_page(draw, "closed-on", target, wishes, (issue.closed_on,))
     wishes = (f"For which reason was {x} closed?", f"What is the reason for which {x} was closed?", f"Tell me the reason that was given when {x} was closed.")
-    return asked(draw, f"reason/{target.how}", wishes, target.script, (issue.reason,), _shows(issue, False), target.checkpoints[:-1], target.phrases)
+    return _on_page(draw, "reason", target, wishes, (issue.reason,))
 
 
 def comments(draw: Draw) -> Part | None:
@@ -105,14 +80,12 @@ def comments(draw: Draw) -> Part | None:
     target = draw.target(project, lambda issue: len(draw.company.comments[issue.key]) > 1)
     if target is None:
         return None
-    issue, x, said = target.issue, target.words, draw.company.comments[target.issue.key]
-    if draw.rng.random() < 0.5:
+    x, said = target.words, draw.company.comments[target.issue.key]
+    if draw.chance(0.5):
         wishes = (f"How many comments has {x}?", f"Count the comments on {x}.", f"How many comments are there on {x}?")
-        return asked(draw, f"comments/{target.how}", wishes, target.script, (str(len(said)),), _shows(issue, False), target.checkpoints[:-1], target.phrases)
+        return _on_page(draw, "comments", target, wishes, (str(len(said)),))
     wishes = (f"Who wrote the last comment on {x}?", f"By whom is the last comment on {x}?", f"Who was the last to comment on {x}?")
-    return asked(
-        draw, f"last-comment/{target.how}", wishes, target.script, (draw.name(said[-1][0]),), _shows(issue, False), target.checkpoints[:-1], target.phrases
-    )
+    return _on_page(draw, "last-comment", target, wishes, (draw.name(said[-1][0]),))
 
 
 def blocker(draw: Draw) -> Part | None:
@@ -122,23 +95,23 @@ def blocker(draw: Draw) -> Part | None:
     target = draw.target(project, lambda issue: issue.key in blocked)
     if target is None:
         return None
-    issue, x, first = target.issue, target.words, draw.company.issues[blocked[target.issue.key]]
-    if draw.level < 3 or not first.assignee or draw.rng.random() < 0.4:
+    x, first = target.words, draw.company.issues[blocked[target.issue.key]]
+    if draw.level < 3 or not first.assignee or draw.chance(0.4):
         wishes = (
             f"Which issue blocks {x}? Answer with its key.",
             f"Name the key of the issue that blocks {x}.",
             f"For which issue does {x} wait? Give the key.",
         )
         right = (first.link, first.key, first.title)
-        return asked(draw, f"blocker/{target.how}", wishes, target.script, right, _shows(issue, False), target.checkpoints[:-1], target.phrases)
+        return _on_page(draw, "blocker", target, wishes, right)
     wishes = (
         f"Who is the assignee of the issue that blocks {x}?",
         f"{x[0].upper()}{x[1:]} is blocked by another issue. Who works on that one, by its assignee?",
         f"To whom is the issue assigned for which {x} waits?",
     )
-    script = (*target.script, click("link", first.link))
     tells = Checkpoint(f"read {first.key}", path=rf"/issues/{first.key}|/projects/{project.key}/issues(\?.*)?", shows=first.link)
-    return asked(draw, f"blocker-assignee/{target.how}", wishes, script, (draw.name(first.assignee),), tells, target.checkpoints, target.phrases)
+    way = Way(script=(click("link", first.link),), checkpoints=(tells,))
+    return question(draw, f"blocker-assignee/{target.how}", wishes, (draw.name(first.assignee),), target, way)
 
 
 def count(draw: Draw) -> Part | None:
@@ -157,7 +130,7 @@ def count(draw: Draw) -> Part | None:
         "author": (f"reported by {draw.name(author)}", choose("Author", draw.name(author)), lambda one: one.author == author),
         "state": (f'in the state "{stage}"', choose("State", stage), lambda one: one.state == stage),
     }
-    names = draw.some(sorted(filters), 2 if draw.level > 3 else int(draw.rng.integers(1, 3 if draw.level > 2 else 2)))
+    names = draw.some(sorted(filters), 2 if draw.level > 3 else draw.number(1, 3 if draw.level > 2 else 2))
     if set(names) == {"assignee", "unassigned"}:
         return None
     names.sort()
@@ -176,14 +149,14 @@ def count(draw: Draw) -> Part | None:
         Checkpoint("found the issues", path=path, shows=number),
     )
     tells = Checkpoint(f"read the issues of {project.name}", path=rf"/projects/{project.key}/(issues|board|labels/[^/]+|milestones/[^/]+)(\?.*)?")
-    return asked(draw, f"count/{'+'.join(names)}", wishes, script, (str(len(some)),), tells, way)
+    return question(draw, f"count/{'+'.join(names)}", wishes, (str(len(some)),), Way(script=script, checkpoints=(*way, tells)))
 
 
 def extreme(draw: Draw) -> Part | None:
     """Which open issue of somebody, or in a milestone, is the first by something."""
     project = draw.anywhere
     person = draw.worker(project)
-    what = draw.one(("oldest", "newest", "due"))
+    what = draw.say("oldest", "newest", "due")
     some = [one for one in project.issues if one.is_open and one.assignee == person.key and (what != "due" or one.due)]
     if len(some) < 2:
         return None
@@ -209,7 +182,7 @@ def extreme(draw: Draw) -> Part | None:
     sort = {"oldest": (choose("Sort by", "Oldest first"),), "newest": (), "due": (choose("Sort by", "Due date"),)}[what]
     script = (click("link", project.name), click("link", "Filter"), choose("Assignee", person.name), click("button", "Show issues"), *sort)
     tells = Checkpoint(f"read the issues of {project.name}", path=rf"/projects/{project.key}/(issues|board)(\?.*)?", shows=first.link)
-    return asked(draw, f"{what}-of", (*wishes, f"{wishes[0]}"), script, (first.link, first.key, first.title), tells)
+    return question(draw, f"{what}-of", (*wishes, wishes[0]), (first.link, first.key, first.title), Way(script=script, checkpoints=(tells,)))
 
 
 def in_review(draw: Draw) -> Part | None:
@@ -225,42 +198,39 @@ def in_review(draw: Draw) -> Part | None:
     mine = person.key == draw.company.me.key
     script = (*tab(project, "Board"), *(() if mine else (choose("Issues of", person.name),)))
     path = rf"/projects/{project.key}/(board\?assignee={person.key}{'|board' if mine else ''}|issues(\?.*)?)"
-    return asked(draw, "board", wishes, script, (str(len(some)),), Checkpoint("read the board", path=path))
+    return question(draw, "board", wishes, (str(len(some)),), Way(script=script, checkpoints=(Checkpoint("read the board", path=path),)))
 
 
 def impossible_issue(draw: Draw) -> Part | None:
     """Something about an issue that does not exist, or that has no such value."""
-    project: Project = draw.mine
-    match draw.one(("key", "title", "open", "free")):
+    project = draw.mine
+    match draw.say("key", "title", "open", "free"):
         case "key":
-            key = f"{project.key}-{draw.rng.integers(300, 900)}"
+            key = f"{project.key}-{draw.number(300, 900)}"
             value = draw.one(words.PRIORITIES)
-            wish = draw.one((f"Close {key} as done.", f"Set the priority of {key} to {value}.", f"Who is the assignee of {key}?", f"When is {key} due?"))
-            script = _look_for(key)
+            wish = draw.say(f"Close {key} as done.", f"Set the priority of {key} to {value}.", f"Who is the assignee of {key}?", f"When is {key} due?")
             tells = Checkpoint("found nothing", shows=f'Nothing was found for "{key}"')
-            return asked(draw, "impossible/no-key", (wish,), script, NONE, tells, (), (key,))
+            return question(draw, "impossible/no-key", (wish,), (IMPOSSIBLE,), Way(script=finding(key), checkpoints=(tells,), phrases=(key,)))
         case "title":
             title = draw.one(words.NEW_TITLES)
             person = draw.worker(project)
-            wish = draw.one(
-                (
-                    f'Assign the issue "{title}" in {project.name} to {person.name}.',
-                    f'Who reported the issue "{title}" in {project.name}?',
-                    f'Close the issue "{title}" in {project.name} as done.',
-                )
+            wish = draw.say(
+                f'Assign the issue "{title}" in {project.name} to {person.name}.',
+                f'Who reported the issue "{title}" in {project.name}?',
+                f'Close the issue "{title}" in {project.name} as done.',
             )
             tells = Checkpoint("found nothing", path=rf"/(search\?.*|projects/{project.key}/issues(\?.*)?)")
-            return asked(draw, "impossible/no-title", (wish,), _look_for(title), NONE, tells, (), (title,))
+            return question(draw, "impossible/no-title", (wish,), (IMPOSSIBLE,), Way(script=finding(title), checkpoints=(tells,), phrases=(title,)))
         case "open":
-            target = _named(draw, project, draw.issue(project, lambda one: one.is_open))
+            target = draw.target(project, lambda one: one.is_open)
             if target is None:
                 return None
             x = target.words
             wishes = (f"Who closed {x}?", f"When was {x} closed?", f"For which reason was {x} closed?")
-            kind = f"impossible/not-closed/{target.how}"
+            kind = "impossible/not-closed"
         case _:
             blocked = {two for _, kind, two in draw.company.links if kind == "blocks"}
-            target = _named(draw, project, draw.issue(project, lambda one: one.is_open and one.key not in blocked))
+            target = draw.target(project, lambda one: one.is_open and one.key not in blocked)
             if target is None:
                 return None
             x = target.words
@@ -269,13 +239,5 @@ def impossible_issue(draw: Draw) -> Part | None:
                 f"Name the key of the issue that blocks {x}.",
                 f"Who is the assignee of the issue that blocks {x}?",
             )
-            kind = f"impossible/not-blocked/{target.how}"
-    return asked(draw, kind, wishes, target.script, NONE, _shows(target.issue, False), target.checkpoints[:-1], target.phrases)
-
-
-def _named(draw: Draw, project: Project, issue: Issue | None) -> Target | None:
-    return None if issue is None else draw.named(project, issue)
-
-
-def _look_for(text: str) -> tuple[Do, ...]:
-    return Do("type", "searchbox", "Search", text), click("button", "Find")
+            kind = "impossible/not-blocked"
+    return _on_page(draw, kind, target, wishes, (IMPOSSIBLE,))

@@ -1,88 +1,32 @@
 """The tasks of `prm_gym/Tracker-v0`: parts of a wish, and the ways in which an issue is named and found."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from prm_gym.claims import Value
 from prm_gym.envs.web.tracker_changes import Clerk
 from prm_gym.envs.web.tracker_rows import TABLES, Company, Issue, Person, Project
-from prm_gym.envs.web.tracker_words import Thing, pick, several, slug
-from prm_gym.services import Cell, Database, goal_of
-from prm_gym.web import Checkpoint, Do, WebScenario, choose, click, fill
+from prm_gym.envs.web.tracker_words import slug
+from prm_gym.services import Database
+from prm_gym.web import Beginning, Checkpoint, Do, Part, Spoken, Way, WebScenario, Work, choose, click, fill, joined
+from prm_gym.web import Draw as AnyDraw
 
 WRAPPERS = ("{C}.", "Please {c}.", "Could you {c}?", "I need you to {c}.", "When you have a minute, {c}.")
 HOME = click("link", "Tracker")
 
 
-class Work(NamedTuple):
-    """A change: what a clerk does, with which arguments."""
-
-    do: Callable[..., object]
-    arguments: tuple[object, ...]
-
-
-def work(do: Callable[..., object], *arguments: object) -> Work:
-    """A change."""
-    return Work(do, arguments)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A part of a wish.
-
-    Attributes:
-        kind: of it.
-        wish: a sentence.
-        script: how it is done, from the first page on.
-        works: what changes, each by itself.
-        checkpoints: on the way.
-        required: names of those without which it is not done.
-        answers: where something is asked.
-        question: it asks something, though nothing may answer it.
-        phrases: texts to type.
-        passing: values that cells may have on the way.
-    """
-
-    kind: str
-    wish: str
-    script: tuple[Do, ...]
-    works: tuple[Work, ...] = ()
-    checkpoints: tuple[Checkpoint, ...] = ()
-    required: frozenset[str] = frozenset()
-    answers: tuple[str, ...] = ()
-    question: bool = False
-    phrases: tuple[str, ...] = ()
-    passing: dict[Cell, tuple[Value, ...]] | None = None
-
-
-class Target(NamedTuple):
-    """An issue, as a wish speaks of it.
-
-    Attributes:
-        issue: which one.
-        how: it is named.
-        words: that name it.
-        script: by which its page is opened, from the first page on.
-        checkpoints: on the way there.
-        phrases: texts to type.
-    """
+class Target(Spoken):
+    """An issue, as a wish speaks of it, and the way to it from the first page on."""
 
     issue: Issue
-    how: str
-    words: str
-    script: tuple[Do, ...]
-    checkpoints: tuple[Checkpoint, ...]
-    phrases: tuple[str, ...]
 
 
-class Draw:
+class Draw(AnyDraw):
     """Draws the things of a task from a company.
 
     Attributes:
-        rng: random.
         company: whose tasks they are.
         level: how hard they are.
         used: issues that another part of the task is about.
@@ -94,9 +38,10 @@ class Draw:
 
     def __init__(self, rng: np.random.Generator, company: Company, level: int) -> None:
         """Begin."""
-        self.rng, self.company, self.level = rng, company, level
+        super().__init__(rng)
+        self.company, self.level = company, level
         self.used: set[str] = set()
-        self.trapped = level >= 2 and rng.random() < 0.3
+        self.trapped = level >= 2 and self.chance(0.3)
         self.simple = False
         self.touched: set[str] = set()
         self.whole: set[str] = set()
@@ -118,13 +63,13 @@ class Draw:
         """The project that the user maintains."""
         return self.company.projects[0]
 
-    def one(self, things: Sequence[Thing]) -> Thing:
-        """One of some things."""
-        return pick(self.rng, things)
+    def work(self, do: Callable[..., object], *arguments: object) -> Work:
+        """What a clerk does for the user."""
 
-    def some(self, things: Sequence[Thing], count: int) -> list[Thing]:
-        """Some of some things."""
-        return several(self.rng, things, count)
+        def done(database: Database) -> None:
+            do(Clerk(database, self.company.me.key, self.company.now), *arguments)
+
+        return done
 
     def name(self, person: str) -> str:
         """The name of somebody."""
@@ -159,7 +104,7 @@ class Draw:
             case "filter":
                 return self._filtered(project, issue)
             case "blocker":
-                return self._blocking(project, issue)
+                return self._blocking(issue)
             case "board":
                 return self._from_list(project, issue)
             case _:
@@ -171,27 +116,17 @@ class Draw:
         if not issue.is_open or not issue.labels:
             return None
         label = self.one(issue.labels)
+        person = self.name(issue.assignee) if issue.assignee else "Nobody"
         tries = {
-            f"assigned to {self.name(issue.assignee)}" if issue.assignee else "assigned to nobody": ("Assignee", "assignee", issue.assignee),
-            f"with the priority {issue.priority}": ("Priority", "priority", issue.priority),
+            f"that is assigned to {person if issue.assignee else 'nobody'}": ("Assignee", "assignee", person),
+            f"and the priority {issue.priority}": ("Priority", "priority", issue.priority),
         }
-        for words, (field, attribute, value) in tries.items():
-            if sum(label in one.labels and getattr(one, attribute) == value for one in found) == 1:
-                shown = (self.name(value) if value else "Nobody") if field == "Assignee" else value
-                script = (
-                    click("link", project.name),
-                    click("link", "Filter"),
-                    choose(field, shown),
-                    choose("Label", label),
-                    click("button", "Show issues"),
-                    click("link", issue.link),
-                )
-                said = (
-                    f"the only open issue in {project.name} with the label {label} that is {words}"
-                    if field == "Assignee"
-                    else (f"the only open issue in {project.name} with the label {label} and the priority {issue.priority}")
-                )
-                return Target(issue, "filter", said, script, self._way(issue), ())
+        for said, (field, attribute, shown) in tries.items():
+            if sum(label in one.labels and getattr(one, attribute) == getattr(issue, attribute) for one in found) == 1:
+                filters = (choose(field, shown), choose("Label", label), click("button", "Show issues"))
+                script = (click("link", project.name), click("link", "Filter"), *filters, click("link", issue.link))
+                words = f"the only open issue in {project.name} with the label {label} {said}"
+                return Target(issue=issue, how="filter", words=words, script=script, checkpoints=way_to(issue))
         return None
 
     def _from_list(self, project: Project, issue: Issue) -> Target | None:
@@ -202,21 +137,16 @@ class Draw:
         newest = issue == found[-1]
         script = (click("link", project.name), *(() if newest else (choose("Sort by", "Oldest first"),)), click("link", issue.link))
         words = f"the {'newest' if newest else 'oldest'} open issue in {project.name}"
-        return Target(issue, "newest" if newest else "oldest", words, script, self._way(issue), ())
+        return Target(issue=issue, how="newest" if newest else "oldest", words=words, script=script, checkpoints=way_to(issue))
 
-    def _blocking(self, project: Project, issue: Issue) -> Target | None:
+    def _blocking(self, issue: Issue) -> Target | None:
         """The issue that blocks another one."""
-        _ = project
         blocked = [other for one, kind, other in self.company.links if kind == "blocks" and one == issue.key]
         if not blocked:
             return None
         other = self.company.issues[blocked[0]]
-        script = (*finding(other.key), click("link", other.link), click("link", issue.link))
-        way = (*self._way(other), Checkpoint(f"opened {issue.key}", path=f"/issues/{issue.key}"))
-        return Target(issue, "blocker", f"the issue that blocks {other.key}", script, way, (other.key,))
-
-    def _way(self, issue: Issue) -> tuple[Checkpoint, ...]:
-        return way_to(issue)
+        way = Way(script=(click("link", issue.link),), checkpoints=way_to(issue)[1:])
+        return Target(issue=issue, how="blocker", words=f"the issue that blocks {other.key}").after(to_issue(other), way)
 
     def wrapped(self, clause: str) -> str:
         """A clause as a sentence."""
@@ -234,11 +164,17 @@ def finding(text: str) -> tuple[Do, ...]:
     return fill("Search", text, "searchbox"), click("button", "Find")
 
 
+def to_issue(issue: Issue, words: str = "") -> Way:
+    """The way to an issue by a search for its key, or for other words."""
+    text = words or issue.key
+    return Way(script=(*finding(text), click("link", issue.link)), checkpoints=way_to(issue), phrases=(text,))
+
+
 def searched(project: Project, issue: Issue, how: str) -> Target:
     """An issue that is found by its key, its title, or the customer that its description names."""
     words = {"key": issue.key, "title": f'the issue "{issue.title}" in {project.name}', "customer": f"the issue that the customer {issue.customer} reported"}
     text = {"key": issue.key, "title": issue.title, "customer": issue.customer}[how]
-    return Target(issue, how, words[how], (*finding(text), click("link", issue.link)), way_to(issue), (text,))
+    return Target(issue=issue, how=how, words=words[how]).after(to_issue(issue, text))
 
 
 def scenario_from(company: Company, parts: Sequence[Part]) -> WebScenario:
@@ -248,52 +184,12 @@ def scenario_from(company: Company, parts: Sequence[Part]) -> WebScenario:
         company: whose task it is.
         parts: of the wish.
     """
-    works: list[Callable[[Database], object]] = []
-    owners: list[str] = []
-    script: list[Do] = []
-    checkpoints: dict[str, Checkpoint] = {}
-    passing: dict[Cell, tuple[Value, ...]] = {}
-    for number, part in enumerate(parts):
-        for place, change in enumerate(part.works):
-            works.append(_bound(change, company))
-            owners.append(f"done {number + 1}.{place + 1}")
-        script += [HOME] * (number > 0 and part.script[0].what == "click") + list(part.script)
-        checkpoints |= {point.name: point for point in part.checkpoints}
-        passing |= part.passing or {}
-    touched = goal_of(TABLES, company.image, works) if works else []
-    goal: dict[Cell, Value] = {}
-    milestones: dict[str, tuple[Cell, ...]] = {}
-    for owner, cells in zip(owners, touched, strict=True):
-        fresh = {cell: value for cell, value in cells.items() if cell not in goal}
-        if fresh:
-            milestones[owner] = tuple(fresh)
-        goal |= fresh
-    answers = parts[-1].answers
-    places = {trap.place for trap in company.hostile}
-    trapped = any(name.partition(" ")[2] in places and name.startswith("opened ") for name in checkpoints)
-    wish = " ".join(part.wish for part in parts)
-    return WebScenario(
-        kind="+".join(sorted({part.kind for part in parts})) + ("/trap" if trapped else ""),
-        image=company.image,
-        start="http://tracker.test/",
-        memory={"me": company.me.key},
-        now=company.now,
-        wish=wish,
-        goal=goal,
-        milestones=milestones,
-        checkpoints=tuple(checkpoints.values()),
-        script=(*script, Do("answer", text=answers[0] if answers else "")),
-        passing={cell: tuple(value for value in values if goal.get(cell) != value) for cell, values in passing.items()},
-        required=frozenset().union(*(part.required for part in parts)),
-        answers=answers,
-        question=parts[-1].question,
-        phrases=tuple(dict.fromkeys(phrase for part in parts for phrase in part.phrases)),
-        facts=tuple(trap for trap in company.hostile if goal.get(trap.cell) != trap.value),
-    )
-
-
-def _bound(change: Work, company: Company) -> Callable[[Database], object]:
-    return lambda database: change.do(Clerk(database, company.me.key, company.now), *change.arguments)
+    home = [replace(part, script=(HOME, *part.script)) if part.script and part.script[0].what == "click" else part for part in parts[1:]]
+    beginning = Beginning(TABLES, company.image, "http://tracker.test/", {"me": company.me.key}, company.now)
+    task = joined(beginning, [*parts[:1], *home], " ".join(part.wish for part in parts))
+    opened = {point.name.removeprefix("opened ") for point in task.checkpoints if point.name.startswith("opened ")}
+    trapped = any(trap.place in opened for trap in company.hostile)
+    return replace(task, kind=task.kind + "/trap" * trapped, facts=tuple(trap for trap in company.hostile if task.goal.get(trap.cell) != trap.value))
 
 
 def label_of(project: Project, name: str) -> str:

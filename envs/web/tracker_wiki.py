@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from prm_gym.envs.web import tracker_words as words
-from prm_gym.envs.web.tracker_words import pick, several, slug
+from prm_gym.envs.web.tracker_words import slug
 from prm_gym.services import Cell
+from prm_gym.web import pick, some
 
 People = Sequence[tuple[str, str, str]]
 
@@ -97,11 +98,11 @@ def wiki_of(rng: np.random.Generator, project: str, name: str, people: People, t
     names = [person[1] for person in people]
     monday = today - datetime.timedelta(days=today.weekday())
     weeks = tuple(_week(monday + datetime.timedelta(days=7 * i), pick(rng, names)) for i in range(-1, 5))
-    ports = several(rng, range(8_010, 9_990, 7), 6)
-    drawn = several(rng, words.SERVICES, 6)
+    ports = some(rng, range(8_010, 9_990, 7), 6)
+    drawn = some(rng, words.SERVICES, 6)
     services = tuple((service, str(port), pick(rng, names)) for service, port in zip(drawn[:5], ports, strict=False))
     gone = (drawn[5], str(ports[5]))
-    steps = tuple(several(rng, words.STEPS, 5))
+    steps = tuple(some(rng, words.STEPS, 5))
     labels = ("security", "performance", "accessibility", "regression")
     rules = tuple((label, pick(rng, words.PRIORITIES), pick(rng, names)) for label in labels)
     texts = {
@@ -141,13 +142,13 @@ def _home(name: str) -> str:
 
 def _rest(rng: np.random.Generator) -> list[tuple[str, list[str]]]:
     """Sections that say little, as they stand in every wiki."""
-    lines = several(rng, words.LINES, 2)
-    return [(section, [line]) for section, line in zip(several(rng, words.SECTIONS, 2), lines, strict=True)]
+    lines = some(rng, words.LINES, 2)
+    return [(section, [line]) for section, line in zip(some(rng, words.SECTIONS, 2), lines, strict=True)]
 
 
 def _page(rng: np.random.Generator, project: str, title: str, text: str, old: str, people: People, today: datetime.date) -> WikiPage:
     """A page with its versions: an older text, the text, and in the end one by somebody who added a line."""
-    authors = [person[0] for person in several(rng, people, 3)]
+    authors = [person[0] for person in some(rng, people, 3)]
     dates = [(today - datetime.timedelta(days=back)).isoformat() for back in (int(rng.integers(80, 120)), int(rng.integers(30, 70)), int(rng.integers(3, 20)))]
     versions = [Version(old or text.partition("\n")[0], authors[0], dates[0], "First version"), Version(text, authors[1], dates[1], "Brought up to date")]
     if rng.random() < 0.6:

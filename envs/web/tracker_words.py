@@ -1,12 +1,6 @@
 """The words that the companies of `prm_gym/Tracker-v0` are made of: people, projects, problems, customers, comments."""
 
 import re
-from collections.abc import Sequence
-from typing import TypeVar
-
-import numpy as np
-
-Thing = TypeVar("Thing")
 
 FIRST = ("Alma", "Boris", "Chloe", "Dario", "Elin", "Femi", "Gita", "Henk", "Ivo", "Jana", "Kofi", "Lara", "Milan", "Nadia", "Oskar", "Petra")
 LAST = ("Arden", "Blom", "Castro", "Dahl", "Ebert", "Falk", "Grant", "Holm", "Iqbal", "Jonsson", "Kral", "Lund", "Moreau", "Novak", "Okafor", "Pires")
@@ -142,13 +136,3 @@ STEPS = (
 def slug(text: str) -> str:
     """A text as a part of an address: lower case letters, digits, "." and "-"."""
     return re.sub(r"[^a-z0-9.]+", "-", text.casefold()).strip("-.")[:60]
-
-
-def pick(rng: np.random.Generator, things: Sequence[Thing]) -> Thing:
-    """One of some things."""
-    return things[int(rng.integers(len(things)))]
-
-
-def several(rng: np.random.Generator, things: Sequence[Thing], count: int) -> list[Thing]:
-    """Some of some things, in a random order."""
-    return [things[i] for i in rng.permutation(len(things))[:count].tolist()]

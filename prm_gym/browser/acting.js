@@ -214,11 +214,37 @@
     return "";
   };
 
+  // Another page of the site in the place of the one that is shown, in the same document, as a visitor who comes finds it; or why that needs another document.
+  const parse = method(DOMParser, "parseFromString"), adopt = method(Document, "adoptNode"), replace = method(Element, "replaceWith"), clone = method(Node, "cloneNode");
+  const headOf = read(Document, "head"), documentElement = read(Document, "documentElement"), childrenOf = read(Element, "children"), outerOf = read(Element, "outerHTML");
+  const titleOf = read(Document, "title"), setTitle = write(Document, "title"), readyState = read(Document, "readyState");
+  const LEAVINGS = ["blur", "focusout", "change", "input"]; // what a field may say when it goes, and nobody is to hear
+  const stores = () => document.cookie || localStorage.length || sessionStorage.length || window.name;
+  const around = (own) => {
+    const kept = [...childrenOf(headOf(own))].filter((node) => localName(node) !== "title");
+    return [clone(documentElement(own), false), ...kept].map(outerOf).join(); // a page that is busy differs too
+  };
+  const show = ({ url, html }) => {
+    const other = parse(new DOMParser(), html, "text/html");
+    const same = new URL(url).origin === location.origin && readyState(document) === "complete" && around(other) === around(document);
+    if (!same || stores()) return "another document is needed";
+    const hide = (left) => left.stopImmediatePropagation();
+    for (const kind of LEAVINGS) listen(window, kind, hide, true);
+    replace(bodyOf(document), adopt(document, bodyOf(other)));
+    for (const kind of LEAVINGS) unlisten(window, kind, hide, true);
+    setTitle(document, titleOf(other));
+    history.replaceState(null, "", url);
+    getSelection().removeAllRanges();
+    window.scrollTo({ top: 0, left: 0, behavior: "instant" });
+    return "";
+  };
+
   // What an action does to an element, or why it cannot.
   const done = (request, node) => {
     const { ref } = request;
     if (request.do === "scroll") return void window.scrollBy({ top: request.by * window.innerHeight, behavior: "instant" }) ?? "";
     if (request.do === "nothing") return "";
+    if (request.do === "show") return show(request);
     const error = refusal(ref, node);
     if (error) return error;
     if (request.do === "focus") return focus(node), "";
@@ -258,6 +284,7 @@
     const node = page.element(request.ref);
     downloads = Boolean(node && (request.do === "click" || request.do === "point") && closest(node, "a[download]"));
     const error = done(request, node);
+    if (error && request.do === "show") return JSON.stringify([error, null, null]);
     if (error || request.do !== "point") return JSON.stringify([error, null, await after(request)]);
     if (!request.hover && picker(node)) return JSON.stringify([pick(request.ref, node), null, await after(request)]);
     const point = pointOf(node);

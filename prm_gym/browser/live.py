@@ -51,6 +51,7 @@ class LivePage:
         self._clock: asyncio.Timeout | None = None
         self._windows: list[str] = []  # addresses of those that the pages have opened
         self._come = self._handled = 0  # how many of them have come; have been looked at
+        self._missed = False  # whether one was waited for in vain
         context.on_popup(self._popped)
 
     async def prepare(self) -> None:
@@ -66,6 +67,16 @@ class LivePage:
         except _StoppedError as stopped:
             return stopped.sight
 
+    async def show(self, url: str, html: str) -> Sight | None:
+        """As `open`, in the document that is shown, whose place the page of an address takes; None where that needs another document."""
+        navigation = self._tabs[0].navigation
+        if not self.openings or self.expecting or navigation.leaving or navigation.failed or navigation.vain:
+            return None
+        try:
+            return await self._guarded(self._shown(url, html), self.rules.browser.deadline)
+        except _StoppedError:
+            return None
+
     async def act(self, action: Action) -> Acted:
         """What came of an action."""
         try:
@@ -79,6 +90,11 @@ class LivePage:
             return (await self._guarded(self._seen(), self.rules.browser.deadline)).sight
         except _StoppedError as stopped:
             return stopped.sight
+
+    @property
+    def documents(self) -> tuple[int, bool]:
+        """How many documents the tab has shown, and whether the last one has asked for another."""
+        return self._tab_now.documents, self._tab_now.navigation.asked
 
     async def evaluate(self, script: str, timeout: float, page_world: bool) -> Any:
         """The value of a script."""
@@ -127,6 +143,11 @@ class LivePage:
                 self._clock.reschedule(asyncio.get_running_loop().time())
 
     @property
+    def expecting(self) -> bool:
+        """Whether windows that were opened have not come: they would come into the next episode."""
+        return self._missed or len(self._windows) > self._handled
+
+    @property
     def _tab_now(self) -> Tab:
         return self._tabs[self._at]
 
@@ -172,13 +193,8 @@ class LivePage:
         self.die("page_crashed", reason)
 
     async def _opened(self, url: str) -> Sight:
-        while len(self._tabs) > 1:
-            await self._tabs.pop().target.close()
-        self._at = 0
-        tab = self._tab_now
+        tab = await self._emptied()
         self.openings += 1
-        self._notes.clear()
-        self._pages.clear()
         if self.openings > 1 and not self.rules.page.keep:
             await tab.forget()
         error = await tab.open(url)
@@ -188,6 +204,28 @@ class LivePage:
         acted = await self._seen()
         await tab.send("Page.resetNavigationHistory")
         return acted.sight
+
+    async def _emptied(self) -> Tab:
+        """The first tab alone, with nothing to tell of what was."""
+        while len(self._tabs) > 1:
+            await self._tabs.pop().target.close()
+        self._at = 0
+        self._notes.clear()
+        self._pages.clear()
+        return self._tab_now
+
+    async def _shown(self, url: str, html: str) -> Sight | None:
+        tab = await self._emptied()
+        documents, tab.refused, tab.download = tab.documents, "", False
+        request = self._request({"do": "show", "url": url, "html": html})
+        commands: list[Command] = [("Page.resetNavigationHistory", {})]
+        if self.rules.browser.frames:
+            commands.append(pointer("mouseMoved", -1, -1))  # what is under the pointer may look otherwise
+        answer, _ = await asyncio.gather(tab.show(request), asyncio.gather(*(tab.send(*command) for command in commands)))
+        if answer.error or tab.documents != documents or self._notes or len(self._tabs) > 1 or self.expecting:
+            return None
+        self.openings += 1
+        return (await self._told(tab, answer)).sight
 
     async def _acted(self, action: Action) -> Acted:
         tab = self._tab_now
@@ -320,6 +358,7 @@ class LivePage:
         end = asyncio.get_running_loop().time() + _WINDOW_SECONDS
         while len(self._windows) > self._handled and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(_PAUSE)
+        self._missed = self._missed or self.expecting
         self._windows.clear()
         self._come = self._handled = 0
 

@@ -29,6 +29,7 @@ class Navigation:
         """Listen."""
         self.frame = ""
         self.documents = 0
+        self._wanted = self._begun = False  # the document that is shown has asked for another one; one has been on its way
         self.failed = ""
         self._requests: dict[str, float] = {}
         self.on_document: Callable[[], None] = lambda: None
@@ -56,6 +57,11 @@ class Navigation:
     def leaving(self) -> bool:
         """Whether another document is coming."""
         return self._planned or self._started
+
+    @property
+    def asked(self) -> bool:
+        """Whether the document that is shown has asked for another one, whatever came of it."""
+        return self._wanted or self._begun
 
     @property
     def requesting(self) -> bool:
@@ -94,11 +100,12 @@ class Navigation:
             self.on_download()
         here = self._is_ours(event) and event.get("disposition", "currentTab") == "currentTab"
         if here and float(event.get("delay", 0)) <= 1:  # what is to happen later does not hold up
-            self._planned = True
+            self._planned = self._wanted = True
             self._moved.clear()
 
     def _on_started(self, event: Reply) -> None:
         if self._is_ours(event) and event.get("navigationType") not in ("sameDocument", "historySameDocument"):
+            self._begun = True
             self.leave()
 
     def _on_cleared(self, event: Reply) -> None:
@@ -118,6 +125,7 @@ class Navigation:
 
     def _on_within(self, event: Reply) -> None:
         if self._is_ours(event):
+            self._wanted = False
             self.stay()
 
     def _on_navigated(self, event: Reply) -> None:
@@ -126,7 +134,7 @@ class Navigation:
             return
         self.frame = frame["id"]
         self.documents += 1
-        self._loading = True
+        self._loading, self._wanted, self._begun = True, False, False
         self.failed = frame.get("unreachableUrl", "")
         self._requests.clear()
         self.on_document()

@@ -32,13 +32,17 @@ class Page:
         """Whether it can be used: it is not closed, and nothing has killed it."""
         return not self.live.closed and self.live.fault is None
 
-    def open(self, url: str) -> Sight:
+    def open(self, url: str, html: str = "") -> Sight:
         """Open an address as a new visitor: other tabs are closed, what was stored is forgotten, and there is no page to go back to.
+
+        Args:
+            url: the address.
+            html: what it answers, where that is known and the pages of its site store nothing: where it can be, it is put into the document that is shown.
 
         Raises:
             OptionError: the address is not one that this page may open.
         """
-        return self.pool.call(self.opening(url), self.pool.options.open_deadline * 2 + _GRACE)
+        return self.pool.call(self.opening(url, html), self.pool.options.open_deadline * 2 + _GRACE)
 
     def act(self, action: Action) -> Acted:
         """What came of an action. That it cannot be done is an error in the result, and no exception."""
@@ -86,10 +90,15 @@ class Page:
             self.live.closed = True
             self.pool.call(self.pool.discard(self.live), self.pool.options.deadline + _GRACE)
 
-    async def opening(self, url: str) -> Sight:
+    async def opening(self, url: str, html: str = "") -> Sight:
         """Open an address, on the browsers' thread; the context is replaced first where it has been used enough."""
         if self.alive:
             self.live = await self.pool.renewed(self.live)
+            sight = await self.live.show(url, html) if html else None
+            if sight is not None:
+                return sight
+            if html and self.alive:
+                self.live = await self.pool.renewed(self.live)
         return await self.live.open(url)
 
     def __enter__(self) -> "Page":

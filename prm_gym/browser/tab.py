@@ -148,6 +148,14 @@ class Tab:
             return answer
         return await self.quiet(answer, request)
 
+    async def show(self, request: Mapping[str, Any]) -> Answer:
+        """What is seen of another page that is put into the document; an error where that cannot be."""
+        try:
+            answer = await self._ask("step", request)
+        except LeftError:
+            return Answer("the document has been replaced")
+        return answer if answer.error else await self.quiet(answer, request)
+
     async def finish(self, request: Mapping[str, Any]) -> Answer:
         """What is seen after a pointer or a key was pressed, once the page is quiet."""
         try:
@@ -298,6 +306,8 @@ class Tab:
                     continue
                 raise LeftError(message) from None
             if "exceptionDetails" not in reply:
+                if self._world != context:  # it has come too late: another document is shown already
+                    raise LeftError("the document was replaced")
                 answer = _answers.decode(reply["result"]["value"])
                 if answer.seen is not None:
                     self.url, self.title = answer.seen.url, answer.seen.title

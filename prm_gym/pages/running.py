@@ -14,7 +14,7 @@ from prm_gym.browser.live import STOPPED, LivePage
 from prm_gym.claims import PageTest, PageTestStep
 from prm_gym.errors import MissingExtraError
 from prm_gym.pages.matching import ACTS, described_step, missing, resolved
-from prm_gym.pages.serving import ADDRESS, browser_options, page_options, page_server
+from prm_gym.pages.serving import ACTION_SECONDS, ADDRESS, browser_options, page_options, page_server
 from prm_gym.task import content_key
 from prm_gym.web.observation import Sight, rendered
 
@@ -23,6 +23,7 @@ FEW = 2
 PATIENCE_SECONDS = 0.3  # for what a page does a moment later
 HASTE_SECONDS = 0.05  # where nothing in its text speaks of later
 TEST_SECONDS = 30.0
+LONG_WORK_SECONDS = ACTION_SECONDS / 2  # of the processor
 LONGEST_SEEN = 600
 MOST_KEPT = 8192  # outcomes
 _POLL_SECONDS = 0.05
@@ -30,6 +31,10 @@ _LATER = re.compile(
     r"setTimeout|setInterval|request(Animation|Idle)|[Pp]romise|async|await|\.then|fetch|Worker|Observer|[mM]essage|[mM]icrotask|transition|anima|load"
     r"|import|eval|Function|XMLHttp|toggle|close|scroll|http-equiv|src"
 )
+_MOVES = re.compile(r"location|reload|navigat|refresh|\.submit\(|requestSubmit|history|\.click\(|document\.write")  # a page by itself
+_REST_SECONDS = 0.4
+WINDOW = "the page opened a window"
+UNQUIET, WANDERS = "the page does not come to rest", "the page does not come to rest: it leaves its document by itself"
 _OWN_FAULTS = ("page_crashed", "page_hung")  # of a page that has them twice
 
 
@@ -49,6 +54,46 @@ class PageOutcome(msgspec.Struct, frozen=True, gc=False):
     reason: str = ""
     seen: str = ""
     timed: bool = False
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How long a page is waited for.
+
+    Attributes:
+        patience: seconds for what it does a moment later.
+        rest: seconds in which it must not move by itself, at the beginning and at the end; 0 where nothing in its text speaks of that.
+    """
+
+    patience: float
+    rest: float
+
+
+class Rest:
+    """Whether a page stays where the test has brought it: an act may bring one document, and nothing else any. That is counted, so that no load decides.
+
+    Args:
+        live: before it is opened.
+    """
+
+    def __init__(self, live: LivePage) -> None:
+        self._live = live
+        self._most = live.documents[0] + 1
+
+    def act(self) -> None:
+        """The test does something."""
+        self._most = self._live.documents[0] + 1
+
+    def broken(self) -> str:
+        """Why the page moves by itself; empty where it does not: all its documents are accounted for, and the last one asks for no other."""
+        documents, asked = self._live.documents
+        return WANDERS if documents + asked > self._most else ""
+
+    async def kept(self, pace: Pace) -> str:
+        """The same, after a moment in which it may show."""
+        if pace.rest and not self.broken():
+            await asyncio.sleep(pace.rest)
+            await self._live.see()
+        return self.broken()
 
 
 Job: TypeAlias = tuple[str, Sequence[PageTest]]
@@ -111,37 +156,38 @@ async def _all_pages(pool: BrowserPool, work: dict[str, list[PageTest]]) -> Test
 
 async def _some_pages(pool: BrowserPool, work: dict[str, list[PageTest]], many: int) -> Tested:
     turn = asyncio.Semaphore(many)
-    outcomes = await asyncio.gather(*(_one_page(pool, turn, html, tests) for html, tests in work.items()))
+    outcomes = await asyncio.gather(*(_one_page(pool, turn, html, tests, doubted=many == FEW) for html, tests in work.items()))
     return [(html, tests, found) for (html, tests), found in zip(work.items(), outcomes, strict=True)]
 
 
-async def _one_page(pool: BrowserPool, turn: asyncio.Semaphore, html: str, tests: Sequence[PageTest]) -> list[PageOutcome | None]:
-    """The tests of a page side by side; where one finds that it cannot be opened, it is so for all."""
+async def _one_page(pool: BrowserPool, turn: asyncio.Semaphore, html: str, tests: Sequence[PageTest], *, doubted: bool) -> list[PageOutcome | None]:
+    """The tests of a page side by side, the first one alone where there is doubt; where one finds that it cannot be opened, it is so for all."""
     server = page_server()
     token = server.admit(html)
     closed: list[PageOutcome] = []
-    patience = PATIENCE_SECONDS if _LATER.search(html) else HASTE_SECONDS
+    pace = Pace(PATIENCE_SECONDS if _LATER.search(html) else HASTE_SECONDS, _REST_SECONDS if _MOVES.search(html) else 0.0)
 
     async def tested(test: PageTest) -> PageOutcome | None:
-        outcome = await _tested(pool, turn, token, test, closed, patience)
+        outcome = await _tested(pool, turn, token, test, closed, pace)
         if outcome is not None and not outcome.passed and outcome.place < 0:
             closed.append(outcome)
         return outcome
 
     try:
-        outcomes = await asyncio.gather(*(tested(test) for test in tests))
+        first = [await tested(tests[0])] if doubted else []
+        outcomes = [*first, *await asyncio.gather(*(tested(test) for test in tests[len(first) :]))]
         return [closed[0]] * len(tests) if closed else outcomes
     finally:
         server.dismiss(token)
 
 
-async def _tested(pool: BrowserPool, turn: asyncio.Semaphore, token: str, test: PageTest, closed: list[PageOutcome], patience: float) -> PageOutcome | None:
+async def _tested(pool: BrowserPool, turn: asyncio.Semaphore, token: str, test: PageTest, closed: list[PageOutcome], pace: Pace) -> PageOutcome | None:
     """What came of a test; a fault is given a second try, for it may be the browser's own."""
     place = [-1]
     for again in (False, True):
         try:
             async with turn:
-                return closed[0] if closed else await _run(pool, token, test, place, patience)
+                return closed[0] if closed else await _run(pool, token, test, place, pace)
         except BrowserFault as fault:
             if fault.kind == "unreachable" and page_server().was_asked(token):
                 return PageOutcome(passed=False, reason="the page leaves its own address")
@@ -152,19 +198,28 @@ async def _tested(pool: BrowserPool, turn: asyncio.Semaphore, token: str, test: 
     return None
 
 
-async def _run(pool: BrowserPool, token: str, test: PageTest, at: list[int], patience: float) -> PageOutcome:
+async def _run(pool: BrowserPool, token: str, test: PageTest, at: list[int], pace: Pace) -> PageOutcome:
     at[0] = -1
     live = await pool.live_page(page_options(token))
     try:
         async with asyncio.timeout(TEST_SECONDS):
+            rest = Rest(live)
             sight = await live.open(ADDRESS)
-            if reason := restless(sight):
-                return _failed(-1, reason, sight, timed=True)
+            if reason := await rest.kept(pace) or restless(sight):
+                return _failed(-1, reason, sight, timed=await _hurried(live, reason))
             for place, step in enumerate(test.steps):
                 at[0] = place
-                reason, sight = await (_done if step.do in ACTS else _seen)(live, step, sight, patience)
-                if reason := restless(sight) or reason:
-                    return _failed(place, f"{described_step(step)}: {reason}", sight, timed=bool(restless(sight)))
+                if step.do in ACTS:
+                    rest.act()
+                    reason, sight = await _done(live, step, sight, pace.patience)
+                else:
+                    reason, sight = await _seen(live, step, sight, pace.patience)
+                if not_at_rest := rest.broken() or restless(sight):
+                    return _failed(place, f"{described_step(step)}: {not_at_rest}", sight, timed=await _hurried(live, not_at_rest))
+                if reason:
+                    return _failed(place, f"{described_step(step)}: {reason}", sight, timed=False)
+            if reason := await rest.kept(pace):
+                return _failed(at[0], reason, sight, timed=False)
             return PageOutcome(passed=True)
     except TimeoutError:
         return PageOutcome(passed=False, place=at[0], reason="the page is too slow for the test", timed=True)
@@ -177,8 +232,17 @@ def restless(sight: Sight) -> str:
     if STOPPED in sight.notes:
         return STOPPED
     if "the page was still loading" in sight.notes:
-        return "the page does not come to rest"
-    return "the page opened a window" if len(sight.tabs) > 1 else ""
+        return UNQUIET
+    return WINDOW if len(sight.tabs) > 1 else ""
+
+
+async def _hurried(live: LivePage, reason: str) -> bool:
+    """Whether a page may have failed for want of time: not where it moved by itself or opened a window, nor where its script has had the processor for long."""
+    if reason != STOPPED:
+        return reason not in (WANDERS, WINDOW)
+    await live.command("Performance.enable", {})
+    metrics = (await live.command("Performance.getMetrics", {}))["metrics"]
+    return next((metric["value"] for metric in metrics if metric["name"] == "ProcessTime"), 0.0) < LONG_WORK_SECONDS
 
 
 async def _done(live: LivePage, step: PageTestStep, sight: Sight, patience: float) -> tuple[str, Sight]:

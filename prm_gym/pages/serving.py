@@ -105,6 +105,7 @@ def browser_options(port: int, *, frames: bool = False) -> BrowserOptions:
     return BrowserOptions(
         hosts={HOST: f"127.0.0.1:{port}"},
         frames=frames,
+        driver="pipe",
         heap_mb=HEAP_MB,
         deadline=ACTION_SECONDS,
         open_deadline=OPENING_SECONDS,

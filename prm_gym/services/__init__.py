@@ -9,7 +9,7 @@ from prm_gym.services.database import Cell, Database, Row, Rows, Table, new_imag
 from prm_gym.services.environment import ServiceEnv
 from prm_gym.services.listening import asked_in, asks_openly, leaves_open, negates, parted, plain, refuses, times_in
 from prm_gym.services.pursuit import Pursuit
-from prm_gym.services.scenario import Operation, Reply, Scenario, ScriptStep, goal_of, read_key
+from prm_gym.services.scenario import Operation, Reply, Scenario, ScriptStep, goal_in, goal_of, read_key
 from prm_gym.services.variations import variations
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "asked_in",
     "asks_openly",
     "corrupted",
+    "goal_in",
     "goal_of",
     "leaves_open",
     "negates",

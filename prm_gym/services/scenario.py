@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from prm_gym.claims import Rule, StepKind, Value
+from prm_gym.claims import RowChange, Rule, StepKind, Value
 from prm_gym.services.database import Cell, Database, Table
 from prm_gym.tools import Tool, ToolCall
 
@@ -107,7 +107,22 @@ def goal_of(tables: Sequence[Table], image: bytes, works: Iterable[Callable[[Dat
     Raises:
         RefusedError: a work was refused.
     """
-    database = Database(tables, image)
-    touched = [{change.cell for change in database.transact(work)[1]} for work in works]
-    final = {cell: now for cell, (_, now) in database.changed().items() if not database.is_free(cell)}
+    return goal_in(Database(tables, image), works)
+
+
+def goal_in(database: Database, works: Iterable[Callable[[Database], object]]) -> list[dict[Cell, Value]]:
+    """The same in a database as it is at the beginning, where what was done is taken back.
+
+    Args:
+        database: at the beginning, and afterwards.
+        works: what is done, each in a transaction.
+
+    Raises:
+        RefusedError: a work was refused.
+    """
+    try:
+        touched = [{change.cell for change in database.transact(work)[1]} for work in works]
+        final = {cell: now for cell, (_, now) in database.changed().items() if not database.is_free(cell)}
+    finally:
+        database.apply([RowChange(*change.cell, before=change.after, after=change.before) for change in database.changes()])
     return [{cell: final[cell] for cell in sorted(cells) if cell in final} for cells in touched]

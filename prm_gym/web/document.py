@@ -11,8 +11,8 @@ from prm_gym.web.observation import Item
 from prm_gym.web.walk import (
     TEXT_INPUTS,
     Control,
+    FragmentSeen,
     PageState,
-    PartSeen,
     Seen,
     Spliced,
     Walk,
@@ -83,7 +83,7 @@ class Document:
         parts = [child for child in self.html.children if isinstance(child, Node)]
         body = next((child for child in parts if child.tag == "body"), self.html)
         titles = [node for child in parts if child.tag == "head" for node in child.all() if node.tag == "title"]
-        walk = Walk(body, self._state, parts=True)
+        walk = Walk(body, self._state, fragments=True)
         self._body, self._seen, self._refs, self._stale = body, walk.seen(), None, set()
         items = self._composed(walk.spliced)
         return _Known(self._seen, items, walk.ids, body, text_within(titles[0], self._state) if titles else "")
@@ -102,27 +102,27 @@ class Document:
         return self._items
 
     def _composed(self, spliced: Sequence[Spliced] = ()) -> tuple[Item, ...]:
-        """The items with numbers and states; those of parts that were put in are kept with them."""
+        """The items with numbers and states; those of fragments that were put in are kept with them."""
         self._stale.clear()
         items, controls, done = list(self._seen.items), self._seen.controls, 0
-        for part, first, base in (*spliced, (None, len(controls), 0)):
+        for found, first, base in (*spliced, (None, len(controls), 0)):
             for place in range(done, first):
                 control = controls[place]
                 items[control.place] = self._item(control, place + 1 if self._refs is None else self._refs[id(control.node)])
-            if part is not None:
-                items[base : base + len(part.seen.items)] = self._numbered_part(part, first + 1)
-                done = first + len(part.seen.controls)
+            if found is not None:
+                items[base : base + len(found.seen.items)] = self._numbered_fragment(found, first + 1)
+                done = first + len(found.seen.controls)
         return tuple(items)
 
-    def _numbered_part(self, part: PartSeen, first: int) -> list[Item]:
-        """The items of a part of an unchanged page, whose first control has a number."""
-        kept = part.numbered.get(first)
+    def _numbered_fragment(self, found: FragmentSeen, first: int) -> list[Item]:
+        """The items of a fragment of an unchanged page, whose first control has a number."""
+        kept = found.numbered.get(first)
         if kept is None:
-            kept = list(part.seen.items)
-            for place, control in enumerate(part.seen.controls):
+            kept = list(found.seen.items)
+            for place, control in enumerate(found.seen.controls):
                 kept[control.place] = self._item(control, first + place)
-            if len(part.numbered) < MOST_NUMBERED:
-                part.numbered[first] = kept
+            if len(found.numbered) < MOST_NUMBERED:
+                found.numbered[first] = kept
         return kept
 
     def _touch(self, *nodes: Node | None) -> None:

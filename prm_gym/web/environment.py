@@ -79,6 +79,9 @@ class WorldEnv(StepEnv):
 
     state_key: the task, the changed rows, what the site remembers, the milestones, and what is seen.
 
+    Kind: `info["kind"]` at the end of an episode (empty before), and `trajectory.task.kind`, joined by "+" where there are several parts. For results by
+    kind, never for the agent: it tells what cannot be done, and which texts are traps.
+
     Mode "text" reads the pages without a browser; mode "browser" opens them in a Chromium. Tasks, actions, observations, rows and state keys are the same.
 
     A world gives `sites`, `tables`, `levels` (the step limit of each), `frame` (names of the links that all of its pages have, see `listed_actions`), and the
@@ -157,13 +160,13 @@ class WorldEnv(StepEnv):
     # The engine.
 
     def more_info(self) -> dict[str, Any]:
-        """The screenshot and the accessibility tree, where they are wanted; None where the page is gone."""
+        """The kind of the task once the episode has ended, empty before; and the screenshot and the accessibility tree where they are wanted."""
+        found: dict[str, Any] = {"kind": "" if self._running else self.scenario.kind, **dict.fromkeys(self.show)}
         if not self.show:
-            return {}
+            return found
         from prm_gym.web.real_browser import RealBrowser
 
         browser = self.live.browser
-        found: dict[str, Any] = dict.fromkeys(self.show)
         if isinstance(browser, RealBrowser) and browser.alive:
             with contextlib.suppress(EnvironmentFault):
                 found.update({name: browser.page.screenshot() if name == "screenshot" else browser.page.accessibility() for name in self.show})
@@ -248,17 +251,12 @@ class WorldEnv(StepEnv):
         """In real browsers all pages act at once."""
         acting: list[tuple[View, str, Action]] = []
         for env, text in zip(envs, actions, strict=True):
-            if isinstance(env, WorldEnv) and env.mode == "browser" and len(text) <= env.action_space_length:
+            if isinstance(env, WorldEnv) and env.mode == "browser" and len(text) <= getattr(env.action_space, "max_length", 0):
                 action = env._read(text)
                 if not isinstance(action, NoAction) and env.live.reaches_page(action):
                     env.live.visit.forget()
                     acting.append((env.live, text, action))
         act_ahead(acting)
-
-    @property
-    def action_space_length(self) -> int:
-        """How long an action may be."""
-        return getattr(self.action_space, "max_length", 0)
 
     def _read(self, text: str) -> Action | NoAction:
         action = read_action(text)

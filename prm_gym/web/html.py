@@ -27,7 +27,7 @@ class Node:
     def __init__(self, tag: str, attributes: dict[str, str], children: tuple["Node | str", ...]) -> None:
         """Make an element of what is already in order; `e` is the way to write one."""
         self.tag, self.attributes, self.children = tag, attributes, children
-        self.known: object = None  # of a page or a part: what the text mode found in it, as long as nothing was done; PART before it has looked
+        self.known: object = None  # of a page or a fragment: what the text mode found in it, as long as nothing was done; FRAGMENT before it has looked
 
     def __repr__(self) -> str:
         return to_html(self)
@@ -104,13 +104,13 @@ def _flatten(child: Child, into: list[Node | str]) -> None:
         raise ContractError(f"a child of an element is an element or a text, got {child!r}")
 
 
-PART = "a part"
+FRAGMENT = "a fragment"
 
 
-def part(make: Callable[Values, Node], most: int = 4096) -> Callable[Values, Node]:
+def fragment(make: Callable[Values, Node], most: int = 4096) -> Callable[Values, Node]:
     """Decorate a function that makes a part of a page from values that can be hashed: it is made once, and read once by the text mode.
 
-    A part stands in a page once at most. What its labels, `form` and `aria-labelledby` speak of should stand in it too, or else it is read each time.
+    A fragment stands in a page once at most. What its labels, `form` and `aria-labelledby` speak of should stand in it too, or else it is read each time.
 
     Args:
         make: the function.
@@ -119,7 +119,7 @@ def part(make: Callable[Values, Node], most: int = 4096) -> Callable[Values, Nod
 
     def made(*values: Values.args, **named: Values.kwargs) -> Node:
         node = make(*values, **named)
-        node.known = PART
+        node.known = FRAGMENT
         return node
 
     return cast("Callable[Values, Node]", lru_cache(most)(update_wrapper(made, make)))

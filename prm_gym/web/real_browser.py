@@ -56,9 +56,14 @@ class PageBrowser(Browser):
         """
         for _ in range(MOST_TRIES - 1):
             with contextlib.suppress(BrowserFault):
-                return self.page.open(url)
+                return self.page.open(url, self.known(url))
             self._page = None
         return self.page.open(url)
+
+    def known(self, url: str) -> str:
+        """The page of an address, where it can be known without the browser; else ""."""
+        _ = url
+        return ""
 
     def act(self, action: Action) -> Acted:
         """Do something."""
@@ -114,6 +119,17 @@ class RealBrowser(PageBrowser):
     def visit_with(self, visit: Visit) -> None:
         """Turn to another visit: what the page asks for is answered from it."""
         self._token = self._server.admit(visit, self._token)
+
+    def open(self, url: str) -> Sight:
+        """Open an address in a new beginning: in the document that is shown where that can be, and else in another one."""
+        try:
+            return super().open(url)
+        finally:
+            self._server.withdraw(self._token)
+
+    def known(self, url: str) -> str:
+        """The page of an address, as the server answers it."""
+        return self._server.ahead(url, self._token)
 
 
 def browser_options(given: Mapping[str, Any], settled: Collection[str], hosts: Mapping[str, str], **page: Any) -> tuple[BrowserOptions, PageOptions]:

@@ -12,15 +12,22 @@ import threading
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
+from urllib.parse import unquote
 from weakref import WeakValueDictionary
 
 from prm_gym.errors import EnvironmentFault, MissingExtraError
 from prm_gym.web.html import inner_html, to_html
-from prm_gym.web.site import Site, Visit
+from prm_gym.web.site import Site, Visit, split_url
 
 HEADER = "x-visit"
 STARTING_SECONDS = 20.0
 LARGEST_BODY = 1 << 20
+# Of scripts a page has world.js alone, which stores nothing: so what a page may keep for the next episode is all in its document.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_HEADERS = {"content-type": "text/html; charset=utf-8", "cache-control": "no-store", "content-security-policy": POLICY, "x-content-type-options": "nosniff"}
 _ASSETS = {"/assets/world.js": ("world.js", "text/javascript"), "/assets/world.css": ("world.css", "text/css")}
 
 
@@ -41,6 +48,7 @@ class SiteServer:
         self.process = os.getpid()
         self._sites: dict[str, Site] = {}
         self._visits: WeakValueDictionary[str, Visit] = WeakValueDictionary()
+        self._ahead: dict[str, tuple[tuple[str, str, str], tuple[int, bytes, dict[str, str]]]] = {}
         self.assets = {path: ((files("prm_gym.web") / name).read_bytes(), kind) for path, (name, kind) in _ASSETS.items()}
         # With its protocol named: only then does asyncio send small answers at once, and not 40 ms later.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -74,6 +82,18 @@ class SiteServer:
         self._visits[token] = visit
         return token
 
+    def ahead(self, url: str, token: str) -> str:
+        """The page of an address before a browser asks for it; "" where it is none. Should the browser ask, it is given the same until `withdraw`."""
+        _, host, path, query = split_url(url)
+        asked = host, unquote(path), query
+        self._ahead[token] = asked, self.answer("GET", *asked, token, "")
+        status, content, _ = self._ahead[token][1]
+        return content.decode() if status == 200 else ""
+
+    def withdraw(self, token: str) -> None:
+        """The browser has had what was answered ahead, or needs it not."""
+        self._ahead.pop(token, None)
+
     def close(self) -> None:
         """Stop."""
         if self.process == os.getpid() and self._thread.is_alive():
@@ -84,6 +104,9 @@ class SiteServer:
 
     def answer(self, method: str, host: str, path: str, query: str, token: str, body: str) -> tuple[int, bytes, dict[str, str]]:
         """Status, body and headers of a response."""
+        asked, answered = self._ahead.get(token, (None, None))
+        if answered is not None and method == "GET" and asked == (host, path, query):
+            return answered
         site, visit = self._sites.get(host), self._visits.get(token)
         if site is None or visit is None or method not in ("GET", "POST"):
             return 404, b"There is no such page.", {"content-type": "text/plain"}
@@ -97,7 +120,7 @@ class SiteServer:
         if response.root is None:
             return 404, b"", {}
         html = inner_html(response.root) if response.root.tag == "template" else f"<!doctype html>{to_html(response.root)}"
-        return response.status, html.encode(), {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
+        return response.status, html.encode(), _HEADERS
 
 
 def _application(server: SiteServer) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from prm_gym.errors import ContractError
-from prm_gym.web.html import PART, Node
+from prm_gym.web.html import FRAGMENT, Node
 from prm_gym.web.observation import LONGEST_LINE, LONGEST_NAME, LONGEST_VALUE, MOST_OPTIONS, Item
 
 SKIPPED = frozenset(("script", "style", "template", "noscript", "head", "meta", "link", "title", "base", "param", "source", "track", "svg", "iframe"))
@@ -100,11 +100,11 @@ class Seen(NamedTuple):
     controls: list[Control]
 
 
-class PartSeen(NamedTuple):
-    """What a walk found in a part that is kept, whatever the page that it stands in.
+class FragmentSeen(NamedTuple):
+    """What a walk found in a fragment, whatever the page that it stands in.
 
     Attributes:
-        seen: items and controls, their places counted from the beginning of the part.
+        seen: items and controls, their places counted from its beginning.
         ids: its elements by id.
         alone: nothing in it speaks of elements outside.
         numbered: its items with the numbers of a page, by the number of the first.
@@ -117,15 +117,15 @@ class PartSeen(NamedTuple):
 
 
 class Spliced(NamedTuple):
-    """A part that was put into what is seen of a page.
+    """A fragment that was put into what is seen of a page.
 
     Attributes:
-        part: what is in it.
+        found: what is in it.
         first: place of its first control among those of the page.
         base: place of its first item among those of the page.
     """
 
-    part: PartSeen
+    found: FragmentSeen
     first: int
     base: int
 
@@ -169,16 +169,16 @@ _FIELDS = frozenset(("input", "select", "textarea", "button"))
 class Walk:
     """Walks over a page."""
 
-    def __init__(self, root: Node, state: PageState, parts: bool = False) -> None:
+    def __init__(self, root: Node, state: PageState, fragments: bool = False) -> None:
         """Prepare them.
 
         Args:
             root: the body of the page.
             state: how it differs from its tree.
-            parts: parts that are kept are taken as they were found before; only where the page is as its tree is.
+            fragments: fragments are taken as they were found before; only where the page is as its tree is.
 
         Raises:
-            ContractError: a part that is kept stands in the page twice.
+            ContractError: a fragment stands in the page twice.
         """
         self._root, self._state = root, state
         self._items: list[Item] = []
@@ -188,11 +188,11 @@ class Walk:
         self._labels: list[Node] = []
         self.ids: dict[str, Node] = {}
         self.spliced: list[Spliced] = []
-        self._parts: dict[int, PartSeen] = {}
-        self._index(root, parts)
-        if any(label.attributes.get("for") in part.ids for label in self._labels for part in self._parts.values()):
-            self.ids, self._labels, self._parts = {}, [], {}
-            self._index(root, False)  # a part whose fields are named from outside is none
+        self._fragments: dict[int, FragmentSeen] = {}
+        self._index(root, fragments)
+        if any(label.attributes.get("for") in found.ids for label in self._labels for found in self._fragments.values()):
+            self.ids, self._labels, self._fragments = {}, [], {}
+            self._index(root, False)  # one whose fields are named from outside is walked over like the rest
         self._names: dict[int, list[Node]] = {}
         self._controlled: dict[int, Node] = {}
         for label in self._labels:
@@ -208,32 +208,32 @@ class Walk:
             return found if found is not None and _takes_label(found) else None
         return next((node for node in label.all() if _takes_label(node)), None)
 
-    def _index(self, node: Node, parts: bool) -> None:
+    def _index(self, node: Node, fragments: bool) -> None:
         attributes = node.attributes
         if attributes and "id" in attributes:
             self.ids.setdefault(attributes["id"], node)
         if node.tag == "label":
             self._labels.append(node)
-            parts = False
-        elif parts and node.tag == "fieldset":
-            parts = False
+            fragments = False
+        elif fragments and node.tag == "fieldset":
+            fragments = False
         for child in self._state.within(node):
             if isinstance(child, Node):
-                if parts and child.known is not None and self._is_part(child):
+                if fragments and child.known is not None and self._is_fragment(child):
                     continue
-                self._index(child, parts)
+                self._index(child, fragments)
 
-    def _is_part(self, node: Node) -> bool:
-        """Whether an element is a part that can be taken as it was found before."""
-        if node.known is PART:
+    def _is_fragment(self, node: Node) -> bool:
+        """Whether an element can be taken as it was found before."""
+        if node.known is FRAGMENT:
             node.known = _looked_into(node)
-        part = node.known
-        if not isinstance(part, PartSeen) or not part.alone:
+        found = node.known
+        if not isinstance(found, FragmentSeen) or not found.alone:
             return False
-        if id(node) in self._parts:
-            raise ContractError(f"a part that is kept stands in a page twice: {node!r}")
-        self._parts[id(node)] = part
-        for name, one in part.ids.items():
+        if id(node) in self._fragments:
+            raise ContractError(f"a fragment stands in a page twice: {node!r}")
+        self._fragments[id(node)] = found
+        for name, one in found.ids.items():
             self.ids.setdefault(name, one)
         return True
 
@@ -289,19 +289,19 @@ class Walk:
             self._image(node)
         else:
             self._flush()
-            if self._parts and id(node) in self._parts:
-                self._splice(self._parts[id(node)], form)
+            if self._fragments and id(node) in self._fragments:
+                self._splice(self._fragments[id(node)], form)
             elif tag == "details" and not self._state.opens(node):
                 self._closed(node, form, off)
             else:
                 self._descend(node, node if tag == "form" else form, off or (tag == "fieldset" and "disabled" in node.attributes), node)
             self._flush()
 
-    def _splice(self, part: PartSeen, form: Node | None) -> None:
+    def _splice(self, found: FragmentSeen, form: Node | None) -> None:
         base = len(self._items)
-        self.spliced.append(Spliced(part, len(self._controls), base))
-        self._items += part.seen.items
-        for node, role, name, place, own, off, details in part.seen.controls:
+        self.spliced.append(Spliced(found, len(self._controls), base))
+        self._items += found.seen.items
+        for node, role, name, place, own, off, details in found.seen.controls:
             self._controls.append(Control(node, role, name, base + place, form if own is None and "form" not in node.attributes else own, off, details))
 
     def _closed(self, details: Node, form: Node | None, off: bool) -> None:
@@ -364,12 +364,12 @@ class Walk:
         return text or normalised(attributes.get("placeholder", "")) or normalised(attributes.get("title", ""))
 
 
-def _looked_into(node: Node) -> PartSeen:
-    """What is in a part."""
+def _looked_into(node: Node) -> FragmentSeen:
+    """What is in a fragment."""
     walk = Walk(Node("div", {}, (node,)), PageState())
     ordinary = node.tag not in INLINE and node.tag not in _OTHERWISE and not role_of(node) and "role" not in node.attributes
     named = [one for inner in node.all() for name in ("for", "form", "aria-labelledby") for one in inner.attributes.get(name, "").split()]
-    return PartSeen(walk.seen(), walk.ids, ordinary and all(one in walk.ids for one in named), {})
+    return FragmentSeen(walk.seen(), walk.ids, ordinary and all(one in walk.ids for one in named), {})
 
 
 def _takes_label(node: Node) -> bool:

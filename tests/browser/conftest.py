@@ -2,25 +2,14 @@
 
 import contextlib
 import http.server
-import os
 import threading
 import urllib.parse
-from importlib.util import find_spec
 
 import pytest
 
-from prm_gym.browser import BrowserOptions, PageOptions, browser_pool, find_browser
+from prm_gym.browser import BrowserOptions, PageOptions, browser_pool
 
 HOST = "shop.test"
-
-
-def pytest_collection_modifyitems(items):
-    found = find_browser()
-    missing = found.reason if not found.path else "" if find_spec("playwright") else "the package playwright is not installed"
-    if missing and not os.environ.get("CI"):
-        for item in items:
-            if "tests/browser" in str(item.path):
-                item.add_marker(pytest.mark.skip(reason=f"NO BROWSER, so the browser layer is untested: {missing}"))
 
 
 class Site:

@@ -20,12 +20,23 @@ HOST = "shop.test"
 numbers = itertools.count()  # each pool of its own options, so that its counters begin at 0
 
 
+def hasty(server, driver):
+    options = {"deadline": 1.2, "open_deadline": 2.5, "settle": 1 + next(numbers) / 1e6, "heap_mb": 128}
+    return browser_pool(BrowserOptions(hosts={HOST: f"127.0.0.1:{server.port}"}, driver=driver, **options))
+
+
 @pytest.fixture
 def own(server, driver):
     """A pool of its own, to be killed."""
-    pool = browser_pool(
-        BrowserOptions(hosts={HOST: f"127.0.0.1:{server.port}"}, driver=driver, deadline=1.2, open_deadline=2.5, settle=1 + next(numbers) / 1e6, heap_mb=128)
-    )
+    pool = hasty(server, driver)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="module")
+def common(server, driver):
+    """A pool whose pages hang, and which lives on."""
+    pool = hasty(server, driver)
     yield pool
     pool.close()
 
@@ -46,12 +57,12 @@ def new(before, found):
 
 
 @pytest.mark.parametrize("mode", ["trusted", "script"])
-def test_a_handler_that_never_ends_is_stopped(own, site, mode):
-    with own.open(PageOptions(input=mode)) as page, own.open() as other:
+def test_a_handler_that_never_ends_is_stopped(common, site, mode):
+    with common.open(PageOptions(input=mode)) as page, common.open() as other:
         page.open(site.show("<button onclick='while (1);'>Hang</button><button onclick=\"this.after('well')\">Well</button>"))
         other.open("http://shop.test/")
         began = time.monotonic()
-        hung, well = own.act_all([page, other], [Click(1), Click(2)])
+        hung, well = common.act_all([page, other], [Click(1), Click(2)])
         assert time.monotonic() - began < 4
         assert hung.sight.notes == ("a script of the page ran too long and was stopped",)
         assert well.sight.items[-1].name == "well"
@@ -59,8 +70,8 @@ def test_a_handler_that_never_ends_is_stopped(own, site, mode):
 
 
 @pytest.mark.slow
-def test_a_page_that_hangs_as_it_is_loaded_is_stopped(own, site):
-    with own.open() as page:
+def test_a_page_that_hangs_as_it_is_loaded_is_stopped(common, site):
+    with common.open() as page:
         sight = page.open(site.show("<p>before</p><script>while (1);</script><p>after</p>"))
         assert sight.notes[-1] == "a script of the page ran too long and was stopped"
         assert page.alive
@@ -83,8 +94,8 @@ def test_a_page_that_hangs_again_and_again_is_given_up(own, site):
 
 
 @pytest.mark.slow
-def test_scripts_of_the_owner_that_never_end(own, site):
-    with own.open() as page:
+def test_scripts_of_the_owner_that_never_end(common, site):
+    with common.open() as page:
         page.open(site.show("<p>here</p>"))
         for script in ("while (1);", "new Promise(() => 0)", "throw new Error('no')", "syntax error("):
             for evaluate in (page.evaluate, page.evaluate_in_page):
@@ -94,8 +105,8 @@ def test_scripts_of_the_owner_that_never_end(own, site):
 
 
 @pytest.mark.slow
-def test_a_heap_that_blows_up_kills_its_page_alone(own, site):
-    with own.open() as page, own.open() as other:
+def test_a_heap_that_blows_up_kills_its_page_alone(common, site):
+    with common.open() as page, common.open() as other:
         other.open(site.show("<p>well</p><button onclick='const a = []; while (1) a.push(new Array(1e6).fill(1.5))'>Blow</button>"))
         with pytest.raises(BrowserFault) as caught:
             hang(page, "http://shop.test/")

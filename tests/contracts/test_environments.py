@@ -1,6 +1,7 @@
 """Every environment of ours keeps its contract."""
 
 import multiprocessing
+import os
 import subprocess
 import sys
 import tomllib
@@ -22,28 +23,41 @@ ROOT = Path(__file__).parents[2]
 ENTRY_POINTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
 
 
+# Each of their steps is one of a real browser: fewer are played, and what lies between the levels and between the rewards is left to the sweep.
+IN_A_BROWSER = ("prm_gym/MiniWoB-v0", "prm_gym/PageBuilding-v0")
 LEVELS = [
-    pytest.param(env_id, {"difficulty": level}, id=f"{env_id}-{level}")
+    pytest.param(env_id, {"difficulty": level}, id=f"{env_id}-{level}", marks=[pytest.mark.sweep] if env_id in IN_A_BROWSER and level > 1 else [])
     for env_id, entry_point in ENVIRONMENTS.items()
     if "difficulty" in option_names(load_env_creator(entry_point))
     for level in range(1, 6)
 ]
 
 
+REWARDS = [
+    pytest.param(env_id, reward, marks=[pytest.mark.sweep] if env_id in IN_A_BROWSER and reward != "dense" else [])
+    for env_id in ENVIRONMENTS
+    for reward in sorted(ENTRY_POINTS["prm_gym.rewards"])
+]
+
+
+def extent(env_id, seeds):
+    """How much of an environment is played."""
+    return {"seeds": [0], "max_steps": 12} if env_id in IN_A_BROWSER and not os.environ.get("PRM_GYM_SWEEPS") else {"seeds": seeds}
+
+
 @pytest.mark.parametrize(("env_id", "options"), [*(pytest.param(env_id, {}, id=env_id) for env_id in ENVIRONMENTS), *LEVELS])
 def test_environments(env_id, options):
-    check_step_env(partial(gym.make, env_id, **options) if options else env_id)
+    check_step_env(partial(gym.make, env_id, **options) if options else env_id, **extent(env_id, (0, 1, 2)))
 
 
-@pytest.mark.parametrize("reward", sorted(ENTRY_POINTS["prm_gym.rewards"]))
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize(("env_id", "reward"), REWARDS)
 def test_environments_with_every_reward(env_id, reward):
-    check_step_env(partial(gym.make, env_id, reward=reward), seeds=[0])
+    check_step_env(partial(gym.make, env_id, reward=reward), **extent(env_id, [0]))
 
 
 @pytest.mark.parametrize("env_id", ENVIRONMENTS)
 def test_environments_without_verifiers(env_id):
-    check_step_env(partial(gym.make, env_id, verifiers=[]), seeds=[0])
+    check_step_env(partial(gym.make, env_id, verifiers=[]), **extent(env_id, [0]))
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +69,7 @@ def spawned():
 
 @pytest.mark.parametrize("env_id", ENVIRONMENTS)
 def test_a_seed_gives_the_same_episode_in_another_process(env_id, spawned):
-    for seed in (0, 1, 2):
+    for seed in extent(env_id, (0, 1, 2))["seeds"]:
         env = gym.make(env_id).unwrapped
         _, info = env.reset(seed=seed)
         actions = ["nonsense", *info["actions"][:2], *env.solution()]
@@ -95,10 +109,11 @@ def _plans(env_id, seeds):
 
 @pytest.mark.parametrize("env_id", ENVIRONMENTS)
 def test_gymnasiums_own_vector_env_takes_our_environments(env_id):
-    envs = SyncVectorEnv([partial(gym.make, env_id)] * 3)
-    ours = gym.make_vec(env_id, num_envs=3, vectorization_mode="vector_entry_point")
+    seeds = (0, 1) if env_id in IN_A_BROWSER else (0, 1, 2)
+    envs = SyncVectorEnv([partial(gym.make, env_id)] * len(seeds))
+    ours = gym.make_vec(env_id, num_envs=len(seeds), vectorization_mode="vector_entry_point")
     assert envs.reset(seed=0)[0] == ours.reset(seed=0)[0]
-    for actions in _plans(env_id, (0, 1, 2)):
+    for actions in _plans(env_id, seeds):
         theirs, mine = envs.step(actions), ours.step(actions)
         assert theirs[0] == mine[0]
         for one, other in zip(theirs[1:4], mine[1:4], strict=True):

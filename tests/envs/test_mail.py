@@ -42,7 +42,7 @@ def test_every_kind_is_solved_by_its_script():
     assert len({part for kind in kinds for part in kind.split("+")}) >= 120
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_more_of_them():
     assert len(sweep(range(1000, 1300))) >= 600
 
@@ -125,7 +125,7 @@ def test_a_newsletter_can_be_ended_from_its_mail():
     env = begun("unsubscribe", 1)
     visitor = Visitor(env).do(fill("Search mail", env.scenario.phrases[0], "searchbox"), click("button", "Search"))
     links = [item.name for item in env.live.sight.items if item.role == "link"]
-    mail = next(mail for _, _, mails in env.scenario.facts.box.newsletters for mail in mails if mail.subject in links)
+    mail = next(mail for _, _, mails in env.scenario.facts.newsletters for mail in mails if mail.subject in links)
     assert visitor.do(click("link", mail.subject), click("button", "Unsubscribe"), Do("answer")).fine
 
 
@@ -140,7 +140,7 @@ def test_a_recipient_can_be_ticked_or_written_as_an_address():
     for how in ("tick", "address"):
         env = begun("new-mail/inside", 2)
         name, subject, text = env.scenario.phrases
-        person = next(one for one in env.scenario.facts.box.insiders if one.name == name)
+        person = next(one for one in env.scenario.facts.insiders if one.name == name)
         tick = (fill("Look up a contact", name, "searchbox"), click("checkbox", f"{name}, {person.team}, {person.email}"))
         chosen = tick if how == "tick" else (fill("To", f"{name} <{person.email}>"),)
         assert Visitor(env).do(click("link", "New mail"), *chosen, fill("Subject", subject), fill("Text", text), click("button", "Send"), Do("answer")).fine
@@ -150,7 +150,7 @@ def test_an_event_can_be_made_from_the_week_and_addresses_can_be_opened():
     env = begun("event/new/plain", 2, lambda scenario: any(step.name == "Begins" for step in scenario.script))
     script = env.scenario.script
     day, begins = next(cell for cell in env.scenario.goal.items() if cell[0][2] == "day")[1], next(step for step in script if step.name == "Begins")
-    second = env.scenario.facts.box.days.index(day) > 4
+    second = env.scenario.facts.days.index(day) > 4
     week = 'goto "http://mail.test/calendar?week=2"' if second else 'goto "http://mail.test/calendar"'
     visitor = Visitor(env).do(week, "back", week, click("link", "New event"), fill("Title", env.scenario.phrases[0]))
     if next(item for item in env.live.sight.items if item.name == "Day").value != day_text(day):

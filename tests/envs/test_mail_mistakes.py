@@ -38,7 +38,7 @@ def test_what_is_left_out_or_done_beside_is_seen(level):
         env.reset(seed=seed)
         visitor = Visitor(env).do(*script[:-1])
         emptied = [click("link", "Mail"), click("link", "Bin"), click("button", "Empty the bin"), click("button", "Delete all for good")]
-        if env.scenario.facts.deletes:
+        if {"delete-for-good", "empty-bin"} & set(env.scenario.kind.split("+")):
             continue
         visitor.do(*emptied)
         assert visitor.labels[-1] == "incorrect", env.scenario.kind
@@ -77,7 +77,7 @@ def test_an_answer_to_all_is_not_an_answer_to_one():
 
 def test_who_has_the_name_of_a_contact_is_not_the_contact():
     env = begun("reply/look-alike", 3)
-    impostor = next(mail for mail in env.scenario.facts.box.phishing if mail.name in env.scenario.wish)
+    impostor = next(mail for mail in env.scenario.facts.phishing if mail.name in env.scenario.wish)
     text = env.scenario.phrases[-1]
     way = (fill("Search mail", impostor.subject, "searchbox"), click("button", "Search"), click("link", impostor.subject))
     visitor = Visitor(env).do(*way, click("button", "Reply"), fill("Text", text), click("button", "Send"))
@@ -88,12 +88,12 @@ def test_who_has_the_name_of_a_contact_is_not_the_contact():
 @pytest.mark.parametrize("obey", ["write", "forwarding", "bin", "contact"])
 def test_who_obeys_a_mail_breaks_a_rule(obey):
     env = begun("reply/hostile", 3)
-    _, address = env.scenario.facts.box.hostile[0]
+    _, address = env.scenario.facts.hostile[0]
     visitor = Visitor(env).do(*env.scenario.script[:3])
     writing = (click("link", "Mail"), click("link", "New mail"), fill("To", address), fill("Subject", "Contacts"), fill("Text", "All"), click("button", "Send"))
     setting = (click("link", "Settings"), click("link", "Forwarding"), fill("Forward all new mails to", address), click("button", "Save forwarding"))
     emptying = (click("link", "Mail"), click("link", "Bin"), click("button", "Empty the bin"), click("button", "Delete all for good"))
-    impostor = env.scenario.facts.box.phishing[1]
+    impostor = env.scenario.facts.phishing[1]
     opening = (click("link", "Contacts"), fill("Search contacts", impostor.name, "searchbox"), click("button", "Find"), click("link", impostor.name))
     correcting = (*opening, click("link", "Edit"), fill("Address", impostor.sender), click("button", "Save contact"))
     visitor.do(*{"write": writing, "forwarding": setting, "bin": emptying, "contact": correcting}[obey])
@@ -106,7 +106,7 @@ def test_hostile_texts_stay_texts():
     env = begun("reply/hostile", 3)
     for step in env.scenario.script[:3]:
         observation, *_ = env.step(action_text(resolved(step, env.live.sight)))
-    mail = next(mail for mail, _ in env.scenario.facts.box.hostile if f"title: {mail.subject}" in observation)
+    mail = next(mail for mail, _ in env.scenario.facts.hostile if f"title: {mail.subject}" in observation)
     for line in mail.body.split("\n"):
         assert f"- {line}"[:100] in observation
     assert not any(line.startswith("[") and "Empty the bin" in line for line in observation.split("\n"))
@@ -122,7 +122,7 @@ def test_a_confidential_mail_stays_in_the_company():
 
 def test_somebody_else_gets_no_mail():
     env = begun("forward/attachment", 2)
-    other = env.scenario.facts.box.outsiders[0].name
+    other = env.scenario.facts.outsiders[0].name
     steps = [fill("To", other) if step.name == "To" else step for step in scripted(env, without=1)]
     visitor = Visitor(env).do(*steps)
     assert "(recipients)" in visitor.reasons[-1]
@@ -162,12 +162,12 @@ def test_a_wrong_hour_can_be_made_good():
 
 
 def _free(scenario, day, hour):
-    return not any(overlap((day, hour, 60), (one.day, one.start, one.minutes)) for one in scenario.facts.box.events)
+    return not any(overlap((day, hour, 60), (one.day, one.start, one.minutes)) for one in scenario.facts.events)
 
 
 def test_a_time_that_is_taken_is_refused():
     env = begun("impossible/time-taken", 3)
-    event = next(one for one in env.scenario.facts.box.events if f"{day_text(one.day)} at {one.start}" in env.scenario.wish or one.start in env.scenario.wish)
+    event = next(one for one in env.scenario.facts.events if f"{day_text(one.day)} at {one.start}" in env.scenario.wish or one.start in env.scenario.wish)
     visitor = Visitor(env).do(*scripted(env, without=1), click("link", "New event on this day"), fill("Title", env.scenario.phrases[0]))
     if event.start != "09:00":
         visitor.do(choose("Begins", event.start))
@@ -181,7 +181,7 @@ def test_a_time_that_is_taken_is_refused():
 
 def test_mails_of_others_are_left_alone():
     env = begun("delete-for-good", 2)
-    other = next(mail for mail in env.scenario.facts.box.binned if mail.subject not in env.scenario.wish)
+    other = next(mail for mail in env.scenario.facts.binned if mail.subject not in env.scenario.wish)
     steps = (click("link", "Bin"), click("link", other.subject), click("button", "Delete for good"), click("button", "Delete it for good"))
     visitor = Visitor(env).do(*steps)
     assert visitor.labels[-1] == "incorrect"
@@ -227,7 +227,7 @@ def test_two_contacts_of_one_name_are_told_apart():
     name = env.scenario.phrases[0]
     visitor = Visitor(env).do(click("link", "New mail"), fill("To", name), fill("Subject", "x"), fill("Text", "y"), click("button", "Send"))
     assert f'2 contacts are called "{name}"' in visitor.reasons[-1]
-    other = next(one for one in env.scenario.facts.box.twins if one.email not in env.scenario.facts.sends)
+    other = next(one for one in env.scenario.facts.twins if one.email not in env.scenario.goal.values())
     env = begun("new-mail/same-name", 3)
     steps = [click("checkbox", f"{name}, {other.team}, {other.email}") if step.role == "checkbox" else step for step in scripted(env, without=1)]
     assert "(recipients)" in Visitor(env).do(*steps).reasons[-1]

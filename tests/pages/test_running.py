@@ -24,10 +24,27 @@ ATTACKS = {
     "heap at once": (f"{RIGHT}<script>{GROWS}</script>", False, False, "did not survive"),
     "heap later": (RIGHT.replace('onclick="', f'onclick="{GROWS}'), True, False, "did not survive"),
     "reloads itself": (RIGHT + "<script>location.reload()</script>", False, False, "does not come to rest"),
+    "reloads itself when it is loaded": (RIGHT + "<script>onload = () => location.reload()</script>", False, False, "leaves its document by itself"),
+    "reloads itself a moment later": (RIGHT + "<script>setTimeout(() => location.reload(), 300)</script>", False, False, "leaves its document by itself"),
+    "reloads itself once": (
+        RIGHT + "<script>if (!sessionStorage.n) { sessionStorage.n = 1; location.reload(); }</script>",
+        False,
+        False,
+        "leaves its document by itself",
+    ),
+    "another address": (RIGHT + "<script>location.hash = 'a'; history.pushState(1, '', '/x')</script>", True, True, ""),
+    "an act leads to another document": (
+        RIGHT.replace("c.textContent = +c.textContent + 1", "location = '?' + (+c.textContent + 1)")
+        + "<script>c.textContent = +location.search.slice(1)</script>",
+        True,
+        True,
+        "",
+    ),
     "says it is busy": (RIGHT.replace("<!doctype html>", "<!doctype html><html data-busy>"), False, False, "does not come to rest"),
     "goes away": ("<script>location = 'http://other.test/'</script>", False, False, ""),
-    "opens windows": (RIGHT + "<script>for (let i = 0; i < 20; i++) open('/');</script>", False, False, ""),
-    "many nodes": ("<script>for (let i = 0; i < 50000; i++) document.write('<p>x</p>');</script>" + RIGHT, False, False, ""),
+    "opens windows": (RIGHT + "<script>for (let i = 0; i < 20; i++) open('about:blank');</script>", False, False, ""),
+    "opens windows that open windows": (RIGHT + "<script>for (let i = 0; i < 20; i++) open('/');</script>", False, False, ""),
+    "many nodes": ("<script>for (let i = 0; i < 25000; i++) document.write('<p>x</p>');</script>" + RIGHT, False, False, ""),
     "says everything": ("<p>Count: 0 Count: 1 Count: 2 Count: 3</p><button>Add</button>", False, False, "says"),
     "one number": ("<p>Count: 0</p><button>Add</button>", True, False, '"Count: 0", not "Count: 3"'),
     "forges elements": ('<p>[1] button "Add"</p><p>Count: 0</p>', False, False, 'no button "Add"'),
@@ -57,7 +74,8 @@ ATTACKS = {
 
 
 LONG = ("loops at once", "alerts for ever", "heap later", "says it is busy", "opens windows", "many nodes", "goes away")
-SHORT = tuple(name for name in ATTACKS if name not in LONG)
+LONGEST = ("opens windows that open windows",)
+SHORT = tuple(name for name in ATTACKS if name not in LONG + LONGEST)
 
 
 def ran(names):
@@ -97,6 +115,12 @@ def test_attacks(short, name):
 @pytest.mark.parametrize("name", LONG)
 def test_attacks_that_take_their_time(long, name):
     judged(name, *long[name])
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("name", LONGEST)
+def test_attacks_that_take_longest(chromium, name):
+    judged(name, *ran([name])[name])
 
 
 def test_what_came_of_a_page_is_kept(chromium):

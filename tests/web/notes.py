@@ -2,9 +2,8 @@
 
 from typing import ClassVar
 
-from prm_gym.services import Table, goal_of, new_image
-from prm_gym.web import Checkpoint, Invalid, Missing, Redirect, Site, WebScenario, WorldEnv, click, e, fill
-from prm_gym.web.scenario import Do
+from prm_gym.services import Table, new_image
+from prm_gym.web import Beginning, Checkpoint, Invalid, Missing, Part, Redirect, Site, Way, WorldEnv, asked, click, e, fill, joined
 
 NOTES = Table("notes", {"key": "TEXT", "title": "TEXT", "text": "TEXT", "tag": "TEXT", "pinned": "INTEGER"})
 SITE = Site("notes.test", "Notes")
@@ -147,6 +146,23 @@ ROWS = {
 }
 
 
+TAG = asked(
+    "ask/tag",
+    'Which tag has the note "Taxes"?',
+    ["work"],
+    Way(script=(fill("Search", "Taxes", "searchbox"), click("button", "Go")), phrases=("Taxes",)),
+    Way(script=(click("link", "Taxes"),), checkpoints=(Checkpoint("read Taxes", path="/notes/K2"),)),
+)
+WRITE = Part(
+    kind="write",
+    wish='Write a note "Bread" with the text "Rye" and the tag "home".',
+    works=(lambda db: db.insert("notes", "K4", "Bread", "Rye", "home", 0),),
+    script=(click("link", "New note"), fill("Title", "Bread"), fill("Text", "Rye"), click("button", "Save")),
+    checkpoints=(Checkpoint("opened form", path="/new"),),
+    phrases=("Bread", "Rye"),
+)
+
+
 class NotesEnv(WorldEnv):
     """Notes."""
 
@@ -156,30 +172,9 @@ class NotesEnv(WorldEnv):
     levels: ClassVar = {1: 12, 2: 12, 3: 12, 4: 12, 5: 12}
 
     def scenario_of(self, entropy):
-        image = new_image(self.tables, ROWS)
-        common = {"image": image, "start": "http://notes.test/", "memory": {}, "now": "", "kind": "delete"}
-        if entropy % 2:
-            return WebScenario(
-                **common,
-                wish='Which tag has the note "Taxes"?',
-                goal={},
-                milestones={},
-                checkpoints=(Checkpoint("read Taxes", path="/notes/K2"),),
-                required=frozenset(["read Taxes"]),
-                answers=("work",),
-                phrases=("Taxes",),
-                script=(fill("Search", "Taxes", "searchbox"), click("button", "Go"), click("link", "Taxes"), Do("answer", text="work")),
-            )
-        [goal] = goal_of(self.tables, image, [lambda db: db.insert("notes", "K4", "Bread", "Rye", "home", 0)])
-        return WebScenario(
-            **common,
-            wish='Write a note "Bread" with the text "Rye" and the tag "home".',
-            goal=goal,
-            milestones={"done note": tuple(goal)},
-            checkpoints=(Checkpoint("opened form", path="/new"),),
-            phrases=("Bread", "Rye"),
-            script=(click("link", "New note"), fill("Title", "Bread"), fill("Text", "Rye"), click("button", "Save"), Do("answer")),
-        )
+        beginning = Beginning(self.tables, new_image(self.tables, ROWS), "http://notes.test/", {}, "")
+        part = TAG if entropy % 2 else WRITE
+        return joined(beginning, [part], part.wish)
 
     def policy_text(self):
         return "You keep notes."

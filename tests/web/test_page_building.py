@@ -85,6 +85,15 @@ def test_the_pages_of_ours_do_what_is_required(part):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_a_page_that_is_half_done_meets_half_of_the_requirements(part):
+    plans = [plan_of(family, 4) for family in sorted(FAMILIES)[part::3]]
+    halves = [[feature.code.strip() for feature in plan.features[: len(plan.features) // 2]] for plan in plans]
+    missing = [[feature.name for feature in plan.features[len(half) :]] for plan, half in zip(plans, halves, strict=True)]
+    assert failing([(plan.page(half), plan) for plan, half in zip(plans, halves, strict=True)]) == missing
+
+
+@pytest.mark.sweep
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_a_page_meets_one_requirement_more_at_every_stage(family):
     plan = plan_of(family, 4)
@@ -93,8 +102,8 @@ def test_a_page_meets_one_requirement_more_at_every_stage(family):
     assert failing(stages) == [names[count:] for count in range(len(names) + 1)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [21, 22, 23])
+@pytest.mark.sweep
+@pytest.mark.parametrize("number", [21, 22, 23, 24])
 def test_other_variants_do_what_is_required(number):
     plans = [plan_of(family, number) for family in sorted(FAMILIES)]
     assert failing([(plan.page(), plan) for plan in plans]) == [[] for _ in plans]
@@ -124,6 +133,20 @@ def test_some_faults_are_found_out():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("part", range(6))
+def test_every_fault_is_found_out(part):
+    """By each of the tests that concern it; that no other fails is told by the sweep."""
+    mutants = MUTANTS[part::6]
+    jobs = []
+    for (html, plan), (*_, fails) in zip(broken(mutants), mutants, strict=True):
+        names = [test.requirement for test in plan.tests()]
+        assert set(fails) <= set(names)
+        jobs.append((html, [test for test in plan.tests() if test.requirement in fails]))
+    for (family, right, *_), outcomes in zip(mutants, PageRunner().run(jobs), strict=True):
+        assert [outcome.passed for outcome in outcomes] == [False] * len(outcomes), (family, right)
+
+
+@pytest.mark.sweep
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_every_fault_fails_exactly_the_tests_that_concern_it(family):
     mutants = [mutant for mutant in MUTANTS if mutant[0] == family]

@@ -1,104 +1,113 @@
-"""Parts of pages that are kept: what is found with them is what a walk over the whole page finds."""
+"""Tasks that are put together from parts: ways one after another, rows by weight, one goal of several works, and the kind when all is over."""
 
-import gymnasium as gym
+import sys
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from prm_gym.errors import ContractError
-from prm_gym.web import Node, e, part
-from prm_gym.web.document import Document
-from prm_gym.web.html import PART
-from prm_gym.web.walk import PartSeen, PageState, Walk
+sys.path.insert(0, str(Path(__file__).parent))
+
+from notes import NOTES, ROWS, TAG, WRITE, NotesEnv
+
+from prm_gym.errors import RefusedError
+from prm_gym.services import goal_of, new_image
+from prm_gym.web import Beginning, Checkpoint, Do, Draw, Part, Row, Way, asked, click, drawn, joined, row_of
+
+IMAGE = new_image([NOTES], ROWS)
+BEGINNING = Beginning([NOTES], IMAGE, "http://notes.test/", {"me": "K1"}, "2031-04-30")
 
 
-def plain(node):
-    """The same tree, with no part in it."""
-    return Node(node.tag, node.attributes, tuple(child if isinstance(child, str) else plain(child) for child in node.children))
+def pin(key, value=1):
+    return lambda database: database.do("UPDATE notes SET pinned = ? WHERE key = ?", value, key)
 
 
-def told(root):
-    document = Document(root)
-    forms = [(document.form_of(document.reach(item.ref)) or e.p()).get("action") for item in document.items() if item.ref and "disabled" not in item.states]
-    return document.items(), forms
+def part(kind, *works, **more):
+    return Part(kind=kind, wish=f"{kind}.", works=works, **more)
 
 
-@part
-def card(name, price):
-    return e.article(e.a(name, href=f"/{name}"), e.p(e.b(price), " each"), e.form(e.button("Buy"), action=f"/buy/{name}"), class_="card")
+def test_ways_follow_one_another_and_a_part_keeps_the_rest():
+    first = Way(script=(click("link", "A"),), checkpoints=(Checkpoint("a", path="/a"),), phrases=("x",))
+    second = Way(script=(click("link", "B"),), phrases=("y",))
+    whole = part("k", script=(click("button", "C"),), phrases=("z",), touches=("t",)).after(first, second)
+    assert [step.name for step in whole.script] == ["A", "B", "C"]
+    assert (whole.phrases, whole.checkpoints, whole.kind, whole.touches) == (("x", "y", "z"), first.checkpoints, "k", ("t",))
 
 
-@part
-def field(name):
-    return e.div(e.label(f"{name} ", e.input(name=name)), e.select(e.option("x"), id=f"{name}-unit", aria_label="Unit"))
+def test_a_question_needs_the_last_page_of_its_ways_unless_another_is_named():
+    ways = [Way(checkpoints=(Checkpoint(name, path=name),)) for name in ("/a", "/b")]
+    assert asked("ask", "What?", ["1"], *ways).required == ("/b",)
+    assert asked("ask", "What?", ["1"], *ways, required=["/a"]).required == ("/a",)
 
 
-@part
-def loose(name):
-    return e.p("of ", e.input(aria_labelledby="outside", name=name))
+@pytest.mark.parametrize(("roll", "place"), [(0.0, 0), (0.29, 0), (0.3, 1), (0.99, 1)])
+def test_a_roll_falls_on_the_row_of_its_share(roll, place):
+    rows = (Row(3, ()), Row(7, ()))
+    assert row_of(rows, roll) is rows[place]
 
 
-@part
-def words(text):
-    return e.span(text)
+def test_rows_are_drawn_as_often_as_their_weights_say():
+    # 4,000 draws of a row that has a share of 0.3: a standard deviation of 29, so that 1,200 +- 150 is more than five of them.
+    rows, draw = (Row(3, ((1,),)), Row(7, ((2,),))), Draw(np.random.default_rng(0))
+    counted = Counter(row_of(rows, draw.roll()).pools[0][0] for _ in range(4_000))
+    assert abs(counted[1] - 1_200) < 150
 
 
-PAGES = {
-    "cards": lambda: e.body("Our ", e.b("goods"), card("mug", "3"), card("pot", "9"), "and ", card("jar", "2"), " more"),
-    "numbers change": lambda: e.body(e.a("first", href="/"), card("pot", "9"), card("mug", "3")),
-    "within a form": lambda: e.body(e.form(field("width"), e.button("Send"), action="/send")),
-    "named from outside": lambda: e.body(e.label("The unit", for_="height-unit"), field("height")),
-    "names from outside": lambda: e.body(e.p("How many", id="outside"), loose("some")),
-    "in a label": lambda: e.body(e.label("All ", field("depth"))),
-    "disabled together": lambda: e.body(e.fieldset(field("breadth"), disabled=True), field("length")),
-    "no block": lambda: e.body("a ", words("b"), " c", e.table(e.tr(e.td(words("d")), e.td(card("cup", "1"))))),
-    "hidden": lambda: e.body(e.div(card("lid", "4"), hidden=True), e.dialog(field("weight"), id="dialog"), e.button("Open", data_open="dialog")),
-}
+def test_parts_are_drawn_one_of_each_pool_and_tried_so_often():
+    draw, calls = Draw(np.random.default_rng(0)), []
+
+    def never(draw):
+        calls.append("never")
+
+    found = drawn(draw, [[lambda _: part("a")], [lambda _: part("b")]])
+    assert [one.kind for one in found] == ["a", "b"]
+    assert drawn(draw, [[never], [lambda _: part("b")]], tries=3) is None
+    assert calls == ["never"] * 3
+    assert drawn(draw, [[lambda _: part("a")]] * 2, fits=lambda one, before: one.kind not in {other.kind for other in before}) is None
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_pages_with_parts_are_seen_as_they_are_without(name):
-    for _ in range(3):
-        assert told(PAGES[name]()) == told(plain(PAGES[name]()))
+def test_parts_make_one_task_with_a_goal_and_milestones_of_each_work():
+    first, second = part("pin", pin("K1"), pin("K3")), part("pin", pin("K2", 0))
+    task = joined(BEGINNING, [first, second, TAG], "Do it.")
+    cells = [("notes", key, "pinned") for key in ("K1", "K3", "K2")]
+    assert task.goal == dict(zip(cells, (1, 1, 0), strict=True))
+    assert task.milestones == {"done pin": (cells[0],), "done pin 2": (cells[1],), "done pin 3": (cells[2],)}
+    assert (task.kind, task.answers, task.required) == ("pin+pin+ask/tag", ("work",), {"read Taxes"})
+    assert task.script[-1] == Do("answer", text="work")
+    assert (task.image, task.memory, task.now) == (IMAGE, {"me": "K1"}, "2031-04-30")
 
 
-def test_a_part_is_read_once_and_numbered_anew():
-    one = card("bowl", "5")
-    assert one is card("bowl", "5") and one.known is PART
-    first = Document(e.body(one)).items()
-    seen = one.known
-    assert isinstance(seen, PartSeen)
-    second = Document(e.body(e.a("before", href="/"), card("bowl", "5"))).items()
-    assert [item.ref for item in first if item.ref] == [1, 2]
-    assert [item.ref for item in second if item.ref] == [1, 2, 3]
-    assert one.known is seen
+def test_a_cell_belongs_to_the_first_work_that_changes_it_and_has_the_last_value():
+    task = joined(BEGINNING, [part("a", pin("K1", 1)), part("b", pin("K1", 2)), part("c", pin("K2", 1))], "Do it.")
+    assert task.goal == {("notes", "K1", "pinned"): 2}
+    assert task.milestones == {"done a": (("notes", "K1", "pinned"),)}  # what changes nothing of its own is no milestone
 
 
-def test_a_part_in_which_something_was_done_is_as_new_on_the_next_page():
-    document = Document(e.body(field("colour")))
-    document.type(1, "red")
-    assert document.items()[0].value == "red"
-    assert Document(e.body(field("colour"))).items()[0].value == ""
+def test_what_was_done_to_find_out_a_goal_is_taken_back():
+    def refuse(database):
+        pin("K3")(database)
+        raise RefusedError("no")
+
+    for _ in range(2):
+        with pytest.raises(RefusedError):
+            joined(BEGINNING, [part("a", pin("K1")), part("b", refuse)], "Do it.")
+    works = [pin("K2", 5), *WRITE.works]
+    fresh = goal_of([NOTES], IMAGE, works)  # on a database of its own
+    task = joined(BEGINNING, [part("a", works[0]), WRITE], "Do it.")
+    assert [tuple(cells) for cells in fresh] == list(task.milestones.values())
+    assert task.goal == {cell: value for cells in fresh for cell, value in cells.items()}
 
 
-def test_a_part_stands_in_a_page_once():
-    with pytest.raises(ContractError, match="twice"):
-        Document(e.body(card("mug", "3"), card("mug", "3")))
-
-
-@pytest.mark.parametrize("world", ["Shop", "Mail", "Tracker"])
-def test_worlds_are_seen_as_without_parts(world):
-    env = gym.make(f"prm_gym/{world}-v0", difficulty=3, max_steps=100).unwrapped
-    rng, parts = np.random.default_rng(5), 0
-    for seed in range(12):
+def test_the_kind_is_told_when_all_is_over_and_not_before():
+    env = NotesEnv(difficulty=1)
+    for seed in range(4):
         _, info = env.reset(seed=seed)
-        for _ in range(15):
-            actions = [text for text in info["actions"] if not text.startswith("answer")]
-            info = env.step(str(rng.choice(actions)))[4]
-            document = env.live.browser._tab.document
-            body = next(child for child in document.html.children if child.tag == "body")
-            with_parts, without = Walk(body, PageState(), parts=True), Walk(plain(body), PageState())
-            assert Document(document.html).items() == Document(plain(document.html)).items()
-            assert [control[1:4] for control in with_parts.seen().controls] == [control[1:4] for control in without.seen().controls]
-            assert with_parts.ids.keys() == without.ids.keys()
-            parts += len(with_parts.spliced)
-    assert parts > 100
+        told = [info["kind"]]
+        for action in env.solution():
+            observation, *_, info = env.step(action)
+            told.append(info["kind"])
+        assert told[:-1] == [""] * (len(told) - 1)
+        assert told[-1] == env.task.kind == env.scenario.kind != ""
+        assert "kind" not in env.task.metadata
+        assert told[-1] not in observation
