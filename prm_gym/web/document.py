@@ -4,7 +4,8 @@ import datetime
 import re
 from collections.abc import Iterator, Sequence
 from itertools import compress
-from typing import NamedTuple
+
+import msgspec
 
 from prm_gym.web.html import Node
 from prm_gym.web.observation import Item
@@ -43,13 +44,13 @@ class Unable(Exception):  # noqa: N818 - no bug: the agent reads the message
     """An action cannot be done; the message says why."""
 
 
-class _Known(NamedTuple):
-    """What a walk over an unchanged page found, kept with the page."""
+class _Known(msgspec.Struct, frozen=True, gc=False):
+    """What a walk over an unchanged page found, kept with the page; the body is None where it is the page itself, which holds this in turn."""
 
     seen: Seen
     items: tuple[Item, ...]
     ids: dict[str, Node]
-    body: Node
+    body: Node | None
     title: str
 
 
@@ -73,7 +74,7 @@ class Document:
         known = html.known
         if not isinstance(known, _Known):
             known = html.known = self._first_look()
-        self.title, self._body, self._ids, self._seen = known.title, known.body, known.ids, known.seen
+        self.title, self._body, self._ids, self._seen = known.title, known.body or html, known.ids, known.seen
         self._items: tuple[Item, ...] = known.items
         self._stale: set[int] = set()  # identities of elements whose items are to be made anew
         self._numbered = [control.node for control in known.seen.controls]  # element k + 1
@@ -86,7 +87,7 @@ class Document:
         walk = Walk(body, self._state, fragments=True)
         self._body, self._seen, self._refs, self._stale = body, walk.seen(), None, set()
         items = self._composed(walk.spliced)
-        return _Known(self._seen, items, walk.ids, body, text_within(titles[0], self._state) if titles else "")
+        return _Known(self._seen, items, walk.ids, None if body is self.html else body, text_within(titles[0], self._state) if titles else "")
 
     # What is seen.
 
@@ -114,13 +115,14 @@ class Document:
                 done = first + len(found.seen.controls)
         return tuple(items)
 
-    def _numbered_fragment(self, found: FragmentSeen, first: int) -> list[Item]:
+    def _numbered_fragment(self, found: FragmentSeen, first: int) -> tuple[Item, ...]:
         """The items of a fragment of an unchanged page, whose first control has a number."""
         kept = found.numbered.get(first)
         if kept is None:
-            kept = list(found.seen.items)
+            items = list(found.seen.items)
             for place, control in enumerate(found.seen.controls):
-                kept[control.place] = self._item(control, first + place)
+                items[control.place] = self._item(control, first + place)
+            kept = tuple(items)
             if len(found.numbered) < MOST_NUMBERED:
                 found.numbered[first] = kept
         return kept

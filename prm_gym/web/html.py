@@ -11,6 +11,8 @@ from functools import lru_cache, partial, update_wrapper
 from html import escape
 from typing import ParamSpec, TypeAlias, cast
 
+import msgspec
+
 from prm_gym.errors import ContractError
 
 VOID = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"))
@@ -19,15 +21,22 @@ Values = ParamSpec("Values")
 Child: TypeAlias = "Node | str | int | Iterable[Child] | None"
 
 
-class Node:
-    """An element: its tag, attributes and children. It is not changed once it is made, so a part may be kept and stand in many pages (in each once)."""
+class Node(msgspec.Struct, gc=False, eq=False):
+    """An element. It is not changed once it is made, so a fragment may be kept and stand in many pages (in each once).
 
-    __slots__ = ("attributes", "children", "known", "tag")
+    Thousands of pages may be kept: nodes are no business of the garbage collector, and nothing that they hold may hold them.
 
-    def __init__(self, tag: str, attributes: dict[str, str], children: tuple["Node | str", ...]) -> None:
-        """Make an element of what is already in order; `e` is the way to write one."""
-        self.tag, self.attributes, self.children = tag, attributes, children
-        self.known: object = None  # of a page or a fragment: what the text mode found in it, as long as nothing was done; FRAGMENT before it has looked
+    Attributes:
+        tag: its name.
+        attributes: values by name.
+        children: elements and texts, in order.
+        known: of a page or a fragment: what the text mode found in it, as long as nothing was done; `FRAGMENT` before it has looked.
+    """
+
+    tag: str
+    attributes: dict[str, str]
+    children: tuple["Node | str", ...]
+    known: object = None
 
     def __repr__(self) -> str:
         return to_html(self)

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from prm_gym.errors import ContractError
 from prm_gym.web.html import FRAGMENT, Node
 from prm_gym.web.observation import LONGEST_LINE, LONGEST_NAME, LONGEST_VALUE, MOST_OPTIONS, Item
@@ -66,7 +68,7 @@ class PageState:
         return self.parts.get(id(node), node.children) if self.parts else node.children
 
 
-class Control(NamedTuple):
+class Control(msgspec.Struct, frozen=True, gc=False):
     """An element that can be acted on, and what is known of it without the state of the page.
 
     Attributes:
@@ -88,7 +90,7 @@ class Control(NamedTuple):
     details: Node | None
 
 
-class Seen(NamedTuple):
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """What a walk found.
 
     Attributes:
@@ -96,16 +98,19 @@ class Seen(NamedTuple):
         controls: the elements that can be acted on, in order.
     """
 
-    items: list[Item]
-    controls: list[Control]
+    items: tuple[Item, ...]
+    controls: tuple[Control, ...]
 
 
-class FragmentSeen(NamedTuple):
+ROOT = Node("", {}, ())
+
+
+class FragmentSeen(msgspec.Struct, frozen=True, gc=False):
     """What a walk found in a fragment, whatever the page that it stands in.
 
     Attributes:
-        seen: items and controls, their places counted from its beginning.
-        ids: its elements by id.
+        seen: items and controls, their places counted from its beginning, and `ROOT` for its outermost element, which holds this in turn.
+        ids: its elements by id, but for the outermost.
         alone: nothing in it speaks of elements outside.
         numbered: its items with the numbers of a page, by the number of the first.
     """
@@ -113,7 +118,7 @@ class FragmentSeen(NamedTuple):
     seen: Seen
     ids: dict[str, Node]
     alone: bool
-    numbered: dict[int, list[Item]]
+    numbered: dict[int, tuple[Item, ...]]
 
 
 class Spliced(NamedTuple):
@@ -235,6 +240,8 @@ class Walk:
         self._fragments[id(node)] = found
         for name, one in found.ids.items():
             self.ids.setdefault(name, one)
+        if "id" in node.attributes:
+            self.ids.setdefault(node.attributes["id"], node)
         return True
 
     def seen(self) -> Seen:
@@ -243,7 +250,7 @@ class Walk:
         self._items, self._controls, self._line = [], [], []
         self._descend(root, None, False, None)
         self._flush()
-        return Seen(self._items, self._controls)
+        return Seen(tuple(self._items), tuple(self._controls))
 
     def _flush(self) -> None:
         if self._line:
@@ -290,19 +297,20 @@ class Walk:
         else:
             self._flush()
             if self._fragments and id(node) in self._fragments:
-                self._splice(self._fragments[id(node)], form)
+                self._splice(self._fragments[id(node)], node, form)
             elif tag == "details" and not self._state.opens(node):
                 self._closed(node, form, off)
             else:
                 self._descend(node, node if tag == "form" else form, off or (tag == "fieldset" and "disabled" in node.attributes), node)
             self._flush()
 
-    def _splice(self, found: FragmentSeen, form: Node | None) -> None:
+    def _splice(self, found: FragmentSeen, root: Node, form: Node | None) -> None:
         base = len(self._items)
         self.spliced.append(Spliced(found, len(self._controls), base))
         self._items += found.seen.items
-        for node, role, name, place, own, off, details in found.seen.controls:
-            self._controls.append(Control(node, role, name, base + place, form if own is None and "form" not in node.attributes else own, off, details))
+        for one in found.seen.controls:
+            own = root if one.form is ROOT else form if one.form is None and "form" not in one.node.attributes else one.form
+            self._controls.append(Control(one.node, one.role, one.name, base + one.place, own, one.fieldset_off, one.details))
 
     def _closed(self, details: Node, form: Node | None, off: bool) -> None:
         for child in self._state.within(details):
@@ -369,7 +377,10 @@ def _looked_into(node: Node) -> FragmentSeen:
     walk = Walk(Node("div", {}, (node,)), PageState())
     ordinary = node.tag not in INLINE and node.tag not in _OTHERWISE and not role_of(node) and "role" not in node.attributes
     named = [one for inner in node.all() for name in ("for", "form", "aria-labelledby") for one in inner.attributes.get(name, "").split()]
-    return FragmentSeen(walk.seen(), walk.ids, ordinary and all(one in walk.ids for one in named), {})
+    alone = ordinary and all(one in walk.ids for one in named)
+    seen = walk.seen()
+    controls = tuple(msgspec.structs.replace(one, form=ROOT) if one.form is node else one for one in seen.controls)
+    return FragmentSeen(Seen(seen.items, controls), {name: one for name, one in walk.ids.items() if one is not node}, alone, {})
 
 
 def _takes_label(node: Node) -> bool:
