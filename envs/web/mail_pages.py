@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from prm_gym.envs.web import mail_store as store
 from prm_gym.envs.web.mail_rows import day_text
-from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Site, Visit, e
+from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Site, Visit, e, fragment
 
 SITE = Site("mail.test", "Postbox")
 FOLDERS = {"inbox": "Inbox", "sent": "Sent", "drafts": "Drafts", "archive": "Archive", "bin": "Bin"}
@@ -15,18 +15,23 @@ ROWS_A_PAGE = 8
 def layout(visit: Visit, title: str, *content: Any) -> Node:
     """A page."""
     said = visit.memory.pop("flash", "")
-    links = (("Mail", "/mail/inbox"), ("Calendar", "/calendar"), ("Contacts", "/contacts"), ("Settings", "/settings"))
     return e.html(
         e.head(e.meta(charset="utf-8"), e.title(f"{title} - Postbox"), e.link(rel="stylesheet", href="/assets/world.css"), e.script(src="/assets/world.js")),
         e.body(
-            e.header(
-                e.span("Postbox", class_="brand"),
-                [e.a(name, href=path) for name, path in links],
-                e.form(e.input(type="search", name="q", aria_label="Search mail"), e.button("Search"), action="/search"),
-            ),
+            _header(),
             e.main(e.p(said, role="status") if said else None, e.h1(title), *content),
             e.footer(f"This is the mailbox of {visit.memory['name']}, {visit.memory['email']}"),
         ),
+    )
+
+
+@fragment
+def _header() -> Node:
+    links = (("Mail", "/mail/inbox"), ("Calendar", "/calendar"), ("Contacts", "/contacts"), ("Settings", "/settings"))
+    return e.header(
+        e.span("Postbox", class_="brand"),
+        [e.a(name, href=path) for name, path in links],
+        e.form(e.input(type="search", name="q", aria_label="Search mail"), e.button("Search"), action="/search"),
     )
 
 
@@ -62,8 +67,13 @@ def alert(problem: str) -> Node | None:
 
 def sidebar(visit: Visit, current: str) -> Node:
     """The folders."""
-    unread = visit.database.one("SELECT count(*) AS n FROM mails WHERE folder = 'inbox' AND unread = 1")
-    counts = {"inbox": f" ({unread['n']})" if unread and unread["n"] else ""}
+    counted = visit.database.one("SELECT count(*) AS n FROM mails WHERE folder = 'inbox' AND unread = 1")
+    return _sidebar(current, counted["n"] if counted else 0)
+
+
+@fragment
+def _sidebar(current: str, unread: int) -> Node:
+    counts = {"inbox": f" ({unread})" if unread else ""}
     links = [e.li(e.a(name + counts.get(key, ""), href=f"/mail/{key}", aria_current="page" if key == current else None)) for key, name in FOLDERS.items()]
     return e.nav(e.a("New mail", href="/compose", class_="main"), e.ul(links, e.li(e.a("Labels", href="/labels"))), class_="side")
 
@@ -90,7 +100,7 @@ def listing(visit: Visit, request: Request, where: str, values: tuple[Any, ...],
     rows = visit.database.all(f"SELECT * FROM mails WHERE {where} ORDER BY sent DESC, id LIMIT ? OFFSET ?", *values, ROWS_A_PAGE, (page - 1) * ROWS_A_PAGE)
     names = labels_of(visit, [row["id"] for row in rows])
     choosing = bool(request.one("select"))
-    items = [_row(row, names.get(row["id"], []), choosing) for row in rows]
+    items = [_row_of(row, names.get(row["id"], []), choosing) for row in rows]
     about = e.p(f"{total} mail{'s' * (total != 1)}, page {page} of {last}", class_="soft")
     fields = {name: request.one(name) for name in request.query if name not in ("page", "select")}
     turns = [("Newer", page - 1)] * (page > 1) + [("Older", page + 1)] * (page < last)
@@ -101,19 +111,31 @@ def listing(visit: Visit, request: Request, where: str, values: tuple[Any, ...],
     return [e.ul(items, class_="rows"), about, e.div(links, class_="row")]
 
 
-def _row(row: dict[str, Any], names: list[str], choosing: bool) -> Node:
+def _row_of(row: dict[str, Any], names: list[str], choosing: bool) -> Node:
     who = f"To: {row['recipients']}" if row["folder"] == "sent" else row["name"]
-    marks = [e.span(name, class_="tag") for name in (*(["unread"] if row["unread"] else []), *(["starred"] if row["starred"] else []), *names)]
-    spaced = [part for mark in marks for part in (" ", mark)]
+    marks = (*(["unread"] if row["unread"] else []), *(["starred"] if row["starred"] else []), *names)
     if choosing:
-        named = f"{row['subject']}, {row['name']}, {when(row['sent'])}"
-        return e.li(e.label(e.input(type="checkbox", name="mail", value=row["id"]), named), spaced)
+        return _choice(row["id"], f"{row['subject']}, {row['name']}, {when(row['sent'])}", marks)
+    return _row(row["id"], who, row["subject"], row["sent"], marks, bool(row["unread"]))
+
+
+def _spaced(marks: tuple[str, ...]) -> list[Node | str]:
+    return [one for mark in marks for one in (" ", e.span(mark, class_="tag"))]
+
+
+@fragment
+def _choice(key: str, named: str, marks: tuple[str, ...]) -> Node:
+    return e.li(e.label(e.input(type="checkbox", name="mail", value=key), named), _spaced(marks))
+
+
+@fragment
+def _row(key: str, who: str, subject: str, sent: str, marks: tuple[str, ...], unread: bool) -> Node:
     return e.li(
         e.span(who, class_="who"),
-        e.a(row["subject"], href=f"/read/{row['id']}"),
-        e.span(when(row["sent"]), class_="soft"),
-        spaced,
-        class_="new" if row["unread"] else None,
+        e.a(subject, href=f"/read/{key}"),
+        e.span(when(sent), class_="soft"),
+        _spaced(marks),
+        class_="new" if unread else None,
     )
 
 

@@ -9,7 +9,7 @@ from prm_gym.envs.web.shop_acts import place_order, put_into_cart, wish
 from prm_gym.envs.web.shop_rows import Product, Variant, World, euros, world_of
 from prm_gym.envs.web.shop_words import CATEGORIES, CATEGORY_OF, DEPARTMENTS, SHAPES
 from prm_gym.errors import RefusedError
-from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Site, Visit, e
+from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Site, Visit, e, fragment
 from prm_gym.web.site import Answered, Handler
 
 SITE = Site("shop.test", "Marten & Reed")
@@ -54,23 +54,30 @@ def layout(visit: Visit, title: str, *content: Any) -> Node:
     """A page of the shop."""
     said = visit.memory.pop("flash", "")
     who = user(visit)
-    pieces = visit.database.one("SELECT sum(quantity) AS n FROM cart WHERE customer = ?", who) if who else None
-    header = e.header(
+    pieces = (visit.database.one("SELECT sum(quantity) AS n FROM cart WHERE customer = ?", who) or {"n": 0})["n"] if who else 0
+    return e.html(
+        e.head(*HEAD, e.title(f"{title} - Marten & Reed")),
+        e.body(_header(bool(who), pieces or 0), e.main(e.p(said, role="status") if said else None, content), _footer()),
+    )
+
+
+HEAD = (e.meta(charset="utf-8"), e.link(rel="stylesheet", href="/assets/world.css"), e.script(src="/assets/world.js"))
+
+
+@fragment
+def _header(known: bool, pieces: int) -> Node:
+    return e.header(
         e.a("Marten & Reed", href="/", class_="brand"),
         e.form(e.input(type="search", name="q", maxlength=80, aria_label="Search the shop"), e.button("Search"), action="/search"),
         e.a("Wishlist", href="/wishlist"),
-        e.a(f"Cart ({(pieces or {'n': 0})['n'] or 0})", href="/cart"),
-        e.a("Account", href="/account") if who else e.a("Sign in", href="/login"),
-    )
-    return e.html(
-        e.head(
-            e.meta(charset="utf-8"), e.title(f"{title} - Marten & Reed"), e.link(rel="stylesheet", href="/assets/world.css"), e.script(src="/assets/world.js")
-        ),
-        e.body(header, e.main(e.p(said, role="status") if said else None, content), _FOOTER),
+        e.a(f"Cart ({pieces})", href="/cart"),
+        e.a("Account", href="/account") if known else e.a("Sign in", href="/login"),
     )
 
 
-_FOOTER = e.footer("Marten & Reed, good things for every day. ", e.a("Help", href="/help"))
+@fragment
+def _footer() -> Node:
+    return e.footer("Marten & Reed, good things for every day. ", e.a("Help", href="/help"))
 
 
 def alert(problem: str) -> Node | None:
@@ -180,7 +187,7 @@ def _listing(visit: Visit, request: Request, title: str, products: Sequence[Prod
     )
     tools = e.div(e.button("Filter", type="button", data_open="filter", class_="plain"), sort, class_="row")
     pager = _pager(request.path, kept, page, pages)
-    return layout(visit, title, trail, e.h1(title), alert(problem), tools, clear, count, cards, pager, _filter(request.path, products, wanted))
+    return layout(visit, title, trail, e.h1(title), alert(problem), tools, clear, count, cards, pager, _filter_of(request.path, products, wanted))
 
 
 def _pager(path: str, kept: dict[str, str], page: int, pages: int) -> Node | None:
@@ -191,10 +198,16 @@ def _pager(path: str, kept: dict[str, str], page: int, pages: int) -> Node | Non
     return e.nav([e.a(text, href=f"{path}?{urlencode({**kept, 'page': str(to)})}") for text, to in near], class_="row", aria_label="Pages")
 
 
-def _filter(path: str, products: Sequence[Product], wanted: dict[str, str]) -> Node:
-    """The dialog in which the list is narrowed."""
+def _filter_of(path: str, products: Sequence[Product], wanted: dict[str, str]) -> Node:
     categories, brands = sorted({p.category.name for p in products}), sorted({p.brand for p in products})
     colours = sorted({colour for p in products for colour in p.colours})
+    return _filter(path, tuple(categories), tuple(brands), tuple(colours), tuple(wanted.items()))
+
+
+@fragment
+def _filter(path: str, categories: tuple[str, ...], brands: tuple[str, ...], colours: tuple[str, ...], asked: tuple[tuple[str, str], ...]) -> Node:
+    """The dialog in which the list is narrowed."""
+    wanted = dict(asked)
     return e.dialog(
         e.h2("Filter"),
         e.form(
@@ -213,7 +226,7 @@ def _filter(path: str, products: Sequence[Product], wanted: dict[str, str]) -> N
     )
 
 
-@lru_cache(4096)
+@fragment
 def card(number: int, key: str) -> Node:
     """A product of a shop in a list."""
     product = world_of(number).products[key]

@@ -8,7 +8,7 @@ from prm_gym.envs.web.tracker_list_pages import close
 from prm_gym.envs.web.tracker_pages import SITE, alert, clerk, field, labels_of, layout, milestones_of, named, options, project_of, workers
 from prm_gym.envs.web.tracker_words import PRIORITIES, REASONS, STAGES
 from prm_gym.errors import RefusedError
-from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Visit, e
+from prm_gym.web import Invalid, Missing, Node, Redirect, Request, Visit, e, fragment
 from prm_gym.web.site import Answered
 
 NO_ISSUE = "There is no such issue."
@@ -65,6 +65,7 @@ def issue_page(visit: Visit, row: dict[str, Any], problem: str = "", open_link: 
     )
 
 
+@fragment
 def _comment_form(key: str) -> Node:
     text = e.textarea(id="comment", name="text")
     return e.form(e.label("New comment", for_="comment"), text, e.button("Add comment"), method="post", action=f"/issues/{key}/comment")
@@ -75,6 +76,11 @@ def _button(key: str, what: str, label: str) -> Node:
 
 
 def _quick(key: str, name: str, values: list[tuple[str, str]], chosen: str) -> Node:
+    return _quick_form(key, name, tuple(values), chosen)
+
+
+@fragment
+def _quick_form(key: str, name: str, values: tuple[tuple[str, str], ...], chosen: str) -> Node:
     return e.form(
         e.input(type="hidden", name="field", value=name),
         e.label(f"{name.capitalize()} ", e.select(options(values, chosen), name="value", data_submit="change")),
@@ -182,6 +188,7 @@ def _comments(visit: Visit, key: str) -> Any:
     ] or e.p("No comments.")
 
 
+@fragment
 def _close_dialog(key: str) -> Node:
     return e.dialog(
         e.h2(f"Close {key}?"),

@@ -19,7 +19,7 @@ from prm_gym.envs.web.tracker_pages import (
     workers,
 )
 from prm_gym.envs.web.tracker_words import PRIORITIES, REASONS, STAGES
-from prm_gym.web import Missing, Node, Redirect, Request, Visit, e
+from prm_gym.web import Missing, Node, Redirect, Request, Visit, e, fragment
 from prm_gym.web.site import Answered
 
 SORTS = {
@@ -79,6 +79,13 @@ def _said(visit: Visit, asked: dict[str, str]) -> str:
     return ", ".join(words + ([f'title with "{asked["q"]}"'] if "q" in asked else []))
 
 
+@fragment
+def _row(key: str, title: str, *facts: str) -> Node:
+    """An issue in the list."""
+    chosen = e.input(type="checkbox", name="issue", value=key, aria_label=f"Choose {key}")
+    return e.tr(e.td(chosen), e.td(e.a(f"{key} {title}", href=f"/issues/{key}")), map(e.td, facts))
+
+
 @SITE.get("/projects/{project}/issues")
 def issues(visit: Visit, request: Request, project: str) -> Answered:
     """The list of the issues of a project."""
@@ -90,15 +97,10 @@ def issues(visit: Visit, request: Request, project: str) -> Answered:
     page, pages = page_of(request, len(found))
     path, query = f"/projects/{project}/issues", f"?{urlencode(asked)}" if asked else ""
     lines = [
-        e.tr(
-            e.td(e.input(type="checkbox", name="issue", value=one["key"], aria_label=f"Choose {one['key']}")),
-            e.td(e.a(f"{one['key']} {one['title']}", href=f"/issues/{one['key']}")),
-            e.td(one["state"]),
-            e.td(one["priority"]),
-            e.td(one["who"] or "nobody"),
-            e.td(one["milestone"] or "no milestone"),
-            e.td(", ".join(names.get(one["key"], ())) or "no labels"),
-            e.td(one["due"] or "no date"),
+        _row(
+            *(one["key"], one["title"], one["state"], one["priority"], one["who"] or "nobody", one["milestone"] or "no milestone"),
+            ", ".join(names.get(one["key"], ())) or "no labels",
+            one["due"] or "no date",
         )
         for one in found[(page - 1) * EACH : page * EACH]
     ]

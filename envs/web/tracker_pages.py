@@ -1,12 +1,11 @@
 """The site of `prm_gym/Tracker-v0`: its frame, the first page, search, help, notifications, and the list of issues with filters and changes of many at once."""
 
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 from prm_gym.envs.web.tracker_changes import Clerk
 from prm_gym.envs.web.tracker_words import PRIORITIES
-from prm_gym.web import Node, Redirect, Request, Site, Visit, e
+from prm_gym.web import Node, Redirect, Request, Site, Visit, e, fragment
 from prm_gym.web.site import Answered
 
 SITE = Site("tracker.test", "Tracker")
@@ -19,7 +18,7 @@ def clerk(visit: Visit) -> Clerk:
     return Clerk(visit.database, visit.memory["me"], visit.now)
 
 
-@lru_cache(maxsize=512)
+@fragment
 def _header(name: str, unread: int) -> Node:
     return e.header(
         e.a("Tracker", href="/", class_="brand"),
@@ -30,7 +29,7 @@ def _header(name: str, unread: int) -> Node:
     )
 
 
-@lru_cache(maxsize=512)
+@fragment
 def _tabs(key: str, name: str, here: str) -> Node:
     links = [e.a(tab, href=f"/projects/{key}/{tab.lower()}", aria_current="page" if tab == here else None) for tab in TABS]
     return e.nav(e.b(name), links, e.a("New issue", href=f"/projects/{key}/new"), class_="row card")

@@ -1,8 +1,10 @@
 """A database of a service: SQLite in memory, with every change of a row recorded by the database itself."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -43,6 +45,10 @@ class Database:
     """The rows of a service, what has changed since the beginning, and what each transaction changed.
 
     Changes are recorded by triggers, so they are what happened to the rows and not what a tool says of itself.
+
+    Attributes:
+        tables: by name.
+        reading: where it is a set, the tables that are looked at are written into it.
     """
 
     def __init__(self, tables: Sequence[Table], image: bytes) -> None:
@@ -57,6 +63,7 @@ class Database:
         self._net: dict[Cell, tuple[Value, Value]] = {}
         self._start: dict[Cell, Value] = {}
         self._connection = _connected(image)
+        self.reading: set[str] | None = None
 
     @property
     def image(self) -> bytes:
@@ -78,10 +85,14 @@ class Database:
 
     def all(self, query: str, *values: Value) -> list[dict[str, Any]]:
         """The rows that a query gives."""
+        if self.reading is not None:
+            self.reading |= _named(query, tuple(self.tables))
         return self._connection.execute(query, values).fetchall()
 
     def one(self, query: str, *values: Value) -> dict[str, Any] | None:
         """The first row that a query gives; None where it gives none."""
+        if self.reading is not None:
+            self.reading |= _named(query, tuple(self.tables))
         return self._connection.execute(query, values).fetchone()
 
     def get(self, table: str, key: Value) -> dict[str, Any] | None:
@@ -125,10 +136,14 @@ class Database:
 
     def changes(self) -> tuple[RowChange, ...]:
         """How the rows differ from those of the beginning, in order of their names."""
+        if self.reading is not None:
+            self.reading |= self.tables.keys()
         return tuple(self._change(cell, *values) for cell, values in sorted(self._net.items(), key=lambda item: item[0]))
 
     def start_and_now(self, cell: Cell) -> tuple[Value, Value]:
         """The value of a cell at the beginning and now; None where there is no such row."""
+        if self.reading is not None:
+            self.reading.add(cell[0])
         if cell in self._net:
             return self._net[cell]
         if cell not in self._start:  # a cell without a change has the value of the beginning
@@ -138,6 +153,8 @@ class Database:
 
     def changed(self) -> Mapping[Cell, tuple[Value, Value]]:
         """The cells that differ from the beginning: the value there, and the value now."""
+        if self.reading is not None:
+            self.reading |= self.tables.keys()
         return self._net
 
     def is_free(self, cell: Cell) -> bool:
@@ -186,6 +203,13 @@ class Database:
                     cell = (row["name"], key, column)
                     cells[cell] = (cells[cell][0] if cell in cells else one, other)
         return tuple(self._change(cell, *values) for cell, values in sorted(cells.items()) if values[0] != values[1])
+
+
+@lru_cache(1024)
+def _named(query: str, tables: tuple[str, ...]) -> frozenset[str]:
+    """The tables that a query may look at: those whose names are words of it, or all where none is."""
+    words = set(re.findall(r"\w+", query.casefold()))
+    return frozenset(name for name in tables if name.casefold() in words) or frozenset(tables)
 
 
 def new_image(tables: Sequence[Table], rows: Rows) -> bytes:

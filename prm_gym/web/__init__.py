@@ -3,7 +3,7 @@
 from prm_gym.web.actions import Action, NoAction, action_text, quoted, read_action
 from prm_gym.web.candidates import IMPOSSIBLE
 from prm_gym.web.environment import Happened, WorldEnv
-from prm_gym.web.html import Node, e
+from prm_gym.web.html import Node, e, fragment
 from prm_gym.web.observation import Acted, Item, Sight, next_window, rendered
 from prm_gym.web.parts import Beginning, Draw, Maker, Part, Row, Spoken, Way, Work, asked, drawn, joined, pick, row_of, some
 from prm_gym.web.scenario import Checkpoint, Do, WebScenario, choose, click, fill
@@ -50,6 +50,7 @@ __all__ = [
     "drawn",
     "e",
     "fill",
+    "fragment",
     "joined",
     "next_window",
     "pick",

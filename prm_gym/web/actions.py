@@ -17,6 +17,7 @@ action is the last line, and `Action:` before it or a fence around it does no ha
 import json
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Literal, TypeAlias
 
@@ -24,6 +25,7 @@ import msgspec
 
 LONGEST_TEXT = 4_000
 MOST_LINES = 200  # of a text that is typed
+SHORT = 200  # readings of texts so long are kept
 
 
 class Click(msgspec.Struct, frozen=True, tag="click"):
@@ -169,12 +171,19 @@ def read_action(text: str) -> Action | NoAction:
     Args:
         text: what the agent wrote.
     """
+    return _read_short(text) if len(text) <= SHORT else _read_whole(text)
+
+
+def _read_whole(text: str) -> Action | NoAction:
     _, closed, rest = text.partition("</think>")
     if text.lstrip().startswith("<think>"):
         return _read(rest) if closed else NoAction("the thought before the action does not end: write </think>")
     if closed and not isinstance(after := _read(rest), NoAction):  # the thought begins in the prompt
         return after
     return _read(text)
+
+
+_read_short = lru_cache(8192)(_read_whole)
 
 
 def _read(text: str) -> Action | NoAction:

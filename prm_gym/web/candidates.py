@@ -9,6 +9,7 @@ import numpy as np
 
 from prm_gym.task import content_key
 from prm_gym.web.actions import Action, Answer, Back, Click, Scroll, Select, Tab, Type, action_text, quoted
+from prm_gym.web.by_identity import ByIdentity
 from prm_gym.web.observation import WINDOW, Item, Sight
 
 IMPOSSIBLE = "impossible"
@@ -29,7 +30,6 @@ def sought_by(wish: str) -> Sought:
     return "number" if _COUNTED.search(wish) else "text"
 
 
-@lru_cache(2048)
 def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], sought: Sought, most: int, frame: AbstractSet[str] = frozenset()) -> tuple[str, ...]:
     """What can be done on the page that is seen, in a random order that depends on the page alone.
 
@@ -45,6 +45,14 @@ def listed_actions(sight: Sight, start: int, phrases: tuple[str, ...], sought: S
         most: at most so many; a random part where there are more.
         frame: names of the links of header, navigation and footer, without a number in parentheses at their end.
     """
+    rest = (start, phrases, sought, most, frame, sight.url, len(sight.tabs), sight.tab)
+    return _LISTED.get(sight.items, *rest) or _LISTED.put(_listed(sight, start, phrases, sought, most, frame), sight.items, *rest)
+
+
+_LISTED = ByIdentity[tuple[str, ...]](4096)
+
+
+def _listed(sight: Sight, start: int, phrases: tuple[str, ...], sought: Sought, most: int, frame: AbstractSet[str]) -> tuple[str, ...]:
     shown = sight.items[start : start + WINDOW]
     texts = [text for item in shown if item.ref and "disabled" not in item.states for text in _on(item, phrases)]
     found: list[Action] = [Back(), Answer(), Answer(IMPOSSIBLE), *(Tab(number + 1) for number in range(len(sight.tabs)) if number != sight.tab)]

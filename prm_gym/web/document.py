@@ -2,14 +2,30 @@
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import compress
-from typing import NamedTuple
+
+import msgspec
 
 from prm_gym.web.html import Node
 from prm_gym.web.observation import Item
-from prm_gym.web.walk import TEXT_INPUTS, Control, PageState, Seen, Walk, label_of, listed, normalised, options_of, shortened, text_within
+from prm_gym.web.walk import (
+    TEXT_INPUTS,
+    Control,
+    FragmentSeen,
+    PageState,
+    Seen,
+    Spliced,
+    Walk,
+    label_of,
+    listed,
+    normalised,
+    options_of,
+    shortened,
+    text_within,
+)
 
+MOST_NUMBERED = 32
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _SPACES = re.compile(r"[\r\n]+")
 
@@ -28,13 +44,13 @@ class Unable(Exception):  # noqa: N818 - no bug: the agent reads the message
     """An action cannot be done; the message says why."""
 
 
-class _Known(NamedTuple):
-    """What a walk over an unchanged page found, kept with the page."""
+class _Known(msgspec.Struct, frozen=True, gc=False):
+    """What a walk over an unchanged page found, kept with the page; the body is None where it is the page itself, which holds this in turn."""
 
     seen: Seen
     items: tuple[Item, ...]
     ids: dict[str, Node]
-    body: Node
+    body: Node | None
     title: str
 
 
@@ -58,8 +74,9 @@ class Document:
         known = html.known
         if not isinstance(known, _Known):
             known = html.known = self._first_look()
-        self.title, self._body, self._ids, self._seen = known.title, known.body, known.ids, known.seen
+        self.title, self._body, self._ids, self._seen = known.title, known.body or html, known.ids, known.seen
         self._items: tuple[Item, ...] = known.items
+        self._stale: set[int] = set()  # identities of elements whose items are to be made anew
         self._numbered = [control.node for control in known.seen.controls]  # element k + 1
         self._refs: dict[int, int] | None = None  # number by element; as in `_seen` until the page changes
 
@@ -67,32 +84,52 @@ class Document:
         parts = [child for child in self.html.children if isinstance(child, Node)]
         body = next((child for child in parts if child.tag == "body"), self.html)
         titles = [node for child in parts if child.tag == "head" for node in child.all() if node.tag == "title"]
-        walk = Walk(body, self._state)
-        self._body, self._seen, self._refs = body, walk.seen(), None
-        items = self._composed(range(len(self._seen.controls)))
-        return _Known(self._seen, items, walk.ids, body, text_within(titles[0], self._state) if titles else "")
+        walk = Walk(body, self._state, fragments=True)
+        self._body, self._seen, self._refs, self._stale = body, walk.seen(), None, set()
+        items = self._composed(walk.spliced)
+        return _Known(self._seen, items, walk.ids, None if body is self.html else body, text_within(titles[0], self._state) if titles else "")
 
     # What is seen.
 
     def items(self) -> tuple[Item, ...]:
         """What is seen of the page now."""
+        if self._stale:
+            items = list(self._items)
+            for place, control in enumerate(self._seen.controls):
+                if id(control.node) in self._stale:
+                    items[control.place] = self._item(control, place + 1 if self._refs is None else self._refs[id(control.node)])
+            self._items = tuple(items)
+            self._stale.clear()
         return self._items
 
-    def _composed(self, places: range) -> tuple[Item, ...]:
-        """The items with numbers and states, made anew for some controls."""
-        items = list(self._seen.items)
-        for place in places:
-            control = self._seen.controls[place]
-            items[control.place] = self._item(control, place + 1 if self._refs is None else self._refs[id(control.node)])
+    def _composed(self, spliced: Sequence[Spliced] = ()) -> tuple[Item, ...]:
+        """The items with numbers and states; those of fragments that were put in are kept with them."""
+        self._stale.clear()
+        items, controls, done = list(self._seen.items), self._seen.controls, 0
+        for found, first, base in (*spliced, (None, len(controls), 0)):
+            for place in range(done, first):
+                control = controls[place]
+                items[control.place] = self._item(control, place + 1 if self._refs is None else self._refs[id(control.node)])
+            if found is not None:
+                items[base : base + len(found.seen.items)] = self._numbered_fragment(found, first + 1)
+                done = first + len(found.seen.controls)
         return tuple(items)
 
+    def _numbered_fragment(self, found: FragmentSeen, first: int) -> tuple[Item, ...]:
+        """The items of a fragment of an unchanged page, whose first control has a number."""
+        kept = found.numbered.get(first)
+        if kept is None:
+            items = list(found.seen.items)
+            for place, control in enumerate(found.seen.controls):
+                items[control.place] = self._item(control, first + place)
+            kept = tuple(items)
+            if len(found.numbered) < MOST_NUMBERED:
+                found.numbered[first] = kept
+        return kept
+
     def _touch(self, *nodes: Node | None) -> None:
-        """Make the items of some elements anew."""
-        items = list(self._items)
-        for place, control in enumerate(self._seen.controls):
-            if any(control.node is node for node in nodes):
-                items[control.place] = self._item(control, place + 1 if self._refs is None else self._refs[id(control.node)])
-        self._items = tuple(items)
+        """The items of some elements are to be made anew, when somebody looks at them."""
+        self._stale.update(map(id, nodes))
 
     def _look_again(self) -> None:
         """Walk anew: something was shown, hidden, opened or replaced."""
@@ -106,7 +143,7 @@ class Document:
                 self._refs[id(control.node)] = len(self._numbered)
         if self.focused is not None and not self.has(self.focused):
             self.focused = None
-        self._items = self._composed(range(len(self._seen.controls)))
+        self._items = self._composed()
 
     def _item(self, control: Control, ref: int) -> Item:
         node, attributes = control.node, control.node.attributes
@@ -180,6 +217,8 @@ class Document:
         if not 1 <= ref <= len(self._numbered):
             raise Unable(f"there is no element [{ref}]")
         node = self._numbered[ref - 1]
+        if self._refs is None:  # the page is as it was
+            return self._seen.controls[ref - 1]
         for control in self._seen.controls:
             if control.node is node:
                 return control
@@ -363,7 +402,7 @@ class Document:
         for node in self._all(form):
             for kept in (self._values, self._checked, self._chosen):
                 kept.pop(id(node), None)
-        self._items = self._composed(range(len(self._seen.controls)))
+        self._items = self._composed()
 
     # Forms.
 

@@ -7,26 +7,36 @@ Texts and attributes are escaped when they are written, so no name of a product 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache, partial, update_wrapper
 from html import escape
-from typing import TypeAlias, cast
+from typing import ParamSpec, TypeAlias, cast
+
+import msgspec
 
 from prm_gym.errors import ContractError
 
 VOID = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"))
 
+Values = ParamSpec("Values")
 Child: TypeAlias = "Node | str | int | Iterable[Child] | None"
 
 
-class Node:
-    """An element: its tag, attributes and children. It is not changed once it is made, so a part may be kept and stand in many pages (in each once)."""
+class Node(msgspec.Struct, gc=False, eq=False):
+    """An element. It is not changed once it is made, so a fragment may be kept and stand in many pages (in each once).
 
-    __slots__ = ("attributes", "children", "known", "tag")
+    Thousands of pages may be kept: nodes are no business of the garbage collector, and nothing that they hold may hold them.
 
-    def __init__(self, tag: str, attributes: dict[str, str], children: tuple["Node | str", ...]) -> None:
-        """Make an element of what is already in order; `e` is the way to write one."""
-        self.tag, self.attributes, self.children = tag, attributes, children
-        self.known: object = None  # of a page: what the text mode found on it, as long as nothing was done
+    Attributes:
+        tag: its name.
+        attributes: values by name.
+        children: elements and texts, in order.
+        known: of a page or a fragment: what the text mode found in it, as long as nothing was done; `FRAGMENT` before it has looked.
+    """
+
+    tag: str
+    attributes: dict[str, str]
+    children: tuple["Node | str", ...]
+    known: object = None
 
     def __repr__(self) -> str:
         return to_html(self)
@@ -101,6 +111,27 @@ def _flatten(child: Child, into: list[Node | str]) -> None:
             _flatten(one, into)
     elif child is not None:
         raise ContractError(f"a child of an element is an element or a text, got {child!r}")
+
+
+FRAGMENT = "a fragment"
+
+
+def fragment(make: Callable[Values, Node], most: int = 4096) -> Callable[Values, Node]:
+    """Decorate a function that makes a part of a page from values that can be hashed: it is made once, and read once by the text mode.
+
+    A fragment stands in a page once at most. What its labels, `form` and `aria-labelledby` speak of should stand in it too, or else it is read each time.
+
+    Args:
+        make: the function.
+        most: how many are kept.
+    """
+
+    def made(*values: Values.args, **named: Values.kwargs) -> Node:
+        node = make(*values, **named)
+        node.known = FRAGMENT
+        return node
+
+    return cast("Callable[Values, Node]", lru_cache(most)(update_wrapper(made, make)))
 
 
 def to_html(node: Node) -> str:

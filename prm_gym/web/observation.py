@@ -20,6 +20,7 @@ from functools import lru_cache
 import msgspec
 
 from prm_gym.web.actions import quoted
+from prm_gym.web.by_identity import ByIdentity
 
 WINDOW = 200  # items that are shown at once
 OVERLAP = 10  # of them shown again after scrolling
@@ -87,6 +88,9 @@ class Acted(msgspec.Struct, frozen=True, gc=False):
     error: str = ""
 
 
+_TEXTS = ByIdentity[str](4096)  # of windows
+
+
 @lru_cache(1 << 15)
 def line_of(item: Item) -> str:
     """An item as a line.
@@ -113,7 +117,7 @@ def rendered(sight: Sight, start: int = 0) -> str:
         sight: what is to be seen.
         start: place of the first item.
     """
-    shown = map(line_of, sight.items[start : start + WINDOW])
+    shown = _TEXTS.get(sight.items, start) or _TEXTS.put("\n".join(map(line_of, sight.items[start : start + WINDOW])), sight.items, start)
     head = [f"title: {sight.title}", f"url: {sight.url}"]
     if len(sight.tabs) > 1:
         head.append("tabs: " + ", ".join(f"{place + 1} {quoted(title)}{' (here)' * (place == sight.tab)}" for place, title in enumerate(sight.tabs)))
@@ -123,7 +127,7 @@ def rendered(sight: Sight, start: int = 0) -> str:
     below = len(sight.items) - start - WINDOW
     tail = [f"({below} items below: scroll down)"] * (below > 0)
     tail += [f"(the page is too long: {sight.cut} of its nodes were not looked at)"] * (sight.cut > 0)
-    return "\n".join([*head, *shown, *tail])
+    return "\n".join([*head, *([shown] if sight.items else ()), *tail])
 
 
 def next_window(sight: Sight, start: int, down: bool) -> int:

@@ -9,9 +9,9 @@ def note(visit, request, key):
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from functools import lru_cache
-from threading import Lock, RLock
+from threading import RLock
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -21,8 +21,9 @@ from prm_gym.claims import RowChange
 from prm_gym.errors import ContractError, RefusedError
 from prm_gym.services import Database
 from prm_gym.web.html import Node, e
+from prm_gym.web.kept_pages import KeptPages, Shape, Watched
 
-MOST_FIELDS, LONGEST_QUERY, MOST_PAGES = 200, 20_000, 512
+MOST_FIELDS, LONGEST_QUERY = 200, 20_000
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -122,7 +123,7 @@ class Visit:
         lock: held while a page is made; the server of a real browser works in another thread.
     """
 
-    def __init__(self, database: Database, memory: dict[str, Any], now: str = "") -> None:
+    def __init__(self, database: Database, memory: MutableMapping[str, Any], now: str = "") -> None:
         """Begin a visit."""
         self.database, self.memory, self.now = database, memory, now
         self.changes: list[RowChange] = []
@@ -152,8 +153,7 @@ class Site:
             title: what it is called.
         """
         self.host, self.title = host, title
-        self._pages: dict[Any, Response] = {}
-        self._lock = Lock()
+        self._pages = KeptPages[Response]()
         self._routes: dict[tuple[str, int, str], list[tuple[re.Pattern[str], Handler, bool]]] = {}
         self.layout: Callable[[Visit, str, Node], Node] = _plain
 
@@ -211,28 +211,26 @@ class Site:
         return self.respond(visit, request)
 
     def _remembered(self, visit: Visit, request: Request, handler: Handler, arguments: dict[str, str], writes: bool) -> Response:
-        """A page that is only read; the same on the same rows, and so made once, where making it tells and changes nothing."""
-        memory = msgspec.json.encode(visit.memory)
-        key = (visit.database.image, tuple(sorted(visit.database.changed().items())), memory, visit.now, request.url)
-        with self._lock:  # threads of several environments come here
-            kept = self._pages.pop(key, None)
-            if kept is not None:
-                self._pages[key] = kept  # the latest comes last
+        """A page that is only read; made once from the same rows and the same memory, where making it tells and changes nothing."""
+        kept = self._pages.find(handler, request.url, visit)
         if kept is not None:
             visit.seen.append(request.url)
             return kept
-        told = len(visit.events), len(visit.changes)
-        answered = self._transacted(visit, request, handler, arguments) if writes else handler(visit, request, **arguments)
-        response = self._response(visit, request, answered)
+        told, memory = (len(visit.events), len(visit.changes)), msgspec.json.encode(visit.memory)
+        visit.memory = watched = Watched(visit.memory)
+        visit.database.reading = tables = set[str]()
+        try:
+            answered = self._transacted(visit, request, handler, arguments) if writes else handler(visit, request, **arguments)
+            response = self._response(visit, request, answered)
+        finally:
+            visit.database.reading = None
+            visit.memory = dict(visit.memory.memory if isinstance(visit.memory, Watched) else visit.memory)
         if response.status == 200 and (len(visit.events), len(visit.changes)) == told and msgspec.json.encode(visit.memory) == memory:
-            with self._lock:
-                self._pages[key] = response
-                if len(self._pages) > MOST_PAGES:
-                    del self._pages[next(iter(self._pages))]
+            self._pages.keep(handler, request.url, visit, Shape(tuple(sorted(tables)), watched.names), response)
         return response
 
     def _transacted(self, visit: Visit, request: Request, handler: Handler, arguments: dict[str, str]) -> Answered:
-        before, told = dict(visit.memory), len(visit.events)
+        before, told = dict(visit.memory.memory if isinstance(visit.memory, Watched) else visit.memory), len(visit.events)
         invalid: list[Invalid] = []
 
         def work(_: Database) -> Answered:

@@ -4,7 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from prm_gym.web.html import Node
+import msgspec
+
+from prm_gym.errors import ContractError
+from prm_gym.web.html import FRAGMENT, Node
 from prm_gym.web.observation import LONGEST_LINE, LONGEST_NAME, LONGEST_VALUE, MOST_OPTIONS, Item
 
 SKIPPED = frozenset(("script", "style", "template", "noscript", "head", "meta", "link", "title", "base", "param", "source", "track", "svg", "iframe"))
@@ -24,6 +27,7 @@ ROLES = {
 }
 
 
+_OTHERWISE = HEADINGS | {"label", "td", "th", "img", "details", "fieldset"}
 _SPACE = re.compile("[ \t\n\r\f\u00a0]+")
 _ODD = re.compile("[\x0b\x1c-\x1f]")  # white space to Python, and none to a page
 _LABELLED = frozenset(("input", "select", "textarea", "button", "meter", "output", "progress"))
@@ -64,7 +68,7 @@ class PageState:
         return self.parts.get(id(node), node.children) if self.parts else node.children
 
 
-class Control(NamedTuple):
+class Control(msgspec.Struct, frozen=True, gc=False):
     """An element that can be acted on, and what is known of it without the state of the page.
 
     Attributes:
@@ -86,7 +90,7 @@ class Control(NamedTuple):
     details: Node | None
 
 
-class Seen(NamedTuple):
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """What a walk found.
 
     Attributes:
@@ -94,8 +98,41 @@ class Seen(NamedTuple):
         controls: the elements that can be acted on, in order.
     """
 
-    items: list[Item]
-    controls: list[Control]
+    items: tuple[Item, ...]
+    controls: tuple[Control, ...]
+
+
+ROOT = Node("", {}, ())
+
+
+class FragmentSeen(msgspec.Struct, frozen=True, gc=False):
+    """What a walk found in a fragment, whatever the page that it stands in.
+
+    Attributes:
+        seen: items and controls, their places counted from its beginning, and `ROOT` for its outermost element, which holds this in turn.
+        ids: its elements by id, but for the outermost.
+        alone: nothing in it speaks of elements outside.
+        numbered: its items with the numbers of a page, by the number of the first.
+    """
+
+    seen: Seen
+    ids: dict[str, Node]
+    alone: bool
+    numbered: dict[int, tuple[Item, ...]]
+
+
+class Spliced(NamedTuple):
+    """A fragment that was put into what is seen of a page.
+
+    Attributes:
+        found: what is in it.
+        first: place of its first control among those of the page.
+        base: place of its first item among those of the page.
+    """
+
+    found: FragmentSeen
+    first: int
+    base: int
 
 
 def normalised(text: str) -> str:
@@ -137,12 +174,16 @@ _FIELDS = frozenset(("input", "select", "textarea", "button"))
 class Walk:
     """Walks over a page."""
 
-    def __init__(self, root: Node, state: PageState) -> None:
+    def __init__(self, root: Node, state: PageState, fragments: bool = False) -> None:
         """Prepare them.
 
         Args:
             root: the body of the page.
             state: how it differs from its tree.
+            fragments: fragments are taken as they were found before; only where the page is as its tree is.
+
+        Raises:
+            ContractError: a fragment stands in the page twice.
         """
         self._root, self._state = root, state
         self._items: list[Item] = []
@@ -151,7 +192,12 @@ class Walk:
         self._silent = False
         self._labels: list[Node] = []
         self.ids: dict[str, Node] = {}
-        self._index(root)
+        self.spliced: list[Spliced] = []
+        self._fragments: dict[int, FragmentSeen] = {}
+        self._index(root, fragments)
+        if any(label.attributes.get("for") in found.ids for label in self._labels for found in self._fragments.values()):
+            self.ids, self._labels, self._fragments = {}, [], {}
+            self._index(root, False)  # one whose fields are named from outside is walked over like the rest
         self._names: dict[int, list[Node]] = {}
         self._controlled: dict[int, Node] = {}
         for label in self._labels:
@@ -167,15 +213,36 @@ class Walk:
             return found if found is not None and _takes_label(found) else None
         return next((node for node in label.all() if _takes_label(node)), None)
 
-    def _index(self, node: Node) -> None:
+    def _index(self, node: Node, fragments: bool) -> None:
         attributes = node.attributes
         if attributes and "id" in attributes:
             self.ids.setdefault(attributes["id"], node)
         if node.tag == "label":
             self._labels.append(node)
+            fragments = False
+        elif fragments and node.tag == "fieldset":
+            fragments = False
         for child in self._state.within(node):
             if isinstance(child, Node):
-                self._index(child)
+                if fragments and child.known is not None and self._is_fragment(child):
+                    continue
+                self._index(child, fragments)
+
+    def _is_fragment(self, node: Node) -> bool:
+        """Whether an element can be taken as it was found before."""
+        if node.known is FRAGMENT:
+            node.known = _looked_into(node)
+        found = node.known
+        if not isinstance(found, FragmentSeen) or not found.alone:
+            return False
+        if id(node) in self._fragments:
+            raise ContractError(f"a fragment stands in a page twice: {node!r}")
+        self._fragments[id(node)] = found
+        for name, one in found.ids.items():
+            self.ids.setdefault(name, one)
+        if "id" in node.attributes:
+            self.ids.setdefault(node.attributes["id"], node)
+        return True
 
     def seen(self) -> Seen:
         """What is seen: of the dialog that was opened last, or of the whole page."""
@@ -183,7 +250,7 @@ class Walk:
         self._items, self._controls, self._line = [], [], []
         self._descend(root, None, False, None)
         self._flush()
-        return Seen(self._items, self._controls)
+        return Seen(tuple(self._items), tuple(self._controls))
 
     def _flush(self) -> None:
         if self._line:
@@ -229,11 +296,21 @@ class Walk:
             self._image(node)
         else:
             self._flush()
-            if tag == "details" and not self._state.opens(node):
+            if self._fragments and id(node) in self._fragments:
+                self._splice(self._fragments[id(node)], node, form)
+            elif tag == "details" and not self._state.opens(node):
                 self._closed(node, form, off)
             else:
                 self._descend(node, node if tag == "form" else form, off or (tag == "fieldset" and "disabled" in node.attributes), node)
             self._flush()
+
+    def _splice(self, found: FragmentSeen, root: Node, form: Node | None) -> None:
+        base = len(self._items)
+        self.spliced.append(Spliced(found, len(self._controls), base))
+        self._items += found.seen.items
+        for one in found.seen.controls:
+            own = root if one.form is ROOT else form if one.form is None and "form" not in one.node.attributes else one.form
+            self._controls.append(Control(one.node, one.role, one.name, base + one.place, own, one.fieldset_off, one.details))
 
     def _closed(self, details: Node, form: Node | None, off: bool) -> None:
         for child in self._state.within(details):
@@ -293,6 +370,17 @@ class Walk:
             )
         text = normalised(" ".join(text_within(label, self._state, _FIELDS) for label in self._names.get(id(node), ())))
         return text or normalised(attributes.get("placeholder", "")) or normalised(attributes.get("title", ""))
+
+
+def _looked_into(node: Node) -> FragmentSeen:
+    """What is in a fragment."""
+    walk = Walk(Node("div", {}, (node,)), PageState())
+    ordinary = node.tag not in INLINE and node.tag not in _OTHERWISE and not role_of(node) and "role" not in node.attributes
+    named = [one for inner in node.all() for name in ("for", "form", "aria-labelledby") for one in inner.attributes.get(name, "").split()]
+    alone = ordinary and all(one in walk.ids for one in named)
+    seen = walk.seen()
+    controls = tuple(msgspec.structs.replace(one, form=ROOT) if one.form is node else one for one in seen.controls)
+    return FragmentSeen(Seen(seen.items, controls), {name: one for name, one in walk.ids.items() if one is not node}, alone, {})
 
 
 def _takes_label(node: Node) -> bool:
