@@ -90,13 +90,13 @@ def run(envs: int, seconds: float, mode: str, first: int) -> dict[str, Any]:
     Args:
         envs: environments that are stepped at the same time, in one process.
         seconds: length of the window.
-        mode: `trusted` input (as the loop's `locator.click` and `fill`), or `script` actions (as Selenium's environment clicks); with `-pipe` through our own
-            client of the browser, without a process between.
+        mode: `trusted` input (as the loop's `locator.click` and `fill`), or `script` actions (as Selenium's environment clicks); with `-playwright` through
+            Playwright in the place of our own client of the browser.
         first: where in `workload.SEEDS` the episodes begin.
     """
     gym.register_envs(prm_gym)
     kind, _, driver = mode.partition("-")
-    browser = {"input": kind, "driver": driver or "playwright"}
+    browser = {"input": kind, "driver": driver or "pipe"}
     players = [
         Player(cast("StepEnv", gym.make("prm_gym/MiniWoB-v0", task=TASKS, browser=browser, candidates=0, max_steps=MOST_STEPS).unwrapped), number, envs, first)
         for number in range(envs)
@@ -117,5 +117,5 @@ def run(envs: int, seconds: float, mode: str, first: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    call = arguments("trusted", "script", "trusted-pipe", "script-pipe")
+    call = arguments("trusted", "script", "trusted-playwright", "script-playwright")
     tell(run(call.envs, call.seconds, call.mode, call.first))

@@ -66,8 +66,7 @@ ROWS = (
     ("BrowserGym, as shipped", "browsergym", "browsergym_loop.py", "shipped"),
     ("ours, trusted input", None, "ours.py", "trusted"),
     ("ours, script actions", None, "ours.py", "script"),
-    ("ours, trusted input, own client", None, "ours.py", "trusted-pipe"),
-    ("ours, script actions, own client", None, "ours.py", "script-pipe"),
+    ("ours, trusted input, through Playwright", None, "ours.py", "trusted-playwright"),
 )
 
 
