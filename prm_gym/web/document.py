@@ -1,16 +1,15 @@
 """A page in the text mode: what its fields hold, what is open and hidden, where the focus is, and the numbers of its elements."""
 
-import datetime
-import re
 from collections.abc import Iterator, Sequence
 from itertools import compress
 
 import msgspec
 
+from prm_gym.web.fields import Fields, held
 from prm_gym.web.html import Node
 from prm_gym.web.observation import Item
+from prm_gym.web.roles import TEXT_INPUTS
 from prm_gym.web.walk import (
-    TEXT_INPUTS,
     Control,
     FragmentSeen,
     PageState,
@@ -21,13 +20,10 @@ from prm_gym.web.walk import (
     listed,
     normalised,
     options_of,
-    shortened,
     text_within,
 )
 
 MOST_NUMBERED = 32
-_NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_SPACES = re.compile(r"[\r\n]+")
 
 
 _STATES = ("checked", "disabled", "readonly", "expanded", "collapsed", "current", "pressed", "selected", "invalid", "focused")
@@ -66,9 +62,7 @@ class Document:
         """
         self.html, self.number = html, number
         self._state = PageState()
-        self._values: dict[int, str] = {}
-        self._checked: dict[int, bool] = {}
-        self._chosen: dict[int, int] = {}
+        self._fields = Fields()
         self.focused: Node | None = None
         self._before_dialog: list[Node | None] = []
         known = html.known
@@ -151,7 +145,7 @@ class Document:
             return Item(ref, control.role, control.name, None, ("focused",) if node is self.focused else ())
         expanded = self._expanded(control)
         holds = (
-            self._is_checked(node),
+            self._fields.is_checked(node),
             self._off(control),
             "readonly" in attributes,
             expanded is True,
@@ -163,28 +157,14 @@ class Document:
             node is self.focused,
         )
         options = listed(node) if node.tag == "select" else ()
-        return Item(ref, control.role, control.name, self._shown(node), tuple(compress(_STATES, holds)), options)
-
-    def _shown(self, node: Node) -> str | None:
-        """What is seen of what a field holds."""
-        if node.tag == "select":
-            options = options_of(node)
-            if "multiple" in node.attributes:
-                return ", ".join(label_of(option) for option in options if "selected" in option.attributes)
-            place = self._choice(node)
-            return shortened(label_of(options[place])) if place >= 0 else ""
-        kind = node.attributes.get("type", "")
-        if node.tag == "textarea" or (node.tag == "input" and (kind in TEXT_INPUTS or kind in ("search", "range"))):
-            value = self.value(node)
-            return shortened("•" * len(value) if kind == "password" else value)
-        return "" if kind == "file" and node.tag == "input" else None
+        return Item(ref, control.role, control.name, self._fields.shown(node), tuple(compress(_STATES, holds)), options)
 
     def _expanded(self, control: Control) -> bool | None:
         if control.details is not None and control.node.tag == "summary":
             return self._state.opens(control.details)
         node = control.node
-        if "data-toggle" in node.attributes and id(node) in self._checked:
-            return self._checked[id(node)]
+        if "data-toggle" in node.attributes and id(node) in self._fields.checked:
+            return self._fields.checked[id(node)]
         return {"true": True, "false": False}.get(node.attributes.get("aria-expanded", ""))
 
     def _off(self, control: Control) -> bool:
@@ -242,27 +222,6 @@ class Document:
         """The form that an element belongs to."""
         return next((control.form for control in self._seen.controls if control.node is node), None)
 
-    def value(self, node: Node) -> str:
-        """What a text field holds."""
-        if id(node) in self._values:
-            return self._values[id(node)]
-        if node.tag == "textarea":
-            return "".join(child for child in node.children if isinstance(child, str)).removeprefix("\n")
-        return node.attributes.get("value", "")
-
-    def _is_checked(self, node: Node) -> bool:
-        if node.tag == "input" and node.attributes.get("type") in ("checkbox", "radio"):
-            return self._checked.get(id(node), "checked" in node.attributes)
-        return node.attributes.get("aria-checked") == "true"
-
-    def _choice(self, select: Node) -> int:
-        """Place of the chosen option: the last that is marked, else the first that can be chosen; -1 where there is none."""
-        if id(select) in self._chosen:
-            return self._chosen[id(select)]
-        options = options_of(select)
-        marked = [place for place, option in enumerate(options) if "selected" in option.attributes]
-        return marked[-1] if marked else next((place for place, option in enumerate(options) if "disabled" not in option.attributes), -1)
-
     # What is done.
 
     def focus(self, node: Node | None) -> None:
@@ -286,24 +245,24 @@ class Document:
         if "readonly" in node.attributes:
             raise Unable(f"[{ref}] is read-only")
         before, self.focused = self.focused, node
-        self._values[id(node)] = _held(text, node)
+        self._fields.values[id(node)] = held(text, node)
         self._touch(before, node)
         return node
 
     def break_line(self, area: Node) -> bool:
         """End a field of several lines with a new one, as the enter key does; whether there was room for it."""
-        held = _held(self.value(area) + "\n", area)
-        if "readonly" in area.attributes or held == self.value(area):
+        text = held(self._fields.value(area) + "\n", area)
+        if "readonly" in area.attributes or text == self._fields.value(area):
             return False
-        self._values[id(area)] = held
+        self._fields.values[id(area)] = text
         self._touch(area)
         return True
 
     def clear_search(self, field: Node) -> bool:
         """Empty a field for searches, as the escape key does; whether that changed it."""
-        if field.attributes.get("type") != "search" or not self.value(field):
+        if field.attributes.get("type") != "search" or not self._fields.value(field):
             return False
-        self._values[id(field)] = ""
+        self._fields.values[id(field)] = ""
         self._touch(field)
         return True
 
@@ -326,23 +285,23 @@ class Document:
             offered = ", ".join(f'"{label}"' for _, label in free[:10])
             raise Unable(f'[{ref}] has no option "{wanted}"; it has: {offered}')
         before, self.focused = self.focused, node
-        self._chosen[id(node)] = found[0]
+        self._fields.chosen[id(node)] = found[0]
         self._touch(before, node)
         return node
 
     def check(self, node: Node) -> bool:
         """Click a checkbox or a choice; whether that changed it."""
         if node.attributes.get("type") == "checkbox":
-            self._checked[id(node)] = not self._is_checked(node)
+            self._fields.checked[id(node)] = not self._fields.is_checked(node)
             self._touch(node)
             return True
-        if self._is_checked(node):
+        if self._fields.is_checked(node):
             return False
         form, name = self.form_of(node), node.attributes.get("name")
         for other in self._all(self._body if form is None else form):
             if other.tag == "input" and other.attributes.get("type") == "radio" and other.attributes.get("name") == name:
-                self._checked[id(other)] = False
-        self._checked[id(node)] = True
+                self._fields.checked[id(other)] = False
+        self._fields.checked[id(node)] = True
         self._touch(*(control.node for control in self._seen.controls if control.role == "radio"))
         return True
 
@@ -358,7 +317,7 @@ class Document:
         target = self._ids.get(name)
         if target is not None:
             self._state.hidden[id(target)] = not self._state.hides(target)
-            self._checked[id(button)] = not self._state.hides(target)
+            self._fields.checked[id(button)] = not self._state.hides(target)
             self._look_again()
 
     def open_dialog(self, name: str) -> None:
@@ -400,8 +359,7 @@ class Document:
     def reset(self, form: Node) -> None:
         """Give the fields of a form back what they held at first."""
         for node in self._all(form):
-            for kept in (self._values, self._checked, self._chosen):
-                kept.pop(id(node), None)
+            self._fields.forget(node)
         self._items = self._composed()
 
     # Forms.
@@ -422,44 +380,15 @@ class Document:
                 continue
             name = child.attributes.get("name", "")
             if name and "disabled" not in child.attributes and child.tag in ("input", "select", "textarea", "button"):
-                value = self._sent(child, submitter)
+                value = self._fields.sent(child, submitter)
                 if value is not None:
                     found.append((name, value))
             self._collect(child, submitter, found)
-
-    def _sent(self, node: Node, submitter: Node | None) -> str | None:
-        """The value of a field that is sent; None where it is not sent."""
-        kind = node.attributes.get("type", "")
-        if node.tag == "button" or kind in ("submit", "reset", "button", "image"):
-            return node.attributes.get("value", "") if node is submitter else None
-        if node.tag == "select":
-            options, place = options_of(node), self._choice(node)
-            return options[place].attributes.get("value", label_of(options[place])) if place >= 0 else None
-        if kind in ("checkbox", "radio"):
-            return node.attributes.get("value", "on") if self._is_checked(node) else None
-        return None if kind == "file" else self.value(node)
 
 
 def _is_submit(node: Node) -> bool:
     kind = node.attributes.get("type", "")
     return (node.tag == "button" and kind in ("", "submit")) or (node.tag == "input" and kind in ("submit", "image"))
-
-
-def _held(text: str, node: Node) -> str:
-    """What a field holds when a text is typed into it."""
-    kind = node.attributes.get("type", "")
-    text = text.replace("\r\n", "\n").replace("\r", "\n") if node.tag == "textarea" else _SPACES.sub(" ", text)
-    limit = node.attributes.get("maxlength", "")
-    if limit.isdecimal():
-        text = text[: int(limit)]
-    if kind == "number":
-        return text.strip() if _NUMBER.fullmatch(text.strip()) else ""
-    if kind == "date":
-        try:
-            return datetime.date.fromisoformat(text.strip()).isoformat()
-        except ValueError:
-            return ""
-    return text.strip() if kind in ("email", "url") else text
 
 
 def _copied(node: Node) -> Node:
