@@ -224,6 +224,8 @@ class WorldEnv(StepEnv):
         pursuit = Pursuit(database, scenario.goal, scenario.milestones, scenario.passing)
         self._live = live = _Live(visit, pursuit, self._browser_for(visit))
         live.open(scenario.start)
+        if visit.broken is not None:  # in the thread of the server
+            raise visit.broken
         visit.forget()
         return live
 

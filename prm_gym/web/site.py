@@ -264,6 +264,8 @@ class Site:
                 return Response(303, None, path)
             case Missing(why):
                 return Response(404, self.layout(visit, "Not found", e.main(e.h1("Not found"), e.p(why))))
+            case _:  # a page without a `return`
+                raise ContractError(f"the page of {request.method} {request.path} gave {answered!r}, and not a Node, Page, Invalid, Redirect or Missing")
 
 
 def read_request(method: str, path: str, query: str, body: str = "") -> Request:

@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from notes import NOTES, ROWS, TAG, WRITE, NotesEnv
 
-from prm_gym.errors import RefusedError
+from prm_gym.errors import ContractError, RefusedError
 from prm_gym.services import goal_of, new_image
-from prm_gym.web import Beginning, Checkpoint, Do, Draw, Part, Row, Way, asked, click, drawn, joined, row_of
+from prm_gym.web import Beginning, Checkpoint, Do, Draw, Part, Row, Site, Way, asked, click, drawn, e, joined, row_of
 
 IMAGE = new_image([NOTES], ROWS)
 BEGINNING = Beginning([NOTES], IMAGE, "http://notes.test/", {"me": "K1"}, "2031-04-30")
@@ -111,3 +111,51 @@ def test_the_kind_is_told_when_all_is_over_and_not_before():
         assert told[-1] == env.task.kind == env.scenario.kind != ""
         assert "kind" not in env.task.metadata
         assert told[-1] not in observation
+
+
+def test_a_question_needs_a_page_that_tells_its_answer():
+    with pytest.raises(ContractError, match="needs a checkpoint"):
+        asked("ask/tag", "Which tag?", ["work"], Way(script=(click("link", "Taxes"),)))
+
+
+def test_rows_of_an_unknown_table_are_refused():
+    with pytest.raises(ContractError, match="rows of note, and no such table; the tables are notes"):
+        new_image([NOTES], {"note": ROWS["notes"]})
+
+
+BROKEN = Site("notes.test", "Broken")
+
+
+@BROKEN.get("/")
+def nothing(visit, request):
+    return None
+
+
+@BROKEN.get("/error")
+def failing(visit, request):
+    return e.p(1 // 0)
+
+
+class BrokenEnv(NotesEnv):
+    sites = (BROKEN,)
+    path = "/"
+
+    def scenario_of(self, entropy):
+        return joined(BEGINNING._replace(start=f"http://notes.test{self.path}"), [WRITE], WRITE.wish)
+
+
+class FailingEnv(BrokenEnv):
+    path = "/error"
+
+
+@pytest.mark.parametrize("mode", ["text", "browser"])
+@pytest.mark.parametrize(("broken", "error", "says"), [(BrokenEnv, ContractError, "page of GET / gave None"), (FailingEnv, ZeroDivisionError, "by zero")])
+def test_a_first_page_with_a_mistake_in_it_raises_in_reset(mode, broken, error, says, request):
+    if mode == "browser":
+        request.getfixturevalue("chromium")
+    env = broken(mode=mode)
+    try:
+        with pytest.raises(error, match=says):
+            env.reset(seed=0)
+    finally:
+        env.close()
