@@ -102,7 +102,7 @@ class RealBrowser(PageBrowser):
         self._server.host(sites)
         self._token = ""
         address = f"127.0.0.1:{self._server.port}"
-        super().__init__(*browser_options({"frames": False, **options}, _OURS, hosts={site.host: address for site in sites}))
+        super().__init__(*world_options(options, {site.host: address for site in sites}))
 
     @property
     def alive(self) -> bool:
@@ -155,6 +155,15 @@ def browser_options(given: Mapping[str, Any], settled: Collection[str], hosts: M
         return msgspec.convert({**of_browser, "hosts": dict(hosts)}, BrowserOptions), msgspec.convert({**of_page, **page}, PageOptions)
     except msgspec.ValidationError as error:
         raise OptionError(f"options of the browser: {error}") from error
+
+
+def world_options(given: Mapping[str, Any], hosts: Mapping[str, str]) -> tuple[BrowserOptions, PageOptions]:
+    """The same for sites of ours, which settle some of them themselves.
+
+    Raises:
+        OptionError: an option that there is not, or that is not for the user, or a value that it cannot have.
+    """
+    return browser_options({"frames": False, **given}, _OURS, hosts)
 
 
 def act_together(browsers: Sequence[Browser], actions: Sequence[Action]) -> list[Acted | EnvironmentFault]:

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from notes import NOTES, ROWS, TAG, WRITE, NotesEnv
 
-from prm_gym.errors import ContractError, RefusedError
+from prm_gym.errors import ContractError, OptionError, RefusedError
 from prm_gym.services import goal_of, new_image
 from prm_gym.web import Beginning, Checkpoint, Do, Draw, Part, Row, Site, Way, asked, click, drawn, e, joined, row_of
 
@@ -148,14 +148,29 @@ class FailingEnv(BrokenEnv):
     path = "/error"
 
 
-@pytest.mark.parametrize("mode", ["text", "browser"])
-@pytest.mark.parametrize(("broken", "error", "says"), [(BrokenEnv, ContractError, "page of GET / gave None"), (FailingEnv, ZeroDivisionError, "by zero")])
-def test_a_first_page_with_a_mistake_in_it_raises_in_reset(mode, broken, error, says, request):
-    if mode == "browser":
-        request.getfixturevalue("chromium")
-    env = broken(mode=mode)
+MISTAKES = [(BrokenEnv, ContractError, "page of GET / gave None"), (FailingEnv, ZeroDivisionError, "by zero")]
+
+
+def raised_in_reset(env, error, says):
     try:
         with pytest.raises(error, match=says):
             env.reset(seed=0)
     finally:
         env.close()
+
+
+@pytest.mark.parametrize(("broken", "error", "says"), MISTAKES)
+def test_a_first_page_with_a_mistake_in_it_raises_in_reset(broken, error, says):
+    raised_in_reset(broken(), error, says)
+
+
+@pytest.mark.usefixtures("chromium")
+@pytest.mark.parametrize(("broken", "error", "says"), MISTAKES)
+def test_so_it_does_in_a_browser(broken, error, says):
+    raised_in_reset(broken(mode="browser"), error, says)
+
+
+@pytest.mark.parametrize("options", [{"browser": {"viewport": 1}}, {"browser": {"width": "wide"}}, {"browser": {"keep": True}}, {"show": "screenshot"}])
+def test_options_of_the_browser_are_looked_at_when_the_environment_is_made(options):
+    with pytest.raises(OptionError):
+        NotesEnv(mode="browser", **options)
