@@ -118,7 +118,7 @@ class WorldEnv(StepEnv):
         Raises:
             OptionError: a value out of range, or an option of the browser that there is not.
 
-        In mode "browser" the first `reset` raises `MissingExtraError` where a package of the extra "web" is missing, and `NoBrowserError` where there is no browser.
+        In mode "browser" the first `reset` raises `MissingExtraError` without a package of the extra "web", and `NoBrowserError` without a browser.
         """
         require_difficulty(difficulty, self.levels)
         require_candidates(candidates, least=16)

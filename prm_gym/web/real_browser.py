@@ -99,7 +99,7 @@ class RealBrowser(PageBrowser):
             MissingExtraError: a package of the extra "web" is missing.
         """
         self._server = site_server()
-        self._server.host(sites)
+        self._sites = {site.host: site for site in sites}
         self._token = ""
         address = f"127.0.0.1:{self._server.port}"
         super().__init__(*world_options(options, {site.host: address for site in sites}))
@@ -118,6 +118,7 @@ class RealBrowser(PageBrowser):
 
     def visit_with(self, visit: Visit) -> None:
         """Turn to another visit: what the page asks for is answered from it."""
+        visit.sites = self._sites  # two worlds of one process may have the same host: a cell of a notebook that was run again
         self._token = self._server.admit(visit, self._token)
 
     def open(self, url: str) -> Sight:

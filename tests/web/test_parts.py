@@ -1,5 +1,6 @@
 """Tasks that are put together from parts: ways one after another, rows by weight, one goal of several works, and the kind when all is over."""
 
+import contextlib
 import sys
 from collections import Counter
 from pathlib import Path
@@ -174,3 +175,20 @@ def test_so_it_does_in_a_browser(broken, error, says):
 def test_options_of_the_browser_are_looked_at_when_the_environment_is_made(options):
     with pytest.raises(OptionError):
         NotesEnv(mode="browser", **options)
+
+
+class OtherEnv(NotesEnv):
+    sites = (Site("notes.test", "Other notes"),)
+
+
+@OtherEnv.sites[0].get("/")
+def other(visit, request):
+    return e.html(e.head(e.title("Other")), e.body(e.p("Other notes.")))
+
+
+@pytest.mark.usefixtures("chromium")
+def test_two_worlds_of_one_host_do_not_answer_for_one_another():
+    with contextlib.closing(NotesEnv(mode="browser")) as one, contextlib.closing(OtherEnv(mode="browser")) as two:
+        assert ["title: All notes - Notes" in one.reset(seed=seed)[0] for seed in (0, 1)] == [True, True]
+        assert ["title: Other\n" in two.reset(seed=seed)[0] for seed in (0, 1)] == [True, True]
+        assert "title: All notes - Notes" in one.reset(seed=0)[0]
