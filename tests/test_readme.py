@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).parent.parent / "README.md"
+CONTRIBUTING = README.with_name("CONTRIBUTING.md")
 
 
 @pytest.mark.skipif(not README.is_file(), reason="the tests run without the checkout around them")
@@ -17,6 +18,7 @@ README = Path(__file__).parent.parent / "README.md"
         "from prm_gym.answers",
         "from prm_gym.sandbox",
         "import gymnasium as gym\\nimport prm_gym\\nfrom prm_gym.tools",
+        'import gymnasium as gym\\nimport prm_gym\\n\\nenv = gym.make."prm_gym/Shop',
         "import json",
         "from prm_gym.claims",
     ],
@@ -36,3 +38,20 @@ def test_the_training_loop_of_the_readme_learns():
     # A random agent solves a tenth of the tasks, always answering UNKNOWN a fifth.
     assert len(success) == 60
     assert sum(success[-10:]) / 10 > 0.35
+
+
+@pytest.mark.skipif(not CONTRIBUTING.is_file(), reason="the tests run without the checkout around them")
+def test_the_world_of_the_contributors_guide_keeps_the_contract(tmp_path):
+    (code,) = re.findall(r"```python\n(from functools.*?)```", CONTRIBUTING.read_text(), re.DOTALL)
+    (tmp_path / "my_package.py").write_text(code)
+    run = """import functools, gymnasium, my_package
+from prm_gym.testing import check_step_env
+for difficulty in (1, 2):
+    check_step_env(functools.partial(gymnasium.make, "mine/Shed-v0", difficulty=difficulty))"""
+    subprocess.run([sys.executable, "-c", run], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
+
+
+@pytest.mark.usefixtures("chromium")
+@pytest.mark.skipif(not README.is_file(), reason="the tests run without the checkout around them")
+def test_the_own_site_of_the_readme_prints_what_it_shows():
+    test_examples_print_what_the_readme_shows("import threading")

@@ -158,7 +158,8 @@ class BrowserGymEnv(StepEnv):
             self._running_process()
         except RefusedRequestError as error:
             self.close()
-            raise OptionError(f"BrowserGym does not make {task!r}: {error}") from error
+            hint = f"; install it there: {python} -m pip install browsergym-{task[11:].partition('.')[0]}" if "ModuleNotFoundError" in str(error) else ""
+            raise OptionError(f"BrowserGym does not make {task!r}: {error}{hint}") from error
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the process: an environment that was sent elsewhere begins with `reset` or `restore`."""

@@ -220,8 +220,11 @@ def new_image(tables: Sequence[Table], rows: Rows) -> bytes:
         rows: by name of the table, a value for each column.
 
     Raises:
-        ContractError: two rows have one key, or a row does not fit its table.
+        ContractError: two rows have one key, a row does not fit its table, or there is no such table.
     """
+    unknown = sorted(set(rows) - {table.name for table in tables})
+    if unknown:
+        raise ContractError(f"there are rows of {', '.join(unknown)}, and no such table; the tables are {', '.join(table.name for table in tables)}")
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         connection.executescript("".join(map(_definition, tables)) + f"CREATE TABLE {LOG} (name TEXT, old TEXT, new TEXT);")

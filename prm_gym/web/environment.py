@@ -116,8 +116,9 @@ class WorldEnv(StepEnv):
             **options: see `StepOptions`; max_steps is that of the level unless given.
 
         Raises:
-            OptionError: a value out of range.
-            MissingExtraError: mode "browser" without the packages of the extra "web".
+            OptionError: a value out of range, or an option of the browser that there is not.
+
+        In mode "browser" the first `reset` raises `MissingExtraError` without a package of the extra "web", and `NoBrowserError` without a browser.
         """
         require_difficulty(difficulty, self.levels)
         require_candidates(candidates, least=16)
@@ -125,6 +126,8 @@ class WorldEnv(StepEnv):
             raise OptionError(f"mode is 'text' or 'browser', got {mode!r}")
         if browser and mode == "text":
             raise OptionError("browser=... goes with mode='browser'")
+        if isinstance(show, str):
+            raise OptionError(f"show is a list, such as [{show!r}], got {show!r}")
         for name in show:
             if name not in SHOWN or mode == "text":
                 raise OptionError(f"show is of {SHOWN} in mode 'browser', got {name!r} in mode {mode!r}")
@@ -133,6 +136,10 @@ class WorldEnv(StepEnv):
         super().__init__(**options)
         self.difficulty, self.candidates, self.mode, self.show = difficulty, candidates, mode, tuple(show)
         self._browser_options = {**({"frames": True} if "screenshot" in show else {}), **dict(browser or {})}
+        if self._browser_options:
+            from prm_gym.web.real_browser import world_options
+
+            world_options(self._browser_options, {})
         self._kept: tuple[int, WebScenario] | None = None
         self._live: _Live | None = None
         self._real: Browser | None = None
@@ -224,6 +231,8 @@ class WorldEnv(StepEnv):
         pursuit = Pursuit(database, scenario.goal, scenario.milestones, scenario.passing)
         self._live = live = _Live(visit, pursuit, self._browser_for(visit))
         live.open(scenario.start)
+        if visit.broken is not None:  # in the thread of the server
+            raise visit.broken
         visit.forget()
         return live
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 import numpy as np
 
 from prm_gym.claims import Value
+from prm_gym.errors import ContractError
 from prm_gym.services import Cell, Database, Table, goal_in
 from prm_gym.web.scenario import Checkpoint, Do, WebScenario
 
@@ -143,8 +144,13 @@ def asked(kind: str, wish: str, answers: Sequence[str], *ways: Way, required: Se
         ways: to what tells the answer, one after another.
         required: names of the checkpoints without which nothing is won; the last one of the ways where nothing is given.
         question: see `Part`.
+
+    Raises:
+        ContractError: no checkpoint says that the answer was seen.
     """
     way = Way().after(*ways)
+    if not required and not way.checkpoints:
+        raise ContractError(f"a question needs a checkpoint for the page that tells its answer: {wish!r} ({kind}) has none on its ways")
     needed = tuple(required) or (way.checkpoints[-1].name,)
     return Part(kind=kind, wish=wish, answers=tuple(answers), required=needed, question=question).after(way)
 

@@ -99,10 +99,10 @@ class RealBrowser(PageBrowser):
             MissingExtraError: a package of the extra "web" is missing.
         """
         self._server = site_server()
-        self._server.host(sites)
+        self._sites = {site.host: site for site in sites}
         self._token = ""
         address = f"127.0.0.1:{self._server.port}"
-        super().__init__(*browser_options({"frames": False, **options}, _OURS, hosts={site.host: address for site in sites}))
+        super().__init__(*world_options(options, {site.host: address for site in sites}))
 
     @property
     def alive(self) -> bool:
@@ -118,6 +118,7 @@ class RealBrowser(PageBrowser):
 
     def visit_with(self, visit: Visit) -> None:
         """Turn to another visit: what the page asks for is answered from it."""
+        visit.sites = self._sites  # two worlds of one process may have the same host: a cell of a notebook that was run again
         self._token = self._server.admit(visit, self._token)
 
     def open(self, url: str) -> Sight:
@@ -155,6 +156,15 @@ def browser_options(given: Mapping[str, Any], settled: Collection[str], hosts: M
         return msgspec.convert({**of_browser, "hosts": dict(hosts)}, BrowserOptions), msgspec.convert({**of_page, **page}, PageOptions)
     except msgspec.ValidationError as error:
         raise OptionError(f"options of the browser: {error}") from error
+
+
+def world_options(given: Mapping[str, Any], hosts: Mapping[str, str]) -> tuple[BrowserOptions, PageOptions]:
+    """The same for sites of ours, which settle some of them themselves.
+
+    Raises:
+        OptionError: an option that there is not, or that is not for the user, or a value that it cannot have.
+    """
+    return browser_options({"frames": False, **given}, _OURS, hosts)
 
 
 def act_together(browsers: Sequence[Browser], actions: Sequence[Action]) -> list[Acted | EnvironmentFault]:

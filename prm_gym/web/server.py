@@ -107,7 +107,8 @@ class SiteServer:
         asked, answered = self._ahead.get(token, (None, None))
         if answered is not None and method == "GET" and asked == (host, path, query):
             return answered
-        site, visit = self._sites.get(host), self._visits.get(token)
+        visit = self._visits.get(token)
+        site = None if visit is None else (visit.sites or self._sites).get(host)
         if site is None or visit is None or method not in ("GET", "POST"):
             return 404, b"There is no such page.", {"content-type": "text/plain"}
         try:

@@ -120,6 +120,7 @@ class Visit:
         seen: the addresses that were asked for and given since then, with their path and query.
         refused: why the last form was refused.
         broken: an error that a page raised in the server's thread, and that nobody has heard of yet.
+        sites: by host, those that a real browser finds in this visit; all that the server has where it is empty.
         lock: held while a page is made; the server of a real browser works in another thread.
     """
 
@@ -131,6 +132,7 @@ class Visit:
         self.seen: list[str] = []
         self.refused = ""
         self.broken: Exception | None = None
+        self.sites: Mapping[str, Site] = {}
         self.lock = RLock()
 
     def tell(self, name: str, **facts: Any) -> None:
@@ -264,6 +266,8 @@ class Site:
                 return Response(303, None, path)
             case Missing(why):
                 return Response(404, self.layout(visit, "Not found", e.main(e.h1("Not found"), e.p(why))))
+            case _:  # a page without a `return`
+                raise ContractError(f"the page of {request.method} {request.path} gave {answered!r}, and not a Node, Page, Invalid, Redirect or Missing")
 
 
 def read_request(method: str, path: str, query: str, body: str = "") -> Request:

@@ -1,5 +1,6 @@
 """Tasks that are put together from parts: ways one after another, rows by weight, one goal of several works, and the kind when all is over."""
 
+import contextlib
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,9 +12,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from notes import NOTES, ROWS, TAG, WRITE, NotesEnv
 
-from prm_gym.errors import RefusedError
+from prm_gym.errors import ContractError, OptionError, RefusedError
 from prm_gym.services import goal_of, new_image
-from prm_gym.web import Beginning, Checkpoint, Do, Draw, Part, Row, Way, asked, click, drawn, joined, row_of
+from prm_gym.web import Beginning, Checkpoint, Do, Draw, Part, Row, Site, Way, asked, click, drawn, e, joined, row_of
 
 IMAGE = new_image([NOTES], ROWS)
 BEGINNING = Beginning([NOTES], IMAGE, "http://notes.test/", {"me": "K1"}, "2031-04-30")
@@ -111,3 +112,83 @@ def test_the_kind_is_told_when_all_is_over_and_not_before():
         assert told[-1] == env.task.kind == env.scenario.kind != ""
         assert "kind" not in env.task.metadata
         assert told[-1] not in observation
+
+
+def test_a_question_needs_a_page_that_tells_its_answer():
+    with pytest.raises(ContractError, match="needs a checkpoint"):
+        asked("ask/tag", "Which tag?", ["work"], Way(script=(click("link", "Taxes"),)))
+
+
+def test_rows_of_an_unknown_table_are_refused():
+    with pytest.raises(ContractError, match="rows of note, and no such table; the tables are notes"):
+        new_image([NOTES], {"note": ROWS["notes"]})
+
+
+BROKEN = Site("notes.test", "Broken")
+
+
+@BROKEN.get("/")
+def nothing(visit, request):
+    return None
+
+
+@BROKEN.get("/error")
+def failing(visit, request):
+    return e.p(1 // 0)
+
+
+class BrokenEnv(NotesEnv):
+    sites = (BROKEN,)
+    path = "/"
+
+    def scenario_of(self, entropy):
+        return joined(BEGINNING._replace(start=f"http://notes.test{self.path}"), [WRITE], WRITE.wish)
+
+
+class FailingEnv(BrokenEnv):
+    path = "/error"
+
+
+MISTAKES = [(BrokenEnv, ContractError, "page of GET / gave None"), (FailingEnv, ZeroDivisionError, "by zero")]
+
+
+def raised_in_reset(env, error, says):
+    try:
+        with pytest.raises(error, match=says):
+            env.reset(seed=0)
+    finally:
+        env.close()
+
+
+@pytest.mark.parametrize(("broken", "error", "says"), MISTAKES)
+def test_a_first_page_with_a_mistake_in_it_raises_in_reset(broken, error, says):
+    raised_in_reset(broken(), error, says)
+
+
+@pytest.mark.usefixtures("chromium")
+@pytest.mark.parametrize(("broken", "error", "says"), MISTAKES)
+def test_so_it_does_in_a_browser(broken, error, says):
+    raised_in_reset(broken(mode="browser"), error, says)
+
+
+@pytest.mark.parametrize("options", [{"browser": {"viewport": 1}}, {"browser": {"width": "wide"}}, {"browser": {"keep": True}}, {"show": "screenshot"}])
+def test_options_of_the_browser_are_looked_at_when_the_environment_is_made(options):
+    with pytest.raises(OptionError):
+        NotesEnv(mode="browser", **options)
+
+
+class OtherEnv(NotesEnv):
+    sites = (Site("notes.test", "Other notes"),)
+
+
+@OtherEnv.sites[0].get("/")
+def other(visit, request):
+    return e.html(e.head(e.title("Other")), e.body(e.p("Other notes.")))
+
+
+@pytest.mark.usefixtures("chromium")
+def test_two_worlds_of_one_host_do_not_answer_for_one_another():
+    with contextlib.closing(NotesEnv(mode="browser")) as one, contextlib.closing(OtherEnv(mode="browser")) as two:
+        assert ["title: All notes - Notes" in one.reset(seed=seed)[0] for seed in (0, 1)] == [True, True]
+        assert ["title: Other\n" in two.reset(seed=seed)[0] for seed in (0, 1)] == [True, True]
+        assert "title: All notes - Notes" in one.reset(seed=0)[0]
