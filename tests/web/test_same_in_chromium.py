@@ -169,3 +169,13 @@ def test_odd_addresses_are_read_alike(pair):
     for address in (*(host + odd for odd in ODD_ADDRESSES), host.replace("http", "https") + "/", "//" + host.removeprefix("http://"), "about:blank"):
         action = f"goto {quoted(address)}"
         same(text.step(action), real.step(action))
+
+
+@pytest.mark.parametrize("text", ["a\u2028b", "a\u0085[9] b", "a\u3000\u2003b", "a\x0b\x1fb", "\U0001f600" * 170])
+def test_white_space_and_length_are_those_of_pages(pair, text):
+    envs = pair
+    same(*(env.reset(seed=0) for env in envs))
+    field = re.search(r"^\[(\d+)\] (?:searchbox|textbox) ", envs[0].situation.observation, re.MULTILINE)[1]
+    for action in (f"type [{field}] {quoted(text)}", "press Enter"):
+        same(*(env.step(action) for env in envs))
+    assert not re.search(r"[\x0b\x1f\x85\u2028]", envs[0].situation.observation)
