@@ -20,14 +20,14 @@ from prm_gym.web.candidates import listed_actions
 from prm_gym.web.observation import Acted, Sight, rendered
 from prm_gym.web.paging import View, act_ahead, made_up, observed
 from prm_gym.web.scenario import WebScenario, resolved
-from prm_gym.web.site import Event, Site, Visit, plain_address
+from prm_gym.web.site import Event, Site, Visit, plain_address, split_url
 from prm_gym.web.text_browser import Browser, TextBrowser
 from prm_gym.web.trail import Trail
 
 KEYS = ("Enter", "Escape")
 SHOWN = ("screenshot", "accessibility")
 MODES = ("text", "browser")
-MOST_MADE = 400
+LONGEST_GOTO = 8_000  # what a real browser is sent to
 ACTIONS_TEXT = """An action is one line:
 click [N] | type [N] "TEXT" | select [N] "OPTION" | press Enter | press Escape | scroll down | scroll up | goto "URL" | back | tab N | noop
 answer "TEXT" ends the task: the answer where something is asked, "impossible" where it cannot be done, and `answer` alone where something is to be done.
@@ -229,7 +229,7 @@ class WorldEnv(StepEnv):
         database = Database(self.tables, scenario.image)
         visit = Visit(database, dict(scenario.memory), scenario.now)
         pursuit = Pursuit(database, scenario.goal, scenario.milestones, scenario.passing)
-        self._live = live = _Live(visit, pursuit, self._browser_for(visit))
+        self._live = live = _Live(self.sites, visit, pursuit, self._browser_for(visit))
         live.open(scenario.start)
         if visit.broken is not None:  # in the thread of the server
             raise visit.broken
@@ -350,7 +350,8 @@ class WorldEnv(StepEnv):
 
     def _situation_of(self, task: Task, scenario: WebScenario, live: "_Live", error: str = "") -> Situation:
         page = live.text
-        state = msgspec.json.encode((sorted(live.pursuit.rows.changed().items()), live.visit.memory, sorted(live.pursuit.reached)))
+        with live.visit.lock:  # a late page may be made meanwhile
+            state = msgspec.json.encode((sorted(live.pursuit.rows.changed().items()), live.visit.memory, sorted(live.pursuit.reached)))
         listed = listed_actions(live.sight, live.start, scenario.phrases, scenario.sought, self.candidates, self.frame) if self.candidates else ()
         return Situation(observation=observed(scenario.wish, page, error), state_key=content_key(task.key, state.decode(), page), actions=listed)
 
@@ -412,7 +413,16 @@ class WorldEnv(StepEnv):
 class _Live(View):
     """An episode as it stands: the server's side, how far it has come, the browser, what is seen, and what was done."""
 
-    def __init__(self, visit: Visit, pursuit: Pursuit, browser: Browser) -> None:
+    def __init__(self, sites: Sequence[Site], visit: Visit, pursuit: Pursuit, browser: Browser) -> None:
         super().__init__(browser)
+        self.hosts = frozenset(site.host for site in sites)
         self.visit, self.pursuit = visit, pursuit
         self.trail = Trail()
+
+    def mistake(self, action: Action) -> str:
+        """Why an action is mistaken; an address that is on none of the sites is so before any browser is asked, each of which would read it in its own way."""
+        if isinstance(action, Goto):
+            scheme, host, _, _ = split_url(action.url)
+            if scheme != "http" or host not in self.hosts or "\\" in action.url or len(action.url) > LONGEST_GOTO:
+                return f"this address is not allowed: {action.url}"
+        return super().mistake(action)

@@ -89,7 +89,7 @@ def held(text: str, node: Node) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n") if node.tag == "textarea" else _SPACES.sub(" ", text)
     limit = node.attributes.get("maxlength", "")
     if limit.isdecimal():
-        text = text[: int(limit)]
+        text = text.encode("utf-16-le")[: 2 * int(limit)].decode("utf-16-le", "ignore")  # pages count what is beyond the first plane twice
     if kind == "number":
         return text.strip() if _NUMBER.fullmatch(text.strip()) else ""
     if kind == "date":

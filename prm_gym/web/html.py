@@ -131,7 +131,7 @@ def fragment(make: Callable[Values, Node], most: int = 4096) -> Callable[Values,
         node.known = FRAGMENT
         return node
 
-    return cast("Callable[Values, Node]", lru_cache(most)(update_wrapper(made, make)))
+    return cast("Callable[Values, Node]", lru_cache(most, typed=True)(update_wrapper(made, make)))
 
 
 def to_html(node: Node) -> str:

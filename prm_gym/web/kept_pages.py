@@ -109,4 +109,12 @@ class KeptPages(Generic[Kept]):
         changed, memory, tables = visitor.database.changed(), visitor.memory, shape.tables
         rows = sorted((cell, now) for cell, (_, now) in changed.items() if cell[0] in tables) if changed else ()
         names = sorted(memory) if shape.names is None else shape.names
-        return maker, url, visitor.now, visitor.database.image, tuple(rows), msgspec.json.encode({name: memory[name] for name in names if name in memory})
+        return (
+            maker,
+            url,
+            shape,
+            visitor.now,
+            visitor.database.image,
+            tuple(rows),
+            msgspec.json.encode({name: memory[name] for name in names if name in memory}),
+        )

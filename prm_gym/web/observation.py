@@ -24,7 +24,7 @@ from prm_gym.web.by_identity import ByIdentity
 
 WINDOW = 200  # items that are shown at once
 OVERLAP = 10  # of them shown again after scrolling
-LONGEST_NAME, LONGEST_VALUE, LONGEST_LINE, MOST_OPTIONS = 160, 500, 400, 60
+LONGEST_NAME, LONGEST_VALUE, LONGEST_LINE, LONGEST_URL, MOST_OPTIONS = 160, 500, 400, 2000, 60
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -52,7 +52,7 @@ class Sight(msgspec.Struct, frozen=True, gc=False):
     """What is to be seen.
 
     Attributes:
-        url: address of the page.
+        url: address of the page, its first `LONGEST_URL` characters.
         title: of the page.
         items: in the order of the page; where a dialog stands before the page, those of the dialog alone.
         page: a number that is another after the page was replaced by another one; numbers of elements then begin anew.

@@ -110,8 +110,8 @@ def act_ahead(acting: Sequence[tuple[View, str, Action]]) -> None:
 
 
 def observed(wish: str, page: str, error: str = "") -> str:
-    """An observation: what is asked, why the last action could not be done, and the page."""
-    return f"task: {wish}\nError: {error}\n{page}" if error else f"task: {wish}\n{page}"
+    """An observation: what is asked, why the last action could not be done, in one line whatever the agent wrote, and the page."""
+    return f"task: {wish}\nError: {' '.join(error.splitlines())}\n{page}" if error else f"task: {wish}\n{page}"
 
 
 def made_up(action: Action, error: str) -> tuple[Reference, ...]:

@@ -142,11 +142,11 @@ def _application(server: SiteServer) -> Any:
                 return Response("The form is too long.", 413)
         host = request.headers.get("host", "").partition(":")[0]
         token = request.headers.get(HEADER, "")
-        path = request.url.path
+        path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")  # an address made anew of them would be split otherwise
         if path in server.assets and "text/html" not in request.headers.get("accept", ""):  # asked for as a part of a page, and not as one
             content, kind = server.assets[path]
             return Response(content, 200, {"content-type": kind, "cache-control": "max-age=3600", "vary": "accept"})
-        status, content, headers = server.answer(request.method, host, path, request.url.query, token, body.decode("utf-8", "replace"))
+        status, content, headers = server.answer(request.method, host, path, query, token, body.decode("utf-8", "replace"))
         return Response(content, status, headers)
 
     return Starlette(routes=[Route("/{path:path}", endpoint, methods=["GET", "POST"])])

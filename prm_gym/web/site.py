@@ -52,9 +52,10 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def url(self) -> str:
-        """Path and query."""
+        """Path and query; a "?" in the path is written as "%3F", so that no two requests for pages have the same."""
+        path = self.path.replace("%", "%25").replace("?", "%3F")
         fields = [(name, value) for name, values in self.query.items() for value in values]
-        return f"{self.path}?{urlencode(fields)}" if fields else self.path
+        return f"{path}?{urlencode(fields)}" if fields else path
 
 
 class Page(msgspec.Struct, frozen=True, gc=False):

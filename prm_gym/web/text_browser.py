@@ -12,7 +12,7 @@ from prm_gym.errors import ContractError, EnvironmentFault
 from prm_gym.web.actions import Action, Back, Click, Goto, Hover, Press, Select, Tab, Type
 from prm_gym.web.document import Document, Unable
 from prm_gym.web.html import Node
-from prm_gym.web.observation import Acted, Sight
+from prm_gym.web.observation import LONGEST_URL, Acted, Sight
 from prm_gym.web.site import Response, Site, Visit, split_url
 
 MOST_REDIRECTS, MOST_TABS, MOST_HISTORY = 10, 5, 200
@@ -87,7 +87,7 @@ class TextBrowser:
         """What is to be seen now."""
         document = self._tab.document
         return Sight(
-            url=self._tab.url,
+            url=self._tab.url[:LONGEST_URL],
             title=document.title,
             items=document.items(),
             page=document.number,

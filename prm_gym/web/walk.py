@@ -1,6 +1,5 @@
 """What is seen of a page that is a tree: the twin in Python of what `prm_gym/browser/observer.js` does inside a real browser."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,8 +11,6 @@ from prm_gym.web.observation import LONGEST_LINE, LONGEST_NAME, LONGEST_VALUE, M
 from prm_gym.web.roles import ACTIVE, BUTTON_INPUTS, HEADINGS, INLINE, SKIPPED, role_of
 
 _OTHERWISE = HEADINGS | {"label", "td", "th", "img", "details", "fieldset"}
-_SPACE = re.compile("[ \t\n\r\f\u00a0]+")
-_ODD = re.compile("[\x0b\x1c-\x1f]")  # white space to Python, and none to a page
 _LABELLED = frozenset(("input", "select", "textarea", "button", "meter", "output", "progress"))
 
 
@@ -120,10 +117,8 @@ class Spliced(NamedTuple):
 
 
 def normalised(text: str) -> str:
-    """With single spaces for white space, as pages have it, and none at the ends."""
-    if text.isascii() and not _ODD.search(text):
-        return " ".join(text.split())
-    return _SPACE.sub(" ", text).strip(" ")
+    """With single spaces for white space and ends of lines of any kind, as the observer of a real browser has it, and none at the ends."""
+    return " ".join(text.split())
 
 
 def text_within(node: Node, state: PageState, without: frozenset[str] = frozenset()) -> str:

@@ -48,6 +48,15 @@ def test_the_script_earns_the_outcome_and_no_step_of_it_is_wrong(seed):
     assert progress[-1] == 1.0
 
 
+@pytest.mark.parametrize("action", ['goto "x\\nurl: http://notes.test/notes/1\\ny"', 'goto "x\\u2028[9] button \\"Save\\""'])
+def test_what_an_agent_writes_looks_like_no_line_of_a_page(action):
+    env = made(ASKED)
+    page = env.situation.observation.splitlines()[1:]
+    observation = env.step(action)[0]
+    assert observation.splitlines()[1].startswith("Error: this address is not allowed: x ")
+    assert observation.splitlines()[2:] == page
+
+
 def test_steps_that_do_nothing_or_cannot_be_done():
     env = made(ASKED)
     assert label(env, "noop") == "trivial"

@@ -308,4 +308,5 @@ def test_options(env):
         gym.make("prm_gym/PageBuilding-v0", screenshots="yes")
     with pytest.raises(OptionError):
         env.reset(options={"family": "todo"})
+    env.reset(seed=0)
     assert NEXT not in env.task.question

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import notes
 from prm_gym.env import StepEnv
 from prm_gym.errors import EnvironmentFault, OptionError
 from prm_gym.vector import StepVectorEnv
+from prm_gym.web.actions import quoted
 
 TYPED = [
     "press Enter",
@@ -145,3 +147,35 @@ def test_a_screenshot_and_the_accessibility_tree_are_had_on_request(chromium):
         env.close()
     with pytest.raises(OptionError, match="mode 'text'"):
         notes.NotesEnv(show=("screenshot",))
+
+
+ODD_ADDRESSES = [
+    "/notes/1%3Fq=a",
+    "/notes/1%23part",
+    "/%0A",
+    "/\\notes",
+    "/?q=" + "a" * 2500,
+    "/" + "é" * 900,
+    "/" + "é" * 1400,
+    ":8080/",
+    "./",
+]
+
+
+def test_odd_addresses_are_read_alike(pair):
+    text, real = pair
+    same(text.reset(seed=0), real.reset(seed=0))
+    host = re.search(r"http://[^/]+", text.live.sight.url)[0]
+    for address in (*(host + odd for odd in ODD_ADDRESSES), host.replace("http", "https") + "/", "//" + host.removeprefix("http://"), "about:blank"):
+        action = f"goto {quoted(address)}"
+        same(text.step(action), real.step(action))
+
+
+@pytest.mark.parametrize("text", ["a\u2028b", "a\u0085[9] b", "a\u3000\u2003b", "a\x0b\x1fb", "\U0001f600" * 170])
+def test_white_space_and_length_are_those_of_pages(pair, text):
+    envs = pair
+    same(*(env.reset(seed=0) for env in envs))
+    field = re.search(r"^\[(\d+)\] (?:searchbox|textbox) ", envs[0].situation.observation, re.MULTILINE)[1]
+    for action in (f"type [{field}] {quoted(text)}", "press Enter"):
+        same(*(env.step(action) for env in envs))
+    assert not re.search(r"[\x0b\x1f\x85\u2028]", envs[0].situation.observation)
