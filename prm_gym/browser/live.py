@@ -54,7 +54,7 @@ class LivePage:
         self._come = self._handled = 0  # how many of them have come; have been looked at
         self._missed = False  # whether one was waited for in vain
         self._coming = 0  # how many of them are being looked at
-        self._refused = False  # whether one was refused: others may follow it
+        self._unruly = False  # whether one was refused, or opened by a page of its own accord: others may follow it
         self._question = ""  # that is asked with the action, and what was answered
         self._answered: str | None = None
         context.on_popup(self._popped)
@@ -160,7 +160,7 @@ class LivePage:
     @property
     def expecting(self) -> bool:
         """Whether windows that were opened have not come, or some were refused: they, or others after them, would come into the next episode."""
-        return self._missed or self._refused or len(self._windows) > self._handled
+        return self._missed or self._unruly or len(self._windows) > self._handled
 
     @property
     def _tab_now(self) -> Tab:
@@ -388,9 +388,14 @@ class LivePage:
     async def _tab(self, target: Target) -> Tab:
         tab = Tab(target, self.rules, self._notes)
         tab.on_crash = lambda: self.die("page_crashed", "the page's process has gone")
-        tab.on_window = self._windows.append
+        tab.on_window = self._announced
         await tab.prepare()
         return tab
+
+    def _announced(self, url: str, wanted: bool) -> None:
+        """A window is told of, as one that follows from what the agent does or one that a page opens by itself."""
+        self._windows.append(url)
+        self._unruly = self._unruly or not wanted
 
     async def _popped(self, target: Target) -> None:
         """A window that a page opened becomes a tab, where its address is allowed."""
@@ -401,7 +406,7 @@ class LivePage:
         if len(self._tabs) + self._coming >= MOST_TABS:
             self._notes.append("a new window was refused")
             self._handled += 1
-            self._refused = True
+            self._unruly = True
             return await _refused(target)
         self._coming += 1
         allowed = announced in ("", "about:blank") or self.rules.may_show(announced, frame=False)
@@ -418,7 +423,7 @@ class LivePage:
             self._tabs.append(tab)
             self._at = len(self._tabs) - 1
         except (GoneError, ProtocolError, LeftError, TimeoutError):
-            self._refused = True
+            self._unruly = True
             if visit == self.openings:
                 self._notes.append("a new window was refused")
             await target.close()

@@ -81,7 +81,7 @@ class Tab:
         self.refused = ""  # an address that it was not let to open
         self.download = False
         self.on_crash: Callable[[], None] = lambda: None
-        self.on_window: Callable[[str], None] = lambda url: None  # noqa: ARG005
+        self.on_window: Callable[[str, bool], None] = lambda url, wanted: None  # noqa: ARG005
         self._dragged: list[Any] = []  # what is being dragged
         self.navigation = Navigation(self.session)
         self.navigation.on_document = self._forget_world
@@ -98,7 +98,7 @@ class Tab:
         """Inject the observer, and listen to what happens."""
         session = self.session
         session.on("Page.javascriptDialogOpening", self._on_dialog)
-        session.on("Page.windowOpen", lambda event: self.on_window(str(event.get("url", ""))))
+        session.on("Page.windowOpen", lambda event: self.on_window(str(event.get("url", "")), bool(event.get("userGesture"))))
         session.on("Input.dragIntercepted", lambda event: self._dragged.append(event["data"]))
         session.on("Page.downloadWillBegin", self._on_download)
         session.on("Fetch.requestPaused", self._on_paused)

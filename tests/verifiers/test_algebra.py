@@ -83,9 +83,9 @@ def test_what_is_not_decided_is_abstained_on(claim):
 @pytest.mark.parametrize("text", [LONG, DEEP, TOWER, "x = " + LONG, "x = " + TOWER, "(x+1)^100" * 111, "x^100" * 200, "9" * 16_000, "x!" * 500, "√" * 1000])
 def test_great_texts_are_answered_within_milliseconds_and_never_right(text):
     for claim in (Identity("x", text), Identity(text, text), SameSolutions(("x = 1",), (text,)), Consequence(("x = 1",), text)):
-        started = time.process_time()
+        started = time.thread_time()
         verdict = _verdict(claim)
-        assert time.process_time() - started < 0.3
+        assert time.thread_time() - started < 0.3
         assert verdict.label in (None, "malformed", "trivial", "incorrect")
         assert verdict.score in (None, 0.0)
 

@@ -72,14 +72,15 @@ def test_what_cannot_be_sent_is_an_error(pool):
     assert "the result cannot be unpickled: ValueError: changed its mind" in results[2].reason
 
 
-def test_a_job_that_cannot_be_read_in_the_worker_is_an_error(pool, monkeypatch):
+def test_a_job_that_cannot_be_read_in_the_worker_is_an_error(monkeypatch):
     class Local:
         pass
 
     Local.__qualname__ = "Local"
     monkeypatch.setattr("prm_gym.workers.child.Local", Local, raising=False)
     Local.__module__ = "prm_gym.workers.child"
-    assert "reading the job: AttributeError" in pool.run(("echo", Local())).reason
+    with WorkerPool("worker_jobs:work", workers=1, deadline=10) as pool:
+        assert "reading the job: AttributeError" in pool.run(("echo", Local())).reason
 
 
 @pytest.mark.slow
