@@ -44,7 +44,7 @@ class BrowserOptions(msgspec.Struct, frozen=True, kw_only=True):
     open_deadline: float = 30.0
     launch_deadline: float = 60.0
     settle: float = 5.0
-    recycle_openings: int = 500
+    recycle_openings: int = 50
     recycle_heap_mb: int = 96
     recycle_contexts: int = 1000
 
