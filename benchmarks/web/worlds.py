@@ -28,7 +28,7 @@ WORLDS = ("prm_gym/Shop-v0", "prm_gym/Mail-v0", "prm_gym/Tracker-v0")
 ROUNDS, LONGEST, WARMING = 3, 12, 5.0  # windows; steps of an episode; seconds before the first
 
 
-def window(vector: StepVectorEnv, seconds: float, first_seed: int, agent: str) -> dict[str, float]:
+def window(vector: StepVectorEnv, seconds: float, first_seed: int, agent: str = "random") -> dict[str, float]:
     """Steps and resets a second of agents, for about so many seconds, and the processor time of a step with its share of a reset, in ms."""
     rng, envs = np.random.default_rng(first_seed), [cast("WorldEnv", env) for env in vector.envs]
     resets = steps = 0
