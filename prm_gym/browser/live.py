@@ -75,7 +75,7 @@ class LivePage:
     async def show(self, url: str, html: str) -> Sight | None:
         """As `open`, in the document that is shown, whose place the page of an address takes; None where that needs another document."""
         navigation = self._tabs[0].navigation
-        if not self.openings or self.expecting or navigation.leaving or navigation.failed or navigation.vain:
+        if not self.openings or self.may_get_windows or navigation.leaving or navigation.failed or navigation.vain:
             return None
         try:
             return await self._guarded(self._shown(url, html), self.rules.browser.deadline)
@@ -158,8 +158,8 @@ class LivePage:
                 self._clock.reschedule(asyncio.get_running_loop().time())
 
     @property
-    def expecting(self) -> bool:
-        """Whether windows that were opened have not come, or some were refused: they, or others after them, would come into the next episode."""
+    def may_get_windows(self) -> bool:
+        """Whether windows may come into the next episode: some were opened and have not come, or were refused, or the page opened one of its own accord."""
         return self._missed or self._unruly or len(self._windows) > self._handled
 
     @property
@@ -237,7 +237,7 @@ class LivePage:
         if self.rules.browser.frames:
             commands.append(pointer("mouseMoved", -1, -1))  # what is under the pointer may look otherwise
         answer, _ = await asyncio.gather(tab.show(request), asyncio.gather(*(tab.send(*command) for command in commands)))
-        if answer.error or tab.documents != documents or self._notes or len(self._tabs) > 1 or self.expecting:
+        if answer.error or tab.documents != documents or self._notes or len(self._tabs) > 1 or self.may_get_windows:
             return None
         return (await self._told(tab, answer)).sight
 

@@ -102,7 +102,7 @@ class BrowserPool:
 
     async def renewed(self, live: LivePage) -> LivePage:
         """The page, or a new one in its place where its context has been used enough, or windows of it may still come. Between episodes only."""
-        old = live.openings >= self.options.recycle_openings or (live.expecting and not live.rules.page.keep)
+        old = live.openings >= self.options.recycle_openings or (live.may_get_windows and not live.rules.page.keep)
         if not old and live.openings and live.openings % 8 == 0:
             old = await live.heap_mb() > self.options.recycle_heap_mb
         if not old and not self._aged(live):

@@ -65,6 +65,11 @@ class Watched(MutableMapping[str, Any]):
         return len(self.memory)
 
 
+def unwatched(memory: MutableMapping[str, Any]) -> dict[str, Any]:
+    """A copy of what a site remembers, which nobody watches."""
+    return dict(memory.memory if isinstance(memory, Watched) else memory)
+
+
 class KeptPages(Generic[Kept]):
     """Pages by who made them, for which address, and from what. Threads of several environments may use one."""
 
@@ -73,14 +78,6 @@ class KeptPages(Generic[Kept]):
         self._pages: dict[Any, Kept] = {}
         self._shapes: dict[Any, list[Shape]] = {}
         self._lock = Lock()
-
-    def __len__(self) -> int:
-        return len(self._pages)
-
-    def clear(self) -> None:
-        """Keep none any longer."""
-        with self._lock:
-            self._pages.clear()
 
     def find(self, maker: object, url: str, visitor: Visitor) -> Kept | None:
         """The page that `maker` would make of an address for a visitor; None where it is not kept."""

@@ -21,7 +21,7 @@ from prm_gym.claims import RowChange
 from prm_gym.errors import ContractError, RefusedError
 from prm_gym.services import Database
 from prm_gym.web.html import Node, e
-from prm_gym.web.kept_pages import KeptPages, Shape, Watched
+from prm_gym.web.kept_pages import KeptPages, Shape, Watched, unwatched
 
 MOST_FIELDS, LONGEST_QUERY = 200, 20_000
 
@@ -227,13 +227,13 @@ class Site:
             response = self._response(visit, request, answered)
         finally:
             visit.database.reading = None
-            visit.memory = dict(visit.memory.memory if isinstance(visit.memory, Watched) else visit.memory)
+            visit.memory = unwatched(visit.memory)
         if response.status == 200 and (len(visit.events), len(visit.changes)) == told and msgspec.json.encode(visit.memory) == memory:
             self._pages.keep(handler, request.url, visit, Shape(tuple(sorted(tables)), watched.names), response)
         return response
 
     def _transacted(self, visit: Visit, request: Request, handler: Handler, arguments: dict[str, str]) -> Answered:
-        before, told = dict(visit.memory.memory if isinstance(visit.memory, Watched) else visit.memory), len(visit.events)
+        before, told = unwatched(visit.memory), len(visit.events)
         invalid: list[Invalid] = []
 
         def work(_: Database) -> Answered:

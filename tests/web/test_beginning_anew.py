@@ -246,6 +246,8 @@ def test_a_context_that_was_used_enough_is_replaced(chromium):
 
 def test_a_page_is_made_once_for_each_beginning():
     """It is made ahead of the browser, and it may change rows: should the browser ask for it after all, it is given what was made."""
+    for package in ("starlette", "uvicorn"):
+        pytest.importorskip(package)
     site, made = Site("once.test", "Once"), []
 
     @site.get("/", writes=True)
