@@ -89,6 +89,10 @@ class StoreError(PrmGymError, ValueError):
     """A trajectory file that cannot be read or written."""
 
 
+class CheckpointError(PrmGymError, ValueError):
+    """A model's checkpoint that cannot be loaded or does not fit what is asked of it; the message says what is missing."""
+
+
 class WorkerError(PrmGymError):
     """Worker processes cannot be started, or their pool is closed; what a job does is no error but a result."""
 

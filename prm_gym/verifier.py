@@ -6,6 +6,8 @@ declare it as an entry point of the group `prm_gym.verifiers`. `prm_gym.testing.
 To use one without an environment, as in the reward function of a trainer, hand it claims: see `verify_claims`.
 """
 
+import json
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -129,8 +131,9 @@ def make_verifier(spec: VerifierSpec) -> Verifier:
     """The verifier that a specification names.
 
     Args:
-        spec: a name ("z3"), a name with an argument ("prm:PATH", handed to the factory), a composition ("all(arithmetic, reachable)",
-            see `prm_gym.compose`), a `Verifier`, or a class or function that makes one.
+        spec: a name ("z3"), a name with an argument ("prm:PATH", handed to the factory), with options ("judge:MODEL?votes=4&protocol=capo", "z3?timeout=2";
+            numbers, true, false and null are read as such), a composition ("all(arithmetic, reachable)", see `prm_gym.compose`), a `Verifier`, or a class
+            or function that makes one.
 
     Raises:
         UnknownNameError: no verifier has that name; says the near miss.
@@ -148,8 +151,29 @@ def make_verifier(spec: VerifierSpec) -> Verifier:
         from prm_gym.compose import make_composition
 
         return _checked(make_composition(text))
-    name, separator, argument = text.partition(":")
-    return _checked(make("verifier", text, VERIFIERS.load(name), *([argument] if separator else [])))
+    plain, options = _options(text)
+    name, separator, argument = plain.partition(":")
+    return _checked(make("verifier", text, VERIFIERS.load(name), *([argument] if separator else []), **options))
+
+
+_OPTIONS = re.compile(r"\?([A-Za-z_]\w*=[^?&]*(?:&[A-Za-z_]\w*=[^?&]*)*)\Z")
+
+
+def _options(text: str) -> tuple[str, dict[str, Any]]:
+    """A specification without its options, and these."""
+    found = _OPTIONS.search(text)
+    if found is None:
+        return text, {}
+    pairs = (pair.split("=", 1) for pair in found[1].split("&"))
+    return text[: found.start()], {name: _value(value) for name, value in pairs}
+
+
+def _value(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, int | float | None) else text
 
 
 def make_verifiers(specs: Sequence[VerifierSpec]) -> tuple[Verifier, ...]:

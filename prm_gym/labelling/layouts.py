@@ -3,8 +3,9 @@
 Sources: TRL's type "stepwise supervision" (`prompt`, `completions`, `labels`: read by its PRMTrainer); ProcessBench (Zheng et al. 2024: `problem`, `steps`,
 `final_answer_correct`, `label`, the index of the first wrong step or -1).
 
-Of an episode with tools, neither layout has a place for what the tools and the user answered, without which no label could be learned. So the prompt then is
-the instructions (policy and tools) and the first observation, and every later step begins with what was seen before it, its label standing at its end:
+Of an episode with tools, a board or pages, neither layout has a place for what was seen between the steps, without which no label could be learned. So the
+prompt then holds the first observation (and the instructions, where these list tools and rules), and every later step begins with what was seen before it, its
+label standing at its end (see `prm_gym.chains`):
 
     <observation>
     It is ada@example.com.
@@ -18,8 +19,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from prm_gym.chains import chain_of_trajectory
 from prm_gym.labelling.ratings import Rating, first_error, ratings
-from prm_gym.tools import lists_tools
 from prm_gym.trajectory import Trajectory
 
 Undecided: TypeAlias = Literal["leave-out", "right"]
@@ -59,9 +60,10 @@ def stepwise_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLICY) -
     Returns:
         `prompt` (str), `completions` (list of str) and `labels` (list of bool) of equal length, `id`; None when not even the first step has a label.
     """
+    chain = chain_of_trajectory(trajectory)
     completions: list[str] = []
     labels: list[bool] = []
-    for text, rating in zip(_texts(trajectory), ratings(trajectory), strict=True):
+    for text, rating in zip(chain.texts, ratings(trajectory), strict=True):
         label = policy.label(rating)
         if label is None:
             break
@@ -71,7 +73,7 @@ def stepwise_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLICY) -
             break
     if not labels:
         return None
-    return {"id": trajectory.id, "prompt": _problem(trajectory), "completions": completions, "labels": labels}
+    return {"id": trajectory.id, "prompt": chain.problem, "completions": completions, "labels": labels}
 
 
 def processbench_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLICY) -> dict[str, Any] | None:
@@ -89,30 +91,12 @@ def processbench_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLIC
     error = first_error(rated, undecided_is_right=policy.undecided == "right")
     if error is None:
         return None
+    chain = chain_of_trajectory(trajectory)
     return {
         "id": trajectory.id,
         "generator": trajectory.agent,
-        "problem": _problem(trajectory),
-        "steps": _texts(trajectory),
+        "problem": chain.problem,
+        "steps": list(chain.texts),
         "final_answer_correct": None if trajectory.outcome is None else trajectory.outcome == 1.0,
         "label": error,
     }
-
-
-def _problem(trajectory: Trajectory) -> str:
-    """What stands before the steps."""
-    task = trajectory.task
-    if not lists_tools(task.instructions):
-        return task.question
-    first = trajectory.steps[0].observation if trajectory.steps else task.question
-    return "\n\n".join([task.instructions, first] if task.question in first else [task.instructions, task.question, first])
-
-
-def _texts(trajectory: Trajectory) -> list[str]:
-    """The steps as they were written; with what was seen before them, where there are tools."""
-    answered = lists_tools(trajectory.task.instructions)
-    texts: list[str] = []
-    for step in trajectory.steps:
-        seen = step.observation.removeprefix(trajectory.task.question).strip()
-        texts.append(f"<observation>\n{seen}\n</observation>\n{step.action.strip()}" if answered and texts else step.action.strip())
-    return texts

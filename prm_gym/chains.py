@@ -1,0 +1,128 @@
+"""Chains: a problem and the steps taken on it as text, which is what models that judge steps are given.
+
+The same text is labelled, trained on and judged: `prm-gym label` writes it, process reward models and judges read it.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import accumulate
+
+import msgspec
+
+from prm_gym.task import Task, content_key
+from prm_gym.tools import lists_tools
+from prm_gym.trajectory import Trajectory
+from prm_gym.verifier import StepContext
+
+_TAG = re.compile(r"<(?=/?\s*observation)", re.IGNORECASE)
+
+
+class ChainStep(msgspec.Struct, frozen=True, gc=False):
+    """One step.
+
+    Attributes:
+        text: what was written, without blanks around it.
+        seen: what was seen before it was written, where that is neither the problem nor a repetition of the steps so far; else empty.
+    """
+
+    text: str
+    seen: str = ""
+
+    @property
+    def plain(self) -> str:
+        """Both in one text; a step that writes the tags itself cannot forge an observation."""
+        text = _TAG.sub("< ", self.text)
+        return f"<observation>\n{_TAG.sub('< ', self.seen)}\n</observation>\n{text}" if self.seen else text
+
+
+class Chain(msgspec.Struct, frozen=True, gc=False):
+    """A problem and the steps taken on it.
+
+    Attributes:
+        problem: the question; with the instructions before it where these say what the tools and the rules are, and with the first observation after it
+            where that tells more.
+        steps: in time order.
+    """
+
+    problem: str
+    steps: tuple[ChainStep, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The steps as plain texts."""
+        return tuple(step.plain for step in self.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+def written(problem: str, steps: Sequence[str]) -> Chain:
+    """The chain of a solution in text, whose steps are as they were written."""
+    return Chain(problem, tuple(ChainStep(step) for step in steps))
+
+
+def chain_of(step: StepContext) -> Chain:
+    """The chain up to and with a step."""
+    taken = [(past.observation, past.action) for past in step.previous]
+    return _chain(step.task, [*taken, (step.observation, step.action)])
+
+
+def chain_of_trajectory(trajectory: Trajectory) -> Chain:
+    """The chain of a whole trajectory."""
+    return _chain(trajectory.task, [(step.observation, step.action) for step in trajectory.steps])
+
+
+def _chain(task: Task, taken: Sequence[tuple[str, str]]) -> Chain:
+    with_tools = lists_tools(task.instructions)
+    steps = [ChainStep(action.strip(), _seen(task, observation, with_tools) if at else "") for at, (observation, action) in enumerate(taken)]
+    first = taken[0][0] if taken else ""
+    if not first.strip() or (first.startswith(task.question) and not with_tools):
+        parts = [task.question]
+    else:
+        parts = [first] if task.question in first else [task.question, first]
+    return Chain("\n\n".join([task.instructions, *parts] if with_tools else parts), tuple(steps))
+
+
+def _seen(task: Task, observation: str, with_tools: bool) -> str:
+    """What an observation tells besides the problem and the steps so far. One that begins with the problem goes on with the steps: nothing, without tools."""
+    if observation.startswith(task.question):
+        return observation.removeprefix(task.question).strip() if with_tools else ""
+    return observation.strip()
+
+
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Where a step stands: in which chain, at which index."""
+
+    chain: int
+    index: int
+
+
+class Gathered(msgspec.Struct, frozen=True):
+    """The fewest chains that hold all of a batch of steps.
+
+    Attributes:
+        chains: none is a beginning of another one.
+        places: of every step of the batch, in order.
+    """
+
+    chains: tuple[Chain, ...]
+    places: tuple[Place, ...]
+
+
+def gather(steps: Sequence[StepContext]) -> Gathered:
+    """The chains of a batch of steps, those that are the beginning of others left out: all steps of an episode are judged in one chain."""
+    found = [chain_of(step) for step in steps]
+    keys = [chain_keys(chain) for chain in found]
+    known: dict[str, Place] = {}
+    chains: list[Chain] = []
+    for at in sorted(range(len(found)), key=lambda at: -len(found[at])):
+        if keys[at][-1] not in known:
+            for index, key in enumerate(keys[at]):
+                known.setdefault(key, Place(len(chains), index))
+            chains.append(found[at])
+    return Gathered(tuple(chains), tuple(known[key[-1]] for key in keys))
+
+
+def chain_keys(chain: Chain) -> list[str]:
+    """A key of every beginning of a chain, of one step and more: equal exactly when problem and steps are equal."""
+    return list(accumulate((content_key(step.seen, step.text) for step in chain.steps), content_key, initial=content_key(chain.problem)))[1:]

@@ -1,0 +1,5 @@
+"""Judging steps with a chat model: one protocol a file, each a way of asking and of reading the answer."""
+
+from prm_gym.judging.protocol import Ask, Judgement, Protocol, unjudged
+
+__all__ = ["Ask", "Judgement", "Protocol", "unjudged"]

@@ -1,0 +1,37 @@
+"""Chains with a label for each step: what process reward models are trained and evaluated on."""
+
+import msgspec
+
+from prm_gym.chains import Chain
+from prm_gym.errors import OptionError
+
+
+class LabelledChain(msgspec.Struct, frozen=True, kw_only=True):
+    """A chain and what is known of its steps.
+
+    Attributes:
+        id: unique in its source.
+        chain: the problem and the steps.
+        labels: [T] P(step is right) in [0, 1]: 1 and 0 of hard labels, a share of roll-outs of soft ones; None where nothing is known.
+        outcome: whether the final answer is right; None where it is not known.
+        source: name of the data.
+        domain: of several in one source (a subset, an environment); for weights and tables.
+    """
+
+    id: str
+    chain: Chain
+    labels: tuple[float | None, ...]
+    outcome: bool | None = None
+    source: str = ""
+    domain: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.labels) != len(self.chain):
+            raise OptionError(f"{self.id}: {len(self.chain)} steps have {len(self.labels)} labels")
+        if any(label is not None and not 0.0 <= label <= 1.0 for label in self.labels):
+            raise OptionError(f"{self.id}: labels lie in [0, 1] or are None, got {self.labels!r}")
+
+    @property
+    def first_error(self) -> int:
+        """Index of the first step labelled below one half; -1 where none is."""
+        return next((at for at, label in enumerate(self.labels) if label is not None and label < 0.5), -1)

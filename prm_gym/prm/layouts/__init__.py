@@ -1,0 +1,1 @@
+"""Public layouts of step labels, one a file, read as `LabelledChain`s."""
