@@ -83,8 +83,8 @@ class ChatFailure(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         reason: one sentence for a person.
-        kind: `refused` (the request is at fault: it would be refused again), `exhausted` (every attempt failed), `deadline` (no time left), `budget` (no money or
-            tokens left).
+        kind: `refused` (the request is at fault: it would be refused again), `exhausted` (every attempt failed), `deadline` (no time left), `budget` (no
+            money or tokens left).
         attempts: how often it was sent.
     """
 
