@@ -101,7 +101,7 @@ class Gathered(msgspec.Struct, frozen=True):
     """The fewest chains that hold all of a batch of steps.
 
     Attributes:
-        chains: none is a beginning of another one.
+        chains: without repetition.
         places: of every step of the batch, in order.
     """
 
@@ -109,8 +109,13 @@ class Gathered(msgspec.Struct, frozen=True):
     places: tuple[Place, ...]
 
 
-def gather(steps: Sequence[StepContext]) -> Gathered:
-    """The chains of a batch of steps, those that are the beginning of others left out: all steps of an episode are judged in one chain."""
+def gather(steps: Sequence[StepContext], ends_only: bool = False) -> Gathered:
+    """The chains of a batch of steps, those that are the beginning of others left out: all steps of an episode are judged in one chain.
+
+    Args:
+        steps: of any episodes.
+        ends_only: every step is to stand at the end of its chain; only equal chains are put together.
+    """
     found = [chain_of(step) for step in steps]
     keys = [chain_keys(chain) for chain in found]
     known: dict[str, Place] = {}
@@ -118,7 +123,8 @@ def gather(steps: Sequence[StepContext]) -> Gathered:
     for at in sorted(range(len(found)), key=lambda at: -len(found[at])):
         if keys[at][-1] not in known:
             for index, key in enumerate(keys[at]):
-                known.setdefault(key, Place(len(chains), index))
+                if index == len(found[at]) - 1 or not ends_only:
+                    known.setdefault(key, Place(len(chains), index))
             chains.append(found[at])
     return Gathered(tuple(chains), tuple(known[key[-1]] for key in keys))
 

@@ -4,7 +4,9 @@ import pytest
 
 import prm_gym  # noqa: F401 - registers the environments
 from prm_gym.agent import make_agent
+from prm_gym.chain_verifier import ChainVerifier, Judgement
 from prm_gym.chains import Chain, ChainStep, Place, chain_of, chain_of_trajectory, gather, written
+from prm_gym.claims import Malformed
 from prm_gym.rescore import contexts
 from prm_gym.rollout import Rollouts, groups
 from prm_gym.task import Task
@@ -65,3 +67,44 @@ def test_an_episode_is_one_chain_whichever_way_it_comes(env_id):
             assert trajectory.task.question in chain.problem
     finally:
         rollouts.close()
+
+
+def test_at_the_end_of_its_own_chain_where_later_steps_matter():
+    found = gather([context("a"), context("a", "b"), context("a")], ends_only=True)
+    assert [len(chain) for chain in found.chains] == [2, 1]
+    assert found.places == (Place(1, 0), Place(0, 1), Place(1, 0))
+
+
+class Lengths(ChainVerifier):
+    """Says of a step how long it is, in tenths; of one longer than ten characters nothing."""
+
+    id, version = "lengths", "1"
+
+    def __init__(self):
+        self.asked = []
+
+    def judge(self, chains):
+        self.asked += chains
+        scores = [tuple(len(step.text) / 10 if len(step.text) <= 10 else None for step in chain.steps) for chain in chains]
+        return [Judgement(found, tuple(f"{score}" for score in found), {"chain": len(found)}) for found in scores]
+
+
+def test_a_chain_is_judged_once_and_every_step_gets_its_own_verdict():
+    verifier = Lengths()
+    steps = [context("aaaaaa", "bb"), context("aaaaaa"), context("aaaaaa", "bb", "c" * 11)]
+    verdicts = verifier.verify(steps)
+    assert [(verdict.label, verdict.score) for verdict in verdicts] == [("incorrect", 0.2), ("correct", 0.6), (None, None)]
+    assert verdicts[2].status == "abstain"
+    assert verdicts[0].evidence == {"chain": 3}
+    assert len(verifier.asked) == 1
+
+
+def test_nobody_is_asked_about_steps_that_are_none():
+    verifier = Lengths()
+    unread = StepContext(task=TASK, observation=TASK.question, action="???", claims=(Malformed("no step"),))
+    empty = StepContext(task=TASK, observation=TASK.question, action=" \n ")
+    assert [(verdict.label, verdict.score, verdict.status) for verdict in verifier.verify([unread, empty])] == [
+        ("malformed", 0.0, "ok"),
+        (None, None, "abstain"),
+    ]
+    assert verifier.asked == []

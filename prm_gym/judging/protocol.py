@@ -6,33 +6,13 @@ strictly: the last well-formed verdict, with every index that is asked for; anyt
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
-import msgspec
-
+from prm_gym.chain_verifier import Judgement
 from prm_gym.chains import Chain
 from prm_gym.chat import ChatRequest, ChatResult
 
 Ask: TypeAlias = Callable[[Sequence[ChatRequest]], list[ChatResult]]
-
-
-class Judgement(msgspec.Struct, frozen=True):
-    """What a protocol says of the steps of one chain.
-
-    Attributes:
-        scores: [T] P(step is right) in [0, 1] of each step; None where it cannot tell.
-        reasons: [T] one sentence for a person of each step.
-        evidence: JSON values that hold for the chain: votes, critique, corrections, dimensions.
-    """
-
-    scores: tuple[float | None, ...]
-    reasons: tuple[str, ...]
-    evidence: dict[str, Any] = {}
-
-
-def unjudged(chain: Chain, reason: str, **evidence: Any) -> Judgement:
-    """The judgement "cannot tell" of every step."""
-    return Judgement((None,) * len(chain), (reason,) * len(chain), evidence)
 
 
 class Protocol(ABC):
