@@ -34,7 +34,7 @@ class Prefix(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def key(self) -> str:
-        """Equal exactly when the beginning and all that was done since are equal."""
+        """Equal exactly when the beginning and all that was done and seen since are equal."""
         return self.keys[-1]
 
     @property
@@ -42,7 +42,8 @@ class Prefix(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         """[len + 1] the keys of this prefix cut after 0, 1, ... actions."""
         seeds = dict(self.reseeds)
         first = "" if self.origin is None else content_key(self.origin.random_state, msgspec.json.encode(self.origin.options, order="deterministic").decode())
-        steps = (content_key(action, str(seeds.get(place, ""))) for place, action in enumerate(self.actions))
+        shown = self.observations or [""] * len(self)
+        steps = (content_key(action, seen, str(seeds.get(place, ""))) for place, (action, seen) in enumerate(zip(self.actions, shown, strict=True)))
         return list(accumulate(steps, content_key, initial=content_key(self.task_key, first)))
 
     def cut(self, steps: int) -> "Prefix":
