@@ -16,6 +16,8 @@ from prm_gym.montecarlo.verdicts import Mode, Reading, malformed
 from prm_gym.verdict import Verdict
 from prm_gym.verifier import StepContext, Verifier
 
+MOST_STARTS = 10_000  # beginnings of tasks that are remembered
+
 
 class MonteCarloVerifier(Verifier):
     """Brings environments of its own to where a step led, and has an agent play on from there.
@@ -25,7 +27,8 @@ class MonteCarloVerifier(Verifier):
     is another one), and where the agent does not succeed from the beginning of the task either.
 
     The value of a prefix is not the truth of its last step: an agent that mends mistakes gives a wrong step a high score, one that is weak gives a right one a
-    low score, and what comes after a mistake scores low however right it is by itself.
+    low score, and what comes after a mistake scores low however right it is by itself. Nor is it what the step has earned: a step that changes nothing has the
+    value of the one before it. The value stands in the evidence as `progress`, so that `reward="progress"` pays each advance once.
 
     Pure where the agent is `seeded`, for then the seed decides every roll-out; not where it is not, nor for a trainable agent that is handed over as an
     object, for it may learn meanwhile. A budget makes it impure too.
@@ -107,6 +110,8 @@ class MonteCarloVerifier(Verifier):
 
     def _beginnings(self, estimates: Sequence[Estimate]) -> dict[str, Estimate]:
         """Whether the agent succeeds from the beginnings of tasks; remembered where it would be the same again."""
+        if len(self._starts) > MOST_STARTS:
+            self._starts.clear()
         known = self._starts if self.pure else {}
         roots = {root.key: root for root in (estimate.prefix.cut(0) for estimate in estimates) if root.key not in known}
         known.update(zip(roots, self.estimator.reach(list(roots.values()), self.k), strict=True))

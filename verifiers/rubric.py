@@ -14,7 +14,9 @@ from prm_gym.verifier import StepContext, Verifier
 class RubricVerifier(Verifier):
     """Scores a step by a rubric; the evidence holds what each criterion found, with its reason.
 
-    A step is correct from the rubric's threshold on, and scores 0 where a gate fails. It abstains where criteria of too much weight cannot tell.
+    A step is correct from the rubric's threshold on, and scores 0 where a gate fails. It abstains where criteria of too much weight cannot tell. Criteria
+    over the episode say how far it has come, not what the step has added: they stand in the evidence as `progress`, so that `reward="progress"` pays each
+    advance once. With `dense` rewards idle steps would be paid again.
     """
 
     id = "rubric"
@@ -48,6 +50,8 @@ class RubricVerifier(Verifier):
         evidence: dict[str, Any] = {"rubric": self.rubric.name, "coverage": found.coverage, "criteria": criteria}
         if found.score is None:
             return abstained(found.reason, **evidence)
+        if found.progress is not None:
+            evidence["progress"] = found.progress
         label = "correct" if found.score >= self.rubric.threshold else "incorrect"
         return judged(label, found.score, found.reason, **evidence, **({"gate": found.failed} if found.failed else {}))
 

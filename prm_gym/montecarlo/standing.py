@@ -11,6 +11,8 @@ from prm_gym.errors import ContractError, EnvironmentFault, OptionError, PrmGymE
 from prm_gym.montecarlo.prefix import Prefix
 from prm_gym.task import Origin
 
+MOST_BYTES, MOST_ENDS = 1 << 28, 100_000  # of all snapshots that are kept; ended prefixes whose outcomes are
+
 
 class UnreachableError(PrmGymError):
     """A prefix at whose end no environment can be brought to stand; the message says why."""
@@ -48,6 +50,7 @@ class Places:
         self.limit = snapshots
         self.can_save = snapshots > 0
         self._saved: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
         self._ended: dict[str, float] = {}
         self._origins: dict[str, Origin] = {}  # of tasks that were found by their number in a list
 
@@ -80,6 +83,8 @@ class Places:
             self._save(env, keys[0])
         outcome = self._replay(env, prefix, known)
         if outcome is not None:
+            if len(self._ended) >= MOST_ENDS:
+                self._ended.clear()
             self._ended[keys[-1]] = outcome
         elif known < len(prefix):
             self._save(env, keys[-1])
@@ -134,12 +139,14 @@ class Places:
         if not self.can_save:
             return
         try:
-            self._saved[key] = env.snapshot()
+            snapshot = env.snapshot()
         except ContractError:  # it says so itself: a live site
             self.can_save = False
             return
-        while len(self._saved) > self.limit:
-            self._saved.popitem(last=False)
+        self._bytes += len(snapshot) - len(self._saved.get(key, b""))
+        self._saved[key] = snapshot
+        while len(self._saved) > self.limit or self._bytes > MOST_BYTES:
+            self._bytes -= len(self._saved.popitem(last=False)[1])
 
 
 def _rewound(env: StepEnv, origin: Origin) -> Any:

@@ -59,13 +59,13 @@ class Reading(msgspec.Struct, frozen=True):
             return abstained(f"no value could be estimated: {estimate.reason or 'too few roll-outs'}", agent=self.agent)
         label = "correct" if score >= self.threshold else "incorrect"
         if estimate.outcome is not None:
-            return judged(label, score, f"the episode ends here with the outcome {estimate.outcome:g}", outcome=estimate.outcome)
+            return judged(label, score, f"the episode ends here with the outcome {estimate.outcome:g}", outcome=estimate.outcome, progress=score)
         if self.needs_start(estimate) and (start is None or not start.hard):
             tried = 0 if start is None else start.trials
             said = f"the agent {self.agent} does not succeed after the step, and in {tried} roll-outs not from the beginning either: too weak to judge the step"
             return abstained(said, agent=self.agent, rollouts=estimate.trials, successes=0)
         evidence = self.evidence(estimate)
-        return judged(label, score, f"{estimate.successes} of {estimate.trials} roll-outs of {self.agent} succeed after it", **evidence)
+        return judged(label, score, f"{estimate.successes} of {estimate.trials} roll-outs of {self.agent} succeed after it", progress=score, **evidence)
 
     def evidence(self, estimate: Estimate) -> dict[str, object]:
         """What the verdict rests on, as JSON values."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from prm_gym.errors import OptionError
 
-MOST_STATES, MOST_KEPT = 400, 20_000
+MOST_STATES, MOST_KEPT = 400, 8_192
 _parser: Any = importlib.import_module("re._parser")
 _compiler: Any = importlib.import_module("re._compiler")
 _START, _WORD, _NEWLINE, _OTHER, _FINAL = range(5)  # what stands before and after a place; the last: a newline that ends the text

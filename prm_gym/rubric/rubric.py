@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from prm_gym.errors import OptionError
-from prm_gym.rubric.checks import DeclaredCheck, Finding
+from prm_gym.rubric.checks import DeclaredCheck, Entities, Finding, Waypoints
 from prm_gym.rubric.scene import Scene
 from prm_gym.verifier import StepContext
 
@@ -72,6 +72,11 @@ class Criterion(msgspec.Struct, frozen=True, kw_only=True):
         """Its weight in the mean."""
         return self.weight if self.weight is not None else 0.0 if self.gate else 1.0
 
+    @property
+    def measures_progress(self) -> bool:
+        """Whether it says how far the episode has come."""
+        return isinstance(self.check, Waypoints) or (isinstance(self.check, Entities) and self.check.over == "episode")
+
     def find(self, scene: Scene) -> Finding:
         """What it finds; nothing that can be told where its function breaks."""
         if isinstance(self.check, DeclaredCheck):
@@ -102,6 +107,7 @@ class Assessment(msgspec.Struct, frozen=True):
         failed: the gate that failed, if one did.
         findings: what each criterion that was asked found.
         coverage: weight of the criteria that could tell, of those that were asked, in [0, 1].
+        progress: how far the episode has come, in [0, 1]: the weighted mean of the criteria that measure it (waypoints, entities of the episode), if any.
     """
 
     score: float | None
@@ -109,6 +115,7 @@ class Assessment(msgspec.Struct, frozen=True):
     failed: str = ""
     findings: dict[str, Finding] = {}
     coverage: float = 1.0
+    progress: float | None = None
 
 
 class Rubric:
@@ -197,7 +204,13 @@ class Rubric:
         weakest = min((criterion for criterion, score in scores if score is not None), key=lambda criterion: findings[criterion.name].score or 0.0)
         low = findings[weakest.name]
         said = "every criterion is fulfilled" if low.score == 1.0 else f"weakest: {weakest.name} ({low.score:.2f}), {low.reason}".rstrip(", ")
-        return Assessment(min(1.0, score), said, "", findings, coverage)
+        return Assessment(min(1.0, score), said, "", findings, coverage, _progress(scores))
+
+
+def _progress(scores: Sequence[tuple[Criterion, float | None]]) -> float | None:
+    measured = [(criterion.share, score) for criterion, score in scores if criterion.measures_progress and criterion.share > 0 and score is not None]
+    whole = sum(share for share, _ in measured)
+    return min(1.0, sum(share * score for share, score in measured) / whole) if whole else None
 
 
 def read_rubric(path: str | Path) -> Rubric:

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from chain_worlds import SkilledAgent
 
+from prm_gym.agent import make_agent
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.montecarlo import Budget, Prefix, RolloutEstimator, prefix_of, prefixes_of, wilson
 from prm_gym.montecarlo.prefix import cuts
@@ -198,3 +199,19 @@ def test_partial_outcomes_count_as_successes_from_the_bound_on():
     with RolloutEstimator(SkilledAgent(1.0), "test_montecarlo/ChainEnv", {"max_steps": 3}, success=0.5) as roller:
         (estimate,) = roller.estimate([chain()], 2)
     assert (estimate.soft, estimate.mean) == (0.0, 0.0)  # cut by the step limit: the environment's own outcome, 0
+
+
+@pytest.mark.parametrize(
+    ("env_id", "options"),
+    [("prm_gym/Sokoban-v0", {"difficulty": 1}), ("prm_gym/Algebra-v0", {"difficulty": 1}), ("prm_gym/Retail-v0", {}), ("prm_gym/Minesweeper-v0", {})],
+)
+def test_restored_and_replayed_states_of_real_environments_are_the_same(env_id, options):
+    (trajectory,) = Rollouts(env_id, {**options, "verifiers": []}, num_envs=1).play(make_agent("random"), groups([5], 1))
+    prefixes = prefixes_of(trajectory)[:4]
+    found = []
+    for snapshots in (4_096, 0):
+        with RolloutEstimator("random", env_id, options, num_envs=4, snapshots=snapshots) as roller:
+            found.append(roller.estimate(prefixes, 3))
+            assert roller._places.can_save is bool(snapshots)
+    assert found[0] == found[1]
+    assert not any(estimate.reason for estimate in found[0])

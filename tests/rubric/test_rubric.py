@@ -9,6 +9,7 @@ import pytest
 
 from prm_gym.claims import Malformed
 from prm_gym.errors import ContractError, OptionError
+from prm_gym.rewards import JudgedStep, ProgressReward
 from prm_gym.rubric import Contains, Criterion, Entities, Finding, JsonPath, Length, Number, Regex, Rubric, Scene, ToolUsed, Waypoints, read_rubric, rubric_of
 from prm_gym.rubric.text import visible, words
 from prm_gym.task import Task
@@ -174,6 +175,30 @@ def test_waypoints():
         Waypoints(points=())
     with pytest.raises(OptionError):
         Waypoints(points=(Contains(terms=("a",), over="episode"),))
+
+
+def test_progress_pays_each_waypoint_once():
+    # Two of three waypoints, weight 2, and one of two names (2 * 1 / (2 + 1) = 2/3), weight 1: (2 * 2/3 + 2/3) / 3 = 2/3. What else is asked is no progress.
+    points = tuple(ToolUsed(names=(name,)) for name in ("find", "check", "change"))
+    criteria = [
+        Criterion(name="way", check=Waypoints(points=points), weight=2),
+        Criterion(name="names", check=Entities(wanted=("Ada", "Zürich"), by="touched")),
+        named("else", 1.0),
+    ]
+    find, check = call_text("find", name="Ada"), call_text("check")
+    verifier = RubricVerifier(Rubric(criteria))
+    assert verifier.verify([step(check, find)])[0].evidence["progress"] == pytest.approx(2 / 3)
+    assert "progress" not in RubricVerifier(Rubric(criteria[2:], pure=False)).verify([step(check)])[0].evidence
+    # The reward of an episode in which the second step is idle: each advance is paid once.
+    scheme, past = ProgressReward(), []
+    rewards = []
+    for actions in ((find,), (find, "idle"), (find, "idle", check)):
+        verdict = verifier.verify([step(actions[-1], *actions[:-1])])[0]
+        judged = JudgedStep({"rubric": verdict}, None, False)
+        rewards.append(scheme.reward(judged, past))
+        past.append(judged)
+    first = (2 / 3 + 2 / 3) / 3
+    assert rewards == pytest.approx([0.45 * first, 0.0, 0.45 * (2 / 3 - first)])
 
 
 def test_what_a_reader_does_not_see():

@@ -55,7 +55,7 @@ def test_a_chain_of_steps_is_labelled_up_to_its_first_error():
             assert (verdict.evidence["rollouts"], verdict.evidence["agent"]) == (64, "skilled:0.9")
             if step < wrong:
                 assert low - 0.1 <= 0.9 ** (5 - step) <= high + 0.1
-        assert verdicts[-1].evidence == {"outcome": trajectory.outcome}
+        assert verdicts[-1].evidence == {"outcome": trajectory.outcome, "progress": trajectory.outcome}
 
 
 @pytest.mark.parametrize("method", ["soft", "hard", "search", "denoised"])
