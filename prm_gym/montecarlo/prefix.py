@@ -5,11 +5,12 @@ from itertools import accumulate
 
 import msgspec
 
+from prm_gym.claims import Malformed
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError
 from prm_gym.task import Origin, content_key
-from prm_gym.trajectory import Trajectory
-from prm_gym.verifier import StepContext
+from prm_gym.trajectory import Step, Trajectory
+from prm_gym.verifier import PastStep, StepContext
 
 
 class Prefix(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -21,6 +22,8 @@ class Prefix(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         actions: taken since.
         observations: what was seen before each of them, which must be seen again; empty where that is not to be held against it.
         reseeds: (place, seed): before the action of this place the environment's generator was seeded anew, as roll-outs do.
+        unread: places of texts that the environment could not read as a step, and must not read now: what is stored of a text that was too long or could not be
+            encoded is another text.
     """
 
     origin: Origin | None
@@ -28,6 +31,7 @@ class Prefix(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     actions: tuple[str, ...] = ()
     observations: tuple[str, ...] = ()
     reseeds: tuple[tuple[int, int], ...] = ()
+    unread: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -43,7 +47,10 @@ class Prefix(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         seeds = dict(self.reseeds)
         first = "" if self.origin is None else content_key(self.origin.random_state, msgspec.json.encode(self.origin.options, order="deterministic").decode())
         shown = self.observations or [""] * len(self)
-        steps = (content_key(action, seen, str(seeds.get(place, ""))) for place, (action, seen) in enumerate(zip(self.actions, shown, strict=True)))
+        steps = (
+            content_key(action, seen, str(seeds.get(place, "")), "unread" if place in self.unread else "")
+            for place, (action, seen) in enumerate(zip(self.actions, shown, strict=True))
+        )
         return list(accumulate(steps, content_key, initial=content_key(self.task_key, first)))
 
     def cut(self, steps: int) -> "Prefix":
@@ -52,8 +59,8 @@ class Prefix(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         Args:
             steps: from 0 to its length.
         """
-        reseeds = tuple(pair for pair in self.reseeds if pair[0] < steps)
-        return msgspec.structs.replace(self, actions=self.actions[:steps], observations=self.observations[:steps], reseeds=reseeds)
+        reseeds, unread = tuple(pair for pair in self.reseeds if pair[0] < steps), tuple(place for place in self.unread if place < steps)
+        return msgspec.structs.replace(self, actions=self.actions[:steps], observations=self.observations[:steps], reseeds=reseeds, unread=unread)
 
     def extended(self, actions: Sequence[str], observations: Sequence[str] = (), seed: int | None = None) -> "Prefix":
         """With more steps after it.
@@ -76,14 +83,12 @@ class Prefix(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 def prefix_before(step: StepContext) -> Prefix:
     """Where a step was taken."""
-    past = step.previous
-    actions, observations = tuple(one.action for one in past), tuple(one.observation for one in past)
-    return Prefix(origin=step.origin, task_key=step.task.key, actions=actions, observations=observations)
+    return _prefix(step.origin, step.task.key, step.previous)
 
 
 def prefix_after(step: StepContext) -> Prefix:
     """Where a step led."""
-    return prefix_before(step).extended((step.action,), (step.observation,))
+    return _prefix(step.origin, step.task.key, (*step.previous, PastStep(step.observation, step.action, step.claims)))
 
 
 def prefixes_of(trajectory: Trajectory) -> list[Prefix]:
@@ -93,13 +98,7 @@ def prefixes_of(trajectory: Trajectory) -> list[Prefix]:
         trajectory: with the seed that it was begun with. That the options of its `reset` are not stored does no harm where they chose a listed task.
     """
     origin = None if trajectory.seed is None else Origin.of_seed(trajectory.seed)
-    steps = trajectory.steps
-    whole = Prefix(
-        origin=origin,
-        task_key=trajectory.task_key,
-        actions=tuple(step.action for step in steps),
-        observations=tuple(step.observation for step in steps),
-    )
+    whole = _prefix(origin, trajectory.task_key, trajectory.steps)
     return [whole.cut(steps) for steps in range(len(whole) + 1)]
 
 
@@ -114,9 +113,17 @@ def prefix_of(env: StepEnv) -> Prefix:
     """
     if env.origin is None:
         raise ContractError(f"{type(env).__name__} does not say how its episode began: reset it first, with options that are JSON values")
-    past = env.past_steps
-    actions, observations = tuple(step.action for step in past), tuple(step.observation for step in past)
-    return Prefix(origin=env.origin, task_key=env.task.key, actions=actions, observations=observations)
+    return _prefix(env.origin, env.task.key, env.past_steps)
+
+
+def _prefix(origin: Origin | None, task_key: str, steps: Sequence[PastStep | Step]) -> Prefix:
+    return Prefix(
+        origin=origin,
+        task_key=task_key,
+        actions=tuple(step.action for step in steps),
+        observations=tuple(step.observation for step in steps),
+        unread=tuple(place for place, step in enumerate(steps) if any(isinstance(claim, Malformed) for claim in step.claims)),
+    )
 
 
 def cuts(prefix: Prefix) -> Iterator[Prefix]:

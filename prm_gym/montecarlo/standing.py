@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from prm_gym.claims import Malformed
 from prm_gym.env import MOST_TRIES, StepEnv
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, PrmGymError
 from prm_gym.montecarlo.prefix import Prefix
@@ -126,6 +127,8 @@ class Places:
             if prefix.observations and env.situation.observation != prefix.observations[place]:
                 raise UnreachableError(f"step {place} was not shown what it was shown then: the environment is another one, or cannot be replayed")
             outcome = self._step(env, prefix.actions[place])
+            if place in prefix.unread and not any(isinstance(claim, Malformed) for claim in env.past_steps[-1].claims):
+                raise UnreachableError(f"step {place} was no step then, and what is stored of it is one")
         return outcome
 
     @staticmethod

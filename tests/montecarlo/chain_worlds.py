@@ -95,7 +95,17 @@ class ListedEnv(ChainEnv):
         return Task(key=f"listed {index}", instructions="", question=f"task {index}"), self.look()
 
 
-for kind in (ChainEnv, LuckyEnv, BreakingEnv, LiveEnv, RestlessEnv, ListedEnv):
+class StrippingEnv(ChainEnv):
+    """Shows nothing of the steps taken, and leaves blanks out."""
+
+    def advance(self, action):
+        return super().advance(action.strip())
+
+    def look(self):
+        return Situation(observation=f"{self.number}", state_key=f"{self.taken} {self.sound}", actions=("right", "wrong"))
+
+
+for kind in (StrippingEnv, ChainEnv, LuckyEnv, BreakingEnv, LiveEnv, RestlessEnv, ListedEnv):
     prm_gym.register(f"test_montecarlo/{kind.__name__}", f"{__name__}:{kind.__name__}")
 
 

@@ -174,6 +174,19 @@ def test_a_place_that_cannot_be_reached_says_why():
         assert "cannot be replayed" in roller.estimate(prefixes_of(trajectory)[1:2], 2)[0].reason
 
 
+def test_a_text_that_was_too_long_to_be_read_is_not_read_when_it_is_replayed():
+    # What is stored of it is its beginning, which would be a step: without the check the replay would stand where the episode never was.
+    env = make_envs("test_montecarlo/StrippingEnv", 1, {}).envs[0]
+    env.reset(seed=0)
+    env.step("right" + " " * 40_000)
+    assert prefix_of(env).unread == (0,)
+    env.step("right")
+    with estimator(1.0, "StrippingEnv") as roller:
+        (estimate,) = roller.estimate([prefix_of(env)], 2)
+    assert (estimate.soft, estimate.trials) == (None, 0)
+    assert "was no step then" in estimate.reason
+
+
 def test_a_listed_task_is_found_by_its_key():
     env = make_envs("test_montecarlo/ListedEnv", 1, {}).envs[0]
     env.reset(seed=0, options={"task_index": 3})

@@ -184,6 +184,25 @@ def _line(row: dict[str, Any]) -> str:
     return f"| {row['method']} | {row['k']} | " + " | ".join(figures) + " |"
 
 
+def summary(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """A table with a line for each agent, method and k.
+
+    Of each environment: the share of steps that are labelled, of first errors found exactly, of wrong steps called wrong, and the roll-outs a label.
+    """
+    envs = list(dict.fromkeys(row["env"] for row in rows))
+    by_key = {(row["skill"], row["method"], row["k"], row["env"]): row for row in rows}
+    names = [env.removeprefix("prm_gym/").removesuffix("-v0") for env in envs]
+    lines = ["| agent | labels | k | " + " | ".join(f"{name}: labelled | first error exact | wrong found | roll-outs" for name in names) + " |"]
+    lines.append("|" + "---|" * (3 + 4 * len(envs)))
+    for skill, method, k in dict.fromkeys((row["skill"], row["method"], row["k"]) for row in rows):
+        cells: list[str] = []
+        for env in envs:
+            row = by_key[skill, method, k, env]
+            cells += [_shown(row["labelled"]), _shown(row["exact"]["share"]), _shown(row["wrong"]["share"]), _shown(row["per label"]["rollouts"], 1)]
+        lines.append(f"| {skill:g} | {method} | {k} | " + " | ".join(cells) + " |")
+    return lines
+
+
 def main() -> None:
     """Play, label, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -194,7 +213,11 @@ def main() -> None:
     parser.add_argument("--env", nargs="+", default=list(ENVS))
     parser.add_argument("--quick", action="store_true", help="few episodes, one seed")
     parser.add_argument("--out", type=Path, help="file for the results (JSON)")
+    parser.add_argument("--stored", type=Path, nargs="+", help="show the summary of stored results instead")
     given = parser.parse_args()
+    if given.stored:
+        print("\n".join(summary([row for path in given.stored for row in json.loads(path.read_text())])))
+        return
     episodes, seeds = (6, 1) if given.quick else (given.episodes, given.seeds)
     rows: list[dict[str, Any]] = []
     for env_id in given.env:
@@ -229,6 +252,7 @@ def main() -> None:
                     rows.append(row)
                     print(_line(row), flush=True)
             print()
+    print("\n".join(summary(rows)))
     if given.out:
         given.out.write_text(json.dumps(rows, indent=1))
 
