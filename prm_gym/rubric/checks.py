@@ -74,6 +74,8 @@ class Regex(_Check, frozen=True, kw_only=True, tag="regex"):
 class Contains(_Check, frozen=True, kw_only=True, tag="contains"):
     """Whether terms stand in what was written, as whole words, in any case; quotations of the task or the rubric do not count.
 
+    That a term stands there is no proof that it is understood: filler between the words of a list is not seen through. Give such a criterion little weight.
+
     Attributes:
         terms: of one word or several.
         need: "all" (the score is the share that stands there), "any", or "none" (where quotations and what is hidden do count).

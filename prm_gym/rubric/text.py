@@ -14,7 +14,7 @@ _UNSEEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn"))
 QUOTED_WORDS = 6  # so many words in a row that stand in a source as well are a quotation
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 10)
 def visible(text: str) -> str:
     r"""The text without comments, hidden elements and invisible characters, in compatibility form (NFKC).
 
@@ -72,7 +72,7 @@ def _after(lowered: str, closing: int) -> int:
     return len(lowered) if end < 0 else end + 1
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 10)
 def words(text: str) -> tuple[str, ...]:
     """The words of a text, folded in case.
 
