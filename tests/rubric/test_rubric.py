@@ -5,7 +5,10 @@ import math
 import pickle
 import time
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from prm_gym.claims import Malformed
 from prm_gym.errors import ContractError, OptionError
@@ -219,6 +222,33 @@ def test_hostile_texts_take_little_time(text):
     for check in (Contains(terms=("a", "b")), Number(equals=1), Length(), Entities(wanted=("x y",)), Regex(pattern="(a+)+b"), JsonPath(path="a")):
         score(check, text)
     assert time.process_time() - begun < 2.0
+
+
+EVERY = (
+    Regex(pattern=r"a|\bb", absent=True),
+    Contains(terms=("a", "b c"), need="none"),
+    Contains(terms=("a", "b c")),
+    Number(equals_at="sealed.answer"),
+    Length(of="characters", most=9, over="episode"),
+    JsonPath(path="0.a", of="action"),
+    JsonPath(path="a", of="arguments", one_of=(1, "a")),
+    ToolUsed(names=("a",), arguments={"a": 1}),
+    Entities(wanted=("a",), others=("b",), by="either"),
+    Waypoints(points=(Contains(terms=("a",)), JsonPath(path="a")), ordered=False),
+)
+PIECES = ["a", " b c ", "<", ">", "<!--", "-->", "<b hidden>", "</b>", '{"name": "a", "arguments": {"a": 1}}', "[", "{", '"', "1,000", "-.5", "\u200b"]
+PIECES += ["İ", "ﷺ", "\0", "\n", "<tool_call>"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(pieces=st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=12), before=st.lists(st.sampled_from(PIECES), max_size=2))
+def test_nothing_that_is_written_raises(pieces, before):
+    given_step = step("".join(pieces), *before)
+    for check in EVERY:
+        finding = check.find(Scene(given_step))
+        assert finding.score is None or 0.0 <= finding.score <= 1.0
+        assert finding.reason
+        msgspec.json.encode(finding.evidence)
 
 
 def test_files(tmp_path):
