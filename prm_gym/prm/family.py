@@ -41,7 +41,7 @@ class Family(ABC):
     """
 
     id: ClassVar[str]
-    head: ClassVar[Head]
+    head: Head
     aggregation: Aggregation = "min"
     threshold: float = 0.5
 
@@ -53,12 +53,20 @@ class Family(ABC):
             CheckpointError: the tokenizer lacks a tag of the family.
         """
 
+    def rows(self, tokenizer: Any) -> tuple[int, ...]:
+        """The rows of the vocabulary that `scores` reads, in its order; none for heads of other kinds.
+
+        Raises:
+            CheckpointError: the tokenizer lacks a token of the family.
+        """
+        return ()
+
     @abstractmethod
     def scores(self, outputs: "Tensor") -> "Tensor":
         """P(step is right).
 
         Args:
-            outputs: [T, D] float32: what the model says at the positions (logits of classes, of the vocabulary, or the value).
+            outputs: [T, D] float32: what the model says at the positions (logits of the classes, of the `rows` of the vocabulary, or the value).
 
         Returns:
             [T] float32, in [0, 1].
