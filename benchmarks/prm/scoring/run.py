@@ -214,7 +214,7 @@ def main() -> None:
             "num_hidden_layers": options.layers,
             "max_position_embeddings": 8192,
         }
-        directory = tiny_checkpoint("qwen", Path(folder) / "model", initializer_range=0.05, max_position_embeddings=8192, **sizes)
+        directory = tiny_checkpoint("qwen", Path(folder) / "model", initializer_range=0.05, **sizes)
         checkpoint = load_checkpoint(str(directory), device=options.device)
         kinds = {"ten steps": ten_steps(options.chains)}
         if options.processbench:
