@@ -94,9 +94,10 @@ class PrmVerifier(ChainVerifier):
     def scorer(self) -> Any:
         """The engine, with its counters; the checkpoint is loaded when it is first needed."""
         if self._scorer is None:
+            checkpoint = load_checkpoint(**self._loading)  # says what is missing where torch is not installed
             from prm_gym.prm.scoring import Scorer
 
-            self._scorer = Scorer(load_checkpoint(**self._loading), **self._scoring)
+            self._scorer = Scorer(checkpoint, **self._scoring)
         return self._scorer
 
     def judge(self, chains: Sequence[Chain]) -> list[Judgement]:

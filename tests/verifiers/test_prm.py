@@ -1,4 +1,6 @@
 import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -126,3 +128,18 @@ def test_a_step_that_breaks_nothing_else(known):
     steps = steps_of("It is 7.", "\ud800\udfff \x00", "7 " * 3000, "So 7.")
     verdicts = [row["prm"] for row in verify_batch([make_verifier(f"prm:{known}?device=cpu")], steps)]
     assert [verdict.score is None for verdict in verdicts] == [False, False, True, False]
+
+
+def test_without_torch_the_extra_is_named():
+    program = (
+        "import sys\n"
+        "for name in ('torch', 'transformers', 'peft', 'safetensors', 'tokenizers'): sys.modules[name] = None\n"
+        "from prm_gym.prm.families import FAMILIES\n"
+        "from prm_gym.verifier import make_verifier\n"
+        "assert len([FAMILIES.load(name) for name in FAMILIES.names()]) >= 10\n"
+        "make_verifier('prm:/tmp')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1
+    assert "MissingExtraError" in done.stderr
+    assert "prm-gym[torch]" in done.stderr
