@@ -92,6 +92,19 @@ def test_what_is_left_out_of_a_long_episode_is_said(known):
     assert "does not fit" in long[0].reason
 
 
+def test_a_mistake_is_not_forgotten_by_writing_on(known):
+    # The 9 of the first step leaves the context after some steps; from then on they would be right again.
+    steps = steps_of("It is 9.", *["It is 7."] * 30)
+    forgiving = make_verifier(f"prm:{known}?device=cpu&max_context=80").verify(steps)
+    strict = make_verifier(f"prm:{known}?device=cpu&max_context=80&long_chains=abstain").verify(steps)
+    assert forgiving[-1].label == "correct"
+    assert all(verdict.score is None if "windowed" in other.evidence else verdict == other for verdict, other in zip(strict, forgiving, strict=True))
+    assert not any(verdict.label == "correct" for verdict in strict)
+    assert "would have to be left out" in strict[-1].reason
+    with pytest.raises(OptionError, match="long_chains"):
+        make_verifier(f"prm:{known}?long_chains=forget")
+
+
 def test_closed_and_pickled_it_loads_again(known):
     verifier = make_verifier(f"prm:{known}?device=cpu")
     verdicts = verifier.verify(steps_of("It is 7.", "It is 9."))
