@@ -182,6 +182,7 @@ def test_families_are_known_by_the_names_of_their_checkpoints(name, family, tmp_
 def test_families_are_known_by_their_files(checkpoint_of, tmp_path):
     for name, expected in (("qwen", "qwen"), ("reasoneval", "reasoneval"), ("prm_gym", "prm_gym"), ("trl", "trl")):
         assert guess_family("somewhere", checkpoint_of(name).directory) == expected
+    assert guess_family("/home/skywork/fover/model", checkpoint_of("trl").directory) == "trl"  # folders above say nothing
     with pytest.raises(CheckpointError, match=r"family=NAME, one of .*qwen"):
         guess_family("somewhere", tmp_path)
     with pytest.raises(UnknownNameError, match="qwen"):

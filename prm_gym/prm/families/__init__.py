@@ -21,7 +21,7 @@ _NAMES = (
     ("qwen25math7bprm800k", "qwen"),
     ("qwen25mathprm", "qwen"),
     ("mathpsa", "openr"),
-    ("openr", "openr"),
+    ("openrprm", "openr"),
     ("skywork", "skywork"),
     ("rlhflow", "rlhflow"),
     ("llama318bprm", "rlhflow"),
@@ -67,7 +67,8 @@ def guess_family(checkpoint: str, directory: Path) -> str:
     if any(name.startswith("ReasonEval") for name in named):
         return "reasoneval"
     for text in (checkpoint, str(read_json(directory / "config.json").get("_name_or_path", ""))):
-        plain = "".join(letter for letter in text.lower() if letter.isalnum())
+        last = "/".join(text.rstrip("/").split("/")[-2 if text.count("/") == 1 else -1 :])  # what folders above are called says nothing
+        plain = "".join(letter for letter in last.lower() if letter.isalnum())
         for part, family in _NAMES:
             if part in plain:
                 return family
