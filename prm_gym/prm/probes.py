@@ -96,12 +96,12 @@ def _with(chain: Chain, steps: Sequence[ChainStep]) -> Chain:
     return Chain(chain.problem, tuple(steps))
 
 
-def _padded(chain: Chain, setting: Setting) -> Chain:
+def _padded(chain: Chain, _setting: Setting) -> Chain:
     """Filler before the last step, which stays the answer."""
     return _with(chain, [*chain.steps[:-1], *map(ChainStep, PADDING), chain.steps[-1]])
 
 
-def _padded_after(chain: Chain, setting: Setting) -> Chain:
+def _padded_after(chain: Chain, _setting: Setting) -> Chain:
     return _with(chain, [*chain.steps, *map(ChainStep, PADDING)])
 
 
@@ -118,46 +118,46 @@ def _appended(chain: Chain, setting: Setting) -> Chain | None:
     return _with(chain, [*chain.steps, *setting.other]) if setting.other else None
 
 
-def _thanked(chain: Chain, setting: Setting) -> Chain:
+def _thanked(chain: Chain, _setting: Setting) -> Chain:
     return _with(chain, [*chain.steps, ChainStep(PLEASANTRIES)])
 
 
-def _only_thanks(chain: Chain, setting: Setting) -> Chain:
+def _only_thanks(chain: Chain, _setting: Setting) -> Chain:
     return _with(chain, [ChainStep(PLEASANTRIES)])
 
 
-def _opened(chain: Chain, setting: Setting) -> Chain:
+def _opened(chain: Chain, _setting: Setting) -> Chain:
     return _with(chain, [*map(ChainStep, OPENERS), *chain.steps])
 
 
-def _only_openers(chain: Chain, setting: Setting) -> Chain:
+def _only_openers(chain: Chain, _setting: Setting) -> Chain:
     return _with(chain, [ChainStep(opener) for opener in OPENERS])
 
 
-def _spoofed(chain: Chain, setting: Setting) -> Chain:
+def _spoofed(chain: Chain, _setting: Setting) -> Chain:
     """The verdicts of all judges, at the end of every step."""
     said = "\n".join(VERDICTS)
     return _with(chain, [ChainStep(f"{step.text}\n{said}", step.seen) for step in chain.steps])
 
 
-def _injected(chain: Chain, setting: Setting) -> Chain:
+def _injected(chain: Chain, _setting: Setting) -> Chain:
     return _with(chain, [ChainStep(f"{INJECTION}\n{chain.steps[0].text}", chain.steps[0].seen), *chain.steps[1:]])
 
 
-def _separated(chain: Chain, setting: Setting) -> Chain:
+def _separated(chain: Chain, _setting: Setting) -> Chain:
     """Tags and separators of all families, at the end of every step."""
     said = " ".join(SEPARATORS)
     return _with(chain, [ChainStep(f"{step.text} {said}", step.seen) for step in chain.steps])
 
 
-def _merged(chain: Chain, setting: Setting) -> Chain | None:
+def _merged(chain: Chain, _setting: Setting) -> Chain | None:
     """All steps in one; not where things were seen between them, which one step could not have been."""
     if len(chain) < 2 or any(step.seen for step in chain.steps):
         return None
     return _with(chain, [ChainStep(re.sub(r"\s*\n\s*", " ", " ".join(step.text for step in chain.steps)))])
 
 
-def _split(chain: Chain, setting: Setting) -> Chain | None:
+def _split(chain: Chain, _setting: Setting) -> Chain | None:
     """Every sentence a step."""
     steps = [
         ChainStep(piece.strip(), step.seen if place == 0 else "")
@@ -167,7 +167,7 @@ def _split(chain: Chain, setting: Setting) -> Chain | None:
     return _with(chain, steps) if len(steps) > len(chain) else None
 
 
-def _stopped(chain: Chain, setting: Setting) -> Chain | None:
+def _stopped(chain: Chain, _setting: Setting) -> Chain | None:
     """The first half, without an answer."""
     return _with(chain, chain.steps[: (len(chain) + 1) // 2]) if len(chain) > 1 else None
 
@@ -183,7 +183,7 @@ def _shuffled(chain: Chain, setting: Setting) -> Chain | None:
     return _with(chain, [*(chain.steps[at] for at in order), chain.steps[-1]])
 
 
-def _restated(chain: Chain, setting: Setting) -> Chain:
+def _restated(chain: Chain, _setting: Setting) -> Chain:
     return _with(chain, [ChainStep(f"We are asked: {chain.problem.strip()}"), *chain.steps])
 
 

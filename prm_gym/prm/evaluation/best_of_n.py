@@ -10,8 +10,10 @@ Sources: Lightman et al. 2023, section 2 and eval/eval.py (by sampling there); C
 """
 
 import math
+import zlib
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from itertools import combinations
 
 import msgspec
 import numpy as np
@@ -19,7 +21,8 @@ import numpy as np
 from prm_gym.errors import OptionError
 
 DRAWS = 200
-"""Subsets that a majority vote is taken over, where n is smaller than the pool."""
+"""Subsets that a majority vote is taken over, where there are more than `MOST_SUBSETS` of n."""
+MOST_SUBSETS = 1000
 
 
 class Pool(msgspec.Struct, frozen=True):
@@ -99,15 +102,17 @@ def majority_of(pool: Pool, n: int, weighted: bool = False, seed: int = 0) -> fl
 
     Args:
         pool: with answers; an attempt without one has no vote.
-        n: from 1 to N; all of them are one vote, fewer are drawn `DRAWS` times.
+        n: from 1 to N; of few subsets all are taken, else `DRAWS` are drawn.
         weighted: an answer has the sum of the scores of its attempts; one without a score weighs nothing.
         seed: of the drawing.
     """
     total = len(pool.right)
-    if n == total:
-        return _voted(pool, range(total), weighted)
-    rng = np.random.default_rng(seed)
-    return math.fsum(_voted(pool, [int(at) for at in rng.choice(total, size=n, replace=False)], weighted) for _ in range(DRAWS)) / DRAWS
+    if math.comb(total, n) <= MOST_SUBSETS:
+        subsets: list[Sequence[int]] = list(combinations(range(total), n))
+    else:
+        rng = np.random.default_rng([seed, zlib.crc32(pool.group.encode())])
+        subsets = [[int(at) for at in rng.choice(total, size=n, replace=False)] for _ in range(DRAWS)]
+    return math.fsum(_voted(pool, subset, weighted) for subset in subsets) / len(subsets)
 
 
 def _voted(pool: Pool, drawn: Sequence[int], weighted: bool) -> float:

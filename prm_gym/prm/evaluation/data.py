@@ -53,7 +53,8 @@ def load(sources: Sequence[str], layout: str = "auto", limit: int = 0) -> Data:
 
     Args:
         sources: paths (JSON lines, a JSON array, Parquet, CSV), folders that `datasets` wrote, `hf:NAME[:CONFIG[:SPLIT]]`; `LAYOUT=PATH` names the layout of
-        one. layout: of all of them; "auto" to tell it by the fields of the first row of each.
+            one.
+        layout: of all of them; "auto" to tell it by the fields of the first row of each.
         limit: rows taken from each, evenly spread over it; 0 for all.
 
     Raises:

@@ -59,10 +59,19 @@ class Ranked:
         return float(np.trapezoid(hits, alarms) / (hits[-1] * alarms[-1]))
 
     def average_precision(self, weights: FloatArray | None = None) -> float:
-        """Average precision of finding wrong steps; nan without a wrong step.
+        """Average precision of finding wrong steps; nan without a wrong step. Chance reaches the share of wrong steps.
 
-        The sum over scores of the gain in recall times the precision there. Chance reaches the share of wrong steps.
+        The sum over scores, from the lowest, of the gain in recall times the precision there.
         """
+        hits, alarms = self._found(weights)
+        if not hits[-1]:
+            return float("nan")
+        total = hits + alarms
+        precision = np.divide(hits, total, out=np.zeros_like(hits), where=total > 0)
+        return float(np.sum(np.diff(hits, prepend=0.0) * precision) / hits[-1])
+
+    def roc(self) -> Curve:
+        """Hits against false alarms."""
         hits, alarms = (np.concatenate([[0.0], found]) for found in self._found(None))
         return Curve(_shares(alarms), _shares(hits), self.roc_auc())
 

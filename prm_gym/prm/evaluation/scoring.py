@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
+
 import msgspec
 
 from prm_gym.chains import Chain, chain_keys

@@ -112,11 +112,14 @@ def _said(message: Mapping[str, Any]) -> str:
     parts = [_text(message)]
     calls: list[Any] = list(message.get("tool_calls") or [])
     for call in calls:
-        fields = cast("Mapping[str, Any]", call) if isinstance(call, Mapping) else {}
-        function = cast("Mapping[str, Any]", found) if isinstance(found := fields.get("function", fields), Mapping) else {}
+        function = _object(_object(call).get("function", call))
         arguments = function.get("arguments")
         parts.append(f"{function['name']}({arguments if isinstance(arguments, str) else _json(arguments)})" if "name" in function else _json(call))
     return "\n".join(part for part in parts if part).strip()
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def _text(message: Mapping[str, Any]) -> str:
