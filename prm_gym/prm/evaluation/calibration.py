@@ -25,8 +25,8 @@ class Reliability(msgspec.Struct, frozen=True):
     """What the bins of a reliability diagram hold; empty bins are left out.
 
     Attributes:
-        low: [B] lower end of each.
-        high: [B] upper end.
+        low: [B] lower end of each; of bins of equal mass the lowest score in it.
+        high: [B] upper end; the highest score.
         score: [B] mean score.
         right: [B] share that is right (mean label).
         count: [B] how many steps.
@@ -107,15 +107,20 @@ def reliability(scores: FloatArray, labels: FloatArray, bins: int = BINS, binnin
     count = np.bincount(place, minlength=len(edges) - 1)
     kept = np.flatnonzero(count)
     score, right = (np.bincount(place, weights=values, minlength=len(edges) - 1)[kept] / count[kept] for values in (scores, labels))
-    return Reliability(_floats(edges[kept]), _floats(edges[kept + 1]), _floats(score), _floats(right), tuple(int(n) for n in count[kept]))
+    low, high = edges[kept], edges[kept + 1]
+    if binning == "mass":
+        low, high = (np.array([pick(scores[place == at]) for at in kept]) for pick in (np.min, np.max))
+    return Reliability(_floats(low), _floats(high), _floats(score), _floats(right), tuple(int(n) for n in count[kept]))
 
 
 def bin_edges(scores: FloatArray, bins: int, binning: Binning) -> FloatArray:
-    """[B + 1] float64, from 0 to 1."""
+    """[B + 1] float64, from 0 to 1; of equal mass a bin begins with the value at which its share of the steps begins."""
     if binning == "width":
         return np.linspace(0.0, 1.0, bins + 1)
-    cuts = np.sort(scores)[[round(len(scores) * at / bins) for at in range(1, bins) if 0 < round(len(scores) * at / bins) < len(scores)]]
-    return np.unique(np.concatenate([[0.0], cuts, [1.0]]))
+    values, counts = np.unique(scores, return_counts=True)
+    place = (np.cumsum(counts) - counts) * bins // len(scores)  # of the first step with each value
+    starts = values[1:][np.diff(place) > 0]
+    return np.concatenate([[0.0], starts, [1.0]])
 
 
 def bin_of(scores: FloatArray, edges: FloatArray) -> IntArray:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from prm_gym.prm.evaluation.calibration import Reliability
-from prm_gym.prm.evaluation.ranking import Curve
+from prm_gym.prm.evaluation.ranking import Curve, stepped
 from prm_gym.prm.evaluation.result import Figures
 from prm_gym.report.axis import step_ticks
 from prm_gym.report.figures import Scale
@@ -15,7 +15,7 @@ from prm_gym.report.formatting import compact, count, share
 from prm_gym.report.markup import Html, element, join
 
 WIDTH, HEIGHT = 400.0, 300.0
-TOP, BOTTOM, LEFT, RIGHT = 12.0, 40.0, 44.0, 12.0
+TOP, BOTTOM, LEFT, RIGHT = 12.0, 40.0, 54.0, 12.0
 MOST_POINTS = 400
 """Of a curve that are drawn."""
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -24,15 +24,16 @@ TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 def panels(figures: Figures) -> list[tuple[str, Html]]:
     """The figures that there are, each with its heading."""
     found: list[tuple[str, Html]] = []
-    for heading, own in (("Reliability, bins of equal width", figures.width), ("Reliability, bins of equally many steps", figures.mass)):
+    for bins, own in (("bins of equal width", figures.width), ("bins of equally many steps", figures.mass)):
         if own is not None and own.count:
-            found.append((heading, reliability_panel(own)))
+            found.append((f"Reliability, {bins}: ECE {share(own.error)}", reliability_panel(own)))
     if figures.roc is not None:
-        found.append(("Finding wrong steps: ROC", roc_panel(figures.roc)))
-    if figures.precision_recall is not None:
-        found.append(("Finding wrong steps: precision and recall", precision_panel(figures.precision_recall, figures.wrong_share)))
+        found.append((f"Finding wrong steps, ROC: area {share(figures.roc.area)}", roc_panel(figures.roc)))
+    if (own := figures.precision_recall) is not None:
+        heading = f"Finding wrong steps, precision: area {share(own.area)}, chance {share(figures.wrong_share)}"
+        found.append((heading, precision_panel(own, figures.wrong_share)))
     if figures.risk is not None and figures.risk.x:
-        found.append(("Risk and coverage", risk_panel(figures.risk)))
+        found.append((f"Risk and coverage: mean risk {share(figures.risk.area)}", risk_panel(figures.risk)))
     if len(figures.lengths) > 1:
         found.append(("Score of solutions by length", length_panel(figures.lengths)))
     return found
@@ -52,16 +53,14 @@ def reliability_panel(own: Reliability) -> Html:
         bars.append(element("circle", element("title", said), cx=x(score), cy=y(right), r=2.6 + 6.0 * math.sqrt(number / most), class_="marker"))
     label = f"Reliability diagram. Expected calibration error {share(own.error)} over {total} steps."
     names, marks = _names("score", "share that is right"), element("g", *bars, class_="series-0")
-    return _svg(label, _grid(x, y), names, _diagonal(x, y), marks, _said(f"ECE {share(own.error)}", x, y))
+    return _svg(label, _grid(x, y), names, _diagonal(x, y), marks)
 
 
 def roc_panel(curve: Curve) -> Html:
     """Hits against false alarms."""
     x, y = _scales()
     names = _names("right steps called wrong", "wrong steps found")
-    return _svg(
-        f"ROC curve, area {share(curve.area)}.", _grid(x, y), names, _diagonal(x, y), _curve(curve, x, y, 0), _said(f"area {share(curve.area)}", x, y, low=True)
-    )
+    return _svg(f"ROC curve, area {share(curve.area)}.", _grid(x, y), names, _diagonal(x, y), _curve(curve, x, y, 0))
 
 
 def precision_panel(curve: Curve, chance: float) -> Html:
@@ -70,7 +69,7 @@ def precision_panel(curve: Curve, chance: float) -> Html:
     level = element("line", element("title", f"chance: {share(chance)}"), x1=x(0.0), x2=x(1.0), y1=y(chance), y2=y(chance), class_="reference")
     label = f"Precision and recall of finding wrong steps, area {share(curve.area)}; chance {share(chance)}."
     names = _names("recall of wrong steps", "precision")
-    return _svg(label, _grid(x, y), names, level, _curve(curve, x, y, 0), _said(f"area {share(curve.area)}, chance {share(chance)}", x, y))
+    return _svg(label, _grid(x, y), names, level, _curve(stepped(curve), x, y, 0))
 
 
 def risk_panel(curve: Curve) -> Html:
@@ -81,7 +80,7 @@ def risk_panel(curve: Curve) -> Html:
     end = element("circle", element("title", f"all judged steps: {share(curve.y[-1])}"), cx=x(curve.x[-1]), cy=y(curve.y[-1]), r=3.6, class_="marker series-0")
     ticks = tuple(top * tick for tick in TICKS)
     names = _names("share of steps covered", "share told wrongly")
-    return _svg(label, _grid(x, y, y_ticks=ticks), names, _curve(curve, x, y, 0), end, _said(f"mean risk {share(curve.area)}", x, y))
+    return _svg(label, _grid(x, y, y_ticks=ticks), names, _curve(curve, x, y, 0), end)
 
 
 def length_panel(lengths: Sequence[tuple[int, float, int]]) -> Html:
@@ -133,11 +132,6 @@ def _curve(curve: Curve, x: Scale, y: Scale, series: int) -> Html:
     if len(points) == 1:  # one score alone: a level up to what is covered
         points = [(0.0, points[0][1]), *points]
     return element("path", d=_path([(x(a), y(b)) for a, b in points]), class_=f"line series-{series}")
-
-
-def _said(text: str, x: Scale, y: Scale, low: bool = False) -> Html:
-    place = {"x": x(1.0) - 6.0 if low else x(0.0) + 8.0, "y": y(0.0) - 12.0 if low else TOP + 16.0, "text_anchor": "end" if low else "start"}
-    return element("text", text, class_="name", **place)
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 
 from prm_gym.errors import MissingExtraError
 from prm_gym.prm.evaluation.calibration import Reliability
-from prm_gym.prm.evaluation.ranking import Curve
+from prm_gym.prm.evaluation.ranking import Curve, stepped
 from prm_gym.prm.evaluation.result import Evaluation
 from prm_gym.report.formatting import share
 from prm_gym.report.palette import LIGHT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.ticker import MaxNLocator
 
 INK, SOFT, RULE = "#1d2127", "#59616b", "#e3e6ea"
 COLUMNS = 3
@@ -78,17 +77,18 @@ def _draw(axes: "Axes", kind: str, evaluation: Evaluation) -> None:
         lengths = [length for length, _, _ in own.lengths]
         most = max(number for _, _, number in own.lengths)
         axes.set_xlim(0, max(lengths) * 1.05)
-        axes.xaxis.set_major_locator(_whole())
+        _whole_numbers(axes)
         axes.plot(lengths, [score for _, score, _ in own.lengths], color=LIGHT[0], linewidth=1.0, alpha=0.45)
         sizes = [12 + 120 * number / most for _, _, number in own.lengths]
-        axes.scatter(lengths, [score for _, score, _ in own.lengths], s=sizes, color=LIGHT[0], edgecolors="white", zorder=3)
+        axes.scatter(lengths, [score for _, score, _ in own.lengths], s=sizes, color=LIGHT[0], edgecolors="white", zorder=3, clip_on=False)
         _named(axes, "Score of solutions by length", "steps", "mean score")
 
 
-def _whole() -> "MaxNLocator":
-    from matplotlib.ticker import MaxNLocator
+def _whole_numbers(axes: "Axes") -> None:
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-    return MaxNLocator(6, integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
 
 
 def _reliability(axes: "Axes", own: Reliability, title: str) -> None:
@@ -97,12 +97,13 @@ def _reliability(axes: "Axes", own: Reliability, title: str) -> None:
     for low, high, score, right in zip(own.low, own.high, own.score, own.right, strict=True):
         axes.bar((low + high) / 2, right, width=max(high - low - 0.006, 0.006), color=LIGHT[0], alpha=0.15)
         axes.plot([score, score], [score, right], color=LIGHT[0], linewidth=1.6)
-    axes.scatter(own.score, own.right, s=[14 + 130 * number / most for number in own.count], color=LIGHT[0], edgecolors="white", zorder=3)
+    axes.scatter(own.score, own.right, s=[14 + 130 * number / most for number in own.count], color=LIGHT[0], edgecolors="white", zorder=3, clip_on=False)
     _named(axes, f"{title}, ECE {share(own.error)}", "score", "share that is right")
 
 
 def _curve(axes: "Axes", curve: Curve, title: str, across: str, up: str) -> None:
-    axes.plot(curve.x, curve.y, color=LIGHT[0], linewidth=1.7)
+    x, y = (stepped(curve).x, stepped(curve).y) if up == "precision" else (curve.x, curve.y)
+    axes.plot(x, y, color=LIGHT[0], linewidth=1.7)
     _named(axes, title, across, up)
 
 

@@ -116,11 +116,11 @@ def probe_tables(study: Study, probed: Probed) -> Iterator[Table]:
         share = _share(tried, study.aggregation, study)
         change = found.mean_change if found.tried else None
         flips = found.flips / found.tried if found.tried else None
-        rows.append(Row((tried.probe.id, tried.probe.what, found.tried, share, flips, change, found.undecided, found.gained)))
+        rows.append(Row((tried.probe.id, tried.probe.what, found.tried, share, flips, change, f"{found.undecided:,} / {found.gained:,}")))
     yield Table(
         "probes",
         f"Can it be gamed? Score of the solution by {study.aggregation}",
-        ("", "what is done", "tried", "rises", "flips", "mean change", "score lost", "score gained"),
+        ("", "what is done", "tried", "rises", "flips", "mean change", "lost / gained"),
         tuple(rows),
         "None of these makes a solution better. Rises: share of solutions that score higher for it. Flips: accepted now, and not before. Lost and gained: "
         "solutions that had a score and have none now, and the other way round; a score gained is paid as well.",

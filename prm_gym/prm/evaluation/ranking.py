@@ -81,6 +81,12 @@ class Ranked:
         return Curve(_shares(hits), tuple(float(value) for value in hits / (hits + alarms)), self.average_precision())
 
 
+def stepped(curve: Curve) -> Curve:
+    """A curve as its area counts it: each value reaches back to the x before it, from 0 on."""
+    x = [value for before, after in zip((0.0, *curve.x), curve.x, strict=False) for value in (before, after)]
+    return Curve(tuple(x), tuple(value for value in curve.y for _ in range(2)), curve.area)
+
+
 def risk_coverage(scores: Sequence[float | None], wrong: Sequence[bool], threshold: float = 0.5) -> Curve:
     """The share told wrongly among the most certain steps, against how many of all steps these are.
 

@@ -81,18 +81,30 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Print the tables; names and notes are shown as they are, with no markup in them obeyed."""
     console.print(Text(" ".join(summary(evaluation))), soft_wrap=not console.is_terminal)
     for own in evaluation.tables:
-        made = RichTable(
-            box=RULES if console.is_terminal else PLAIN_RULES, padding=0, title=Text(own.title), title_justify="left", caption_justify="left", pad_edge=False
-        )
-        made.caption = Text(own.note)
-        for place, heading in enumerate(own.columns):
-            wide = place == 0 or any(isinstance(row.cells[place], str) for row in own.rows)
-            made.add_column(Text(heading), justify="left" if wide else "right", overflow="fold", min_width=4)
-        for place, row in enumerate(own.rows):
-            last = place + 1 < len(own.rows) and row.kind == "verifier" != own.rows[place + 1].kind
-            made.add_row(*(Text(cell_text(cell)) for cell in row.cells), style="dim" if row.kind == "baseline" else None, end_section=last)
+        made = _rich(own, console, whole=True)
+        if console.measure(made).maximum > console.width:
+            made = _rich(own, console, whole=False)
         console.print()
         console.print(made)
+
+
+def _rich(own: Table, console: Console, whole: bool) -> RichTable:
+    """A table for the terminal; one that is not whole leaves out intervals and what is said in words, for a narrow terminal."""
+    made = RichTable(
+        box=RULES if console.is_terminal else PLAIN_RULES, padding=0, title=Text(own.title), title_justify="left", caption_justify="left", pad_edge=False
+    )
+    made.caption = Text(own.note)
+    wordy = [any(isinstance(row.cells[place], str) for row in own.rows) for place in range(len(own.columns))]
+    shown = [place for place in range(len(own.columns)) if place == 0 or whole or not wordy[place]]
+    for place in shown:
+        text = place == 0 or wordy[place]
+        made.add_column(Text(own.columns[place]), justify="left" if text else "right", overflow="fold", no_wrap=not text)
+    for place, row in enumerate(own.rows):
+        ends_part = place + 1 < len(own.rows) and row.kind == "verifier" != own.rows[place + 1].kind
+        cells = [row.cells[at] for at in shown]
+        texts = [cell_text(cell if whole or not isinstance(cell, Interval) else cell.mean) for cell in cells]
+        made.add_row(*map(Text, texts), style="dim" if row.kind == "baseline" else None, end_section=ends_part)
+    return made
 
 
 def summary(evaluation: Evaluation) -> list[str]:
@@ -141,9 +153,7 @@ def page(evaluation: Evaluation) -> str:
     drawn = panels(evaluation.figures)
     if drawn:
         figures = [element("figure", element("figcaption", heading), drawing) for heading, drawing in drawn]
-        note = element(
-            "p", "Of the verifier, on judged steps with a label. The area of a mark grows with how many steps or solutions it stands for.", class_="caption"
-        )
+        said = "Of the verifier, on judged steps with a label. The area of a mark grows with how many steps or solutions it stands for."
         sections.insert(min(1, len(sections)), section("figures", "Figures", element("div", *figures, class_="panels"), element("p", said, class_="caption")))
     main = element("main", header, element("p", " ".join(summary(evaluation)), class_="summary"), *sections, _silences(evaluation), _reproduction(evaluation))
     return page_of(_title(evaluation), main, evaluation.library_version)
