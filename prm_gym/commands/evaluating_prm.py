@@ -21,6 +21,7 @@ def eval_prm(
     data: Annotated[tuple[str, ...], tyro.conf.Positional],
     metrics: str = "",
     layout: str = "auto",
+    labels_by: str = "",
     limit: int = 0,
     threshold: float | None = None,
     tune_on: tuple[str, ...] = (),
@@ -36,8 +37,8 @@ def eval_prm(
 ) -> None:
     """Measure how good the step scores of a verifier are, on public data and beside constants and an oracle.
 
-    The layouts of ProcessBench, PRM800K, AgentProcessBench, ToolComp, WebPRMBench, PRMBench, Socratic-PRMBench, MR-GSM8K, BIG-Bench-Mistake and plain solutions
-    (for best-of-n) are told by the fields of the rows.
+    The layouts of ProcessBench, PRM800K, AgentProcessBench, ToolComp, WebPRMBench, PRMBench, Socratic-PRMBench, MR-GSM8K, BIG-Bench-Mistake, plain solutions
+    (for best-of-n) and trajectories that `rollout` or `label` have stored are told by the fields of the rows.
 
     With --out every score is kept as it comes, and the same command asks only for what is missing; what failed is asked again.
 
@@ -47,6 +48,7 @@ def eval_prm(
         metrics: with commas between them: first-error, steps, agent, mr-score, calibration, ranking, coverage, solutions, best-of-n, length, pairwise, probes;
             all that the data allows but the probes, which ask for many more scores, unless given.
         layout: of all data.
+        labels_by: of stored trajectories: ids of the verifiers whose verdicts are the labels, with commas between them; all of them unless given.
         limit: rows taken of each, evenly spread; 0 for all.
         threshold: a step that scores below it counts as wrong; the verifier's own unless given.
         tune_on: data that the threshold is tuned on instead; it must share no problem with the data that is measured.
@@ -86,8 +88,9 @@ def eval_prm(
         batch=batch,
         seed=seed,
     )
-    loaded = load(data, layout, limit)
-    tune = load(tune_on, layout) if tune_on else None
+    judges = read_names(labels_by) if labels_by else ()
+    loaded = load(data, layout, limit, judges)
+    tune = load(tune_on, layout, labels_by=judges) if tune_on else None
     for source in (*loaded.sources, *(tune.sources if tune else ())):
         for line in source.left_out[:5]:
             print(f"prm-gym: left out: {line}", file=sys.stderr)

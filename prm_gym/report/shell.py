@@ -18,7 +18,7 @@ def page_of(title: str, main: Html, version: str) -> str:
         main: what stands in it.
         version: of the library.
     """
-    style, script = _style(), _asset("page.js")
+    style, script = _style(), asset("page.js")
     policy = f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
     head = element(
         "head",
@@ -41,10 +41,10 @@ def _style() -> str:
     dark = "".join(f"--series-{index}:{colour};" for index, colour in enumerate(DARK))
     classes = "".join(f".series-{index}{{--series:var(--series-{index})}}" for index in range(len(LIGHT)))
     schemes = f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
-    return f"{schemes}\n{classes}\n{_asset('page.css')}"
+    return f"{schemes}\n{classes}\n{asset('page.css')}"
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
     """A data file that lies beside this module."""
     return files("prm_gym.report").joinpath(name).read_text(encoding="utf-8")
 

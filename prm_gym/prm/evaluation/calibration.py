@@ -114,11 +114,11 @@ def reliability(scores: FloatArray, labels: FloatArray, bins: int = BINS, binnin
 
 
 def bin_edges(scores: FloatArray, bins: int, binning: Binning) -> FloatArray:
-    """[B + 1] float64, from 0 to 1; of equal mass a bin begins with the value at which its share of the steps begins."""
+    """[B + 1] float64, from 0 to 1; of equal mass equal scores go where the middle one of them goes."""
     if binning == "width":
         return np.linspace(0.0, 1.0, bins + 1)
     values, counts = np.unique(scores, return_counts=True)
-    place = (np.cumsum(counts) - counts) * bins // len(scores)  # of the first step with each value
+    place = (2 * np.cumsum(counts) - counts) * bins // (2 * len(scores))  # of the middle one of the steps with each value
     starts = values[1:][np.diff(place) > 0]
     return np.concatenate([[0.0], starts, [1.0]])
 

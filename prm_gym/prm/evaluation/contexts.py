@@ -1,7 +1,8 @@
 """Chains as the steps that verifiers judge.
 
 A `StepContext` gives its chain back exactly (`prm_gym.chains.chain_of`), so that a model judges the text that is in the data. For verifiers of claims the
-equations that are written in a step are claimed, and the final answer where the right one is known.
+equations that are written in a step are claimed, and the final answer where the right one is known. Where nothing was seen between two steps the
+observation is the problem: the steps so far stand in `previous`.
 """
 
 from prm_gym.answers import final_answer
@@ -28,9 +29,8 @@ def contexts_of(chain: Chain, gold: str = "", with_claims: bool = True, ends_onl
     claims = _claims(texts, gold, chain.problem) if with_claims else [()] * len(texts)
     found: list[StepContext] = []
     past: list[PastStep] = []
-    seen = chain.problem
     for index, step in enumerate(chain.steps):
-        observation = step.seen or seen
+        observation = step.seen or chain.problem
         if not ends_only or index == len(texts) - 1:
             found.append(
                 StepContext(
@@ -38,7 +38,6 @@ def contexts_of(chain: Chain, gold: str = "", with_claims: bool = True, ends_onl
                 )
             )
         past.append(PastStep(observation, step.text, claims[index]))
-        seen = f"{seen}\n{step.text}"
     return found
 
 

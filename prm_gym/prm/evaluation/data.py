@@ -3,15 +3,17 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 
 from prm_gym.errors import OptionError
 from prm_gym.prm.labelled import LabelledChain
+from prm_gym.prm.layouts import trajectories
 from prm_gym.prm.layouts.detection import layout_named, layout_of
 from prm_gym.prm.pairs import PreferencePair
 from prm_gym.rows import rows_of
+from prm_gym.verifier import StepContext
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,14 +43,16 @@ class Data(msgspec.Struct, frozen=True):
         chains: with labels, or of known outcome, in order.
         pairs: likewise.
         sources: where they came from.
+        contexts: by the id of a chain: its steps as they were taken in an environment, with the claims that it made.
     """
 
     chains: tuple[LabelledChain, ...]
     pairs: tuple[PreferencePair, ...]
     sources: tuple[Source, ...]
+    contexts: dict[str, tuple[StepContext, ...]] = {}
 
 
-def load(sources: Sequence[str], layout: str = "auto", limit: int = 0) -> Data:
+def load(sources: Sequence[str], layout: str = "auto", limit: int = 0, labels_by: Sequence[str] = ()) -> Data:
     """The labelled chains and pairs of files and data sets.
 
     Args:
@@ -56,6 +60,7 @@ def load(sources: Sequence[str], layout: str = "auto", limit: int = 0) -> Data:
             one.
         layout: of all of them; "auto" to tell it by the fields of the first row of each.
         limit: rows taken from each, evenly spread over it; 0 for all.
+        labels_by: of stored trajectories: the verifiers whose verdicts are the labels; all of them where it is empty.
 
     Raises:
         OptionError: a source cannot be read, or nothing is left of it; names the file and the row.
@@ -69,17 +74,27 @@ def load(sources: Sequence[str], layout: str = "auto", limit: int = 0) -> Data:
     chains: list[LabelledChain] = []
     pairs: list[PreferencePair] = []
     read: list[Source] = []
+    contexts: dict[str, tuple[StepContext, ...]] = {}
+    known: set[str] = set()
     for given in sources:
         head, equals, tail = given.partition("=")
         named = bool(equals) and head.isidentifier()
-        found, source = _source(tail if named else given, head if named else layout, limit)
+        found, source = _source(_Asked(tail if named else given, head if named else layout, limit, tuple(labels_by)), contexts, known)
         read.append(source)
         chains.extend(item for item in found if isinstance(item, LabelledChain))
         pairs.extend(item for item in found if isinstance(item, PreferencePair))
-    return Data(tuple(chains), tuple(pairs), tuple(read))
+    return Data(tuple(chains), tuple(pairs), tuple(read), contexts)
 
 
-def _source(name: str, layout: str, limit: int) -> tuple[list[LabelledChain | PreferencePair], Source]:
+class _Asked(NamedTuple):
+    name: str
+    layout: str
+    limit: int
+    labels_by: tuple[str, ...]
+
+
+def _source(asked: _Asked, contexts: dict[str, tuple[StepContext, ...]], known: set[str]) -> tuple[list[LabelledChain | PreferencePair], Source]:
+    name, layout, limit, labels_by = asked
     rows = list(rows_of(name))
     if not rows:
         raise OptionError(f"{name} holds no rows")
@@ -91,22 +106,23 @@ def _source(name: str, layout: str, limit: int) -> tuple[list[LabelledChain | Pr
         raise OptionError(f"{name}: {error}") from error
     found: list[LabelledChain | PreferencePair] = []
     left_out: list[str] = []
-    known: set[str] = set()
     for where, row in rows:
         try:
             if not isinstance(row, Mapping):
                 raise OptionError(f"a row is an object with fields, got {type(row).__name__}")
             fields = {str(key): value for key, value in cast("Mapping[object, object]", row).items()}
-            own = list(chosen.read([fields]))
+            taken = list(trajectories.taken([fields], labels_by=labels_by)) if chosen.name == "trajectories" else []
+            own = [each.labelled for each in taken] if chosen.name == "trajectories" else list(chosen.read([fields]))
         except (OptionError, msgspec.ValidationError) as error:
             left_out.append(f"{name}, {where}: {error}")
             continue
-        for item in own:
-            if item.id not in known or isinstance(item, PreferencePair):
-                found.append(item)
-                known.add(item.id)
-            elif not item.id.startswith("correct_"):  # a twin that several rows bring is one; another solution may share the name of a row
-                found.append(msgspec.structs.replace(item, id=f"{item.id}/{where.replace(' ', '-')}"))
+        for place, item in enumerate(own):
+            if isinstance(item, LabelledChain) and item.id in known:
+                item = msgspec.structs.replace(item, id=f"{name}, {where}, {item.id}")  # noqa: PLW2901 - two sources may use one name
+            found.append(item)
+            known.add(item.id)
+            if taken:
+                contexts[item.id] = taken[place].contexts
     if not found:
         raise OptionError(f"{name}: nothing can be read from it as {chosen.name} ({left_out[0] if left_out else 'it has no steps'})")
     return found, Source(name=name, layout=chosen.name, rows=len(rows), taken=len(found), left_out=tuple(left_out), sha256=_digest(name))

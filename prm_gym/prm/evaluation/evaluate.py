@@ -146,7 +146,7 @@ def evaluate(
         tables: list[Table] = []
         figures, notes = Figures(), list[str]()
         if data.chains:
-            found = ask.chains(data.chains, "judging")
+            found = ask.chains(data, data.chains, "judging")
             study = study_of(data.chains, found, made.id, way.threshold, way.undecided, way.aggregation, settings.seed)
             figures = figures_of(study)
             notes = _notes(study)
@@ -196,9 +196,9 @@ class _Asking:
         self.failures: Counter[str] = Counter()
         self.silences: Counter[str] = Counter()
 
-    def chains(self, chains: Sequence[LabelledChain], what: str) -> tuple[tuple[StepScore, ...], ...]:
+    def chains(self, data: Data, chains: Sequence[LabelledChain], what: str) -> tuple[tuple[StepScore, ...], ...]:
         """What is said of the steps of each."""
-        requests = [ChainRequest(chain.chain, chain.gold) for chain in chains]
+        requests = [ChainRequest(chain.chain, chain.gold, contexts=data.contexts.get(chain.id, ())) for chain in chains]
         found = score_chains(self._verifier, requests, self._scores, self._name, self._settings.batch, self._progress(what))
         self.silences.update(step.reason for steps in found.steps for step in steps if step.score is None)
         self._count(found)
@@ -245,7 +245,7 @@ def _tuned(ask: _Asking, data: Data, tune: Data) -> Tuned:
     if shared:
         raise OptionError(f"the data to tune on has {len(shared)} problems of the data that is measured; a threshold is tuned on other problems")
     known = [(chain, error) for chain in tune.chains if (error := known_first_error(chain)) is not None]
-    found = ask.chains([chain for chain, _ in known], "judging data to tune on")
+    found = ask.chains(tune, [chain for chain, _ in known], "judging data to tune on")
     return tune_threshold([error for _, error in known], [[step.score for step in steps] for steps in found], ask.reading)
 
 
@@ -282,6 +282,14 @@ def _notes(study: Study) -> list[str]:
     total = sum(len(scores) for scores in study.verifier.scores)
     unscored = sum(score is None for score in study.solution_scores(study.verifier))
     notes = [f"{silent:,} of {total:,} steps have no score, {unscored:,} of {len(study.chains):,} solutions none by {study.aggregation}."] if silent else []
+    own = study.verifier
+    empty = sum(
+        rating == 0 and score is not None and score < own.threshold
+        for ratings, scores in zip(own.ratings, own.scores, strict=True)
+        for rating, score in zip(ratings, scores, strict=True)
+    )
+    if empty:
+        notes.append(f"{empty:,} steps are called trivial or neutral and score below the threshold: they count as wrong, for the score is what is paid.")
     if unlabelled:
         notes.append(f"{unlabelled:,} solutions have no labels of steps.")
     if unknown > unlabelled:

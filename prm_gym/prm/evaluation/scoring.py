@@ -17,7 +17,7 @@ from prm_gym.errors import OptionError, StoreError
 from prm_gym.prm.evaluation.contexts import contexts_of
 from prm_gym.task import content_key
 from prm_gym.verdict import Verdict
-from prm_gym.verifier import Verifier, verify_batch
+from prm_gym.verifier import StepContext, Verifier, verify_batch
 
 BATCH = 64
 """Chains judged at once."""
@@ -48,11 +48,13 @@ class ChainRequest(msgspec.Struct, frozen=True):
         chain: the problem and the steps.
         gold: the right final answer, for verifiers that grade it; "" where it is not known.
         ends_only: the last step alone is wanted.
+        contexts: the steps as they were taken in an environment, with the claims that it made; made from the chain where there are none.
     """
 
     chain: Chain
     gold: str = ""
     ends_only: bool = False
+    contexts: tuple[StepContext, ...] = ()
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -182,10 +184,16 @@ def score_chains(
 
 def _judged(verifier: Verifier, part: Sequence[tuple[str, ChainRequest]]) -> Iterator[tuple[str, tuple[StepScore, ...]]]:
     claims = claims_wanted(verifier)
-    contexts = [contexts_of(request.chain, request.gold, with_claims=claims, ends_only=request.ends_only) for _, request in part]
+    contexts = [_contexts(request, claims) for _, request in part]
     verdicts = iter(verify_batch([verifier], [context for own in contexts for context in own]))
     for (key, _), own in zip(part, contexts, strict=True):
         yield key, tuple(_score(next(verdicts)[verifier.id]) for _ in own)
+
+
+def _contexts(request: ChainRequest, claims: bool) -> list[StepContext]:
+    if request.contexts:
+        return list(request.contexts[-1:] if request.ends_only else request.contexts)
+    return contexts_of(request.chain, request.gold, with_claims=claims, ends_only=request.ends_only)
 
 
 def claims_wanted(verifier: Verifier) -> bool:
@@ -200,4 +208,5 @@ def _score(verdict: Verdict) -> StepScore:
 
 def _key(verifier: Verifier, name: str, request: ChainRequest) -> str:
     chain = chain_keys(request.chain)[-1] if len(request.chain) else content_key(request.chain.problem)
-    return content_key(name, verifier.id, verifier.version, chain, request.gold, "end" if request.ends_only else "all")
+    taken = [content_key(msgspec.json.encode((step.task.sealed, step.claims), order="sorted").decode()) for step in request.contexts]
+    return content_key(name, verifier.id, verifier.version, chain, request.gold, "end" if request.ends_only else "all", *taken)

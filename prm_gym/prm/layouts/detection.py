@@ -49,7 +49,7 @@ LAYOUTS: tuple[Layout, ...] = (  # those that ask for more come first
     Layout("mr_gsm8k", _any("model_output_steps model_output_solution_correctness")),
     Layout("prm800k", _any("question label")),
     Layout("bigbench_mistake", _any("input steps mistake_index")),
-    Layout("ours", _any("env_id task steps")),
+    Layout("trajectories", _any("env_id task steps")),
     Layout("trl", _any("prompt completions labels")),
     Layout("processbench", _any("problem steps label")),
     Layout("math_shepherd", _any("input label")),
