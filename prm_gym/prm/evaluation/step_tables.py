@@ -105,17 +105,20 @@ def step_tables(study: Study) -> Iterator[Table]:
     rows: list[Row] = []
     for method in own.methods:
         steps = labelled_steps(own.chains, method.scores)
-        said = _said(steps.scores, method.threshold)
-        score = step_label_score(steps.right, said)
-        interval = sums_interval(steps.groups, step_counts(steps.right, said), prm_score_of_sums, own.seed)
-        cells: tuple[Cell, ...] = (method.name, score.steps, score.wrong, score.accuracy, score.f1_right, score.f1_wrong, interval, score.mcc, score.undecided)
-        rows.append(Row(cells, method.kind))
+        silent = sum(score is None for score in steps.scores)
+        for undecided in (own.undecided, OTHER[own.undecided]) if silent else (own.undecided,):
+            name = method.name if undecided == own.undecided else f"{method.name} ({IN_WORDS[undecided]})"
+            said = _said(steps.scores, method.threshold, undecided)
+            score = step_label_score(steps.right, said)
+            interval = sums_interval(steps.groups, step_counts(steps.right, said), prm_score_of_sums, own.seed)
+            cells: tuple[Cell, ...] = (name, score.steps, score.wrong, score.accuracy, score.f1_right, score.f1_wrong, interval, score.mcc, silent)
+            rows.append(Row(cells, method.kind))
     yield Table(
         "steps",
         "Telling right steps from wrong ones",
         ("", "steps", "wrong", "accuracy", "F1 right", "F1 wrong", "PRMScore", "MCC", "undecided"),
         tuple(rows),
-        "PRMScore: the mean of both F1 (macro-F1). Undecided steps are misses of their class. Only steps with a label count; neutral ones are right.",
+        "PRMScore: the mean of both F1 (macro-F1). Undecided: steps without a score. Only steps with a label count; neutral ones are right.",
     )
     domains = sorted({_place(chain) for chain in study.chains if any(label is not None for label in chain.labels)})
     if len(domains) > 1:
@@ -128,7 +131,7 @@ def _steps_by_domain(study: Study, domains: Sequence[str]) -> Table:
     for domain in domains:
         part = study.part(lambda chain, domain=domain: _place(chain) == domain)
         steps = labelled_steps(part.chains, part.verifier.scores)
-        score = step_label_score(steps.right, _said(steps.scores, part.verifier.threshold))
+        score = step_label_score(steps.right, _said(steps.scores, part.verifier.threshold, part.undecided))
         pairs = [
             near
             for chain, own in zip(part.chains, part.verifier.scores, strict=True)
@@ -277,8 +280,10 @@ def arrays(steps: LabelledSteps) -> tuple[FloatArray, FloatArray]:
     return np.array([0.0 if score is None else score for score in steps.scores]), np.array(steps.soft)
 
 
-def _said(scores: Sequence[float | None], threshold: float) -> list[bool | None]:
-    return [None if score is None else score >= threshold for score in scores]
+def _said(scores: Sequence[float | None], threshold: float, undecided: Undecided = "miss") -> list[bool | None]:
+    """What is said of steps: right or wrong; of one without a score nothing, or right."""
+    silence = True if undecided == "right" else None
+    return [silence if score is None else score >= threshold for score in scores]
 
 
 def _mean_interval(groups: Sequence[str], values: FloatArray, seed: int) -> Cell:
