@@ -113,7 +113,7 @@ def _source(asked: _Asked, contexts: dict[str, tuple[StepContext, ...]], known: 
             fields = {str(key): value for key, value in cast("Mapping[object, object]", row).items()}
             taken = list(trajectories.taken([fields], labels_by=labels_by)) if chosen.name == "trajectories" else []
             own = [each.labelled for each in taken] if chosen.name == "trajectories" else list(chosen.read([fields]))
-        except (OptionError, msgspec.ValidationError) as error:
+        except (OptionError, msgspec.ValidationError, UnicodeEncodeError) as error:
             left_out.append(f"{name}, {where}: {error}")
             continue
         for place, item in enumerate(own):

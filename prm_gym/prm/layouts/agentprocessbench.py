@@ -110,7 +110,7 @@ def _shown(message: Mapping[str, Any]) -> str:
 def _said(message: Mapping[str, Any]) -> str:
     """What the assistant says, and its calls of tools, one a line."""
     parts = [_text(message)]
-    calls: list[Any] = list(message.get("tool_calls") or [])
+    calls: list[Any] = [] if message.get("tool_calls") is None else list_of(message, "tool_calls")
     for call in calls:
         function = _object(_object(call).get("function", call))
         arguments = function.get("arguments")

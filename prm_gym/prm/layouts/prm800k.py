@@ -81,7 +81,7 @@ def _chains(row: Mapping[str, Any], source: str, alternatives: bool) -> Iterator
 
 def _step(step: Mapping[str, Any]) -> tuple[_Rated | None, list[_Rated]]:
     """The chosen completion, and the others. Of none chosen, the first that is wrong."""
-    given: list[Any] = list(step.get("completions") or [])
+    given: list[Any] = [] if step.get("completions") is None else list_of(step, "completions")
     completions = [_rated(_object(completion, "a completion")) for completion in given]
     chosen, human = step.get("chosen_completion"), step.get("human_completion")
     if chosen is None and human is not None:

@@ -1,6 +1,9 @@
 """The public layouts: rows with their published field names, and labels that were read off by hand."""
 
+import contextlib
+import copy
 import json
+import random
 
 import pytest
 
@@ -272,6 +275,33 @@ def test_a_wrong_pair_says_what_is_wrong(module, row):
 )  # fmt: skip
 def test_the_layout_is_told_by_the_fields(row, name):
     assert layout_of(row).name == name
+
+
+JUNK = (None, True, 0, -1, 2, 3.5, float("nan"), float("inf"), "", " ", "x", "-1", [], [1], ["a"], [None], {}, {"text": 1}, {"a": []}, 10**30, [["a"]])
+
+
+def _places(value, place=()):
+    yield place
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        yield from _places(inner, (*place, key))
+
+
+@pytest.mark.parametrize(
+    "row", [PROCESSBENCH, MISTAKE, MR, PRMBENCH, PRM800K, AGENT, TOOLCOMP, WEB, {"problem": "?", "gold": "4", "solutions": ["a", {"steps": ["4"]}]}]
+)
+def test_nothing_but_an_option_error_comes_of_a_spoilt_row(row):
+    layout, rng = layout_of(row), random.Random(0)
+    for _ in range(150):
+        spoilt = copy.deepcopy(row)
+        for _ in range(rng.randint(1, 3)):
+            *way, last = rng.choice([place for place in _places(spoilt) if place])
+            inner = spoilt
+            for key in way:
+                inner = inner[key]
+            inner[last] = copy.deepcopy(rng.choice(JUNK))
+        with contextlib.suppress(OptionError):
+            list(layout.read([spoilt]))
 
 
 def test_an_unknown_layout_is_an_error_that_names_the_fields():
