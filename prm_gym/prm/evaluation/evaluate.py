@@ -303,5 +303,5 @@ def _versions() -> dict[str, str]:
     for name in PACKAGES:
         version = getattr(sys.modules.get(name), "__version__", None)
         if isinstance(version, str):
-            found[name] = version
+            found[name] = str(version)  # torch has a class of its own for it
     return found

@@ -2,6 +2,8 @@
 
 import json
 import re
+import sys
+import types
 
 import pytest
 
@@ -253,6 +255,18 @@ def test_a_report_of_hostile_names_holds_no_markup_of_theirs(path, tmp_path):
     assert "<script>" not in markdown(hostile)
     assert [file.name for file in write_reports(found, tmp_path / "r")] == ["report.html", "report.md", "evaluation.json"]
     assert cell_text(float("nan")) == "-"
+
+
+def test_a_version_that_is_no_plain_text_is_written(path, tmp_path, monkeypatch):
+    class Version(str):
+        """As torch has it."""
+
+    module = types.ModuleType("peft")
+    module.__version__ = Version("9.9+cpu")
+    monkeypatch.setitem(sys.modules, "peft", module)
+    found = evaluate(Constant(0.7), load([path]), Settings(metrics=("first-error",)))
+    write_reports(found, tmp_path)
+    assert read_result(tmp_path / "evaluation.json").versions["peft"] == "9.9+cpu"
 
 
 def test_all_metrics_have_names():
