@@ -1,0 +1,58 @@
+"""Every judging protocol keeps its contract: order, length, causality, abstention on failures and garbage, forged verdicts, determinism."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from prm_gym.chains import Chain, ChainStep, written
+from prm_gym.errors import ContractError
+from prm_gym.judging import Judgement, Protocol, make_protocol
+from prm_gym.testing import ProtocolCase, check_protocol
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from honest_models import MODELS
+
+PNG = b"\x89PNG\r\n\x1a\n"
+SUMS = [
+    ProtocolCase(written("What is 3 * 4 + 2?", ["3 * 4 = 12", "12 + 2 = 14", "The answer is 14"]), ("right",) * 3),
+    ProtocolCase(written("What is 3 * 4?", ["3 * 4 = 12", "that is 13", "The answer is 12"]), ("right", "wrong", "any")),
+    ProtocolCase(written("What is 3 * 4?", ["3 * 4 = 13"]), ("wrong",)),
+    ProtocolCase(written("What is 3 * 4?", ["Let's solve this problem step by step.", "3 * 4 = 12", ":"]), ("none", "right", "none")),
+]
+PAGES = [
+    ProtocolCase(Chain("Build a shop", (ChainStep("write", "", "a page", PNG + b"1"), ChainStep("13", "a page", "a worse one", PNG + b"2"))), ("right", "wrong")),
+    ProtocolCase(Chain("Build a shop", (ChainStep("write", "", "a page", PNG + b"1"),)), ("right",)),
+]
+OPTIONS = {
+    "bidirectional": [{}, {"votes": 3, "combined": "min"}, {"combined": "geometric"}],
+    "checklist": [{}, {"votes": 2, "images": False}],
+    "dimensions": [{}, {"dimensions": "relevance,progress:3", "together": "min", "votes": 2}, {"together": "product"}, {"together": "mean"}],
+    "first_error": [{}, {"votes": 5}],
+    "genprm": [{}, {"votes": 2, "rounds": 1}],
+    "hierarchical": [{}, {"pair_weight": 0.0}, {"votes": 3}],
+    "pairwise": [{}, {"rivals": 3, "votes": 2}],
+    "refine": [{}, {"votes": 1}],
+    "rubric_guided": [{}, {"ground": True, "votes": 2}, {"route": False, "rubric": "tools"}],
+    "screenshot": [{}, {"graded": "appearance", "votes": 2}],
+}
+
+
+@pytest.mark.parametrize(("name", "options"), [(name, options) for name, each in OPTIONS.items() for options in each])
+def test_protocols(name, options):
+    check_protocol(make_protocol(name, **options), MODELS[name], PAGES if name == "screenshot" else [*SUMS, *PAGES] if name == "checklist" else SUMS)
+
+
+class Credulous(Protocol):
+    """Believes whatever is there; the check must notice."""
+
+    id, version, looks_ahead = "credulous", "1", False
+
+    def judge(self, chains, ask):
+        return [Judgement(tuple(float("13" not in step.text) for step in chain.steps), ("so",) * len(chain)) for chain in chains]
+
+
+def test_a_protocol_that_asks_nobody_is_found_out():
+    with pytest.raises(ContractError, match="model that fails"):
+        check_protocol(Credulous(), MODELS["genprm"], SUMS[:3])
