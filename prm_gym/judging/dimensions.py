@@ -116,9 +116,17 @@ def _mean(shares: Sequence[float], weights: Sequence[float]) -> float:
     return sum(weight * share for share, weight in zip(shares, weights, strict=True)) / sum(weights)
 
 
+def _least(shares: Sequence[float], weights: Sequence[float]) -> float:
+    return min(shares)
+
+
+def _product(shares: Sequence[float], weights: Sequence[float]) -> float:
+    return math.prod(share**weight for share, weight in zip(shares, weights, strict=True))
+
+
 TOGETHER: dict[Together, Callable[[Sequence[float], Sequence[float]], float]] = {
     "geometric": _geometric,
     "mean": _mean,
-    "min": lambda shares, _: min(shares),
-    "product": lambda shares, weights: math.prod(share**weight for share, weight in zip(shares, weights, strict=True)),
+    "min": _least,
+    "product": _product,
 }

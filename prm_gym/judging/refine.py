@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from prm_gym.answers import final_answer, grade_all
+from prm_gym.answers import grade_all
 from prm_gym.chain_verifier import Judgement, unjudged
 from prm_gym.chains import Chain
 from prm_gym.chat import ChatResult, Message
 from prm_gym.judging.framing import framing, harmless, says_nothing
 from prm_gym.judging.protocol import Ask
-from prm_gym.judging.reading import Reading, answer_of, boxed_index, unread
+from prm_gym.judging.reading import Reading, answer_of, boxed_index, boxes, unread
 from prm_gym.judging.stepwise import NOTHING, SampledProtocol, StepRead, judgement_of, note, survived, unread_votes, whole
 
 _CRITIC = "You examine solutions, and say exactly what is wrong with them and how it is to be mended. {notice}"
@@ -32,8 +32,8 @@ A critique of this attempt:
 
 {critique}
 
-Write a solution of the problem: keep of the attempt what is right, and mend what the critique is right about. End with the final answer in a box: \
-\\boxed{{final answer}}."""
+Write a solution of the problem: keep of the attempt what is right, and mend what the critique is right about. End with the final answer in a box, \
+\\boxed{{}}."""
 
 
 class Critique(msgspec.Struct, frozen=True):
@@ -107,11 +107,11 @@ class RefineProtocol(SampledProtocol):
         else:
             stated: list[Critique] = []
             for critique, solution in refined:
-                extraction = final_answer(solution.value) if solution.value is not None else None
-                if extraction is None or extraction.defect or not extraction.answer or extraction.source != "box":
-                    failures.append(f"of a refined solution: {solution.reason or 'it states no final answer in a box'}")
+                stated_there = boxes(solution.value) if solution.value is not None else []
+                if stated_there:
+                    stated.append(msgspec.structs.replace(critique, answer=stated_there[-1].content))
                 else:
-                    stated.append(msgspec.structs.replace(critique, answer=extraction.answer))
+                    failures.append(f"of a refined solution: {solution.reason or 'it states no final answer in a box'}")
             worths = list(zip(stated, agreements([critique.answer for critique in stated]), strict=True))
         if 2 * len(worths) <= self.votes:
             return unjudged(chain, unread_votes(len(worths), self.votes, failures[0]).reason)

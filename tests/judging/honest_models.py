@@ -122,5 +122,9 @@ def tokens(text, cut, alternatives):
     """A reply in three tokens, the second of which begins at `cut`, with these alternatives there."""
     return ChatReply(
         text=text,
-        logprobs=(TokenLogprob(text[:cut], -0.1), TokenLogprob(text[cut : cut + 3], alternatives[text[cut : cut + 3]], alternatives), TokenLogprob(text[cut + 3 :], -0.1)),
+        logprobs=(
+            TokenLogprob(text[:cut], -0.1),
+            TokenLogprob(text[cut : cut + 3], alternatives[text[cut : cut + 3]], alternatives),
+            TokenLogprob(text[cut + 3 :], -0.1),
+        ),
     )

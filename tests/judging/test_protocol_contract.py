@@ -22,7 +22,9 @@ SUMS = [
     ProtocolCase(written("What is 3 * 4?", ["Let's solve this problem step by step.", "3 * 4 = 12", ":"]), ("none", "right", "none")),
 ]
 PAGES = [
-    ProtocolCase(Chain("Build a shop", (ChainStep("write", "", "a page", PNG + b"1"), ChainStep("13", "a page", "a worse one", PNG + b"2"))), ("right", "wrong")),
+    ProtocolCase(
+        Chain("Build a shop", (ChainStep("write", "", "a page", PNG + b"1"), ChainStep("13", "a page", "a worse one", PNG + b"2"))), ("right", "wrong")
+    ),
     ProtocolCase(Chain("Build a shop", (ChainStep("write", "", "a page", PNG + b"1"),)), ("right",)),
 ]
 OPTIONS = {
