@@ -17,7 +17,7 @@ from prm_gym.judging.framing import framing, says_nothing
 from prm_gym.judging.grades import graded
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import Reading, answer_of, unread
-from prm_gym.judging.stepwise import NOTHING, SampledProtocol, StepRead, judgement_of, note, put_together
+from prm_gym.judging.stepwise import NOTHING, SampledProtocol, StepRead, judgement_of, note, put_together, shortened
 
 Combined: TypeAlias = Literal["mean", "min", "geometric"]
 _SYSTEM = "You grade the steps of a solution. {notice}"
@@ -95,7 +95,8 @@ class BidirectionalProtocol(SampledProtocol):
 def _question(chain: Chain, reverse: bool) -> tuple[Message, ...]:
     frame = framing(chain)
     numbers = range(len(chain), 0, -1) if reverse else range(1, len(chain) + 1)
-    steps = "\n\n".join(frame.step(chain.steps[number - 1], number) for number in numbers)
+    shown = shortened(chain.steps)
+    steps = "\n\n".join(frame.step(shown[number - 1], number) for number in numbers)
     form = _FORM.format(key=frame.key, fields=", ".join(f'"{number}": grade' for number in numbers))
     asked = (_BACKWARDS if reverse else _FORWARDS).format(problem=frame.framed("problem", chain.problem), steps=steps, form=form)
     return (Message("system", _SYSTEM.format(notice=frame.notice)), Message("user", asked))

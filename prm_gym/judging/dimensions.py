@@ -116,7 +116,7 @@ def _mean(shares: Sequence[float], weights: Sequence[float]) -> float:
     return sum(weight * share for share, weight in zip(shares, weights, strict=True)) / sum(weights)
 
 
-def _least(shares: Sequence[float], weights: Sequence[float]) -> float:
+def _least(shares: Sequence[float], _: Sequence[float]) -> float:
     return min(shares)
 
 

@@ -12,7 +12,7 @@ from prm_gym.chat import ChatResult, Message
 from prm_gym.errors import OptionError
 from prm_gym.judging.framing import framing
 from prm_gym.judging.protocol import Ask
-from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, before_last, note, put_together, with_last
+from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, note, put_together, shortened, with_last
 from prm_gym.judging.yes_no import ALTERNATIVES, yes_no
 
 _SYSTEM = "You check the steps of a solution. {notice}"
@@ -81,11 +81,12 @@ def _single(chain: Chain) -> tuple[Message, ...]:
 
 def _pair(chain: Chain) -> tuple[Message, ...]:
     frame, count = framing(chain), len(chain)
-    earlier = before_last(chain)[:-1]
+    steps = shortened(chain.steps)
+    earlier = steps[:-2]
     asked = _PAIR.format(
         problem=frame.framed("problem", chain.problem),
         earlier=f"The steps so far:\n\n{frame.steps(earlier)}\n\n" if earlier else "",
-        stretch=frame.steps(chain.steps[-2:], first=count - 1),
+        stretch=frame.steps(steps[-2:], first=count - 1),
         before=count - 1,
         number=count,
     )

@@ -19,6 +19,7 @@ from prm_gym.judging.protocol import Ask, Protocol
 from prm_gym.judging.reading import Reading
 
 LONGEST_NOTE = 2000  # characters of an answer that are kept as evidence, from its end
+PAST_SEEN = 2000  # characters of what was seen before an earlier step that are shown
 NOTHING = "the step says nothing that could be judged"
 T = TypeVar("T")
 
@@ -159,9 +160,14 @@ def before_last(chain: Chain) -> tuple[ChainStep, ...]:
     return chain.steps[:-1]
 
 
+def shortened(steps: Sequence[ChainStep]) -> tuple[ChainStep, ...]:
+    """The steps with what was seen before each cut after some characters: pages of the past would make up nearly all of what is sent."""
+    return tuple(msgspec.structs.replace(step, seen=f"{step.seen[:PAST_SEEN]} ... (cut)") if len(step.seen) > PAST_SEEN else step for step in steps)
+
+
 def situation(chain: Chain, frame: Framing) -> str:
     """The problem, the steps before the last one and what is seen now; nothing of the last step."""
-    past = before_last(chain)
+    past = shortened(before_last(chain))
     parts = [frame.framed("problem", chain.problem)]
     if past:
         parts.append(f"The steps so far:\n\n{frame.steps(past)}")
@@ -177,7 +183,7 @@ def with_last(chain: Chain, frame: Framing) -> str:
 
 def whole(chain: Chain, frame: Framing) -> str:
     """The problem and all steps, which are numbered from 1 on."""
-    return f"{frame.framed('problem', chain.problem)}\n\n{frame.steps(chain.steps)}"
+    return f"{frame.framed('problem', chain.problem)}\n\n{frame.steps(shortened(chain.steps))}"
 
 
 def note(answer: str) -> str:

@@ -46,7 +46,7 @@ def with_program(request):
     if len(request.messages) == 2:
         return f"Let me see.\n```python\nprint({UNLUCKY!r} in {steps(request)[max(steps(request))]!r})\n```\nIt will print True, so \\boxed{{No}}."
     output = re.search(r"<output:([0-9a-f]+)>\n(.*)\n</output:\1>", last(request), re.DOTALL)[2]
-    return "The program says it. \\boxed{%s}" % {"True": "No", "False": "Yes"}.get(output, "perhaps")
+    return "The program says it. \\boxed{" + {"True": "No", "False": "Yes"}.get(output, "perhaps") + "}"
 
 
 def mark(good):

@@ -1,0 +1,45 @@
+"""Verdicts in JSON are read strictly: every name, no other, whole numbers in range, known words."""
+
+import pytest
+
+from prm_gym.judging.grades import graded, texts, worded
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason"),
+    [
+        ('{"key": "k", "grades": {"a": 3}}', "says nothing of 'b'"),
+        ('{"key": "k", "grades": {"a": 3, "b": 3, "c": 3}}', "speaks of 'c'"),
+        ('{"key": "k", "grades": {"a": 3, "b": true}}', "no whole number"),
+        ('{"key": "k", "grades": {"a": 3, "b": "4"}}', "no whole number"),
+        ('{"key": "k", "grades": {"a": 3, "b": 3.5}}', "no whole number"),
+        ('{"key": "k", "grades": {"a": 3, "b": 1e400}}', "no whole number"),
+        ('{"key": "k", "grades": {"a": 3, "b": NaN}}', "no JSON object"),
+        ('{"key": "k", "grades": {"a": 3, "b": -1}}', "no whole number"),
+        ('{"key": "k", "grades": {"a": 3, "a": 3, "b": 3}}', "no JSON object"),
+        ('{"key": "k", "grades": [3, 3]}', "no object"),
+        ('{"key": "l", "grades": {"a": 3, "b": 3}}', "no JSON object with the key"),
+        ('{"grades": {"a": 3, "b": 3}}', "no JSON object with the key"),
+        ('{"key": "k", "grades": {"a": 3, "b": 3}} and {"key": "k"}', "lacks grades"),  # the last one counts
+        ('{"key": "k", "grades": {"a": 3, "b": ', "no JSON object"),
+    ],
+)
+def test_what_is_no_verdict(verdict, reason):
+    found = graded(verdict, "k", "grades", ["a", "b"], 0, 10)
+    assert found.value is None
+    assert reason in found.reason
+
+
+def test_the_last_verdict_counts():
+    text = 'At first {"key": "k", "grades": {"a": 0}}, then ```json\n{"key": "k", "grades": {"a": 10}}\n```'
+    assert graded(text, "k", "grades", ["a"], 0, 10).value == {"a": 1.0}
+
+
+def test_words_and_lists():
+    words = {"yes": 1.0, "no": 0.0}
+    assert worded('{"key": "k", "w": {"a": " Yes "}}', "k", "w", ["a"], words).value == {"a": 1.0}
+    assert worded('{"key": "k", "w": {"a": "yes and no"}}', "k", "w", ["a"], words).value is None
+    assert worded('{"key": "k", "w": {"a": 1}}', "k", "w", ["a"], words).value is None
+    assert texts('{"key": "k", "t": ["a", "b", "a"]}', "k", "t", 3).value == ["a", "b"]
+    for listed in ('["a", 1]', "[]", '[""]', '["a", "b", "c", "d"]', '"a"', f'["{"x" * 500}"]'):
+        assert texts(f'{{"key": "k", "t": {listed}}}', "k", "t", 3).value is None
