@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,12 +21,14 @@ class Judgement(msgspec.Struct, frozen=True):
         reasons: [T] one sentence for a person of each step.
         evidence: JSON values that hold for the chain: votes, critique, corrections, windows.
         step_evidence: [T] JSON values of each step (logits, dimensions), or empty.
+        status: of the verdicts on steps without a score: `timeout` or `error` where a model or its server failed and asking again may help.
     """
 
     scores: tuple[float | None, ...]
     reasons: tuple[str, ...]
     evidence: dict[str, Any] = {}
     step_evidence: tuple[dict[str, Any], ...] = ()
+    status: Literal["abstain", "timeout", "error"] = "abstain"
 
 
 def unjudged(chain: Chain, reason: str, **evidence: Any) -> Judgement:
@@ -80,5 +82,5 @@ class ChainVerifier(Verifier):
         score, reason = judgement.scores[index], judgement.reasons[index]
         evidence = {**judgement.evidence, **(judgement.step_evidence[index] if judgement.step_evidence else {})}
         if score is None:
-            return abstained(reason, **evidence)
+            return Verdict(status=judgement.status, reason=reason, evidence=evidence)
         return judged("correct" if score >= self.threshold else "incorrect", score, reason, **evidence)
