@@ -16,8 +16,8 @@ from prm_gym.errors import OptionError
 from prm_gym.judging.framing import framing, says_nothing
 from prm_gym.judging.grades import graded
 from prm_gym.judging.protocol import Ask
-from prm_gym.judging.reading import Reading, answer_of, unread
-from prm_gym.judging.stepwise import NOTHING, SampledProtocol, StepRead, judgement_of, note, put_together, shortened
+from prm_gym.judging.reading import Reading, answer_of
+from prm_gym.judging.stepwise import NOTHING, SampledProtocol, StepRead, failure, judgement_of, note, shortened
 
 Combined: TypeAlias = Literal["mean", "min", "geometric"]
 _SYSTEM = "You grade the steps of a solution. {notice}"
@@ -48,22 +48,26 @@ class BidirectionalProtocol(SampledProtocol):
     id = "bidirectional"
     version = "1"
 
-    def __init__(self, *, votes: int | None = None, temperature: float | None = None, max_tokens: int = 4096, combined: Combined = "mean") -> None:
+    def __init__(
+        self, *, votes: int | None = None, temperature: float | None = None, max_tokens: int = 4096, quorum: float = 0.5, combined: Combined = "mean"
+    ) -> None:
         """Choose how the directions are put together.
 
         Args:
             votes: see `SampledProtocol`; of each direction.
             temperature: see `SampledProtocol`.
             max_tokens: see `SampledProtocol`.
+            quorum: see `SampledProtocol`.
             combined: "mean", "min" or "geometric".
 
         Raises:
             OptionError: one of them is out of range.
         """
-        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens)
+        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
         if combined not in get_args(Combined):
             raise OptionError(f"combined is one of {', '.join(get_args(Combined))}, got {combined!r}")
         self.combined: Combined = combined
+        self.options = {"combined": combined}
 
     def judge(self, chains: Sequence[Chain], ask: Ask) -> list[Judgement]:
         """One judgement a chain, of two questions."""
@@ -74,12 +78,12 @@ class BidirectionalProtocol(SampledProtocol):
         sides = [[_read(result, chain) for result in answers] for answers in (forwards, backwards)]
         reads: list[StepRead] = []
         for at, step in enumerate(chain.steps):
-            there, back = (put_together([_of(reading, at) for reading in side]) for side in sides)
+            there, back = (self.put_together([_of(reading, at) for reading in side]) for side in sides)
             if says_nothing(step.text):
                 reads.append(StepRead(None, NOTHING))
             elif there.score is None or back.score is None:
                 way, failed = ("forwards", there) if there.score is None else ("backwards", back)
-                reads.append(StepRead(None, f"{way}: {failed.reason}"))
+                reads.append(StepRead(None, f"{way}: {failed.reason}", status=failed.status))
             else:
                 reason = f"{10 * there.score:.1f} of 10 from before it, {10 * back.score:.1f} from after it"
                 reads.append(StepRead(self._one(there.score, back.score), reason, {"forwards": there.score, "backwards": back.score}))
@@ -105,9 +109,9 @@ def _question(chain: Chain, reverse: bool) -> tuple[Message, ...]:
 def _read(result: ChatResult, chain: Chain) -> Reading[dict[str, float]]:
     answer = answer_of(result)
     if answer.value is None:
-        return unread(answer.reason)
+        return Reading(None, answer.reason, answer.status)
     return graded(answer.value, framing(chain).key, "grades", [str(number) for number in range(1, len(chain) + 1)], 0, 10)
 
 
 def _of(reading: Reading[dict[str, float]], at: int) -> StepRead:
-    return StepRead(None, reading.reason) if reading.value is None else StepRead(reading.value[str(at + 1)], "")
+    return failure(reading) if reading.value is None else StepRead(reading.value[str(at + 1)], "")

@@ -16,8 +16,8 @@ from prm_gym.errors import OptionError
 from prm_gym.judging.framing import framing, harmless
 from prm_gym.judging.grades import texts, worded
 from prm_gym.judging.protocol import Ask
-from prm_gym.judging.reading import Reading, answer_of, unread
-from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, note, put_together, with_last
+from prm_gym.judging.reading import Reading, answer_of
+from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, failure, note, with_last
 
 _STATES = {"done": 1.0, "started": 0.5, "open": 0.0}
 _MOST_ITEMS = 8
@@ -49,25 +49,29 @@ class ChecklistProtocol(StepwiseProtocol):
     id = "checklist"
     version = "1"
 
-    def __init__(self, *, votes: int | None = None, temperature: float | None = None, max_tokens: int = 4096, idle: float = 0.4, images: bool = True) -> None:
+    def __init__(
+        self, *, votes: int | None = None, temperature: float | None = None, max_tokens: int = 4096, quorum: float = 0.5, idle: float = 0.4, images: bool = True
+    ) -> None:
         """Choose what a step is worth that changes nothing.
 
         Args:
             votes: see `SampledProtocol`.
             temperature: see `SampledProtocol`.
             max_tokens: see `SampledProtocol`.
+            quorum: see `SampledProtocol`.
             idle: the score of a step after which every item stands as before, in [0, 1]. 0.4 calls it wrong, but better than one that undoes something.
             images: show the windows too, where they are claimed.
 
         Raises:
             OptionError: one of them is out of range.
         """
-        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens)
+        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
         if isinstance(idle, bool) or not isinstance(idle, int | float) or not 0 <= idle <= 1:
             raise OptionError(f"idle is a number from 0 to 1, got {idle!r}")
         if not isinstance(images, bool):
             raise OptionError(f"images is true or false, got {images!r}")
         self.idle, self.images = float(idle), images
+        self.options = {"idle": f"{self.idle:g}", "images": str(images)}
 
     def judge_last(self, chains: Sequence[Chain], ask: Ask) -> list[StepRead]:
         """One verdict a chain, in two rounds: the lists of all problems, and the steps."""
@@ -76,11 +80,11 @@ class ChecklistProtocol(StepwiseProtocol):
         lists = {problem: _items(result, problem) for problem, result in zip(problems, made, strict=True)}
         judged = [at for at, chain in enumerate(chains) if lists[chain.problem].value is not None]
         results = self.sampled([self._question(chains[at], lists[chains[at].problem].value or []) for at in judged], ask)
-        found = {at: StepRead(None, f"of the checklist: {lists[chain.problem].reason}") for at, chain in enumerate(chains)}
+        found = {at: failure(lists[chain.problem], "the checklist") for at, chain in enumerate(chains)}
         for at, answers in zip(judged, results, strict=True):
             items = lists[chains[at].problem].value or []
-            read = put_together([self._read(result, chains[at], items) for result in answers])
-            found[at] = StepRead(read.score, read.reason, {"items": items, **read.evidence})
+            read = self.put_together([self._read(result, chains[at], items) for result in answers])
+            found[at] = StepRead(read.score, read.reason, {"items": items, **read.evidence}, read.status)
         return [found[at] for at in range(len(chains))]
 
     def _question(self, chain: Chain, items: Sequence[str]) -> tuple[Message, ...]:
@@ -98,11 +102,11 @@ class ChecklistProtocol(StepwiseProtocol):
     def _read(self, result: ChatResult, chain: Chain, items: Sequence[str]) -> StepRead:
         answer = answer_of(result)
         if answer.value is None:
-            return StepRead(None, answer.reason)
+            return failure(answer)
         names = [f"{number} {when}" for number in range(1, len(items) + 1) for when in ("before", "after")]
         said = worded(answer.value, framing(chain).key, "items", names, _STATES)
         if said.value is None:
-            return StepRead(None, said.reason)
+            return failure(said)
         before, after = ([said.value[name] for name in names[side::2]] for side in (0, 1))
         gained = sum(max(0.0, now - then) for then, now in zip(before, after, strict=True))
         lost = sum(max(0.0, then - now) for then, now in zip(before, after, strict=True))
@@ -127,4 +131,6 @@ def _list(problem: str) -> tuple[Message, ...]:
 
 def _items(result: ChatResult, problem: str) -> Reading[list[str]]:
     answer = answer_of(result)
-    return texts(answer.value, framing(Chain(problem, ())).key, "items", _MOST_ITEMS) if answer.value is not None else unread(answer.reason)
+    return (
+        texts(answer.value, framing(Chain(problem, ())).key, "items", _MOST_ITEMS) if answer.value is not None else Reading(None, answer.reason, answer.status)
+    )

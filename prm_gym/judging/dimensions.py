@@ -16,7 +16,7 @@ from prm_gym.judging.framing import framing
 from prm_gym.judging.grades import graded
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import answer_of
-from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, note, put_together, with_last
+from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, failure, note, with_last
 
 Together: TypeAlias = Literal["geometric", "mean", "min", "product"]
 DIMENSIONS = {
@@ -48,6 +48,7 @@ class DimensionsProtocol(StepwiseProtocol):
         votes: int | None = None,
         temperature: float | None = None,
         max_tokens: int = 4096,
+        quorum: float = 0.5,
         dimensions: str = "confidence,relevance,coherence",
         together: Together = "geometric",
     ) -> None:
@@ -57,21 +58,23 @@ class DimensionsProtocol(StepwiseProtocol):
             votes: see `SampledProtocol`.
             temperature: see `SampledProtocol`.
             max_tokens: see `SampledProtocol`.
+            quorum: see `SampledProtocol`.
             dimensions: names of `DIMENSIONS`, with commas; "confidence:2,relevance" weighs the first one twice.
             together: "geometric" (a failed dimension makes all fail, and the number of dimensions does not count), "mean", "min" or "product".
 
         Raises:
             OptionError: one of them cannot be honoured.
         """
-        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens)
+        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
         if together not in get_args(Together):
             raise OptionError(f"together is one of {', '.join(get_args(Together))}, got {together!r}")
         self.weights, self.together = _weights(dimensions), TOGETHER[together]
+        self.options = {"dimensions": str(dimensions), "together": together}
 
     def judge_last(self, chains: Sequence[Chain], ask: Ask) -> list[StepRead]:
         """One verdict a chain."""
         results = self.sampled([self._question(chain) for chain in chains], ask)
-        return [put_together([self._read(result, chain) for result in answers]) for chain, answers in zip(chains, results, strict=True)]
+        return [self.put_together([self._read(result, chain) for result in answers]) for chain, answers in zip(chains, results, strict=True)]
 
     def _question(self, chain: Chain) -> tuple[Message, ...]:
         frame = framing(chain)
@@ -83,10 +86,10 @@ class DimensionsProtocol(StepwiseProtocol):
     def _read(self, result: ChatResult, chain: Chain) -> StepRead:
         answer = answer_of(result)
         if answer.value is None:
-            return StepRead(None, answer.reason)
+            return failure(answer)
         grades = graded(answer.value, framing(chain).key, "grades", list(self.weights), 0, 10)
         if grades.value is None:
-            return StepRead(None, grades.reason)
+            return failure(grades)
         score = self.together(list(grades.value.values()), list(self.weights.values()))
         weakest = min(grades.value, key=lambda name: grades.value[name] if grades.value is not None else 0.0)
         reason = f"weakest in {weakest}: {round(10 * grades.value[weakest])} of 10"

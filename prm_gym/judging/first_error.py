@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from prm_gym.chain_verifier import Judgement, unjudged
+from prm_gym.chain_verifier import Judgement
 from prm_gym.chains import Chain, ChainStep
 from prm_gym.chat import ChatResult, Message
 from prm_gym.judging.framing import framing, says_nothing
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import Reading, answer_of, json_verdict, unread
-from prm_gym.judging.stepwise import NOTHING, SampledProtocol, StepRead, judgement_of, note, survived, unread_votes, whole
+from prm_gym.judging.stepwise import NOTHING, SampledProtocol, StepRead, judgement_of, note, nothing_said, survived, whole
 
 _LONGEST = 20_000  # characters of a corrected step
 
@@ -73,7 +73,7 @@ class FirstErrorProtocol(SampledProtocol):
             read = [reading.value for reading in readings if reading.value is not None]
             places = [correction.index for correction in read]
             place = max(dict.fromkeys(places), key=places.count, default=-1)
-            found.append(next(correction for correction in read if correction.index == place) if 2 * len(read) > len(readings) else None)
+            found.append(next(correction for correction in read if correction.index == place) if self.drawing.quorate(len(read)) else None)
         return found
 
     def _corrections(self, chains: Sequence[Chain], ask: Ask) -> list[list[Reading[Correction]]]:
@@ -82,9 +82,8 @@ class FirstErrorProtocol(SampledProtocol):
 
     def _judged(self, chain: Chain, readings: Sequence[Reading[Correction]]) -> Judgement:
         read = [reading.value for reading in readings if reading.value is not None]
-        if 2 * len(read) <= len(readings):
-            reason = next(reading.reason for reading in readings if reading.value is None)
-            return unjudged(chain, unread_votes(len(read), len(readings), reason).reason)
+        if not self.drawing.quorate(len(read)):
+            return nothing_said(chain, readings)
         scores = survived([(correction.index, 1.0) for correction in read], len(chain))
         steps: list[StepRead] = []
         for at, (step, score) in enumerate(zip(chain.steps, scores, strict=True)):
@@ -124,7 +123,7 @@ def _question(chain: Chain) -> tuple[Message, ...]:
 def _read(result: ChatResult, chain: Chain) -> Reading[Correction]:
     answer = answer_of(result)
     if answer.value is None:
-        return unread(answer.reason)
+        return Reading(None, answer.reason, answer.status)
     verdict = json_verdict(answer.value, framing(chain).key, ["first_error", "why", "corrected"])
     if verdict.value is None:
         return unread(verdict.reason)

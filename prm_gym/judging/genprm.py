@@ -15,7 +15,7 @@ from prm_gym.errors import OptionError, SandboxError
 from prm_gym.judging.framing import framing
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import answer_of
-from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, note, put_together, with_last
+from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, note, with_last
 from prm_gym.judging.yes_no import ALTERNATIVES, yes_no
 from prm_gym.sandbox import Limits, Run, Sandbox
 
@@ -48,7 +48,14 @@ class GenPrmProtocol(StepwiseProtocol):
     version = "1"
 
     def __init__(
-        self, *, votes: int | None = None, temperature: float | None = None, max_tokens: int = 4096, rounds: int = 2, wall_seconds: float = 5.0
+        self,
+        *,
+        votes: int | None = None,
+        temperature: float | None = None,
+        max_tokens: int = 4096,
+        quorum: float = 0.5,
+        rounds: int = 2,
+        wall_seconds: float = 5.0,
     ) -> None:
         """Choose how often to ask, and how many programs may be run.
 
@@ -56,21 +63,24 @@ class GenPrmProtocol(StepwiseProtocol):
             votes: see `SampledProtocol`.
             temperature: see `SampledProtocol`.
             max_tokens: see `SampledProtocol`.
+            quorum: see `SampledProtocol`.
             rounds: programs that are run for one answer; 0 for a judge that only analyses.
             wall_seconds: of a program.
 
         Raises:
             OptionError: one of them is out of range.
         """
-        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens)
+        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
         if type(rounds) is not int or not 0 <= rounds <= 8:
             raise OptionError(f"rounds is a whole number from 0 to 8, got {rounds!r}")
         self.rounds, self.limits = rounds, Limits(wall_seconds=wall_seconds)
+        self.options = {"rounds": str(rounds), "wall_seconds": str(wall_seconds)}
         self._sandbox = Sandbox()
 
     def judge_last(self, chains: Sequence[Chain], ask: Ask) -> list[StepRead]:
         """One verdict a chain: every answer is a conversation of its own, and the programs of a round run side by side."""
-        talks = [(_begun(chain), sample) for chain in chains for sample in range(self.votes)]
+        votes = self.drawing.votes
+        talks = [(_begun(chain), sample) for chain in chains for sample in range(votes)]
         programs: list[list[dict[str, str]]] = [[] for _ in talks]
         done: dict[int, StepRead] = {}
         for rounds_left in range(self.rounds, -1, -1):
@@ -85,14 +95,16 @@ class GenPrmProtocol(StepwiseProtocol):
                     waiting[at] = program
             for at, run in zip(waiting, self._run([code for _, code in waiting.values()]), strict=True):
                 if isinstance(run, str) or run.status == "fault":
-                    done[at] = StepRead(None, f"the judge's program could not be run: {run if isinstance(run, str) else 'the sandbox itself failed'}")
+                    done[at] = StepRead(
+                        None, f"the judge's program could not be run: {run if isinstance(run, str) else 'the sandbox itself failed'}", status="error"
+                    )
                     continue
                 said, code = waiting[at]
                 output = _output_of(run)
                 programs[at].append({"program": code[:2000], "output": output[:2000]})
-                talks[at] = (_continued(talks[at][0], chains[at // self.votes], said, output, rounds_left > 1), talks[at][1])
+                talks[at] = (_continued(talks[at][0], chains[at // votes], said, output, rounds_left > 1), talks[at][1])
         reads = [done[at] for at in range(len(talks))]
-        return [put_together(reads[at : at + self.votes]) for at in range(0, len(reads), self.votes)]
+        return [self.put_together(reads[at : at + votes]) for at in range(0, len(reads), votes)]
 
     def _run(self, programs: Sequence[str]) -> list[Run] | list[str]:
         """How the programs ended; or why none could be run."""
@@ -129,7 +141,7 @@ def _read(result: ChatResult, programs: list[dict[str, str]]) -> StepRead:
     ends = [found.end() for found in _PROGRAM.finditer(answer.value or "")]
     said = yes_no(result, after=ends[-1] if ends else 0)
     if said.value is None:
-        return StepRead(None, said.reason, {"programs": programs} if programs else {})
+        return StepRead(None, said.reason, {"programs": programs} if programs else {}, said.status)
     word = "the judge finds the step right" if said.value.share >= 0.5 else "the judge finds the step wrong"
     checked = f", after {len(programs)} program{'s' if len(programs) > 1 else ''}" if programs else ""
     evidence = {"critique": note(said.value.answer), "p_yes": said.value.share, "from_logprobs": said.value.weighed}

@@ -12,7 +12,7 @@ from prm_gym.chat import ChatResult, Message
 from prm_gym.errors import OptionError
 from prm_gym.judging.framing import framing
 from prm_gym.judging.protocol import Ask
-from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, note, put_together, shortened, with_last
+from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, failure, note, shortened, with_last
 from prm_gym.judging.yes_no import ALTERNATIVES, yes_no
 
 _SYSTEM = "You check the steps of a solution. {notice}"
@@ -37,35 +37,39 @@ class HierarchicalProtocol(StepwiseProtocol):
     id = "hierarchical"
     version = "1"
 
-    def __init__(self, *, votes: int | None = None, temperature: float | None = None, max_tokens: int = 4096, pair_weight: float = 0.5) -> None:
+    def __init__(
+        self, *, votes: int | None = None, temperature: float | None = None, max_tokens: int = 4096, quorum: float = 0.5, pair_weight: float = 0.5
+    ) -> None:
         """Choose how often to ask, and what the pair counts.
 
         Args:
             votes: see `SampledProtocol`.
             temperature: see `SampledProtocol`.
             max_tokens: see `SampledProtocol`.
+            quorum: see `SampledProtocol`.
             pair_weight: w, in [0, 1].
 
         Raises:
             OptionError: one of them is out of range.
         """
-        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens)
+        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
         if isinstance(pair_weight, bool) or not isinstance(pair_weight, int | float) or not 0 <= pair_weight <= 1:
             raise OptionError(f"pair_weight is a number from 0 to 1, got {pair_weight!r}")
         self.pair_weight = float(pair_weight)
+        self.options = {"pair_weight": f"{self.pair_weight:g}"}
 
     def judge_last(self, chains: Sequence[Chain], ask: Ask) -> list[StepRead]:
         """One verdict a chain, of one or two questions."""
         paired = [chain for chain in chains if len(chain) > 1 and self.pair_weight > 0]
         results = self.sampled([*map(_single, chains), *map(_pair, paired)], ask, ALTERNATIVES)
-        reads = [put_together([_read(result, "by itself") for result in found]) for found in results]
+        reads = [self.put_together([_read(result, "by itself") for result in found]) for found in results]
         pairs = iter(reads[len(chains) :])
         return [self._joined(read, next(pairs)) if len(chain) > 1 and self.pair_weight > 0 else read for chain, read in zip(chains, reads, strict=False)]
 
     def _joined(self, single: StepRead, pair: StepRead) -> StepRead:
         for read, name in ((single, "the step"), (pair, "the pair")):
             if read.score is None:
-                return StepRead(None, f"of {name}: {read.reason}")
+                return StepRead(None, f"of {name}: {read.reason}", status=read.status)
         alone, together = single.score or 0.0, pair.score or 0.0
         score = (1 - self.pair_weight) * alone + self.pair_weight * together
         words = ["wrong", "right"]
@@ -96,7 +100,7 @@ def _pair(chain: Chain) -> tuple[Message, ...]:
 def _read(result: ChatResult, how: str) -> StepRead:
     said = yes_no(result)
     if said.value is None:
-        return StepRead(None, said.reason)
+        return failure(said)
     verdict = "right" if said.value.share >= 0.5 else "wrong"
     evidence = {"critique": note(said.value.answer), "from_logprobs": said.value.weighed}
     return StepRead(said.value.share, f"the step is {verdict} {how}", evidence)

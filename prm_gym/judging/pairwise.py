@@ -8,17 +8,18 @@ the step; the score is how often the step is at least their match. `compare_step
 actions of an environment, a reference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from prm_gym.chains import Chain, ChainStep, chain_keys
 from prm_gym.chat import ChatResult, Message
 from prm_gym.errors import OptionError
+from prm_gym.judging.asking import Status
 from prm_gym.judging.framing import framing
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import Reading, answer_of, boxed_word, json_verdict, unread
-from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, note, situation
+from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, failure, note, situation, worst
 
 _WORDS = {"first": "first", "second": "second", "tie": "tie"}
 _LONGEST = 20_000  # characters of a step of the judge's own
@@ -49,11 +50,13 @@ class Comparison(msgspec.Struct, frozen=True):
         share: 1 for the one given first, 0 for the other, 0.5 where neither is; None where it cannot be told.
         reason: one sentence for a person.
         flipped: the judge took whichever stood first, or whichever stood second: it said nothing about the steps.
+        status: `timeout` or `error` where it cannot be told because the endpoint failed.
     """
 
     share: float | None
     reason: str
     flipped: bool = False
+    status: Status = "abstain"
 
 
 class Candidates(msgspec.Struct, frozen=True):
@@ -78,23 +81,25 @@ class PairwiseProtocol(StepwiseProtocol):
     id = "pairwise"
     version = "1"
 
-    def __init__(self, *, votes: int | None = None, temperature: float | None = None, max_tokens: int = 4096, rivals: int = 2) -> None:
+    def __init__(self, *, votes: int | None = None, temperature: float | None = None, max_tokens: int = 4096, quorum: float = 0.5, rivals: int = 2) -> None:
         """Choose how much is compared.
 
         Args:
             votes: comparisons of each pair, each in both orders; see `SampledProtocol`.
             temperature: of the comparisons; see `SampledProtocol`.
             max_tokens: see `SampledProtocol`.
+            quorum: see `SampledProtocol`.
             rivals: next steps of the judge's own, drawn at the temperature 0.8 where there are several.
 
         Raises:
             OptionError: one of them is out of range.
         """
-        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens)
+        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
         if type(rivals) is not int or not 1 <= rivals <= 16:
             raise OptionError(f"rivals is a whole number from 1 to 16, got {rivals!r}")
         self.rivals = rivals
         self.draws = self.draws or rivals > 1
+        self.options = {"rivals": str(rivals)}
 
     def judge_last(self, chains: Sequence[Chain], ask: Ask) -> list[StepRead]:
         """One verdict a chain, in two rounds: the rivals, and the comparisons."""
@@ -109,7 +114,7 @@ class PairwiseProtocol(StepwiseProtocol):
         found: list[StepRead] = []
         for at, proposed in enumerate(proposals):
             mine = [comparison for owner, comparison in zip(owners, compared, strict=True) if owner == at]
-            found.append(StepRead(None, proposed.reason) if proposed.value is None else _joined(mine, proposed.value))
+            found.append(failure(proposed) if proposed.value is None else _joined(mine, proposed.value))
         return found
 
     def compare_all(self, pairs: Sequence[Candidates], ask: Ask) -> list[Comparison]:
@@ -122,7 +127,10 @@ class PairwiseProtocol(StepwiseProtocol):
         asked = [pair for pair in pairs if _plain(pair.a) != _plain(pair.b)]
         conversations = [talk for pair in asked for talk in (_question(pair, pair.a, pair.b), _question(pair, pair.b, pair.a))]
         results = iter(self.sampled(conversations, ask))
-        return [Comparison(0.5, "both steps are the same") if _plain(pair.a) == _plain(pair.b) else _compared(next(results), next(results)) for pair in pairs]
+        return [
+            Comparison(0.5, "both steps are the same") if _plain(pair.a) == _plain(pair.b) else _compared(next(results), next(results), self.drawing.quorate)
+            for pair in pairs
+        ]
 
     def _proposals(self, chains: Sequence[Chain], ask: Ask) -> list[Reading[tuple[str, ...]]]:
         """Next steps of the judge's own in the situation of each chain; equal situations are asked about once."""
@@ -139,8 +147,8 @@ class PairwiseProtocol(StepwiseProtocol):
         for at, (key, chain) in enumerate(distinct.items()):
             read = [_step_of(result, chain) for result in results[at * self.rivals : (at + 1) * self.rivals]]
             steps = tuple(reading.value for reading in read if reading.value is not None)
-            reason = next((reading.reason for reading in read if reading.value is None), "")
-            found[key] = Reading(steps) if 2 * len(steps) > self.rivals else unread(f"{len(steps)} of {self.rivals} rivals could be read: {reason}")
+            failed = [reading for reading in read if reading.value is None]
+            found[key] = Reading(steps) if steps and len(steps) >= len(failed) else _too_few(len(steps), failed)
         return [found[key] for key in keys]
 
 
@@ -170,21 +178,21 @@ def _question(pair: Candidates, first: str, second: str) -> tuple[Message, ...]:
     return (Message("system", _SYSTEM.format(notice=frame.notice)), Message("user", asked))
 
 
-def _compared(forwards: Sequence[ChatResult], backwards: Sequence[ChatResult]) -> Comparison:
+def _compared(forwards: Sequence[ChatResult], backwards: Sequence[ChatResult], enough: Callable[[int], bool]) -> Comparison:
     """What the answers in both orders come to: a vote counts where both agree, and one half where they do not."""
     shares: list[float] = []
-    flips, reason = 0, ""
+    flips, failed = 0, list[Reading[str]]()
     for one, other in zip(forwards, backwards, strict=True):
         here, there = _choice(one), _choice(other)
         if here.value is None or there.value is None:
-            reason = reason or here.reason or there.reason
+            failed += [reading for reading in (here, there) if reading.value is None]
             continue
         flipped = here.value == there.value != "tie"
         flips += flipped
         agreed = {("first", "second"): 1.0, ("second", "first"): 0.0}
         shares.append(agreed.get((here.value, there.value), 0.5))
-    if 2 * len(shares) <= len(forwards):
-        return Comparison(None, reason)
+    if not enough(len(shares)):
+        return Comparison(None, failed[0].reason, status=worst(reading.status for reading in failed))
     share = sum(shares) / len(shares)
     if flips == len(shares):
         return Comparison(0.5, "the judge's preference follows the position", flipped=True)
@@ -215,11 +223,17 @@ def _step_of(result: ChatResult, chain: Chain) -> Reading[str]:
     return Reading(text.strip())
 
 
+def _too_few(readable: int, failed: Sequence[Reading[str]]) -> Reading[tuple[str, ...]]:
+    counted = f"{readable} of {readable + len(failed)} steps of the judge's own can be read: " if len(failed) > 1 else ""
+    return Reading(None, counted + failed[0].reason, worst(reading.status for reading in failed))
+
+
 def _joined(compared: Sequence[Comparison], rivals: Sequence[str]) -> StepRead:
     evidence = {"rivals": [note(rival) for rival in rivals], "comparisons": [comparison.share for comparison in compared]}
     told = [comparison.share for comparison in compared if comparison.share is not None and not comparison.flipped]
     if not told or any(comparison.share is None for comparison in compared):
-        return StepRead(None, next(comparison.reason for comparison in compared if comparison.share is None or comparison.flipped), evidence)
+        untold = [comparison for comparison in compared if comparison.share is None or comparison.flipped]
+        return StepRead(None, untold[0].reason, evidence, worst(comparison.status for comparison in untold))
     every = [comparison.share for comparison in compared if comparison.share is not None]
     score = sum(every) / len(every)
     return StepRead(score, f"at {score:.2f} against {len(every)} steps of the judge's own, where 0.5 is their match", evidence)

@@ -8,7 +8,7 @@ guessed, searched for elsewhere in the answer, or filled in. Thoughts are remove
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import msgspec
 
@@ -29,10 +29,17 @@ _MOST = 5000  # boxes of an answer that are read, from its end
 
 
 class Reading(msgspec.Struct, Generic[T], frozen=True):
-    """What was read: a value, or None and why there is none."""
+    """What was read: a value, or None and why there is none.
+
+    Attributes:
+        value: what was read.
+        reason: why nothing was.
+        status: `timeout` or `error` where the endpoint failed, so that asking again may help.
+    """
 
     value: T | None
     reason: str = ""
+    status: Literal["abstain", "timeout", "error"] = "abstain"
 
 
 class Box(msgspec.Struct, frozen=True):
@@ -55,7 +62,7 @@ def answer_of(result: ChatResult) -> Reading[str]:
         result: of a question.
     """
     if isinstance(result, ChatFailure):
-        return unread(f"the judge gave no answer: {result.reason}")
+        return Reading(None, f"the judge gave no answer: {result.reason}", "timeout" if result.kind == "deadline" else "error")
     if not result.finished:
         return unread("the judge's answer was cut off at the limit of tokens")
     answer = without_thoughts(result.text)

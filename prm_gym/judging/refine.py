@@ -18,7 +18,7 @@ from prm_gym.chat import ChatResult, Message
 from prm_gym.judging.framing import framing, harmless, says_nothing
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import Reading, answer_of, boxed_index, boxes, unread
-from prm_gym.judging.stepwise import NOTHING, SampledProtocol, StepRead, judgement_of, note, survived, unread_votes, whole
+from prm_gym.judging.stepwise import NOTHING, SampledProtocol, StepRead, judgement_of, note, nothing_said, survived, whole
 
 _CRITIC = "You examine solutions, and say exactly what is wrong with them and how it is to be mended. {notice}"
 _ASKED = """{material}
@@ -65,6 +65,7 @@ class RefineProtocol(SampledProtocol):
         votes: int | None = None,
         temperature: float | None = None,
         max_tokens: int = 4096,
+        quorum: float = 0.5,
         worth: Callable[[Chain, str], float | None] | None = None,
     ) -> None:
         """Choose how many critiques are written, and what a solution is worth.
@@ -73,12 +74,13 @@ class RefineProtocol(SampledProtocol):
             votes: critiques, with a solution after each; None for 4.
             temperature: see `SampledProtocol`.
             max_tokens: see `SampledProtocol`.
+            quorum: see `SampledProtocol`.
             worth: of a refined solution (the chain and the text) in [0, 1], None where it cannot be told; None for its agreement with the others.
 
         Raises:
             OptionError: one of them is out of range.
         """
-        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens)
+        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
         self.worth = worth
 
     def judge(self, chains: Sequence[Chain], ask: Ask) -> list[Judgement]:
@@ -91,30 +93,29 @@ class RefineProtocol(SampledProtocol):
         found: list[Judgement] = []
         for at, chain in enumerate(chains):
             mine = [(critique, solution) for (owner, _, critique), solution in zip(asked, solutions, strict=True) if owner == at]
-            failures = [reading.reason for reading in readings[at] if reading.value is None]
-            found.append(self._judged(chain, mine, failures))
+            found.append(self._judged(chain, mine, [reading for reading in readings[at] if reading.value is None]))
         return found
 
-    def _judged(self, chain: Chain, refined: Sequence[tuple[Critique, Reading[str]]], failures: list[str]) -> Judgement:
+    def _judged(self, chain: Chain, refined: Sequence[tuple[Critique, Reading[str]]], failed: list[Reading[Critique]]) -> Judgement:
         worths: list[tuple[Critique, float]] = []
-        if self.worth is not None:
-            for critique, solution in refined:
-                worth = self.worth(chain, solution.value) if solution.value is not None else None
-                if worth is None:
-                    failures.append(solution.reason or "the worth of a refined solution cannot be told")
-                else:
-                    worths.append((critique, min(1.0, max(0.0, float(worth)))))
-        else:
-            stated: list[Critique] = []
-            for critique, solution in refined:
-                stated_there = boxes(solution.value) if solution.value is not None else []
-                if stated_there:
-                    stated.append(msgspec.structs.replace(critique, answer=stated_there[-1].content))
-                else:
-                    failures.append(f"of a refined solution: {solution.reason or 'it states no final answer in a box'}")
+        stated: list[Critique] = []
+        for critique, solution in refined:
+            there = boxes(solution.value) if solution.value is not None else []
+            worth = self.worth(chain, solution.value) if self.worth is not None and solution.value is not None else None
+            if solution.value is None:
+                failed.append(Reading(None, f"of a refined solution: {solution.reason}", solution.status))
+            elif worth is not None:
+                worths.append((critique, min(1.0, max(0.0, float(worth)))))
+            elif self.worth is not None:
+                failed.append(unread("what a refined solution is worth cannot be told"))
+            elif there:
+                stated.append(msgspec.structs.replace(critique, answer=there[-1].content))
+            else:
+                failed.append(unread("of a refined solution: it states no final answer in a box"))
+        if self.worth is None:
             worths = list(zip(stated, agreements([critique.answer for critique in stated]), strict=True))
-        if 2 * len(worths) <= self.votes:
-            return unjudged(chain, unread_votes(len(worths), self.votes, failures[0]).reason)
+        if not self.drawing.quorate(len(worths)):
+            return nothing_said(chain, [*(Reading(critique) for critique, _ in worths), *failed])
         if sum(weight for _, weight in worths) <= 0:
             return unjudged(chain, "no critique leads to a solution that is worth anything")
         critiques = [msgspec.structs.replace(critique, weight=weight) for critique, weight in worths]
@@ -148,8 +149,10 @@ def _question(chain: Chain) -> tuple[Message, ...]:
 
 def _first_error(result: ChatResult, chain: Chain) -> Reading[Critique]:
     answer = answer_of(result)
-    number = boxed_index(answer.value, 0, len(chain)) if answer.value is not None else unread(answer.reason)
-    if number.value is None or answer.value is None:
+    if answer.value is None:
+        return Reading(None, answer.reason, answer.status)
+    number = boxed_index(answer.value, 0, len(chain))
+    if number.value is None:
         return unread(number.reason)
     return Reading(Critique(number.value - 1, note(answer.value)))
 

@@ -10,6 +10,8 @@ asked for before the step is shown, so that a step cannot bend its own rubric, a
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from prm_gym.chains import Chain, ChainStep, chain_keys
 from prm_gym.chat import ChatResult, Message
 from prm_gym.errors import OptionError
@@ -17,8 +19,9 @@ from prm_gym.judging.framing import framing, harmless
 from prm_gym.judging.grades import texts, worded
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import Reading, answer_of, boxed_word, unread
-from prm_gym.judging.rubrics import Criterion, Rubric, Skill, fitting, load_rubric
-from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, note, put_together, situation, with_last
+from prm_gym.judging.rubrics import BUNDLED, Criterion, Rubric, Skill, fitting, load_rubric
+from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, failure, note, situation, with_last
+from prm_gym.task import content_key
 
 MARKS: dict[str, float | None] = {"yes": 1.0, "partly": 0.5, "no": 0.0, "unclear": None}
 _MOST_GROUNDED = 5
@@ -62,6 +65,7 @@ class RubricGuidedProtocol(StepwiseProtocol):
         votes: int | None = None,
         temperature: float | None = None,
         max_tokens: int = 4096,
+        quorum: float = 0.5,
         rubric: str | Path | Rubric = "auto",
         route: bool = True,
         ground: bool = False,
@@ -72,6 +76,7 @@ class RubricGuidedProtocol(StepwiseProtocol):
             votes: see `SampledProtocol`.
             temperature: see `SampledProtocol`.
             max_tokens: see `SampledProtocol`.
+            quorum: see `SampledProtocol`.
             rubric: "auto" for the one of ours that fits the problem, "code", "maths", "tools", "web", a path (.toml, .json), or a rubric.
             route: ask which skill a step uses, and add the criteria of that skill.
             ground: ask for criteria of the situation, before the step is seen, and add these.
@@ -80,12 +85,14 @@ class RubricGuidedProtocol(StepwiseProtocol):
             UnknownNameError: there is no rubric of that name.
             OptionError: a file is no rubric, or a value is out of range.
         """
-        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens)
+        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
         for name, value in (("route", route), ("ground", ground)):
             if not isinstance(value, bool):
                 raise OptionError(f"{name} is true or false, got {value!r}")
         self.rubric = rubric if isinstance(rubric, Rubric) else None if rubric == "auto" else load_rubric(rubric)
         self.route, self.ground = route, ground
+        asked = self.rubric or tuple(load_rubric(name) for name in BUNDLED)
+        self.options = {"rubric": content_key(msgspec.json.encode(asked).decode())[:8], "route": str(route), "ground": str(ground)}
 
     def judge_last(self, chains: Sequence[Chain], ask: Ask) -> list[StepRead]:
         """One verdict a chain, in two rounds: skills and criteria of the situation first, then the verdicts."""
@@ -94,9 +101,9 @@ class RubricGuidedProtocol(StepwiseProtocol):
         criteria: dict[int, tuple[Criterion, ...]] = {}
         found: dict[int, StepRead] = {}
         for at, rubric in enumerate(rubrics):
-            reason = next((reading.reason for reading in (skills[at], grounded[at]) if reading.value is None), "")
-            if reason:
-                found[at] = StepRead(None, reason)
+            unknown = next((reading for reading in (skills[at], grounded[at]) if reading.value is None), None)
+            if unknown is not None:
+                found[at] = failure(unknown)
                 continue
             listed = [*rubric.criteria, *(criterion for skill in skills[at].value or () for criterion in skill.criteria), *(grounded[at].value or ())]
             if listed:
@@ -105,9 +112,9 @@ class RubricGuidedProtocol(StepwiseProtocol):
                 found[at] = StepRead(None, f"the rubric {rubric.name!r} asks nothing of a step without a skill")
         results = self.sampled([_question(chains[at], asked) for at, asked in criteria.items()], ask)
         for (at, asked), answers in zip(criteria.items(), results, strict=True):
-            read = put_together([_read(result, chains[at], asked) for result in answers])
+            read = self.put_together([_read(result, chains[at], asked) for result in answers])
             facts = {"rubric": rubrics[at].name, "skills": [skill.name for skill in skills[at].value or ()]}
-            found[at] = StepRead(read.score, read.reason, {**facts, **read.evidence})
+            found[at] = StepRead(read.score, read.reason, {**facts, **read.evidence}, read.status)
         return [found[at] for at in range(len(chains))]
 
     def _prepare(
@@ -143,7 +150,7 @@ def _route(chain: Chain, rubric: Rubric) -> tuple[Message, ...]:
 def _skill(result: ChatResult, rubric: Rubric) -> Reading[tuple[Skill, ...]]:
     answer = answer_of(result)
     if answer.value is None:
-        return unread(f"of the step's skill: {answer.reason}")
+        return Reading(None, f"of the step's skill: {answer.reason}", answer.status)
     words: dict[str, tuple[Skill, ...]] = {"none": (), **{skill.name.lower(): (skill,) for skill in rubric.skills}}
     word = boxed_word(answer.value, words)
     return word if word.value is not None else unread(f"of the step's skill: {word.reason}")
@@ -159,7 +166,7 @@ def _grounded(result: ChatResult, chain: Chain) -> Reading[tuple[Criterion, ...]
     answer = answer_of(result)
     listed = texts(answer.value, framing(_unwritten(chain)).key, "criteria", _MOST_GROUNDED) if answer.value is not None else answer
     if listed.value is None:
-        return unread(f"of the criteria of the situation: {listed.reason}")
+        return Reading(None, f"of the criteria of the situation: {listed.reason}", listed.status)
     return Reading(tuple(Criterion(f"situation_{at}", str(sentence)) for at, sentence in enumerate(listed.value, start=1)))
 
 
@@ -174,9 +181,9 @@ def _question(chain: Chain, criteria: Sequence[Criterion]) -> tuple[Message, ...
 def _read(result: ChatResult, chain: Chain, criteria: Sequence[Criterion]) -> StepRead:
     answer = answer_of(result)
     if answer.value is None:
-        return StepRead(None, answer.reason)
+        return failure(answer)
     said = worded(answer.value, framing(chain).key, "criteria", [criterion.name for criterion in criteria], MARKS)
-    return StepRead(None, said.reason) if said.value is None else weighed(said.value, criteria, answer.value)
+    return failure(said) if said.value is None else weighed(said.value, criteria, answer.value)
 
 
 def weighed(marks: dict[str, float | None], criteria: Sequence[Criterion], answer: str = "") -> StepRead:

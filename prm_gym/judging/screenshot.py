@@ -18,7 +18,7 @@ from prm_gym.judging.framing import framing
 from prm_gym.judging.grades import graded
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import answer_of
-from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, note, put_together, with_last
+from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, failure, note, with_last
 
 Graded: TypeAlias = Literal["both", "appearance", "functionality"]
 MOST_BYTES = 8 << 20
@@ -44,21 +44,25 @@ class ScreenshotProtocol(StepwiseProtocol):
     id = "screenshot"
     version = "1"
 
-    def __init__(self, *, votes: int | None = None, temperature: float | None = None, max_tokens: int = 4096, graded: Graded = "both") -> None:
+    def __init__(
+        self, *, votes: int | None = None, temperature: float | None = None, max_tokens: int = 4096, quorum: float = 0.5, graded: Graded = "both"
+    ) -> None:
         """Choose what is graded.
 
         Args:
             votes: see `SampledProtocol`.
             temperature: see `SampledProtocol`.
             max_tokens: see `SampledProtocol`.
+            quorum: see `SampledProtocol`.
             graded: "both", "appearance" or "functionality".
 
         Raises:
             OptionError: one of them is out of range.
         """
-        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens)
+        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
         if graded not in get_args(Graded):
             raise OptionError(f"graded is one of {', '.join(get_args(Graded))}, got {graded!r}")
+        self.options = {"graded": graded}
         self.aspects = tuple(_ASPECTS) if graded == "both" else (graded,)
 
     def judge_last(self, chains: Sequence[Chain], ask: Ask) -> list[StepRead]:
@@ -67,7 +71,7 @@ class ScreenshotProtocol(StepwiseProtocol):
         judged = [at for at in range(len(chains)) if at not in found]
         results = self.sampled([self._question(chains[at]) for at in judged], ask)
         for at, answers in zip(judged, results, strict=True):
-            found[at] = put_together([self._read(result, chains[at]) for result in answers])
+            found[at] = self.put_together([self._read(result, chains[at]) for result in answers])
         return [found[at] for at in range(len(chains))]
 
     def _question(self, chain: Chain) -> tuple[Message, ...]:
@@ -80,10 +84,10 @@ class ScreenshotProtocol(StepwiseProtocol):
     def _read(self, result: ChatResult, chain: Chain) -> StepRead:
         answer = answer_of(result)
         if answer.value is None:
-            return StepRead(None, answer.reason)
+            return failure(answer)
         grades = graded(answer.value, framing(chain).key, "grades", self.aspects, 1, 5)
         if grades.value is None:
-            return StepRead(None, grades.reason)
+            return failure(grades)
         reason = ", ".join(f"{name} {1 + 4 * share:.0f} of 5" for name, share in grades.value.items())
         return StepRead(sum(grades.value.values()) / len(grades.value), reason, {"grades": grades.value, "critique": note(answer.value)})
 

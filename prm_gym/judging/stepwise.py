@@ -5,15 +5,15 @@ knows the questions again.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 
 import msgspec
 
 from prm_gym.chain_verifier import Judgement
 from prm_gym.chains import Chain, ChainStep, chain_keys
 from prm_gym.chat import ChatRequest, ChatResult, Message
-from prm_gym.errors import OptionError
+from prm_gym.judging.asking import Drawing, Status
 from prm_gym.judging.framing import Framing, says_nothing
 from prm_gym.judging.protocol import Ask, Protocol
 from prm_gym.judging.reading import Reading
@@ -21,7 +21,6 @@ from prm_gym.judging.reading import Reading
 LONGEST_NOTE = 2000  # characters of an answer that are kept as evidence, from its end
 PAST_SEEN = 2000  # characters of what was seen before an earlier step that are shown
 NOTHING = "the step says nothing that could be judged"
-T = TypeVar("T")
 
 
 class StepRead(msgspec.Struct, frozen=True):
@@ -31,55 +30,68 @@ class StepRead(msgspec.Struct, frozen=True):
         score: P(step is right) in [0, 1]; None where it cannot be told.
         reason: one sentence for a person.
         evidence: JSON values.
+        status: `timeout` or `error` where there is no score because the endpoint failed.
     """
 
     score: float | None
     reason: str
     evidence: dict[str, Any] = {}
+    status: Status = "abstain"
 
 
 class SampledProtocol(Protocol):
     """A protocol that may ask each question several times.
 
     Attributes:
-        votes: answers to each question.
-        temperature: at which they are drawn.
-        max_tokens: of an answer.
+        drawing: how many answers are drawn to a question, and how.
+        options: what else makes other answers, as texts; part of the verifier's version.
     """
 
     default_votes: ClassVar[int] = 1
 
-    def __init__(self, *, votes: int | None = None, temperature: float | None = None, max_tokens: int = 4096) -> None:
+    def __init__(self, *, votes: int | None = None, temperature: float | None = None, max_tokens: int = 4096, quorum: float = 0.5) -> None:
         """Choose how often to ask.
 
         Args:
             votes: answers to each question; None for as many as the protocol is made for.
-            temperature: None for 0 with one vote, for 0.7 with several.
-            max_tokens: of an answer, thoughts included.
+            temperature: of each; None for 0 with one vote and 0.7 with several.
+            max_tokens: of each answer, thoughts included.
+            quorum: share of the votes that must be readable.
 
         Raises:
             OptionError: one of them is out of range.
         """
-        votes = self.default_votes if votes is None else votes
-        if type(votes) is not int or not 1 <= votes <= 64:
-            raise OptionError(f"votes is a whole number from 1 to 64, got {votes!r}")
-        if type(max_tokens) is not int or max_tokens < 1:
-            raise OptionError(f"max_tokens is a whole number from 1 on, got {max_tokens!r}")
-        if temperature is not None and (isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 <= temperature <= 2):
-            raise OptionError(f"temperature is a number from 0 to 2, got {temperature!r}")
-        self.votes, self.max_tokens = votes, max_tokens
-        self.temperature = float(temperature) if temperature is not None else 0.7 if votes > 1 else 0.0
-        self.draws = self.temperature > 0
+        self.drawing = Drawing(votes=self.default_votes if votes is None else votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
+        self.draws = self.drawing.warmth > 0
+        self.options: dict[str, str] = {}
+
+    def __str__(self) -> str:
+        """What makes other answers."""
+        return " ".join([str(self.drawing), *(f"{name}={value}" for name, value in self.options.items())])
 
     def request(self, messages: Sequence[Message], sample: int = 0, logprobs: int = 0) -> ChatRequest:
         """A question with the options of the protocol."""
-        return ChatRequest(messages=tuple(messages), temperature=self.temperature, max_tokens=self.max_tokens, logprobs=logprobs, sample=sample)
+        drawing = self.drawing
+        return ChatRequest(messages=tuple(messages), temperature=drawing.warmth, max_tokens=drawing.max_tokens, logprobs=logprobs, sample=sample)
 
     def sampled(self, conversations: Sequence[Sequence[Message]], ask: Ask, logprobs: int = 0) -> list[list[ChatResult]]:
         """[N][votes] answers to each conversation, all asked for at once."""
-        requests = [self.request(messages, sample, logprobs) for messages in conversations for sample in range(self.votes)]
+        votes = self.drawing.votes
+        requests = [self.request(messages, sample, logprobs) for messages in conversations for sample in range(votes)]
         results = ask(requests) if requests else []
-        return [results[at : at + self.votes] for at in range(0, len(results), self.votes)]
+        return [results[at : at + votes] for at in range(0, len(results), votes)]
+
+    def put_together(self, reads: Sequence[StepRead]) -> StepRead:
+        """The mean of several answers; None where too few could be read. The reason is that of the answer nearest to the mean."""
+        scored = [(read.score, read) for read in reads if read.score is not None]
+        if not self.drawing.quorate(len(scored)):
+            first = next(read for read in reads if read.score is None)
+            reason = first.reason if len(reads) == 1 else f"{len(scored)} of {len(reads)} answers can be read: {first.reason}"
+            return StepRead(None, reason, first.evidence, worst([read.status for read in reads if read.score is None]))
+        mean = sum(score for score, _ in scored) / len(scored)
+        nearest = min(scored, key=lambda pair: abs(pair[0] - mean))[1]
+        votes = {"votes": [read.score for read in reads]} if len(reads) > 1 else {}
+        return StepRead(mean, nearest.reason, {**nearest.evidence, **votes})
 
 
 class StepwiseProtocol(SampledProtocol):
@@ -110,29 +122,22 @@ class StepwiseProtocol(SampledProtocol):
 
 def judgement_of(reads: Sequence[StepRead], **evidence: Any) -> Judgement:
     """The judgement of a chain, of what is said of each of its steps."""
-    return Judgement(tuple(read.score for read in reads), tuple(read.reason for read in reads), evidence, tuple(read.evidence for read in reads))
+    status = worst(read.status for read in reads if read.score is None)
+    return Judgement(tuple(read.score for read in reads), tuple(read.reason for read in reads), evidence, tuple(read.evidence for read in reads), status)
 
 
-def put_together(reads: Sequence[StepRead]) -> StepRead:
-    """The mean of several answers; None unless more than half of them could be read. The reason is that of the answer nearest to the mean.
-
-    >>> put_together([StepRead(1.0, "right"), StepRead(0.0, "no"), StepRead(1.0, "fine")]).score
-    0.6666666666666666
-    >>> put_together([StepRead(1.0, "right"), StepRead(None, "no box")])
-    StepRead(score=None, reason='1 of 2 answers could be read: no box', evidence={})
-    """
-    scored = [(read.score, read) for read in reads if read.score is not None]
-    if 2 * len(scored) <= len(reads):
-        return unread_votes(len(scored), len(reads), next(read.reason for read in reads if read.score is None))
-    mean = sum(score for score, _ in scored) / len(scored)
-    nearest = min(scored, key=lambda pair: abs(pair[0] - mean))[1]
-    votes = {"votes": [read.score for read in reads]} if len(reads) > 1 else {}
-    return StepRead(mean, nearest.reason, {**nearest.evidence, **votes})
+def nothing_said(chain: Chain, readings: Sequence[Reading[Any]]) -> Judgement:
+    """The judgement of a chain on which too few answers could be read."""
+    failed = [reading for reading in readings if reading.value is None]
+    counted = "" if len(readings) == 1 else f"{len(readings) - len(failed)} of {len(readings)} answers can be read: "
+    status = worst(reading.status for reading in failed)
+    return judgement_of([StepRead(None, counted + (failed[0].reason if failed else "none was given"), status=status)] * len(chain))
 
 
-def unread_votes(readable: int, votes: int, reason: str) -> StepRead:
-    """What is said where too few answers could be read."""
-    return StepRead(None, reason if votes == 1 else f"{readable} of {votes} answers could be read: {reason}")
+def worst(statuses: Iterable[Status]) -> Status:
+    """`error` where it is among them, else `timeout` where it is, else `abstain`."""
+    found = set(statuses)
+    return "error" if "error" in found else "timeout" if "timeout" in found else "abstain"
 
 
 def survived(first_errors: Sequence[tuple[int, float]], steps: int) -> list[float | None]:
@@ -191,6 +196,11 @@ def note(answer: str) -> str:
     return answer if len(answer) <= LONGEST_NOTE else "... " + answer[-LONGEST_NOTE:]
 
 
-def failure(reading: Reading[Any]) -> StepRead:
-    """No score, with the reason of what could not be read."""
-    return StepRead(None, reading.reason)
+def failure(reading: Reading[Any], of: str = "") -> StepRead:
+    """No score, with the reason of what could not be read.
+
+    Args:
+        reading: without a value.
+        of: what it was about, where that is not the step ("the checklist").
+    """
+    return StepRead(None, f"of {of}: {reading.reason}" if of else reading.reason, status=reading.status)

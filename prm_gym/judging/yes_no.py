@@ -36,7 +36,7 @@ def yes_no(result: ChatResult, after: int = 0) -> Reading[YesNo]:
     """
     answer = answer_of(result)
     if answer.value is None:
-        return unread(answer.reason)
+        return Reading(None, answer.reason, answer.status)
     word = boxed_word(answer.value[after:], WORDS)
     if word.value is None:
         return unread(word.reason)
