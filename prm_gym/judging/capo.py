@@ -28,7 +28,7 @@ _QUESTION = """You are given a problem and a solution, whose steps stand in tags
 
 Examine every step by itself. A step is wrong if it holds a false statement, a calculation or an inference that does not hold, or a misreading of the problem, \
 even if a later step mends it; what only goes on correctly from an earlier mistake is not wrong once more. Write a short critique of each step. Then list the \
-numbers of all wrong steps in one box, such as \\boxed{{2}} or \\boxed{{2, 5}}, and \\boxed{{none}} if no step is wrong."""
+numbers of all wrong steps, with commas, in one box, or the word none if no step is wrong: \\boxed{{numbers|none}}."""
 
 
 class Capo(Protocol):

@@ -104,9 +104,32 @@ def with_checklist(request):
     return verdict(request, items=items | {f"{1 + number % 2} before": before, f"{1 + number % 2} after": after})
 
 
+def with_paragraph(request):
+    paragraphs = re.findall(rf"<paragraph_(\d+):{key(request)}>\n(.*?)\n</paragraph_", last(request), re.DOTALL)
+    return f"The first error is in \\boxed{{{next((number for number, text in paragraphs if not right(text)), -1)}}}"
+
+
+def with_list(request):
+    wrong = [str(number) for number, text in steps(request).items() if not right(text)]
+    return f"Wrong are \\boxed{{{', '.join(wrong) or 'none'}}}"
+
+
+def with_words(request):
+    """Up to the first wrong step, or of all steps where the whole is asked about."""
+    shown, lines = steps(request), []
+    every = "All steps are correct" in last(request)
+    for number, text in sorted(shown.items()):
+        lines.append(f"Step {number}: I look at it. \\boxed{{{'correct' if right(text) else 'incorrect'}}}")
+        if not right(text) and not every:
+            break
+    return "\n".join([*lines, *([f"All steps are correct: \\boxed{{{'Yes' if all(map(right, shown.values())) else 'No'}}}"] if every else [])])
+
+
 MODELS = {
     "bidirectional": with_grades,
+    "capo": with_list,
     "checklist": with_checklist,
+    "critic": with_paragraph,
     "dimensions": with_grades,
     "first_error": with_correction,
     "genprm": with_program,
@@ -115,6 +138,8 @@ MODELS = {
     "refine": with_refinement,
     "rubric_guided": with_rubric,
     "screenshot": with_grades,
+    "spark": with_words,
+    "thinkprm": with_words,
 }
 
 

@@ -1,0 +1,129 @@
+"""The protocols behind the verifier `judge`, over a real endpoint: pictures, log-probabilities, programs, several rounds, faults."""
+
+import base64
+import json
+import math
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from prm_gym.chat import ChatRequest, Message
+from prm_gym.claims import PageShown
+from prm_gym.task import Task
+from prm_gym.testing.chat_server import ChatServer, completion
+from prm_gym.verifier import PastStep, StepContext, make_verifier
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from honest_models import MODELS
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+TASK = Task(key="t", instructions="", question="What is 3 * 4?")
+
+
+def step(*actions, **options):
+    seen = ["\n".join([TASK.question, *actions[:at]]) for at in range(len(actions))]
+    past = tuple(PastStep(*pair) for pair in zip(seen[:-1], actions[:-1], strict=True))
+    return StepContext(task=TASK, observation=seen[-1], action=actions[-1], previous=past, **options)
+
+
+def plain(body):
+    """The request as the functions of the other tests take it."""
+    messages = []
+    for message in body["messages"]:
+        parts = message["content"]
+        text = parts if isinstance(parts, str) else "".join(part.get("text", "") for part in parts)
+        messages.append(Message(message["role"], text))
+    return ChatRequest(messages=tuple(messages))
+
+
+def judge(server, protocol, **options):
+    asked = "&".join(f"{name}={json.dumps(value) if not isinstance(value, str) else value}" for name, value in options.items())
+    return make_verifier(f"judge:scripted?base_url={server.url}&protocol={protocol}" + (f"&{asked}" if asked else ""))
+
+
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"screenshot", "refine"}))
+def test_every_protocol_is_a_verifier(name):
+    with ChatServer(lambda body: MODELS[name](plain(body)), faults={"500": 0.1, "half_json": 0.1, "empty_answer": 0.1}, seed=3) as server:
+        verifier = judge(server, name, **({"rivals": 1} if name == "pairwise" else {}))
+        try:
+            steps = [step("3 * 4 = 12"), step("3 * 4 = 12", "12 = 13"), step("Solution:")]
+            found = verifier.verify(steps)
+        finally:
+            verifier.close()
+    assert [verdict.label for verdict in found] == ["correct", "correct" if name == "pairwise" else "incorrect", None]
+    assert found[2].status == "abstain"
+
+
+def test_with_an_endpoint_that_fails_there_is_no_score():
+    with ChatServer(lambda body: "never", faults={"closed": 1.0}) as server:
+        verifier = judge(server, "genprm", attempts=2)
+        try:
+            verdict = verifier.verify([step("3 * 4 = 12")])[0]
+        finally:
+            verifier.close()
+    assert (verdict.status, verdict.score) == ("error", None)
+    assert verdict.reason.startswith("the judge gave no answer")
+
+
+def test_the_picture_of_a_claim_reaches_the_model():
+    seen = []
+
+    def answer(body):
+        seen.extend(part["image_url"]["url"] for part in body["messages"][-1]["content"] if isinstance(part, dict) and part["type"] == "image_url")
+        key = re.search(r'"key": "([0-9a-f]+)"', plain(body).messages[-1].text)[1]
+        return json.dumps({"key": key, "grades": {"appearance": 5, "functionality": 3}})
+
+    with ChatServer(answer) as server:
+        verifier = judge(server, "screenshot")
+        try:
+            shown, hidden = verifier.verify([step("write the page", claims=(PageShown("", PNG),)), step("look")])
+        finally:
+            verifier.close()
+    assert base64.b64decode(seen[0].split(",", 1)[1]) == PNG
+    assert (shown.score, hidden.score) == (0.75, None)
+    assert "claim" in hidden.reason
+
+
+def test_log_probabilities_come_through():
+    def answer(body):
+        assert body["logprobs"] is True
+        listed = [{"token": "Yes", "logprob": math.log(0.7), "bytes": None}, {"token": "No", "logprob": math.log(0.3), "bytes": None}]
+        tokens = [("\\boxed{", -0.01, []), ("Yes", math.log(0.7), listed), ("}", -0.01, [])]
+        content = [{"token": token, "logprob": logprob, "bytes": None, "top_logprobs": top} for token, logprob, top in tokens]
+        return completion("\\boxed{Yes}", body, logprobs={"content": content, "refusal": None})
+
+    with ChatServer(answer) as server:
+        verifier = judge(server, "hierarchical")
+        try:
+            verdict = verifier.verify([step("3 * 4 = 12")])[0]
+        finally:
+            verifier.close()
+    assert verdict.score == pytest.approx(0.7)
+    assert verdict.evidence["from_logprobs"] is True
+
+
+def test_a_rerun_asks_nothing_that_was_answered(tmp_path):
+    with ChatServer(lambda body: MODELS["rubric_guided"](plain(body))) as server:
+        for expected in (4, 4):  # a router and a judgement of two steps; then nothing
+            verifier = judge(server, "rubric_guided", cache=str(tmp_path / "answers.sqlite"))
+            try:
+                assert [verdict.label for verdict in verifier.verify([step("3 * 4 = 12", "so 12")])] == ["correct"]
+                verifier.verify([step("3 * 4 = 12")])
+            finally:
+                verifier.close()
+            assert len(server.received) == expected
+
+
+def test_the_version_of_a_judge_tells_the_rubric():
+    versions = {judge_version(f"rubric={name}") for name in ("maths", "tools", "auto")}
+    assert len(versions) == 3
+    assert judge_version("rubric=maths") in versions
+
+
+def judge_version(option):
+    verifier = make_verifier(f"judge:m?base_url=http://127.0.0.1:9/v1&protocol=rubric_guided&{option}")
+    verifier.close()
+    return verifier.version
