@@ -4,11 +4,12 @@ Sources: WebArbiter and WebPRMBench (Zhang et al. 2026, 2601.21872): the better 
 orders are asked, and a preference that follows the position counts one half. The prompts are our own.
 
 As a verifier it needs something to compare with. A `StepContext` knows no other actions, so the judge first writes next steps of its own, without having seen
-the step; the score is how often the step is at least their match. `compare_steps` and `compare_all` take any two candidates: those of a search, the admissible
-actions of an environment, a reference.
+the step; the score is how often the step is at least their match. `compare_steps`, `compare_all` and `rank_steps` take any candidates: those of a search,
+the admissible actions of an environment, a reference.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
 
 import msgspec
 
@@ -164,6 +165,26 @@ def compare_steps(chain: Chain, a: str, b: str, ask: Ask, *, seen: str = "", vot
         votes: comparisons, each in both orders.
     """
     return PairwiseProtocol(votes=votes).compare_all([Candidates(chain, a, b, seen)], ask)[0]
+
+
+def rank_steps(chain: Chain, candidates: Sequence[str], ask: Ask, *, seen: str = "", votes: int = 1) -> list[float | None]:
+    """[N] how each of several possible next steps does against all others: the mean of its comparisons, in both orders; None where none of them can be told.
+
+    Args:
+        chain: problem and steps so far; may have no step.
+        candidates: at least two texts: the admissible actions, or those that were sampled. All pairs are compared, N (N - 1) votes questions in all.
+        ask: see `compare_steps`.
+        seen: what is seen now.
+        votes: comparisons of each pair, each in both orders.
+    """
+    pairs = list(combinations(range(len(candidates)), 2))
+    compared = PairwiseProtocol(votes=votes).compare_all([Candidates(chain, candidates[a], candidates[b], seen) for a, b in pairs], ask)
+    shares: list[list[float]] = [[] for _ in candidates]
+    for (a, b), comparison in zip(pairs, compared, strict=True):
+        if comparison.share is not None:
+            shares[a].append(comparison.share)
+            shares[b].append(1.0 - comparison.share)
+    return [sum(found) / len(found) if found else None for found in shares]
 
 
 def _plain(text: str) -> str:

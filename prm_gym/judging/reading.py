@@ -25,6 +25,7 @@ _WRAPPED = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|texttt|mbox)\s*\{(
 _INDEX = re.compile(r"(?:(?:paragraph|step)[ _]*)?([+-]?\d{1,6})", re.IGNORECASE)
 _HEADING = re.compile(r"^[ \t>#*_\-]*(?:step|paragraph)[ _]*(\d{1,6})\b", re.IGNORECASE | re.MULTILINE)
 _DEEPEST = 40  # braces in a box
+_BRACES = 400  # of an answer, from its end, at which a JSON object may begin
 _MOST = 5000  # boxes of an answer that are read, from its end
 
 
@@ -268,9 +269,9 @@ def objects(text: str) -> list[dict[str, Any]]:
     text = text[-_LONGEST:]
     found: list[dict[str, Any]] = []
     decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refused)
-    at, tries = text.find("{"), 0
-    while at >= 0 and tries < 200:
-        tries += 1
+    openings = [brace.start() for brace in re.finditer("{", text)][-_BRACES:]  # the last ones: a quotation full of braces hides no verdict after it
+    at = openings[0] if openings else -1
+    while at >= 0:
         try:
             value, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):

@@ -134,7 +134,7 @@ def load_rubric(source: str | Path) -> Rubric:
 
 @cache
 def _bundled(name: str) -> Rubric:
-    return _parsed((resources.files("prm_gym.judging") / "rubric_files" / f"{name}.toml").read_text(encoding="utf-8"), ".toml", name)
+    return _parsed((resources.files("prm_gym.judging") / f"rubric_{name}.toml").read_text(encoding="utf-8"), ".toml", name)
 
 
 def _parsed(text: str, suffix: str, where: str) -> Rubric:
@@ -146,8 +146,10 @@ def _parsed(text: str, suffix: str, where: str) -> Rubric:
 
 
 def fitting(chain: Chain) -> Rubric:
-    """The rubric of ours for a chain: "web" where pages are seen, "tools" where tools are listed, else "maths". What the steps say has no part in it."""
-    shown = [chain.problem, *(step.seen for step in chain.steps)]
-    if any(_ELEMENT.search(text) for text in shown) or any(step.after or step.image for step in chain.steps):
+    """The rubric of ours for a chain: "web" where a page is seen or claimed, "tools" where tools are listed, else "maths".
+
+    It is told by the problem, which the first page belongs to, and by claims of the environment; what the steps say, or make a tool say, has no part in it.
+    """
+    if _ELEMENT.search(chain.problem) or any(step.after or step.image for step in chain.steps):
         return load_rubric("web")
     return load_rubric("tools" if lists_tools(chain.problem) else "maths")

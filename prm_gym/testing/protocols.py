@@ -151,8 +151,10 @@ def _check_failing_models(protocol: Protocol, subject: str, chains: Sequence[Cha
             expected = "no score"
             remedy = "Read the last well-formed verdict alone, with all that was asked for and the key of the frames."
             require(not any(score is not None for score in judgement.scores), f"{subject}, of a model that {how}", expected, judgement, remedy)
-    for kind, status in (("exhausted", "error"), ("deadline", "timeout")):
-        silent = answering(lambda _, kind=kind: ChatFailure(reason="it came to nothing", kind=kind))
+    failures: tuple[tuple[Literal["exhausted", "deadline"], str], ...] = (("exhausted", "error"), ("deadline", "timeout"))
+    for kind, status in failures:
+        reply = ChatFailure(reason="it came to nothing", kind=kind)
+        silent: Ask = lambda requests, reply=reply: [reply] * len(requests)  # noqa: E731
         found = [judgement.status for judgement in _judged(protocol, subject, chains, silent) if any("it came to nothing" in one for one in judgement.reasons)]
         told = bool(found) and set(found) == {status}
         require(told, f"{subject}, of a failure of the kind {kind!r}", f"its reason, and the status {status!r}", found, "Hand on the reading's status.")

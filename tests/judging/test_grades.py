@@ -35,6 +35,11 @@ def test_the_last_verdict_counts():
     assert graded(text, "k", "grades", ["a"], 0, 10).value == {"a": 1.0}
 
 
+@pytest.mark.parametrize("quoted", ["{" * 5000, '{"a": ' * 5000, '{"key": "k", "grades": {"a": 0}} ' * 500])
+def test_a_quotation_full_of_braces_hides_no_verdict(quoted):
+    assert graded(f'The step says {quoted}.\nSo: {{"key": "k", "grades": {{"a": 10}}}}', "k", "grades", ["a"], 0, 10).value == {"a": 1.0}
+
+
 def test_words_and_lists():
     words = {"yes": 1.0, "no": 0.0}
     assert worded('{"key": "k", "w": {"a": " Yes "}}', "k", "w", ["a"], words).value == {"a": 1.0}

@@ -6,7 +6,7 @@ import pytest
 
 from prm_gym.chains import Chain, ChainStep, written
 from prm_gym.chat import ChatFailure
-from prm_gym.judging.pairwise import Candidates, PairwiseProtocol, compare_steps
+from prm_gym.judging.pairwise import Candidates, PairwiseProtocol, compare_steps, rank_steps
 from prm_gym.testing import answering
 
 CHAIN = written("What is 3 * 4 + 2?", ["3 * 4 = 12"])
@@ -64,6 +64,17 @@ def test_votes_are_averaged():
 
     found = PairwiseProtocol(votes=3).compare_all([Candidates(CHAIN, "a", "b")], answering(model))[0]
     assert (found.share, found.flipped) == (pytest.approx(2.5 / 3), False)
+
+
+def test_several_candidates_are_ranked_by_all_their_comparisons():
+    """good beats both others; bad and worse tie."""
+
+    def model(request):
+        first, second = shown(request)
+        return "\\boxed{first}" if first == "good" else "\\boxed{second}" if second == "good" else "\\boxed{tie}"
+
+    assert rank_steps(CHAIN, ["bad", "good", "worse"], answering(model)) == [0.25, 1.0, 0.25]
+    assert rank_steps(CHAIN, ["a", "b"], says("both")) == [None, None]
 
 
 def proposing(rivals, preferred):

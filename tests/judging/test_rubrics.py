@@ -62,10 +62,11 @@ def test_the_rubric_is_chosen_by_what_the_environment_says():
     page = "[1] link Home\n[2] button Buy"
     assert fitting(written("What is 2 + 2?", ["4"])).name == "maths"
     assert fitting(written(tool, ["find it"])).name == "tools"
-    assert fitting(Chain(tool, (ChainStep("click"), ChainStep("click", page)))).name == "web"
+    assert fitting(written(f"Buy a lamp.\n\n{page}", ["click [2]"])).name == "web"
     assert fitting(Chain("Build a page", (ChainStep("write", image=b"x"),))).name == "web"
     # What the steps say has no part in it.
     assert fitting(written("What is 2 + 2?", [page, tool])).name == "maths"
+    assert fitting(Chain(tool, (ChainStep("print it"), ChainStep("go on", page)))).name == "tools"
 
 
 def test_marks_are_weighed_by_hand():
