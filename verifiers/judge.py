@@ -1,5 +1,6 @@
 """Verifier `judge`: a chat model says of each step whether it is right."""
 
+import difflib
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,7 +73,7 @@ class JudgeVerifier(ChainVerifier):
             raise OptionError(f"longest is a number of characters from 1 on, got {longest!r}")
         if client is None and not model:
             raise OptionError("a judge needs a model: judge:MODEL, with base_url=... for an endpoint other than OpenAI's")
-        self.protocol = protocol if isinstance(protocol, Protocol) else make_protocol(protocol, **options)
+        self.protocol = protocol if isinstance(protocol, Protocol) else _protocol(protocol, options)
         self.client = client if isinstance(client, ChatClient) else ChatClient(client or ChatSettings(model=model, **settings))
         self.id, self.threshold, self.longest = id, float(threshold), longest
         self.looks_ahead = self.protocol.looks_ahead and not whole
@@ -107,6 +108,17 @@ class JudgeVerifier(ChainVerifier):
     def close(self) -> None:
         """Close connections and the cache; they are opened again when it is asked again."""
         self.client.close()
+
+
+def _protocol(name: str, options: dict[str, Any]) -> Protocol:
+    """The protocol; of options that are none of its own, those of the client are named too."""
+    try:
+        return make_protocol(name, **options)
+    except OptionError as error:
+        near = [close for option in options for close in difflib.get_close_matches(option, _SETTINGS, n=1, cutoff=0.7)]
+        if not near:
+            raise
+        raise OptionError(f"{error} Or is {near[0]!r} of the client meant?") from error
 
 
 def _beginning(chain: Chain, longest: int) -> Chain:

@@ -115,7 +115,14 @@ class ChatClient:
         if found is None:
             found = self._lines.setdefault(pid, Line(self.settings))
             event_loop.at_end(partial(_close, weakref.ref(self)))
+            weakref.finalize(self, _let_go, found, pid).atexit = False
         return found
+
+
+def _let_go(line: Line, pid: int) -> None:
+    """Close what a client that is gone has left open. It may be the loop itself that finds it gone, so nobody waits."""
+    if pid == os.getpid() and line.is_open:
+        event_loop.submit(line.close())
 
 
 def _close(client: "weakref.ref[ChatClient]") -> None:

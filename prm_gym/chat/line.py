@@ -15,7 +15,7 @@ from prm_gym.chat.counters import ChatCounters
 from prm_gym.chat.exchange import ChatFailure, ChatReply, ChatRequest, ChatResult, Usage
 from prm_gym.chat.limits import Budget, Window
 from prm_gym.chat.settings import ChatSettings
-from prm_gym.chat.wire import Body, DeclinedError, OddAnswerError, body_of, estimated_tokens, image_kind, refused_option, reply_of
+from prm_gym.chat.wire import Body, DeclinedError, OddAnswerError, body_of, estimated_tokens, image_kind, refused_option, reply_of, sendable
 from prm_gym.errors import StoreError
 
 _WAITING_FOR_EACH = 8  # requests under way or waiting to be sent again, for each that may be on its way
@@ -78,6 +78,7 @@ class Line:
     async def ask(self, requests: list[ChatRequest], seconds: float) -> list[ChatResult]:
         """See `ChatClient.ask`."""
         ends = time.monotonic() + seconds
+        requests = [sendable(request) for request in requests]
         batch = _Batch(
             requests, [cache_key(self.settings, request) for request in requests], ends, [None] * len(requests), [0] * len(requests), [""] * len(requests)
         )

@@ -77,17 +77,25 @@ def _merged(messages: tuple[Message, ...]) -> list[Message]:
 
 
 def _message(message: Message) -> Body:
-    text = _sendable(message.text)
     if not message.images:
-        return {"role": message.role, "content": text}
-    parts: list[Body] = [{"type": "text", "text": text}]
+        return {"role": message.role, "content": message.text}
+    parts: list[Body] = [{"type": "text", "text": message.text}]
     for image in message.images:
         data = base64.b64encode(image).decode()
         parts.append({"type": "image_url", "image_url": {"url": f"data:image/{image_kind(image)};base64,{data}"}})
     return {"role": message.role, "content": parts}
 
 
-def _sendable(text: str) -> str:
+def sendable(request: ChatRequest) -> ChatRequest:
+    """The request with what cannot be sent (half characters) replaced by question marks."""
+    texts = [*request.stop, *(message.text for message in request.messages)]
+    if all(_whole(text) == text for text in texts):
+        return request
+    messages = tuple(msgspec.structs.replace(message, text=_whole(message.text)) for message in request.messages)
+    return msgspec.structs.replace(request, messages=messages, stop=tuple(_whole(text) for text in request.stop))
+
+
+def _whole(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 

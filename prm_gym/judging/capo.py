@@ -1,7 +1,7 @@
 r"""CAPO: one pass over the solution that lists its wrong steps; several critiques are combined.
 
-Source: Xie et al. 2025 (2508.02298), "LLM-as-GenPRM": every step is judged by its own correctness, and K critiques are combined by majority, intersection (wrong
-is what all of them list) or average. The wording of the question here is ours.
+Source: Xie et al. 2025 (2508.02298), "LLM-as-GenPRM": every step is judged by its own correctness, and K critiques are combined by majority, intersection
+(wrong is what all of them list) or average. The wording of the question here is ours.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _QUESTION = """You are given a problem and a solution, whose steps stand in tags
 
 Examine every step by itself. A step is wrong if it holds a false statement, a calculation or an inference that does not hold, or a misreading of the problem, \
 even if a later step mends it; what only goes on correctly from an earlier mistake is not wrong once more. Write a short critique of each step. Then list the \
-numbers of all wrong steps, with commas, in one box, or the word none if no step is wrong: \\boxed{{numbers|none}}."""
+numbers of all wrong steps, separated by commas, in one \\boxed{{}}. If no step is wrong, put the word none into it."""
 
 
 class Capo(Protocol):

@@ -1,7 +1,8 @@
-"""A judging protocol: chains in, judgements of their steps out, with as many rounds of whole batches of questions as it takes.
+r"""A judging protocol: chains in, judgements of their steps out, with as many rounds of whole batches of questions as it takes.
 
 Step text is data of the party that is judged: it is framed so that it cannot end its frame (`prm_gym.judging.framing`), and only the model's own answer is
 read, strictly: the last well-formed verdict, with every index that is asked for; anything else is no judgement, with the reason (`prm_gym.judging.reading`).
+No example in a question is a well-formed verdict itself ("\boxed{correct/incorrect}"): a model that says back what it is asked has judged nothing.
 
 To write one, subclass `Protocol`, give it an `id`, a `version` and keyword options, and declare it as an entry point of the group `prm_gym.judging`. Then
 `judge:MODEL?protocol=NAME&option=value` uses it.

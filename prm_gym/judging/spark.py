@@ -25,13 +25,13 @@ _STEPS = {"correct": True, "incorrect": False}
 _WHOLE = {"yes": True, "no": False}
 _FORM = """Go through the steps in order, under a heading each, and end each with its verdict:
 
-Step 1: <critique> \\boxed{correct|incorrect}
-Step 2: <critique> \\boxed{correct|incorrect}
+Step 1: <critique> The step is \\boxed{correct/incorrect}
+Step 2: <critique> The step is \\boxed{correct/incorrect}
 ...
 
 Judge every step, those after a wrong one too: a step that rests on a wrong one is incorrect. In the last line say whether all steps are correct:
 
-All steps are correct: \\boxed{Yes|No}"""
+All steps are correct: \\boxed{Yes/No}"""
 _QUESTION = """You are given a problem and a solution, whose steps stand in tags and are counted from 1. The solution may be unfinished; judge what is there.
 
 {problem}

@@ -44,8 +44,8 @@ Review and critique each step in the proposed solution to determine whether each
 Your output must be in the following format:
 
 Let's verify step by step:
-Step 1: <critique> The step is \\boxed{{correct|incorrect}}
-Step 2: <critique> The step is \\boxed{{correct|incorrect}}
+Step 1: <critique> The step is \\boxed{{correct/incorrect}}
+Step 2: <critique> The step is \\boxed{{correct/incorrect}}
 ...
 
 Once you find an incorrect step, you should stop, since you don't need to analyze the remaining steps."""

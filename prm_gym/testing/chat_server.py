@@ -45,6 +45,7 @@ Fault: TypeAlias = Literal[
     "error_in_200",
 ]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
+Choice: TypeAlias = Callable[[Body, int], Fault | Literal[""]]
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -87,7 +88,7 @@ class ChatServer:
         answer: Answer,
         *,
         delay: float | tuple[float, float] = 0.0,
-        faults: Mapping[Fault, float] | None = None,
+        faults: Mapping[Fault, float] | Choice | None = None,
         seed: int = 0,
         retry_after: float = 0.05,
         port: int = 0,
@@ -97,7 +98,7 @@ class ChatServer:
         Args:
             answer: of the body of a request: the text, or the whole body of a reply, or a `Refusal`. Called in the server's thread.
             delay: seconds before an answer, or bounds between which they are drawn.
-            faults: the share of requests that meets each fault.
+            faults: the share of requests that meets each fault; or a function of a request and of how often it came before, that names its fault.
             seed: of faults and delays.
             retry_after: seconds that a 429 asks to wait.
             port: 0 for any.
@@ -105,9 +106,9 @@ class ChatServer:
         Raises:
             OptionError: there is no such fault, or the shares are none.
         """
-        self.faults = dict(faults or {})
-        unknown = set(self.faults) - set(FAULTS)
-        if unknown or any(share < 0 for share in self.faults.values()) or sum(self.faults.values()) > 1:
+        self._shares: dict[Fault, float] = {} if faults is None or callable(faults) else dict(faults)
+        self._chosen: Choice | None = faults if callable(faults) else None
+        if set(self._shares) - set(FAULTS) or any(share < 0 for share in self._shares.values()) or sum(self._shares.values()) > 1:
             raise OptionError(f"faults are shares, which sum to at most 1, of {', '.join(FAULTS)}; got {faults!r}")
         self.answer, self.seed, self.retry_after = answer, seed, retry_after
         self.delay = delay if isinstance(delay, tuple) else (delay, delay)
@@ -189,7 +190,8 @@ class ChatServer:
         nth = self._seen[digest := hashlib.sha256(raw).hexdigest()]
         self._seen[digest] += 1
         draw = random.Random(f"{self.seed}/{nth}/{digest}")
-        fault, pause = self._fault(draw.random()), draw.uniform(*self.delay)
+        fault = self._chosen(body, nth) if self._chosen is not None else self._fault(draw.random())
+        pause = draw.uniform(*self.delay)
         self.received.append(Received(time.monotonic(), body, fault, headers))
         self._now += 1
         self.at_once = max(self.at_once, self._now)
@@ -201,7 +203,7 @@ class ChatServer:
             self._now -= 1
 
     def _fault(self, drawn: float) -> str:
-        for fault, share in self.faults.items():
+        for fault, share in self._shares.items():
             drawn -= share
             if drawn < 0:
                 return fault
