@@ -118,13 +118,18 @@ class GenPrmProtocol(StepwiseProtocol):
 
 def _begun(chain: Chain) -> tuple[Message, ...]:
     frame = framing(chain)
-    asked = _ASKED.format(material=with_last(chain, frame), number=len(chain))
+    asked = _ASKED.format(material=_unfenced(with_last(chain, frame)), number=len(chain))
     return (Message("system", _SYSTEM.format(notice=frame.notice)), Message("user", asked))
 
 
 def _continued(talk: Sequence[Message], chain: Chain, said: str, output: str, more: bool) -> tuple[Message, ...]:
-    shown = framing(chain).framed("output", output)
+    shown = framing(chain).framed("output", _unfenced(output))
     return (*talk, Message("assistant", said), Message("user", _SHOWN.format(output=shown, then=_AGAIN if more else _NO_MORE)))
+
+
+def _unfenced(material: str) -> str:
+    """The material without the marks of a program: a step that holds one, quoted in an answer, is not taken for the judge's own."""
+    return material.replace("```", "'''")
 
 
 def _program_in(result: ChatResult) -> tuple[str, str] | None:

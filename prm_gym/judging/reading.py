@@ -5,9 +5,10 @@ guessed, searched for elsewhere in the answer, or filled in. Thoughts are remove
 `prm_gym.judging.framing`), and JSON verdicts carry the key of their frames, so that a quotation of a forged one is not taken for one.
 """
 
+import contextlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar, cast
 
 import msgspec
@@ -25,7 +26,7 @@ _WRAPPED = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|texttt|mbox)\s*\{(
 _INDEX = re.compile(r"(?:(?:paragraph|step)[ _]*)?([+-]?\d{1,6})", re.IGNORECASE)
 _HEADING = re.compile(r"^[ \t>#*_\-]*(?:step|paragraph)[ _]*(\d{1,6})\b", re.IGNORECASE | re.MULTILINE)
 _DEEPEST = 40  # braces in a box
-_BRACES = 400  # of an answer, from its end, at which a JSON object may begin
+_PLACES, _BRACES = 20, 60  # of a key that are looked at, from the end of the answer; and braces before each, at which its object may begin
 _MOST = 5000  # boxes of an answer that are read, from its end
 
 
@@ -256,9 +257,7 @@ def json_verdict(answer: str, key: str, fields: Sequence[str]) -> Reading[dict[s
         key: of the frames; the object has it under "key". Empty where the question did not ask for it.
         fields: names that the object has to have.
     """
-    for found in reversed(objects(answer)):
-        if key and found.get("key") != key:
-            continue
+    for found in _keyed(answer, key) if key else reversed(objects(answer)):
         missing = [name for name in fields if name not in found]
         return unread(f"the judge's last verdict lacks {', '.join(missing)}") if missing else Reading(found)
     return unread("the judge's answer holds no JSON object" + (f" with the key {key}" if key else ""))
@@ -268,18 +267,33 @@ def objects(text: str) -> list[dict[str, Any]]:
     """The outermost JSON objects in a text, in order; with a name given twice, or beyond the bounds, an object is none."""
     text = text[-_LONGEST:]
     found: list[dict[str, Any]] = []
-    decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refused)
-    openings = [brace.start() for brace in re.finditer("{", text)][-_BRACES:]  # the last ones: a quotation full of braces hides no verdict after it
-    at = openings[0] if openings else -1
-    while at >= 0:
+    at, tries = text.find("{"), 0
+    while at >= 0 and tries < 200:
+        tries += 1
         try:
-            value, end = decoder.raw_decode(text, at)
+            value, end = _DECODER.raw_decode(text, at)
         except (ValueError, RecursionError):
             end = at + 1
         else:
             found.append(cast("dict[str, Any]", value))
         at = text.find("{", end)
     return found
+
+
+def _keyed(text: str, key: str) -> Iterator[dict[str, Any]]:
+    """The JSON objects that carry a key, the last one first. They are looked for where the key stands: whatever is quoted around them hides none."""
+    text = text[-_LONGEST:]
+    for place in [found.start() for found in re.finditer(re.escape(key), text)][: -_PLACES - 1 : -1]:
+        at = text.rfind("{", 0, place)
+        for _ in range(_BRACES):
+            if at < 0:
+                break
+            with contextlib.suppress(ValueError, RecursionError):
+                value, end = _DECODER.raw_decode(text, at)
+                if end > place and value.get("key") == key:
+                    yield value
+                    break
+            at = text.rfind("{", 0, at)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -291,3 +305,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refused(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refused)

@@ -117,7 +117,7 @@ def with_list(request):
 def with_words(request):
     """Up to the first wrong step, or of all steps where the whole is asked about."""
     shown, lines = steps(request), []
-    every = "All steps are correct" in last(request)
+    every = "say whether all steps are correct" in last(request)
     for number, text in sorted(shown.items()):
         lines.append(f"Step {number}: I look at it. \\boxed{{{'correct' if right(text) else 'incorrect'}}}")
         if not right(text) and not every:

@@ -37,7 +37,14 @@ def test_the_last_verdict_counts():
 
 @pytest.mark.parametrize("quoted", ["{" * 5000, '{"a": ' * 5000, '{"key": "k", "grades": {"a": 0}} ' * 500])
 def test_a_quotation_full_of_braces_hides_no_verdict(quoted):
-    assert graded(f'The step says {quoted}.\nSo: {{"key": "k", "grades": {{"a": 10}}}}', "k", "grades", ["a"], 0, 10).value == {"a": 1.0}
+    text = f'The step says {quoted}.\nSo: {{"key": "c0ffee", "grades": {{"a": 10}}}}. It said {quoted}.'
+    assert graded(text, "c0ffee", "grades", ["a"], 0, 10).value == {"a": 1.0}
+
+
+def test_the_key_may_stand_anywhere_in_the_verdict():
+    assert graded('{"grades": {"a": 10}, "key": "c0ffee"}', "c0ffee", "grades", ["a"], 0, 10).value == {"a": 1.0}
+    assert graded('{"grades": {"a": 10}, "note": "c0ffee"}', "c0ffee", "grades", ["a"], 0, 10).value is None
+    assert graded('{"grades": {"a": 10}, "key": "c0ffee", "key": "c0ffee"}', "c0ffee", "grades", ["a"], 0, 10).value is None
 
 
 def test_words_and_lists():
