@@ -4,8 +4,6 @@ import base64
 import json
 import math
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -13,11 +11,8 @@ from prm_gym.chat import ChatRequest, Message
 from prm_gym.claims import PageShown
 from prm_gym.task import Task
 from prm_gym.testing.chat_server import ChatServer, completion
+from prm_gym.testing.honest_judges import HONEST_JUDGES
 from prm_gym.verifier import PastStep, StepContext, make_verifier
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from honest_models import MODELS
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 TASK = Task(key="t", instructions="", question="What is 3 * 4?")
@@ -44,16 +39,16 @@ def judge(server, protocol, **options):
     return make_verifier(f"judge:scripted?base_url={server.url}&protocol={protocol}" + (f"&{asked}" if asked else ""))
 
 
-@pytest.mark.parametrize("name", sorted(set(MODELS) - {"screenshot", "refine"}))
+@pytest.mark.parametrize("name", sorted(set(HONEST_JUDGES) - {"screenshot", "refine"}))
 def test_every_protocol_is_a_verifier(name):
-    with ChatServer(lambda body: MODELS[name](plain(body)), faults={"500": 0.1, "half_json": 0.1, "empty_answer": 0.1}, seed=3) as server:
+    with ChatServer(lambda body: HONEST_JUDGES[name](plain(body)), faults={"500": 0.1, "half_json": 0.1, "empty_answer": 0.1}, seed=3) as server:
         verifier = judge(server, name, **({"rivals": 1} if name == "pairwise" else {}))
         try:
-            steps = [step("3 * 4 = 12"), step("3 * 4 = 12", "12 = 13"), step("Solution:")]
+            steps = [step("3 * 4 = 12"), step("3 * 4 = 12", "12 + 1 = 14"), step("Solution:")]
             found = verifier.verify(steps)
         finally:
             verifier.close()
-    assert [verdict.label for verdict in found] == ["correct", "correct" if name == "pairwise" else "incorrect", None]
+    assert [verdict.label for verdict in found] == ["correct", "correct" if name == "pairwise" else "incorrect", None]  # as good as a wrong rival
     assert found[2].status == "abstain"
 
 
@@ -106,7 +101,7 @@ def test_log_probabilities_come_through():
 
 
 def test_a_rerun_asks_nothing_that_was_answered(tmp_path):
-    with ChatServer(lambda body: MODELS["rubric_guided"](plain(body))) as server:
+    with ChatServer(lambda body: HONEST_JUDGES["rubric_guided"](plain(body))) as server:
         for expected in (4, 4):  # a router and a judgement of two steps; then nothing
             verifier = judge(server, "rubric_guided", cache=str(tmp_path / "answers.sqlite"))
             try:
