@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from prm_gym.chat.bounded import bounded
 from prm_gym.chat.cache import ChatCache, cache_key
 from prm_gym.chat.counters import ChatCounters
 from prm_gym.chat.exchange import ChatFailure, ChatReply, ChatRequest, ChatResult, Usage
@@ -322,14 +323,15 @@ class Line:
             import openai
 
             limits = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=self.settings.concurrency, max_keepalive_connections=self.settings.concurrency)
-            headers = {name: value if isinstance(value, str) else value.reveal() for name, value in self.settings.headers}
+            headers = {"Accept-Encoding": "identity"}  # what is packed can be of any size when it is unpacked
+            headers |= {name: value if isinstance(value, str) else value.reveal() for name, value in self.settings.headers}
             self._client = openai.AsyncOpenAI(
                 api_key=self.settings.reveal_key(),
                 base_url=self.settings.endpoint,
                 max_retries=0,
                 timeout=self.settings.request_seconds,
                 default_headers=headers,
-                http_client=openai.DefaultAsyncHttpxClient(limits=limits),
+                http_client=openai.DefaultAsyncHttpxClient(limits=limits, event_hooks={"response": [bounded]}),
             )
         return self._client
 

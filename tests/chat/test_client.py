@@ -370,6 +370,14 @@ def test_logprobs_thoughts_and_ends_are_read():
         assert client.ask([question("a", logprobs=2)])[0].without == ("top_logprobs",)  # asked for, and not given
 
 
+def test_an_endless_answer_is_none(monkeypatch):
+    monkeypatch.setattr("prm_gym.chat.bounded.MOST_BYTES", 10_000)
+    with ChatServer(lambda body: "x" * (20_000 if "long" in body["messages"][0]["content"] else 2)) as server, client_of(server, attempts=2) as client:
+        long, short = client.ask([question("long"), question("short")])
+        assert (long.kind, short.text) == ("exhausted", "xx")
+        assert "an answer of" in long.reason
+
+
 def test_half_characters_can_be_sent(quiet):
     with client_of(quiet) as client:
         assert texts(client.ask([question("x\ud800y")])) == ["X?Y"]
