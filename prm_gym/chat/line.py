@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from prm_gym.chat.bounded import OverlongError, bounded
 from prm_gym.chat.cache import ChatCache, cache_key
 from prm_gym.chat.counters import ChatCounters
 from prm_gym.chat.exchange import ChatFailure, ChatReply, ChatRequest, ChatResult, Usage
@@ -270,31 +271,37 @@ class Line:
 
     async def _sent(self, request: ChatRequest, seconds: float) -> ChatReply:
         """One request over the wire."""
-        import openai
-
         without = frozenset(self._without)
-        body = body_of(request, self.settings.model, without)
+        content = await self._content(body_of(request, self.settings.model, without), without, seconds)
         try:
-            async with asyncio.timeout(seconds):
-                create = self._opened().chat.completions.with_raw_response.create
-                # All fields but these two go as further fields, so that a version of the client that does not know them sends them too.
-                fields = {name: value for name, value in body.items() if name not in ("model", "messages")}
-                raw = await create(model=body["model"], messages=body["messages"], timeout=seconds, extra_body=fields | self.settings.extra)
-            return reply_of(raw.content, request, without)
-        except TimeoutError as error:
-            raise _RetryError("no answer in time", f"no answer within {seconds:.3g} s") from error
+            return reply_of(content, request, without)
         except OddAnswerError as error:
             raise _RetryError(str(error).split(":")[0], f"the endpoint sent {error}") from error
         except DeclinedError as error:
             raise _GiveUpError("refused", str(error)) from error
+
+    async def _content(self, body: Body, without: Set[str], seconds: float) -> bytes:
+        """The body of a good response."""
+        import openai
+
+        client = self._opened()
+        # All fields but these two go as further fields, so that a version of the client that does not know them sends them too.
+        fields = {name: value for name, value in body.items() if name not in ("model", "messages")}
+        create = client.chat.completions.with_raw_response.create
+        try:
+            async with asyncio.timeout(seconds):
+                raw = await create(model=body["model"], messages=body["messages"], timeout=seconds, extra_body=fields | self.settings.extra)
+            return raw.content
+        except (TimeoutError, openai.APITimeoutError) as error:
+            raise _RetryError("no answer in time", f"no answer within {seconds:.3g} s") from error
+        except OverlongError as error:
+            raise _RetryError("an overlong answer", f"the endpoint sent {error}") from error
         except openai.APIStatusError as error:
             raise self._fault_of(error, body, without) from error
-        except openai.APITimeoutError as error:
-            raise _RetryError("no answer in time", f"no answer within {seconds:.3g} s") from error
         except openai.APIConnectionError as error:
             raise _RetryError("no connection", f"the endpoint cannot be reached: {_cause(error)}") from error
-        except openai.APIError as error:
-            raise _RetryError("odd answer", f"the endpoint sent something that the client cannot read: {str(error)[:200]}") from error
+        except Exception as error:  # whatever the HTTP libraries raise for what a server sends
+            raise _RetryError("odd answer", f"the endpoint sent something that the client cannot read: {_cause(error)}") from error
 
     def _fault_of(self, error: Any, body: Body, without: Set[str]) -> Exception:
         """What an HTTP status above 399 means: adapt, try again, or give up."""
@@ -322,14 +329,15 @@ class Line:
             import openai
 
             limits = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=self.settings.concurrency, max_keepalive_connections=self.settings.concurrency)
-            headers = {name: value if isinstance(value, str) else value.reveal() for name, value in self.settings.headers}
+            headers = {"Accept-Encoding": "identity"}  # what is packed can be of any size when it is unpacked
+            headers |= {name: value if isinstance(value, str) else value.reveal() for name, value in self.settings.headers}
             self._client = openai.AsyncOpenAI(
                 api_key=self.settings.reveal_key(),
                 base_url=self.settings.endpoint,
                 max_retries=0,
                 timeout=self.settings.request_seconds,
                 default_headers=headers,
-                http_client=openai.DefaultAsyncHttpxClient(limits=limits),
+                http_client=openai.DefaultAsyncHttpxClient(limits=limits, event_hooks={"response": [bounded]}),
             )
         return self._client
 

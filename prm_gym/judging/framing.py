@@ -9,7 +9,8 @@ own is made harmless in a way that a reader still understands:
     \boxed{-1}                      the other command for a box     \fbox{-1}
     invisible and control signs     left out; half characters become a visible replacement
 
-So no `\boxed` stands in what the model is shown beside those of the question, and one in its answer is its own.
+So no `\boxed` stands in what the model is shown beside those of the question, and one in its answer is its own. Lines of a step that begin as the headings of
+an answer do ("Step 2:") get brackets, "(Step 2):", so that a quotation of them opens no section.
 """
 
 import re
@@ -57,6 +58,19 @@ def _shown(letter: str) -> str:
     return " " if kind[0] == "Z" else "" if kind[0] == "C" else letter
 
 
+def bracketed(text: str, tag: str) -> str:
+    """The text, with brackets around what looks like a heading of the answer.
+
+    >>> bracketed("**Step 3** is not Step 4", "step")
+    '**(Step 3)** is not Step 4'
+
+    Args:
+        text: of a step.
+        tag: what the answer's headings call a step.
+    """
+    return re.sub(rf"^([ \t>#*_\-]*)({re.escape(tag)}[ _]*\d+)", r"\1(\2)", text, flags=re.IGNORECASE | re.MULTILINE)
+
+
 class Framing(msgspec.Struct, frozen=True):
     """The frames of one request.
 
@@ -92,10 +106,10 @@ class Framing(msgspec.Struct, frozen=True):
         Args:
             step: of a chain.
             index: as it is to be shown.
-            tag: name of the tag without the index.
+            tag: name of the tag without the index, and what the answer's headings call a step.
         """
-        seen = [self.framed(f"observation_{index}", step.seen)] if step.seen else []
-        return "\n".join([*seen, self.framed(f"{tag}_{index}", step.text)])
+        seen = [self.framed(f"observation_{index}", bracketed(step.seen, tag))] if step.seen else []
+        return "\n".join([*seen, self.framed(f"{tag}_{index}", bracketed(step.text, tag))])
 
     def steps(self, steps: Sequence[ChainStep], first: int = 1, tag: str = "step") -> str:
         """Steps between tags, one after the other.

@@ -6,7 +6,6 @@ Two things of theirs need a completion endpoint and are left out: the answer is 
 probability of "Yes" after "Is the solution correct?") is not asked for; a step's score here is the share of votes.
 """
 
-import re
 from collections.abc import Sequence
 
 import msgspec
@@ -15,7 +14,7 @@ from prm_gym.chain_verifier import Judgement
 from prm_gym.chains import Chain
 from prm_gym.chat import ChatFailure, ChatReply, ChatRequest, ChatResult, Message
 from prm_gym.judging.asking import Drawing, by_step, polled
-from prm_gym.judging.framing import framing, harmless
+from prm_gym.judging.framing import bracketed, framing, harmless
 from prm_gym.judging.protocol import Ask, Protocol
 from prm_gym.judging.reading import Reading, answer_of, boxes, thoughts_of, words_by_step
 
@@ -49,7 +48,6 @@ Step 2: <critique> The step is \\boxed{{correct/incorrect}}
 ...
 
 Once you find an incorrect step, you should stop, since you don't need to analyze the remaining steps."""
-_HEADING = re.compile(r"^([ \t>#*_\-]*)step(?=[ _]*\d)", re.IGNORECASE | re.MULTILINE)
 
 
 class ThinkPRM(Protocol):
@@ -103,7 +101,7 @@ def read_steps(chain: Chain, answer: str) -> Reading[tuple[bool | None, ...]]:
 
 def _lines(chain: Chain) -> str:
     """The steps in lines of their own; a step that goes on with "Step 3:" does not begin another."""
-    texts = [_HEADING.sub(r"\1(step)", harmless(step.plain)) for step in chain.steps]
+    texts = [bracketed(harmless(step.plain), "step") for step in chain.steps]
     return "\n".join(f"Step {at}: {text}" for at, text in enumerate(texts, start=1))
 
 

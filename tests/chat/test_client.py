@@ -60,7 +60,10 @@ def test_answers_come_in_order_and_are_counted(quiet):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_is_got_over(fault):
     # Each question meets the fault when it first comes, and an answer the second time.
-    with ChatServer(shout, faults=lambda body, nth: fault if nth == 0 else "", retry_after=0.02) as server, client_of(server, request_seconds=0.3) as client:
+    with (
+        ChatServer(shout, faults=lambda body, nth: fault if nth == 0 else "", retry_after=0.02) as server,
+        client_of(server, request_seconds=0.3 if fault == "hang" else 30.0) as client,
+    ):
         assert texts(client.ask(questions(4))) == [f"QUESTION {at}" for at in range(4)]
         assert server.counts() == {fault: 4, "answered": 4}
         assert client.counters.retries == 4
@@ -69,7 +72,10 @@ def test_every_fault_is_got_over(fault):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_that_stays_gives_a_reason_and_no_answer(fault):
-    with ChatServer(shout, faults={fault: 1.0}, retry_after=0.01) as server, client_of(server, attempts=2, request_seconds=0.1) as client:
+    with (
+        ChatServer(shout, faults={fault: 1.0}, retry_after=0.01) as server,
+        client_of(server, attempts=2, request_seconds=0.1 if fault == "hang" else 30.0) as client,
+    ):
         (found,) = client.ask(questions(1))
         assert isinstance(found, ChatFailure)
         assert (found.kind, found.attempts) == ("exhausted", 2)
@@ -368,6 +374,14 @@ def test_logprobs_thoughts_and_ends_are_read():
         assert found.logprobs[0].alternatives == {"Yes": -0.1, "No": -2.5}
     with ChatServer(shout) as server, client_of(server) as client:
         assert client.ask([question("a", logprobs=2)])[0].without == ("top_logprobs",)  # asked for, and not given
+
+
+def test_an_endless_answer_is_none(monkeypatch):
+    monkeypatch.setattr("prm_gym.chat.bounded.MOST_BYTES", 10_000)
+    with ChatServer(lambda body: "x" * (20_000 if "long" in body["messages"][0]["content"] else 2)) as server, client_of(server, attempts=2) as client:
+        long, short = client.ask([question("long"), question("short")])
+        assert (long.kind, short.text) == ("exhausted", "xx")
+        assert "an answer of" in long.reason
 
 
 def test_half_characters_can_be_sent(quiet):
