@@ -5,6 +5,7 @@ What differs: one question covers all steps; the critics vote on the place of th
 refined best-of-n is `refined_pool`: chains with an error are continued from the corrected step, and what comes of them stands beside the others.
 """
 
+import re
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -14,9 +15,10 @@ from prm_gym.chains import Chain, ChainStep
 from prm_gym.chat import ChatResult, Message
 from prm_gym.judging.framing import framing, says_nothing
 from prm_gym.judging.protocol import Ask
-from prm_gym.judging.reading import Reading, answer_of, json_verdict, unread
+from prm_gym.judging.reading import Reading, answer_of, boxed_index, passage, unread
 from prm_gym.judging.stepwise import NOTHING, SampledProtocol, StepRead, judgement_of, note, nothing_said, survived, whole
 
+_LETTER = re.compile(r"\w")
 _LONGEST = 20_000  # characters of a corrected step
 
 _SYSTEM = "You find the first mistake in a solution and mend it. {notice}"
@@ -26,9 +28,8 @@ Go through the steps in order. Of each say what it is for, whether it rests on t
 Stop at the first one that is wrong, and write what should stand in its place: a step that does the same work rightly, in the same form, without going on to \
 later ones. Steps after it do not matter.
 
-End your answer with one JSON object:
-{{"key": "{key}", "first_error": number of the first wrong step from 1 to {count}, or 0 where none is, "why": one sentence in double quotes, "corrected": \
-the step in double quotes, empty where none is wrong}}"""
+Where a step is wrong, write the corrected step between these tags: <corrected:{key}> ... </corrected:{key}>. Then end your answer with the number of the \
+first wrong step, from 1 to {count}, or 0 where none is, in a box: \\boxed{{number}}."""
 
 
 class Correction(msgspec.Struct, frozen=True):
@@ -36,7 +37,7 @@ class Correction(msgspec.Struct, frozen=True):
 
     Attributes:
         index: of the step, from 0 on; -1 where none is wrong.
-        why: one sentence; empty where none is wrong.
+        why: the end of the judge's answer; empty where none is wrong.
         corrected: the step as it should be; empty where none is wrong.
     """
 
@@ -94,7 +95,7 @@ class FirstErrorProtocol(SampledProtocol):
             elif score is None:
                 steps.append(StepRead(None, "it stands after the first wrong step"))
             else:
-                steps.append(StepRead(score, said.why if said is not None and score < 0.5 else f"{score:.2f} of the answers find it right", evidence))
+                steps.append(StepRead(score, f"{score:.2f} of the answers that come to it find it right", evidence))
         return judgement_of(steps, first_errors=[correction.index for correction in read])
 
 
@@ -124,16 +125,17 @@ def _read(result: ChatResult, chain: Chain) -> Reading[Correction]:
     answer = answer_of(result)
     if answer.value is None:
         return Reading(None, answer.reason, answer.status)
-    verdict = json_verdict(answer.value, framing(chain).key, ["first_error", "why", "corrected"])
-    if verdict.value is None:
-        return unread(verdict.reason)
-    number, why, corrected = (verdict.value[name] for name in ("first_error", "why", "corrected"))
-    if type(number) is not int or not 0 <= number <= len(chain):
-        return unread(f"the first wrong step of the judge's verdict, {str(number)[:40]!r}, is no number from 0 to {len(chain)}")
-    if number == 0:
-        return Reading(Correction(-1))
-    if not isinstance(why, str) or not isinstance(corrected, str) or not 0 < len(corrected.strip()) <= _LONGEST:
-        return unread("the judge names a wrong step and corrects it by no text")
-    if " ".join(corrected.split()) == " ".join(chain.steps[number - 1].text.split()):
+    key = framing(chain).key
+    mended = passage(answer.value, "corrected", key).value
+    if answer.value.rfind(f"<corrected:{key}>") >= (mended.end if mended is not None else 0):
+        return unread("the judge's answer ends in the middle of the corrected step")
+    number = boxed_index(answer.value[mended.end if mended is not None else 0 :], 0, len(chain))  # a corrected step may hold a box of its own
+    if number.value is None:
+        return unread(number.reason)
+    if number.value == 0:
+        return unread("the judge corrects a step and finds none wrong") if mended is not None and mended.text else Reading(Correction(-1))
+    if mended is None or not _LETTER.search(mended.text) or len(mended.text) > _LONGEST:
+        return unread("the judge names a wrong step and does not correct it")
+    if " ".join(mended.text.split()) == " ".join(chain.steps[number.value - 1].text.split()):
         return unread("the judge names a wrong step and corrects it by itself")
-    return Reading(Correction(number - 1, note(why.strip()), corrected.strip()))
+    return Reading(Correction(number.value - 1, note(answer.value), mended.text))

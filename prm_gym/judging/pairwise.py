@@ -8,6 +8,7 @@ the step; the score is how often the step is at least their match. `compare_step
 the admissible actions of an environment, a reference.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import combinations
 
@@ -19,10 +20,11 @@ from prm_gym.errors import OptionError
 from prm_gym.judging.asking import Status
 from prm_gym.judging.framing import framing
 from prm_gym.judging.protocol import Ask
-from prm_gym.judging.reading import Reading, answer_of, boxed_word, json_verdict, unread
+from prm_gym.judging.reading import Reading, answer_of, boxed_word, passage, unread
 from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, failure, note, situation, worst
 
 _WORDS = {"first": "first", "second": "second", "tie": "tie"}
+_LETTER = re.compile(r"\w")
 _LONGEST = 20_000  # characters of a step of the judge's own
 
 _SYSTEM = "You compare possible next steps. Neither their order, their length nor what they say of themselves is a merit. {notice}"
@@ -40,8 +42,8 @@ neither is."""
 _WRITER = "You write the next step. {notice}"
 _PROPOSE = """{material}
 
-Write the next step, and no more than one, in the form of the steps before it or as the problem asks for it. Think first, then end your answer with one JSON \
-object: {{"key": "{key}", "step": the text of the step in double quotes}}"""
+Write the next step, and no more than one, in the form of the steps before it or as the problem asks for it. Think first, then write the \
+step between these tags: <next_step:{key}> ... </next_step:{key}>"""
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -235,13 +237,12 @@ def _step_of(result: ChatResult, chain: Chain) -> Reading[str]:
     answer = answer_of(result)
     if answer.value is None:
         return answer
-    verdict = json_verdict(answer.value, framing(chain).key, ["step"])
-    if verdict.value is None:
-        return unread(verdict.reason)
-    text = verdict.value["step"]
-    if not isinstance(text, str) or not 0 < len(text.strip()) <= _LONGEST:
-        return unread("the judge's own step is no text, empty or too long")
-    return Reading(text.strip())
+    found = passage(answer.value, "next_step", framing(chain).key)
+    if found.value is None:
+        return unread(found.reason)
+    if not _LETTER.search(found.value.text) or len(found.value.text) > _LONGEST:
+        return unread("the judge's own step says nothing, or is too long")
+    return Reading(found.value.text)
 
 
 def _too_few(readable: int, failed: Sequence[Reading[str]]) -> Reading[tuple[str, ...]]:

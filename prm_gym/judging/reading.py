@@ -26,6 +26,7 @@ _WRAPPED = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|texttt|mbox)\s*\{(
 _INDEX = re.compile(r"(?:(?:paragraph|step)[ _]*)?([+-]?\d{1,6})", re.IGNORECASE)
 _HEADING = re.compile(r"^[ \t>#*_\-]*(?:step|paragraph)[ _]*(\d{1,6})\b", re.IGNORECASE | re.MULTILINE)
 _DEEPEST = 40  # braces in a box
+_ESCAPE = re.compile(r"\\([\"\\/bfnrt]|u[0-9a-fA-F]{4})|\\")
 _PLACES, _BRACES = 20, 60  # of a key that are looked at, from the end of the answer; and braces before each, at which its object may begin
 _MOST = 5000  # boxes of an answer that are read, from its end
 
@@ -246,6 +247,32 @@ def words_by_step(answer: str, count: int, words: Mapping[str, T], first: int = 
     return Reading((*read, *[None] * (count - len(read))))
 
 
+class Passage(msgspec.Struct, frozen=True):
+    """A text that the judge set between tags, and where the closing one ends."""
+
+    text: str
+    end: int
+
+
+def passage(answer: str, tag: str, key: str) -> Reading[Passage]:
+    r"""What stands between the last tags of a name that carry the key.
+
+    >>> passage("<new:ab>\nx = 2\n</new:ab> as in <new>x = 3</new>", "new", "ab").value.text
+    'x = 2'
+
+    Args:
+        answer: without thoughts.
+        tag: its name.
+        key: of the frames.
+    """
+    opening, closing = f"<{tag}:{key}>", f"</{tag}:{key}>"
+    end = answer.rfind(closing)
+    start = answer.rfind(opening, 0, max(end, 0))
+    if start < 0:
+        return unread(f"the judge's answer holds no text between {opening} and {closing}")
+    return Reading(Passage(answer[start + len(opening) : end].strip(), end + len(closing)))
+
+
 def json_verdict(answer: str, key: str, fields: Sequence[str]) -> Reading[dict[str, Any]]:
     """The last JSON object of an answer that carries the key of the frames and all fields.
 
@@ -282,7 +309,7 @@ def objects(text: str) -> list[dict[str, Any]]:
 
 def _keyed(text: str, key: str) -> Iterator[dict[str, Any]]:
     """The JSON objects that carry a key, the last one first. They are looked for where the key stands: whatever is quoted around them hides none."""
-    text = text[-_LONGEST:]
+    text = _ESCAPE.sub(lambda found: found[0] if found[1] else "\\\\", text[-_LONGEST:])  # formulas in JSON: "\\cdot" is no escape
     for place in [found.start() for found in re.finditer(re.escape(key), text)][: -_PLACES - 1 : -1]:
         at = text.rfind("{", 0, place)
         for _ in range(_BRACES):
@@ -307,4 +334,4 @@ def _refused(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refused)
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refused, strict=False)  # texts may hold line breaks

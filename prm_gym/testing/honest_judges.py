@@ -84,7 +84,7 @@ def _with_grades(request: ChatRequest) -> str:
 
 def _with_preference(request: ChatRequest) -> str:
     if "Write the next step" in _last(request):
-        return _verdict(request, step="2 + 2 = 4" if request.sample % 2 else "2 + 2 = 5")
+        return f"I would go on so:\n<next_step:{_key(request)}>\n{'2 + 2 = 4' if request.sample % 2 else '2 + 2 = 5'}\n</next_step:{_key(request)}>"
     good = [is_right(framed(request, f"candidate_{name}")[-1]) for name in ("first", "second")]
     return "I compare.\n\\boxed{" + ("tie" if good[0] == good[1] else "first" if good[0] else "second") + "}"
 
@@ -94,8 +94,9 @@ def _first_wrong(request: ChatRequest) -> int:
 
 
 def _with_correction(request: ChatRequest) -> str:
-    number = _first_wrong(request)
-    return _verdict(request, first_error=number, why="a sum is false" if number else "", corrected="The sum, worked out anew." if number else "")
+    number, key = _first_wrong(request), _key(request)
+    mended = f"<corrected:{key}>\nThe sum, worked out anew: \\boxed{{0}}\n</corrected:{key}>\n" if number else ""
+    return f"I have looked at it.\n{mended}The first wrong step: \\boxed{{{number}}}"
 
 
 def _with_refinement(request: ChatRequest) -> str:

@@ -1,6 +1,5 @@
 """The first wrong step is found and corrected; corrected chains are continued for a refined best-of-n."""
 
-import json
 import re
 
 import pytest
@@ -14,13 +13,17 @@ from prm_gym.testing import answering
 CHAIN = Chain("What is 3 * 4 + 2?", (ChainStep("3 * 4 = 12"), ChainStep("12 + 2 = 15", "seen"), ChainStep("The answer is 15")))
 
 
-def saying(*numbers, why="a slip", corrected="12 + 2 = 14"):
+def key_in(request):
+    return re.search(r"<problem:([0-9a-f]+)>", request.messages[-1].text)[1]
+
+
+def saying(*numbers, corrected="12 + 2 = 14, so \\boxed{1}"):
     """An answer a sample: the number of the first wrong step, or None for an answer that cannot be read."""
 
     def model(request):
-        key = re.search(r'"key": "([0-9a-f]+)"', request.messages[-1].text)[1]
         number = numbers[request.sample % len(numbers)]
-        return "hm" if number is None else json.dumps({"key": key, "first_error": number, "why": why, "corrected": corrected if number else ""})
+        mended = f"<corrected:{key_in(request)}>\n{corrected}\n</corrected:{key_in(request)}>" if number else ""
+        return "hm" if number is None else f"A slip.\n{mended}\n\\boxed{{{number}}}"
 
     return answering(model)
 
@@ -28,8 +31,9 @@ def saying(*numbers, why="a slip", corrected="12 + 2 = 14"):
 def test_one_answer():
     judgement = FirstErrorProtocol().judge([CHAIN], saying(2))[0]
     assert judgement.scores == (1.0, 0.0, None)
-    assert judgement.reasons[1:] == ("a slip", "it stands after the first wrong step")
-    assert judgement.step_evidence[1] == {"why": "a slip", "corrected": "12 + 2 = 14"}
+    assert judgement.reasons[2] == "it stands after the first wrong step"
+    assert judgement.step_evidence[1]["corrected"] == "12 + 2 = 14, so \\boxed{1}"
+    assert judgement.step_evidence[1]["why"].startswith("A slip.")
     assert FirstErrorProtocol().judge([CHAIN], saying(0))[0].scores == (1.0, 1.0, 1.0)
 
 
@@ -49,27 +53,28 @@ def test_too_few_readable_answers_say_nothing():
 @pytest.mark.parametrize(
     "answer",
     [
-        {"first_error": 4, "why": "", "corrected": "x"},
-        {"first_error": "2", "why": "", "corrected": "x"},
-        {"first_error": True, "why": "", "corrected": "x"},
-        {"first_error": 2, "why": "", "corrected": ""},
-        {"first_error": 2, "why": "", "corrected": "12 + 2  = 15"},  # a correction that corrects nothing
-        {"first_error": 2, "why": ["a"], "corrected": "x"},
-        {"first_error": 2, "why": "a"},
+        "<corrected:{key}>x</corrected:{key}>\\boxed{{4}}",
+        "<corrected:{key}>x</corrected:{key}>\\boxed{{second}}",
+        "\\boxed{{2}}<corrected:{key}>x</corrected:{key}>",  # the number comes last
+        "<corrected:{key}></corrected:{key}>\\boxed{{2}}",
+        "<corrected:{key}> ... </corrected:{key}>\\boxed{{2}}",
+        "<corrected:{key}>12 + 2  = 15</corrected:{key}>\\boxed{{2}}",  # a correction that corrects nothing
+        "<corrected:0123456789ab>x</corrected:0123456789ab>\\boxed{{2}}",
+        "<corrected:{key}>x</corrected:{key}>\\boxed{{0}}",  # it corrects what is not wrong
+        "<corrected:{key}>x \\boxed{{0}}",  # it ends in the middle of the step
+        "\\boxed{{2}}",
     ],
 )
 def test_what_is_no_verdict(answer):
-    def model(request):
-        return json.dumps({"key": re.search(r'"key": "([0-9a-f]+)"', request.messages[-1].text)[1], **answer})
-
-    assert FirstErrorProtocol().judge([CHAIN], answering(model))[0].scores == (None, None, None)
+    model = answering(lambda request: answer.format(key=key_in(request)))
+    assert FirstErrorProtocol().judge([CHAIN], model)[0].scores == (None, None, None)
 
 
 def test_corrections_and_the_chains_that_go_on_from_them():
     protocol = FirstErrorProtocol(votes=3)
     right = written("What is 1 + 1?", ["2"])
-    (found,) = protocol.corrections([CHAIN], saying(2, 0, 2))
-    assert found == Correction(1, "a slip", "12 + 2 = 14")
+    (found,) = protocol.corrections([CHAIN], saying(2, 0, 2, corrected="12 + 2 = 14"))
+    assert (found.index, found.corrected) == (1, "12 + 2 = 14")
     assert found.mended(CHAIN) == Chain(CHAIN.problem, (CHAIN.steps[0], ChainStep("12 + 2 = 14", "seen")))
     assert Correction(-1).mended(CHAIN) == CHAIN
     assert protocol.corrections([right], saying(0)) == [Correction(-1)]
@@ -81,6 +86,6 @@ def test_the_pool_of_a_refined_best_of_n():
         assert [chain.steps[-1].text for chain in chains] == ["12 + 2 = 14"]
         return [Chain(chain.problem, (*chain.steps, ChainStep("The answer is 14"))) for chain in chains]
 
-    pool = refined_pool([CHAIN], saying(2), go_on)
+    pool = refined_pool([CHAIN], saying(2, corrected="12 + 2 = 14"), go_on)
     assert [chain.steps[-1].text for chain in pool] == ["The answer is 15", "The answer is 14"]
     assert refined_pool([CHAIN], saying(0), go_on) == [CHAIN]

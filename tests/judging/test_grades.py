@@ -55,3 +55,9 @@ def test_words_and_lists():
     assert texts('{"key": "k", "t": ["a", "b", "a"]}', "k", "t", 3).value == ["a", "b"]
     for listed in ('["a", 1]', "[]", '[""]', '["a", "b", "c", "d"]', '"a"', f'["{"x" * 500}"]'):
         assert texts(f'{{"key": "k", "t": {listed}}}', "k", "t", 3).value is None
+
+
+def test_formulas_and_line_breaks_in_texts_are_no_reason_to_read_nothing():
+    r"""Models write \\cdot and \\( into JSON, which knows no such escapes, and break lines in texts."""
+    text = '{"key": "c0ffee", "t": ["\\(3 \\cdot 4\\) is found", "it says \\"12\\" and\n\\u00e9"]}'
+    assert texts(text, "c0ffee", "t", 3).value == ["\\(3 \\cdot 4\\) is found", 'it says "12" and\né']

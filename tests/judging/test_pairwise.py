@@ -77,12 +77,16 @@ def test_several_candidates_are_ranked_by_all_their_comparisons():
     assert rank_steps(CHAIN, ["a", "b"], says("both")) == [None, None]
 
 
+def proposed(request, step):
+    key = re.search(r"<problem:([0-9a-f]+)>", request.messages[-1].text)[1]
+    return f"I think of it.\n<next_step:{key}>\n{step}\n</next_step:{key}>"
+
+
 def proposing(rivals, preferred):
     def model(request):
         if "Write the next step" in request.messages[-1].text:
-            key = re.search(r'"key": "([0-9a-f]+)"', request.messages[-1].text)[1]
             assert "to be judged" not in request.messages[-1].text
-            return f'{{"key": "{key}", "step": "{rivals[request.sample]}"}}'
+            return proposed(request, rivals[request.sample])
         first, second = shown(request)
         return "\\boxed{tie}" if first not in preferred and second not in preferred else "\\boxed{first}" if first in preferred else "\\boxed{second}"
 
@@ -107,8 +111,7 @@ def test_as_a_verifier_a_step_stands_against_steps_of_the_judges_own(rivals, pre
 
 def test_where_every_preference_follows_the_position_nothing_is_said():
     def model(request):
-        key = re.search(r'"key": "([0-9a-f]+)"', request.messages[-1].text)
-        return f'{{"key": "{key[1]}", "step": "mine"}}' if key else "\\boxed{first}"
+        return proposed(request, "mine") if "Write the next step" in request.messages[-1].text else "\\boxed{first}"
 
     judgement = PairwiseProtocol().judge([CHAIN], answering(model))[0]
     assert judgement.scores == (None,)
@@ -126,3 +129,12 @@ def test_a_rival_is_written_without_the_step_and_once_for_equal_situations():
     PairwiseProtocol(rivals=3).judge(chains, answering(model))
     assert len(asked) == 3
     assert not any("the step of" in text for text in asked)
+
+
+@pytest.mark.parametrize("step", ["", " ... ", "x" * 30_000])
+def test_a_rival_that_says_nothing_is_none(step):
+    judgement = PairwiseProtocol().judge(
+        [CHAIN], answering(lambda request: proposed(request, step) if "Write the" in request.messages[-1].text else "\\boxed{first}")
+    )[0]
+    assert judgement.scores == (None,)
+    assert "own" in judgement.reasons[0]
