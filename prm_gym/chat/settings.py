@@ -64,6 +64,10 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or not self.model.strip():
             raise OptionError(f"a chat model has a name, got {self.model!r}")
+        for name in ("base_url", "key_variable", "cache"):
+            value = getattr(self, name)
+            if not isinstance(value, str) and not (name == "cache" and value is None):
+                raise OptionError(f"{name} is a text, got {value!r}")
         if self.base_url and not self.base_url.startswith(("http://", "https://")):
             raise OptionError(f"base_url begins with http:// or https://, got {self.base_url!r}")
         for name in ("concurrency", "attempts"):

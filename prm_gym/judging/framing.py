@@ -34,6 +34,7 @@ _TAG = re.compile(rf"<(?=<?(?:/\s*)?(?:(?:{_NAMES})(?![a-z])[^<>\n]{{0,80}}|s\s*
 _BRACKET = re.compile(r"\[(?=(?:/\s*)?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|THINK|Math Problem|Problem|Solution)\s*\])", re.IGNORECASE)
 _SPECIAL = re.compile(r"<(?=[|｜][^\n|｜<>]{1,60}[|｜]>)")
 _BOX = re.compile(r"\\boxed(?![A-Za-z])")
+_HEADING = re.compile(r"^([ \t>#*_\-]*)((?:step|paragraph)[ _]*\d+)", re.IGNORECASE | re.MULTILINE)
 _KEPT = frozenset("\n\t\u200c\u200d")  # joiners belong to scripts and emoji
 
 
@@ -58,17 +59,16 @@ def _shown(letter: str) -> str:
     return " " if kind[0] == "Z" else "" if kind[0] == "C" else letter
 
 
-def bracketed(text: str, tag: str) -> str:
+def bracketed(text: str) -> str:
     """The text, with brackets around what looks like a heading of the answer.
 
-    >>> bracketed("**Step 3** is not Step 4", "step")
+    >>> bracketed("**Step 3** is not Step 4")
     '**(Step 3)** is not Step 4'
 
     Args:
-        text: of a step.
-        tag: what the answer's headings call a step.
+        text: of a step, harmless already.
     """
-    return re.sub(rf"^([ \t>#*_\-]*)({re.escape(tag)}[ _]*\d+)", r"\1(\2)", text, flags=re.IGNORECASE | re.MULTILINE)
+    return _HEADING.sub(r"\1(\2)", text)
 
 
 class Framing(msgspec.Struct, frozen=True):
@@ -97,8 +97,7 @@ class Framing(msgspec.Struct, frozen=True):
             tag: name of the tag, with an index where there are several ("step_3").
             text: the material.
         """
-        name = f"{tag}:{self.key}" if self.key else tag
-        return f"<{name}>\n{harmless(text)}\n</{name}>"
+        return self._between(tag, harmless(text))
 
     def step(self, step: ChainStep, index: int, tag: str = "step") -> str:
         """A step between tags, after what was seen before it (`observation_3`) where there is that.
@@ -106,10 +105,14 @@ class Framing(msgspec.Struct, frozen=True):
         Args:
             step: of a chain.
             index: as it is to be shown.
-            tag: name of the tag without the index, and what the answer's headings call a step.
+            tag: name of the tag without the index.
         """
-        seen = [self.framed(f"observation_{index}", bracketed(step.seen, tag))] if step.seen else []
-        return "\n".join([*seen, self.framed(f"{tag}_{index}", bracketed(step.text, tag))])
+        seen = [self._between(f"observation_{index}", bracketed(harmless(step.seen)))] if step.seen else []
+        return "\n".join([*seen, self._between(f"{tag}_{index}", bracketed(harmless(step.text)))])
+
+    def _between(self, tag: str, text: str) -> str:
+        name = f"{tag}:{self.key}" if self.key else tag
+        return f"<{name}>\n{text}\n</{name}>"
 
     def steps(self, steps: Sequence[ChainStep], first: int = 1, tag: str = "step") -> str:
         """Steps between tags, one after the other.

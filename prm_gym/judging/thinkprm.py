@@ -101,7 +101,7 @@ def read_steps(chain: Chain, answer: str) -> Reading[tuple[bool | None, ...]]:
 
 def _lines(chain: Chain) -> str:
     """The steps in lines of their own; a step that goes on with "Step 3:" does not begin another."""
-    texts = [bracketed(harmless(step.plain), "step") for step in chain.steps]
+    texts = [bracketed(harmless(step.plain)) for step in chain.steps]
     return "\n".join(f"Step {at}: {text}" for at, text in enumerate(texts, start=1))
 
 

@@ -454,6 +454,8 @@ def test_keys_are_not_shown(monkeypatch):
     [
         {"model": " "},
         {"base_url": "localhost:8000"},
+        {"base_url": 8000},
+        {"cache": 7},
         {"concurrency": 0},
         {"attempts": 1.5},
         {"deadline": float("inf")},
