@@ -60,6 +60,15 @@ class ChainVerifier(Verifier):
             chains: of at least one step each.
         """
 
+    def judge_some(self, chains: Sequence[Chain], wanted: Sequence[frozenset[int]]) -> list[Judgement]:
+        """The judgements of which only some steps are looked at. Override it where a step costs something of its own; else all are judged.
+
+        Args:
+            chains: of at least one step each.
+            wanted: indices of the steps of each chain whose verdicts are wanted.
+        """
+        return self.judge(chains)
+
     def verify(self, steps: Sequence[StepContext]) -> list[Verdict]:
         """One verdict per step: what the model says of it in its chain."""
         found: dict[int, Verdict] = {}
@@ -71,7 +80,10 @@ class ChainVerifier(Verifier):
                 found[at] = abstained("the step is empty")
         asked = [at for at in range(len(steps)) if at not in found]
         gathered = gather([steps[at] for at in asked], ends_only=self.looks_ahead)
-        judgements = self.judge(gathered.chains) if asked else []
+        wanted: list[set[int]] = [set() for _ in gathered.chains]
+        for place in gathered.places:
+            wanted[place.chain].add(place.index)
+        judgements = self.judge_some(gathered.chains, [frozenset(places) for places in wanted]) if asked else []
         if len(judgements) != len(gathered.chains):
             raise ContractError(f"{len(judgements)} judgements came of {len(gathered.chains)} chains")
         for at, place in zip(asked, gathered.places, strict=True):

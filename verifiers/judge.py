@@ -19,8 +19,10 @@ _SETTINGS = frozenset(field.name for field in msgspec.structs.fields(ChatSetting
 class JudgeVerifier(ChainVerifier):
     """Judges steps with a chat model behind any OpenAI-compatible endpoint: `judge:MODEL?protocol=critic&votes=4&base_url=http://localhost:8000/v1`.
 
-    - What is asked and how the answer is read is the protocol's: `critic` (ProcessBench), `thinkprm`, `capo`, `spark`, or another of the entry point group
-      `prm_gym.judging`. Its options stand beside those of the client (`ChatSettings`: `deadline`, `concurrency`, `cache`, `most_cost` ...).
+    - What is asked and how the answer is read is the protocol's. Of whole chains: `critic` (ProcessBench), `thinkprm`, `capo`, `spark`, `first_error` (which
+      mends it), `refine`, `bidirectional`. Of one step by what came before it: `genprm` (with programs), `hierarchical`, `dimensions`, `rubric_guided`,
+      `pairwise`, `checklist` and `screenshot` (pages). Or another of the entry point group `prm_gym.judging`. Its options stand beside those of the client
+      (`ChatSettings`: `deadline`, `concurrency`, `cache`, `most_cost` ...).
     - An endpoint that fails gives no score: the verdict is `timeout` or `error` with the reason. An answer that is no well-formed verdict on every step is an
       abstention. With `cache=FILE`, whatever was answered is kept, and a rerun asks only for what is missing.
     - A step that says nothing (":", "Solution:", "Let's solve this problem step by step.") is abstained on, whatever the model finds.
@@ -83,9 +85,13 @@ class JudgeVerifier(ChainVerifier):
 
     def judge(self, chains: Sequence[Chain]) -> list[Judgement]:
         """One judgement a chain; every round of the protocol is one batch."""
+        return self.judge_some(chains, [frozenset(range(len(chain))) for chain in chains])
+
+    def judge_some(self, chains: Sequence[Chain], wanted: Sequence[frozenset[int]]) -> list[Judgement]:
+        """The same; a protocol that asks about each step by itself asks about those that are wanted."""
         shown = [_beginning(chain, self.longest) for chain in chains]
         asked = [at for at, chain in enumerate(shown) if len(chain)]
-        found = self.protocol.judge([shown[at] for at in asked], self.client.ask) if asked else []
+        found = self.protocol.judge_some([shown[at] for at in asked], [wanted[at] for at in asked], self.client.ask) if asked else []
         if len(found) != len(asked):
             raise ContractError(f"the judging protocol {self.protocol.id!r} gave {len(found)} judgements of {len(asked)} chains")
         judgements = dict(zip(asked, found, strict=True))

@@ -46,6 +46,16 @@ class Protocol(ABC):
             ask: sends a whole batch of questions and returns an answer or a failure for each, in order. Never raises for what a server does.
         """
 
+    def judge_some(self, chains: Sequence[Chain], wanted: Sequence[frozenset[int]], ask: Ask) -> list[Judgement]:
+        """The judgements of which only some steps are looked at. Override it where each step is asked about by itself; else all are judged.
+
+        Args:
+            chains: any number, each of at least one step.
+            wanted: indices of the steps of each chain that are looked at.
+            ask: see `judge`.
+        """
+        return self.judge(chains, ask)
+
 
 PROTOCOLS: Registry[Callable[..., Protocol]] = Registry("prm_gym.judging", "judging protocol")
 

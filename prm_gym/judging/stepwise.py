@@ -110,14 +110,24 @@ class StepwiseProtocol(SampledProtocol):
 
     def judge(self, chains: Sequence[Chain], ask: Ask) -> list[Judgement]:
         """One judgement a chain; steps with the same beginning are asked about once."""
+        return self.judge_some(chains, [frozenset(range(len(chain))) for chain in chains], ask)
+
+    def judge_some(self, chains: Sequence[Chain], wanted: Sequence[frozenset[int]], ask: Ask) -> list[Judgement]:
+        """The same, of the steps that are wanted; of the others nothing is said."""
         keys = [chain_keys(chain) for chain in chains]
         distinct: dict[str, Chain] = {}
-        for chain, found in zip(chains, keys, strict=True):
-            for at, key in enumerate(found):
-                if key not in distinct and not says_nothing(chain.steps[at].text):
-                    distinct[key] = Chain(chain.problem, chain.steps[: at + 1])
+        for chain, found, places in zip(chains, keys, wanted, strict=True):
+            for at in sorted(places):
+                if found[at] not in distinct and not says_nothing(chain.steps[at].text):
+                    distinct[found[at]] = Chain(chain.problem, chain.steps[: at + 1])
         reads = dict(zip(distinct, self.judge_last(list(distinct.values()), ask) if distinct else [], strict=True))
-        return [judgement_of([reads.get(key, StepRead(None, NOTHING)) for key in found]) for found in keys]
+        judgements: list[Judgement] = []
+        for found, places in zip(keys, wanted, strict=True):
+            judgements.append(judgement_of([reads.get(key, StepRead(None, NOTHING)) if at in places else UNASKED for at, key in enumerate(found)]))
+        return judgements
+
+
+UNASKED = StepRead(None, "it was not asked about")
 
 
 def judgement_of(reads: Sequence[StepRead], **evidence: Any) -> Judgement:

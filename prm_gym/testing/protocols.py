@@ -139,6 +139,10 @@ def _check_repetition(protocol: Protocol, subject: str, chains: Sequence[Chain],
     }
     for how, other in ways.items():
         require(other == found, f"{subject}, {how}", "the same judgements", first_difference(found, other, "judgements"), "Judge each chain by itself.")
+    ends = [frozenset([len(chain) - 1]) for chain in chains]
+    some = [judgement.scores[-1] for judgement in protocol.judge_some(chains, ends, answering(model))]
+    every = [judgement.scores[-1] for judgement in found]
+    require(some == every, subject, "the same of a step whether others are asked about or not", (every, some), "Leave out what is not wanted, nothing else.")
     if not protocol.looks_ahead:
         shorter = [Chain(chain.problem, chain.steps[:-1]) for chain in chains if len(chain) > 1]
         longer = [judgement.scores[:-1] for chain, judgement in zip(chains, found, strict=True) if len(chain) > 1]

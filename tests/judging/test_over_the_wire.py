@@ -100,9 +100,25 @@ def test_log_probabilities_come_through():
     assert verdict.evidence["from_logprobs"] is True
 
 
+def test_an_episode_that_grows_is_asked_about_step_by_step():
+    """Without a cache too: of a step by itself one question, however long the episode; a protocol of whole chains asks one of each beginning."""
+    actions = ["3 * 4 = 12", "12 + 1 = 13", "13 + 1 = 14", "so 14"]
+    for name in ("dimensions", "critic"):
+        with ChatServer(lambda body, name=name: HONEST_JUDGES[name](plain(body))) as server:
+            verifier = judge(server, name)
+            try:
+                live = [verifier.verify([step(*actions[: at + 1])])[0] for at in range(len(actions))]
+                assert len(server.received) == len(actions)
+                stored = verifier.verify([step(*actions[: at + 1]) for at in range(len(actions))])
+            finally:
+                verifier.close()
+        assert live == stored
+        assert all(verdict.label == "correct" for verdict in live)
+
+
 def test_a_rerun_asks_nothing_that_was_answered(tmp_path):
     with ChatServer(lambda body: HONEST_JUDGES["rubric_guided"](plain(body))) as server:
-        for expected in (4, 4):  # a router and a judgement of two steps; then nothing
+        for expected in (4, 4):  # a router and a judgement of each of two steps; then nothing
             verifier = judge(server, "rubric_guided", cache=str(tmp_path / "answers.sqlite"))
             try:
                 assert [verdict.label for verdict in verifier.verify([step("3 * 4 = 12", "so 12")])] == ["correct"]

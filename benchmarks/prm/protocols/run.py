@@ -82,7 +82,7 @@ def cost(protocol: Protocol, judge: HonestJudge, chains: Sequence[Chain]) -> dic
     protocol.judge(chains, whole)
     ours = time.process_time() - began - whole.seconds
     for at in range(max(len(chain) for chain in chains)):
-        protocol.judge([Chain(chain.problem, chain.steps[: at + 1]) for chain in chains], live)
+        protocol.judge_some([Chain(chain.problem, chain.steps[: at + 1]) for chain in chains], [frozenset([at])] * len(chains), live)
     steps = sum(len(chain) for chain in chains)
     return {
         "rounds": whole.rounds,
