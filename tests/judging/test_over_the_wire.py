@@ -5,8 +5,10 @@ import json
 import math
 import re
 
+import gymnasium as gym
 import pytest
 
+import prm_gym  # noqa: F401 - registers the environments
 from prm_gym.chat import ChatRequest, Message
 from prm_gym.claims import PageShown
 from prm_gym.task import Task
@@ -98,6 +100,34 @@ def test_log_probabilities_come_through():
             verifier.close()
     assert verdict.score == pytest.approx(0.7)
     assert verdict.evidence["from_logprobs"] is True
+
+
+def test_a_world_is_judged_by_a_checklist_with_the_page_after_each_step():
+    seen = []
+
+    def answer(body):
+        request = plain(body)
+        seen.append(request.messages[-1].text)
+        if "Write a checklist" in seen[-1]:
+            return HONEST_JUDGES["checklist"](request)
+        names = re.findall(r'"(\d+ \w+)": word', seen[-1])
+        key = re.search(r"<problem:([0-9a-f]+)>", seen[-1])[1]
+        return json.dumps({"key": key, "items": {name: "done" if name == "1 after" else "open" for name in names}})
+
+    with ChatServer(answer) as server:
+        asked = f"judge:scripted?base_url={server.url}&protocol=checklist"
+        env = gym.make("prm_gym/Shop-v0", show=["page"], verifiers=[asked]).unwrapped
+        try:
+            env.reset(seed=1)
+            first, *_ = env.solution()
+            observation, _, _, _, info = env.step(first)
+        finally:
+            env.close()
+    verdict = info["verdicts"]["judge"]
+    assert (verdict.score, verdict.evidence["progress"]) == (1.0, 0.5)
+    shown = re.search(r"<observation_2:[0-9a-f]+>\n(.*?)\n</observation_2", seen[-1], re.DOTALL)[1]
+    assert shown == observation.strip() or shown == observation
+    assert first not in seen[0]
 
 
 def test_an_episode_that_grows_is_asked_about_step_by_step():
