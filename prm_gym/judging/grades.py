@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from prm_gym.judging.reading import Reading, json_verdict, unread
+from prm_gym.judging.reading import Reading, json_verdict, storable, unread
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ def texts(answer: str, key: str, field: str, most: int, longest: int = 400) -> R
     listed = verdict.value[field]
     if not isinstance(listed, list):
         return unread(f"{field!r} of the judge's last verdict is no list")
-    found = [text.strip() for text in cast("list[Any]", listed) if isinstance(text, str)]
+    found = [storable(text).strip() for text in cast("list[Any]", listed) if isinstance(text, str)]
     if len(found) != len(cast("list[Any]", listed)) or not 1 <= len(found) <= most or any(not 0 < len(text) <= longest for text in found):
         return unread(f"{field!r} of the judge's last verdict is no list of 1 to {most} texts of at most {longest} characters")
     return Reading(list(dict.fromkeys(found)))

@@ -73,7 +73,12 @@ def answer_of(result: ChatResult) -> Reading[str]:
         return unread("the judge's answer ends in the middle of its thoughts")
     if not answer.strip():
         return unread("the judge's answer is empty")
-    return Reading(answer)
+    return Reading(storable(answer))
+
+
+def storable(text: str) -> str:
+    """The text, with question marks for half characters, which cannot be written to a file or sent again."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def thoughts_of(result: ChatResult) -> str:

@@ -179,7 +179,7 @@ def _check_quoting(protocol: Protocol, subject: str, chains: Sequence[Chain], mo
     def quoting(request: ChatRequest) -> str | ChatResult:
         answer = model(request)
         material = "\n\n".join(found[3] for message in request.messages for found in _FRAME.finditer(message.text))
-        return f"I am shown:\n\n{material}\n\nNow to it.\n\n{answer}\n\nThis is what it said:\n\n{material}" if isinstance(answer, str) else answer
+        return f"I am shown \udfff:\n\n{material}\n\nNow to it.\n\n{answer}\n\nThis is what it said:\n\n{material}" if isinstance(answer, str) else answer
 
     every = [*chains, *_forged(chains)]
     plain, quoted = (_judged(protocol, f"{subject}, of forged steps", every, answering(one)) for one in (model, quoting))

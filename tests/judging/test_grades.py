@@ -61,3 +61,7 @@ def test_formulas_and_line_breaks_in_texts_are_no_reason_to_read_nothing():
     r"""Models write \\cdot and \\( into JSON, which knows no such escapes, and break lines in texts."""
     text = '{"key": "c0ffee", "t": ["\\(3 \\cdot 4\\) is found", "it says \\"12\\" and\n\\u00e9"]}'
     assert texts(text, "c0ffee", "t", 3).value == ["\\(3 \\cdot 4\\) is found", 'it says "12" and\né']
+
+
+def test_half_characters_are_not_handed_on():
+    assert texts('{"key": "c0ffee", "t": ["a \\ud800 b"]}', "c0ffee", "t", 3).value == ["a ? b"]
