@@ -112,8 +112,9 @@ class JudgeVerifier(ChainVerifier):
         return msgspec.structs.replace(found, scores=tuple(scores), reasons=tuple(reasons), step_evidence=details)
 
     def close(self) -> None:
-        """Close connections and the cache; they are opened again when it is asked again."""
+        """Close connections and the cache, and what the protocol holds; they are opened again when it is asked again."""
         self.client.close()
+        self.protocol.close()
 
 
 def _protocol(name: str, options: dict[str, Any]) -> Protocol:

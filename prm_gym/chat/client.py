@@ -15,11 +15,12 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import partial
 
 from prm_gym import event_loop
-from prm_gym.chat.cache import ChatCache
+from prm_gym.chat.cache import ChatCache, cache_key
 from prm_gym.chat.counters import ChatCounters
 from prm_gym.chat.exchange import ChatFailure, ChatRequest, ChatResult
 from prm_gym.chat.line import Line
 from prm_gym.chat.settings import ChatSettings
+from prm_gym.chat.wire import sendable
 from prm_gym.errors import ContractError, OptionError
 
 _GRACE_SECONDS = 10.0  # beyond the deadline of a batch, for the loop itself
@@ -84,7 +85,9 @@ class ChatClient:
             return []
         if event_loop.is_current():
             raise ContractError("ChatClient.ask blocks, and is called from the very loop that does the work: call it from another thread")
-        future = event_loop.submit(self._line().ask(list(requests), seconds))
+        asked = [sendable(request) for request in requests]
+        keys = [cache_key(self.settings, request) for request in asked]
+        future = event_loop.submit(self._line().ask(asked, keys, seconds))
         try:
             return future.result(seconds + _GRACE_SECONDS)
         except (FutureTimeoutError, CancelledError):

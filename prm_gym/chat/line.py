@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import random
 import time
 from collections.abc import Iterator, Set
@@ -11,12 +12,12 @@ from typing import Any, Literal, cast
 import msgspec
 
 from prm_gym.chat.bounded import OverlongError, bounded
-from prm_gym.chat.cache import ChatCache, cache_key
+from prm_gym.chat.cache import ChatCache
 from prm_gym.chat.counters import ChatCounters
 from prm_gym.chat.exchange import ChatFailure, ChatReply, ChatRequest, ChatResult, Usage
 from prm_gym.chat.limits import Budget, Window
 from prm_gym.chat.settings import ChatSettings
-from prm_gym.chat.wire import Body, DeclinedError, OddAnswerError, body_of, estimated_tokens, image_kind, refused_option, reply_of, sendable
+from prm_gym.chat.wire import Body, DeclinedError, OddAnswerError, body_of, estimated_tokens, image_kind, refused_option, reply_of
 from prm_gym.errors import StoreError
 
 _WAITING_FOR_EACH = 8  # requests under way or waiting to be sent again, for each that may be on its way
@@ -60,6 +61,7 @@ class Line:
 
     def __init__(self, settings: ChatSettings) -> None:
         """Take the settings; nothing is opened yet."""
+        importlib.import_module("openai")  # it takes seconds: here, and not in the loop, where deadlines run
         self.settings = settings
         self.counters = ChatCounters()
         self.notes: list[str] = []
@@ -76,13 +78,10 @@ class Line:
         self._locked_out = ""  # why no request at all can succeed
         self._random = random.Random()
 
-    async def ask(self, requests: list[ChatRequest], seconds: float) -> list[ChatResult]:
-        """See `ChatClient.ask`."""
+    async def ask(self, requests: list[ChatRequest], keys: list[str], seconds: float) -> list[ChatResult]:
+        """See `ChatClient.ask`; the keys are those of the cache."""
         ends = time.monotonic() + seconds
-        requests = [sendable(request) for request in requests]
-        batch = _Batch(
-            requests, [cache_key(self.settings, request) for request in requests], ends, [None] * len(requests), [0] * len(requests), [""] * len(requests)
-        )
+        batch = _Batch(requests, keys, ends, [None] * len(requests), [0] * len(requests), [""] * len(requests))
         self.counters.asked += len(requests)
         self._failing_since, self._locked_out = None, ""
         first = {key: at for at, key in reversed(list(enumerate(batch.keys)))}

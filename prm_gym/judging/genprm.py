@@ -106,6 +106,11 @@ class GenPrmProtocol(StepwiseProtocol):
         reads = [done[at] for at in range(len(talks))]
         return [self.put_together(reads[at : at + votes]) for at in range(0, len(reads), votes)]
 
+    def close(self) -> None:
+        """Let go of the sandbox."""
+        self._sandbox.close()
+        self._sandbox = Sandbox()
+
     def _run(self, programs: Sequence[str]) -> list[Run] | list[str]:
         """How the programs ended; or why none could be run."""
         if not programs:

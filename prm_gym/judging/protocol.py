@@ -56,6 +56,9 @@ class Protocol(ABC):
         """
         return self.judge(chains, ask)
 
+    def close(self) -> None:  # noqa: B027 - most protocols hold nothing
+        """Free what the protocol holds (a sandbox). May be called twice; it works on when it is asked again."""
+
 
 PROTOCOLS: Registry[Callable[..., Protocol]] = Registry("prm_gym.judging", "judging protocol")
 

@@ -82,6 +82,7 @@ class RefineProtocol(SampledProtocol):
         """
         super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
         self.worth = worth
+        self.options = {"worth": getattr(worth, "__qualname__", type(worth).__name__)} if worth is not None else {}
 
     def judge(self, chains: Sequence[Chain], ask: Ask) -> list[Judgement]:
         """One judgement a chain, in two rounds: the critiques, and the solutions after them."""

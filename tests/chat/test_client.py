@@ -6,6 +6,8 @@ import os
 import pickle
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 
@@ -157,6 +159,29 @@ def test_no_more_are_on_their_way_than_may_be():
         assert server.at_once == 3
 
 
+@pytest.mark.parametrize(
+    ("limit", "count"),
+    # A question of 10 letters may take 13 tokens read (as estimated) and 87 written: 100. It turns out to take 3 + 3. So after n answers another one is let
+    # through as long as 6 n + 100 <= 208: after 18, but not after 19.
+    [({"requests_per_minute": 5}, 5), ({"tokens_per_minute": 208}, 19)],
+)
+def test_a_minute_holds_so_many(quiet, limit, count):
+    with client_of(quiet, concurrency=1, **limit) as client:
+        found = client.ask([question(f"question {at % 10}", sample=at, max_tokens=87) for at in range(30)], deadline=1.5)
+        assert len(quiet.received) == count
+        assert texts(found).count("deadline") == 30 - count
+
+
+def test_a_process_that_closes_nothing_ends_at_once_and_in_silence(quiet):
+    program = (
+        "from prm_gym.chat import *\n"
+        f"client = ChatClient(ChatSettings(model='m', base_url={quiet.url!r}))\n"
+        "print(client.ask([ChatRequest(messages=(Message('user', 'a'),))])[0].text)\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("A\n", "", 0)
+
+
 def test_equal_questions_are_sent_once_and_samples_are_not_equal(quiet):
     with client_of(quiet) as client:
         found = client.ask([question("a"), question("a"), question("a", temperature=1.0), question("a", temperature=1.0, sample=1)])
@@ -196,17 +221,18 @@ def _ask_in_a_process(url, path, first, count):
 
 def test_processes_share_a_cache(tmp_path):
     path = str(tmp_path / "answers")
-    with ChatServer(shout) as server:
-        fresh = multiprocessing.get_context("spawn")
-        several = [fresh.Process(target=_ask_in_a_process, args=(server.url, path, first, 40)) for first in (0, 20)]
-        for one in several:
-            one.start()
-        for one in several:
-            one.join(60)
-        assert [one.exitcode for one in several] == [0, 0]
-        with client_of(server, cache=path) as client:
-            assert len(client.ask(questions(60))) == 60
-            assert client.counters.from_cache == 60
+    with ChatServer(shout, delay=0.01) as server:
+        other = multiprocessing.get_context("spawn").Process(target=_ask_in_a_process, args=(server.url, path, 20, 200))
+        other.start()
+        with client_of(server, cache=path, concurrency=2) as client:
+            while not server.received:
+                time.sleep(0.01)
+            assert len(client.ask(questions(40))) == 40  # while the other writes, too
+            other.join(60)
+            assert other.exitcode == 0
+            before = client.counters.from_cache
+            assert len(client.ask(questions(220))) == 220
+            assert client.counters.from_cache == before + 220
 
 
 def test_a_killed_run_has_kept_what_was_answered(tmp_path):
