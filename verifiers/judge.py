@@ -25,6 +25,8 @@ class JudgeVerifier(ChainVerifier):
       (`ChatSettings`: `deadline`, `concurrency`, `cache`, `most_cost` ...).
     - An endpoint that fails gives no score: the verdict is `timeout` or `error` with the reason. An answer that is no well-formed verdict on every step is an
       abstention. With `cache=FILE`, whatever was answered is kept, and a rerun asks only for what is missing.
+    - The deadline is that of a batch; a protocol of several rounds has it for each. What was asked, answered and paid stands in `judge.client.counters`, and is
+      logged when the judge is closed.
     - A step that says nothing (":", "Solution:", "Let's solve this problem step by step.") is abstained on, whatever the model finds.
     - A judge reads the whole chain, so what it says of a step may depend on later ones. Each step is therefore judged at the end of its own chain: one question
       a step. `whole=true` asks once for all steps of a stored trajectory, as the protocols were published; in an environment, which asks step by step, it

@@ -7,6 +7,7 @@ Calls block and may come from any thread, a notebook's running loop included. In
 """
 
 import contextlib
+import logging
 import os
 import weakref
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from prm_gym.errors import ContractError, OptionError
 
 _GRACE_SECONDS = 10.0  # beyond the deadline of a batch, for the loop itself
 _CLOSING_SECONDS = 3.0
+_log = logging.getLogger(__name__)
 
 
 class ChatClient:
@@ -99,10 +101,11 @@ class ChatClient:
             raise
 
     def close(self) -> None:
-        """Close connections and the cache. It may be called twice, and opens again when it is asked again."""
+        """Close connections and the cache, and log what was done (level INFO). It may be called twice, and opens again when it is asked again."""
         line = self._lines.get(os.getpid())
         if line is None or not line.is_open:
             return
+        _log.info("%s: %s", self.settings.model, line.counters)
         with contextlib.suppress(FutureTimeoutError, CancelledError, RuntimeError):
             event_loop.submit(line.close()).result(_CLOSING_SECONDS)
 

@@ -53,6 +53,7 @@ class _Batch(msgspec.Struct):
     ends: float
     results: list[ChatResult | None]
     attempts: list[int]
+    throttled: list[int]
     faults: list[str]
 
 
@@ -81,7 +82,8 @@ class Line:
     async def ask(self, requests: list[ChatRequest], keys: list[str], seconds: float) -> list[ChatResult]:
         """See `ChatClient.ask`; the keys are those of the cache."""
         ends = time.monotonic() + seconds
-        batch = _Batch(requests, keys, ends, [None] * len(requests), [0] * len(requests), [""] * len(requests))
+        count = len(requests)
+        batch = _Batch(requests, keys, ends, [None] * count, [0] * count, [0] * count, [""] * count)
         self.counters.asked += len(requests)
         self._failing_since, self._locked_out = None, ""
         first = {key: at for at, key in reversed(list(enumerate(batch.keys)))}
@@ -90,8 +92,8 @@ class Line:
             batch.results[at] = known.get(key)
         self.counters.from_cache += len(known)
         todo = iter([at for at in sorted(first.values()) if batch.results[at] is None])
-        count = min(len(first), _WAITING_FOR_EACH * self.settings.concurrency)
-        workers = [asyncio.create_task(self._work(batch, todo)) for _ in range(count)] if len(known) < len(first) else []
+        width = min(len(first), _WAITING_FOR_EACH * self.settings.concurrency)
+        workers = [asyncio.create_task(self._work(batch, todo)) for _ in range(width)] if len(known) < len(first) else []
         try:
             if workers:
                 await asyncio.wait(workers, timeout=max(0.0, ends - time.monotonic()))
@@ -196,12 +198,14 @@ class Line:
         """Wait before the next attempt, or give up."""
         settings, now = self.settings, time.monotonic()
         self._failing_since = self._failing_since or now
-        attempts = batch.attempts[at]
-        if attempts >= settings.attempts:
+        # That there are too many requests says nothing of this one: it is sent again as long as the deadline and the patience allow.
+        batch.throttled[at] += error.kind == "429"
+        attempts = batch.attempts[at] - (0 if error.kind == "429" else batch.throttled[at])
+        if error.kind != "429" and attempts >= settings.attempts:
             raise _GiveUpError("exhausted", f"{attempts} attempts failed; the last one: {error.reason}")
         if now - self._failing_since > settings.patience:
             raise _GiveUpError("exhausted", f"the endpoint has answered nothing for {settings.patience:g} s; the last attempt: {error.reason}")
-        wait = min(settings.longest_wait, settings.first_wait * 2 ** (attempts - 1)) * self._random.uniform(0.5, 1.0)
+        wait = min(settings.longest_wait, settings.first_wait * 2 ** min(attempts - 1, 30)) * self._random.uniform(0.5, 1.0)
         if error.wait is not None:
             self._held_until = max(self._held_until, now + error.wait)
             wait = error.wait + settings.first_wait * self._random.random()
@@ -261,7 +265,7 @@ class Line:
         while (wait := self._held_until - time.monotonic()) > 0:
             if self._held_until >= ends:
                 raise _GiveUpError("deadline", f"the endpoint asks to wait for {wait:.0f} s, longer than the deadline allows")
-            await asyncio.sleep(wait)
+            await asyncio.sleep(wait + self._random.uniform(0.0, self.settings.first_wait))
         entry = await self._tokens.enter(tokens) if self._tokens is not None else None
         if self._requests is not None:
             await self._requests.enter(1.0)

@@ -25,7 +25,7 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
         concurrency: requests that are on their way at once.
         requests_per_minute: of this client, retries included; None for no limit.
         tokens_per_minute: read and written, likewise; estimated before an answer comes (two letters a token and the whole of `max_tokens`), counted after.
-        attempts: how often a request is sent before it is given up.
+        attempts: how often a request is sent before it is given up; those that are answered with "too many requests" (429) do not count.
         request_seconds: that one attempt may take.
         deadline: seconds that a batch may take: what is not there then is given up, what is there is kept.
         patience: seconds without a single answer while everything fails, after which the rest of a batch is given up.

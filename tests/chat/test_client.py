@@ -74,15 +74,17 @@ def test_every_fault_is_got_over(fault):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_that_stays_gives_a_reason_and_no_answer(fault):
-    with (
-        ChatServer(shout, faults={fault: 1.0}, retry_after=0.01) as server,
-        client_of(server, attempts=2, request_seconds=0.1 if fault == "hang" else 30.0) as client,
-    ):
+    seconds = 0.1 if fault == "hang" else 30.0
+    with ChatServer(shout, faults={fault: 1.0}, retry_after=0.01) as server, client_of(server, attempts=2, request_seconds=seconds, patience=0.5) as client:
         (found,) = client.ask(questions(1))
         assert isinstance(found, ChatFailure)
-        assert (found.kind, found.attempts) == ("exhausted", 2)
-        assert "2 attempts failed; the last one: " in found.reason
-        assert "boxed" not in found.reason or fault == "html"
+        assert found.kind == "exhausted"
+        assert "boxed" not in found.reason
+        if fault in ("429", "429_bare"):  # too many requests: as long as its patience lasts
+            assert "the endpoint has answered nothing for 0.5 s; the last attempt: HTTP status 429" in found.reason
+        else:
+            assert found.attempts == 2
+            assert "2 attempts failed; the last one: " in found.reason
 
 
 def test_where_there_is_no_server():
@@ -123,6 +125,14 @@ def test_everybody_waits_as_long_as_the_endpoint_asks():
             assert len(client.ask(questions(5))) == 5
         first = next(at for at, one in enumerate(server.received) if one.fault)
         assert server.received[first + 1].at - server.received[first].at >= 0.4
+
+
+def test_too_many_requests_cost_no_question():
+    count = iter(range(100_000))
+    # Nine of ten requests are too many; every question may be sent three times.
+    with ChatServer(shout, faults=lambda body, nth: "" if next(count) % 10 == 9 else "429_bare") as server, client_of(server, attempts=3) as client:
+        assert texts(client.ask(questions(30))) == [f"QUESTION {at}" for at in range(30)]
+        assert client.counters.faults == {"429": len(server.received) - 30}
 
 
 def test_a_wait_beyond_the_deadline_is_not_waited_for():
