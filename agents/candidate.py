@@ -33,6 +33,7 @@ class CandidatePolicy(TrainableAgent):
     """Chooses among the admissible actions; about 0.3 million parameters at the default width."""
 
     id = "candidate"
+    seeded = True
 
     def __init__(
         self,
@@ -95,7 +96,7 @@ class CandidatePolicy(TrainableAgent):
         if not prompts:
             return []
         logprobs = self._logprobs(prompts).cpu()
-        chosen = torch.multinomial(logprobs.exp(), 1, generator=self._generator)[:, 0]
+        chosen = _drawn([prompt.seed for prompt in prompts], logprobs.exp(), self._generator)
         return _actions(prompts, chosen, logprobs)
 
     def greedy(self) -> Agent:
@@ -217,7 +218,23 @@ class CandidatePolicy(TrainableAgent):
         self._generator.set_state(state["generator"].cpu())
 
 
+def _drawn(seeds: Sequence[int | None], probabilities: Tensor, generator: torch.Generator) -> Tensor:
+    """One candidate a row of [B, K] probabilities: those with a seed from it alone, the others from the generator; [B] int64."""
+    unseeded = [row for row, seed in enumerate(seeds) if seed is None]
+    if len(unseeded) == len(seeds):
+        return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+    cumulated = probabilities.double().cumsum(dim=1)
+    drawn = torch.tensor([0.0 if seed is None else np.random.default_rng(seed).random() for seed in seeds], dtype=torch.float64)
+    # Scaled by the sum, which rounding may keep from 1: a candidate that is not there (probability 0) is never reached.
+    chosen = torch.searchsorted(cumulated, drawn[:, None] * cumulated[:, -1:], right=True)[:, 0]
+    if unseeded:
+        chosen[unseeded] = torch.multinomial(probabilities[unseeded], 1, generator=generator)[:, 0]
+    return chosen
+
+
 class _Greedy(Agent):
+    seeded = True
+
     def __init__(self, policy: CandidatePolicy) -> None:
         self.id = f"{policy.id}:greedy"
         self._policy = policy

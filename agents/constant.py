@@ -8,6 +8,8 @@ from prm_gym.agent import Action, Agent, Prompt
 class ConstantAgent(Agent):
     """Writes one text, whatever it sees."""
 
+    seeded = True
+
     def __init__(self, text: str) -> None:
         """Set the text."""
         self.id = f"constant:{text}"

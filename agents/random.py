@@ -13,6 +13,7 @@ class RandomAgent(Agent):
     """Every admissible action is equally probable. Where an environment lists none and has tools, every tool is, with arguments that fit its schema."""
 
     id = "random"
+    seeded = True
 
     def __init__(self, seed: int = 0) -> None:
         """Seed its choices."""
@@ -30,7 +31,9 @@ class RandomAgent(Agent):
     def _choose(self, prompt: Prompt) -> Action:
         count = len(prompt.actions)
         if count == 0 and prompt.tools:
-            return Action(text=self._calls.call(prompt))
+            calls = self._calls if prompt.seed is None else CallDrawer(np.random.default_rng(prompt.seed))
+            return Action(text=calls.call(prompt))
         if count == 0:
             raise ContractError("the random agent needs an environment that lists its admissible actions, or has tools")
-        return Action(text=prompt.actions[int(self._rng.integers(count))], logprobs=(-float(np.log(count)),))
+        rng = self._rng if prompt.seed is None else np.random.default_rng(prompt.seed)
+        return Action(text=prompt.actions[int(rng.integers(count))], logprobs=(-float(np.log(count)),))

@@ -33,6 +33,7 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
         history: what was seen and written at the earlier steps of the episode. Without the claims: they hold what only verifiers may see.
         tools: the tools that an action may call, where actions are calls of tools; `Tool.openai` gives the schema for native calls.
         environment: the environment itself, for privileged agents alone (scripted solvers); None for all others.
+        seed: where it is given, the action is to be drawn from this seed alone, whatever else is in the batch or came before (see `Agent.seeded`).
     """
 
     instructions: str
@@ -41,6 +42,7 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     history: tuple[PastStep, ...] = ()
     tools: tuple[Tool, ...] = ()
     environment: Any = None
+    seed: int | None = None
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,10 +65,13 @@ class Agent(ABC):
     Attributes:
         id: its name, stored with its trajectories.
         privileged: it is given the environment (see `Prompt.environment`); only for floors, ceilings and demonstrations.
+        seeded: it keeps to `Prompt.seed`: the same prompt with the same seed gets the same action, alone or in any batch. So does an agent that leaves nothing
+            to chance. Roll-outs of such an agent can be made again.
     """
 
     id: str
     privileged: ClassVar[bool] = False
+    seeded: ClassVar[bool] = False
 
     @abstractmethod
     def act(self, prompts: Sequence[Prompt]) -> list[Action]:
@@ -118,8 +123,14 @@ AgentFactory: TypeAlias = Callable[..., Agent]
 AGENTS: Registry[AgentFactory] = Registry("prm_gym.agents", "agent")
 
 
-def prompt_of(env: StepEnv, privileged: bool = False) -> Prompt:
-    """What an agent is shown of the environment as it stands."""
+def prompt_of(env: StepEnv, privileged: bool = False, seed: int | None = None) -> Prompt:
+    """What an agent is shown of the environment as it stands.
+
+    Args:
+        env: with a running episode.
+        privileged: the agent is given the environment itself.
+        seed: of the agent's choice, where that is to be made again.
+    """
     situation, task = env.situation, env.task
     return Prompt(
         instructions=task.instructions,
@@ -128,6 +139,7 @@ def prompt_of(env: StepEnv, privileged: bool = False) -> Prompt:
         history=tuple(PastStep(step.observation, step.action) for step in env.past_steps),
         tools=env.tools,
         environment=env if privileged else None,
+        seed=seed,
     )
 
 

@@ -24,7 +24,7 @@ from prm_gym.claims import Json, Malformed, Spoilt, decode_claims
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError
 from prm_gym.rewards import JudgedStep, RewardSpec, make_reward
 from prm_gym.spaces import TextSpace
-from prm_gym.task import Task
+from prm_gym.task import Origin, Task
 from prm_gym.tools import Tool
 from prm_gym.transition import Situation, Transition
 from prm_gym.verdict import Verdict, failed
@@ -53,6 +53,7 @@ class _Saved(msgspec.Struct, frozen=True):
     past: tuple[PastStep, ...]
     judged: tuple[JudgedStep, ...]
     running: bool
+    origin: Origin | None = None
 
 
 class StepEnv(gymnasium.Env[str, str], ABC):
@@ -112,6 +113,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         self.observation_space: gymnasium.Space[str] = TextSpace(OBSERVATION_LENGTH)
         self.action_space: gymnasium.Space[str] = TextSpace(ACTION_LENGTH)
         self._task: Task | None = None
+        self._origin: Origin | None = None
         self._situation = Situation(observation="", state_key="")
         self._past: list[PastStep] = []
         self._judged: list[JudgedStep] = []
@@ -244,11 +246,40 @@ class StepEnv(gymnasium.Env[str, str], ABC):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """Begin an episode; the same seed gives the same episode in any process."""
         super().reset(seed=seed)
+        self._origin = _origin(self.np_random, options)
         self._task, self._situation = self.begin(options or {})
         self._past.clear()
         self._judged.clear()
         self._running = True
         return self._situation.observation, self._info({}, None, True)
+
+    @property
+    def origin(self) -> Origin | None:
+        """How the episode began; None before the first `reset`, and where its options are no JSON values."""
+        return self._origin
+
+    def rewind(self, origin: Origin) -> tuple[str, dict[str, Any]]:
+        """Begin the episode of an origin once more: the same task, and the same chance in what follows.
+
+        Args:
+            origin: of an environment of the same class and options.
+
+        Raises:
+            ContractError: its random state cannot be read.
+        """
+        try:
+            self.np_random = _generator(origin.random_state)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ContractError(f"this origin holds no random state: {type(error).__name__}: {error}") from error
+        return self.reset(options=dict(origin.options) or None)
+
+    def reseed(self, seed: int) -> None:
+        """From here on, draw from another generator: what is left to chance after this is independent of what came before.
+
+        Args:
+            seed: >= 0.
+        """
+        self.np_random = np.random.Generator(np.random.PCG64(seed))
 
     @property
     def resets_wait(self) -> bool:
@@ -309,6 +340,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
             past=tuple(self._past),
             judged=tuple(self._judged),
             running=self._running,
+            origin=self._origin,
         )
         return msgspec.msgpack.encode(saved)
 
@@ -335,11 +367,8 @@ class StepEnv(gymnasium.Env[str, str], ABC):
             raise ContractError(f"these bytes are no snapshot of this environment: {type(error).__name__}: {error}") from error
 
     def _put_back(self, saved: _Saved) -> None:
-        state = json.loads(saved.random_state)
-        bits = getattr(np.random, state["bit_generator"])()
-        bits.state = state
-        self.np_random = np.random.Generator(bits)
-        self._task, self._situation, self._running = saved.task, saved.situation, saved.running
+        self.np_random = _generator(saved.random_state)
+        self._task, self._situation, self._running, self._origin = saved.task, saved.situation, saved.running, saved.origin
         self._past, self._judged = list(saved.past), list(saved.judged)
         self.load_state(saved.state)
 
@@ -408,6 +437,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
             terminated=transition.terminated,
             truncated=truncated,
             outcome=outcome,
+            origin=self._origin,
         )
 
     def _settle(self, taken: _Taken, verdicts: dict[str, Verdict]) -> StepResult:
@@ -443,6 +473,23 @@ def _begun(env: StepEnv, seed: int | None, options: dict[str, Any] | None) -> tu
         with suppress(EnvironmentFault):
             return env.reset(seed=seed, options=options)
     return env.reset(seed=seed, options=options)
+
+
+def _generator(random_state: str) -> np.random.Generator:
+    """The generator of a state, given as JSON."""
+    state = json.loads(random_state)
+    bits = getattr(np.random, state["bit_generator"])()
+    bits.state = state
+    return np.random.Generator(bits)
+
+
+def _origin(generator: np.random.Generator, options: Mapping[str, Any] | None) -> Origin | None:
+    if options:
+        try:
+            msgspec.msgpack.encode(options)
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return Origin(json.dumps(generator.bit_generator.state), dict(options or {}))
 
 
 def option_names(env_class: type[StepEnv]) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from prm_gym.errors import OptionError
+from prm_gym.task import Origin
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.verdict import Verdict
 from prm_gym.verifier import PastStep, StepContext, Verifier, verify_batch
@@ -41,6 +42,7 @@ def contexts(trajectory: Trajectory) -> list[StepContext]:
     """What a verifier would have been given at each step."""
     past: list[PastStep] = []
     found: list[StepContext] = []
+    origin = None if trajectory.seed is None or trajectory.seed < 0 else Origin.of_seed(trajectory.seed)
     for step in trajectory.steps:
         found.append(
             StepContext(
@@ -52,6 +54,7 @@ def contexts(trajectory: Trajectory) -> list[StepContext]:
                 terminated=step.terminated,
                 truncated=step.truncated,
                 outcome=trajectory.outcome if step.terminated or step.truncated else None,
+                origin=origin,
             )
         )
         past.append(PastStep(step.observation, step.action, step.claims))

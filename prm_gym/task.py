@@ -1,9 +1,12 @@
-"""Task: what an episode is about, with the part that only verifiers may see."""
+"""Task: what an episode is about, with the part that only verifiers may see; and Origin: how it began."""
 
 import hashlib
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from gymnasium.utils.seeding import np_random
 
 
 class Task(msgspec.Struct, frozen=True, gc=False):
@@ -30,6 +33,28 @@ class Task(msgspec.Struct, frozen=True, gc=False):
         Not for the agent: a kind may tell that a task cannot be done, and is sealed then.
         """
         return str(self.sealed.get("kind", self.metadata.get("kind", "")))
+
+
+class Origin(msgspec.Struct, frozen=True, gc=False):
+    """How an episode began: what an environment of the same class and options needs to begin it once more (`StepEnv.rewind`).
+
+    Attributes:
+        random_state: of the generator before the task was drawn. JSON text.
+        options: what was given to `reset`. JSON values.
+    """
+
+    random_state: str
+    options: dict[str, Any] = {}
+
+    @classmethod
+    def of_seed(cls, seed: int, options: Mapping[str, Any] | None = None) -> "Origin":
+        """The beginning that `reset(seed=seed)` gives.
+
+        Args:
+            seed: of `reset`.
+            options: of `reset`.
+        """
+        return cls(json.dumps(np_random(seed)[0].bit_generator.state), dict(options or {}))
 
 
 def content_key(*parts: str) -> str:

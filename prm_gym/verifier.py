@@ -16,7 +16,7 @@ import msgspec
 from prm_gym.claims import Claim, Malformed
 from prm_gym.errors import ContractError, OptionError
 from prm_gym.plugins import Registry, make, split_options
-from prm_gym.task import Task
+from prm_gym.task import Origin, Task
 from prm_gym.verdict import Verdict, abstained, failed, judged
 
 
@@ -40,6 +40,7 @@ class StepContext(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         terminated: the step ends the task.
         truncated: the step is the last one allowed.
         outcome: in [0, 1] when the episode ends here, else None.
+        origin: how the episode began, for verifiers that bring an environment of their own into the same state; None where it is not known.
     """
 
     task: Task
@@ -50,6 +51,7 @@ class StepContext(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     terminated: bool = False
     truncated: bool = False
     outcome: float | None = None
+    origin: Origin | None = None
 
 
 class Verifier(ABC):

@@ -10,6 +10,7 @@ from prm_gym.errors import ContractError, EnvironmentFault, OptionError, Unknown
 from prm_gym.rewards import DenseReward, JudgedStep, OutcomeReward
 from prm_gym.rollout import Rollouts
 from prm_gym.spaces import TextSpace
+from prm_gym.task import Origin
 from prm_gym.testing import NO_STEPS, STRANGE, check_step_env
 from prm_gym.verdict import judged
 
@@ -446,3 +447,51 @@ def test_changed_bytes_are_no_snapshot():
         except ContractError:
             told += 1
     assert told > len(saved) // 12
+
+
+def test_an_episode_can_be_begun_once_more():
+    env, other = CountEnv(), CountEnv()
+    assert env.origin is None
+    first = env.reset(seed=7)
+    assert env.origin == Origin.of_seed(7)
+    env.step("1")
+    kept = env.origin
+    second = env.reset()  # the generator goes on
+    assert second != first
+    assert env.origin != kept
+    assert other.rewind(env.origin) == second
+    assert other.rewind(kept) == first
+    assert env.rewind(kept) == first
+    env.step("1")
+    other.restore(env.snapshot())
+    assert other.origin == kept
+    other.reset(seed=1, options={"what": object()})
+    assert other.origin is None
+    other.reset(seed=1, options={"goal": 2})
+    assert other.origin == Origin.of_seed(1, {"goal": 2})
+    with pytest.raises(ContractError, match="no random state"):
+        other.rewind(Origin("{}"))
+
+
+def test_a_verifier_is_told_how_the_episode_began():
+    seen = []
+
+    class Looking(Verifier):
+        id, version = "looking", "1"
+
+        def verify(self, steps):
+            seen.extend(step.origin for step in steps)
+            return [judged("correct", 1.0, "") for _ in steps]
+
+    env = CountEnv(verifiers=[Looking()])
+    env.reset(seed=4)
+    env.step("1")
+    assert seen == [Origin.of_seed(4)]
+
+
+def test_chance_can_be_drawn_anew():
+    env, other = CountEnv(), CountEnv()
+    for each, seed in ((env, 1), (other, 2)):
+        each.reset(seed=seed)
+        each.reseed(9)
+    assert env.reset() == other.reset()

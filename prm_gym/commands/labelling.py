@@ -58,6 +58,7 @@ def label(
         trl: file for TRL's stepwise supervision (`prompt`, `completions`, `labels`), as JSON lines.
         processbench: file for the layout of ProcessBench (`label` is the index of the first wrong step), as a JSON array, or lines if it ends in .jsonl.
         verifier: specifications of pure verifiers; by default those that fit the kinds of the rows (`arithmetic` and `equivalence`, `z3`, or `algebra`).
+            "montecarlo:AGENT?env=ID&k=16" labels stored trajectories by roll-outs.
         kind: what the rows are; told by their fields unless it is given.
         split: how the text of a solution is split into steps: auto, line, paragraph or sentence.
         notation: of the formulas of proofs: fld, folio, tptp or smtlib.

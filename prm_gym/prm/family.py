@@ -38,10 +38,12 @@ class Family(ABC):
         head: which model is loaded: a token classifier, a causal language model, or a backbone with a head of its own.
         aggregation: how the scores of steps become that of a solution, as the authors of its checkpoints do.
         threshold: a step scores below it when the authors count it as wrong. In [0, 1].
+        outputs: D, how many numbers the model says at a position.
     """
 
     id: ClassVar[str]
-    head: ClassVar[Head]
+    head: Head
+    outputs: int = 2
     aggregation: Aggregation = "min"
     threshold: float = 0.5
 
@@ -53,12 +55,20 @@ class Family(ABC):
             CheckpointError: the tokenizer lacks a tag of the family.
         """
 
+    def rows(self, tokenizer: Any) -> tuple[int, ...]:
+        """The rows of the vocabulary that `scores` reads, in its order; none for heads of other kinds.
+
+        Raises:
+            CheckpointError: the tokenizer lacks a token of the family.
+        """
+        return ()
+
     @abstractmethod
     def scores(self, outputs: "Tensor") -> "Tensor":
         """P(step is right).
 
         Args:
-            outputs: [T, D] float32: what the model says at the positions (logits of classes, of the vocabulary, or the value).
+            outputs: [T, D] float32: what the model says at the positions (logits of the classes, of the `rows` of the vocabulary, or the value).
 
         Returns:
             [T] float32, in [0, 1].

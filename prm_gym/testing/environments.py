@@ -146,6 +146,8 @@ def _check_determinism(make: EnvSource, seed: int, actions: Sequence[str]) -> No
     one, other = make_env(make), make_env(make)
     first = [checked_reset(one, seed), *checked_play(one, actions)]
     _require_equal(one, f"seed {seed}, another instance", first, [checked_reset(other, seed), *checked_play(other, actions)], "Draw from self.np_random alone.")
+    if one.origin is not None:
+        _require_equal(one, f"seed {seed}, rewound to its origin", first[:1], [other.rewind(one.origin)], "Let begin draw from self.np_random alone.")
     checked_reset(one, seed + 1)
     checked_play(one, actions)
     _require_equal(one, f"seed {seed}, a second time", first, [checked_reset(one, seed), *checked_play(one, actions)], "Let begin set all of the state.")

@@ -1,0 +1,50 @@
+"""Values of prefixes by roll-outs: what an agent makes of a state, estimated by having it continue from there.
+
+with RolloutEstimator("random", "prm_gym/Countdown-v0") as estimator:
+    values = estimator.estimate(prefixes_of(trajectory), 16)      # Math-Shepherd: .soft, .hard, .interval()
+    errors = first_errors(estimator, [prefixes_of(trajectory)], 16)   # OmegaPRM's binary search
+    trees = grow_trees(estimator, [prefixes_of(trajectory)[0]], 16)   # OmegaPRM's tree
+
+label_by_rollouts(trajectories, "random", LabelOptions(method="denoised"))   # SCAN's labels, as verdicts
+"""
+
+from prm_gym.montecarlo.estimate import Estimate, Interval, Rollout, wilson
+from prm_gym.montecarlo.estimator import Budget, RolloutEstimator, Spent
+from prm_gym.montecarlo.labelling import LabelOptions, label_by_rollouts, step_verdicts
+from prm_gym.montecarlo.labels import agreed_labels, agreed_solution, denoised_labels, error_labels, first_error, hard_labels, soft_labels
+from prm_gym.montecarlo.prefix import Prefix, prefix_after, prefix_before, prefix_of, prefixes_of
+from prm_gym.montecarlo.search import FirstError, first_errors
+from prm_gym.montecarlo.tree import Node, Pair, Tree, TreeOptions, as_rollout, grow_trees
+
+__all__ = [
+    "Budget",
+    "Estimate",
+    "FirstError",
+    "Interval",
+    "LabelOptions",
+    "Node",
+    "Pair",
+    "Prefix",
+    "Rollout",
+    "RolloutEstimator",
+    "Spent",
+    "Tree",
+    "TreeOptions",
+    "agreed_labels",
+    "agreed_solution",
+    "as_rollout",
+    "denoised_labels",
+    "error_labels",
+    "first_error",
+    "first_errors",
+    "grow_trees",
+    "hard_labels",
+    "label_by_rollouts",
+    "prefix_after",
+    "prefix_before",
+    "prefix_of",
+    "prefixes_of",
+    "soft_labels",
+    "step_verdicts",
+    "wilson",
+]
