@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,12 +21,14 @@ class Judgement(msgspec.Struct, frozen=True):
         reasons: [T] one sentence for a person of each step.
         evidence: JSON values that hold for the chain: votes, critique, corrections, windows.
         step_evidence: [T] JSON values of each step (logits, dimensions), or empty.
+        status: of the verdicts on steps without a score: `timeout` or `error` where a model or its server failed and asking again may help.
     """
 
     scores: tuple[float | None, ...]
     reasons: tuple[str, ...]
     evidence: dict[str, Any] = {}
     step_evidence: tuple[dict[str, Any], ...] = ()
+    status: Literal["abstain", "timeout", "error"] = "abstain"
 
 
 def unjudged(chain: Chain, reason: str, **evidence: Any) -> Judgement:
@@ -58,6 +60,15 @@ class ChainVerifier(Verifier):
             chains: of at least one step each.
         """
 
+    def judge_some(self, chains: Sequence[Chain], wanted: Sequence[frozenset[int]]) -> list[Judgement]:
+        """The judgements of which only some steps are looked at. Override it where a step costs something of its own; else all are judged.
+
+        Args:
+            chains: of at least one step each.
+            wanted: indices of the steps of each chain whose verdicts are wanted.
+        """
+        return self.judge(chains)
+
     def verify(self, steps: Sequence[StepContext]) -> list[Verdict]:
         """One verdict per step: what the model says of it in its chain."""
         found: dict[int, Verdict] = {}
@@ -69,7 +80,10 @@ class ChainVerifier(Verifier):
                 found[at] = abstained("the step is empty")
         asked = [at for at in range(len(steps)) if at not in found]
         gathered = gather([steps[at] for at in asked], ends_only=self.looks_ahead)
-        judgements = self.judge(gathered.chains) if asked else []
+        wanted: list[set[int]] = [set() for _ in gathered.chains]
+        for place in gathered.places:
+            wanted[place.chain].add(place.index)
+        judgements = self.judge_some(gathered.chains, [frozenset(places) for places in wanted]) if asked else []
         if len(judgements) != len(gathered.chains):
             raise ContractError(f"{len(judgements)} judgements came of {len(gathered.chains)} chains")
         for at, place in zip(asked, gathered.places, strict=True):
@@ -80,5 +94,5 @@ class ChainVerifier(Verifier):
         score, reason = judgement.scores[index], judgement.reasons[index]
         evidence = {**judgement.evidence, **(judgement.step_evidence[index] if judgement.step_evidence else {})}
         if score is None:
-            return abstained(reason, **evidence)
+            return Verdict(status=judgement.status, reason=reason, evidence=evidence)
         return judged("correct" if score >= self.threshold else "incorrect", score, reason, **evidence)

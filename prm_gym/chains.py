@@ -9,6 +9,7 @@ from itertools import accumulate
 
 import msgspec
 
+from prm_gym.claims import Claim, PageShown
 from prm_gym.task import Task, content_key
 from prm_gym.tools import lists_tools
 from prm_gym.trajectory import Trajectory
@@ -23,10 +24,14 @@ class ChainStep(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         text: what was written, without blanks around it.
         seen: what was seen before it was written, where that is neither the problem nor a repetition of the steps so far; else empty.
+        after: the page that it led to, as text, where the environment claims it (`PageShown`); else empty.
+        image: likewise the window as PNG or JPEG.
     """
 
     text: str
     seen: str = ""
+    after: str = ""
+    image: bytes = b""
 
     @property
     def plain(self) -> str:
@@ -63,18 +68,21 @@ def written(problem: str, steps: Sequence[str]) -> Chain:
 
 def chain_of(step: StepContext) -> Chain:
     """The chain up to and with a step."""
-    taken = [(past.observation, past.action) for past in step.previous]
-    return _chain(step.task, [*taken, (step.observation, step.action)])
+    return _chain(step.task, [(past.observation, past.action, past.claims) for past in (*step.previous, step)])
 
 
 def chain_of_trajectory(trajectory: Trajectory) -> Chain:
     """The chain of a whole trajectory."""
-    return _chain(trajectory.task, [(step.observation, step.action) for step in trajectory.steps])
+    return _chain(trajectory.task, [(step.observation, step.action, step.claims) for step in trajectory.steps])
 
 
-def _chain(task: Task, taken: Sequence[tuple[str, str]]) -> Chain:
+def _chain(task: Task, taken: Sequence[tuple[str, str, Sequence[Claim]]]) -> Chain:
     with_tools = lists_tools(task.instructions)
-    steps = [ChainStep(action.strip(), _seen(task, observation, with_tools) if at else "") for at, (observation, action) in enumerate(taken)]
+    shown = [next((claim for claim in claims if isinstance(claim, PageShown)), PageShown()) for _, _, claims in taken]
+    steps = [
+        ChainStep(action.strip(), _seen(task, observation, with_tools) if at else "", page.text, page.image)
+        for at, ((observation, action, _), page) in enumerate(zip(taken, shown, strict=True))
+    ]
     first = taken[0][0] if taken else ""
     if not first.strip() or (first.startswith(task.question) and not with_tools):
         parts = [task.question]
@@ -131,4 +139,9 @@ def gather(steps: Sequence[StepContext], ends_only: bool = False) -> Gathered:
 
 def chain_keys(chain: Chain) -> list[str]:
     """A key of every beginning of a chain, of one step and more: equal exactly when problem and steps are equal."""
-    return list(accumulate((content_key(step.seen, step.text) for step in chain.steps), content_key, initial=content_key(chain.problem)))[1:]
+    return list(accumulate(map(_step_key, chain.steps), content_key, initial=content_key(chain.problem)))[1:]
+
+
+def _step_key(step: ChainStep) -> str:
+    page = (step.after, step.image.hex()) if step.after or step.image else ()
+    return content_key(step.seen, step.text, *page)

@@ -10,17 +10,17 @@
 
 Source: WebGen-Agent (Lu et al. 2025, arXiv 2509.22644) rewards the steps of an agent that generates websites; its rewards come from a vision-language model
 that looks at screenshots, and from a GUI agent that tries the site. Here they come from tests of behaviour, with hidden values, so that they are the same at
-every run and need no model; the pages are small, one file each. `screenshots=True` hands out what a judge that looks at pages needs.
+every run and need no model; the pages are small, one file each. `screenshots` hands out what a judge that looks at pages needs.
 """
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 import msgspec
 
 from prm_gym.browser import NoBrowserError
-from prm_gym.claims import Claim, Json, PageTest, PageTests, Refused
+from prm_gym.claims import Claim, Json, PageShown, PageTest, PageTests, Refused
 from prm_gym.env import StepEnv
 from prm_gym.envs.web.page_plans import NEXT, Plan
 from prm_gym.envs.web.page_tasks import LEVELS, task_of
@@ -101,7 +101,8 @@ class PageBuildingEnv(StepEnv):
     Difficulty 1 to 5: two to six requirements.
 
     Option `screenshots`: `info` of `reset` and `step` then has one more key, `screenshot`: the page as a PNG (bytes), 1280 by 720, as it stands after the step;
-    None where there is none. It is for judges that look at pages, not for rewards here; it is stored nowhere.
+    None where there is none. With `screenshots="claim"` every step after which there is a page claims it besides (`PageShown`), so that it is stored with the
+    trajectory and verifiers that look at pages see it (`judge:MODEL?protocol=screenshot`); the verifier `page_tests` passes it over.
 
     It needs a browser and the extra "web".
     """
@@ -110,20 +111,20 @@ class PageBuildingEnv(StepEnv):
     default_max_steps = 24
     constant_action = call_text("finish")
 
-    def __init__(self, *, difficulty: int = 2, screenshots: bool = False, **options: Unpack[StepOptions]) -> None:
+    def __init__(self, *, difficulty: int = 2, screenshots: bool | Literal["claim"] = False, **options: Unpack[StepOptions]) -> None:
         """Set the difficulty.
 
         Args:
             difficulty: 1 to 5, one requirement less than there are.
-            screenshots: hand out screenshots in `info`.
+            screenshots: True to hand out screenshots in `info`, "claim" for a claim of each as well.
             **options: see `StepOptions`.
 
         Raises:
             NoBrowserError: there is no browser here; it says how to get one.
         """
         require_difficulty(difficulty, LEVELS)
-        if not isinstance(screenshots, bool):
-            raise OptionError(f"screenshots is True or False, got {screenshots!r}")
+        if not isinstance(screenshots, bool) and screenshots != "claim":
+            raise OptionError(f"screenshots is True, False or 'claim', got {screenshots!r}")
         reason = no_browser()
         if reason:
             raise NoBrowserError(reason)
@@ -131,7 +132,7 @@ class PageBuildingEnv(StepEnv):
         self.difficulty, self.screenshots = difficulty, screenshots
         self._state = _State()
         self._plan: tuple[int, Plan] | None = None
-        self._view = PageView(frames=screenshots)
+        self._view = PageView(frames=bool(screenshots))
         self._screenshot: bytes | None = None
 
     @property
@@ -245,7 +246,9 @@ class PageBuildingEnv(StepEnv):
         passed = self._passed(self._state.html)
         claim = PageTests(self._state.html, self._tests, tuple(self._state.before), tuple(self._state.known), final=True)
         self._state.seen = "The page is handed in."
-        return Transition(situation=_situation(self.task, self._state), claims=(claim,), terminated=True, outcome=float(len(passed) == len(self._tests)))
+        return Transition(
+            situation=_situation(self.task, self._state), claims=(claim, *self._shown()), terminated=True, outcome=float(len(passed) == len(self._tests))
+        )
 
     def _passed(self, html: str) -> list[int]:
         """Places of the tests that a page passes.
@@ -301,7 +304,11 @@ class PageBuildingEnv(StepEnv):
         if self.screenshots and self._state.html:
             self._view.show(self._state.html, self._state.acts)
             self._screenshot = self._view.screenshot()
-        return Transition(situation=_situation(self.task, self._state), claims=claims)
+        return Transition(situation=_situation(self.task, self._state), claims=(*claims, *self._shown()))
+
+    def _shown(self) -> tuple[Claim, ...]:
+        """The claim of the page after a step, where it is wanted and there is one."""
+        return (PageShown(image=self._screenshot),) if self.screenshots == "claim" and self._screenshot else ()
 
     def _info(self, verdicts: dict[str, Verdict], outcome: float | None, valid: bool) -> dict[str, Any]:
         info = super()._info(verdicts, outcome, valid)

@@ -1,5 +1,19 @@
 """Chat models behind an OpenAI-compatible endpoint: whole batches of requests in, replies or reasons out."""
 
+from prm_gym.chat.client import ChatClient
+from prm_gym.chat.counters import ChatCounters
 from prm_gym.chat.exchange import ChatFailure, ChatReply, ChatRequest, ChatResult, Message, TokenLogprob, Usage
+from prm_gym.chat.settings import ChatSettings
 
-__all__ = ["ChatFailure", "ChatReply", "ChatRequest", "ChatResult", "Message", "TokenLogprob", "Usage"]
+__all__ = [
+    "ChatClient",
+    "ChatCounters",
+    "ChatFailure",
+    "ChatReply",
+    "ChatRequest",
+    "ChatResult",
+    "ChatSettings",
+    "Message",
+    "TokenLogprob",
+    "Usage",
+]

@@ -68,6 +68,8 @@ class ChatReply(msgspec.Struct, frozen=True, kw_only=True):
         logprobs: of each token, where they were asked for and given.
         usage: tokens read and written; 0 from the cache.
         cached: it came from the disk.
+        without: fields of the request that the model does not take and was asked without (`temperature`, `response_format`, `stop`), or did not honour
+            (`top_logprobs`).
     """
 
     text: str
@@ -76,6 +78,7 @@ class ChatReply(msgspec.Struct, frozen=True, kw_only=True):
     logprobs: tuple[TokenLogprob, ...] = ()
     usage: Usage = Usage()
     cached: bool = False
+    without: tuple[str, ...] = ()
 
 
 class ChatFailure(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from prm_gym.claims.databases import Conclusion, Exploration, TableStep
 from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equivalent, Statement
 from prm_gym.claims.mathematics import Consequence, Equality, FinalAnswer, Identity, Reachable, ReasoningGymAnswer, SameSolutions
 from prm_gym.claims.page_tests import PageTest, PageTests, PageTestStep
-from prm_gym.claims.pages import PageStep
+from prm_gym.claims.pages import PageShown, PageStep
 from prm_gym.claims.programs import Case, Program, QueryResult, StatementEffect, Talk, TraceAnswer
 from prm_gym.claims.puzzles import Assignment, Progress, Safest, Solution
 from prm_gym.claims.search import Hop, Retrieval, SupportedAnswer
@@ -45,6 +45,7 @@ __all__ = [
     "Json",
     "Malformed",
     "Offer",
+    "PageShown",
     "PageStep",
     "PageTest",
     "PageTestStep",

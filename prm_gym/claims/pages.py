@@ -5,6 +5,20 @@ import msgspec
 from prm_gym.claims.claim import Claim
 
 
+class PageShown(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="page_shown"):
+    """What the agent faces after the step, for verifiers that look at pages. It states nothing of itself.
+
+    Environments give it where they are asked to (`show=["page"]` of the worlds, `screenshots="claim"` of PageBuilding); it is stored with the trajectory.
+
+    Attributes:
+        text: the page as text; empty where there is none.
+        image: the window as PNG or JPEG; empty where there is none. In JSON it is base64.
+    """
+
+    text: str = ""
+    image: bytes = b""
+
+
 class PageStep(Claim, msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag="page_step"):
     """The step brings what the page asks for nearer; at the end, the page says that it is done.
 

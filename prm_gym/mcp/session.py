@@ -10,9 +10,9 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
 from typing import Any, Self, cast
 
+from prm_gym import event_loop as loop
 from prm_gym.claims import Json
 from prm_gym.errors import EnvironmentFault, MissingExtraError
-from prm_gym.mcp import loop
 from prm_gym.mcp.http import over_http
 from prm_gym.mcp.reply import Reply, cut, reply_of
 from prm_gym.mcp.server import McpServer

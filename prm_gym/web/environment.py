@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Unpack, cast
 
 import msgspec
 
-from prm_gym.claims import Claim, Json, RowChange, Rule, StateStep
+from prm_gym.claims import Claim, Json, PageShown, RowChange, Rule, StateStep
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
 from prm_gym.options import StepOptions, require_candidates, require_difficulty
@@ -25,7 +25,7 @@ from prm_gym.web.text_browser import Browser, TextBrowser
 from prm_gym.web.trail import Trail
 
 KEYS = ("Enter", "Escape")
-SHOWN = ("screenshot", "accessibility")
+SHOWN = ("screenshot", "accessibility", "page")
 MODES = ("text", "browser")
 LONGEST_GOTO = 8_000  # what a real browser is sent to
 ACTIONS_TEXT = """An action is one line:
@@ -112,7 +112,9 @@ class WorldEnv(StepEnv):
             candidates: how many actions are listed at most; >= 16, or 0 for none.
             mode: "text", or "browser" for a real one.
             browser: options of the real one (`prm_gym.browser.BrowserOptions` and `PageOptions`).
-            show: what else `info` holds in mode "browser": "screenshot" (the window as PNG bytes) and "accessibility" (the tree as JSON).
+            show: what else `info` holds in mode "browser": "screenshot" (the window as PNG bytes) and "accessibility" (the tree as JSON). With "page", in
+                either mode, every step claims the page that it led to (`PageShown`), for verifiers that look at pages: its text, and the screenshot where that
+                is shown.
             **options: see `StepOptions`; max_steps is that of the level unless given.
 
         Raises:
@@ -129,8 +131,8 @@ class WorldEnv(StepEnv):
         if isinstance(show, str):
             raise OptionError(f"show is a list, such as [{show!r}], got {show!r}")
         for name in show:
-            if name not in SHOWN or mode == "text":
-                raise OptionError(f"show is of {SHOWN} in mode 'browser', got {name!r} in mode {mode!r}")
+            if name not in SHOWN or (mode == "text" and name != "page"):
+                raise OptionError(f"show is of {SHOWN} in mode 'browser', and of ('page',) in mode 'text', got {name!r} in mode {mode!r}")
         if options.get("max_steps") is None:
             options["max_steps"] = self.levels[difficulty]
         super().__init__(**options)
@@ -168,16 +170,26 @@ class WorldEnv(StepEnv):
 
     def more_info(self) -> dict[str, Any]:
         """The kind of the task once the episode has ended, empty before; and the screenshot and the accessibility tree where they are wanted."""
-        found: dict[str, Any] = {"kind": "" if self._running else self.scenario.kind, **dict.fromkeys(self.show)}
-        if not self.show:
+        return {"kind": "" if self._running else self.scenario.kind, **self._looks()}
+
+    def _looks(self) -> dict[str, Any]:
+        """The screenshot and the accessibility tree, where they are wanted; None for what cannot be had."""
+        found: dict[str, Any] = {name: None for name in self.show if name != "page"}
+        if not found:
             return found
         from prm_gym.web.real_browser import RealBrowser
 
         browser = self.live.browser
         if isinstance(browser, RealBrowser) and browser.alive:
             with contextlib.suppress(EnvironmentFault):
-                found.update({name: browser.page.screenshot() if name == "screenshot" else browser.page.accessibility() for name in self.show})
+                found.update({name: browser.page.screenshot() if name == "screenshot" else browser.page.accessibility() for name in list(found)})
         return found
+
+    def _shown(self, situation: Situation) -> tuple[Claim, ...]:
+        """The claim of what a step led to, where it is wanted."""
+        if "page" not in self.show:
+            return ()
+        return (PageShown(situation.observation, self._looks().get("screenshot") or b""),)
 
     @property
     def resets_wait(self) -> bool:
@@ -318,7 +330,7 @@ class WorldEnv(StepEnv):
             idle=idle and not acted.error,
             in_parts=True,
         )
-        return Transition(situation=situation, claims=(claim, *self.more_claims(happened)))
+        return Transition(situation=situation, claims=(claim, *self.more_claims(happened), *self._shown(situation)))
 
     def _holds(self, point: Any, happened: Happened) -> bool:
         return not happened.error and point.holds(happened.seen, happened.after, self.live.pursuit.rows)
@@ -341,7 +353,7 @@ class WorldEnv(StepEnv):
             reached=live.pursuit.holding(),
             total=len(scenario.checkpoints) + len(scenario.milestones) + 1,
         )
-        return Transition(situation=self.situation, claims=(claim,), terminated=True, outcome=float(done))
+        return Transition(situation=self.situation, claims=(claim, *self._shown(self.situation)), terminated=True, outcome=float(done))
 
     def _lacking(self, scenario: WebScenario, live: "_Live") -> tuple[str, ...]:
         return tuple(sorted(scenario.required.difference(live.pursuit.reached)))

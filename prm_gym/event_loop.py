@@ -19,7 +19,7 @@ class _Loop:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.closers: list[Callable[[], None]] = []
-        self.thread = threading.Thread(target=self._run, name="prm_gym.mcp", daemon=True)
+        self.thread = threading.Thread(target=self._run, name="prm_gym loop", daemon=True)
         self.thread.start()
 
     def _run(self) -> None:

@@ -1,0 +1,36 @@
+"""A limit on what an endpoint may send."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+MOST_BYTES = 2**25
+
+
+class OverlongError(Exception):
+    """More came than an answer can be."""
+
+
+async def bounded(response: Any) -> None:
+    """Have a response end with an error where it becomes longer than `MOST_BYTES`: a hook for the official client's HTTP client."""
+    announced = response.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > MOST_BYTES:
+        raise OverlongError(f"an answer of {announced} bytes")
+    stream = response.stream
+    # The HTTP library is `httpx` or `httpx2`, as the version of the official client has it; either wants streams of its own kind.
+    kind: Any = next(base for base in type(stream).__mro__ if base.__name__ == "AsyncByteStream")
+
+    class Bounded(kind):
+        """Ends where too much has come."""
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            length = 0
+            async for piece in stream:
+                length += len(piece)
+                if length > MOST_BYTES:
+                    raise OverlongError(f"an answer of more than {MOST_BYTES} bytes")
+                yield piece
+
+        async def aclose(self) -> None:
+            await stream.aclose()
+
+    response.stream = Bounded()

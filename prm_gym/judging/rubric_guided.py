@@ -1,0 +1,211 @@
+"""Rubric-guided judging: named criteria, a router that picks those of the step's skill, and criteria that are made from the situation before the step is seen.
+
+Sources: PPR (Xu et al. 2025, "Hybrid Reward Normalization for Process-supervised Non-verifiable Agentic Tasks", 2509.25598): principles for each step, judged
+one by one. WebArbiter (Zhang et al. 2026, 2601.21872): principles induced from the goal and the present state. SCRIBE (Jiang and Ferraro 2026, 2601.03555): a
+router sends each subgoal to a skill with a rubric of its own. SWE-TRACE: dimensions of a rubric for steps of software work. The prompts are our own. What
+differs: these train their judges, and WebArbiter's judge compares two actions; here one action is held against the criteria. Criteria from the situation are
+asked for before the step is shown, so that a step cannot bend its own rubric, and equal situations share theirs.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from prm_gym.chains import Chain, ChainStep, chain_keys
+from prm_gym.chat import ChatResult, Message
+from prm_gym.errors import OptionError
+from prm_gym.judging.framing import framing, harmless
+from prm_gym.judging.grades import texts, worded
+from prm_gym.judging.protocol import Ask
+from prm_gym.judging.reading import Reading, answer_of, boxed_word, unread
+from prm_gym.judging.rubrics import BUNDLED, Criterion, Rubric, Skill, fitting, load_rubric
+from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, failure, note, situation, with_last
+from prm_gym.task import content_key
+
+MARKS: dict[str, float | None] = {"yes": 1.0, "partly": 0.5, "no": 0.0, "unclear": None}
+_MOST_GROUNDED = 5
+_COVERAGE = 0.5  # of the weight that has to be decided
+
+_ROUTER = "You sort steps by the skill that they use. {notice}"
+_ROUTE = """{material}
+
+Which of these skills does the step use?
+{skills}
+- none: none of them
+
+Do not judge whether the step is right. End your answer with the name of one skill in a box: \\boxed{{name of the skill}}."""
+_PLANNER = "You say what a good next step has to do. {notice}"
+_GROUND = """{material}
+
+The next step is not written yet. Derive from what is wanted and from the present situation what a good next step has to fulfil: at most {most} short \
+sentences, each of which can be answered with yes or no once the step is there, and none of which prescribes a form of words. Think first, then end your \
+answer with one JSON object: {{"key": "{key}", "criteria": [sentence, ...]}}, the sentences in double quotes."""
+_JUDGE = "You hold steps against criteria, one by one. {notice}"
+_ASKED = """{material}
+
+Hold the step against each of these criteria:
+{criteria}
+
+Of each say in a sentence what in the step speaks for or against it. Where a criterion does not apply to the step, or cannot be told from what is shown, it is \
+unclear. Then end your answer with one JSON object that has a word for every criterion, in double quotes:
+{{"key": "{key}", "criteria": {{{fields}}}}}
+The words are yes (it holds), partly, no (it does not hold), unclear."""
+
+
+class RubricGuidedProtocol(StepwiseProtocol):
+    """The weighted share of the criteria that hold; 0 where a gate does not; None where too few of them can be told."""
+
+    id = "rubric_guided"
+    version = "1"
+
+    def __init__(
+        self,
+        *,
+        votes: int | None = None,
+        temperature: float | None = None,
+        max_tokens: int = 4096,
+        quorum: float = 0.5,
+        rubric: str | Path | Rubric = "auto",
+        route: bool = True,
+        ground: bool = False,
+    ) -> None:
+        """Choose the rubric.
+
+        Args:
+            votes: see `SampledProtocol`.
+            temperature: see `SampledProtocol`.
+            max_tokens: see `SampledProtocol`.
+            quorum: see `SampledProtocol`.
+            rubric: "auto" for the one of ours that fits the problem, "code", "maths", "tools", "web", a path (.toml, .json), or a rubric.
+            route: ask which skill a step uses, and add the criteria of that skill.
+            ground: ask for criteria of the situation, before the step is seen, and add these.
+
+        Raises:
+            UnknownNameError: there is no rubric of that name.
+            OptionError: a file is no rubric, or a value is out of range.
+        """
+        super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
+        for name, value in (("route", route), ("ground", ground)):
+            if not isinstance(value, bool):
+                raise OptionError(f"{name} is true or false, got {value!r}")
+        self.rubric = rubric if isinstance(rubric, Rubric) else None if rubric == "auto" else load_rubric(rubric)
+        self.route, self.ground = route, ground
+        asked = self.rubric or tuple(load_rubric(name) for name in BUNDLED)
+        self.options = {"rubric": content_key(msgspec.json.encode(asked).decode())[:8], "route": str(route), "ground": str(ground)}
+
+    def judge_last(self, chains: Sequence[Chain], ask: Ask) -> list[StepRead]:
+        """One verdict a chain, in two rounds: skills and criteria of the situation first, then the verdicts."""
+        rubrics = [self.rubric or fitting(chain) for chain in chains]
+        skills, grounded = self._prepare(chains, rubrics, ask)
+        criteria: dict[int, tuple[Criterion, ...]] = {}
+        found: dict[int, StepRead] = {}
+        for at, rubric in enumerate(rubrics):
+            unknown = next((reading for reading in (skills[at], grounded[at]) if reading.value is None), None)
+            if unknown is not None:
+                found[at] = failure(unknown)
+                continue
+            listed = [*rubric.criteria, *(criterion for skill in skills[at].value or () for criterion in skill.criteria), *(grounded[at].value or ())]
+            if listed:
+                criteria[at] = tuple(listed)
+            else:
+                found[at] = StepRead(None, f"the rubric {rubric.name!r} asks nothing of a step without a skill")
+        results = self.sampled([_question(chains[at], asked) for at, asked in criteria.items()], ask)
+        for (at, asked), answers in zip(criteria.items(), results, strict=True):
+            read = self.put_together([_read(result, chains[at], asked) for result in answers])
+            facts = {"rubric": rubrics[at].name, "skills": [skill.name for skill in skills[at].value or ()]}
+            found[at] = StepRead(read.score, read.reason, {**facts, **read.evidence}, read.status)
+        return [found[at] for at in range(len(chains))]
+
+    def _prepare(
+        self, chains: Sequence[Chain], rubrics: Sequence[Rubric], ask: Ask
+    ) -> tuple[list[Reading[tuple[Skill, ...]]], list[Reading[tuple[Criterion, ...]]]]:
+        """The skill of each step and the criteria of its situation, where they are wanted; all is asked at once."""
+        routed = [at for at, rubric in enumerate(rubrics) if self.route and rubric.skills]
+        situations = {_before(chain): chain for chain in chains} if self.ground else {}
+        questions = [*(_route(chains[at], rubrics[at]) for at in routed), *(_ground(chain) for chain in situations.values())]
+        results = ask([self.request(messages) for messages in questions]) if questions else []
+        skills: list[Reading[tuple[Skill, ...]]] = [Reading(()) for _ in chains]
+        for at, result in zip(routed, results, strict=False):
+            skills[at] = _skill(result, rubrics[at])
+        grounded = dict(zip(situations, results[len(routed) :], strict=True))
+        return skills, [_grounded(grounded[_before(chain)], chain) if self.ground else Reading(()) for chain in chains]
+
+
+def _before(chain: Chain) -> str:
+    """A key of the situation that a step was written in."""
+    return chain_keys(_unwritten(chain))[-1]
+
+
+def _unwritten(chain: Chain) -> Chain:
+    return Chain(chain.problem, (*chain.steps[:-1], ChainStep("", chain.steps[-1].seen)))
+
+
+def _route(chain: Chain, rubric: Rubric) -> tuple[Message, ...]:
+    frame = framing(chain)
+    listed = "\n".join(f"- {skill.name}: {skill.when}" for skill in rubric.skills)
+    return (Message("system", _ROUTER.format(notice=frame.notice)), Message("user", _ROUTE.format(material=with_last(chain, frame), skills=listed)))
+
+
+def _skill(result: ChatResult, rubric: Rubric) -> Reading[tuple[Skill, ...]]:
+    answer = answer_of(result)
+    if answer.value is None:
+        return Reading(None, f"of the step's skill: {answer.reason}", answer.status)
+    words: dict[str, tuple[Skill, ...]] = {"none": (), **{skill.name.lower(): (skill,) for skill in rubric.skills}}
+    word = boxed_word(answer.value, words)
+    return word if word.value is not None else unread(f"of the step's skill: {word.reason}")
+
+
+def _ground(chain: Chain) -> tuple[Message, ...]:
+    frame = framing(_unwritten(chain))
+    asked = _GROUND.format(material=situation(chain, frame), most=_MOST_GROUNDED, key=frame.key)
+    return (Message("system", _PLANNER.format(notice=frame.notice)), Message("user", asked))
+
+
+def _grounded(result: ChatResult, chain: Chain) -> Reading[tuple[Criterion, ...]]:
+    answer = answer_of(result)
+    listed = texts(answer.value, framing(_unwritten(chain)).key, "criteria", _MOST_GROUNDED) if answer.value is not None else answer
+    if listed.value is None:
+        return Reading(None, f"of the criteria of the situation: {listed.reason}", listed.status)
+    return Reading(tuple(Criterion(f"situation_{at}", str(sentence)) for at, sentence in enumerate(listed.value, start=1)))
+
+
+def _question(chain: Chain, criteria: Sequence[Criterion]) -> tuple[Message, ...]:
+    frame = framing(chain)
+    listed = "\n".join(f"- {criterion.name}: {harmless(' '.join(criterion.ask.split()))}" for criterion in criteria)
+    fields = ", ".join(f'"{criterion.name}": word' for criterion in criteria)
+    asked = _ASKED.format(material=with_last(chain, frame), criteria=listed, key=frame.key, fields=fields)
+    return (Message("system", _JUDGE.format(notice=frame.notice)), Message("user", asked))
+
+
+def _read(result: ChatResult, chain: Chain, criteria: Sequence[Criterion]) -> StepRead:
+    answer = answer_of(result)
+    if answer.value is None:
+        return failure(answer)
+    said = worded(answer.value, framing(chain).key, "criteria", [criterion.name for criterion in criteria], MARKS)
+    return failure(said) if said.value is None else weighed(said.value, criteria, answer.value)
+
+
+def weighed(marks: dict[str, float | None], criteria: Sequence[Criterion], answer: str = "") -> StepRead:
+    """What the marks come to.
+
+    >>> asked = [Criterion("a", "It is so.", 3.0), Criterion("b", "It is thus."), Criterion("c", "It is safe.", gate=True)]
+    >>> [weighed(dict(zip("abc", marks)), asked).score for marks in ((1.0, 0.0, 1.0), (1.0, 1.0, 0.0), (1.0, None, None), (None, 1.0, 1.0))]
+    [0.8, 0.0, 1.0, None]
+
+    Args:
+        marks: 1, 0.5, 0 or None (cannot be told) for each criterion.
+        criteria: with their weights.
+        answer: of the judge, for the evidence.
+    """
+    decided = [(criterion, mark) for criterion in criteria if (mark := marks[criterion.name]) is not None]
+    evidence = {"criteria": dict(marks), "critique": note(answer)}
+    failed = next((criterion.name for criterion, mark in decided if criterion.gate and mark == 0.0), None)
+    if failed is not None:
+        return StepRead(0.0, f"the gate {failed!r} does not hold", evidence)
+    weight, total = sum(criterion.weight for criterion, _ in decided), sum(criterion.weight for criterion in criteria)
+    if weight < _COVERAGE * total:
+        return StepRead(None, f"only {len(decided)} of {len(criteria)} criteria could be told", evidence)
+    score = sum(criterion.weight * mark for criterion, mark in decided) / weight
+    lacking = [criterion.name for criterion, mark in decided if mark < 1.0]
+    return StepRead(score, f"lacking: {', '.join(lacking)}" if lacking else f"all {len(decided)} criteria that can be told hold", evidence)
