@@ -81,7 +81,8 @@ def read_progress(directory: Path) -> Progress | None:
         return None
     try:
         with _open(path, "pt") as file:
-            return msgspec.json.decode((file.metadata() or {})["progress"], type=Progress)
+            header: dict[str, str] = file.metadata() or {}
+        return msgspec.json.decode(header["progress"], type=Progress)
     except (OSError, KeyError, msgspec.DecodeError, RuntimeError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); delete the folder {directory} to begin anew") from error
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.prm.labelled import LabelledChain
+from prm_gym.prm.layouts.pairs import PreferencePair
 
 Floats = NDArray[np.float64]
 
@@ -61,7 +62,7 @@ def weights_of(targets: Floats, classes: tuple[float, float]) -> Floats:
     return np.where(np.isnan(targets), 0.0, (1.0 - known) * classes[0] + known * classes[1])
 
 
-def domain_factors(items: Sequence[LabelledChain], named: Mapping[str, float]) -> dict[str, float]:
+def domain_factors(items: Sequence[LabelledChain | PreferencePair], named: Mapping[str, float]) -> dict[str, float]:
     """The factor of every domain, 1 where none is named.
 
     Raises:
