@@ -23,6 +23,7 @@ class Tokens(msgspec.Struct, frozen=True):
         targets: [T] in [0, 1]; NaN where there is none.
         weights: [T] >= 0; 0 where there is no target.
         domain: index of its domain.
+        start: where the text of the first step begins; -1 where no text is to be predicted.
     """
 
     ids: NDArray[np.int32]
@@ -30,6 +31,7 @@ class Tokens(msgspec.Struct, frozen=True):
     targets: Floats
     weights: Floats
     domain: int = 0
+    start: int = -1
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -60,6 +62,7 @@ class Batch(msgspec.Struct, frozen=True):
         domains: [P] index of the domain.
         pairs: [K, 2] indices into P: of the better and the worse end.
         tokens: of the chains, without padding.
+        text: [B, L] whether a token is text of a right step, to be predicted; padding is not.
     """
 
     ids: Ints
@@ -70,6 +73,7 @@ class Batch(msgspec.Struct, frozen=True):
     domains: Ints
     pairs: Ints
     tokens: int
+    text: NDArray[np.bool_]
 
 
 def items_of(tokens: Sequence[Tokens], sampling: Sampling, seed: int, epoch: int) -> list[Item]:
@@ -170,6 +174,11 @@ def collate(items: Sequence[Item], tokens: Sequence[Tokens]) -> Batch:
     ids = np.zeros((len(chains), max(lengths)), dtype=np.int64)
     for row, ((at, _, _), length) in enumerate(zip(chains, lengths, strict=True)):
         ids[row, :length] = tokens[at].ids[:length]
+    text = np.zeros(ids.shape, dtype=np.bool_)
+    for row, (at, _, end) in enumerate(chains):
+        positions, targets, start = tokens[at].positions, tokens[at].targets, tokens[at].start
+        for step in np.flatnonzero(targets[:end] >= 0.5) if start >= 0 else ():
+            text[row, positions[step - 1] + 1 if step else start : positions[step]] = True
     read = [np.arange(first, end) for _, first, end in chains]
     ends = np.cumsum([len(steps) for steps in read]) - 1  # the last step of each chain among all that are read
     paired = {row for pair in pair_rows for row in pair}
@@ -184,4 +193,5 @@ def collate(items: Sequence[Item], tokens: Sequence[Tokens]) -> Batch:
         domains=np.repeat(np.array([tokens[at].domain for at, _, _ in chains]), [len(steps) for steps in read]),
         pairs=np.array([(ends[one], ends[other]) for one, other in pair_rows], dtype=np.int64).reshape(-1, 2),
         tokens=sum(lengths),
+        text=text,
     )

@@ -105,6 +105,8 @@ class LossOptions(msgspec.Struct, frozen=True, kw_only=True):
         balance: "class": right and wrong steps weigh the same in sum.
         tolerance: steps before the first wrong one whose labels are softened, because the error may be earlier than it was found; 0 for none (SCAN).
         bootstrap: share of the model's own probability in the targets, for noisy labels; in [0, 1).
+        text_weight: of a second loss, that the tokens of right steps are predicted (which a decoder from scratch learns its arithmetic and its rules by); None for
+            1 from scratch and 0 else.
         preference_weight: of the loss on pairs; 0 leaves pairs out.
         tree_margin: makes pairs of steps that go on from the same ones and whose labels differ by as much; 0 for none (Tree-PLV).
         domain_weights: factor of every domain that is named.
@@ -116,6 +118,7 @@ class LossOptions(msgspec.Struct, frozen=True, kw_only=True):
     balance: Balance = "none"
     tolerance: int = 0
     bootstrap: float = 0.0
+    text_weight: float | None = None
     preference_weight: float = 1.0
     tree_margin: float = 0.0
     domain_weights: dict[str, float] = {}
@@ -125,6 +128,7 @@ class LossOptions(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         _require("tolerance", self.tolerance, self.tolerance >= 0, "not negative")
         _require("bootstrap", self.bootstrap, 0.0 <= self.bootstrap < 1.0, "in [0, 1)")
+        _require("text_weight", self.text_weight, self.text_weight is None or 0.0 <= self.text_weight < float("inf"), "not negative")
         _require("preference_weight", self.preference_weight, self.preference_weight >= 0.0, "not negative")
         _require("tree_margin", self.tree_margin, 0.0 <= self.tree_margin <= 1.0, "in [0, 1]")
         _require("domain_weights", self.domain_weights, all(0.0 <= weight < float("inf") for weight in self.domain_weights.values()), "not negative")
@@ -192,6 +196,12 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     def learning_rate(self) -> float:
         """The highest rate."""
         return self.run.learning_rate or (1e-3 if not self.model.path else 2e-4 if self.model.lora else 1e-5)
+
+    @property
+    def text_weight(self) -> float:
+        """Of the loss on the tokens of right steps."""
+        given = self.loss.text_weight
+        return (0.0 if self.model.path else 1.0) if given is None else given
 
     def shown_files(self) -> str:
         """The names of the files, for people."""

@@ -39,7 +39,7 @@ class Examiner:
         """Tokenise the data; without tolerance, class or domain weights, which are matters of training."""
         self.chains: Sequence[LabelledChain] = data.chains
         self.pairs: Sequence[PreferencePair] = data.pairs
-        self._plain = msgspec.structs.replace(encoder, tolerance=0)
+        self._plain = msgspec.structs.replace(encoder, tolerance=0, with_text=False)
         self._tokenised: Tokenised = self._plain.chains(data.chains)
         self._pair_tokens, self._pair_items, _ = self._plain.pairs(data.pairs)
         self._batch_tokens = batch_tokens

@@ -35,3 +35,16 @@ def preference_loss(better: Tensor, worse: Tensor, weights: Tensor) -> Tensor:
     Source: Tree-PLV (He et al. 2024), equation 3, with z in place of their reward.
     """
     return -(weights * functional.logsigmoid(better - worse)).sum()
+
+
+def text_loss(hidden: Tensor, embedding: Tensor, tokens: Tensor) -> Tensor:
+    """The sum over tokens of the cross-entropy with which each is predicted.
+
+        L = - sum_n log softmax(E h_n)[token_n]
+
+    Args:
+        hidden: [N, H] states before the tokens.
+        embedding: [V, H] rows of the vocabulary.
+        tokens: [N] int64 that came.
+    """
+    return functional.cross_entropy(functional.linear(hidden, embedding).float(), tokens, reduction="sum")

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from prm_gym.errors import CheckpointError, MissingExtraError, OptionError
 from prm_gym.prm.families.own import OwnFamily, OwnSettings, add_tokens
+from prm_gym.prm.heads import logit_scale
 from prm_gym.prm.training.config import ModelOptions
 
 try:
@@ -43,11 +44,13 @@ class StepModel:
         self.max_context = max_context
         self._rows = list(self.family.rows(tokenizer))
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self._inner: Any = inner
         self._backbone: Any = getattr(inner, inner.base_model_prefix)
         head = inner.get_output_embeddings() if self._rows else next((getattr(inner, name) for name in ("score", "classifier") if hasattr(inner, name)), None)
         if head is None:
             raise CheckpointError(f"{type(inner).__name__} has no head that is known here; try the other one of token-classification and language-model")
         self._head: Any = head
+        self._scale = logit_scale(inner.config)
 
     @property
     def device(self) -> torch.device:
@@ -73,10 +76,33 @@ class StepModel:
         Returns:
             [P] float32.
         """
-        hidden = self._backbone(input_ids=ids, use_cache=False).last_hidden_state[rows, columns]
+        return self.read(self.hidden(ids)[rows, columns])
+
+    def hidden(self, ids: Tensor) -> Tensor:
+        """Hidden states [B, L, H] of tokens [B, L]."""
+        return self._backbone(input_ids=ids, use_cache=False).last_hidden_state
+
+    def read(self, hidden: Tensor) -> Tensor:
+        """Z [P] float32 of hidden states [P, H]."""
         with torch.autocast(hidden.device.type, enabled=False):
-            found = self._head(hidden.to(next(self._head.parameters()).dtype))
-        return _difference(found[:, self._rows] if self._rows else found)
+            outputs = self._outputs(hidden)
+        return outputs[:, 1] - outputs[:, 0]
+
+    @property
+    def vocabulary(self) -> Tensor:
+        """[V, H] that tokens are predicted with: the last layer of a language model, the embedding of others."""
+        return self._inner.get_output_embeddings().weight if self._rows else self._inner.get_input_embeddings().weight
+
+    def _outputs(self, hidden: Tensor) -> Tensor:
+        """[P, 2] float32, as the family reads them."""
+        if not self._rows:
+            return self._head(hidden.to(next(self._head.parameters()).dtype)).float()
+        if type(self._head) is torch.nn.Linear:
+            bias = None if self._head.bias is None else self._head.bias[self._rows].float()
+            found = torch.nn.functional.linear(hidden.float(), self._head.weight[self._rows].float(), bias)
+        else:  # adapters around it, which know themselves how they are added
+            found = self._head(hidden.to(next(self._head.parameters()).dtype))[:, self._rows].float()
+        return found if self._scale is None else self._scale(found)
 
     def state(self) -> dict[str, Tensor]:
         """The weights that are trained, as they are."""
@@ -101,11 +127,6 @@ class StepModel:
         options: dict[str, Any] = {"save_embedding_layers": False} if hasattr(self.model, "peft_config") else {}
         self.model.save_pretrained(directory, **options)
         self.tokenizer.save_pretrained(directory)
-
-
-def _difference(outputs: Tensor) -> Tensor:
-    outputs = outputs.float()
-    return outputs[:, 1] - outputs[:, 0]
 
 
 def build_model(options: ModelOptions, texts: Iterable[str], seed: int, device: str, dtype: torch.dtype, tokenizer_directory: Path | None = None) -> StepModel:

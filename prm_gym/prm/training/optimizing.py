@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from prm_gym.prm.training.batching import Batch
-from prm_gym.prm.training.config import LossOptions, Schedule, TrainingConfig
-from prm_gym.prm.training.losses import preference_loss, step_loss
+from prm_gym.prm.training.config import Schedule, TrainingConfig
+from prm_gym.prm.training.losses import preference_loss, step_loss, text_loss
 from prm_gym.prm.training.models import StepModel
 
 
@@ -23,11 +23,12 @@ class OnDevice(NamedTuple):
     weights: Tensor
     domains: Tensor
     pairs: Tensor
+    text: Tensor
 
 
 def on_device(batch: Batch, device: torch.device) -> OnDevice:
     """The batch on a device; copied from pinned memory, so that the copy waits for nothing, where that is CUDA."""
-    arrays = (batch.ids, batch.rows, batch.columns, batch.targets.astype("float32"), batch.weights.astype("float32"), batch.domains, batch.pairs)
+    arrays = (batch.ids, batch.rows, batch.columns, batch.targets.astype("float32"), batch.weights.astype("float32"), batch.domains, batch.pairs, batch.text)
     tensors = [torch.from_numpy(array) for array in arrays]
     if device.type == "cuda":
         tensors = [tensor.pin_memory().to(device, non_blocking=True) for tensor in tensors]
@@ -74,28 +75,40 @@ def make_optimizer(weights: Mapping[str, Tensor], config: TrainingConfig) -> tor
     return torch.optim.AdamW(listed, lr=config.learning_rate, betas=(0.9, 0.95), fused=True)
 
 
-def batch_loss(model: StepModel, batch: OnDevice, options: LossOptions, domain_weights: Tensor | None, counts: tuple[float, float]) -> Tensor:
+class Counts(NamedTuple):
+    """What the losses of an update are means over: steps that count, pairs, tokens to be predicted."""
+
+    steps: float
+    pairs: float
+    text: float
+
+
+def batch_loss(model: StepModel, batch: OnDevice, config: TrainingConfig, domain_weights: Tensor | None, counts: Counts) -> Tensor:
     """The loss of a batch as its share of that of an update.
 
-        L = L_steps / N_steps + w L_pairs / N_pairs
+        L = L_steps / N_steps + w_p L_pairs / N_pairs + w_t L_text / N_text
 
     Args:
         model: that is trained.
         batch: on the model's device.
-        options: bootstrap and the weight w of pairs.
+        config: with bootstrap and the weights of pairs and text.
         domain_weights: [D] that were learned; None for none.
-        counts: N_steps and N_pairs of all batches of the update.
+        counts: the N of all batches of the update.
     """
-    logits = model.logits(batch.ids, batch.rows, batch.columns)
+    hidden = model.hidden(batch.ids)
+    logits = model.read(hidden[batch.rows, batch.columns])
     weights = batch.weights if domain_weights is None else batch.weights * domain_weights[batch.domains]
-    loss = step_loss(logits, batch.targets, weights, options.bootstrap) / max(1.0, counts[0])
+    loss = step_loss(logits, batch.targets, weights, config.loss.bootstrap) / max(1.0, counts.steps)
     if len(batch.pairs):
         better, worse = logits[batch.pairs[:, 0]], logits[batch.pairs[:, 1]]
         pulls = torch.ones_like(better) if domain_weights is None else domain_weights[batch.domains[batch.pairs[:, 0]]]
-        loss = loss + options.preference_weight * preference_loss(better, worse, pulls) / max(1.0, counts[1])
+        loss = loss + config.loss.preference_weight * preference_loss(better, worse, pulls) / max(1.0, counts.pairs)
+    if counts.text:
+        rows, columns = batch.text.nonzero(as_tuple=True)
+        loss = loss + config.text_weight * text_loss(hidden[rows, columns - 1], model.vocabulary, batch.ids[rows, columns]) / counts.text
     return loss
 
 
-def counts_of(batches: Sequence[Batch]) -> tuple[float, float]:
-    """Steps that count and pairs, of the batches of an update."""
-    return float(sum((batch.weights > 0.0).sum() for batch in batches)), float(sum(len(batch.pairs) for batch in batches))
+def counts_of(batches: Sequence[Batch]) -> Counts:
+    """Of the batches of an update."""
+    return Counts(*(float(sum(each)) for each in zip(*((int((one.weights > 0.0).sum()), len(one.pairs), int(one.text.sum())) for one in batches), strict=True)))

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from prm_gym.chains import Chain
+from prm_gym.chains import Chain, ChainStep
 from prm_gym.prm.family import Family
 from prm_gym.prm.labelled import LabelledChain
 from prm_gym.prm.layouts.pairs import PreferencePair
@@ -47,12 +47,14 @@ class Encoder(msgspec.Struct, frozen=True):
         tokenizer: likewise.
         max_context: tokens of a window at the most.
         tolerance: see `targets_of`.
+        with_text: whether the text of right steps is to be predicted.
     """
 
     family: Family
     tokenizer: Any
     max_context: int
     tolerance: int = 0
+    with_text: bool = False
 
     def chains(
         self,
@@ -76,11 +78,12 @@ class Encoder(msgspec.Struct, frozen=True):
             targets = targets_of(each.labels, self.tolerance)
             weights = weights_of(targets, classes) * (factors or {}).get(each.domain, 1.0)
             read = np.zeros(len(each.labels), dtype=np.bool_)
+            start = self._start(each.chain) if self.with_text else -1
             for window in self._windows(each.chain):
                 seen = slice(window.steps.start, window.steps.stop)
                 fresh = ~read[seen]
                 aim = np.where(fresh, targets[seen], np.nan)
-                found.chains.append(Tokens(window.ids, window.positions, aim, weights[seen] * fresh, places.get(each.domain, 0)))
+                found.chains.append(Tokens(window.ids, window.positions, aim, weights[seen] * fresh, places.get(each.domain, 0), start))
                 found.origins.append(at)
                 found.steps.append(window.steps)
                 read[seen] = True
@@ -98,6 +101,10 @@ class Encoder(msgspec.Struct, frozen=True):
                 items.append(Item(len(tokens), end - 1, end, len(tokens) + 1))
                 tokens += [halves[0], halves[1]]
         return tokens, items, len(pairs) - len(items)
+
+    def _start(self, chain: Chain) -> int:
+        """Where the first step begins: where an empty one would end."""
+        return self.family.encode(self.tokenizer, Chain(chain.problem, (ChainStep(""),))).positions[0]
 
     def _whole(self, chain: Chain, factor: float) -> Tokens | None:
         encoded = self.family.encode(self.tokenizer, chain)

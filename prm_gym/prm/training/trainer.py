@@ -67,7 +67,7 @@ class Trainer:
         """
         self.config, self.model, self.examiner, self.directory = config, model, examiner, directory
         self.dtype = precision_of(config.run.precision, model.device)
-        encoder = Encoder(model.family, model.tokenizer, model.max_context, config.loss.tolerance)
+        encoder = Encoder(model.family, model.tokenizer, model.max_context, config.loss.tolerance, with_text=config.text_weight > 0.0)
         self.domains = sorted({item.domain for item in (*train.chains, *train.pairs)})
         flat = np.concatenate([np.zeros(0), *(targets_of(each.labels, config.loss.tolerance) for each in train.chains)])
         classes = class_weights(flat[~np.isnan(flat)]) if config.loss.balance == "class" else (1.0, 1.0)
@@ -157,7 +157,7 @@ class Trainer:
         total = torch.zeros((), device=self.model.device)
         for batch in group:
             with self._autocast():
-                loss = batch_loss(self.model, on_device(batch, self.model.device), self.config.loss, learned, counts)
+                loss = batch_loss(self.model, on_device(batch, self.model.device), self.config, learned, counts)
             loss.backward()
             total += loss.detach()
         torch.nn.utils.clip_grad_norm_(self.weights.values(), self.config.run.clip)
@@ -199,7 +199,7 @@ class Trainer:
 
         def loss() -> torch.Tensor:
             with self._autocast():
-                return batch_loss(self.model, on_device(batch, self.model.device), self.config.loss, None, counts_of([batch]))
+                return batch_loss(self.model, on_device(batch, self.model.device), self.config, None, counts_of([batch]))
 
         return loss
 
