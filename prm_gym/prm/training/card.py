@@ -52,9 +52,7 @@ def card(result: "TrainingResult", settings: OwnSettings) -> str:
             "",
             *_notes(result),
             "",
-            *_table(
-                ["part", *next(iter(result.counts.values()))], [[name, *map(str, part.values())] for name, part in result.counts.items() if "chains" in part]
-            ),
+            *_parts(result),
             "",
             "Parts share no problem. " + _left_out(result),
             "",
@@ -66,8 +64,8 @@ def card(result: "TrainingResult", settings: OwnSettings) -> str:
             "",
             *_table(["", "validation", "test"], _figures(result)),
             "",
-            f"The validation problems chose the weights (of update {result.updates['kept']} of {result.updates['made']}), the temperature and the threshold, so "
-            "their figures flatter; the test problems chose nothing.",
+            f"The validation problems chose the weights (of update {result.updates['kept']} of {result.updates['made']}), the temperature and the threshold, "
+            "so their figures flatter; the test problems chose nothing.",
             "",
             "## Limits",
             "",

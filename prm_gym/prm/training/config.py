@@ -105,8 +105,8 @@ class LossOptions(msgspec.Struct, frozen=True, kw_only=True):
         balance: "class": right and wrong steps weigh the same in sum.
         tolerance: steps before the first wrong one whose labels are softened, because the error may be earlier than it was found; 0 for none (SCAN).
         bootstrap: share of the model's own probability in the targets, for noisy labels; in [0, 1).
-        text_weight: of a second loss, that the tokens of right steps are predicted (which a decoder from scratch learns its arithmetic and its rules by); None for
-            1 from scratch and 0 else.
+        text_weight: of a second loss, that the tokens of right steps are predicted, by which a decoder from scratch learns the rules of steps; None for 1
+            from scratch and 0 else.
         preference_weight: of the loss on pairs; 0 leaves pairs out.
         tree_margin: makes pairs of steps that go on from the same ones and whose labels differ by as much; 0 for none (Tree-PLV).
         domain_weights: factor of every domain that is named.
