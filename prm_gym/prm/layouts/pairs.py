@@ -6,6 +6,7 @@ and a plain one (`prompt` or `problem`, `steps` (list), `chosen` and `rejected`,
 Source: Lai et al. 2024 (Step-DPO), the released data set; Tree-PLV (He et al. 2024) compares the children of one node likewise.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, cast
@@ -18,6 +19,8 @@ from prm_gym.prm.labelled import LabelledChain
 from prm_gym.prm.layouts.columns import identity, list_of, text_of
 from prm_gym.step_splitting import split_steps
 from prm_gym.task import content_key
+
+_NUMBER = re.compile(r"^[ \t]*Step \d{1,4}:", re.MULTILINE)
 
 
 class PreferencePair(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +103,7 @@ def pairs_of_tree(chains: Sequence[LabelledChain], margin: float = 0.5) -> list[
     found: list[PreferencePair] = []
     for siblings in children.values():
         for (one_key, (one, one_label, origin)), (other_key, (other, other_label, _)) in combinations(siblings.items(), 2):
-            if abs(one_label - other_label) >= margin:
+            if abs(one_label - other_label) >= margin - 1e-9:
                 better, worse = (one, other) if one_label > other_label else (other, one)
                 key = content_key(one_key, other_key)
                 found.append(PreferencePair(id=key, chosen=better, rejected=worse, source=origin.source, domain=origin.domain))
@@ -108,8 +111,9 @@ def pairs_of_tree(chains: Sequence[LabelledChain], margin: float = 0.5) -> list[
 
 
 def _lines(text: str) -> list[str]:
-    """The steps of a solution that has begun: those that "Step 1:" and so on number, else its lines."""
-    return [step for step in split_steps(text) if step.strip()]
+    """The steps of a solution that has begun: where "Step 1:" and so on number them, by these, which are no text, else by its lines."""
+    numbered = _NUMBER.split(text)
+    return [step.strip() for step in (numbered if len(numbered) > 1 else split_steps(text)) if step.strip()]
 
 
 def _continued(value: Any, name: str) -> list[str]:
