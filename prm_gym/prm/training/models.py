@@ -9,15 +9,17 @@ from typing import Any, cast
 
 from prm_gym.errors import CheckpointError, MissingExtraError, OptionError
 from prm_gym.prm.families.own import OwnFamily, OwnSettings, add_tokens
+from prm_gym.prm.files import library
 from prm_gym.prm.heads import logit_scale
 from prm_gym.prm.training.config import ModelOptions
 
 try:
     import torch
-    import transformers
     from torch import Tensor
 except ImportError as error:
-    raise MissingExtraError(error.name or "torch", "torch") from error
+    raise MissingExtraError("torch", "torch") from error
+
+transformers = library("transformers")
 
 DECODER_CONTEXT = 2048
 _END = "<|end|>"
@@ -175,8 +177,7 @@ def _pretrained(options: ModelOptions) -> tuple[Any, Any]:
     if Path(options.path).is_dir():
         extra["local_files_only"] = True
     try:
-        read: Any = vars(transformers)["AutoTokenizer"].from_pretrained
-        tokenizer: Any = read(options.path, trust_remote_code=options.trust_remote_code)
+        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(options.path, trust_remote_code=options.trust_remote_code)
         model: Any = kind.from_pretrained(options.path, trust_remote_code=options.trust_remote_code, dtype="auto", **extra)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise CheckpointError(f"the model {options.path!r} cannot be loaded with the head {options.head}: {error}") from error

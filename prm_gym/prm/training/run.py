@@ -134,7 +134,7 @@ def _result(
     weights = [round(float(weight), 4) for weight in torch.tensor(progress.log_weights).exp()]
     return TrainingResult(
         key=key,
-        config=cast("dict[str, Any]", msgspec.to_builtins(config)),
+        config=cast("dict[str, Any]", msgspec.json.decode(msgspec.json.encode(config))),
         sources=[],
         validation_sources=[],
         counts=counts,

@@ -81,9 +81,7 @@ class Trainer:
         self.chain_count = len(chains.chains)
         self.meta_tokens = encoder.chains(meta.chains).chains
         if config.loss.learn_domain_weights and (len(self.domains) < 2 or not self.meta_tokens):
-            raise OptionError(
-                f"weights of domains are learned where there are two and meta problems; there are {len(self.domains)} and {len(self.meta_tokens)}"
-            )
+            raise OptionError(f"weights of domains are learned where there are two of them; there is {', '.join(map(repr, self.domains))}")
         self._plans: dict[int, list[list[Item]]] = {}
         lengths = [len(self._plan(epoch)) for epoch in range(config.run.epochs)]
         self.groups = [-(-length // config.run.accumulate) for length in lengths]
@@ -135,15 +133,15 @@ class Trainer:
             progress.tokens += sum(batch.tokens for batch in group)
             progress.padded += sum(batch.ids.size for batch in group)
             progress.seconds = before + time.process_time() - began
-            last = progress.update == self.total
-            if progress.update % LOG_EVERY == 0 or last:
+            evaluated = progress.update % self.evaluate_every == 0 or progress.update == self.total
+            saved = evaluated or progress.update % self.save_every == 0
+            if progress.update % LOG_EVERY == 0 or saved:
                 loss = float(torch.stack(lately).mean())  # waits for the device
                 lately.clear()
                 self._log({"kind": "train", "update": progress.update, "loss": loss, "rate": rate, "tokens": progress.tokens, "seconds": progress.seconds})
-            evaluated = progress.update % self.evaluate_every == 0 or last
             if evaluated:
                 self._evaluate()
-            if evaluated or progress.update % self.save_every == 0:
+            if saved:
                 state.save_state(self.directory, progress, self.weights, self.optimizer)
                 state.forget_others(self.directory, progress.best_update)
             watch(Notice(update=progress.update, total=self.total, loss=loss, tokens=progress.tokens, held_out=self._last_value))
