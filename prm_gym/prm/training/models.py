@@ -3,6 +3,7 @@
 Only the hidden states at the positions that are read go through the head: of a vocabulary of 150,000 tokens two rows, of a chain of 1,000 tokens ten.
 """
 
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -265,7 +266,9 @@ def _with_adapters(model: Any, options: ModelOptions, tokens: list[int], dtype: 
         task_type="TOKEN_CLS" if options.head == "token-classification" else "CAUSAL_LM",
     )
     wrap: Any = peft.get_peft_model
-    adapted: Any = wrap(model, config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers by names of yesterday
+        adapted: Any = wrap(model, config)
     for weight in cast("Iterable[Tensor]", adapted.parameters()):
         if weight.requires_grad:
             weight.data = weight.data.float()
