@@ -245,10 +245,7 @@ def _summary(result: "TrainingResult", out: Path) -> dict[str, Any]:
         "training data": result.counts["train"],
         "left out": {reason: count for source in result.sources for reason, count in source.left_out.items()},
         "measured on": f"{'test' if result.test else 'validation'} problems",
-        "figures": {
-            name: "-" if value is None else f"{value:.4f}" if isinstance(value, float) else value
-            for name, value in ((n, getattr(shown, n)) for n in shown.__struct_fields__)
-        },
+        "figures": {name: _figure(getattr(shown, name)) for name in shown.__struct_fields__},
         "temperature": result.temperature,
         "threshold": result.threshold,
         "domain weights": result.domain_weights,

@@ -13,6 +13,7 @@ import numpy as np
 from prm_gym.agent import Action, Agent, Prompt
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
+from prm_gym.prm.aggregation import AGGREGATIONS, aggregated
 from prm_gym.verifier import StepContext, Verifier, verify_batch
 
 Scores: TypeAlias = Sequence[float | None]
@@ -36,13 +37,12 @@ def aggregate(scores: Scores, how: str = "min") -> float | None:
     Raises:
         UnknownNameError: no such aggregation.
     """
-    if how not in AGGREGATIONS:
-        raise UnknownNameError("aggregation of step scores", how, AGGREGATIONS)
-    needed = scores[-1:] if how == "last" else scores
-    known = [score for score in needed if score is not None]
-    if not known or len(known) < len(needed):
-        return None
-    return AGGREGATIONS[how](known)
+    if how in AGGREGATIONS:
+        return aggregated(scores, how)
+    if how not in _OTHERS:
+        raise UnknownNameError("aggregation of step scores", how, (*AGGREGATIONS, *_OTHERS))
+    known = [score for score in scores if score is not None]
+    return _OTHERS[how](known) if known and len(known) == len(scores) else None
 
 
 def soft_min(scores: Sequence[float], temperature: float = SOFT_MIN_TEMPERATURE) -> float:
@@ -57,11 +57,7 @@ def soft_min(scores: Sequence[float], temperature: float = SOFT_MIN_TEMPERATURE)
     return float((weights * values).sum() / weights.sum())
 
 
-AGGREGATIONS: Mapping[str, Callable[[Sequence[float]], float]] = {
-    "min": min,
-    "product": math.prod,
-    "mean": lambda scores: sum(scores) / len(scores),
-    "last": lambda scores: scores[-1],
+_OTHERS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "sum_log": lambda scores: sum(math.log(max(score, 1e-12)) for score in scores),
     "soft_min": soft_min,
 }
