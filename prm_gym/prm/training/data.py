@@ -184,8 +184,8 @@ def split(data: Data, options: DataOptions, seed: int, held_out: Data | None = N
         found["validation"] = held_out
     if not found["train"].chains and not found["train"].pairs:
         raise OptionError(f"nothing is left to train on: there are {len(parts)} problems in all, and the parts share none")
-    if not found["validation"].chains:
-        raise OptionError("no labelled chain is held out; give more problems, a larger validation share, or validation files")
+    if not found["validation"].chains and not found["validation"].pairs:
+        raise OptionError("no problem is held out; give more problems, a larger validation share, or validation files")
     return Split(**found)
 
 

@@ -177,6 +177,8 @@ def _finished(out: Path, key: str) -> TrainingResult | None:
         OptionError: the folder holds another checkpoint.
     """
     if not (out / SETTINGS_FILE).is_file():
+        if not (out / "training").is_dir() and any((out / name).exists() for name in ("config.json", "adapter_config.json")):
+            raise OptionError(f"{out} holds another model, which would be written over; choose another folder")
         return None
     settings = read_settings(out)
     if settings is None or settings.training.get("key") != key:

@@ -5,6 +5,7 @@ and counts alone.
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -138,6 +139,8 @@ class Trainer:
             if progress.update % LOG_EVERY == 0 or saved:
                 loss = float(torch.stack(lately).mean())  # waits for the device
                 lately.clear()
+                if not math.isfinite(loss):
+                    raise OptionError(f"the loss is no number after update {progress.update}: give a lower learning rate than {self.config.learning_rate:g}")
                 self._log({"kind": "train", "update": progress.update, "loss": loss, "rate": rate, "tokens": progress.tokens, "seconds": progress.seconds})
             if evaluated:
                 self._evaluate()
@@ -209,6 +212,8 @@ class Trainer:
         value = pair_nll(said) if not self.examiner.chains else found.nll + self.config.loss.preference_weight * pair_nll(said)
         if run.select == "f1" and self.examiner.chains:
             value = 1.0 - (found.macro_f1 if found.first_error_f1 is None else found.first_error_f1)
+        if not math.isfinite(value):
+            raise OptionError("nothing can be said of the held-out problems: no labelled step of them fits into the context")
         self._last_value = value
         row = {"kind": "held-out", "update": progress.update, "value": value, **msgspec.to_builtins(found)}
         if self.config.loss.learn_domain_weights:
@@ -257,7 +262,7 @@ class Trainer:
                     row: Any = json.loads(line)
                 except ValueError:
                     continue
-                if row["update"] <= self.progress.update:
+                if row.get("update", 0) <= self.progress.update:
                     kept.append(line + b"\n")
             temporary = path.with_name(path.name + ".tmp")
             temporary.write_bytes(b"".join(kept))

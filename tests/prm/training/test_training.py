@@ -269,6 +269,18 @@ def test_what_cannot_be_trained_says_why(sums_file, tmp_path):
         train_prm(_config(file, ModelOptions(path=path, lora=2, lora_targets=("nothing",))), tmp_path / "d")
 
 
+def test_a_training_that_diverges_gives_no_checkpoint(sums_file, tmp_path):
+    with pytest.raises(OptionError, match="lower learning rate"):
+        train_prm(_config(sums_file(30), learning_rate=1e30), tmp_path / "out")
+    assert not (tmp_path / "out" / "prm_gym.json").exists()
+
+
+def test_a_model_is_not_written_over(sums_file, tmp_path):
+    base = tiny_causal_lm(tmp_path / "base", architecture="qwen2")
+    with pytest.raises(OptionError, match="written over"):
+        train_prm(_config(sums_file(30), ModelOptions(path=str(base))), base)
+
+
 def test_the_command_trains_and_says_what_came_out(sums_file, tmp_path, capsys):
     options = [
         "--width",
