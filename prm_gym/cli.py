@@ -8,6 +8,7 @@ from typing import Any
 import tyro
 
 from prm_gym.commands.comparing import compare, report
+from prm_gym.commands.evaluating_prm import eval_prm
 from prm_gym.commands.labelling import label
 from prm_gym.commands.listing import credit, doctor, envs, verifiers
 from prm_gym.commands.playing import play, rollout
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "rescore": rescore,
         "label": label,
         "train-prm": train_prm,
+        "eval-prm": eval_prm,
         "doctor": doctor,
     }
     try:
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(141)
     except KeyboardInterrupt:
         given = sys.argv[1:] if arguments is None else list(arguments)
-        goes_on = given[:1] in (["compare"], ["train-prm"]) or (given[:1] in (["rollout"], ["label"]) and "--out" in given)
+        goes_on = given[:1] in (["compare"], ["train-prm"]) or (given[:1] in (["rollout"], ["label"], ["eval-prm"]) and "--out" in given)
         print("prm-gym: interrupted" + ("; what was finished is kept, and the same command goes on" if goes_on else ""), file=sys.stderr)
         sys.exit(130)
 

@@ -1,6 +1,8 @@
-"""Rows of files and data sets: JSON lines, JSON arrays, Parquet, Hugging Face."""
+"""Rows of files and data sets: JSON lines, JSON arrays, CSV, Parquet, Hugging Face."""
 
+import csv
 import importlib
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +16,7 @@ def rows_of(source: str | Path) -> Iterator[tuple[str, object]]:
     """The rows of one source, each with the words that say where it stands ("line 3").
 
     Args:
-        source: a path (`.jsonl`, `.json`, `.parquet`), a folder that `datasets` wrote, or `hf:NAME[:CONFIG[:SPLIT]]` (the split "test" unless given).
+        source: a path (`.jsonl`, `.json`, `.csv`, `.parquet`), a folder that `datasets` wrote, or `hf:NAME[:CONFIG[:SPLIT]]` (the split "test" unless given).
 
     Raises:
         OptionError: it cannot be read; names the file, and the line where that is known.
@@ -29,11 +31,12 @@ def rows_of(source: str | Path) -> Iterator[tuple[str, object]]:
         ".jsonl": _json_lines,
         ".ndjson": _json_lines,
         ".json": _json_array,
+        ".csv": _csv,
         ".parquet": _parquet,
     }
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise OptionError(f"a file of rows is .jsonl, .json or .parquet, or hf:NAME, got {str(source)!r}")
+        raise OptionError(f"a file of rows is .jsonl, .json, .csv or .parquet, or hf:NAME, got {str(source)!r}")
     return reader(path)
 
 
@@ -55,6 +58,24 @@ def _json_array(path: Path) -> Iterator[tuple[str, object]]:
     if not isinstance(rows, list):
         raise OptionError(f"{path}: a JSON file of rows is an array of objects; for one object a line use .jsonl")
     return ((f"row {number}", row) for number, row in enumerate(cast("list[object]", rows), start=1))
+
+
+def _csv(path: Path) -> Iterator[tuple[str, object]]:
+    """Rows of a table with a header; a cell that is a JSON list or object is read as such, an empty one is None."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(_text(path), newline="")))
+    except csv.Error as error:
+        raise OptionError(f"{path}: {error}") from error
+    return ((f"row {number}", {name: _cell(value) for name, value in row.items() if name is not None}) for number, row in enumerate(rows, start=1))
+
+
+def _cell(value: str | None) -> object:
+    if not value or value.lstrip()[:1] not in ("[", "{"):
+        return value or None
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return value
 
 
 def _text(path: Path) -> str:

@@ -125,7 +125,7 @@ def test_files_that_cannot_be_read(tmp_path):
         "latin.jsonl": "cannot be read",
         "deep.jsonl": "line 1",
         "missing.jsonl": "cannot be read",
-        "tasks.txt": "is .jsonl, .json or .parquet",
+        "tasks.txt": "is .jsonl, .json, .csv or .parquet",
     }.items():
         with pytest.raises(OptionError, match=says):
             load_problems(tmp_path / name)

@@ -15,7 +15,11 @@ class LabelledChain(msgspec.Struct, frozen=True, kw_only=True):
         labels: [T] P(step is right) in [0, 1]: 1 and 0 of hard labels, a share of roll-outs of soft ones; None where nothing is known.
         outcome: whether the final answer is right; None where it is not known.
         source: name of the data.
-        domain: of several in one source (a subset, an environment); for weights and tables.
+        domain: of several in one source (a subset, an environment, a kind of mistake); for weights and tables.
+        ratings: [T] -1 (wrong), 0 (neutral) or +1 (right), where the source tells neutral steps apart; None where nothing is known; empty where it does not.
+            Their labels are 0, 1 and 1: what is neutral counts as right, as it does for most models that are trained on such data.
+        group: chains that belong together: attempts at one problem, a flawed solution and its twin. The problem where it is empty.
+        gold: the right final answer, where it is known; sealed from those who are judged.
     """
 
     id: str
@@ -24,12 +28,22 @@ class LabelledChain(msgspec.Struct, frozen=True, kw_only=True):
     outcome: bool | None = None
     source: str = ""
     domain: str = ""
+    ratings: tuple[int | None, ...] = ()
+    group: str = ""
+    gold: str = ""
 
     def __post_init__(self) -> None:
         if len(self.labels) != len(self.chain):
             raise OptionError(f"{self.id}: {len(self.chain)} steps have {len(self.labels)} labels")
         if any(label is not None and not 0.0 <= label <= 1.0 for label in self.labels):
             raise OptionError(f"{self.id}: labels lie in [0, 1] or are None, got {self.labels!r}")
+        if self.ratings and (len(self.ratings) != len(self.chain) or any(rating not in (-1, 0, 1, None) for rating in self.ratings)):
+            raise OptionError(f"{self.id}: ratings are -1, 0, 1 or None, one a step, got {self.ratings!r}")
+
+    @property
+    def group_key(self) -> str:
+        """The same for all chains that belong together: what is resampled as a whole."""
+        return self.group or self.chain.problem
 
     @property
     def first_error(self) -> int:

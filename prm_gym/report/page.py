@@ -1,12 +1,9 @@
 """The comparison as one self-contained HTML page: no network, no fonts, no libraries; readable without its script, in the dark and on paper."""
 
-import base64
-import hashlib
 import json
 import os
 import re
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
 from prm_gym.report.comparison import Cell, Comparison, Contrast, contrasts, summarise
@@ -14,8 +11,8 @@ from prm_gym.report.figures import bin_panel, contrast_mark, curve_panel, strip_
 from prm_gym.report.findings import fewest_seeds, findings
 from prm_gym.report.formatting import MISSING, count, counted, duration, ends, interval, p_value, percent, share, signed, signed_interval
 from prm_gym.report.learning_curve import LearningCurve, evaluation_names, learning_curves
-from prm_gym.report.markup import Html, element, join, trusted
-from prm_gym.report.palette import DARK, LIGHT
+from prm_gym.report.markup import Html, element, join
+from prm_gym.report.shell import page_of
 from prm_gym.report.tables import Column, Figure, section, table
 from prm_gym.report.transfer import options_in_words, same_in_words
 
@@ -41,20 +38,7 @@ def render_page(comparison: Comparison) -> str:
     All text of the comparison is escaped, and the page's content policy allows only its own style sheet and script (by their hash), so that
     nothing in a name or a note can run and nothing is ever loaded.
     """
-    style, script = _style(), _asset("page.js")
     cells, against_first, curves = summarise(comparison), contrasts(comparison), learning_curves(comparison)
-    policy = f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("meta", name="generator", content=f"prm_gym {comparison.library_version}"),
-        element("title", comparison.title),
-        element("link", rel="icon", href="data:,"),
-        element("style", trusted(style)),
-    )
     main = element(
         "main",
         _header(comparison),
@@ -69,8 +53,7 @@ def render_page(comparison: Comparison) -> str:
         _notes(comparison),
         _reproduction(comparison),
     )
-    body = element("body", main, element("script", trusted(script)))
-    return "<!doctype html>\n" + element("html", head, body, lang="en").text + "\n"
+    return page_of(comparison.title, main, comparison.library_version)
 
 
 def _header(comparison: Comparison) -> Html:
@@ -326,22 +309,3 @@ def _legend(comparison: Comparison, credits: list[str]) -> Html:
 def _named(comparison: Comparison, credit: str) -> Html:
     """A credit assigner's swatch and name."""
     return join(swatch(comparison.credits.index(credit)), element("span", credit))
-
-
-def _style() -> str:
-    """The style sheet, with the palette's colours for both schemes."""
-    light = "".join(f"--series-{index}:{colour};" for index, colour in enumerate(LIGHT))
-    dark = "".join(f"--series-{index}:{colour};" for index, colour in enumerate(DARK))
-    classes = "".join(f".series-{index}{{--series:var(--series-{index})}}" for index in range(len(LIGHT)))
-    schemes = f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
-    return f"{schemes}\n{classes}\n{_asset('page.css')}"
-
-
-def _asset(name: str) -> str:
-    """A data file that lies beside this module."""
-    return files("prm_gym.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    """The hash by which the content policy knows an inline style sheet or script."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 import pytest
 
 from prm_gym.report.markup import Html, element, join
-from prm_gym.report.page import _asset, render_page, write_page
+from prm_gym.report.page import render_page, write_page
 from prm_gym.report.palette import DARK_PAPER, LIGHT_PAPER
+from prm_gym.report.shell import asset
 
 VOID = {"meta", "link", "br", "hr", "col", "img", "input"}
 ODD = [
@@ -180,7 +181,7 @@ def test_a_too_narrow_interval_is_owned_up_to(synthetic):
 
 
 def test_light_dark_and_paper_are_served():
-    style = _asset("page.css")
+    style = asset("page.css")
     assert f"--paper: {LIGHT_PAPER};" in style
     assert f"--paper: {DARK_PAPER};" in style
     assert "@media print" in style

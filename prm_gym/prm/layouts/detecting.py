@@ -14,6 +14,10 @@ from prm_gym.rows import rows_of
 
 # The module of each layout that has a label for every step (or a preference between two), and the fields that tell it; those that ask for more come first.
 _FIELDS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "agentprocessbench": (("messages", "step_labels"),),
+    "prmbench": (("error_steps", "modified_process"), ("error_steps", "steps")),
+    "mr_gsm8k": (("model_output_steps", "model_output_solution_correctness"),),
+    "bigbench_mistake": (("input", "steps", "mistake_index"),),
     "ours": (("env_id", "task", "steps"),),
     "pairs": (("chosen", "rejected", "initial_reason_steps"), ("chosen", "rejected", "problem"), ("chosen", "rejected", "prompt")),
     "trl": (("prompt", "completions", "labels"),),
@@ -74,7 +78,7 @@ def detect(row: Mapping[str, Any]) -> str:
         OptionError: none; names the fields that there are.
     """
     for name, choices in _FIELDS.items():
-        if any(all(row.get(field) is not None for field in fields) for fields in choices):
+        if any(all(field in row for field in fields) for fields in choices):
             return name
     known = "; ".join(f"{name}: {', '.join(choices[0])}" for name, choices in _FIELDS.items())
     raise OptionError(f"the fields {', '.join(sorted(row)) or '(none)'} are those of no layout of step labels ({known})")

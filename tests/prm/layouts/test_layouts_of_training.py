@@ -129,3 +129,15 @@ def test_a_bad_row_is_left_out_with_its_reason(tmp_path):
     assert [row.layout for row in found] == ["trl", "", "", "trl", "math_shepherd"]
     assert [bool(row.items) for row in found] == [True, False, False, False, True]
     assert all(row.reason for row in found if not row.items)
+
+
+def test_public_layouts_are_trained_on_too(tmp_path):
+    rows = [
+        {"id": "gsm8k-1", "problem": "p", "steps": ["a", "b"], "label": 1, "final_answer_correct": False},
+        {"input": "i", "steps": ["a", "b"], "mistake_index": None, "answer": "x", "target": "x"},
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    found = list(read_file(str(path), Reading()))
+    assert [row.layout for row in found] == ["processbench", "bigbench_mistake"]
+    assert [item.labels for row in found for item in row.items] == [(1.0, 0.0), (1.0, 1.0)]
