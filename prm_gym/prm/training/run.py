@@ -7,6 +7,7 @@ OUT/metrics.jsonl   losses and held-out figures of all updates
 OUT/training/       state of an unfinished training; deleted when it is done
 """
 
+import math
 import platform
 import shutil
 from collections import Counter
@@ -31,6 +32,8 @@ from prm_gym.prm.training.models import StepModel, build_model
 from prm_gym.prm.training.tokens import Encoder
 from prm_gym.prm.training.trainer import Notice, Trainer, Watch, precision_of
 from prm_gym.task import content_key
+
+_NUMBERS = ("wrong_share", "nll", "brier", "accuracy")
 
 
 class TrainingResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,8 +186,12 @@ def _finished(out: Path, key: str) -> TrainingResult | None:
     settings = read_settings(out)
     if settings is None or settings.training.get("key") != key:
         raise OptionError(f"{out} holds a checkpoint of another training (other settings or data); choose another folder")
+    stored = dict(settings.training)
+    for part in ("validation", "test"):
+        if isinstance(stored.get(part), dict):  # where nothing had a label, JSON has null for what is no number
+            stored[part] = {name: math.nan if value is None and name in _NUMBERS else value for name, value in stored[part].items()}
     try:
-        result = msgspec.convert(settings.training, TrainingResult, strict=False)
+        result = msgspec.convert(stored, TrainingResult, strict=False)
     except msgspec.ValidationError as error:
         raise CheckpointError(f"{out / SETTINGS_FILE} does not say what its training gave: {error}") from error
     shutil.rmtree(out / "training", ignore_errors=True)  # of a process that was killed between the last two lines of `train_prm`

@@ -229,10 +229,9 @@ def test_a_preference_alone_is_learnt(tmp_path):
     for at in range(200):
         a, b = (int(generator.integers(1, 4)) for _ in range(2))
         rows.append({"problem": f"Sheet {at}.", "steps": [], "chosen": f"{a}+{b}={a + b}", "rejected": f"{a}+{b}={a + b + 1 + at % 2}"})
-    labelled = {"prompt": "Held out.", "completions": ["1+1=2", "1+1=3"], "labels": [True, False]}
     path, held = tmp_path / "pairs.jsonl", tmp_path / "held.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    held.write_text(json.dumps(labelled) + "\n" + "".join(json.dumps({**row, "problem": f"Other {at}."}) + "\n" for at, row in enumerate(rows[:20])))
+    held.write_text("".join(json.dumps({**row, "problem": f"Other {at}."}) + "\n" for at, row in enumerate(rows[:20])))
     config = TrainingConfig(
         data=DataOptions(files=(str(path),), validation_files=(str(held),)),
         model=ModelOptions(width=32, layers=2, heads=2, vocabulary=300),
@@ -240,7 +239,11 @@ def test_a_preference_alone_is_learnt(tmp_path):
     )
     result = train_prm(config, tmp_path / "out")
     assert result.validation.pair_accuracy > 0.9
-    assert "pairs" in (tmp_path / "out" / "README.md").read_text()
+    assert result.calibrated_on == ""
+    assert "not calibrated" in (tmp_path / "out" / "README.md").read_text()
+    again = train_prm(config, tmp_path / "out")
+    assert again.validation.pair_accuracy == result.validation.pair_accuracy
+    assert np.isnan(again.validation.nll)
 
 
 def test_weights_of_domains_are_learnt_towards_what_helps(sums, tmp_path):
