@@ -148,8 +148,12 @@ def train_prm(
     import shlex
 
     from prm_gym.labelling.layouts import LabelPolicy
+    from prm_gym.prm.files import library
     from prm_gym.prm.layouts.detecting import Reading
     from prm_gym.prm.training.config import DataOptions, LossOptions, ModelOptions, RunOptions, TrainingConfig
+
+    for name in ("torch", "transformers", "tokenizers", "safetensors"):
+        library(name)
     from prm_gym.prm.training.run import train_prm as train
 
     policy = LabelPolicy(undecided=undecided, neutral_is_right=neutral == "right")
