@@ -85,11 +85,15 @@ def fitted_temperature(logits: Sequence[Floats], targets: Sequence[Floats]) -> f
 
         d/ds sum(log(1 + e^(s z)) - y s z) = sum z (sigmoid(s z) - y),    s = 1/T
 
-    Source: Guo et al. 2017, On Calibration of Modern Neural Networks, section 4.2.
+    The labels are drawn in by one imagined step of either kind, or steps that are all told apart would make the scores 0 and 1, as if nothing could err.
+
+    Source: Guo et al. 2017, On Calibration of Modern Neural Networks, section 4.2; the labels of Platt 1999, section 2.2.
     """
     z, labels = _known(logits, targets)
     if not z.size:
         return 1.0
+    right = float(labels.sum())
+    labels = labels * (right + 1.0) / (right + 2.0) + (1.0 - labels) / (len(labels) - right + 2.0)
     low, high = 1.0 / 20.0, 20.0
     for _ in range(60):
         s = math.sqrt(low * high)

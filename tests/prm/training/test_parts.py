@@ -139,6 +139,12 @@ def test_a_planted_temperature_is_found_and_is_the_best():
     assert all(nll(3 * z / found, y) <= nll(3 * z / other, y) + 1e-9 for other in (0.7 * found, 0.95 * found, 1.05 * found, 1.5 * found))
 
 
+def test_steps_that_are_all_told_apart_make_no_certainty():
+    # 8 right at z and 8 wrong at -z: Platt's labels are 9/10 and 1/10, so sigmoid(z / T) = 9/10 and T = z / ln 9.
+    z, y = np.array([30.0] * 8 + [-30.0] * 8), np.array([1.0] * 8 + [0.0] * 8)
+    assert fitted_temperature([z], [y]) == pytest.approx(30.0 / math.log(9.0), rel=1e-6)
+
+
 def test_the_threshold_separates_where_it_can():
     z = [np.array([3.0, 1.5]), np.array([3.0, 1.0, 2.0])]  # scores: 0.95, 0.82; 0.95, 0.73, ...
     y = [np.array([1.0, 1.0]), np.array([1.0, 0.0, 0.0])]

@@ -63,7 +63,7 @@ def test_a_decoder_from_scratch_learns_which_sums_are_right(sums_file, tmp_path)
     config = TrainingConfig(
         data=DataOptions(files=(sums_file(1200),)),
         model=ModelOptions(width=48, layers=2, heads=2, vocabulary=300),
-        run=RunOptions(epochs=6, batch_tokens=512, learning_rate=3e-3, evaluate_every=60),
+        run=RunOptions(epochs=8, batch_tokens=512, learning_rate=3e-3, evaluate_every=60),
     )
     result = train_prm(config, tmp_path / "out")
     assert result.test.auc > 0.97
