@@ -41,7 +41,7 @@ def vocabulary_head(model: Any, rows: tuple[int, ...]) -> HeadModule:
     if max(rows) >= layer.weight.shape[0]:
         raise CheckpointError(f"the family reads row {max(rows)} of a vocabulary of {layer.weight.shape[0]}")
     bias = getattr(layer, "bias", None)
-    return HeadModule(_linear(layer.weight[list(rows)], None if bias is None else bias[list(rows)]), _logit_scale(model.config))
+    return HeadModule(_linear(layer.weight[list(rows)], None if bias is None else bias[list(rows)]), logit_scale(model.config))
 
 
 def classifier_head(model: Any) -> HeadModule:
@@ -95,7 +95,7 @@ def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
     return layer
 
 
-def _logit_scale(config: Any) -> Callable[[Tensor], Tensor] | None:
+def logit_scale(config: Any) -> Callable[[Tensor], Tensor] | None:
     """What some models do to their logits: a soft cap (Gemma), a factor (Cohere), a divisor (Granite)."""
     cap, factor, divisor = (getattr(config, name, None) for name in ("final_logit_softcapping", "logit_scale", "logits_scaling"))
     if not cap and not factor and not divisor:

@@ -1,0 +1,290 @@
+"""The model of a training: a Hugging Face model with a head on its hidden states, whole or with adapters, or a small decoder from scratch.
+
+Only the hidden states at the positions that are read go through the head: of a vocabulary of 150,000 tokens two rows, of a chain of 1,000 tokens ten.
+"""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from prm_gym.errors import CheckpointError, MissingExtraError, OptionError
+from prm_gym.prm.families.own import OwnFamily, OwnSettings, add_tokens
+from prm_gym.prm.files import library
+from prm_gym.prm.heads import logit_scale
+from prm_gym.prm.training.config import ModelOptions
+
+try:
+    import torch
+    from torch import Tensor
+except ImportError as error:
+    raise MissingExtraError("torch", "torch") from error
+
+transformers = library("transformers")
+
+DECODER_CONTEXT = 2048
+_END = "<|end|>"
+# How text is cut before the pairs of bytes are merged: words with their blank, digits one by one, other signs, blanks.
+_WORDS = r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+
+
+class StepModel:
+    """A model, its tokenizer and its family.
+
+    Attributes:
+        model: of Hugging Face, or of PEFT around it.
+        tokenizer: with the family's tokens.
+        family: our own, as the settings say.
+        max_context: tokens that the model can read.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, settings: OwnSettings, max_context: int) -> None:
+        """Keep them together; `build_model` makes them."""
+        self.model = model
+        self.tokenizer = tokenizer
+        self.settings = settings
+        self.family = OwnFamily(settings)
+        self.max_context = max_context
+        self._rows = list(self.family.rows(tokenizer))
+        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self._inner: Any = inner
+        self._backbone: Any = getattr(inner, inner.base_model_prefix)
+        head = inner.get_output_embeddings() if self._rows else next((getattr(inner, name) for name in ("score", "classifier") if hasattr(inner, name)), None)
+        if head is None:
+            raise CheckpointError(f"{type(inner).__name__} has no head that is known here; try the other one of token-classification and language-model")
+        self._head: Any = head
+        self._scale = logit_scale(inner.config)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+    def trainable(self) -> dict[str, torch.nn.Parameter]:
+        """The weights that are trained, by name; tied ones once."""
+        return {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
+
+    def parameter_count(self) -> int:
+        """All weights."""
+        return sum(weight.numel() for weight in self.model.parameters())
+
+    def logits(self, ids: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Z = log P(right) - log P(wrong) at some positions.
+
+        Args:
+            ids: [B, L] int64, with anything to the right of a chain's last position: the model is causal.
+            rows: [P] int64.
+            columns: [P] int64.
+
+        Returns:
+            [P] float32.
+        """
+        return self.read(self.hidden(ids)[rows, columns])
+
+    def hidden(self, ids: Tensor) -> Tensor:
+        """Hidden states [B, L, H] of tokens [B, L]."""
+        return self._backbone(input_ids=ids, use_cache=False).last_hidden_state
+
+    def read(self, hidden: Tensor) -> Tensor:
+        """Z [P] float32 of hidden states [P, H]."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            outputs = self._outputs(hidden)
+        return outputs[:, 1] - outputs[:, 0]
+
+    @property
+    def vocabulary(self) -> Tensor:
+        """[V, H] that tokens are predicted with: the last layer of a language model, the embedding of others."""
+        return self._inner.get_output_embeddings().weight if self._rows else self._inner.get_input_embeddings().weight
+
+    def _outputs(self, hidden: Tensor) -> Tensor:
+        """[P, 2] float32, as the family reads them."""
+        if not self._rows:
+            return self._head(hidden.to(next(self._head.parameters()).dtype)).float()
+        if type(self._head) is torch.nn.Linear:
+            bias = None if self._head.bias is None else self._head.bias[self._rows].float()
+            found = torch.nn.functional.linear(hidden.float(), self._head.weight[self._rows].float(), bias)
+        else:  # adapters around it, which know themselves how they are added
+            found = self._head(hidden.to(next(self._head.parameters()).dtype))[:, self._rows].float()
+        return found if self._scale is None else self._scale(found)
+
+    def state(self) -> dict[str, Tensor]:
+        """The weights that are trained, as they are."""
+        return {name: weight.detach() for name, weight in self.trainable().items()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Put weights back.
+
+        Raises:
+            CheckpointError: they are of another model.
+        """
+        weights = self.trainable()
+        if weights.keys() != state.keys() or any(weights[name].shape != value.shape for name, value in state.items()):
+            raise CheckpointError("the stored weights are of another model")
+        with torch.no_grad():
+            for name, value in state.items():
+                weights[name].copy_(value)
+
+    def save(self, directory: Path) -> None:
+        """Write model (or adapters) and tokenizer as Hugging Face's and PEFT's own loaders take them, as safetensors."""
+        directory.mkdir(parents=True, exist_ok=True)
+        options: dict[str, Any] = {"save_embedding_layers": False} if hasattr(self.model, "peft_config") else {}
+        self.model.save_pretrained(directory, **options)
+        self.tokenizer.save_pretrained(directory)
+
+
+def build_model(options: ModelOptions, texts: Iterable[str], seed: int, device: str, dtype: torch.dtype, tokenizer_directory: Path | None = None) -> StepModel:
+    """The model that the options ask for, on its device, ready to be trained.
+
+    Args:
+        options: which model and which head.
+        texts: that the tokenizer of a decoder learns from.
+        seed: of new weights. The random state of torch is as it was when this returns.
+        device: "cpu", "cuda", ...
+        dtype: of frozen weights; those that are trained are float32.
+        tokenizer_directory: where the tokenizer of a decoder is kept, so that a resumed training has the same one.
+
+    Raises:
+        CheckpointError: the model cannot be loaded, is not causal, or has no such head.
+    """
+    settings = OwnSettings(head=options.head, max_context=options.max_context, base=options.path if options.lora else "")
+    devices = [torch.device(device)] if device.startswith("cuda") else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        if options.path:
+            tokenizer, model = _pretrained(options)
+        else:
+            tokenizer = _decoder_tokenizer(options, texts, settings, tokenizer_directory)
+            model = _decoder(options, len(tokenizer), tokenizer.eos_token_id)
+        added = add_tokens(tokenizer, settings)
+        rows = int(model.get_input_embeddings().weight.shape[0])
+        tokens = [int(tokenizer.convert_tokens_to_ids(token)) for token in settings.tokens]
+        if len(tokenizer) > rows:
+            model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        if added:
+            _set_new_rows(model, tokens, rows)
+        if options.gradient_checkpointing:
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model = (_with_adapters(model, options, tokens, dtype) if options.lora else model.to(torch.float32)).to(device)
+    limit = int(getattr(model.config, "max_position_embeddings", 0) or 0)
+    context = min(options.max_context or limit or DECODER_CONTEXT, limit or options.max_context or DECODER_CONTEXT)
+    made = StepModel(model, tokenizer, settings, context)
+    _require_causal(made)
+    return made
+
+
+def _pretrained(options: ModelOptions) -> tuple[Any, Any]:
+    kind: Any = transformers.AutoModelForTokenClassification if options.head == "token-classification" else transformers.AutoModelForCausalLM
+    extra: dict[str, Any] = {"num_labels": 2} if options.head == "token-classification" else {}
+    if Path(options.path).is_dir():
+        extra["local_files_only"] = True
+    try:
+        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(options.path, trust_remote_code=options.trust_remote_code)
+        model: Any = kind.from_pretrained(options.path, trust_remote_code=options.trust_remote_code, dtype="auto", **extra)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise CheckpointError(f"the model {options.path!r} cannot be loaded with the head {options.head}: {error}") from error
+    if model.config.is_encoder_decoder:
+        raise CheckpointError(f"{options.path} is an encoder with a decoder; a causal model is needed")
+    return tokenizer, model
+
+
+def _decoder_tokenizer(options: ModelOptions, texts: Iterable[str], settings: OwnSettings, directory: Path | None) -> Any:
+    """A byte-level tokenizer that has learnt from the texts; digits are tokens of their own, so that numbers can be computed with."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    kind: Any = transformers.PreTrainedTokenizerFast
+    if directory is not None and (directory / "tokenizer.json").is_file():
+        return kind.from_pretrained(directory)
+    made: Any = Tokenizer(models.BPE())
+    cut = pre_tokenizers.Split(Regex(_WORDS), "isolated")
+    made.pre_tokenizer = pre_tokenizers.Sequence([cut, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    made.decoder = decoders.ByteLevel()
+    special = [_END, *settings.tokens]
+    trainer: Any = trainers.BpeTrainer(
+        vocab_size=options.vocabulary, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    made.train_from_iterator(texts, trainer)
+    tokenizer = kind(tokenizer_object=made, eos_token=_END, pad_token=_END)
+    add_tokens(tokenizer, settings)
+    if directory is not None:
+        temporary = directory.with_name(directory.name + ".tmp")
+        tokenizer.save_pretrained(temporary)
+        temporary.rename(directory)
+        return kind.from_pretrained(directory)
+    return tokenizer
+
+
+def _decoder(options: ModelOptions, vocabulary: int, pad: int) -> Any:
+    """A small decoder of the architecture of Qwen2, with the head."""
+    config: Any = transformers.Qwen2Config(
+        vocab_size=vocabulary,
+        hidden_size=options.width,
+        intermediate_size=(options.width * 8 // 3 + 15) // 16 * 16,
+        num_hidden_layers=options.layers,
+        num_attention_heads=options.heads,
+        num_key_value_heads=options.heads,
+        max_position_embeddings=options.max_context or DECODER_CONTEXT,
+        tie_word_embeddings=True,
+        pad_token_id=pad,
+        eos_token_id=pad,
+    )
+    config.num_labels = 2
+    kind: Any = transformers.Qwen2ForTokenClassification if options.head == "token-classification" else transformers.Qwen2ForCausalLM
+    return kind(config)
+
+
+def _set_new_rows(model: Any, tokens: list[int], rows: int) -> None:
+    """New tokens begin as the mean of the old ones, so that nothing is said of a step at first."""
+    layers = [model.get_input_embeddings(), model.get_output_embeddings()]
+    with torch.no_grad():
+        for layer in layers:
+            if layer is not None:
+                mean = layer.weight[: min(rows, *tokens)].float().mean(dim=0)
+                layer.weight[tokens] = mean.to(layer.weight.dtype)
+
+
+def _with_adapters(model: Any, options: ModelOptions, tokens: list[int], dtype: torch.dtype) -> Any:
+    """The model with LoRA on the linear layers of its backbone; the head and the rows of the family's tokens are trained whole."""
+    try:
+        import peft
+    except ImportError as error:
+        raise MissingExtraError("peft", "torch") from error
+    model = model.to(dtype)
+    backbone: Any = getattr(model, model.base_model_prefix)
+    found = {name.rpartition(".")[2] for name, module in backbone.named_modules() if isinstance(module, torch.nn.Linear)}
+    targets = sorted(options.lora_targets or found)
+    if not targets or not found & set(targets):
+        raise OptionError(f"no linear layer is named {', '.join(targets) or 'anything'}; there are {', '.join(sorted(found)) or 'none'}")
+    rows = {_name_of(model, model.get_input_embeddings()): tokens}
+    if options.head == "language-model" and not model.config.tie_word_embeddings:
+        rows[_name_of(model, model.get_output_embeddings())] = tokens
+    config: Any = peft.LoraConfig(
+        r=options.lora,
+        lora_alpha=options.lora_alpha,  # type: ignore[arg-type] # a float serves as well
+        lora_dropout=options.lora_dropout,
+        target_modules=targets,
+        trainable_token_indices=rows,
+        task_type="TOKEN_CLS" if options.head == "token-classification" else "CAUSAL_LM",
+    )
+    wrap: Any = peft.get_peft_model
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers by names of yesterday
+        adapted: Any = wrap(model, config)
+    for weight in cast("Iterable[Tensor]", adapted.parameters()):
+        if weight.requires_grad:
+            weight.data = weight.data.float()
+    return adapted
+
+
+def _name_of(model: Any, layer: Any) -> str:
+    return next(name.rpartition(".")[2] for name, module in model.named_modules() if module is layer)
+
+
+def _require_causal(made: StepModel) -> None:
+    """Refuse a model whose earlier scores depend on later tokens: one forward over all steps would not be what is scored step by step."""
+    made.model.eval()
+    device = made.device
+    ids = torch.tensor([[1, 2, 3, 4], [1, 2, 3, 5]], device=device)
+    with torch.no_grad():
+        found = made.logits(ids, torch.tensor([0, 1], device=device), torch.tensor([2, 2], device=device))
+    if not torch.allclose(found[0], found[1], atol=1e-4, rtol=1e-3):
+        raise CheckpointError(f"{type(made.model).__name__} is not causal: what it says of a step depends on later ones")
