@@ -1,5 +1,6 @@
 """Verifiers that judge whole chains with a model: all steps of an episode at once."""
 
+import unicodedata
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -11,6 +12,8 @@ from prm_gym.claims import Malformed
 from prm_gym.errors import ContractError
 from prm_gym.verdict import Verdict, abstained, judged
 from prm_gym.verifier import StepContext, Verifier
+
+_BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs, by their category, that show nothing
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -76,7 +79,7 @@ class ChainVerifier(Verifier):
             malformed = next((claim for claim in step.claims if isinstance(claim, Malformed)), None)
             if malformed is not None:
                 found[at] = judged("malformed", 0.0, malformed.reason)
-            elif not step.action.strip():
+            elif not _shows(step.action):
                 found[at] = abstained("the step is empty")
         asked = [at for at in range(len(steps)) if at not in found]
         gathered = gather([steps[at] for at in asked], ends_only=self.looks_ahead)
@@ -96,3 +99,8 @@ class ChainVerifier(Verifier):
         if score is None:
             return Verdict(status=judgement.status, reason=reason, evidence=evidence)
         return judged("correct" if score >= self.threshold else "incorrect", score, reason, **evidence)
+
+
+def _shows(text: str) -> bool:
+    """Whether a text has a visible character: blanks, control and format characters, and marks on no letter are none."""
+    return any(unicodedata.category(letter)[0] in "LNPS" and letter not in _BLANK_LETTERS for letter in text)
