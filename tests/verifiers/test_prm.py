@@ -154,7 +154,7 @@ def test_it_rewards_the_steps_of_an_environment(known):
 
 
 def test_a_step_that_breaks_nothing_else(known):
-    steps = steps_of("It is 7.", "\ud800\udfff \x00", "7 " * 3000, "So 7.")
+    steps = steps_of("It is 7.", "\ud800\udfff 7 \x00", "7 " * 3000, "So 7.")
     verdicts = [row["prm"] for row in verify_batch([make_verifier(f"prm:{known}?device=cpu")], steps)]
     assert [verdict.score is None for verdict in verdicts] == [False, False, True, False]
 

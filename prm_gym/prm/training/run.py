@@ -23,7 +23,7 @@ from prm_gym.chains import problem_key
 from prm_gym.errors import CheckpointError, OptionError
 from prm_gym.prm.families.own import SETTINGS_FILE, read_settings, write_settings
 from prm_gym.prm.files import quiet
-from prm_gym.prm.loading import fingerprint, locate
+from prm_gym.prm.loading import fingerprint
 from prm_gym.prm.training import state
 from prm_gym.prm.training.card import card
 from prm_gym.prm.training.config import TrainingConfig
@@ -207,7 +207,7 @@ def _key(config: TrainingConfig, data: Data, held_out: Data | None) -> str:
     plain["data"] |= {"files": [], "validation_files": []}
     plain["run"] |= {"device": "", "save_every": 0}
     hashes = [source.sha256 for source in (*data.sources, *(held_out.sources if held_out is not None else ()))]
-    base = [fingerprint(locate(config.model.path))] if config.model.path else []
+    base = [fingerprint(Path(config.model.path))] if config.model.path and Path(config.model.path).is_dir() else []
     return content_key(msgspec.json.encode(plain, order="sorted").decode(), *hashes, *base)
 
 
