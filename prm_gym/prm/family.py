@@ -38,10 +38,12 @@ class Family(ABC):
         head: which model is loaded: a token classifier, a causal language model, or a backbone with a head of its own.
         aggregation: how the scores of steps become that of a solution, as the authors of its checkpoints do.
         threshold: a step scores below it when the authors count it as wrong. In [0, 1].
+        outputs: D, how many numbers the model says at a position.
     """
 
     id: ClassVar[str]
     head: Head
+    outputs: int = 2
     aggregation: Aggregation = "min"
     threshold: float = 0.5
 

@@ -12,7 +12,7 @@ class Writer:
     """Writes one chain: texts, single tokens and marks, in order.
 
     A text never yields a special token of the tokenizer nor one of the `tags`, whatever it says: special tokens are switched off, and where a tag is an
-    ordinary token (" ки"), the text is cut inside it and tokenised in two pieces. It reads the same, and the model sees no tag.
+    ordinary token (" ки"), the text is cut inside it and tokenised in two pieces: the model can read it, and sees no tag.
     Neighbouring texts are tokenised as one, as the pieces of a chat template are.
     """
 
@@ -34,10 +34,36 @@ class Writer:
         """Write a text."""
         self._text.append(text)
 
+    def line(self, text: str) -> None:
+        """A line break and a text after it, tokenised as in the middle of a longer text: without the blank that Llama's tokenizers put in front."""
+        self._flush()
+        alone = plain_ids(self.tokenizer, "\n")
+        ids = inert(self.tokenizer, "\n" + text, self.tags, self._forbidden)
+        self._ids.extend(ids[len(alone) - 1 :] if ids[: len(alone)] == alone else ids)
+
+    def template(self, text: str) -> None:
+        """Write a piece of a chat template: special tokens in it are special."""
+        added = self.tokenizer.added_tokens_decoder
+        tokens = {str(token.content): (int(at), token) for at, token in added.items()}
+        pattern = "|".join(re.escape(content) for content in sorted(tokens, key=len, reverse=True))
+        after: Any = None
+        for piece in re.split(f"({pattern})", text) if pattern else [text]:
+            if piece not in tokens:
+                self.text(piece.lstrip() if after is not None and after.rstrip else piece)
+                continue
+            at, after = tokens[piece]
+            if after.lstrip and self._text:
+                self._text.append(self._text.pop().rstrip())
+            self.tokens([at])
+
     def tokens(self, ids: Iterable[int]) -> None:
-        """Write tokens; texts before and after them are tokenised apart."""
+        """Write tokens."""
         self._flush()
         self._ids.extend(ids)
+
+    def cut(self) -> None:
+        """The texts before and after are tokenised apart."""
+        self._flush()
 
     def mark(self) -> None:
         """The score of the next step is read at the last token that was written."""
