@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, Unpack, get_args
 from prm_gym.chain_verifier import ChainVerifier, Judgement
 from prm_gym.chains import Chain
 from prm_gym.errors import OptionError
-from prm_gym.prm.implicit.loading import ImplicitSettings, Loading, fingerprint, read_settings
+from prm_gym.prm.implicit.loading import ImplicitSettings, Loading, mark_of, read_settings
 
 Form: TypeAlias = Literal["step", "value"]
 
@@ -55,7 +55,7 @@ class ImplicitVerifier(ChainVerifier):
         self.form, self.scale, self.threshold = form, scale, threshold
         self._path, self._models = path, models
         said = read_settings(path) or ImplicitSettings()
-        self.version = f"1+{fingerprint(path)}+{fingerprint(models.get('ref') or said.reference)}"
+        self.version = f"1+{mark_of(path)}+{mark_of(models.get('ref') or said.reference)}"
         self._scorer: Any = None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,22 +1,25 @@
 """Causal language models from checkpoints: whole ones, and adapters (LoRA) over a base; and the file that says how an implicit reward is read."""
 
 import os
-from hashlib import blake2b
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict
 
 import msgspec
 
-from prm_gym.errors import CheckpointError, MissingExtraError, OptionError
+from prm_gym.errors import CheckpointError, OptionError, PrmGymError
+from prm_gym.prm.files import library, quiet
 from prm_gym.prm.implicit.encoding import SEPARATOR, Template
+from prm_gym.prm.loading import fingerprint, locate
+from prm_gym.task import content_key
 
 SETTINGS_FILE = "prm_gym_implicit.json"
 ADAPTER_FILE = "adapter_config.json"
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
-
-_EDGE = 1 << 16  # bytes read at both ends of a file of weights
 
 
 class Loading(TypedDict, total=False):
@@ -87,7 +90,7 @@ def write_settings(path: Path, settings: ImplicitSettings) -> None:
 
 
 def load_model(path: str | Path, device: Device = "auto", dtype: Precision = "auto", *, trust_remote_code: bool = False) -> Any:
-    """A causal language model, in evaluation mode; an adapter comes over its base.
+    """A causal language model that does not learn, in evaluation mode; an adapter comes over its base.
 
     Args:
         path: folder, or name on the hub.
@@ -100,36 +103,57 @@ def load_model(path: str | Path, device: Device = "auto", dtype: Precision = "au
         MissingExtraError: a package is missing.
         OptionError: there is no such device or precision.
     """
-    try:
-        import torch
-        from transformers import AutoModelForCausalLM
-    except ImportError as error:
-        raise MissingExtraError(str(error.name), "torch") from error
+    torch = library("torch")
     place = choose_device(device)
     if dtype not in ("auto", "float32", "bfloat16", "float16"):
         raise OptionError(f"dtype is auto, float32, bfloat16 or float16, got {dtype!r}")
-    precision = getattr(torch, ("bfloat16" if place == "cuda" else "float32") if dtype == "auto" else dtype)
+    precision = getattr(torch, ("bfloat16" if place.startswith("cuda") else "float32") if dtype == "auto" else dtype)
     options: dict[str, Any] = {"dtype": precision, "trust_remote_code": trust_remote_code}
+    base = base_of(path)
+    model = _whole_model(base or str(path), options)
+    if base:
+        model = _adapted(model, path)
+    model = model.to(place).requires_grad_(False).eval()
+    with torch.inference_mode():
+        said = model(input_ids=torch.arange(4, device=place)[None], use_cache=False).logits
+    if not bool(said.isfinite().all()):
+        raise CheckpointError(f"The model of {path} gives logits that are no numbers; its weights are broken, or too large for this dtype")
+    return model
+
+
+def _whole_model(name: str, options: dict[str, Any]) -> Any:
+    """A causal language model none of whose weights is left to chance."""
+    auto: Any = library("transformers").AutoModelForCausalLM
     try:
-        if (Path(path) / ADAPTER_FILE).is_file():
-            model: Any = _over_its_base(Path(path), options)
-        else:
-            auto: Any = AutoModelForCausalLM
-            model = auto.from_pretrained(str(path), **options)
-    except MissingExtraError:
+        with quiet():
+            model, info = auto.from_pretrained(locate(name), output_loading_info=True, **options)
+    except PrmGymError:
         raise
-    except Exception as error:  # whatever is wrong with a checkpoint of others
-        raise CheckpointError(f"No causal language model can be loaded from {path}: {type(error).__name__}: {error}") from error
-    return model.to(place).eval()
+    except Exception as error:  # whatever a broken file makes a dozen libraries raise
+        raise CheckpointError(f"No causal language model can be loaded from {name!r}: {type(error).__name__}: {error}") from error
+    for what, said in (("missing_keys", "lack"), ("mismatched_keys", "have another shape for")):
+        absent = sorted(map(str, info.get(what) or []))
+        if absent:
+            raise CheckpointError(f"{name!r} is no whole causal language model: its weights {said} {len(absent)} tensors, among them {', '.join(absent[:3])}")
+    return model
 
 
-def _over_its_base(path: Path, options: dict[str, Any]) -> Any:
+def _adapted(model: Any, path: str | Path) -> Any:
+    """A model with an adapter over it."""
+    peft: Any = library("peft")
     try:
-        from peft import AutoPeftModelForCausalLM
-    except ImportError as error:
-        raise MissingExtraError("peft", "torch") from error
-    auto: Any = AutoPeftModelForCausalLM
-    return auto.from_pretrained(str(path), **options)
+        with quiet(), calm():
+            return peft.PeftModel.from_pretrained(model, str(path))
+    except Exception as error:  # whatever is wrong with an adapter of others
+        raise CheckpointError(f"The adapter {path} cannot be put over its base: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def calm() -> Generator[None]:
+    """Without the warnings of PEFT about what it asks of transformers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def load_tokenizer(path: str | Path, *, trust_remote_code: bool = False) -> Any:
@@ -138,18 +162,17 @@ def load_tokenizer(path: str | Path, *, trust_remote_code: bool = False) -> Any:
     Raises:
         CheckpointError: nothing can be loaded.
     """
-    try:
-        from transformers import AutoTokenizer
-    except ImportError as error:
-        raise MissingExtraError("transformers", "torch") from error
     adapter = Path(path) / ADAPTER_FILE
     brings_none = adapter.is_file() and not any((Path(path) / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json", "tokenizer.model"))
     source = base_of(path) if brings_none else str(path)
-    auto: Any = AutoTokenizer
+    auto: Any = library("transformers").AutoTokenizer
     try:
-        return auto.from_pretrained(source, trust_remote_code=trust_remote_code)
+        with quiet():
+            return auto.from_pretrained(locate(source), trust_remote_code=trust_remote_code)
+    except PrmGymError:
+        raise
     except Exception as error:  # whatever is wrong with a checkpoint of others
-        raise CheckpointError(f"No tokenizer can be loaded from {source}: {type(error).__name__}: {error}") from error
+        raise CheckpointError(f"No tokenizer can be loaded from {source!r}: {type(error).__name__}: {error}") from error
 
 
 def base_of(path: str | Path) -> str:
@@ -176,8 +199,7 @@ def choose_device(device: str) -> str:
     Raises:
         OptionError: there is no such device.
     """
-    import torch
-
+    torch = library("torch")
     if device not in ("auto", "cpu", "cuda"):
         raise OptionError(f"device is 'auto', 'cpu' or 'cuda', got {device!r}")
     if device == "cuda" and not torch.cuda.is_available():
@@ -200,20 +222,6 @@ def require_same_tokens(one: Any, other: Any, what: str) -> None:
             raise CheckpointError(f"{what} have one vocabulary and cut {text[:20]!r}... differently. A log-ratio needs the same tokens.")
 
 
-def fingerprint(path: str | Path) -> str:
-    """A short key of a checkpoint's files: their names and sizes, and both ends of what is in them; the name itself where there is no such folder."""
-    digest = blake2b(digest_size=8)
-    folder = Path(path)
-    if not folder.is_dir():
-        digest.update(str(path).encode())
-        return digest.hexdigest()
-    for file in sorted(file for file in folder.iterdir() if file.suffix in (".safetensors", ".bin", ".json") and file.is_file()):
-        if file.name == "trainer_state.json":
-            continue
-        size = file.stat().st_size
-        digest.update(f"{file.name} {size}".encode())
-        with file.open("rb") as stream:
-            digest.update(stream.read(_EDGE))
-            stream.seek(max(0, size - _EDGE))
-            digest.update(stream.read(_EDGE))
-    return digest.hexdigest()
+def mark_of(name: str) -> str:
+    """A short key of the files of a checkpoint; of its name where it is on the hub."""
+    return (fingerprint(Path(name)) if Path(name).is_dir() else content_key(name))[:16]

@@ -20,9 +20,10 @@ import numpy as np
 from prm_gym.chains import Chain, chain_of_trajectory
 from prm_gym.credit import StepBatch
 from prm_gym.errors import CheckpointError, CreditError, MissingExtraError, OptionError
+from prm_gym.prm.files import quiet
 from prm_gym.prm.implicit.encoding import ChainEncoder, Spanned, Template
 from prm_gym.prm.implicit.learner import Example, ImplicitLearner, LearningOptions
-from prm_gym.prm.implicit.loading import Device, ImplicitSettings, load_model, load_tokenizer, read_settings, require_same_tokens, write_settings
+from prm_gym.prm.implicit.loading import Device, ImplicitSettings, calm, load_model, load_tokenizer, read_settings, require_same_tokens, write_settings
 from prm_gym.prm.implicit.logprobs import CausalModel
 
 try:
@@ -127,11 +128,12 @@ class ImplicitReward:
         """Write a checkpoint that `load` goes on from and `implicit:DIRECTORY` scores with; the reference as it is now lies in its folder `reference`."""
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
-        self.learner.model.model.save_pretrained(folder)
-        self.encoder.tokenizer.save_pretrained(folder)
-        if self._reference is not None:
-            self._reference.model.save_pretrained(folder / "reference")
-            self.encoder.tokenizer.save_pretrained(folder / "reference")
+        with quiet(), calm():
+            self.learner.model.model.save_pretrained(folder)
+            self.encoder.tokenizer.save_pretrained(folder)
+            if self._reference is not None:
+                self._reference.model.save_pretrained(folder / "reference")
+                self.encoder.tokenizer.save_pretrained(folder / "reference")
         temporary = folder / f"{STATE_FILE}.tmp"
         torch.save({"optimizer": self.learner.optimizer.state_dict(), "steps": self.learner.steps}, temporary)
         temporary.replace(folder / STATE_FILE)

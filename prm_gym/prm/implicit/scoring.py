@@ -23,9 +23,9 @@ from prm_gym.prm.implicit.loading import (
     ImplicitSettings,
     Precision,
     base_of,
-    fingerprint,
     load_model,
     load_tokenizer,
+    mark_of,
     read_settings,
     require_same_tokens,
 )
@@ -294,7 +294,7 @@ def reference_of(path: str, ref: str | None, said: ImplicitSettings) -> str:
         named = ""
     if not named and not base:
         raise CheckpointError(f"{path} does not say what its reference is; give ref=PATH, the model that its training began from")
-    if named and (named == path or (Path(named).exists() and Path(path).exists() and (Path(named).samefile(path) or fingerprint(named) == fingerprint(path)))):
+    if named and (named == path or (Path(named).exists() and Path(path).exists() and (Path(named).samefile(path) or mark_of(named) == mark_of(path)))):
         raise CheckpointError(f"The reference of {path} is the model itself: every reward would be 0 and tell nothing")
     return named
 

@@ -16,10 +16,11 @@ import numpy as np
 
 from prm_gym._version import VERSION
 from prm_gym.errors import CheckpointError, MissingExtraError, OptionError
+from prm_gym.prm.files import library, quiet
 from prm_gym.prm.implicit.card import TrainingReport, model_card
 from prm_gym.prm.implicit.encoding import SEPARATOR, ChainEncoder, Template
 from prm_gym.prm.implicit.learner import Example, ImplicitLearner, LearningOptions
-from prm_gym.prm.implicit.loading import Device, ImplicitSettings, load_model, load_tokenizer, write_settings
+from prm_gym.prm.implicit.loading import Device, ImplicitSettings, calm, load_model, load_tokenizer, write_settings
 from prm_gym.prm.implicit.logprobs import CausalModel
 from prm_gym.prm.implicit.objectives import loss_of
 from prm_gym.prm.labelled import LabelledChain
@@ -130,8 +131,9 @@ def train_implicit(
         separator=chosen.separator,
         training={"model": model, "options": msgspec.to_builtins(chosen), "data": _provenance(chains), "validation": run.best, "library": VERSION},
     )
-    loaded.model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with quiet(), calm():
+        loaded.model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     write_settings(folder, settings)
     report = TrainingReport(
         out=str(folder),
@@ -247,14 +249,11 @@ def area_under_curve(scores: Any, positive: Any) -> float:
 def _prepared(model: Any, options: TrainingOptions) -> Any:
     """The model with what may learn: an adapter, or everything."""
     if options.lora_rank:
-        try:
-            from peft import LoraConfig, get_peft_model
-        except ImportError as error:
-            raise MissingExtraError("peft", "torch") from error
-        make: Any = get_peft_model
-        config = LoraConfig(r=options.lora_rank, lora_alpha=2 * options.lora_rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
+        peft: Any = library("peft")
+        config = peft.LoraConfig(r=options.lora_rank, lora_alpha=2 * options.lora_rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
         torch.manual_seed(options.seed)  # peft draws the first weights of an adapter from the global generator
-        model = make(model, config)
+        with calm():
+            model = peft.get_peft_model(model, config)
     else:
         model.requires_grad_(True)
     if options.gradient_checkpointing:
@@ -324,8 +323,9 @@ def _reference_name(model: str, folder: Path, options: TrainingOptions, tokenize
     if options.lora_rank:
         return ""
     if options.keep_reference:
-        load_model(model, "cpu", "float32").save_pretrained(folder / "reference")
-        tokenizer.save_pretrained(folder / "reference")
+        with quiet():
+            load_model(model, "cpu", "float32").save_pretrained(folder / "reference")
+            tokenizer.save_pretrained(folder / "reference")
         return "reference"
     return str(Path(model).resolve()) if Path(model).is_dir() else model
 
