@@ -14,6 +14,7 @@ from prm_gym.prm.family import Family
 from prm_gym.prm.files import architectures, library, quiet
 
 DEVICES = ("auto", "cpu", "cuda")
+ATTENTIONS = ("auto", "sdpa", "eager", "flash_attention_2")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 DEFAULT_CONTEXT = 4096
 _WHOLE = 1 << 26  # bytes up to which a file of weights is read whole for the fingerprint
@@ -57,6 +58,7 @@ def load_checkpoint(
     device: str = "auto",
     dtype: str = "auto",
     max_context: int = 0,
+    attention: str = "auto",
     trust_remote_code: bool = False,
     family_options: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
@@ -68,6 +70,7 @@ def load_checkpoint(
         device: "cpu", "cuda", "cuda:1" ..., or "auto" (CUDA where there is one).
         dtype: "float32", "bfloat16", "float16", or "auto" (bfloat16 on CUDA, float32 elsewhere).
         max_context: tokens at once, below what the checkpoint says; 0 for what it says.
+        attention: "sdpa", "eager", "flash_attention_2", or "auto" for what transformers chooses.
         trust_remote_code: whether code of the checkpoint may run; of the published families, none needs it.
         family_options: of the family.
 
@@ -80,16 +83,21 @@ def load_checkpoint(
     place = _device(torch, device)
     if dtype not in DTYPES:
         raise OptionError(f"dtype is one of {', '.join(DTYPES)}, got {dtype!r}")
+    if attention not in ATTENTIONS:
+        raise OptionError(f"attention is one of {', '.join(ATTENTIONS)}, got {attention!r}")
     if max_context < 0:
         raise OptionError(f"max_context is not negative, got {max_context}")
     kind = ("bfloat16" if place.startswith("cuda") else "float32") if dtype == "auto" else dtype
     directory = locate(name)
     mark = fingerprint(directory)
-    key = (str(directory), mark, family, place, kind, str(max_context), str(trust_remote_code), repr(sorted((family_options or {}).items())))
+    key = (str(directory), mark, family, place, kind, str(max_context), attention, str(trust_remote_code), repr(sorted((family_options or {}).items())))
     found = _LOADED.get(key)
     if found is None:
         made = make_family(family, name, directory, family_options)
-        found = _load(name, directory, mark, made, place, kind, max_context, trust_remote_code)
+        options: dict[str, Any] = {"dtype": getattr(torch, kind), "trust_remote_code": trust_remote_code}
+        if attention != "auto":
+            options["attn_implementation"] = attention
+        found = _load(name, directory, mark, made, place, max_context, options)
         _LOADED[key] = found
     return found
 
@@ -134,15 +142,14 @@ def fingerprint(directory: Path) -> str:
     return digest.hexdigest()
 
 
-def _load(name: str, directory: Path, mark: str, family: Family, device: str, dtype: str, max_context: int, trust: bool) -> Checkpoint:
-    torch = library("torch")
+def _load(name: str, directory: Path, mark: str, family: Family, device: str, max_context: int, options: dict[str, Any]) -> Checkpoint:
     from prm_gym.prm.heads import check_width
 
     with quiet():
-        tokenizer = _pretrained("AutoTokenizer", directory, name, trust_remote_code=trust)
+        tokenizer = _pretrained("AutoTokenizer", directory, name, trust_remote_code=options["trust_remote_code"])
         _check_tags(family, tokenizer, name)
         try:
-            backbone, head = _model(directory, name, family, tokenizer, getattr(torch, dtype), trust)
+            backbone, head = _model(directory, name, family, tokenizer, options)
         except CheckpointError as error:
             raise CheckpointError(f"The checkpoint {name!r}: {error}") from error
     hidden = int(backbone.config.get_text_config().hidden_size)
@@ -165,11 +172,10 @@ def _load(name: str, directory: Path, mark: str, family: Family, device: str, dt
     return loaded
 
 
-def _model(directory: Path, name: str, family: Family, tokenizer: Any, dtype: Any, trust: bool) -> tuple[Any, Any]:
+def _model(directory: Path, name: str, family: Family, tokenizer: Any, options: dict[str, Any]) -> tuple[Any, Any]:
     """The backbone and the head."""
     from prm_gym.prm import heads
 
-    options = {"dtype": dtype, "trust_remote_code": trust}
     if (directory / "adapter_config.json").is_file():
         from prm_gym.prm.adapters import load_adapted
 

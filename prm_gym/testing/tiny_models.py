@@ -204,21 +204,57 @@ def tiny_checkpoint(family: str, directory: Path, seed: int = 0, settings: OwnSe
     return directory
 
 
+def known_checkpoint(directory: Path, wrong: str = "9", settings: OwnSettings | None = None) -> Path:
+    """Write a checkpoint of our own family whose verdicts are known: a step is right until the problem or a step has said a certain digit, and wrong from then on.
+
+    Its one layer averages over the tokens so far, and its weights are set by hand. The scores are 0.944 and, within a thousand tokens, below 0.001.
+
+    Args:
+        directory: made where it is not there.
+        wrong: one digit.
+        settings: of our own family, with a token classifier.
+
+    Returns:
+        The folder.
+    """
+    torch, transformers = library("torch"), library("transformers")
+    settings = settings or OwnSettings()
+    tokenizer = tiny_tokenizer(bos="<|endoftext|>")
+    add_tokens(tokenizer, settings)
+    model = transformers.AutoModelForTokenClassification.from_config(tiny_config("qwen2", len(tokenizer), num_labels=2, num_hidden_layers=1))
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.fill_(1.0 if "norm" in name else 0.0)
+        model.model.embed_tokens.weight[:, 0] = 1.0  # every token
+        model.model.embed_tokens.weight[tokenizer.convert_tokens_to_ids(wrong), 1] = 1.0
+        model.model.layers[0].self_attn.v_proj.weight[0, 1] = 1.0
+        model.model.layers[0].self_attn.o_proj.weight[1, 0] = 1.0
+        model.score.weight[1, :2] = torch.tensor([0.5, -1000.0])
+    return _write(directory, tokenizer, model, settings)
+
+
+def _write(directory: Path, tokenizer: Any, model: Any, settings: OwnSettings | None = None) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    model.eval()
+    with quiet():
+        model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    if settings is not None:
+        write_settings(directory, settings)
+    return directory
+
+
 def _save(directory: Path, tokenizer: Any, kind: Any, config: Any, seed: int, head: Mapping[str, tuple[int, ...]] | None = None) -> Path:
     """Write a model with drawn weights; a head of its own stands beside the backbone, under the names of its authors."""
     torch, files = library("torch"), library("safetensors.torch")
-    directory.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = kind.from_config(config)
         drawn = {name: torch.randn(shape) * 0.5 for name, shape in (head or {}).items()}
-    model.eval()
-    with quiet():
-        model.save_pretrained(directory)
+    _write(directory, tokenizer, model)
     if drawn:
         path = directory / "model.safetensors"
         prefix = "" if hasattr(model, "model") else "model."
         weights = {prefix + name: tensor for name, tensor in files.load_file(path).items()}
         files.save_file(weights | drawn, path, metadata={"format": "pt"})
-    tokenizer.save_pretrained(directory)
     return directory
