@@ -30,18 +30,21 @@ class ImplicitVerifier(ChainVerifier):
 
     id = "implicit"
 
-    def __init__(self, path: str, *, form: Form = "step", scale: float = 1.0, threshold: float = 0.5, **models: Unpack[Loading]) -> None:
-        """Name the models; they are loaded when the first step comes.
+    def __init__(self, path: str, *, form: Form = "step", scale: float = 1.0, threshold: float = 0.5, id: str = "implicit", **models: Unpack[Loading]) -> None:
+        """Load the models.
 
         Args:
             path: of the trained model: a folder, a name on the hub, or an adapter (LoRA), whose base is its reference.
             form: "step" or "value", see above.
             scale: multiplies what goes into the sigmoid, > 0; monotone, for calibration.
             threshold: a step is called correct from this score on. In (0, 1).
+            id: key of its verdicts, where several are used together.
             **models: ref, beta, template, device, dtype, batch_tokens, max_tokens, trust_remote_code: see `prm_gym.prm.implicit.loading.Loading`.
 
         Raises:
             OptionError: an option has a value that cannot be honoured.
+            CheckpointError: something cannot be loaded, there is no reference, or the two have different tokenizers.
+            MissingExtraError: torch or transformers is not installed.
         """
         if form not in get_args(Form):
             raise OptionError(f"form is one of {', '.join(get_args(Form))}, got {form!r}")
@@ -52,11 +55,22 @@ class ImplicitVerifier(ChainVerifier):
         unknown = sorted(set(models) - set(Loading.__annotations__))
         if unknown:
             raise OptionError(f"implicit takes no option {unknown[0]!r}; it takes form, scale, threshold, {', '.join(Loading.__annotations__)}")
+        self.id = id
         self.form, self.scale, self.threshold = form, scale, threshold
         self._path, self._models = path, models
         said = read_settings(path) or ImplicitSettings()
         self.version = f"1+{mark_of(path)}+{mark_of(models.get('ref') or said.reference)}"
         self._scorer: Any = None
+        self.scorer  # noqa: B018 - what cannot be loaded is said now
+
+    @property
+    def scorer(self) -> Any:
+        """The engine, with its counters; a copy loads it when it is first needed."""
+        if self._scorer is None:
+            from prm_gym.prm.implicit.scoring import load_scorer
+
+            self._scorer = load_scorer(self._path, **self._models)
+        return self._scorer
 
     def __getstate__(self) -> dict[str, Any]:
         """The settings without the models."""
@@ -64,12 +78,8 @@ class ImplicitVerifier(ChainVerifier):
 
     def judge(self, chains: Sequence[Chain]) -> list[Judgement]:
         """One judgement a chain, in order."""
-        from prm_gym.prm.implicit.scoring import describe, load_scorer
-
-        if self._scorer is None:
-            self._scorer = load_scorer(self._path, **self._models)
-        shared = {"form": self.form, "scale": self.scale, **describe(self._scorer)}
-        return [self._judgement(chain, rewards, shared) for chain, rewards in zip(chains, self._scorer.rewards(chains), strict=True)]
+        shared = {"form": self.form, "scale": self.scale, "beta": self.scorer.beta, "template": self.scorer.encoder.template}
+        return [self._judgement(chain, rewards, shared) for chain, rewards in zip(chains, self.scorer.rewards(chains), strict=True)]
 
     def _judgement(self, chain: Chain, rewards: Sequence[Any], shared: dict[str, Any]) -> Judgement:
         scores: list[float | None] = []

@@ -9,8 +9,9 @@ from typing import Any, cast, get_args
 import msgspec
 
 from prm_gym.errors import MissingExtraError, OptionError
+from prm_gym.prm.batching import length_sorted
 from prm_gym.prm.implicit.encoding import Spanned
-from prm_gym.prm.implicit.logprobs import Batch, CausalModel, batches, collate, step_sums
+from prm_gym.prm.implicit.logprobs import Batch, CausalModel, collate, step_sums
 from prm_gym.prm.implicit.objectives import Combine, Objective, loss_of, pairs_of, trajectory_scores
 
 try:
@@ -124,7 +125,7 @@ class ImplicitLearner:
         """
         found: dict[int, Tensor] = {}
         with torch.no_grad(), self.precision():
-            for part in batches([len(chain.token_ids) for chain in chains], self.options.batch_tokens):
+            for part in length_sorted([len(chain.token_ids) for chain in chains], self.options.batch_tokens):
                 batch = collate([chains[at] for at in part], self.model.device)
                 sums = step_sums((reference or self.model).logprobs(batch), batch).cpu()
                 for at in part:
@@ -204,7 +205,7 @@ class ImplicitLearner:
         return torch.autocast("cuda", dtype=torch.bfloat16) if self.model.device.type == "cuda" else nullcontext()
 
     def _parts(self, examples: Sequence[Example]) -> list[list[int]]:
-        return list(batches([len(example.tokens.token_ids) for example in examples], self.options.batch_tokens))
+        return length_sorted([len(example.tokens.token_ids) for example in examples], self.options.batch_tokens)
 
     def _scores(self, examples: Sequence[Example]) -> Tensor:
         batch = collate([example.tokens for example in examples], self.model.device)

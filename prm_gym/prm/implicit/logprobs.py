@@ -6,7 +6,7 @@ The backbone runs once over a padded batch; the rows of its hidden states that s
 gradients, each slice is computed again in the backward pass instead of being kept.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 from prm_gym.errors import CheckpointError, MissingExtraError
@@ -28,7 +28,6 @@ class Batch(NamedTuple):
 
     Attributes:
         ids: [B, L] int64, tokens; 0 where there is none.
-        mask: [B, L] int64, 1 where there is a token.
         rows: [R] int64, place in the flattened [B * L] before each token of a step.
         targets: [R] int64, these tokens.
         steps: [R] int64, the step that each belongs to, counted through the batch.
@@ -38,7 +37,6 @@ class Batch(NamedTuple):
     """
 
     ids: Tensor
-    mask: Tensor
     rows: Tensor
     targets: Tensor
     steps: Tensor
@@ -64,7 +62,7 @@ class TokenStatistics(NamedTuple):
 def collate(chains: Sequence[Spanned], device: Any) -> Batch:
     """A batch of chains, on the device; one copy each from pinned memory on CUDA."""
     width = max(len(chain.token_ids) for chain in chains)
-    ids, mask = torch.zeros((len(chains), width), dtype=torch.int64), torch.zeros((len(chains), width), dtype=torch.int64)
+    ids = torch.zeros((len(chains), width), dtype=torch.int64)
     rows: list[int] = []
     targets: list[int] = []
     steps: list[int] = []
@@ -72,32 +70,16 @@ def collate(chains: Sequence[Spanned], device: Any) -> Batch:
     openings: list[int] = []
     for at, chain in enumerate(chains):
         ids[at, : len(chain.token_ids)] = torch.tensor(chain.token_ids, dtype=torch.int64)
-        mask[at, : len(chain.token_ids)] = 1
         openings.append(at * width + (chain.spans[0].start if chain.spans else len(chain.token_ids)) - 1)
         for span in chain.spans:
             rows.extend(range(at * width + span.start - 1, at * width + span.end - 1))
             targets.extend(chain.token_ids[span.start : span.end])
             steps.extend([len(ends)] * (span.end - span.start))
             ends.append(at * width + span.end - 1)
-    columns = [ids, mask, *(torch.tensor(column, dtype=torch.int64) for column in (rows, targets, steps, ends, openings))]
+    columns = [ids, *(torch.tensor(column, dtype=torch.int64) for column in (rows, targets, steps, ends, openings))]
     if torch.device(device).type == "cuda":
         columns = [column.pin_memory() for column in columns]
     return Batch(*(column.to(device, non_blocking=True) for column in columns), size=len(ends))
-
-
-def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Indices of chains of near length together, the longest first, so that no batch holds more than `budget` tokens with padding, or one chain.
-
-    Args:
-        lengths: tokens of each chain.
-        budget: tokens of a padded batch.
-    """
-    order = sorted(range(len(lengths)), key=lambda at: -lengths[at])
-    start = 0
-    while start < len(order):
-        fit = max(1, budget // max(1, lengths[order[start]]))
-        yield order[start : start + fit]
-        start += fit
 
 
 class CausalModel:
@@ -144,7 +126,8 @@ class CausalModel:
 
     def hidden(self, batch: Batch, layers: Sequence[int] = ()) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The hidden states that the head reads, [B * L, D], and those after the chosen layers (0: the embeddings)."""
-        out = self._backbone(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False, output_hidden_states=bool(layers))
+        # Padding stands at the right of what a causal model reads: no mask is needed, and attention is at its fastest.
+        out = self._backbone(input_ids=batch.ids, use_cache=False, output_hidden_states=bool(layers))
         chosen = tuple(out.hidden_states[layer].flatten(0, 1) for layer in layers)
         return out.last_hidden_state.flatten(0, 1), chosen
 
@@ -202,7 +185,7 @@ class CausalModel:
         found: list[Tensor] = []
         for at in range(batch.ids.shape[0]):
             own = (batch.rows >= at * width) & (batch.rows < (at + 1) * width)
-            logits: Tensor = self.model(input_ids=batch.ids[at : at + 1], attention_mask=batch.mask[at : at + 1], use_cache=False).logits[0]
+            logits: Tensor = self.model(input_ids=batch.ids[at : at + 1], use_cache=False).logits[0]
             picked = logits[batch.rows[own] - at * width].float()
             found.append(picked.gather(1, batch.targets[own][:, None])[:, 0] - picked.logsumexp(dim=1))
         return torch.cat(found)

@@ -11,12 +11,13 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 
 from prm_gym.chains import Chain, chain_keys
 from prm_gym.errors import CheckpointError, MissingExtraError, OptionError
+from prm_gym.prm.batching import length_sorted
 from prm_gym.prm.implicit.encoding import ChainEncoder, Span, Spanned, Template
 from prm_gym.prm.implicit.loading import (
     Device,
@@ -29,7 +30,7 @@ from prm_gym.prm.implicit.loading import (
     read_settings,
     require_same_tokens,
 )
-from prm_gym.prm.implicit.logprobs import Batch, CausalModel, batches, collate, step_sums
+from prm_gym.prm.implicit.logprobs import Batch, CausalModel, collate, step_sums
 
 try:
     import torch
@@ -138,7 +139,7 @@ class ImplicitScorer:
             for window in windows(encoded, self.max_tokens):
                 work.append((window, keys[at]))
             found |= {key: StepReward(None, span.end - span.start, reason=self._too_long(encoded)) for key, span in zip(keys[at], encoded.spans, strict=True)}
-        for part in batches([len(window.tokens.token_ids) for window, _ in work], self.batch_tokens):
+        for part in length_sorted([len(window.tokens.token_ids) for window, _ in work], self.batch_tokens):
             self._read([work[at] for at in part], found)
         self._remember({key: found[key] for at in asked.values() for key in keys[at]})
         return [[found[key] for key in own] for own in keys]
@@ -297,8 +298,3 @@ def reference_of(path: str, ref: str | None, said: ImplicitSettings) -> str:
     if named and (named == path or (Path(named).exists() and Path(path).exists() and (Path(named).samefile(path) or mark_of(named) == mark_of(path)))):
         raise CheckpointError(f"The reference of {path} is the model itself: every reward would be 0 and tell nothing")
     return named
-
-
-def describe(scorer: ImplicitScorer) -> dict[str, Any]:
-    """What goes into evidence of all steps. JSON values."""
-    return {"beta": scorer.beta, "template": scorer.encoder.template}

@@ -16,6 +16,12 @@ def reference_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def quiet_folder(tmp_path_factory):
+    """With small first weights, to learn from."""
+    return tiny_causal_lm(tmp_path_factory.mktemp("quiet"), seed=1, initializer_range=0.05)
+
+
+@pytest.fixture(scope="session")
 def plain_folder(tmp_path_factory):
     """Without a chat template, with a token that begins every text, and with another architecture."""
     return tiny_causal_lm(tmp_path_factory.mktemp("plain"), "llama", tiny_tokenizer(("<|im_start|>",), bos="<|im_start|>"), seed=3)

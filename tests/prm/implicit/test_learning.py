@@ -124,28 +124,38 @@ def test_a_batch_without_pairs_changes_nothing(model_folder):
 
 
 def _planted(count, seed):
-    """Chains of three steps; a bad step says "glim" in place of "glam", and one bad step makes the outcome wrong. Only the outcome is labelled."""
+    """Chains of three steps; a bad step says "glim" in place of "glam", and one bad step makes the outcome wrong. Only the outcome is labelled.
+
+    Returns:
+        The chains, and of each step whether it is bad. A step after a bad one is NaN: the outcome is settled by then, and nothing can be said of it.
+    """
     rng = np.random.default_rng(seed)
     found, bad = [], []
     for at in range(count):
         wrong = rng.random(3) < 0.25
         steps = [f"step {rng.integers(10)} {'glim' if one else 'glam'} {rng.integers(10)}" for one in wrong]
         outcome = not wrong.any()
-        found.append(LabelledChain(id=str(at), chain=written(f"problem {at // 4}", steps), labels=(None,) * 3, outcome=bool(outcome), source="planted"))
-        bad.append(wrong)
+        found.append(LabelledChain(id=str(at), chain=written(f"problem {at // 8}", steps), labels=(None,) * 3, outcome=bool(outcome), source="planted"))
+        bad.append(np.where(np.cumsum(wrong) - wrong > 0, np.nan, wrong))
     return found, np.concatenate(bad)
 
 
+def _found(rewards, bad):
+    """AUC of the rewards for good against bad, over the steps up to the first bad one."""
+    known = ~np.isnan(bad)
+    return area_under_curve(np.asarray(rewards)[known], bad[known] == 0.0)
+
+
 @pytest.mark.parametrize("objective", ["cross-entropy", "dpo"])
-def test_bad_steps_are_found_from_outcomes_alone(model_folder, tmp_path, objective):
-    chains, _ = _planted(160, 0)
-    learning = LearningOptions(objective=objective, learning_rate=5e-3, beta=0.05)
-    options = TrainingOptions(learning=learning, epochs=8, batch_chains=16, validation=0.0)
-    report = train_implicit(chains, str(model_folder), tmp_path / "out", options, device="cpu")
-    assert report.trajectories == 160
+def test_bad_steps_are_found_from_outcomes_alone(quiet_folder, tmp_path, objective):
+    chains, _ = _planted(400, 0)
+    learning = LearningOptions(objective=objective, learning_rate=1e-2, beta=0.05)
+    options = TrainingOptions(learning=learning, epochs=3, batch_chains=16, validation=0.0)
+    report = train_implicit(chains, str(quiet_folder), tmp_path / "out", options, device="cpu")
+    assert report.trajectories == 400
     fresh, bad = _planted(80, 1)
     rewards = [one.reward for own in load_scorer(report.out, device="cpu").rewards([one.chain for one in fresh]) for one in own]
-    assert area_under_curve(rewards, ~bad) > 0.9
+    assert _found(rewards, bad) > 0.9
     assert "implicit:" in (tmp_path / "out" / "README.md").read_text()
 
 
@@ -216,10 +226,10 @@ def _trajectory(at, chain, outcome, group):
 
 
 @pytest.mark.parametrize("objective", ["cross-entropy", "dpo"])
-def test_online_fitting_learns_and_goes_on_after_saving(model_folder, tmp_path, objective):
+def test_online_fitting_learns_and_goes_on_after_saving(quiet_folder, tmp_path, objective):
     chains, _ = _planted(64, 0)
     batch = StepBatch.from_trajectories([_trajectory(at, one.chain, float(one.outcome), one.chain.problem) for at, one in enumerate(chains)])
-    reward = ImplicitReward.load(str(model_folder), options=LearningOptions(objective=objective, learning_rate=3e-3), device="cpu")
+    reward = ImplicitReward.load(str(quiet_folder), options=LearningOptions(objective=objective, learning_rate=1e-2), device="cpu")
     assert np.all(reward.rewards(batch) == 0.0)  # the reference is the model as it began
     first = reward.fit(batch, epochs=4, batch_chains=16)
     assert first.trajectories == 64
@@ -234,7 +244,7 @@ def test_online_fitting_learns_and_goes_on_after_saving(model_folder, tmp_path, 
     assert len(scored) == 3
     fresh, bad = _planted(60, 1)
     fresh_batch = StepBatch.from_trajectories([_trajectory(at, one.chain, None, "g") for at, one in enumerate(fresh)])
-    assert area_under_curve(reward.rewards(fresh_batch), ~bad) > 0.8
+    assert _found(reward.rewards(fresh_batch), bad) > 0.8
     assert reward.fit(fresh_batch).skipped == 60  # no outcome, nothing learnt
 
 
@@ -263,10 +273,10 @@ def test_metrics_are_json(model_folder, tmp_path):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cuda_learns(model_folder, tmp_path):
-    chains, _ = _planted(160, 0)
-    options = TrainingOptions(learning=LearningOptions(learning_rate=3e-3), epochs=4, batch_chains=16, validation=0.0)
-    report = train_implicit(chains, str(model_folder), tmp_path / "out", options, device="cuda")
+def test_cuda_learns(quiet_folder, tmp_path):
+    chains, _ = _planted(400, 0)
+    options = TrainingOptions(learning=LearningOptions(learning_rate=1e-2), epochs=3, batch_chains=16, validation=0.0)
+    report = train_implicit(chains, str(quiet_folder), tmp_path / "out", options, device="cuda")
     fresh, bad = _planted(80, 1)
     rewards = [one.reward for own in load_scorer(report.out, device="cuda").rewards([one.chain for one in fresh]) for one in own]
-    assert area_under_curve(rewards, ~bad) > 0.9
+    assert _found(rewards, bad) > 0.9

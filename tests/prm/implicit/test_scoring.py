@@ -12,7 +12,7 @@ from prm_gym.errors import CheckpointError, OptionError
 from prm_gym.prm.implicit import logprobs
 from prm_gym.prm.implicit.encoding import ChainEncoder, Span, Spanned
 from prm_gym.prm.implicit.loading import ImplicitSettings, calm, load_model, load_tokenizer, write_settings
-from prm_gym.prm.implicit.logprobs import CausalModel, batches, collate
+from prm_gym.prm.implicit.logprobs import CausalModel, collate
 from prm_gym.prm.implicit.scoring import ImplicitScorer, load_scorer, windows
 from prm_gym.testing.tiny_models import tiny_causal_lm
 
@@ -191,14 +191,6 @@ def test_a_chain_is_read_once(model_folder, reference_folder):
     assert scorer.counters["cached"] == 5
 
 
-def test_length_sorted_batches_hold_every_chain_once_within_the_budget():
-    lengths = [5, 90, 30, 31, 4, 200, 6, 29]
-    found = list(batches(lengths, 100))
-    assert sorted(at for part in found for at in part) == list(range(8))
-    assert all(len(part) == 1 or len(part) * max(lengths[at] for at in part) <= 100 for part in found)
-    assert sum(len(part) * max(lengths[at] for at in part) for part in found) < 1.15 * sum(lengths)
-
-
 def _spanned(opening, lengths):
     spans, at = [], opening
     for length in lengths:
@@ -273,5 +265,5 @@ def test_a_soft_capped_head_is_read_as_the_model_reads_it(tmp_path):
         causal = CausalModel(one)
         assert causal.fused is fused  # a head that is not known goes the slow way, and says the same
         with torch.no_grad():
-            logits = one(batch.ids, attention_mask=batch.mask).logits.log_softmax(-1).flatten(0, 1)
+            logits = one(batch.ids).logits.log_softmax(-1).flatten(0, 1)
             assert torch.allclose(causal.logprobs(batch), logits[batch.rows, batch.targets], atol=1e-4)
