@@ -9,6 +9,8 @@ and the name works everywhere a verifier is named. Our own parts are declared in
 """
 
 import inspect
+import json
+import re
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
@@ -82,6 +84,32 @@ class Registry(Generic[T]):
         if name in self._loaded or name in self._entry_points():
             raise DuplicateNameError(f"The {self.kind} {name!r} is registered already. Choose another name.")
         self._loaded[name] = entry
+
+
+_OPTIONS = re.compile(r"\?([A-Za-z_]\w*=[^?&]*(?:&[A-Za-z_]\w*=[^?&]*)*)\Z")
+
+
+def split_options(spec: str) -> tuple[str, dict[str, Any]]:
+    """A specification without its options, and these.
+
+    >>> split_options("judge:MODEL?votes=4&protocol=capo")
+    ('judge:MODEL', {'votes': 4, 'protocol': 'capo'})
+
+    Numbers, `true`, `false` and `null` are read as such; everything else is a text.
+    """
+    found = _OPTIONS.search(spec)
+    if found is None:
+        return spec, {}
+    pairs = (pair.split("=", 1) for pair in found[1].split("&"))
+    return spec[: found.start()], {name: _value(value) for name, value in pairs}
+
+
+def _value(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, int | float | None) else text
 
 
 def make(kind: str, name: str, factory: Callable[..., T], /, *arguments: Any, **options: Any) -> T:

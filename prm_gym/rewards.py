@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from prm_gym.errors import ContractError, OptionError
-from prm_gym.plugins import Registry, make
+from prm_gym.plugins import Registry, make, split_options
 from prm_gym.verdict import Verdict
 
 
@@ -83,24 +83,27 @@ class DenseReward(RewardScheme):
 
     id = "dense"
 
-    def __init__(self, horizon: int, step_weight: float = 0.45, penalty: float = 0.2) -> None:
+    def __init__(self, horizon: int, step_weight: float = 0.45, penalty: float = 0.2, verifier: str | None = None) -> None:
         """Set the scale.
 
         Args:
             horizon: step limit of the environment, >= 1.
             step_weight: most that all step terms of an episode can sum to, >= 0.
             penalty: what a wrong step costs where a right one earns 1, in [0, 1].
+            verifier: id of the one verifier whose verdicts count; None for the mean of all.
         """
         _require_numbers("dense", step_weight=step_weight, penalty=penalty)
         if horizon < 1 or not step_weight >= 0 or not 0 <= penalty <= 1:
             raise OptionError(f"dense needs horizon >= 1, step_weight >= 0 and penalty in [0, 1], got {horizon}, {step_weight}, {penalty}")
-        self.penalty = penalty
+        self.penalty, self.verifier = penalty, verifier
+        self.verifier_ids = () if verifier is None else (verifier,)
         self.per_step = step_weight / horizon
         self.reward_range = (-self.per_step * penalty, 1.0 + self.per_step)
 
     def reward(self, step: JudgedStep, previous: Sequence[JudgedStep]) -> float:
         """The mean value of this step's verdicts, scaled, plus the outcome at the end."""
-        values = [self._value(verdict.label, verdict.score) for verdict in step.verdicts.values() if verdict.score is not None]
+        counted = [verdict for name, verdict in step.verdicts.items() if self.verifier in (None, name)]
+        values = [self._value(verdict.label, verdict.score) for verdict in counted if verdict.score is not None]
         term = self.per_step * sum(values) / len(values) if values else 0.0
         return term + (step.outcome or 0.0)
 
@@ -210,7 +213,8 @@ def make_reward(spec: RewardSpec, horizon: int) -> RewardScheme:
     """The reward scheme that a specification names.
 
     Args:
-        spec: a name ("dense"), a mapping with the name under "id" and options beside it ({"id": "dense", "step_weight": 0.3}), or a scheme.
+        spec: a name ("dense"), a name with options ("dense?step_weight=0.3&verifier=z3"), a mapping with the name under "id" and options beside it
+            ({"id": "dense", "step_weight": 0.3}), or a scheme.
         horizon: step limit of the environment.
 
     Raises:
@@ -222,6 +226,8 @@ def make_reward(spec: RewardSpec, horizon: int) -> RewardScheme:
         return spec
     options = dict(spec) if isinstance(spec, Mapping) else {"id": spec}
     name = options.pop("id", None)
+    if isinstance(spec, str):
+        name, options = split_options(spec)
     if not isinstance(name, str):
         raise OptionError(f"a reward scheme is a name, a mapping with an 'id', or a RewardScheme, got {spec!r}")
     given: dict[str, Any] = {str(option): value for option, value in options.items()}

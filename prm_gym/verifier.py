@@ -6,8 +6,6 @@ declare it as an entry point of the group `prm_gym.verifiers`. `prm_gym.testing.
 To use one without an environment, as in the reward function of a trainer, hand it claims: see `verify_claims`.
 """
 
-import json
-import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -17,7 +15,7 @@ import msgspec
 
 from prm_gym.claims import Claim, Malformed
 from prm_gym.errors import ContractError, OptionError
-from prm_gym.plugins import Registry, make
+from prm_gym.plugins import Registry, make, split_options
 from prm_gym.task import Task
 from prm_gym.verdict import Verdict, abstained, failed, judged
 
@@ -151,29 +149,9 @@ def make_verifier(spec: VerifierSpec) -> Verifier:
         from prm_gym.compose import make_composition
 
         return _checked(make_composition(text))
-    plain, options = _options(text)
+    plain, options = split_options(text)
     name, separator, argument = plain.partition(":")
     return _checked(make("verifier", text, VERIFIERS.load(name), *([argument] if separator else []), **options))
-
-
-_OPTIONS = re.compile(r"\?([A-Za-z_]\w*=[^?&]*(?:&[A-Za-z_]\w*=[^?&]*)*)\Z")
-
-
-def _options(text: str) -> tuple[str, dict[str, Any]]:
-    """A specification without its options, and these."""
-    found = _OPTIONS.search(text)
-    if found is None:
-        return text, {}
-    pairs = (pair.split("=", 1) for pair in found[1].split("&"))
-    return text[: found.start()], {name: _value(value) for name, value in pairs}
-
-
-def _value(text: str) -> Any:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    return value if isinstance(value, int | float | None) else text
 
 
 def make_verifiers(specs: Sequence[VerifierSpec]) -> tuple[Verifier, ...]:

@@ -11,7 +11,13 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Environments and verifiers that need a package which the core does without: their cases are skipped, with the reason, where it is not installed.
-PACKAGES = {"prm_gym/MCP-v0": "mcp", "prm_gym/MiniWoB-v0": "miniwob", "prm_gym/ReasoningGym-v0": "reasoning_gym", "reasoning_gym": "reasoning_gym"}
+PACKAGES = {
+    "prm_gym/MCP-v0": "mcp",
+    "prm_gym/MiniWoB-v0": "miniwob",
+    "prm_gym/ReasoningGym-v0": "reasoning_gym",
+    "reasoning_gym": "reasoning_gym",
+    "prm": "transformers",
+}
 IN_A_BROWSER = {"page_tests", "prm_gym/MiniWoB-v0", "prm_gym/PageBuilding-v0"}
 
 

@@ -7,7 +7,7 @@ import pytest
 from prm_gym.agent import AGENTS, make_agent
 from prm_gym.credit import ASSIGNERS
 from prm_gym.errors import ContractError, DuplicateNameError, MissingExtraError, OptionError, UnknownNameError
-from prm_gym.plugins import Registry, make
+from prm_gym.plugins import Registry, make, split_options
 from prm_gym.rewards import REWARDS
 from prm_gym.verifier import VERIFIERS
 from prm_gym.verifiers.arithmetic import ArithmeticVerifier
@@ -157,3 +157,17 @@ def test_a_plug_in_is_called_with_options_that_it_takes_alone():
 def test_a_plug_in_that_cannot_be_called():
     with pytest.raises(ContractError, match="the thing 'mine' is a int, which makes nothing"):
         make("thing", "mine", 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "options"),
+    [
+        ("judge:model?votes=4&protocol=capo", "judge:model", {"votes": 4, "protocol": "capo"}),
+        ("judge:model?base_url=http://127.0.0.1:80/v1&json=true", "judge:model", {"base_url": "http://127.0.0.1:80/v1", "json": True}),
+        ("prm:/a/what?/b", "prm:/a/what?/b", {}),
+        ("prm:/a?b=", "prm:/a", {"b": ""}),
+        ("prm:x?threshold=0.5&dtype=null", "prm:x", {"threshold": 0.5, "dtype": None}),
+    ],
+)
+def test_options_are_told_from_arguments(text, plain, options):
+    assert split_options(text) == (plain, options)

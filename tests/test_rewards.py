@@ -62,6 +62,16 @@ def test_dense_by_hand(scores, value):
     assert scheme.reward(_step(*scores, outcome=1.0), []) == pytest.approx(1.0 + 0.045 * value, abs=1e-15)
 
 
+def test_dense_of_one_verifier_leaves_the_others_out():
+    """Of two verifiers that say 1 and 0, each alone gives its own term: 0.45 / 10 * 1 and 0.45 / 10 * -0.2; both together the mean."""
+    step = _step(1.0, 0.0)
+    rewards = [make_reward(spec, 10).reward(step, []) for spec in ("dense?verifier=v0", "dense?verifier=v1", "dense")]
+    assert rewards == pytest.approx([0.045, -0.009, 0.018])
+    assert make_reward("dense?verifier=v0", 10).verifier_ids == ("v0",)
+    with pytest.raises(OptionError, match="'penalty'"):
+        make_reward("dense?penalti=1", 10)
+
+
 def test_dense_with_options_of_its_own():
     scheme = DenseReward(4, step_weight=0.2, penalty=1.0)
     assert _episode(scheme, [_step(1.0), _step(0.0), _step(0.5)]) == [0.05, -0.05, 0.0]

@@ -20,7 +20,7 @@ from prm_gym.claims import (
 )
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
 from prm_gym.verdict import abstained, failed, judged
-from prm_gym.verifier import VERIFIERS, PastStep, _options, make_verifier, make_verifiers, verify_batch, verify_claims
+from prm_gym.verifier import VERIFIERS, PastStep, make_verifier, make_verifiers, verify_batch, verify_claims
 from prm_gym.verifiers.arithmetic import ArithmeticVerifier
 from prm_gym.verifiers.z3 import Z3Verifier
 
@@ -82,20 +82,6 @@ def test_a_name_with_options():
     assert [member.id for member in make_verifier("all(z3?mode=local, arithmetic)").members] == ["z3", "arithmetic"]
     with pytest.raises(OptionError, match="Did you mean 'mode'"):
         make_verifier("z3?mod=local")
-
-
-@pytest.mark.parametrize(
-    ("text", "plain", "options"),
-    [
-        ("judge:model?votes=4&protocol=capo", "judge:model", {"votes": 4, "protocol": "capo"}),
-        ("judge:model?base_url=http://127.0.0.1:80/v1&json=true", "judge:model", {"base_url": "http://127.0.0.1:80/v1", "json": True}),
-        ("prm:/a/what?/b", "prm:/a/what?/b", {}),
-        ("prm:/a?b=", "prm:/a", {"b": ""}),
-        ("prm:x?threshold=0.5&dtype=null", "prm:x", {"threshold": 0.5, "dtype": None}),
-    ],
-)
-def test_options_are_told_from_arguments(text, plain, options):
-    assert _options(text) == (plain, options)
 
 
 def test_an_argument_that_the_verifier_does_not_take_is_a_bad_option():

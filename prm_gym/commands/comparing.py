@@ -38,7 +38,7 @@ def compare(
     Args:
         env: id of the environment.
         credit: names of credit assigners, with commas between them.
-        reward: names of reward schemes, likewise.
+        reward: reward schemes, likewise; options stand after a question mark: `dense?verifier=z3&penalty=0.5`.
         seeds: how many seeds of each combination.
         budget: environment steps of every run.
         env_option: options of the environment, NAME=VALUE each.

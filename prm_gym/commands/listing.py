@@ -92,8 +92,18 @@ def doctor(json: bool = False) -> None:
     except ImportError:
         gpu = "unknown without torch"
     rows.append({"part": "GPU", "state": gpu, "to get it": ""})
-    rows += [_sandbox(), *_browsers()]
+    rows += [_endpoint(), _sandbox(), *_browsers()]
     print_records(rows, json)
+
+
+def _endpoint() -> dict[str, Any]:
+    """Where judges ask when their specification does not say; no question is sent."""
+    import os
+
+    where = os.environ.get("OPENAI_BASE_URL") or "that of the openai package"
+    ready = bool(os.environ.get("OPENAI_API_KEY"))
+    missing = "set OPENAI_API_KEY, and OPENAI_BASE_URL for a server of your own; or judge:MODEL?base_url=..."
+    return {"part": "chat models", "state": f"{where}, key {'set' if ready else 'missing'}", "to get it": "" if ready else missing}
 
 
 def _sandbox() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Adapters (LoRA and its kin, by PEFT): the base model and the adapter, merged."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,9 @@ def load_adapted(directory: Path, family: Family, tokenizer: Any, options: dict[
             raise CheckpointError(f"its tokenizer has {len(tokenizer)} tokens, the base model embeddings for {rows}, and the adapter brings none")
         made.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     try:
-        return peft.PeftModel.from_pretrained(made, str(directory)).merge_and_unload()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # PEFT's use of names that transformers will rename
+            return peft.PeftModel.from_pretrained(made, str(directory)).merge_and_unload()
     except Exception as error:  # PEFT raises what torch does where shapes differ
         raise CheckpointError(f"the adapter does not fit its base model {base}: {error}") from error
 

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import RLock
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
@@ -35,6 +36,7 @@ class Checkpoint:
         device: where both are, as torch names it.
         max_context: tokens that it takes at once.
         rows: of its embedding; a token beyond cannot be read.
+        lock: held while it is used: a tokenizer that is told how to treat special tokens is not to be told otherwise meanwhile.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Checkpoint:
     device: str
     max_context: int
     rows: int
+    lock: Any = field(default_factory=RLock)
 
 
 _LOADED: "WeakValueDictionary[tuple[str, ...], Checkpoint]" = WeakValueDictionary()

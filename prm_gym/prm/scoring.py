@@ -120,7 +120,11 @@ class Scorer:
         self._reuses: bool | None = None if megabytes else False
 
     def score(self, chains: Sequence[Chain]) -> list[tuple[StepScore, ...]]:
-        """[chains][steps] what the model says of every step."""
+        """[chains][steps] what the model says of every step. Several threads may ask; they wait for one another."""
+        with self.checkpoint.lock:
+            return self._score(chains)
+
+    def _score(self, chains: Sequence[Chain]) -> list[tuple[StepScore, ...]]:
         self.usage.chains += len(chains)
         keys = [chain_keys(chain) for chain in chains]
         known = {key: self._scores[key] for of_chain in keys for key in of_chain if key in self._scores}

@@ -205,7 +205,7 @@ def tiny_checkpoint(family: str, directory: Path, seed: int = 0, settings: OwnSe
 
 
 def known_checkpoint(directory: Path, wrong: str = "9", settings: OwnSettings | None = None) -> Path:
-    """Write a checkpoint of our own family whose verdicts are known: a step is right until the problem or a step has said a certain digit, and wrong from then on.
+    """Write a checkpoint of our own family whose verdicts are known: a step is right until a certain digit was said, and wrong from then on.
 
     Its one layer averages over the tokens so far, and its weights are set by hand. The scores are 0.944 and, within a thousand tokens, below 0.001.
 

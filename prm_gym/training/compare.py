@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import platform
 import queue
+import re
 import signal
 import sys
 import threading
@@ -32,6 +33,7 @@ from prm_gym.report.page import write_page
 from prm_gym.report.statistics import bootstrap_interval
 from prm_gym.rewards import make_reward
 from prm_gym.rollout import Rollouts
+from prm_gym.task import content_key
 from prm_gym.tools import typed
 from prm_gym.training.run import TrainConfig, read_result, train, trainable, transfer_of
 from prm_gym.training.task_file import TaskFile
@@ -48,7 +50,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         base: what all runs share; its credit, reward and seed are replaced.
         credits: names of credit assigners.
-        rewards: names of reward schemes.
+        rewards: reward schemes: names, with options where wanted ("dense?verifier=z3").
         seeds: of the runs.
         directory: gets a folder a run, and the reports.
         workers: runs trained at once.
@@ -75,11 +77,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def runs(self) -> list[tuple[TrainConfig, Path]]:
         """Every run with its folder; seed by seed, so that an interrupted comparison is a balanced one."""
         return [
-            (msgspec.structs.replace(self.base, credit=credit, reward=reward, seed=seed), self.directory / f"{credit}-{reward}" / f"seed-{seed}")
+            (msgspec.structs.replace(self.base, credit=credit, reward=reward, seed=seed), self.directory / _folder(credit, reward) / f"seed-{seed}")
             for seed in self.seeds
             for reward in self.rewards
             for credit in self.credits
         ]
+
+
+def _folder(credit: str, reward: str) -> str:
+    """The name of a combination's folder; the options of a reward scheme may hold characters that no path or address should."""
+    plain = re.sub(r"[^\w.-]+", "-", reward)
+    return f"{credit}-{plain}" if plain == reward else f"{credit}-{plain}-{content_key(reward)[:6]}"
 
 
 def compare(plan: Plan, notice: Notice | None = None) -> Comparison:

@@ -88,8 +88,40 @@ def test_scripted_must_be_given_the_environment_and_have_something_left():
         agent.act([prompt_of(env, privileged=True)])
 
 
-def test_only_the_scripted_agent_is_privileged():
-    assert [AGENTS.load(name).privileged for name in ("candidate", "constant", "random", "scripted")] == [False, False, False, True]
+def test_only_agents_that_read_the_solution_are_privileged():
+    assert [AGENTS.load(name).privileged for name in ("candidate", "constant", "mixed", "random", "scripted")] == [False, False, True, False, True]
+
+
+# Mixed.
+
+
+def test_mixed_solves_as_often_as_its_skill_lets_it():
+    """With skill 1 it is the scripted agent; with less it is right at every step with probability s + (1 - s) / K or more, so success rises with it."""
+    rollouts = Rollouts("prm_gym/Algebra-v0", {"verifiers": []})
+    episodes = groups(range(60), 2)
+    success = [success_rate(rollouts.play(make_agent("mixed", skill=skill), episodes)) for skill in (0.0, 0.5, 1.0)]
+    assert success[2] == 1.0
+    assert success[0] + 0.1 < success[1] < 0.9
+    assert success[0] < 0.3
+
+
+def test_mixed_draws_a_skill_for_every_episode_and_is_the_same_for_a_seed():
+    rollouts = Rollouts("prm_gym/Algebra-v0", {"verifiers": []})
+    first, again, other = (rollouts.play(make_agent("mixed", seed=seed), groups(range(40), 2)) for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+    assert 0.3 < success_rate(first) < 0.8  # a fifth of the episodes has skill 1, a fifth 0.85, a fifth 0
+
+
+@pytest.mark.parametrize("skill", ["much", -0.1, 1.1, "nan"])
+def test_a_skill_is_a_share(skill):
+    with pytest.raises(OptionError, match=r"a number in \[0, 1\]"):
+        make_agent("mixed", skill=skill)
+
+
+def test_mixed_must_be_given_the_environment():
+    with pytest.raises(ContractError, match="it must be given the environment"):
+        make_agent("mixed").act([FOUR])
 
 
 # Specifications.

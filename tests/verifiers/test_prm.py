@@ -1,0 +1,128 @@
+import pickle
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+import gymnasium as gym  # noqa: E402
+
+import prm_gym  # noqa: E402
+from prm_gym.errors import CheckpointError, OptionError, UnknownNameError  # noqa: E402
+from prm_gym.prm.families.own import OwnSettings  # noqa: E402
+from prm_gym.task import Task  # noqa: E402
+from prm_gym.testing.tiny_models import known_checkpoint, tiny_checkpoint  # noqa: E402
+from prm_gym.verifier import PastStep, StepContext, make_verifier, verify_batch  # noqa: E402
+
+QUESTION = "What is 3 + 4?"
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
+    """A checkpoint that calls every step wrong once a 9 was said."""
+    return known_checkpoint(tmp_path_factory.mktemp("known") / "checkpoint")
+
+
+def steps_of(*actions):
+    task = Task(key="t", instructions="", question=QUESTION)
+    return [
+        StepContext(task=task, observation=QUESTION, action=action, previous=tuple(PastStep(QUESTION, past) for past in actions[:at]))
+        for at, action in enumerate(actions)
+    ]
+
+
+def test_steps_are_right_until_one_is_wrong(known):
+    verdicts = make_verifier(f"prm:{known}?device=cpu").verify(steps_of("It is 7.", "Or 9?", "No, 7."))
+    assert [verdict.label for verdict in verdicts] == ["correct", "incorrect", "incorrect"]
+    # P(right) = sigmoid(sqrt(32) / 2), by the weights
+    assert verdicts[0].score == pytest.approx(0.94420, abs=1e-4)
+    assert verdicts[0].evidence["solution"] == verdicts[0].score
+    assert verdicts[2].evidence["solution"] == min(verdict.score for verdict in verdicts)
+    assert "0.944" in verdicts[0].reason
+
+
+def test_options_of_the_specification(known):
+    verifier = make_verifier(f"prm:{known}?device=cpu&threshold=0.95&aggregation=mean&id=mine&dtype=float32")
+    verdicts = verifier.verify(steps_of("It is 7.", "So 7."))
+    assert (verifier.id, verifier.aggregation) == ("mine", "mean")
+    assert [verdict.label for verdict in verdicts] == ["incorrect", "incorrect"]  # 0.944 is below the threshold
+    with pytest.raises(UnknownNameError, match="qwen"):
+        make_verifier(f"prm:{known}?family=qwem")
+    with pytest.raises(OptionError, match="threshold"):
+        make_verifier(f"prm:{known}?treshold=0.4")
+    with pytest.raises(OptionError, match="prm_gym"):
+        make_verifier(f"prm:{known}?colour=red")
+    for option in ("threshold=1", "threshold=-0.1", "aggregation=median", "device=tpu", "dtype=int8", "batch_tokens=-1", "max_context=-4"):
+        with pytest.raises(OptionError):
+            make_verifier(f"prm:{known}?{option}")
+    with pytest.raises(CheckpointError, match="no folder"):
+        make_verifier("prm:/nowhere/at/all")
+
+
+def test_the_threshold_and_aggregation_of_the_checkpoint_hold(tmp_path):
+    directory = known_checkpoint(tmp_path / "known", settings=OwnSettings(threshold=0.99, aggregation="product"))
+    verifier = make_verifier(f"prm:{directory}?device=cpu")
+    verdicts = verifier.verify(steps_of("It is 7.", "So 7."))
+    assert [verdict.label for verdict in verdicts] == ["incorrect", "incorrect"]
+    assert verdicts[1].evidence["solution"] == pytest.approx(verdicts[0].score * verdicts[1].score)
+
+
+def test_an_option_of_a_family_may_hold_line_breaks(tmp_path):
+    directory = tiny_checkpoint("trl", tmp_path / "trl")
+    verifier = make_verifier(f"prm:{directory}?device=cpu&separator=\\n\\n")
+    assert verifier.scorer.checkpoint.family.separator == "\n\n"
+    assert verifier.family == "trl"
+
+
+def test_the_version_is_that_of_the_weights(known, tmp_path):
+    one, same = make_verifier(f"prm:{known}?device=cpu"), make_verifier(f"prm:{known}?device=cpu&max_context=200")
+    other = make_verifier(f"prm:{tiny_checkpoint('trl', tmp_path / 'other')}?device=cpu&family=trl")
+    assert one.version == same.version != other.version
+
+
+def test_what_is_left_out_of_a_long_episode_is_said(known):
+    verdicts = make_verifier(f"prm:{known}?device=cpu&max_context=80").verify(steps_of(*["It is 7."] * 30))
+    assert "windowed" not in verdicts[0].evidence
+    assert verdicts[-1].evidence["windowed"] is True
+    assert f"the first {verdicts[-1].evidence['first_step_seen']} steps left out" in verdicts[-1].reason
+    long = make_verifier(f"prm:{known}?device=cpu&max_context=80").verify(steps_of("7 " * 100))
+    assert long[0].score is None
+    assert "does not fit" in long[0].reason
+
+
+def test_closed_and_pickled_it_loads_again(known):
+    verifier = make_verifier(f"prm:{known}?device=cpu")
+    verdicts = verifier.verify(steps_of("It is 7.", "It is 9."))
+    copy = pickle.loads(pickle.dumps(verifier))
+    assert copy.verify(steps_of("It is 7.", "It is 9.")) == verdicts
+    verifier.close()
+    verifier.close()
+    assert verifier.verify(steps_of("It is 7.", "It is 9.")) == verdicts
+
+
+def test_an_episode_costs_its_tokens_once(known):
+    verifier = make_verifier(f"prm:{known}?device=cpu")
+    steps = steps_of("It is 7.", "So 7.", "Yes, 7.", "7.")
+    for step in steps:
+        verifier.verify([step])
+    usage = verifier.scorer.usage
+    assert (usage.steps, usage.forwards) == (4, 4)
+    whole = make_verifier(f"prm:{known}?device=cpu")
+    whole.verify(steps)
+    assert whole.scorer.usage.forwards == 1
+    assert usage.tokens == whole.scorer.usage.tokens
+
+
+def test_it_rewards_the_steps_of_an_environment(known):
+    assert prm_gym is not None
+    with_it = gym.make("prm_gym/Deduction-v0", verifiers=[f"prm:{known}?device=cpu"], reward="dense")
+    _, info = with_it.reset(seed=0)
+    _, _, _, _, info = with_it.step(info["actions"][0] if info["actions"] else "fact1 -> int1: {A}")
+    assert info["verdicts"]["prm"].status in ("ok", "abstain")
+    with_it.close()
+
+
+def test_a_step_that_breaks_nothing_else(known):
+    steps = steps_of("It is 7.", "\ud800\udfff \x00", "7 " * 3000, "So 7.")
+    verdicts = [row["prm"] for row in verify_batch([make_verifier(f"prm:{known}?device=cpu")], steps)]
+    assert [verdict.score is None for verdict in verdicts] == [False, False, True, False]
