@@ -7,6 +7,7 @@ from typing import Any
 from prm_gym.chain_verifier import ChainVerifier, Judgement
 from prm_gym.chains import Chain
 from prm_gym.errors import OptionError
+from prm_gym.plugins import make
 from prm_gym.prm.confidence import DROP, FLOOR, change_scores, relative_changes
 from prm_gym.task import content_key
 from prm_gym.verifier import VERIFIERS
@@ -68,7 +69,7 @@ class ConfidenceVerifier(ChainVerifier):
         name = source.partition(":")[0]
         path = Path(source)
         if not path.exists() and name in VERIFIERS.names() and ":" in source:
-            inner = VERIFIERS.load(name)(source.partition(":")[2], **options)
+            inner = make("verifier", source, VERIFIERS.load(name), source.partition(":")[2], **options)
             if not isinstance(inner, ChainVerifier):
                 raise OptionError(f"confidence is read from verifiers whose models judge chains; {name!r} is none")
             self._inner, self.looks_ahead, self.pure = inner, inner.looks_ahead, inner.pure

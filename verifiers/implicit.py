@@ -39,7 +39,8 @@ class ImplicitVerifier(ChainVerifier):
             scale: multiplies what goes into the sigmoid, > 0; monotone, for calibration.
             threshold: a step is called correct from this score on. In (0, 1).
             id: key of its verdicts, where several are used together.
-            **models: ref, beta, template, device, dtype, batch_tokens, max_tokens, trust_remote_code: see `prm_gym.prm.implicit.loading.Loading`.
+            **models: ref, beta, template, device, dtype, batch_tokens, max_tokens, prefix_megabytes, trust_remote_code: see
+                `prm_gym.prm.implicit.loading.Loading`.
 
         Raises:
             OptionError: an option has a value that cannot be honoured.

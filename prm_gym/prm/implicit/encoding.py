@@ -25,6 +25,11 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     start: int
     end: int
 
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return self.end - self.start
+
 
 class Spanned(msgspec.Struct, frozen=True):
     """A chain in tokens.

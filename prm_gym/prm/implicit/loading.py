@@ -33,6 +33,7 @@ class Loading(TypedDict, total=False):
         dtype: "auto" (bfloat16 on CUDA and float32 on the CPU), "float32", "bfloat16" or "float16".
         batch_tokens: tokens of a padded batch.
         max_tokens: of a chain; longer ones are read in windows. The smaller context of the two models unless given.
+        prefix_megabytes: of keys and values that are kept for episodes under way; 2,048 on CUDA and 256 elsewhere, 0 for none.
         trust_remote_code: run the code that a checkpoint brings; False.
     """
 
@@ -43,6 +44,7 @@ class Loading(TypedDict, total=False):
     dtype: Precision
     batch_tokens: int | None
     max_tokens: int | None
+    prefix_megabytes: int | None
     trust_remote_code: bool
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast
 
 from prm_gym.errors import CheckpointError, MissingExtraError
 from prm_gym.prm.implicit.encoding import Spanned
+from prm_gym.prm.prefixes import Prefix, joined, reusable
 
 try:
     import torch
@@ -59,23 +60,46 @@ class TokenStatistics(NamedTuple):
     best: Tensor
 
 
-def collate(chains: Sequence[Spanned], device: Any) -> Batch:
-    """A batch of chains, on the device; one copy each from pinned memory on CUDA."""
-    width = max(len(chain.token_ids) for chain in chains)
+class Beginning(NamedTuple):
+    """What of a chain need not be run.
+
+    Attributes:
+        taken: tokens whose keys and values are kept from an earlier pass.
+        first: the first step whose tokens are read; `taken` is below its start.
+        prefix: the keys and values, of at least that many tokens; None when `taken` is 0.
+    """
+
+    taken: int = 0
+    first: int = 0
+    prefix: Prefix | None = None
+
+
+def collate(chains: Sequence[Spanned], device: Any, begun: Sequence[Beginning] = ()) -> Batch:
+    """A batch of chains, on the device; one copy each from pinned memory on CUDA.
+
+    Args:
+        chains: of at least one step.
+        device: of the model.
+        begun: what of each need not be run; places are counted without it.
+    """
+    begun = begun or [Beginning()] * len(chains)
+    width = max(len(chain.token_ids) - begin.taken for chain, begin in zip(chains, begun, strict=True))
     ids = torch.zeros((len(chains), width), dtype=torch.int64)
     rows: list[int] = []
     targets: list[int] = []
     steps: list[int] = []
     ends: list[int] = []
     openings: list[int] = []
-    for at, chain in enumerate(chains):
-        ids[at, : len(chain.token_ids)] = torch.tensor(chain.token_ids, dtype=torch.int64)
-        openings.append(at * width + (chain.spans[0].start if chain.spans else len(chain.token_ids)) - 1)
-        for span in chain.spans:
-            rows.extend(range(at * width + span.start - 1, at * width + span.end - 1))
+    for at, (chain, begin) in enumerate(zip(chains, begun, strict=True)):
+        fresh = chain.token_ids[begin.taken :]
+        ids[at, : len(fresh)] = torch.tensor(fresh, dtype=torch.int64)
+        origin = at * width - begin.taken
+        openings.append(max(at * width, origin + (chain.spans[0].start if chain.spans else len(chain.token_ids)) - 1))
+        for span in chain.spans[begin.first :]:
+            rows.extend(range(origin + span.start - 1, origin + span.end - 1))
             targets.extend(chain.token_ids[span.start : span.end])
             steps.extend([len(ends)] * (span.end - span.start))
-            ends.append(at * width + span.end - 1)
+            ends.append(origin + span.end - 1)
     columns = [ids, *(torch.tensor(column, dtype=torch.int64) for column in (rows, targets, steps, ends, openings))]
     if torch.device(device).type == "cuda":
         columns = [column.pin_memory() for column in columns]
@@ -143,6 +167,31 @@ class CausalModel:
             else:
                 parts.append(self._slice_logprobs(rows[part], batch.targets[part]))
         return torch.cat(parts)
+
+    def going_on(self, batch: Batch, begun: Sequence[Beginning], lengths: Sequence[int]) -> tuple[Tensor, Any]:
+        """[R] float32, log-probability of each token of a step, of chains whose beginnings need not be run; and the keys and values of the whole.
+
+        Args:
+            batch: what is to be run.
+            begun: what need not be.
+            lengths: tokens of each chain that are run.
+        """
+        past = max(begin.taken for begin in begun)
+        options: dict[str, Any] = {"past_key_values": joined([(begin.prefix, begin.taken) for begin in begun])}
+        if past:
+            mask = torch.zeros((len(begun), past + batch.ids.shape[1]), dtype=torch.int64)
+            for row, (begin, length) in enumerate(zip(begun, lengths, strict=True)):
+                mask[row, past - begin.taken : past + length] = 1
+            places = torch.tensor([[begin.taken] for begin in begun]) + torch.arange(batch.ids.shape[1])[None]
+            options |= {"attention_mask": mask.to(self.device), "position_ids": places.to(self.device)}
+        out = self._backbone(input_ids=batch.ids, use_cache=True, **options)
+        rows = out.last_hidden_state.flatten(0, 1).index_select(0, batch.rows)
+        said = [self._slice_logprobs(rows[part], batch.targets[part]) for part in self._slices(rows.shape[0])]
+        return torch.cat(said), out.past_key_values
+
+    def goes_on(self) -> bool:
+        """Whether the model goes on from kept keys and values as if it had read everything."""
+        return self.fused and reusable(self._backbone, str(self.device))
 
     def statistics(self, rows: Tensor, targets: Tensor) -> TokenStatistics:
         """What the head says, from rows of hidden states.

@@ -9,7 +9,8 @@ tokens; a step gets the sum over its tokens, the separator after it included. Wh
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -30,7 +31,9 @@ from prm_gym.prm.implicit.loading import (
     read_settings,
     require_same_tokens,
 )
-from prm_gym.prm.implicit.logprobs import Batch, CausalModel, collate, step_sums
+from prm_gym.prm.implicit.logprobs import Batch, Beginning, CausalModel, collate, step_sums
+from prm_gym.prm.prefixes import Prefix, PrefixCache, row_of
+from prm_gym.task import content_key
 
 try:
     import torch
@@ -39,6 +42,7 @@ except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
 
 BATCH_TOKENS = {"cpu": 4096, "cuda": 65536}
+SHORTEST_PREFIX = 8  # tokens; to take up fewer costs more than to read them
 
 
 class StepReward(msgspec.Struct, frozen=True, gc=False):
@@ -73,13 +77,30 @@ class Window(msgspec.Struct, frozen=True):
     scored: int
 
 
+class _Work(msgspec.Struct):
+    """A window to run, and what is kept of it."""
+
+    window: Window
+    keys: list[str]
+    taken: int = 0  # tokens that need not be run
+    prefixes: list[Prefix] = []
+    keep: str = ""  # under which key its keys and values are kept; empty for not
+    problem: str = ""
+
+    @property
+    def tokens(self) -> int:
+        """That have to be run."""
+        return len(self.window.tokens.token_ids) - self.taken
+
+
 class ImplicitScorer:
     """Two causal language models side by side.
 
     Attributes:
         encoder: writes chains.
         beta: of the reward.
-        counters: chains and steps asked for, steps found in the cache, tokens that went through each model, and these with padding.
+        counters: chains and steps asked for, steps found in the cache, tokens that went through each model, these with padding,
+            and tokens whose keys and values were kept from an earlier pass.
     """
 
     def __init__(
@@ -92,6 +113,7 @@ class ImplicitScorer:
         batch_tokens: int | None = None,
         max_tokens: int | None = None,
         cache: int = 100_000,
+        prefix_megabytes: int | None = None,
     ) -> None:
         """Put two loaded models together; see `load_scorer` for paths.
 
@@ -103,6 +125,7 @@ class ImplicitScorer:
             batch_tokens: tokens of a padded batch.
             max_tokens: of a chain; longer ones are read in windows. The smaller context of the two models unless given.
             cache: steps to remember; 0 for none.
+            prefix_megabytes: of keys and values that are kept for episodes under way, of both models; 0 for none, 2,048 on CUDA and 256 elsewhere unless given.
 
         Raises:
             OptionError: an option has a value that cannot be honoured.
@@ -115,7 +138,7 @@ class ImplicitScorer:
         self.model, self.reference, self.encoder, self.beta = model, reference, encoder, beta
         self.batch_tokens = batch_tokens or BATCH_TOKENS[model.device.type]
         self.max_tokens = max_tokens or min(model.longest, (reference or model).longest)
-        self.counters = dict.fromkeys(("chains", "steps", "cached", "tokens", "padded"), 0)
+        self.counters = dict.fromkeys(("chains", "steps", "cached", "tokens", "padded", "reused"), 0)
         most = max(token for token in encoder.tokenizer.get_vocab().values())
         for one in (model, reference):
             if one is not None and one.vocabulary <= most:
@@ -124,6 +147,9 @@ class ImplicitScorer:
                 )
         self._cache: OrderedDict[str, StepReward] = OrderedDict()
         self._room = cache
+        megabytes = (2048 if model.device.type == "cuda" else 256) if prefix_megabytes is None else prefix_megabytes
+        self._prefixes = (PrefixCache(megabytes << 19), PrefixCache(megabytes << 19))
+        self._reuses: bool | None = None
 
     def rewards(self, chains: Sequence[Chain]) -> list[list[StepReward]]:
         """One reward a step of each chain, in order."""
@@ -133,14 +159,16 @@ class ImplicitScorer:
         found: dict[str, StepReward] = {key: self._cache[key] for own in keys for key in own if key in self._cache}
         self.counters["cached"] += sum(key in found for own in keys for key in own)
         asked: dict[str, int] = {own[-1]: at for at, own in enumerate(keys) if own and not all(key in found for key in own)}
-        work: list[tuple[Window, list[str]]] = []
+        work: list[_Work] = []
         for at in asked.values():
             encoded = self.encoder.encode(chains[at])
-            for window in windows(encoded, self.max_tokens):
-                work.append((window, keys[at]))
-            found |= {key: StepReward(None, span.end - span.start, reason=self._too_long(encoded)) for key, span in zip(keys[at], encoded.spans, strict=True)}
-        for part in length_sorted([len(window.tokens.token_ids) for window, _ in work], self.batch_tokens):
-            self._read([work[at] for at in part], found)
+            missing = [index for index, key in enumerate(keys[at]) if key not in found]
+            work += self._work(chains[at], encoded, keys[at], missing)
+            found |= {keys[at][index]: StepReward(None, encoded.spans[index].size, reason=self._too_long(encoded)) for index in missing}
+        for begun in (False, True):  # those that go on from a prefix need a mask, which the others are faster without
+            group = [one for one in work if (one.taken > 0) == begun]
+            for part in length_sorted([one.tokens for one in group], self.batch_tokens):
+                self._read([group[at] for at in part], found)
         self._remember({key: found[key] for at in asked.values() for key in keys[at]})
         return [[found[key] for key in own] for own in keys]
 
@@ -148,24 +176,71 @@ class ImplicitScorer:
         """[R] float32, log pi - log ref of each token of a step; without gradients."""
         with torch.inference_mode():
             own = self.model.logprobs(batch)
-            if self.reference is not None:
-                return own - self.reference.logprobs(batch)
-            with self.model.model.disable_adapter():
-                return own - self.model.logprobs(batch)
+            with self._as_reference() as reference:
+                return own - reference.logprobs(batch)
 
-    def _read(self, work: Sequence[tuple[Window, list[str]]], found: dict[str, StepReward]) -> None:
-        batch = collate([window.tokens for window, _ in work], self.model.device)
-        self.counters["tokens"] += sum(len(window.tokens.token_ids) for window, _ in work)
+    @contextmanager
+    def _as_reference(self) -> Generator[CausalModel]:
+        """The reference: another model, or the base of the adapter."""
+        if self.reference is not None:
+            yield self.reference
+            return
+        with self.model.model.disable_adapter():
+            yield self.model
+
+    def _work(self, chain: Chain, encoded: Spanned, keys: list[str], missing: list[int]) -> list["_Work"]:
+        """What has to be run for the missing steps of a chain."""
+        parts = list(windows(encoded, self.max_tokens))
+        growing = missing == [len(keys) - 1] and len(parts) == 1 and parts[0].first == 0
+        if not growing or not self._goes_on():
+            return [_Work(part, keys) for part in parts if any(index in missing for index in range(part.scored, part.first + len(part.tokens.spans)))]
+        only, problem = parts[0], content_key("problem", chain.problem)
+        work = _Work(msgspec.structs.replace(only, scored=missing[0]), keys, keep=keys[-1], problem=problem)
+        prefixes = [cache.find([*keys[:-1][::-1], problem]) for cache in self._prefixes]
+        if all(prefix is not None for prefix in prefixes):
+            taken = min(prefix.common(encoded.token_ids) for prefix in prefixes if prefix is not None)
+            taken = min(taken, encoded.spans[missing[0]].start - 1)
+            if taken >= SHORTEST_PREFIX:
+                work.taken, work.prefixes = taken, [prefix for prefix in prefixes if prefix is not None]
+        return [work]
+
+    def _goes_on(self) -> bool:
+        if self._reuses is None:
+            self._reuses = self._prefixes[0].limit > 0 and all(model.goes_on() for model in (self.model, self.reference) if model is not None)
+        return self._reuses
+
+    def _read(self, work: "Sequence[_Work]", found: dict[str, StepReward]) -> None:
+        first = [one.window.scored - one.window.first for one in work]
+        begun = [Beginning(one.taken, at) for one, at in zip(work, first, strict=True)]
+        batch = collate([one.window.tokens for one in work], self.model.device, begun)
+        self.counters["tokens"] += sum(one.tokens for one in work)
         self.counters["padded"] += batch.ids.numel()
-        ratios = self.log_ratios(batch)
+        self.counters["reused"] += sum(one.taken for one in work)
+        ratios = self._going_on(work, batch, begun) if any(one.keep for one in work) else self.log_ratios(batch)
         sums, sizes = step_sums(ratios, batch), step_sums(ratios.abs(), batch)
         totals = cast("list[list[float]]", torch.stack([sums * self.beta, sizes]).tolist())  # one copy to the host a batch
         at = 0
-        for window, keys in work:
-            for index, span in enumerate(window.tokens.spans, window.first):
-                if index >= window.scored:
-                    found[keys[index]] = _reward(totals[0][at], totals[1][at], span, window.first > 0)
+        for one in work:
+            for index in range(one.window.scored, one.window.first + len(one.window.tokens.spans)):
+                span = one.window.tokens.spans[index - one.window.first]
+                found[one.keys[index]] = _reward(totals[0][at], totals[1][at], span, one.window.first > 0)
                 at += 1
+
+    @torch.inference_mode()
+    def _going_on(self, work: "Sequence[_Work]", batch: Batch, begun: Sequence[Beginning]) -> Tensor:
+        """[R] log-ratios of chains under way; keys and values are kept for their next steps."""
+        with self._as_reference() as reference:
+            theirs = self._half(1, reference, work, batch, begun)
+        return self._half(0, self.model, work, batch, begun) - theirs
+
+    def _half(self, which: int, model: CausalModel, work: "Sequence[_Work]", batch: Batch, begun: Sequence[Beginning]) -> Tensor:
+        own = [begin._replace(prefix=one.prefixes[which] if one.taken else None) for begin, one in zip(begun, work, strict=True)]
+        said, cache = model.going_on(batch, own, [one.tokens for one in work])
+        past = max(one.taken for one in work)
+        for row, one in enumerate(work):
+            if one.keep:
+                self._prefixes[which].keep(one.keep, one.problem, row_of(cache, row, past - one.taken, past + one.tokens, one.window.tokens.token_ids))
+        return said
 
     def _remember(self, found: dict[str, StepReward]) -> None:
         self._cache |= found
@@ -228,7 +303,7 @@ def _window(encoded: Spanned, first: int, scored: int, end: int) -> Window:
 
 
 def _reward(reward: float, size: float, span: Span, windowed: bool) -> StepReward:
-    tokens = span.end - span.start
+    tokens = span.size
     if not (math.isfinite(reward) and math.isfinite(size)):
         return StepReward(None, tokens, windowed, "a model gave no finite log-probability")
     if size == 0.0:
@@ -237,7 +312,7 @@ def _reward(reward: float, size: float, span: Span, windowed: bool) -> StepRewar
     return StepReward(reward, tokens, windowed)
 
 
-def load_scorer(
+def load_scorer(  # noqa: PLR0913 - what a specification may say
     path: str,
     ref: str | None = None,
     *,
@@ -247,6 +322,7 @@ def load_scorer(
     dtype: Precision = "auto",
     batch_tokens: int | None = None,
     max_tokens: int | None = None,
+    prefix_megabytes: int | None = None,
     trust_remote_code: bool = False,
 ) -> ImplicitScorer:
     """The scorer of a checkpoint and its reference.
@@ -260,6 +336,7 @@ def load_scorer(
         dtype: "auto" for bfloat16 on CUDA and float32 on the CPU.
         batch_tokens: tokens of a padded batch.
         max_tokens: of a chain; longer ones are read in windows.
+        prefix_megabytes: of keys and values that are kept for episodes under way; 0 for none.
         trust_remote_code: run the code that a checkpoint brings.
 
     Raises:
@@ -278,7 +355,9 @@ def load_scorer(
         reference = CausalModel(load_model(named, device, dtype, trust_remote_code=trust_remote_code))
     encoder = ChainEncoder(tokenizer, said.template if template is None else template, said.separator)
     chosen = said.beta if beta is None else beta
-    return ImplicitScorer(CausalModel(own), reference, encoder, beta=chosen, batch_tokens=batch_tokens, max_tokens=max_tokens)
+    return ImplicitScorer(
+        CausalModel(own), reference, encoder, beta=chosen, batch_tokens=batch_tokens, max_tokens=max_tokens, prefix_megabytes=prefix_megabytes
+    )
 
 
 def reference_of(path: str, ref: str | None, said: ImplicitSettings) -> str:

@@ -191,6 +191,36 @@ def test_a_chain_is_read_once(model_folder, reference_folder):
     assert scorer.counters["cached"] == 5
 
 
+def test_episodes_that_grow_say_the_same_and_cost_their_new_tokens(model_folder, reference_folder):
+    episodes = [
+        Chain("p" * at, tuple(ChainStep(f"{word} {step}, then", seen=f"saw {word}" if step % 2 else "") for step in range(6))) for at, word in enumerate("abc")
+    ]
+    whole = load_scorer(str(model_folder), str(reference_folder), device="cpu").rewards(episodes)
+    scorer = load_scorer(str(model_folder), str(reference_folder), device="cpu")
+    again = load_scorer(str(model_folder), str(reference_folder), device="cpu", prefix_megabytes=0)
+    for end in range(1, 7):
+        parts = [Chain(one.problem, one.steps[:end]) for one in episodes[: 1 + end % 3]]  # not all of them grow at once
+        found, fresh = scorer.rewards(parts), again.rewards(parts)
+        for one, other, own in zip(found, fresh, whole, strict=False):
+            assert [step.reward for step in one] == pytest.approx([step.reward for step in own[:end]], abs=1e-5)
+            assert [step.reward for step in other] == pytest.approx([step.reward for step in own[:end]], abs=1e-5)
+    assert scorer.counters["reused"] > 0
+    assert scorer.counters["tokens"] < 0.6 * again.counters["tokens"]
+
+
+def test_an_adapter_goes_on_from_what_was_kept_too(model_folder, tmp_path):
+    peft = pytest.importorskip("peft")
+    torch.manual_seed(0)
+    base = transformers.AutoModelForCausalLM.from_pretrained(model_folder)
+    with calm():
+        peft.get_peft_model(base, peft.LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)).save_pretrained(tmp_path / "adapter")
+    whole = load_scorer(str(tmp_path / "adapter"), device="cpu").rewards([CHAIN])[0]
+    growing = load_scorer(str(tmp_path / "adapter"), device="cpu")
+    found = [growing.rewards([Chain(CHAIN.problem, CHAIN.steps[:end])])[0][-1] for end in (1, 2, 3)]
+    assert [one.reward for one in found] == pytest.approx([one.reward for one in whole], abs=1e-5)
+    assert growing.counters["reused"] > 0
+
+
 def _spanned(opening, lengths):
     spans, at = [], opening
     for length in lengths:
