@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, Unpack, get_args
 from prm_gym.chain_verifier import ChainVerifier, Judgement
 from prm_gym.chains import Chain
 from prm_gym.errors import OptionError
-from prm_gym.prm.implicit.loading import ImplicitSettings, Loading, mark_of, read_settings
+from prm_gym.prm.implicit.loading import Loading, mark_of
 
 Form: TypeAlias = Literal["step", "value"]
 
@@ -59,10 +59,8 @@ class ImplicitVerifier(ChainVerifier):
         self.id = id
         self.form, self.scale, self.threshold = form, scale, threshold
         self._path, self._models = path, models
-        said = read_settings(path) or ImplicitSettings()
-        self.version = f"1+{mark_of(path)}+{mark_of(models.get('ref') or said.reference)}"
         self._scorer: Any = None
-        self.scorer  # noqa: B018 - what cannot be loaded is said now
+        self.version = f"1+{mark_of(path)}+{mark_of(self.scorer.name)}+{self.scorer.beta:g}+{form}+{scale:g}"
 
     @property
     def scorer(self) -> Any:

@@ -99,6 +99,7 @@ class ImplicitScorer:
     Attributes:
         encoder: writes chains.
         beta: of the reward.
+        name: of the reference's checkpoint, where it is known.
         counters: chains and steps asked for, steps found in the cache, tokens that went through each model, these with padding,
             and tokens whose keys and values were kept from an earlier pass.
     """
@@ -135,7 +136,7 @@ class ImplicitScorer:
             raise OptionError(f"beta is positive, got {beta!r}")
         if reference is None and not hasattr(model.model, "disable_adapter"):
             raise CheckpointError("An implicit reward needs a reference model: give ref=PATH, or an adapter (LoRA), whose base is its reference.")
-        self.model, self.reference, self.encoder, self.beta = model, reference, encoder, beta
+        self.model, self.reference, self.encoder, self.beta, self.name = model, reference, encoder, beta, ""
         self.batch_tokens = batch_tokens or BATCH_TOKENS[model.device.type]
         self.max_tokens = max_tokens or min(model.longest, (reference or model).longest)
         self.counters = dict.fromkeys(("chains", "steps", "cached", "tokens", "padded", "reused"), 0)
@@ -355,9 +356,11 @@ def load_scorer(  # noqa: PLR0913 - what a specification may say
         reference = CausalModel(load_model(named, device, dtype, trust_remote_code=trust_remote_code))
     encoder = ChainEncoder(tokenizer, said.template if template is None else template, said.separator)
     chosen = said.beta if beta is None else beta
-    return ImplicitScorer(
+    made = ImplicitScorer(
         CausalModel(own), reference, encoder, beta=chosen, batch_tokens=batch_tokens, max_tokens=max_tokens, prefix_megabytes=prefix_megabytes
     )
+    made.name = named or base_of(path)
+    return made
 
 
 def reference_of(path: str, ref: str | None, said: ImplicitSettings) -> str:

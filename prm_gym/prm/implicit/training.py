@@ -115,6 +115,8 @@ def train_implicit(
     chosen = options or TrainingOptions()
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
+    if Path(model).is_dir() and Path(model).samefile(folder):
+        raise OptionError(f"out is the folder of the model itself, {folder}: it is the reference, and would be written over")
     tokenizer = load_tokenizer(model, trust_remote_code=trust_remote_code)
     loaded = CausalModel(_prepared(load_model(model, device, "float32", trust_remote_code=trust_remote_code), chosen))
     learner = ImplicitLearner(loaded, chosen.learning)
@@ -251,8 +253,8 @@ def _prepared(model: Any, options: TrainingOptions) -> Any:
     if options.lora_rank:
         peft: Any = library("peft")
         config = peft.LoraConfig(r=options.lora_rank, lora_alpha=2 * options.lora_rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
-        torch.manual_seed(options.seed)  # peft draws the first weights of an adapter from the global generator
-        with calm():
+        with calm(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(options.seed)  # peft draws the first weights of an adapter from the global generator
             model = peft.get_peft_model(model, config)
     else:
         model.requires_grad_(True)

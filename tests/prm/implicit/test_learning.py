@@ -208,6 +208,8 @@ def test_what_cannot_be_learnt_from_is_counted_and_nothing_at_all_is_refused(mod
     assert report.left_out == {"no outcome": 1, "over 200 tokens": 1}
     with pytest.raises(OptionError, match="nothing to learn"):
         train_implicit([odd], str(model_folder), tmp_path / "none", options, device="cpu")
+    with pytest.raises(OptionError, match="written over"):
+        train_implicit(chains, str(model_folder), model_folder, options, device="cpu")
     for bad in ({"beta": 0.0}, {"objective": "mse"}, {"combine": "max"}, {"learning_rate": math.nan}):
         with pytest.raises(OptionError):
             LearningOptions(**bad)
