@@ -5,6 +5,8 @@ from difflib import get_close_matches
 from inspect import signature
 from typing import Any
 
+import msgspec
+
 from prm_gym.chain_verifier import ChainVerifier, Judgement
 from prm_gym.chains import Chain
 from prm_gym.errors import OptionError, UnknownNameError
@@ -39,6 +41,7 @@ class PrmVerifier(ChainVerifier):
         threshold: float = 0.0,
         aggregation: Aggregation | str = "",
         max_context: int = 0,
+        long_chains: str = "window",
         batch_tokens: int = 0,
         prefix_megabytes: int = -1,
         cached_steps: int = 100_000,
@@ -57,6 +60,8 @@ class PrmVerifier(ChainVerifier):
             threshold: a step is called correct from this score on, in (0, 1); 0 for the family's own.
             aggregation: "min", "product", "mean" or "last"; empty for the family's own.
             max_context: tokens at once, below what the checkpoint says; 0 for what it says.
+            long_chains: "window" judges the steps of a chain beyond the context without its oldest ones; "abstain" judges them not, so that nobody is paid for
+                writing until a mistake is forgotten.
             batch_tokens: of a forward; 0 for 16,384 on CUDA and 4,096 elsewhere.
             prefix_megabytes: of keys and values kept for episodes under way; -1 for 1,024 on CUDA and 256 elsewhere.
             cached_steps: whose scores are remembered.
@@ -74,6 +79,8 @@ class PrmVerifier(ChainVerifier):
             raise OptionError(f"threshold lies in (0, 1), or is 0 for the family's own, got {threshold!r}")
         if aggregation and aggregation not in AGGREGATIONS:
             raise OptionError(f"aggregation is one of {', '.join(AGGREGATIONS)}, got {aggregation!r}")
+        if long_chains not in ("window", "abstain"):
+            raise OptionError(f"long_chains is 'window' or 'abstain', got {long_chains!r}")
         known = [name for name in signature(PrmVerifier).parameters if name != "family_options"]
         for name in family_options:
             if get_close_matches(name, known, n=1, cutoff=0.8):
@@ -82,6 +89,7 @@ class PrmVerifier(ChainVerifier):
         self._loading: dict[str, Any] = {"name": checkpoint, "family": family, "device": device, "dtype": dtype, "max_context": max_context}
         self._loading |= {"attention": attention, "trust_remote_code": trust_remote_code, "family_options": _unescaped(family_options)}
         self._scoring: dict[str, Any] = {"batch_tokens": batch_tokens, "prefix_megabytes": prefix_megabytes, "cached_steps": cached_steps}
+        self._windows = long_chains == "window"
         self._scorer: Any = None
         scorer = self.scorer
         declared = scorer.checkpoint.family
@@ -94,14 +102,21 @@ class PrmVerifier(ChainVerifier):
     def scorer(self) -> Any:
         """The engine, with its counters; the checkpoint is loaded when it is first needed."""
         if self._scorer is None:
+            checkpoint = load_checkpoint(**self._loading)  # says what is missing where torch is not installed
             from prm_gym.prm.scoring import Scorer
 
-            self._scorer = Scorer(load_checkpoint(**self._loading), **self._scoring)
+            self._scorer = Scorer(checkpoint, **self._scoring)
         return self._scorer
 
     def judge(self, chains: Sequence[Chain]) -> list[Judgement]:
         """The scores of all steps of each chain."""
-        return [self._judgement(found) for found in self.scorer.score(chains)]
+        return [self._judgement([self._allowed(step) for step in found]) for found in self.scorer.score(chains)]
+
+    def _allowed(self, step: Any) -> Any:
+        if self._windows or not step.start:
+            return step
+        reason = f"the chain is longer than the model's context: the first {step.start} steps would have to be left out"
+        return msgspec.structs.replace(step, score=None, reason=reason)
 
     def _judgement(self, found: Sequence[Any]) -> Judgement:
         scores = tuple(step.score for step in found)

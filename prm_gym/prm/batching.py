@@ -9,7 +9,7 @@ def length_sorted(lengths: Sequence[int], budget: int, slack: float = 0.1) -> li
     A batch costs its size times its longest sequence, and is closed before that exceeds the budget; or before more than `slack` of it is padding, once it costs
     a sixteenth of the budget (many small batches cost more than some padding). One that is longer than the budget stands alone.
 
-    >>> length_sorted([3, 9, 8, 1], budget=20)
+    >>> length_sorted([3, 9, 8, 3], budget=20)
     [[1, 2], [0, 3]]
 
     Args:

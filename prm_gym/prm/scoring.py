@@ -17,6 +17,8 @@ from prm_gym.prm.prefixes import Prefix, PrefixCache, joined, reusable, row_of
 from prm_gym.prm.windows import Window, windows
 from prm_gym.task import content_key
 
+BATCHES_AT_ONCE = 16  # are sorted by length together
+NO_MEMORY = "the device has not enough memory"
 SHORTEST_PREFIX = 8  # tokens; to take up fewer costs more than to read them
 
 
@@ -129,15 +131,21 @@ class Scorer:
         keys = [chain_keys(chain) for chain in chains]
         known = {key: self._scores[key] for of_chain in keys for key in of_chain if key in self._scores}
         self.usage.cached += sum(key in known for of_chain in keys for key in of_chain)
+        done: list[tuple[list[_Job], Tensor]] = []
         jobs: list[_Job] = []
         for chain, of_chain in zip(chains, keys, strict=True):
             if any(key not in known for key in of_chain):
                 jobs += self._jobs(chain, of_chain, known)
-        self._run(jobs, known)
+            if sum(job.tokens for job in jobs) >= BATCHES_AT_ONCE * self.batch_tokens:
+                self._launch(jobs, done, known)
+                jobs = []
+        self._launch(jobs, done, known)
+        self._read(done, known)
         for of_chain in keys:
             for key in of_chain:
-                self._scores[key] = known[key]
-                self._scores.move_to_end(key)
+                if not known[key].reason.startswith(NO_MEMORY):  # another time there may be enough
+                    self._scores[key] = known[key]
+                    self._scores.move_to_end(key)
         while len(self._scores) > self.cached_steps:
             self._scores.popitem(last=False)
         return [tuple(known[key] for key in of_chain) for of_chain in keys]
@@ -185,15 +193,17 @@ class Scorer:
             self._reuses = reusable(self.checkpoint.backbone, self.checkpoint.device)
         return self._reuses
 
-    def _run(self, jobs: list[_Job], known: dict[str, StepScore]) -> None:
-        """Run jobs in batches, and enter the scores. The device is waited for once."""
-        done: list[tuple[list[_Job], Tensor]] = []
+    def _launch(self, jobs: list[_Job], done: list[tuple[list[_Job], Tensor]], known: dict[str, StepScore]) -> None:
+        """Run jobs in batches. CUDA is not waited for: the next chains are tokenised meanwhile."""
         for fresh in (True, False):  # those that go on from a prefix need a mask, which the others are faster without
             group = [job for job in jobs if (job.prefix is None) == fresh]
             lengths = [job.tokens for job in group]
             batches = packed(lengths, self.batch_tokens) if fresh and self.packing else length_sorted(lengths, self.batch_tokens)
             for batch in batches:
                 self._batch([group[at] for at in batch], done, known)
+
+    def _read(self, done: list[tuple[list[_Job], Tensor]], known: dict[str, StepScore]) -> None:
+        """Wait for what was launched, once, and enter the scores."""
         if not done:
             return
         outputs = torch.cat([found for _, found in done])
@@ -218,7 +228,7 @@ class Scorer:
                 job.prefix, job.taken = None, 0
         torch.cuda.empty_cache()
         if len(jobs) == 1:
-            reason = f"the device has not enough memory for {len(jobs[0].token_ids)} tokens"
+            reason = f"{NO_MEMORY} for {len(jobs[0].token_ids)} tokens"
             known |= dict.fromkeys(jobs[0].keys, StepScore(None, reason=reason))
             return
         half = len(jobs) // 2

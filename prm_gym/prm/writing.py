@@ -25,21 +25,25 @@ class Writer:
         """
         self.tokenizer = tokenizer
         self.tags = tuple(tags)
-        self._forbidden = frozenset((*self.tags, *special_ids(tokenizer)))
-        self._ids: list[int] = []
-        self._positions: list[int] = []
-        self._text: list[str] = []
+        self._forbidden = _forbidden(tokenizer, tags)
+        self._pieces: list[str | list[int]] = []  # what is written; texts are tokenised together in the end
+        self._marks: list[int] = []  # how many pieces stood before each
+        self._open = False  # whether the next text goes on from the last piece
 
     def text(self, text: str) -> None:
         """Write a text."""
-        self._text.append(text)
+        last = self._pieces[-1] if self._open else None
+        if isinstance(last, str):
+            self._pieces[-1] = last + text
+        else:
+            self._pieces.append(text)
+            self._open = True
 
     def line(self, text: str) -> None:
         """A line break and a text after it, tokenised as in the middle of a longer text: without the blank that Llama's tokenizers put in front."""
-        self._flush()
         alone = plain_ids(self.tokenizer, "\n")
         ids = inert(self.tokenizer, "\n" + text, self.tags, self._forbidden)
-        self._ids.extend(ids[len(alone) - 1 :] if ids[: len(alone)] == alone else ids)
+        self.tokens(ids[len(alone) - 1 :] if ids[: len(alone)] == alone else ids)
 
     def template(self, text: str) -> None:
         """Write a piece of a chat template: special tokens in it are special."""
@@ -52,34 +56,36 @@ class Writer:
                 self.text(piece.lstrip() if after is not None and after.rstrip else piece)
                 continue
             at, after = tokens[piece]
-            if after.lstrip and self._text:
-                self._text.append(self._text.pop().rstrip())
+            last = self._pieces[-1] if self._open else None
+            if after.lstrip and isinstance(last, str):
+                self._pieces[-1] = last.rstrip()
             self.tokens([at])
 
     def tokens(self, ids: Iterable[int]) -> None:
         """Write tokens."""
-        self._flush()
-        self._ids.extend(ids)
+        self._pieces.append(list(ids))
+        self._open = False
 
     def cut(self) -> None:
         """The texts before and after are tokenised apart."""
-        self._flush()
+        self._open = False
 
     def mark(self) -> None:
         """The score of the next step is read at the last token that was written."""
-        self._flush()
-        self._positions.append(len(self._ids) - 1)
+        self._marks.append(len(self._pieces))
+        self._open = False
 
     def encoded(self) -> Encoded:
         """What was written, up to the last mark: what stands after it has no part in any score."""
-        end = self._positions[-1] + 1 if self._positions else 0
-        return Encoded(self._ids[:end], list(self._positions))
-
-    def _flush(self) -> None:
-        text = "".join(self._text)
-        self._text.clear()
-        if text:
-            self._ids.extend(inert(self.tokenizer, text, self.tags, self._forbidden))
+        pieces = self._pieces[: self._marks[-1]] if self._marks else []
+        texts = list(dict.fromkeys(_whole(piece) for piece in pieces if isinstance(piece, str) and piece))
+        found: list[list[int]] = list(self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]) if texts else []
+        known = {text: _cleared(self.tokenizer, text, ids, self._forbidden) for text, ids in zip(texts, found, strict=True)}
+        ends, token_ids = [0], list[int]()
+        for piece in pieces:
+            token_ids += (known[_whole(piece)] if piece else []) if isinstance(piece, str) else piece
+            ends.append(len(token_ids))
+        return Encoded(token_ids, [ends[mark] - 1 for mark in self._marks])
 
 
 def inert(tokenizer: Any, text: str, tags: Sequence[int] = (), forbidden: frozenset[int] | None = None) -> list[int]:
@@ -91,9 +97,12 @@ def inert(tokenizer: Any, text: str, tags: Sequence[int] = (), forbidden: frozen
         tags: ids of ordinary tokens that are not to come out.
         forbidden: the tags and special tokens, where they are known already.
     """
-    forbidden = frozenset((*tags, *special_ids(tokenizer))) if forbidden is None else forbidden
-    text = text.encode("utf-8", "replace").decode("utf-8")
-    ids = plain_ids(tokenizer, text)
+    text = _whole(text)
+    return _cleared(tokenizer, text, plain_ids(tokenizer, text), _forbidden(tokenizer, tags) if forbidden is None else forbidden)
+
+
+def _cleared(tokenizer: Any, text: str, ids: list[int], forbidden: frozenset[int]) -> list[int]:
+    """The tokens of a text, tokenised again in pieces where forbidden ones came out."""
     if forbidden.isdisjoint(ids):
         return ids
     found = [token for token in ids if token in forbidden]
@@ -102,8 +111,21 @@ def inert(tokenizer: Any, text: str, tags: Sequence[int] = (), forbidden: frozen
     cut = [token for piece in pattern.split(text) if piece for token in plain_ids(tokenizer, piece)]
     if forbidden.isdisjoint(cut):
         return cut
-    letters = [token for letter in text for token in plain_ids(tokenizer, letter)]
-    return [token for token in letters if token not in forbidden]
+    letters = {letter: plain_ids(tokenizer, letter) for letter in dict.fromkeys(text)}
+    return [token for letter in text for token in letters[letter] if token not in forbidden]
+
+
+def _whole(text: str) -> str:
+    """A text that every tokenizer takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _forbidden(tokenizer: Any, tags: Sequence[int]) -> frozenset[int]:
+    """What no text may yield: tags and special tokens, but for the one of unknown letters where it is for nothing else."""
+    special = special_ids(tokenizer)
+    if tokenizer.unk_token_id not in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id):
+        special -= {tokenizer.unk_token_id}
+    return special | frozenset(tags)
 
 
 def plain_ids(tokenizer: Any, text: str) -> list[int]:

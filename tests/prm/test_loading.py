@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from prm_gym.chains import written  # noqa: E402
 from prm_gym.errors import CheckpointError, OptionError  # noqa: E402
-from prm_gym.prm.families.own import OwnSettings, write_settings  # noqa: E402
+from prm_gym.prm.families.own import OwnFamily, OwnSettings, add_tokens, write_settings  # noqa: E402
 from prm_gym.prm.loading import fingerprint, load_checkpoint, locate  # noqa: E402
 from prm_gym.prm.scoring import Scorer  # noqa: E402
 from prm_gym.testing.tiny_models import CHATML, known_checkpoint, tiny_causal_lm, tiny_checkpoint, tiny_config, tiny_tokenizer  # noqa: E402
@@ -207,6 +207,32 @@ def test_an_adapter_is_merged_into_its_base(tmp_path):
     tokenizer.save_pretrained(tmp_path / "other")
     with pytest.raises(CheckpointError, match="no head of a token classifier"):
         load_checkpoint(str(tmp_path / "other"), family="trl", device="cpu")
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # PEFT's
+def test_an_adapter_brings_the_tokens_that_its_base_has_not(tmp_path):
+    peft = pytest.importorskip("peft")
+    base = tiny_causal_lm(tmp_path / "base", tokenizer=tiny_tokenizer(bos="<|endoftext|>"))
+    settings = OwnSettings(head="language-model", base=str(base))
+    tokenizer, model = transformers.AutoTokenizer.from_pretrained(base), transformers.AutoModelForCausalLM.from_pretrained(base)
+    assert add_tokens(tokenizer, settings) == 3
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    torch.manual_seed(2)
+    options = {"r": 4, "target_modules": ["q_proj"], "init_lora_weights": False}
+    adapted = peft.get_peft_model(model, peft.LoraConfig(task_type="CAUSAL_LM", modules_to_save=["embed_tokens", "lm_head"], **options)).eval()
+    for directory, with_rows in ((tmp_path / "whole", True), (tmp_path / "bare", False)):
+        adapted.save_pretrained(directory, save_embedding_layers=with_rows)
+        tokenizer.save_pretrained(directory)
+        write_settings(directory, settings)
+    encoded = OwnFamily(settings).encode(tokenizer, CHAIN)
+    with torch.no_grad():
+        logits = adapted(input_ids=torch.tensor([encoded.token_ids])).logits[0, encoded.positions]
+    expected = logits[:, list(OwnFamily(settings).rows(tokenizer))].softmax(-1)[:, 1]
+    assert scores(tmp_path / "whole") == pytest.approx(expected.tolist(), abs=5e-6)
+    tensors = load_file(tmp_path / "bare" / "adapter_model.safetensors")
+    save_file({name: tensor for name, tensor in tensors.items() if "embed" not in name}, tmp_path / "bare" / "adapter_model.safetensors")
+    with pytest.raises(CheckpointError, match="the adapter brings none"):
+        scores(tmp_path / "bare")
 
 
 def test_the_context_is_the_smallest_that_is_said(tmp_path):

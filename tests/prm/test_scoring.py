@@ -241,9 +241,13 @@ def test_too_little_memory_halves_batches_and_gives_no_score_in_the_end(checkpoi
     expected = numbers(plain(checkpoint).score(chains))
     longest = max(len(checkpoint.family.encode(checkpoint.tokenizer, chain).token_ids) for chain in chains)
     assert numbers(plain(replace(checkpoint, backbone=Small(longest))).score(chains)) == pytest.approx(expected, abs=5e-6)
-    found = plain(replace(checkpoint, backbone=Small(longest - 1))).score(chains)
+    small = Small(longest - 1)
+    scorer = Scorer(replace(checkpoint, backbone=small), prefix_megabytes=0)
+    found = scorer.score(chains)
     assert any(step.score is None and "not enough memory" in step.reason for steps in found for step in steps)
     assert any(step.score is not None for steps in found for step in steps)
+    small.places = longest  # there is more another time, and what was not scored is asked for again
+    assert numbers(scorer.score(chains)) == pytest.approx(expected, abs=5e-6)
 
 
 def test_a_token_without_an_embedding_is_no_score(checkpoint_of):

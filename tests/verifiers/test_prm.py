@@ -1,4 +1,6 @@
 import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -90,6 +92,19 @@ def test_what_is_left_out_of_a_long_episode_is_said(known):
     assert "does not fit" in long[0].reason
 
 
+def test_a_mistake_is_not_forgotten_by_writing_on(known):
+    # The 9 of the first step leaves the context after some steps; from then on they would be right again.
+    steps = steps_of("It is 9.", *["It is 7."] * 30)
+    forgiving = make_verifier(f"prm:{known}?device=cpu&max_context=80").verify(steps)
+    strict = make_verifier(f"prm:{known}?device=cpu&max_context=80&long_chains=abstain").verify(steps)
+    assert forgiving[-1].label == "correct"
+    assert all(verdict.score is None if "windowed" in other.evidence else verdict == other for verdict, other in zip(strict, forgiving, strict=True))
+    assert not any(verdict.label == "correct" for verdict in strict)
+    assert "would have to be left out" in strict[-1].reason
+    with pytest.raises(OptionError, match="long_chains"):
+        make_verifier(f"prm:{known}?long_chains=forget")
+
+
 def test_closed_and_pickled_it_loads_again(known):
     verifier = make_verifier(f"prm:{known}?device=cpu")
     verdicts = verifier.verify(steps_of("It is 7.", "It is 9."))
@@ -126,3 +141,18 @@ def test_a_step_that_breaks_nothing_else(known):
     steps = steps_of("It is 7.", "\ud800\udfff \x00", "7 " * 3000, "So 7.")
     verdicts = [row["prm"] for row in verify_batch([make_verifier(f"prm:{known}?device=cpu")], steps)]
     assert [verdict.score is None for verdict in verdicts] == [False, False, True, False]
+
+
+def test_without_torch_the_extra_is_named():
+    program = (
+        "import sys\n"
+        "for name in ('torch', 'transformers', 'peft', 'safetensors', 'tokenizers'): sys.modules[name] = None\n"
+        "from prm_gym.prm.families import FAMILIES\n"
+        "from prm_gym.verifier import make_verifier\n"
+        "assert len([FAMILIES.load(name) for name in FAMILIES.names()]) >= 10\n"
+        "make_verifier('prm:/tmp')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1
+    assert "MissingExtraError" in done.stderr
+    assert "prm-gym[torch]" in done.stderr

@@ -1,7 +1,7 @@
-r"""Families of process reward models, one convention a file.
+"""Families of process reward models, one convention a file.
 
 A third party declares its own under `[project.entry-points."prm_gym.prm_families"]`: a class that is made without arguments, or with those that a
-specification gives (`prm:PATH?family=trl&separator=\n`).
+specification gives (`prm:PATH?family=trl&separator=##`).
 """
 
 from collections.abc import Mapping
