@@ -259,9 +259,10 @@ def _prepared(model: Any, options: TrainingOptions) -> Any:
     else:
         model.requires_grad_(True)
     if options.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
-        if options.lora_rank:
-            model.enable_input_require_grads()
+        with calm():  # the name of it changes in transformers 6
+            model.gradient_checkpointing_enable()
+            if options.lora_rank:
+                model.enable_input_require_grads()
         model.train()
         for layer in model.modules():
             if isinstance(layer, torch.nn.Dropout):

@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+safetensors_torch = pytest.importorskip("safetensors.torch")
 
 from prm_gym.chains import written
 from prm_gym.credit import StepBatch
@@ -197,6 +198,18 @@ def test_training_an_adapter(model_folder, tmp_path):
     assert (tmp_path / "out" / "adapter_model.safetensors").stat().st_size < (model_folder / "model.safetensors").stat().st_size
     found = load_scorer(report.out, device="cpu").rewards([chains[0].chain])[0]
     assert all(one.reward is not None for one in found)
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_activations_computed_again_change_nothing(model_folder, tmp_path, rank):
+    chains, _ = _planted(16, 0)
+    weights = []
+    for again in (False, True):
+        learning = LearningOptions(learning_rate=1e-3)
+        options = TrainingOptions(learning=learning, batch_chains=8, validation=0.0, gradient_checkpointing=again, lora_rank=rank)
+        report = train_implicit(chains, str(model_folder), tmp_path / str(again), options, device="cpu")
+        weights.append(safetensors_torch.load_file(f"{report.out}/{'adapter_model' if rank else 'model'}.safetensors"))
+    assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-6) for name in weights[0])
 
 
 def test_what_cannot_be_learnt_from_is_counted_and_nothing_at_all_is_refused(model_folder, tmp_path):
