@@ -67,7 +67,7 @@ def language_model(chains: list[LabelledChain], folder: Path, seed: int, epochs:
     causal, encoder = CausalModel(model), ChainEncoder(tokenizer, "plain")
     encoded = [encoder.encode(one.chain) for one in chains]
     rng = np.random.default_rng(seed)
-    batches = length_sorted([len(one.token_ids) for one in encoded], 4096)
+    batches = length_sorted([len(one.token_ids) for one in encoded], 1024)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=epochs * len(batches))
     tokens, last = 0, 0.0

@@ -108,7 +108,7 @@ def measure(seed: int, problems: int, prm: str | None, folder: Path) -> tuple[li
     """All rows of one seed."""
     train, tune, test = solutions(problems, 8, seed), solutions(200, 4, 10_000 + seed), solutions(400, 4, 20_000 + seed)
     started = time.process_time()
-    said = language_model(train, folder / "lm", seed, epochs=6, width=96)
+    said = language_model(train, folder / "lm", seed, epochs=8, width=96)
     about = {"seed": seed, **said, "seconds": time.process_time() - started, "right": statistics.mean(bool(one.outcome) for one in test)}
     specs: dict[str, tuple[str, float]] = {}
     learners: tuple[tuple[str, Objective, float, Combine], ...] = (
@@ -121,7 +121,7 @@ def measure(seed: int, problems: int, prm: str | None, folder: Path) -> tuple[li
         started = time.process_time()
         learning = LearningOptions(objective=objective, beta=beta, combine=combine, learning_rate=1e-3)
         out = folder / f"{objective}-{beta}-{combine}"
-        train_implicit(train, str(folder / "lm"), out, TrainingOptions(learning=learning, epochs=2, batch_chains=64, template="plain"), device="cpu")
+        train_implicit(train, str(folder / "lm"), out, TrainingOptions(learning=learning, epochs=3, batch_chains=32, template="plain"), device="cpu")
         specs[name] = (f"implicit:{out}?device=cpu", time.process_time() - started)
         if name == "implicit, cross-entropy":
             specs[f"{name}, value up to the step"] = (f"implicit:{out}?device=cpu&form=value", specs[name][1])
