@@ -149,7 +149,7 @@ def train_prm(
 
     from prm_gym.labelling.layouts import LabelPolicy
     from prm_gym.prm.files import library
-    from prm_gym.prm.layouts.detecting import Reading
+    from prm_gym.prm.layouts.reading import Reading
     from prm_gym.prm.training.config import DataOptions, LossOptions, ModelOptions, RunOptions, TrainingConfig
 
     for name in ("torch", "transformers", "tokenizers", "safetensors"):
@@ -161,7 +161,7 @@ def train_prm(
         data=DataOptions(
             files=data,
             validation_files=validation,
-            reading=Reading(layout=layout, verifiers=verifier, policy=policy, soft_verdicts=soft_verdicts),
+            reading=Reading(layout=layout, labels_by=verifier, policy=policy, soft_verdicts=soft_verdicts),
             labels=labels,
             hard_from=hard_from,
             after_error=after_error,

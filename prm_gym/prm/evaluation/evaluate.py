@@ -13,9 +13,9 @@ import numpy as np
 
 from prm_gym._version import VERSION
 from prm_gym.errors import OptionError
-from prm_gym.prm.evaluation.aggregation import AGGREGATORS
+from prm_gym.prm.aggregation import AGGREGATORS, Undecided
 from prm_gym.prm.evaluation.data import Data
-from prm_gym.prm.evaluation.first_error import Tuned, Undecided, tune_threshold
+from prm_gym.prm.evaluation.first_error import Tuned, tune_threshold
 from prm_gym.prm.evaluation.pair_tables import pair_tables, preferences_of
 from prm_gym.prm.evaluation.probing import probe_tables, run_probes
 from prm_gym.prm.evaluation.result import Evaluation, Figures, Table
@@ -236,7 +236,7 @@ def _metrics(settings: Settings, data: Data) -> tuple[str, ...]:
     """Those that are asked for; else all but the probes, and MR-Score for its own data alone."""
     if settings.metrics:
         return settings.metrics
-    mr = any(source.layout == "mr_gsm8k" for source in data.sources)
+    mr = any("mr_gsm8k" in source.layouts for source in data.sources)
     return tuple(metric for metric in METRICS if metric != "probes" and (metric != "mr-score" or mr))
 
 

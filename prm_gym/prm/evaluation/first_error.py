@@ -9,17 +9,14 @@ Source: Zheng et al. 2024 (ProcessBench), section 4; the official script reads a
 
 import math
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 import msgspec
 import numpy as np
 
 from prm_gym.errors import OptionError
+from prm_gym.prm.aggregation import Undecided
 from prm_gym.prm.evaluation.bootstrap import FloatArray
-
-Undecided: TypeAlias = Literal["miss", "right"]
-"""What a step without a score comes to. "miss": nothing can be told of the solution from there on, which counts as a miss. "right": it is passed over, as
-befits a verifier that refutes some steps and is silent about the others; a model that fails is then paid for its silence on right solutions."""
 
 
 class FirstErrorScore(msgspec.Struct, frozen=True):

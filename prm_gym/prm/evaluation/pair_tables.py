@@ -32,7 +32,7 @@ def pair_tables(pairs: Sequence[PreferencePair], preferences: Sequence[Preferenc
         return
     parts = sorted({_part(pair) for pair in pairs})
     rows: list[Row] = []
-    longer = [by_scores(float(len(pair.chosen.steps[-1].text)), float(len(pair.rejected.steps[-1].text))) for pair in pairs]
+    longer = [by_scores(*(float(sum(map(len, texts))) for texts in pair.own_texts)) for pair in pairs]
     tied = [Preference("tie", "tie")] * len(pairs)
     for part in ["", *parts] if len(parts) > 1 else [""]:
         at = [index for index, pair in enumerate(pairs) if part in ("", _part(pair))]
@@ -68,4 +68,4 @@ def _ratio(sums: FloatArray) -> FloatArray:
 
 
 def _part(pair: PreferencePair) -> str:
-    return " ".join(part for part in (pair.source, pair.kind) if part)
+    return " ".join(part for part in (pair.source, pair.domain) if part)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from prm_gym.prm.evaluation.aggregation import RETURNS, aggregate
+from prm_gym.prm.aggregation import RETURNS, aggregate
 from prm_gym.prm.evaluation.bootstrap import FloatArray, sums_interval
 from prm_gym.prm.evaluation.result import Cell, Row, Table
 from prm_gym.prm.evaluation.scoring import ChainRequest, ScoreFile, score_chains

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from prm_gym.answers import final_answer
-from prm_gym.prm.evaluation.aggregation import AGGREGATORS
+from prm_gym.prm.aggregation import AGGREGATORS
 from prm_gym.prm.evaluation.best_of_n import Pool, best_of, length_of_best, majority_of, oracle_of, random_of, sizes
 from prm_gym.prm.evaluation.bootstrap import FloatArray, sums_interval, weights_interval
 from prm_gym.prm.evaluation.length_bias import length_bias

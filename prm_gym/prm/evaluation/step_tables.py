@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import numpy as np
 
+from prm_gym.prm.aggregation import Undecided
 from prm_gym.prm.evaluation.agent_process import agent_process_score, first_error_hit, macro_f1_of_sums, rating_counts, step_accuracy_of_sums
 from prm_gym.prm.evaluation.baselines import base_rate
 from prm_gym.prm.evaluation.bootstrap import FloatArray, sums_interval, weights_interval
 from prm_gym.prm.evaluation.calibration import BINS, bin_edges, calibration, ece_counts, ece_of_sums, nll, reliability
-from prm_gym.prm.evaluation.first_error import FirstErrorScore, Undecided, f1_of_sums, first_error, first_error_counts, mean_f1, processbench_f1
+from prm_gym.prm.evaluation.first_error import FirstErrorScore, f1_of_sums, first_error, first_error_counts, mean_f1, processbench_f1
 from prm_gym.prm.evaluation.mr_score import mr_score
 from prm_gym.prm.evaluation.ranking import Ranked, risk_coverage
 from prm_gym.prm.evaluation.result import Cell, Figures, Kind, Row, Table

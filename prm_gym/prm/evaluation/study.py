@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from prm_gym.errors import OptionError
-from prm_gym.prm.evaluation.aggregation import aggregate
+from prm_gym.prm.aggregation import Undecided, aggregate
 from prm_gym.prm.evaluation.baselines import BASELINES
-from prm_gym.prm.evaluation.first_error import Undecided
 from prm_gym.prm.evaluation.result import Kind
 from prm_gym.prm.evaluation.scoring import StepScore
 from prm_gym.prm.labelled import LabelledChain

@@ -3,8 +3,8 @@ r"""ToolComp: steps of agents with tools beside what people made of them, read a
     {"prompt": "...", "tools": ["wiki_search", ...], "historical_date": "...", "history": "[{\"action plan\": {\"text\": ...}}, {\"thought\": {\"text\": ...},
      \"action\": ..., \"action_input\": ..., \"observation\": ...}, ...]", "preferred": {"thought": {"text": "..."}, ...}, "dispreferred": {...}}
 
-`history` is JSON in a text, or the list itself. Where it is empty the pair is one of plans (`action plan`; kind "plan"); else its first entry is the plan
-and the rest are steps that were taken, and the pair is one of steps (kind "step"). A step is its thought, action and input; what it then observed is not
+`history` is JSON in a text, or the list itself. Where it is empty the pair is one of plans (`action plan`; domain "plan"); else its first entry is the plan
+and the rest are steps that were taken, and the pair is one of steps (domain "step"). A step is its thought, action and input; what it then observed is not
 shown, for no verifier of ours sees the result of a step before it judges it; `observations=True` writes it below the step, as the benchmark's own prompt does.
 
 Source: Nath et al. 2025 (ToolComp), vaskar-open-source-research/toolcomp, prompts/llm_as_judge.py and inference/llm_as_judge_inference.py.
@@ -50,7 +50,7 @@ def read_pairs(rows: Iterable[Mapping[str, Any]], source: str = "toolcomp", obse
             Chain(problem, (*taken, ChainStep(_candidate(_object(row.get(name), name), not history, observations), seen)))
             for name in ("preferred", "dispreferred")
         ]
-        yield PreferencePair(id=identity(row), chosen=two[0], rejected=two[1], kind="step" if history else "plan", source=source)
+        yield PreferencePair(id=identity(row), chosen=two[0], rejected=two[1], shared=len(taken), source=source, domain="step" if history else "plan")
 
 
 def _history(value: Any) -> list[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from prm_gym.prm.labelled import LabelledChain
-from prm_gym.prm.layouts.pairs import PreferencePair
+from prm_gym.prm.pairs import PreferencePair
 from prm_gym.prm.training.batching import Floats, Item, Tokens, collate, length_of
 from prm_gym.prm.training.data import Data
 from prm_gym.prm.training.metrics import HeldOut, held_out
