@@ -12,9 +12,9 @@ Source: Cheng et al. 2025 (PURE), section 3; the table of aggregations follows Z
 import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
-from prm_gym.errors import UnknownNameError
+from prm_gym.errors import OptionError, UnknownNameError
 
 Aggregation: TypeAlias = Literal["min", "product", "mean", "last", "soft-min"]
 Aggregator: TypeAlias = Callable[[Sequence[float]], float]
@@ -59,6 +59,16 @@ RETURNS: Mapping[str, Aggregator] = MappingProxyType({**AGGREGATORS, "sum": math
 _KNOWN: Mapping[str, Aggregator] = MappingProxyType({**RETURNS, "sum-log": _sum_log})
 
 
+def check_undecided(undecided: str) -> None:
+    """Raise unless it is one of the ways.
+
+    Raises:
+        OptionError: it is none.
+    """
+    if undecided not in get_args(Undecided):
+        raise OptionError(f"undecided is one of {', '.join(get_args(Undecided))}, got {undecided!r}")
+
+
 def aggregate(scores: Sequence[float | None], how: str, undecided: Undecided = "miss") -> float | None:
     """The score of a solution; None for one without steps, and where a score that it needs is not there.
 
@@ -72,7 +82,9 @@ def aggregate(scores: Sequence[float | None], how: str, undecided: Undecided = "
 
     Raises:
         UnknownNameError: no such aggregation.
+        OptionError: no such way with steps without a score.
     """
+    check_undecided(undecided)
     if how not in _KNOWN:
         raise UnknownNameError("aggregation of step scores", how, _KNOWN)
     needed = scores[-1:] if how == "last" and undecided == "miss" else scores
