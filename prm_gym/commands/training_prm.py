@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from prm_gym.commands.records import print_records
+from prm_gym.commands.records import command_line, print_records
 from prm_gym.errors import OptionError
 
 if TYPE_CHECKING:
@@ -145,8 +145,6 @@ def train_prm(
         precision: auto is bfloat16 on CUDA, float32 elsewhere.
         json: print the whole result as JSON.
     """
-    import shlex
-
     from prm_gym.labelling.layouts import LabelPolicy
     from prm_gym.prm.files import library
     from prm_gym.prm.layouts.reading import Reading
@@ -214,7 +212,7 @@ def train_prm(
             device=device,
             precision=precision,
         ),
-        command=shlex.join(["prm-gym", *sys.argv[1:]]),
+        command=command_line(),
     )
     with _progress(quiet=json) as watch:
         result = train(config, out, watch)
