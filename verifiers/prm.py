@@ -10,8 +10,7 @@ import msgspec
 from prm_gym.chain_verifier import ChainVerifier, Judgement
 from prm_gym.chains import Chain
 from prm_gym.errors import OptionError, UnknownNameError
-from prm_gym.prm.aggregation import AGGREGATIONS, aggregated
-from prm_gym.prm.family import Aggregation
+from prm_gym.prm.aggregation import AGGREGATORS, Aggregation, aggregate
 from prm_gym.prm.loading import load_checkpoint
 from prm_gym.task import content_key
 
@@ -59,7 +58,7 @@ class PrmVerifier(ChainVerifier):
             device: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1" ...
             dtype: "auto" (bfloat16 on CUDA, float32 elsewhere), "float32", "bfloat16" or "float16".
             threshold: a step is called correct from this score on, in (0, 1); 0 for the family's own.
-            aggregation: "min", "product", "mean" or "last"; empty for the family's own.
+            aggregation: "min", "product", "mean", "last" or "soft-min"; empty for the family's own.
             max_context: tokens at once, below what the checkpoint says; 0 for what it says.
             long_chains: "window" judges the steps of a chain beyond the context without its oldest ones; "abstain" judges them not, so that nobody is paid for
                 writing until a mistake is forgotten.
@@ -78,8 +77,8 @@ class PrmVerifier(ChainVerifier):
         """
         if not 0.0 <= threshold < 1.0:
             raise OptionError(f"threshold lies in (0, 1), or is 0 for the family's own, got {threshold!r}")
-        if aggregation and aggregation not in AGGREGATIONS:
-            raise OptionError(f"aggregation is one of {', '.join(AGGREGATIONS)}, got {aggregation!r}")
+        if aggregation and aggregation not in AGGREGATORS:
+            raise OptionError(f"aggregation is one of {', '.join(AGGREGATORS)}, got {aggregation!r}")
         if long_chains not in ("window", "abstain"):
             raise OptionError(f"long_chains is 'window' or 'abstain', got {long_chains!r}")
         known = [name for name in signature(PrmVerifier).parameters if name != "family_options"]
@@ -96,7 +95,7 @@ class PrmVerifier(ChainVerifier):
         declared = scorer.checkpoint.family
         self.family = declared.id
         self.threshold = threshold or declared.threshold
-        self.aggregation: Aggregation = next((how for how in AGGREGATIONS if how == aggregation), declared.aggregation)
+        self.aggregation: Aggregation = next((how for how in AGGREGATORS if how == aggregation), declared.aggregation)
         reading = (self.family, repr(sorted(family_options.items())), str(scorer.checkpoint.max_context), long_chains)
         self.version = f"1-{scorer.checkpoint.fingerprint[:12]}-{content_key(*reading)[:6]}"  # of the weights, and of how they are read
 
@@ -129,7 +128,7 @@ class PrmVerifier(ChainVerifier):
         step = found[at]
         if step.score is None:
             return {}
-        solution = aggregated([earlier.score for earlier in found[: at + 1]], self.aggregation)
+        solution = aggregate([earlier.score for earlier in found[: at + 1]], self.aggregation)
         evidence: dict[str, Any] = {"outputs": list(step.outputs), "position": step.position, "solution": solution, "aggregation": self.aggregation}
         return evidence | ({"windowed": True, "first_step_seen": step.start} if step.start else {})
 

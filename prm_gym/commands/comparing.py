@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import tyro
 
-from prm_gym.commands.records import read_names, read_options
+from prm_gym.commands.records import command_line, read_names, read_options
 
 
 def compare(
@@ -89,7 +89,7 @@ def compare(
         seeds=tuple(range(seeds)),
         directory=Path(out) if out else _default_directory(base),
         workers=workers or os.cpu_count() or 1,
-        command=_command_line(),
+        command=command_line(),
     )
     with progress_of(plan, quiet=json) as notice:
         comparison = run(plan, notice)
@@ -131,9 +131,3 @@ def _default_directory(base: Any) -> Any:
 
     name = base.env_id.rpartition("/")[2]
     return Path("runs") / f"{name}-{content_key(msgspec.json.encode(base).decode())[:8]}"
-
-
-def _command_line() -> str:
-    import shlex
-
-    return shlex.join(["prm-gym", *sys.argv[1:]])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 import tyro
 
-from prm_gym.commands.records import read_names
+from prm_gym.commands.records import command_line, read_names
 
 if TYPE_CHECKING:
     from prm_gym.prm.evaluation.evaluate import Notice
@@ -95,7 +95,7 @@ def eval_prm(
         for line in source.left_out[:5]:
             print(f"prm-gym: left out: {line}", file=sys.stderr)
     with ScoreFile(Path(out) / "scores.jsonl") if out else nullcontext(ScoreFile()) as scores, _progress(quiet=json) as notice:
-        found = evaluate(verifier, loaded, settings, scores, tune, notice, _command_line())
+        found = evaluate(verifier, loaded, settings, scores, tune, notice, command_line())
     written = write_reports(found, Path(out)) if out else ()
     if plots:
         from prm_gym.prm.evaluation.plots import draw_plots
@@ -141,9 +141,3 @@ def _progress(quiet: bool) -> Generator["Notice | None"]:
             progress.update(bars[what], description=what, completed=done, total=total)
 
         yield show
-
-
-def _command_line() -> str:
-    import shlex
-
-    return shlex.join(["prm-gym", *sys.argv[1:]])

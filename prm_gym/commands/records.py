@@ -1,5 +1,7 @@
 """What every command needs: options in, records out."""
 
+import shlex
+import sys
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -32,6 +34,11 @@ def read_names(text: str) -> tuple[str, ...]:
     if not names:
         raise OptionError(f"expected names with commas between them, got {text!r}")
     return names
+
+
+def command_line() -> str:
+    """The command that is running, as it can be given again."""
+    return shlex.join(["prm-gym", *sys.argv[1:]])
 
 
 def require_seed(seed: int) -> None:

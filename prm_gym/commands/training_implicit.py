@@ -146,11 +146,11 @@ def _require_packages() -> None:
 
 
 def _chains(files: tuple[str, ...], layout: str, limit: int, verifiers: tuple[str, ...] = ()) -> "tuple[LabelledChain, ...]":
-    from prm_gym.prm.layouts.detecting import Reading
+    from prm_gym.prm.layouts.reading import Reading
     from prm_gym.prm.training.config import DataOptions
     from prm_gym.prm.training.data import load
 
-    return load(files, DataOptions(files=files, reading=Reading(layout=layout, verifiers=verifiers), limit=limit)).chains
+    return load(files, DataOptions(files=files, reading=Reading(layout=layout, labels_by=verifiers), limit=limit)).chains
 
 
 def _print(report: msgspec.Struct, specification: str, json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from prm_gym.commands.records import print_records
+from prm_gym.commands.records import command_line, print_records
 from prm_gym.errors import OptionError
 
 if TYPE_CHECKING:
@@ -145,11 +145,9 @@ def train_prm(
         precision: auto is bfloat16 on CUDA, float32 elsewhere.
         json: print the whole result as JSON.
     """
-    import shlex
-
     from prm_gym.labelling.layouts import LabelPolicy
     from prm_gym.prm.files import library
-    from prm_gym.prm.layouts.detecting import Reading
+    from prm_gym.prm.layouts.reading import Reading
     from prm_gym.prm.training.config import DataOptions, LossOptions, ModelOptions, RunOptions, TrainingConfig
 
     for name in ("torch", "transformers", "tokenizers", "safetensors"):
@@ -161,7 +159,7 @@ def train_prm(
         data=DataOptions(
             files=data,
             validation_files=validation,
-            reading=Reading(layout=layout, verifiers=verifier, policy=policy, soft_verdicts=soft_verdicts),
+            reading=Reading(layout=layout, labels_by=verifier, policy=policy, soft_verdicts=soft_verdicts),
             labels=labels,
             hard_from=hard_from,
             after_error=after_error,
@@ -214,7 +212,7 @@ def train_prm(
             device=device,
             precision=precision,
         ),
-        command=shlex.join(["prm-gym", *sys.argv[1:]]),
+        command=command_line(),
     )
     with _progress(quiet=json) as watch:
         result = train(config, out, watch)

@@ -15,6 +15,7 @@ label standing at its end (see `prm_gym.chains`):
 Elsewhere an observation is the problem and the steps so far, and the prompt is the problem alone.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -46,6 +47,14 @@ class LabelPolicy(msgspec.Struct, frozen=True):
             return True if self.undecided == "right" else None
         return rating == 1 or (rating == 0 and self.neutral_is_right)
 
+    def labels(self, rated: Sequence[Rating | None]) -> list[bool | None]:
+        """Of the steps of a solution, in order; with `stop_at_error` None after the first wrong one."""
+        found = [self.label(rating) for rating in rated]
+        if not self.stop_at_error or False not in found:
+            return found
+        error = found.index(False)
+        return found[: error + 1] + [None] * (len(found) - error - 1)
+
 
 DEFAULT_POLICY = LabelPolicy()
 
@@ -63,14 +72,11 @@ def stepwise_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLICY) -
     chain = chain_of_trajectory(trajectory)
     completions: list[str] = []
     labels: list[bool] = []
-    for text, rating in zip(chain.texts, ratings(trajectory), strict=True):
-        label = policy.label(rating)
+    for text, label in zip(chain.texts, policy.labels(ratings(trajectory)), strict=True):
         if label is None:
             break
         completions.append(text)  # the trainer puts its own separator between them
         labels.append(label)
-        if policy.stop_at_error and not label:
-            break
     if not labels:
         return None
     return {"id": trajectory.id, "prompt": chain.problem, "completions": completions, "labels": labels}

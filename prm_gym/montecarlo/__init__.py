@@ -11,7 +11,7 @@ label_by_rollouts(trajectories, "random", LabelOptions(method="denoised"))   # S
 from prm_gym.montecarlo.estimate import Estimate, Interval, Rollout, wilson
 from prm_gym.montecarlo.estimator import Budget, RolloutEstimator, Spent
 from prm_gym.montecarlo.labelling import LabelOptions, label_by_rollouts, step_verdicts
-from prm_gym.montecarlo.labels import agreed_labels, agreed_solution, denoised_labels, error_labels, first_error, hard_labels, soft_labels
+from prm_gym.montecarlo.labels import agreed_labels, agreed_solution, denoised_labels, error_labels, hard_labels, soft_labels
 from prm_gym.montecarlo.prefix import Prefix, prefix_after, prefix_before, prefix_of, prefixes_of
 from prm_gym.montecarlo.search import FirstError, first_errors
 from prm_gym.montecarlo.tree import Node, Pair, Tree, TreeOptions, as_rollout, grow_trees
@@ -35,7 +35,6 @@ __all__ = [
     "as_rollout",
     "denoised_labels",
     "error_labels",
-    "first_error",
     "first_errors",
     "grow_trees",
     "hard_labels",

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from prm_gym.errors import OptionError
 from prm_gym.montecarlo.estimate import Estimate
+from prm_gym.prm.labelled import first_error
+from prm_gym.prm.layouts.indices import until_first_error
 
 LEAST_CONFIDENCE, TOLERANCE = 0.75, 2  # of SCAN, as its authors' data were made
 
@@ -38,28 +40,11 @@ def error_labels(index: int | None, steps: int) -> list[float | None]:
     Args:
         index: of the first error; -1 for none, None if it is not known.
         steps: T.
+
+    Raises:
+        OptionError: the index lies outside.
     """
-    if index is None:
-        return [None] * steps
-    if not -1 <= index < steps:
-        raise OptionError(f"the first error lies among {steps} steps, or is -1, got {index}")
-    error = steps if index == -1 else index
-    return [1.0 if step < error else 0.0 if step == error else None for step in range(steps)]
-
-
-def first_error(labels: Sequence[float | None], threshold: float = 0.5) -> int | None:
-    """Index of the first label below the threshold, -1 if there is none; None where a label before it is not known.
-
-    Args:
-        labels: [T], in [0, 1] or None.
-        threshold: in (0, 1).
-    """
-    for index, label in enumerate(labels):
-        if label is None:
-            return None
-        if label < threshold:
-            return index
-    return -1
+    return [None] * steps if index is None else list(until_first_error(index, steps))
 
 
 def denoised_labels(

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 import msgspec
 
 from prm_gym.chains import Chain
+from prm_gym.prm.aggregation import Aggregation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Aggregation: TypeAlias = Literal["min", "product", "mean", "last"]
 Head: TypeAlias = Literal["token-classification", "language-model", "value"]
 
 

@@ -1,9 +1,12 @@
 """Chains with a label for each step: what process reward models are trained and evaluated on."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from prm_gym.chains import Chain
 from prm_gym.errors import OptionError
+from prm_gym.prm.aggregation import Undecided, check_undecided
 
 
 class LabelledChain(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +49,27 @@ class LabelledChain(msgspec.Struct, frozen=True, kw_only=True):
         return self.group or self.chain.problem
 
     @property
-    def first_error(self) -> int:
-        """Index of the first step labelled below one half; -1 where none is."""
-        return next((at for at, label in enumerate(self.labels) if label is not None and label < 0.5), -1)
+    def first_error(self) -> int | None:
+        """Index of the first step labelled below one half, -1 where none is; None where a step of unknown rightness stands before it."""
+        return first_error(self.labels)
+
+
+def first_error(scores: Sequence[float | None], threshold: float = 0.5, undecided: Undecided = "miss") -> int | None:
+    """Index of the first step that scores below the threshold, -1 where none does; None where that cannot be told.
+
+    >>> first_error([0.9, 0.2, 0.1]), first_error([0.9, None, 0.1]), first_error([0.9, None, 0.1], undecided="right")
+    (1, None, 2)
+
+    Args:
+        scores: [T] P(step is right), or labels; None where that is not known.
+        threshold: a step that scores below it counts as wrong.
+        undecided: what a None comes to.
+    """
+    check_undecided(undecided)
+    for index, score in enumerate(scores):
+        if score is None:
+            if undecided == "miss":
+                return None
+        elif score < threshold:
+            return index
+    return -1 if scores else None

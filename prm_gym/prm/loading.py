@@ -84,7 +84,7 @@ def load_checkpoint(
         OptionError: an option has no such value.
     """
     torch = library("torch")
-    place = _device(torch, device)
+    place = device_of(torch, device)
     if dtype not in DTYPES:
         raise OptionError(f"dtype is one of {', '.join(DTYPES)}, got {dtype!r}")
     if attention not in ATTENTIONS:
@@ -276,7 +276,16 @@ def _context(config: Any, tokenizer: Any, family: Family) -> int:
     return min((int(limit) for limit in said if limit), default=DEFAULT_CONTEXT)
 
 
-def _device(torch: Any, device: str) -> str:
+def device_of(torch: Any, device: str) -> str:
+    """The device of a name: "auto" is CUDA where there is one.
+
+    Args:
+        torch: the module.
+        device: "auto", "cpu", "cuda" or "cuda:NUMBER".
+
+    Raises:
+        OptionError: there is no such device here.
+    """
     if device not in DEVICES and not (device.startswith("cuda:") and device[5:].isdigit()):
         raise OptionError(f"device is one of {', '.join(DEVICES)} or cuda:NUMBER, got {device!r}")
     if device == "auto":

@@ -3,64 +3,16 @@
 What searches further (beams, trees) stands elsewhere; this is what a process reward model is tried by.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import msgspec
-import numpy as np
 
 from prm_gym.agent import Action, Agent, Prompt
 from prm_gym.env import StepEnv
-from prm_gym.errors import ContractError, OptionError, UnknownNameError
-from prm_gym.prm.aggregation import AGGREGATIONS, aggregated
+from prm_gym.errors import ContractError, OptionError
+from prm_gym.prm.aggregation import aggregate
 from prm_gym.verifier import StepContext, Verifier, verify_batch
-
-Scores: TypeAlias = Sequence[float | None]
-
-SOFT_MIN_TEMPERATURE = 0.1
-
-
-def aggregate(scores: Scores, how: str = "min") -> float | None:
-    """One number for a solution.
-
-    >>> aggregate([0.9, 0.5, 0.8], "product"), aggregate([0.9, None], "mean"), aggregate([], "product")
-    (0.36000000000000004, None, None)
-
-    Args:
-        scores: [T] P(step is right) in [0, 1]; None where it cannot be told.
-        how: "min", "product", "mean", "last", "sum_log" (as "product", for long chains) or "soft_min".
-
-    Returns:
-        None of no step, and where a step that is needed has no score: an unknown step is neither right nor wrong.
-
-    Raises:
-        UnknownNameError: no such aggregation.
-    """
-    if how in AGGREGATIONS:
-        return aggregated(scores, how)
-    if how not in _OTHERS:
-        raise UnknownNameError("aggregation of step scores", how, (*AGGREGATIONS, *_OTHERS))
-    known = [score for score in scores if score is not None]
-    return _OTHERS[how](known) if known and len(known) == len(scores) else None
-
-
-def soft_min(scores: Sequence[float], temperature: float = SOFT_MIN_TEMPERATURE) -> float:
-    """The mean of the scores, each weighted by how low it is: between the least and the mean.
-
-        sum_t w_t s_t,    w = softmax(-s / T)
-
-    Source: PURE (Cheng et al. 2025), min-form credit, with P(right) for their reward; T = 0.1 as theirs.
-    """
-    values = np.asarray(scores, dtype=np.float64)
-    weights = np.exp(-(values - values.min()) / temperature)
-    return float((weights * values).sum() / weights.sum())
-
-
-_OTHERS: Mapping[str, Callable[[Sequence[float]], float]] = {
-    "sum_log": lambda scores: sum(math.log(max(score, 1e-12)) for score in scores),
-    "soft_min": soft_min,
-}
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -99,7 +51,7 @@ def best_of_n(candidates: Sequence[Candidate], how: str = "min") -> int | None:
     return -max(known)[1] if known else None
 
 
-def _voted(candidates: Sequence[Candidate], weights: Scores) -> int | None:
+def _voted(candidates: Sequence[Candidate], weights: Sequence[float | None]) -> int | None:
     sums: dict[str, float] = {}
     for each, weight in zip(candidates, weights, strict=True):
         if each.answer and weight is not None:

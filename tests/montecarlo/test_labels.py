@@ -1,9 +1,10 @@
 import pytest
 
 from prm_gym.errors import OptionError
-from prm_gym.montecarlo import agreed_labels, agreed_solution, denoised_labels, error_labels, first_error, hard_labels, soft_labels
+from prm_gym.montecarlo import agreed_labels, agreed_solution, denoised_labels, error_labels, hard_labels, soft_labels
 from prm_gym.montecarlo.estimate import Estimate, Rollout
 from prm_gym.montecarlo.prefix import Prefix
+from prm_gym.prm.labelled import first_error
 
 
 def estimate(outcomes, asked=4, **fields):

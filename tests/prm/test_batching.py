@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from prm_gym.prm.aggregation import aggregated
 from prm_gym.prm.batching import length_sorted, packed, padding_share
 
 
@@ -32,12 +31,3 @@ def test_padding_by_hand():
     # two rows of three places, five of them taken
     assert padding_share([3, 2], [[0, 1]]) == pytest.approx(1 / 6)
     assert padding_share([], []) == 0.0
-
-
-def test_aggregations_by_hand():
-    scores = [0.9, 0.5, 0.8]
-    assert [aggregated(scores, how) for how in ("min", "product", "mean", "last")] == pytest.approx([0.5, 0.36, 2.2 / 3, 0.8])
-    assert [aggregated([], how) for how in ("min", "product", "mean", "last")] == [None] * 4
-    assert [aggregated([None, 0.5], how) for how in ("min", "product", "mean", "last")] == [None, None, None, 0.5]
-    with pytest.raises(ValueError, match="median"):
-        aggregated(scores, "median")

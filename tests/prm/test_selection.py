@@ -1,39 +1,14 @@
 """Choosing by step scores."""
 
-import math
-
 import pytest
 
 import prm_gym  # noqa: F401 - registers the environments
 from prm_gym.agent import make_agent
-from prm_gym.errors import OptionError, UnknownNameError
-from prm_gym.prm.selection import Candidate, GuidedAgent, aggregate, best_of_n, soft_min
+from prm_gym.errors import OptionError
+from prm_gym.prm.selection import Candidate, GuidedAgent, best_of_n
 from prm_gym.rollout import Rollouts, groups, success_rate
 from prm_gym.verdict import abstained, judged
 from prm_gym.verifier import Verifier, make_verifier
-
-
-@pytest.mark.parametrize(
-    ("how", "expected"), [("min", 0.25), ("product", 0.1), ("mean", 0.55), ("last", 0.5), ("sum_log", math.log(0.8) + math.log(0.25) + math.log(0.5))]
-)
-def test_aggregations_by_hand(how, expected):
-    scores = [0.8, 0.25, 0.5] if how != "mean" else [0.8, 0.35, 0.5]
-    assert aggregate(scores, how) == pytest.approx(expected)
-
-
-def test_soft_min_lies_between_least_and_mean_and_goes_to_the_least():
-    # T = 0.1, scores 0 and 0.1: weights 1 and 1/e, so 0.1 / (e + 1).
-    assert soft_min([0.0, 0.1]) == pytest.approx(0.1 / (math.e + 1.0))
-    assert 0.2 < soft_min([0.2, 0.9, 0.8]) < (0.2 + 0.9 + 0.8) / 3
-    assert soft_min([0.2, 0.9, 0.8], temperature=1e-3) == pytest.approx(0.2)
-
-
-def test_what_cannot_be_told_is_no_number():
-    assert aggregate([], "product") is None  # an empty solution must not score 1
-    assert aggregate([0.9, None], "min") is None
-    assert aggregate([None, 0.9], "last") == 0.9
-    with pytest.raises(UnknownNameError, match="min"):
-        aggregate([0.5], "mim")
 
 
 def test_the_best_of_several_is_chosen_and_none_of_none():

@@ -76,6 +76,12 @@ def weights_interval(groups: Sequence[str], value: Callable[[FloatArray], float]
     return _interval(point, np.array([value(weights[index]) for weights in drawn]), size)
 
 
+def ratio_of_sums(sums: FloatArray) -> FloatArray:
+    """The first sum [..., 0] over the second [..., 1]; nan or inf where that is 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return sums[..., 0] / sums[..., 1]
+
+
 def group_index(groups: Sequence[str]) -> IntArray:
     """[N] int64: the number of the group of every item, in order of their first appearance."""
     known: dict[str, int] = {}

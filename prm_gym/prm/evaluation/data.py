@@ -1,16 +1,13 @@
 """Data of step labels from files and data sets, in whatever layout."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple, cast
+from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 
 from prm_gym.errors import OptionError
 from prm_gym.prm.labelled import LabelledChain
-from prm_gym.prm.layouts import trajectories
-from prm_gym.prm.layouts.detection import layout_named, layout_of
+from prm_gym.prm.layouts.reading import Item, Reading, read_rows, source_digest
 from prm_gym.prm.pairs import PreferencePair
 from prm_gym.rows import rows_of
 from prm_gym.verifier import StepContext
@@ -21,19 +18,19 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: the path, or the name of the data set.
-        layout: of its rows.
-        rows: that were read.
+        layouts: rows by layout.
+        rows: that were looked at.
         taken: chains or pairs that came of them.
         left_out: for each row that could not be read, where it stands and why.
-        sha256: of the file's content; "" of what is no file.
+        sha256: of the file's content, or of the rows of what is no file.
     """
 
     name: str
-    layout: str
+    layouts: dict[str, int]
     rows: int
     taken: int
     left_out: tuple[str, ...] = ()
-    sha256: str = ""
+    sha256: str
 
 
 class Data(msgspec.Struct, frozen=True):
@@ -58,7 +55,7 @@ def load(sources: Sequence[str], layout: str = "auto", limit: int = 0, labels_by
     Args:
         sources: paths (JSON lines, a JSON array, Parquet, CSV), folders that `datasets` wrote, `hf:NAME[:CONFIG[:SPLIT]]`; `LAYOUT=PATH` names the layout of
             one.
-        layout: of all of them; "auto" to tell it by the fields of the first row of each.
+        layout: of all of them; "auto" to tell it by the fields of each row (see `Reading`).
         limit: rows taken from each, evenly spread over it; 0 for all.
         labels_by: of stored trajectories: the verifiers whose verdicts are the labels; all of them where it is empty.
 
@@ -79,58 +76,37 @@ def load(sources: Sequence[str], layout: str = "auto", limit: int = 0, labels_by
     for given in sources:
         head, equals, tail = given.partition("=")
         named = bool(equals) and head.isidentifier()
-        found, source = _source(_Asked(tail if named else given, head if named else layout, limit, tuple(labels_by)), contexts, known)
+        reading = Reading(layout=head if named else layout, labels_by=tuple(labels_by))
+        found, source = _load_source(tail if named else given, reading, limit, contexts, known)
         read.append(source)
         chains.extend(item for item in found if isinstance(item, LabelledChain))
         pairs.extend(item for item in found if isinstance(item, PreferencePair))
     return Data(tuple(chains), tuple(pairs), tuple(read), contexts)
 
 
-class _Asked(NamedTuple):
-    name: str
-    layout: str
-    limit: int
-    labels_by: tuple[str, ...]
-
-
-def _source(asked: _Asked, contexts: dict[str, tuple[StepContext, ...]], known: set[str]) -> tuple[list[LabelledChain | PreferencePair], Source]:
-    name, layout, limit, labels_by = asked
+def _load_source(name: str, reading: Reading, limit: int, contexts: dict[str, tuple[StepContext, ...]], known: set[str]) -> tuple[list[Item], Source]:
     rows = list(rows_of(name))
     if not rows:
         raise OptionError(f"{name} holds no rows")
     if limit and limit < len(rows):
         rows = [rows[at * len(rows) // limit] for at in range(limit)]
-    try:
-        chosen = layout_of(rows[0][1]) if layout == "auto" else layout_named(layout)
-    except OptionError as error:
-        raise OptionError(f"{name}: {error}") from error
-    found: list[LabelledChain | PreferencePair] = []
+    found: list[Item] = []
     left_out: list[str] = []
-    for where, row in rows:
-        try:
-            if not isinstance(row, Mapping):
-                raise OptionError(f"a row is an object with fields, got {type(row).__name__}")
-            fields = {str(key): value for key, value in cast("Mapping[object, object]", row).items()}
-            taken = list(trajectories.taken([fields], labels_by=labels_by)) if chosen.name == "trajectories" else []
-            own = [each.labelled for each in taken] if chosen.name == "trajectories" else list(chosen.read([fields]))
-        except (OptionError, msgspec.ValidationError, UnicodeEncodeError) as error:
-            left_out.append(f"{name}, {where}: {error}")
+    layouts = Counter[str]()
+    for read in read_rows(rows, reading):
+        if read.reason:
+            left_out.append(f"{name}, {read.where}: {read.reason}")
             continue
-        for place, item in enumerate(own):
-            if isinstance(item, LabelledChain) and item.id in known:
-                item = msgspec.structs.replace(item, id=f"{name}, {where}, {item.id}")  # noqa: PLW2901 - two sources may use one name
+        layouts[read.layout] += 1
+        for item in read.items:
+            if item.id in known:  # two sources may use one name
+                item = msgspec.structs.replace(item, id=f"{name}, {read.where}, {item.id}")  # noqa: PLW2901
             found.append(item)
             known.add(item.id)
-            if taken:
-                contexts[item.id] = taken[place].contexts
+            if read.contexts:
+                contexts[item.id] = read.contexts
     if not found:
-        raise OptionError(f"{name}: nothing can be read from it as {chosen.name} ({left_out[0] if left_out else 'it has no steps'})")
-    return found, Source(name=name, layout=chosen.name, rows=len(rows), taken=len(found), left_out=tuple(left_out), sha256=_digest(name))
-
-
-def _digest(name: str) -> str:
-    path = Path(name)
-    if not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        what = "" if reading.layout == "auto" else f" as {reading.layout}"
+        raise OptionError(f"{name}: nothing can be read from it{what} ({left_out[0]})")
+    digest = source_digest(name, [row for _, row in rows])
+    return found, Source(name=name, layouts=dict(layouts), rows=len(rows), taken=len(found), left_out=tuple(left_out), sha256=digest)

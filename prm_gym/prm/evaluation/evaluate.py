@@ -14,9 +14,9 @@ import numpy as np
 from prm_gym._version import VERSION
 from prm_gym.chains import problem_key
 from prm_gym.errors import OptionError
-from prm_gym.prm.evaluation.aggregation import AGGREGATORS
+from prm_gym.prm.aggregation import AGGREGATORS, Undecided, check_undecided
 from prm_gym.prm.evaluation.data import Data
-from prm_gym.prm.evaluation.first_error import Tuned, Undecided, tune_threshold
+from prm_gym.prm.evaluation.first_error import Tuned, tune_threshold
 from prm_gym.prm.evaluation.pair_tables import pair_tables, preferences_of
 from prm_gym.prm.evaluation.probing import probe_tables, run_probes
 from prm_gym.prm.evaluation.result import Evaluation, Figures, Table
@@ -32,7 +32,7 @@ from prm_gym.prm.evaluation.step_tables import (
     ranking_tables,
     step_tables,
 )
-from prm_gym.prm.evaluation.study import Study, known_first_error, study_of
+from prm_gym.prm.evaluation.study import Study, study_of
 from prm_gym.prm.labelled import LabelledChain
 from prm_gym.prm.layouts.prmbench import TWIN
 from prm_gym.prm.probes import probes_named
@@ -94,8 +94,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise OptionError(f"a threshold lies in [0, 1], got {self.threshold}")
         if self.aggregation and self.aggregation not in AGGREGATORS:
             raise OptionError(f"an aggregator is one of {', '.join(AGGREGATORS)}, got {self.aggregation!r}")
-        if self.undecided is not None and self.undecided not in get_args(Undecided):
-            raise OptionError(f"undecided is one of {', '.join(get_args(Undecided))}, got {self.undecided!r}")
+        if self.undecided is not None:
+            check_undecided(self.undecided)
         if self.probe_limit < 0 or self.batch < 1:
             raise OptionError("probe_limit is a number of solutions, or 0 for all; a batch has at least one chain")
         probes_named(self.probes)
@@ -237,7 +237,7 @@ def _metrics(settings: Settings, data: Data) -> tuple[str, ...]:
     """Those that are asked for; else all but the probes, and MR-Score for its own data alone."""
     if settings.metrics:
         return settings.metrics
-    mr = any(source.layout == "mr_gsm8k" for source in data.sources)
+    mr = any("mr_gsm8k" in source.layouts for source in data.sources)
     return tuple(metric for metric in METRICS if metric != "probes" and (metric != "mr-score" or mr))
 
 
@@ -246,7 +246,7 @@ def _tuned(ask: _Asking, data: Data, tune: Data) -> Tuned:
     shared = {problem_key(chain.chain) for chain in tune.chains if not measured.isdisjoint(_problems(chain))}
     if shared:
         raise OptionError(f"the data to tune on has {len(shared)} problems of the data that is measured; a threshold is tuned on other problems")
-    known = [(chain, error) for chain in tune.chains if (error := known_first_error(chain)) is not None]
+    known = [(chain, error) for chain in tune.chains if (error := chain.first_error) is not None]
     found = ask.chains(tune, [chain for chain, _ in known], "judging data to tune on")
     return tune_threshold([error for _, error in known], [[step.score for step in steps] for steps in found], ask.reading)
 
@@ -283,7 +283,7 @@ def reading_of(verifier: Verifier, settings: Settings) -> Undecided:
 
 
 def _notes(study: Study) -> list[str]:
-    unknown = sum(known_first_error(chain) is None for chain in study.chains)
+    unknown = sum(chain.first_error is None for chain in study.chains)
     unlabelled = sum(all(label is None for label in chain.labels) for chain in study.chains)
     silent = sum(score is None for scores in study.verifier.scores for score in scores)
     total = sum(len(scores) for scores in study.verifier.scores)

@@ -9,17 +9,13 @@ Source: Zheng et al. 2024 (ProcessBench), section 4; the official script reads a
 
 import math
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, get_args
 
 import msgspec
 import numpy as np
 
 from prm_gym.errors import OptionError
+from prm_gym.prm.aggregation import Undecided, check_undecided
 from prm_gym.prm.evaluation.bootstrap import FloatArray
-
-Undecided: TypeAlias = Literal["miss", "right"]
-"""What a step without a score comes to. "miss": nothing can be told of the solution from there on, which counts as a miss. "right": it is passed over, as
-befits a verifier that refutes some steps and is silent about the others; a model that fails is then paid for its silence on right solutions."""
 
 
 class FirstErrorScore(msgspec.Struct, frozen=True):
@@ -47,27 +43,6 @@ class Tuned(msgspec.Struct, frozen=True):
 
     threshold: float
     f1: float
-
-
-def first_error(scores: Sequence[float | None], threshold: float = 0.5, undecided: Undecided = "miss") -> int | None:
-    """Index of the first step that scores below the threshold, -1 where none does; None where that cannot be told.
-
-    >>> first_error([0.9, 0.2, 0.1]), first_error([0.9, None, 0.1]), first_error([0.9, None, 0.1], undecided="right")
-    (1, None, 2)
-
-    Args:
-        scores: [T] P(step is right), None where the verifier cannot tell.
-        threshold: a step that scores below it counts as wrong.
-        undecided: what a None comes to.
-    """
-    _check(undecided)
-    for index, score in enumerate(scores):
-        if score is None:
-            if undecided == "miss":
-                return None
-        elif score < threshold:
-            return index
-    return -1 if scores else None
 
 
 def processbench_f1(gold: Sequence[int], predicted: Sequence[int | None]) -> FirstErrorScore:
@@ -126,7 +101,7 @@ def tune_threshold(gold: Sequence[int], scores: Sequence[Sequence[float | None]]
     Raises:
         OptionError: no solution with an error, or none without.
     """
-    _check(undecided)
+    check_undecided(undecided)
     if len(gold) != len(scores):
         raise OptionError(f"{len(gold)} solutions have {len(scores)} lists of scores")
     errors, cleans = sum(g >= 0 for g in gold), sum(g < 0 for g in gold)
@@ -161,11 +136,6 @@ def _covering(ends: FloatArray, spans: Sequence[tuple[float, float]]) -> FloatAr
         change[np.searchsorted(ends, low)] += 1
         change[np.searchsorted(ends, high)] -= 1
     return np.cumsum(change)[:-1]
-
-
-def _check(undecided: str) -> None:
-    if undecided not in get_args(Undecided):
-        raise OptionError(f"undecided is one of {', '.join(get_args(Undecided))}, got {undecided!r}")
 
 
 def mean_f1(scores: Sequence[FirstErrorScore]) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from prm_gym.prm.evaluation.bootstrap import FloatArray, sums_interval
+from prm_gym.prm.evaluation.bootstrap import ratio_of_sums, sums_interval
 from prm_gym.prm.evaluation.pairwise import ComparesSteps, Preference, by_scores, pairwise_score
 from prm_gym.prm.evaluation.result import Row, Table
 from prm_gym.prm.evaluation.scoring import ChainRequest, Scored, ScoreFile, score_chains
@@ -32,7 +32,7 @@ def pair_tables(pairs: Sequence[PreferencePair], preferences: Sequence[Preferenc
         return
     parts = sorted({_part(pair) for pair in pairs})
     rows: list[Row] = []
-    longer = [by_scores(float(len(pair.chosen.steps[-1].text)), float(len(pair.rejected.steps[-1].text))) for pair in pairs]
+    longer = [by_scores(*(float(sum(map(len, texts))) for texts in pair.own_texts)) for pair in pairs]
     tied = [Preference("tie", "tie")] * len(pairs)
     for part in ["", *parts] if len(parts) > 1 else [""]:
         at = [index for index, pair in enumerate(pairs) if part in ("", _part(pair))]
@@ -59,13 +59,9 @@ def _row(name: str, pairs: Sequence[PreferencePair], preferences: Sequence[Prefe
     won = np.array([[float(value), 1.0] for value in states.values()])
     score = sums_interval(groups, values, lambda sums: sums[..., 0] / sums[..., 2], seed)
     accuracy = sums_interval(groups, values, lambda sums: sums[..., 1] / sums[..., 2], seed)
-    best = sums_interval(list(states), won, _ratio, seed)
+    best = sums_interval(list(states), won, ratio_of_sums, seed)
     return Row((name, found.pairs, found.groups, score, accuracy, best, found.undecided, found.flipped))
 
 
-def _ratio(sums: FloatArray) -> FloatArray:
-    return sums[..., 0] / sums[..., 1]
-
-
 def _part(pair: PreferencePair) -> str:
-    return " ".join(part for part in (pair.source, pair.kind) if part)
+    return " ".join(part for part in (pair.source, pair.domain) if part)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from prm_gym.prm.evaluation.aggregation import RETURNS, aggregate
-from prm_gym.prm.evaluation.bootstrap import FloatArray, sums_interval
+from prm_gym.prm.aggregation import RETURNS, aggregate
+from prm_gym.prm.evaluation.bootstrap import ratio_of_sums, sums_interval
 from prm_gym.prm.evaluation.result import Cell, Row, Table
 from prm_gym.prm.evaluation.scoring import ChainRequest, ScoreFile, score_chains
-from prm_gym.prm.evaluation.study import Study, known_first_error
+from prm_gym.prm.evaluation.study import Study
 from prm_gym.prm.labelled import LabelledChain
 from prm_gym.prm.probes import Probe, ProbeResult, Setting, apply, compare, rises
 from prm_gym.report.statistics import Interval
@@ -50,7 +50,7 @@ class Probed(msgspec.Struct, frozen=True):
 
 def settings_of(chains: Sequence[LabelledChain], seed: int = 0) -> list[Setting]:
     """What the probes may use, for each solution: which of its steps are right, and a right solution of another problem."""
-    sound = [chain for chain in chains if known_first_error(chain) == -1 or (chain.outcome and not any(label is not None for label in chain.labels))]
+    sound = [chain for chain in chains if chain.first_error == -1 or (chain.outcome and not any(label is not None for label in chain.labels))]
     found: list[Setting] = []
     for index, chain in enumerate(chains):
         others = (sound[(index + place) % len(sound)] for place in range(len(sound)))
@@ -146,9 +146,4 @@ def _share(tried: Tried, aggregation: str, study: Study) -> Interval | None:
     rows = [(group, float(rises(one, other))) for group, one, other in zip(tried.groups, before, after, strict=True) if one is not None and other is not None]
     if not rows:
         return None
-    return sums_interval([group for group, _ in rows], np.array([[value, 1.0] for _, value in rows]), _ratio, study.seed)
-
-
-def _ratio(sums: FloatArray) -> FloatArray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return sums[..., 0] / sums[..., 1]
+    return sums_interval([group for group, _ in rows], np.array([[value, 1.0] for _, value in rows]), ratio_of_sums, study.seed)

@@ -198,7 +198,7 @@ def _reproduction(evaluation: Evaluation) -> Html:
 
 def _facts(evaluation: Evaluation) -> list[tuple[str, str]]:
     data = [
-        f"{source.name} ({source.layout}, {counted(source.rows, 'row')}{f', sha256 {source.sha256[:16]}' if source.sha256 else ''})"
+        f"{source.name} ({', '.join(source.layouts)}, {counted(source.rows, 'row')}{f', sha256 {source.sha256[:16]}' if source.sha256 else ''})"
         for source in evaluation.sources
     ]
     return [

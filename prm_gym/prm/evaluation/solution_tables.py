@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from prm_gym.answers import final_answer
-from prm_gym.prm.evaluation.aggregation import AGGREGATORS
+from prm_gym.prm.aggregation import AGGREGATORS
 from prm_gym.prm.evaluation.best_of_n import Pool, best_of, length_of_best, majority_of, oracle_of, random_of, sizes
-from prm_gym.prm.evaluation.bootstrap import FloatArray, sums_interval, weights_interval
+from prm_gym.prm.evaluation.bootstrap import ratio_of_sums, sums_interval, weights_interval
 from prm_gym.prm.evaluation.length_bias import length_bias
 from prm_gym.prm.evaluation.ranking import Ranked
 from prm_gym.prm.evaluation.result import Cell, Row, Table
@@ -70,7 +70,7 @@ def best_of_n_tables(study: Study) -> Iterator[Table]:
     groups = [pool.group for pool in pools]
 
     def share(values: Sequence[float]) -> Cell:
-        return sums_interval(groups, np.stack([np.array(values), np.ones(len(values))], axis=1), _ratio, study.seed)
+        return sums_interval(groups, np.stack([np.array(values), np.ones(len(values))], axis=1), ratio_of_sums, study.seed)
 
     rows: list[Row] = []
     mean_length = sum(sum(pool.lengths) / len(pool.lengths) for pool in pools) / len(pools)
@@ -110,8 +110,3 @@ def length_tables(study: Study) -> Iterator[Table]:
 
 def _marked(study: Study, aggregation: str) -> str:
     return " (in use)" if aggregation == study.aggregation else ""
-
-
-def _ratio(sums: FloatArray) -> FloatArray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return sums[..., 0] / sums[..., 1]

@@ -5,17 +5,18 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import numpy as np
 
+from prm_gym.prm.aggregation import Undecided
 from prm_gym.prm.evaluation.agent_process import agent_process_score, first_error_hit, macro_f1_of_sums, rating_counts, step_accuracy_of_sums
 from prm_gym.prm.evaluation.baselines import base_rate
-from prm_gym.prm.evaluation.bootstrap import FloatArray, sums_interval, weights_interval
+from prm_gym.prm.evaluation.bootstrap import FloatArray, ratio_of_sums, sums_interval, weights_interval
 from prm_gym.prm.evaluation.calibration import BINS, bin_edges, calibration, ece_counts, ece_of_sums, nll, reliability
-from prm_gym.prm.evaluation.first_error import FirstErrorScore, Undecided, f1_of_sums, first_error, first_error_counts, mean_f1, processbench_f1
+from prm_gym.prm.evaluation.first_error import FirstErrorScore, f1_of_sums, first_error_counts, mean_f1, processbench_f1
 from prm_gym.prm.evaluation.mr_score import mr_score
 from prm_gym.prm.evaluation.ranking import Ranked, risk_coverage
 from prm_gym.prm.evaluation.result import Cell, Figures, Kind, Row, Table
 from prm_gym.prm.evaluation.step_labels import prm_score_of_sums, similarity, step_counts, step_label_score
-from prm_gym.prm.evaluation.study import Method, Study, known_first_error
-from prm_gym.prm.labelled import LabelledChain
+from prm_gym.prm.evaluation.study import Method, Study
+from prm_gym.prm.labelled import LabelledChain, first_error
 from prm_gym.prm.layouts.prmbench import TWIN
 
 OTHER: dict[Undecided, Undecided] = {"miss": "right", "right": "miss"}
@@ -51,8 +52,8 @@ def labelled_steps(chains: Sequence[LabelledChain], scores: Sequence[Sequence[fl
 
 def first_error_tables(study: Study) -> Iterator[Table]:
     """ProcessBench's figures of all solutions whose first wrong step is known, and by subset."""
-    own = study.part(lambda chain: known_first_error(chain) is not None and chain.domain != TWIN)
-    gold = [error for chain in own.chains if (error := known_first_error(chain)) is not None]
+    own = study.part(lambda chain: chain.first_error is not None and chain.domain != TWIN)
+    gold = [error for chain in own.chains if (error := chain.first_error) is not None]
     if not gold:
         return
     groups = [chain.group_key for chain in own.chains]
@@ -79,7 +80,7 @@ def _by_domain(study: Study, domains: Sequence[str]) -> Table:
     scores: dict[str, list[FirstErrorScore]] = {}
     kinds: dict[str, Kind] = {}
     for part in parts:
-        gold = [error for chain in part.chains if (error := known_first_error(chain)) is not None]
+        gold = [error for chain in part.chains if (error := chain.first_error) is not None]
         for name, kind, predicted in _first_errors(part, both=False):
             scores.setdefault(name, []).append(processbench_f1(gold, predicted))
             kinds[name] = kind
@@ -156,7 +157,7 @@ def agent_tables(study: Study) -> Iterator[Table]:
         score, counts = agent_process_score(gold, method.ratings), rating_counts(gold, method.ratings)
         hits = np.array([[float(first_error_hit(a, b)), 1.0] for a, b in zip(gold, method.ratings, strict=True)])
         accuracy = sums_interval(groups, counts, step_accuracy_of_sums, own.seed)
-        first = sums_interval(groups, hits, _ratio, own.seed)
+        first = sums_interval(groups, hits, ratio_of_sums, own.seed)
         macro = sums_interval(groups, counts, macro_f1_of_sums, own.seed)
         rows.append(Row((method.name, score.steps, accuracy, first, macro, *score.f1, score.undecided), method.kind))
     yield Table(
@@ -170,8 +171,8 @@ def agent_tables(study: Study) -> Iterator[Table]:
 
 def mr_tables(study: Study) -> Iterator[Table]:
     """MR-Score, of solutions whose first wrong step is known."""
-    own = study.part(lambda chain: known_first_error(chain) is not None)
-    gold = [error for chain in own.chains if (error := known_first_error(chain)) is not None]
+    own = study.part(lambda chain: chain.first_error is not None)
+    gold = [error for chain in own.chains if (error := chain.first_error) is not None]
     if not gold:
         return
     rows: list[Row] = []
@@ -287,12 +288,7 @@ def _said(scores: Sequence[float | None], threshold: float, undecided: Undecided
 
 
 def _mean_interval(groups: Sequence[str], values: FloatArray, seed: int) -> Cell:
-    return sums_interval(groups, np.stack([values, np.ones(len(values))], axis=1), _ratio, seed)
-
-
-def _ratio(sums: FloatArray) -> FloatArray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return sums[..., 0] / sums[..., 1]
+    return sums_interval(groups, np.stack([values, np.ones(len(values))], axis=1), ratio_of_sums, seed)
 
 
 def _mean(values: Sequence[float]) -> float | None:

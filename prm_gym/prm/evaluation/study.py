@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from prm_gym.errors import OptionError
-from prm_gym.prm.evaluation.aggregation import aggregate
+from prm_gym.prm.aggregation import Undecided, aggregate
 from prm_gym.prm.evaluation.baselines import BASELINES
-from prm_gym.prm.evaluation.first_error import Undecided
 from prm_gym.prm.evaluation.result import Kind
 from prm_gym.prm.evaluation.scoring import StepScore
 from prm_gym.prm.labelled import LabelledChain
@@ -112,13 +111,3 @@ def rating_said(step: StepScore, threshold: float) -> int | None:
     if step.label in ("neutral", "trivial"):
         return 0
     return 1 if step.score >= threshold else -1
-
-
-def known_first_error(chain: LabelledChain) -> int | None:
-    """Index of the first wrong step, -1 for none; None where a step of unknown rightness stands before it."""
-    for index, label in enumerate(chain.labels):
-        if label is None:
-            return None
-        if label < 0.5:
-            return index
-    return -1 if chain.labels else None

@@ -34,6 +34,17 @@ def list_of(row: Mapping[str, Any], name: str) -> list[Any]:
     return list(cast("list[Any]", value))
 
 
+def object_of(value: Any, what: str) -> Mapping[str, Any]:
+    """A value that is an object.
+
+    Raises:
+        OptionError: it is something else.
+    """
+    if not isinstance(value, Mapping):
+        raise OptionError(f"{what} is an object, got {_shown(value)}")
+    return cast("Mapping[str, Any]", value)
+
+
 def label_of(value: Any) -> float | None:
     """A label as P(step is right): a bool, a number in [0, 1], or None where nothing is known.
 

@@ -11,43 +11,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, cast
 
-import msgspec
-
 from prm_gym.chains import Chain, ChainStep, chain_keys
 from prm_gym.errors import OptionError
 from prm_gym.prm.labelled import LabelledChain
 from prm_gym.prm.layouts.columns import identity, list_of, text_of
+from prm_gym.prm.pairs import PreferencePair
 from prm_gym.step_splitting import split_steps
 from prm_gym.task import content_key
 
 _NUMBER = re.compile(r"^[ \t]*Step \d{1,4}:", re.MULTILINE)
 
 
-class PreferencePair(msgspec.Struct, frozen=True, kw_only=True):
-    """Two ways to go on from the same steps, of which one is better.
-
-    Attributes:
-        id: unique in its source.
-        chosen: the problem, the steps that both share, and the better last step.
-        rejected: likewise with the worse one.
-        source: name of the data.
-        domain: of several in one source.
-    """
-
-    id: str
-    chosen: Chain
-    rejected: Chain
-    source: str = ""
-    domain: str = ""
-
-    def __post_init__(self) -> None:
-        if self.chosen.problem != self.rejected.problem or not self.chosen.steps or not self.rejected.steps:
-            raise OptionError(f"{self.id}: the chains of a pair have one problem and at least one step each")
-        if self.chosen == self.rejected:
-            raise OptionError(f"{self.id}: the chains of a pair are equal")
-
-
-def read(rows: Iterable[Mapping[str, Any]], source: str = "pairs") -> Iterator[PreferencePair]:
+def read_pairs(rows: Iterable[Mapping[str, Any]], source: str = "pairs") -> Iterator[PreferencePair]:
     """The pairs of rows, in order.
 
     Args:
@@ -67,10 +42,13 @@ def read(rows: Iterable[Mapping[str, Any]], source: str = "pairs") -> Iterator[P
         else:
             shared = _texts(list_of(row, "steps") if row.get("steps") is not None else [], "steps")
         chosen, rejected = (_continued(row.get(name), name) for name in ("chosen", "rejected"))
+        if chosen == rejected:
+            raise OptionError("chosen and rejected are equal")
         yield PreferencePair(
             id=identity(row),
             chosen=_chain(problem, [*shared, *chosen]),
             rejected=_chain(problem, [*shared, *rejected]),
+            shared=len(shared),
             source=source,
             domain=str(row.get("domain") or row.get("dataset") or ""),
         )
@@ -106,7 +84,7 @@ def pairs_of_tree(chains: Sequence[LabelledChain], margin: float = 0.5) -> list[
             if abs(one_label - other_label) >= margin - 1e-9:
                 better, worse = (one, other) if one_label > other_label else (other, one)
                 key = content_key(one_key, other_key)
-                found.append(PreferencePair(id=key, chosen=better, rejected=worse, source=origin.source, domain=origin.domain))
+                found.append(PreferencePair(id=key, chosen=better, rejected=worse, shared=len(one) - 1, source=origin.source, domain=origin.domain))
     return found
 
 

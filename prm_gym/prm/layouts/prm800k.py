@@ -13,12 +13,12 @@ Source: Lightman et al. 2023 (Let's Verify Step by Step), openai/prm800k, README
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from prm_gym.chains import written
 from prm_gym.errors import OptionError
 from prm_gym.prm.labelled import LabelledChain
-from prm_gym.prm.layouts.columns import identity, list_of, text_of
+from prm_gym.prm.layouts.columns import identity, list_of, object_of, text_of
 from prm_gym.prm.layouts.indices import integer_of
 
 
@@ -49,14 +49,14 @@ def read(
 
 
 def _chains(row: Mapping[str, Any], source: str, alternatives: bool) -> Iterator[LabelledChain]:
-    question, label = _object(row.get("question"), "question"), _object(row.get("label"), "label")
+    question, label = object_of(row.get("question"), "question"), object_of(row.get("label"), "label")
     problem, named = text_of(question, "problem"), identity(row)
     finish = label.get("finish_reason")
     answer = str(question.get("ground_truth_answer") or "")
     taken: list[_Rated] = []
     others: list[list[_Rated]] = []
     for step in list_of(label, "steps"):
-        fields = _object(step, "a step")
+        fields = object_of(step, "a step")
         chosen, rest = _step(fields)
         others.extend([*taken, other] for other in rest if other.rating is not None)
         if chosen is not None:
@@ -82,7 +82,7 @@ def _chains(row: Mapping[str, Any], source: str, alternatives: bool) -> Iterator
 def _step(step: Mapping[str, Any]) -> tuple[_Rated | None, list[_Rated]]:
     """The chosen completion, and the others. Of none chosen, the first that is wrong."""
     given: list[Any] = [] if step.get("completions") is None else list_of(step, "completions")
-    completions = [_rated(_object(completion, "a completion")) for completion in given]
+    completions = [_rated(object_of(completion, "a completion")) for completion in given]
     chosen, human = step.get("chosen_completion"), step.get("human_completion")
     if chosen is None and human is not None:
         text = human.get("text") if isinstance(human, Mapping) else human  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
@@ -108,9 +108,3 @@ def _rated(completion: Mapping[str, Any]) -> _Rated:
     if not isinstance(text, str):
         raise OptionError(f"a completion has a text, got {text!r:.60}")
     return _Rated(text.strip(), value)
-
-
-def _object(value: Any, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise OptionError(f"{what} is an object, got {value!r:.60}")
-    return cast("Mapping[str, Any]", value)

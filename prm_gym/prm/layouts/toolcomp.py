@@ -3,8 +3,8 @@ r"""ToolComp: steps of agents with tools beside what people made of them, read a
     {"prompt": "...", "tools": ["wiki_search", ...], "historical_date": "...", "history": "[{\"action plan\": {\"text\": ...}}, {\"thought\": {\"text\": ...},
      \"action\": ..., \"action_input\": ..., \"observation\": ...}, ...]", "preferred": {"thought": {"text": "..."}, ...}, "dispreferred": {...}}
 
-`history` is JSON in a text, or the list itself. Where it is empty the pair is one of plans (`action plan`; kind "plan"); else its first entry is the plan
-and the rest are steps that were taken, and the pair is one of steps (kind "step"). A step is its thought, action and input; what it then observed is not
+`history` is JSON in a text, or the list itself. Where it is empty the pair is one of plans (`action plan`; domain "plan"); else its first entry is the plan
+and the rest are steps that were taken, and the pair is one of steps (domain "step"). A step is its thought, action and input; what it then observed is not
 shown, for no verifier of ours sees the result of a step before it judges it; `observations=True` writes it below the step, as the benchmark's own prompt does.
 
 Source: Nath et al. 2025 (ToolComp), vaskar-open-source-research/toolcomp, prompts/llm_as_judge.py and inference/llm_as_judge_inference.py.
@@ -17,7 +17,7 @@ import msgspec
 
 from prm_gym.chains import Chain, ChainStep
 from prm_gym.errors import OptionError
-from prm_gym.prm.layouts.columns import identity, text_of
+from prm_gym.prm.layouts.columns import identity, object_of, text_of
 from prm_gym.prm.pairs import PreferencePair
 
 PLAN = "action plan"
@@ -47,10 +47,10 @@ def read_pairs(rows: Iterable[Mapping[str, Any]], source: str = "toolcomp", obse
             taken.append(ChainStep(_written(entry, PLAN in entry), seen))
             seen = _text(entry, "observation") if PLAN not in entry else ""
         two = [
-            Chain(problem, (*taken, ChainStep(_candidate(_object(row.get(name), name), not history, observations), seen)))
+            Chain(problem, (*taken, ChainStep(_candidate(object_of(row.get(name), name), not history, observations), seen)))
             for name in ("preferred", "dispreferred")
         ]
-        yield PreferencePair(id=identity(row), chosen=two[0], rejected=two[1], kind="step" if history else "plan", source=source)
+        yield PreferencePair(id=identity(row), chosen=two[0], rejected=two[1], shared=len(taken), source=source, domain="step" if history else "plan")
 
 
 def _history(value: Any) -> list[Mapping[str, Any]]:
@@ -63,7 +63,7 @@ def _history(value: Any) -> list[Mapping[str, Any]]:
         return []
     if not isinstance(value, list | tuple):
         raise OptionError(f"history is a list of steps, got {value!r:.60}")
-    return [_object(entry, "an entry of the history") for entry in cast("Sequence[object]", value)]
+    return [object_of(entry, "an entry of the history") for entry in cast("Sequence[object]", value)]
 
 
 def _candidate(entry: Mapping[str, Any], plan: bool, observations: bool) -> str:
@@ -84,12 +84,6 @@ def _text(entry: Mapping[str, Any], name: str) -> str:
     if isinstance(value, Mapping):
         value = cast("Mapping[str, Any]", value).get("text")
     return "" if value is None else value.strip() if isinstance(value, str) else _plain(value)
-
-
-def _object(value: Any, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise OptionError(f"{what} is an object, got {value!r:.60}")
-    return cast("Mapping[str, Any]", value)
 
 
 def _plain(value: Any) -> str:

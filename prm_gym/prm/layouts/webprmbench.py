@@ -37,9 +37,9 @@ def read_pairs(rows: Iterable[Mapping[str, Any]], source: str = "webprmbench") -
         OptionError: a field is missing or wrong, or the prompt does not hold exactly two responses.
     """
     for row in rows:
-        kind, state = str(row.get("source_name") or row.get("source") or ""), row.get("state_idx")
-        group = f"{kind}/{state}" if state is not None else ""
-        if "prompt" in row:
+        where, state = str(row.get("source_name") or row.get("source") or ""), row.get("state_idx")
+        group = f"{where}/{state}" if state is not None else ""
+        if "chosen" not in row:
             problem, responses = _published(text_of(row, "prompt"))
             better = integer_of(row.get("expected"), "expected")
             if better not in (1, 2):
@@ -54,9 +54,10 @@ def read_pairs(rows: Iterable[Mapping[str, Any]], source: str = "webprmbench") -
                 id=f"{group or row.get('id', 'pair')}/{number}",
                 chosen=Chain(problem, (ChainStep(chosen.strip()),)),
                 rejected=Chain(problem, (ChainStep(rejected.strip()),)),
+                shared=0,
                 group=group,
-                kind=kind,
                 source=source,
+                domain=where,
             )
 
 

@@ -147,7 +147,7 @@ def _policy(config: dict[str, Any]) -> list[str]:
     lines = [
         "labels as given (hard or soft)" if data["labels"] == "as-given" else f"labels made hard: right from {data['hard_from']} on",
         after[data["after_error"]],
-        f"of stored trajectories: verdicts of {', '.join(reading['verifiers']) or 'all verifiers'}; undecided steps: {policy['undecided']}; "
+        f"of stored trajectories: verdicts of {', '.join(reading['labels_by']) or 'all verifiers'}; undecided steps: {policy['undecided']}; "
         f"neutral steps count as {neutral}" + ("; scores of verdicts are the labels" if reading["soft_verdicts"] else ""),
         _SAMPLING[loss["sampling"]],
     ]

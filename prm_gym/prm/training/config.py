@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from prm_gym.errors import OptionError
-from prm_gym.prm.layouts.detecting import Reading
+from prm_gym.prm.layouts.reading import Reading
 
 Labels: TypeAlias = Literal["as-given", "hard"]
 AfterError: TypeAlias = Literal["keep", "leave-out", "wrong"]

@@ -1,6 +1,5 @@
 """The data of a training: read from any layout, counted, freed of repetitions, and split by problem."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,8 +10,9 @@ import msgspec
 from prm_gym.chains import Chain, problem_key
 from prm_gym.errors import OptionError
 from prm_gym.prm.labelled import LabelledChain
-from prm_gym.prm.layouts.detecting import Reading, read_file, rows_key
-from prm_gym.prm.layouts.pairs import PreferencePair, pairs_of_tree
+from prm_gym.prm.layouts.pairs import pairs_of_tree
+from prm_gym.prm.layouts.reading import Item, Reading, read_file, source_digest
+from prm_gym.prm.pairs import PreferencePair
 from prm_gym.prm.training.config import DataOptions
 from prm_gym.task import content_key
 
@@ -92,10 +92,10 @@ def load(files: Sequence[str], options: DataOptions, tree_margin: float = 0.0) -
 
 def _load_file(
     file: str, options: DataOptions, known: dict[str, LabelledChain], known_pairs: dict[str, PreferencePair]
-) -> tuple[dict[str, LabelledChain | PreferencePair], SourceRecord]:
+) -> tuple[dict[str, Item], SourceRecord]:
     layouts, left_out, steps = Counter[str](), Counter[str](), Counter[str]()
     verifiers = Counter[str]()
-    found: dict[str, LabelledChain | PreferencePair] = {}
+    found: dict[str, Item] = {}
     rows: list[object] = []
     is_file = Path(file).is_file()
     for read in read_file(file, options.reading):
@@ -108,13 +108,16 @@ def _load_file(
             left_out[read.reason] += 1
             continue
         layouts[read.layout] += 1
-        if read.layout == "ours":
+        if read.layout == "trajectories":
             verifiers.update(_verifiers(read.row, options.reading))
         for item in read.items:
             taken = relabelled(item, options) if isinstance(item, LabelledChain) else item
             key = _key(taken)
             if isinstance(taken, LabelledChain) and all(label is None for label in taken.labels):
-                left_out["no step of it has a label"] += 1
+                advice = " (run `prm-gym label` or `prm-gym rescore` over trajectories)" if read.layout == "trajectories" else ""
+                left_out[f"no step of it has a label{advice}"] += 1
+            elif isinstance(taken, PreferencePair) and taken.chosen == taken.rejected:
+                left_out["the two chains of a pair are equal"] += 1
             elif key in found or key in known or key in known_pairs:
                 left_out["it stands there already"] += 1
             else:
@@ -123,7 +126,7 @@ def _load_file(
                     steps.update(_kind(label) for label in taken.labels)
     record = SourceRecord(
         name=Path(file).name if is_file else file,
-        sha256=_file_key(Path(file)) if is_file else rows_key(rows),
+        sha256=source_digest(file, rows),
         layouts=dict(layouts),
         chains=sum(isinstance(item, LabelledChain) for item in found.values()),
         pairs=sum(isinstance(item, PreferencePair) for item in found.values()),
@@ -136,7 +139,7 @@ def _load_file(
 
 def relabelled(item: LabelledChain, options: DataOptions) -> LabelledChain:
     """A chain with the labels that the options ask for."""
-    labels = list(item.labels)
+    labels = [label if step.text else None for step, label in zip(item.chain.steps, item.labels, strict=True)]  # models abstain on an empty step
     if options.labels == "hard":
         labels = [None if label is None else float(label >= options.hard_from) for label in labels]
     error = next((at for at, label in enumerate(labels) if label is not None and label < 0.5), None)
@@ -194,7 +197,7 @@ def texts(data: Data) -> Iterable[str]:
     for pair in data.pairs:
         yield pair.chosen.problem
         yield from pair.chosen.texts
-        yield pair.rejected.texts[-1]
+        yield from pair.own_texts[1]
 
 
 def _part(data: Data, parts: dict[str, str], name: str) -> Data:
@@ -205,11 +208,11 @@ def _part(data: Data, parts: dict[str, str], name: str) -> Data:
     )
 
 
-def _chain(item: LabelledChain | PreferencePair) -> Chain:
+def _chain(item: Item) -> Chain:
     return item.chain if isinstance(item, LabelledChain) else item.chosen
 
 
-def _key(item: LabelledChain | PreferencePair) -> str:
+def _key(item: Item) -> str:
     chains = (item.chain,) if isinstance(item, LabelledChain) else (item.chosen, item.rejected)
     labels = str(item.labels) if isinstance(item, LabelledChain) else "pair"
     return content_key(labels, *(text for chain in chains for text in (chain.problem, str(len(chain)), *chain.texts)))
@@ -225,11 +228,6 @@ def _verifiers(row: object, reading: Reading) -> Counter[str]:
     steps: list[dict[str, Any]] = cast("dict[str, Any]", row).get("steps", [])
     for step in steps:
         for name, verdict in step.get("verdicts", {}).items():
-            if not reading.verifiers or name in reading.verifiers:
+            if not reading.labels_by or name in reading.labels_by:
                 count[f"{name} {verdict.get('version', '')}".strip()] += 1
     return count
-
-
-def _file_key(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

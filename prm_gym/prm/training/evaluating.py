@@ -7,8 +7,9 @@ import msgspec
 import numpy as np
 import torch
 
+from prm_gym.prm.evaluation.pairwise import by_scores
 from prm_gym.prm.labelled import LabelledChain
-from prm_gym.prm.layouts.pairs import PreferencePair
+from prm_gym.prm.pairs import PreferencePair
 from prm_gym.prm.training.batching import Floats, Item, Tokens, collate, length_of
 from prm_gym.prm.training.data import Data
 from prm_gym.prm.training.metrics import HeldOut, held_out
@@ -84,8 +85,8 @@ def figures(said: Said, threshold: float = 0.5, temperature: float = 1.0) -> Hel
     found = held_out(finite, said.targets, threshold, temperature)
     if not len(said.pairs):
         return found
-    better = float((said.pairs[:, 0] > said.pairs[:, 1]).mean() + 0.5 * (said.pairs[:, 0] == said.pairs[:, 1]).mean())
-    return msgspec.structs.replace(found, pairs=len(said.pairs), pair_accuracy=better)
+    score = float(np.mean([by_scores(better, worse).score for better, worse in said.pairs.tolist()]))
+    return msgspec.structs.replace(found, pairs=len(said.pairs), pair_accuracy=score)
 
 
 def pair_nll(said: Said) -> float:

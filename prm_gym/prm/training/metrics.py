@@ -7,9 +7,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from prm_gym.prm.evaluation.first_error import f1_of_sums, first_error_counts, tune_threshold
+from prm_gym.prm.evaluation.ranking import Ranked
+from prm_gym.prm.evaluation.step_labels import step_label_score
+from prm_gym.prm.labelled import first_error
 
-THRESHOLDS = np.arange(2, 99) / 100.0
+Floats = NDArray[np.float64]
 
 
 class HeldOut(msgspec.Struct, frozen=True):
@@ -56,25 +59,31 @@ def held_out(logits: Sequence[Floats], targets: Sequence[Floats], threshold: flo
     """
     flat, labels = _known(logits, targets)
     z = flat / temperature
-    p = 1.0 / (1.0 + np.exp(-z))
-    wrong, said = labels < 0.5, p < threshold
+    p, wrong = sigmoid(z), labels < 0.5
+    told = step_label_score((~wrong).tolist(), (p >= threshold).tolist())
+    area = Ranked(z, wrong.tolist()).roc_auc() if labels.size else math.nan
     mean = float(labels.mean()) if labels.size else math.nan
     return HeldOut(
         chains=sum(bool((~np.isnan(each)).any()) for each in targets),
         steps=len(labels),
         wrong_share=float(wrong.mean()) if labels.size else math.nan,
-        nll=nll(z, labels),
-        constant_nll=nll(np.full(len(labels), math.log(mean / (1.0 - mean))), labels) if 0.0 < mean < 1.0 else 0.0,
+        nll=cross_entropy(z, labels),
+        constant_nll=cross_entropy(np.full(len(labels), math.log(mean / (1.0 - mean))), labels) if 0.0 < mean < 1.0 else 0.0,
         brier=float(((p - labels) ** 2).mean()) if labels.size else math.nan,
-        accuracy=float((wrong == said).mean()) if labels.size else math.nan,
-        macro_f1=(_f1(said, wrong) + _f1(~said, ~wrong)) / 2.0,
-        auc=_auc(z, wrong),
-        first_error_f1=first_error_f1([1.0 / (1.0 + np.exp(-each / temperature)) for each in logits], targets, threshold),
+        accuracy=told.accuracy if labels.size else math.nan,
+        macro_f1=told.prm_score,
+        auc=None if math.isnan(area) else area,
+        first_error_f1=first_error_f1([sigmoid(each / temperature) for each in logits], targets, threshold),
     )
 
 
-def nll(logits: Floats, labels: Floats) -> float:
-    """Mean cross-entropy in nats of logits [N] against labels [N] in [0, 1]; NaN of nothing."""
+def sigmoid(z: Floats) -> Floats:
+    """P(right) [N] of logits [N]."""
+    return np.exp(-np.logaddexp(0.0, -z))
+
+
+def cross_entropy(logits: Floats, labels: Floats) -> float:
+    """Mean cross-entropy in nats of logits [N] against labels [N] in [0, 1], without the bound that `calibration.nll` sets for scores; NaN of nothing."""
     return float((np.logaddexp(0.0, logits) - labels * logits).mean()) if labels.size else math.nan
 
 
@@ -97,58 +106,39 @@ def fitted_temperature(logits: Sequence[Floats], targets: Sequence[Floats]) -> f
     low, high = 1.0 / 20.0, 20.0
     for _ in range(60):
         s = math.sqrt(low * high)
-        slope = float((z * (1.0 / (1.0 + np.exp(-s * z)) - labels)).sum())
+        slope = float((z * (sigmoid(s * z) - labels)).sum())
         low, high = (s, high) if slope < 0.0 else (low, s)
     return 1.0 / math.sqrt(low * high)
 
 
 def fitted_threshold(logits: Sequence[Floats], targets: Sequence[Floats], temperature: float) -> float:
-    """The threshold among 0.02, 0.03, ... 0.98 with the highest F1 of the first error; of equal ones the nearest to 0.5. 0.5 where that F1 is not defined."""
-    scores = [1.0 / (1.0 + np.exp(-each / temperature)) for each in logits]
-    found = [(first_error_f1(scores, targets, float(threshold)), -abs(float(threshold) - 0.5), float(threshold)) for threshold in THRESHOLDS]
-    defined = [(f1, near, threshold) for f1, near, threshold in found if f1 is not None]
-    return max(defined)[2] if defined else 0.5
+    """The threshold with the highest F1 of the first error (`tune_threshold`); 0.5 where that F1 is not defined, or 0 whatever the threshold."""
+    gold, scores = _chains([sigmoid(each / temperature) for each in logits], targets)
+    if not any(error >= 0 for error in gold) or -1 not in gold:
+        return 0.5
+    tuned = tune_threshold(gold, scores)
+    return tuned.threshold if tuned.f1 > 0.0 else 0.5
 
 
 def first_error_f1(scores: Sequence[Floats], targets: Sequence[Floats], threshold: float) -> float | None:
-    """Harmonic mean of the shares of chains with and without an error of which the first score below the threshold says where it is.
-
-    Chains whose first error cannot be told, because a step before it has no label, are left out.
+    """ProcessBench's F1 of the chains whose first error can be told from their targets.
 
     Returns:
         None without chains of both kinds.
     """
-    hits: tuple[list[bool], list[bool]] = ([], [])
-    for score, target in zip(scores, targets, strict=True):
-        errors = np.flatnonzero(target < 0.5)
-        end = int(errors[0]) if errors.size else len(target)
-        if np.isnan(target[:end]).any() or not len(target):
-            continue
-        said = np.flatnonzero(score < threshold)
-        hits[bool(errors.size)].append((int(said[0]) if said.size else len(target)) == end)
-    if not hits[0] or not hits[1]:
-        return None
-    right, wrong = float(np.mean(hits[0])), float(np.mean(hits[1]))
-    return 2.0 * right * wrong / (right + wrong) if right + wrong else 0.0
+    gold, known = _chains(scores, targets)
+    found = float(f1_of_sums(first_error_counts(gold, [first_error(each, threshold) for each in known]).sum(axis=0)))
+    return None if math.isnan(found) else found
+
+
+def _chains(scores: Sequence[Floats], targets: Sequence[Floats]) -> tuple[list[int], list[list[float]]]:
+    """The first error and the scores of every chain of which the former is known."""
+    errors = [first_error([None if math.isnan(label) else label for label in target.tolist()]) for target in targets]
+    known = [(error, score.tolist()) for error, score in zip(errors, scores, strict=True) if error is not None]
+    return [error for error, _ in known], [score for _, score in known]
 
 
 def _known(logits: Sequence[Floats], targets: Sequence[Floats]) -> tuple[Floats, Floats]:
     flat = np.concatenate([*logits, np.zeros(0)])
     labels = np.concatenate([*targets, np.zeros(0)])
     return flat[~np.isnan(labels)], labels[~np.isnan(labels)]
-
-
-def _f1(said: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
-    both = float((said & true).sum())
-    total = float(said.sum() + true.sum())
-    return 2.0 * both / total if total else 0.0
-
-
-def _auc(z: Floats, wrong: NDArray[np.bool_]) -> float | None:
-    """Area under the curve by ranks, equal scores sharing theirs."""
-    right_count, wrong_count = int((~wrong).sum()), int(wrong.sum())
-    if not right_count or not wrong_count:
-        return None
-    _, inverse, counts = np.unique(z, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[inverse]
-    return float((ranks[~wrong].sum() - right_count * (right_count + 1) / 2.0) / (right_count * wrong_count))

@@ -23,7 +23,7 @@ from prm_gym.chains import problem_key
 from prm_gym.errors import CheckpointError, OptionError
 from prm_gym.prm.families.own import SETTINGS_FILE, read_settings, write_settings
 from prm_gym.prm.files import quiet
-from prm_gym.prm.loading import fingerprint
+from prm_gym.prm.loading import device_of, fingerprint
 from prm_gym.prm.training import state
 from prm_gym.prm.training.card import card
 from prm_gym.prm.training.config import TrainingConfig
@@ -97,7 +97,7 @@ def train_prm(config: TrainingConfig, out: Path | str, watch: Watch | None = Non
         CheckpointError: the model cannot be loaded.
     """
     out = Path(out)
-    device = _device(config.run.device)
+    device = device_of(torch, config.run.device)
     data = load(config.data.files, config.data, config.loss.tree_margin)
     held_out = load(config.data.validation_files, config.data) if config.data.validation_files else None
     key = _key(config, data, held_out)
@@ -234,17 +234,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise OptionError(f"device is {name!r}, and torch finds no CUDA here")
-    try:
-        return str(torch.device(name))
-    except RuntimeError as error:
-        raise OptionError(f"device is 'auto', 'cpu', 'cuda' or 'cuda:NUMBER', got {name!r}") from error
 
 
 def _nobody(_notice: Notice) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.prm.labelled import LabelledChain
-from prm_gym.prm.layouts.pairs import PreferencePair
+from prm_gym.prm.pairs import PreferencePair
 
 Floats = NDArray[np.float64]
 

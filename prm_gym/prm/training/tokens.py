@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from prm_gym.chains import Chain, ChainStep
 from prm_gym.prm.family import Family
 from prm_gym.prm.labelled import LabelledChain
-from prm_gym.prm.layouts.pairs import PreferencePair
+from prm_gym.prm.pairs import PreferencePair
 from prm_gym.prm.training.batching import Floats, Ints, Item, Tokens
 from prm_gym.prm.training.targets import targets_of, weights_of
 from prm_gym.prm.windows import windows

@@ -193,7 +193,7 @@ def test_rows_that_cannot_be_read_are_told_and_others_counted(tmp_path):
     assert len(data.chains) == 2
     assert [line.split(": ", 1)[0].rpartition(", ")[2] for line in data.sources[0].left_out] == ["line 3", "line 4"]
     assert len(load([str(path)], limit=1).chains) == 1
-    assert load([f"processbench={path}"]).sources[0].layout == "processbench"
+    assert load([f"processbench={path}"]).sources[0].layouts == {"processbench": 2}
     with pytest.raises(UnknownNameError, match="processbench"):
         load([str(path)], layout="procesbench")
     with pytest.raises(OptionError, match="nothing can be read"):
@@ -295,7 +295,7 @@ def rollouts(tmp_path_factory):
 def test_stored_trajectories_keep_the_claims_of_their_environment(rollouts, capsys):
     capsys.readouterr()
     data = load([rollouts])
-    assert data.sources[0].layout == "trajectories"
+    assert list(data.sources[0].layouts) == ["trajectories"]
     assert set(data.contexts) == {chain.id for chain in data.chains}
     assert any(context.claims for steps in data.contexts.values() for context in steps)
     # z3 gave the labels, and gives them again: through its claims, which the text alone would not hold. Trivial steps are right and score 0.

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from prm_gym.errors import OptionError
-from prm_gym.prm.evaluation.first_error import f1_of_sums, first_error, first_error_counts, processbench_f1, tune_threshold
+from prm_gym.prm.evaluation.first_error import f1_of_sums, first_error_counts, processbench_f1, tune_threshold
 from prm_gym.prm.evaluation.mr_score import mr_score
+from prm_gym.prm.labelled import first_error
 
 
 def test_by_hand():

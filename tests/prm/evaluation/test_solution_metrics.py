@@ -4,28 +4,11 @@ import math
 import numpy as np
 import pytest
 
-from prm_gym.errors import OptionError, UnknownNameError
-from prm_gym.prm.evaluation.aggregation import AGGREGATORS, RETURNS, aggregate, soft_min
+from prm_gym.errors import OptionError
 from prm_gym.prm.evaluation.best_of_n import Pool, best_of, chances, length_of_best, majority_of, oracle_of, random_of, sizes
 from prm_gym.prm.evaluation.bootstrap import sums_interval, weights_interval
 from prm_gym.prm.evaluation.length_bias import length_bias, spearman
 from prm_gym.prm.evaluation.pairwise import Preference, by_scores, pairwise_score
-
-
-def test_aggregators_by_hand():
-    scores = [0.9, 0.5, 0.8]
-    assert [aggregate(scores, name) for name in AGGREGATORS] == pytest.approx([0.5, 0.36, 2.2 / 3, 0.8, soft_min(scores)])
-    # softmax(-9, -5, -8) = (e^-4, 1, e^-3) / (1 + e^-4 + e^-3)
-    assert soft_min(scores) == pytest.approx((0.9 * math.exp(-4) + 0.5 + 0.8 * math.exp(-3)) / (1 + math.exp(-4) + math.exp(-3)))
-    assert aggregate(scores, "sum") == pytest.approx(2.2)
-    assert 0.5 < soft_min(scores) < 2.2 / 3
-    for name in RETURNS:
-        assert aggregate([], name) is None  # no steps, no score
-        assert aggregate([0.4], name) == pytest.approx(0.4)
-        assert aggregate([0.9, None], name) is None
-        assert aggregate([None], name, undecided="right") is None
-    with pytest.raises(UnknownNameError):
-        aggregate([0.1], "median")
 
 
 def _slow(values, right, lengths, n):

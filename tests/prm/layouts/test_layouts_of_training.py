@@ -8,8 +8,9 @@ import pytest
 from prm_gym.chains import written
 from prm_gym.errors import OptionError
 from prm_gym.prm.labelled import LabelledChain
-from prm_gym.prm.layouts import math_shepherd, ours, pairs, trl
-from prm_gym.prm.layouts.detecting import Reading, detect, read_file
+from prm_gym.prm.layouts import math_shepherd, pairs, trajectories, trl
+from prm_gym.prm.layouts.detection import layout_of
+from prm_gym.prm.layouts.reading import Reading, read_file
 from prm_gym.task import Task
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.verdict import abstained, judged
@@ -84,26 +85,26 @@ def _trajectory(**options):
 
 def test_verdicts_of_stored_trajectories_are_labels_and_nothing_sealed_is_read():
     row = json.loads(msgspec.json.encode(_trajectory()))
-    (found,) = ours.read([row], verifiers=["z3"])
+    (found,) = (each.labelled for each in trajectories.taken([row], labels_by=["z3"]))
     assert (found.labels, found.outcome, found.domain) == ((1.0, 0.0, None), False, "prm_gym/X-v0")
     assert "secret" not in str(found)
-    assert next(ours.read([row], verifiers=["rollouts"], soft=True)).labels == (0.75, 0.25, 0.5)
-    assert next(ours.read([row], soft=True)).labels == (0.75, 0.0, 0.5)  # of several the lowest
+    assert next(trajectories.taken([row], labels_by=["rollouts"], soft=True)).labelled.labels == (0.75, 0.25, 0.5)
+    assert next(trajectories.taken([row], soft=True)).labelled.labels == (0.75, 0.0, 0.5)  # of several the lowest
     with pytest.raises(OptionError, match="no verdicts of page"):
-        list(ours.read([row], verifiers=["page"]))
-    assert list(ours.read([json.loads(msgspec.json.encode(_trajectory(valid=False)))])) == []
+        list(trajectories.taken([row], labels_by=["page"]))
+    assert list(trajectories.read([json.loads(msgspec.json.encode(_trajectory(valid=False)))])) == []
 
 
 def test_pairs_of_step_dpo_and_plain_ones():
-    (found,) = pairs.read([STEP_DPO])
+    (found,) = pairs.read_pairs([STEP_DPO])
     assert found.chosen.problem == "1+1+1?"
     assert found.chosen.steps[:-1] == found.rejected.steps[:-1]
     assert (found.chosen.texts[-1], found.rejected.texts[-1], found.domain) == ("2+1=3.", "2+1=4.", "math")
     assert found.chosen.texts == ("1+1=2.", "2+1=3.")  # the numbering of the step to come is no step
-    (plain,) = pairs.read([{"problem": "p", "steps": ["a"], "chosen": "b", "rejected": ["c", "d"]}])
+    (plain,) = pairs.read_pairs([{"problem": "p", "steps": ["a"], "chosen": "b", "rejected": ["c", "d"]}])
     assert (plain.chosen.texts, plain.rejected.texts) == (("a", "b"), ("a", "c", "d"))
     with pytest.raises(OptionError, match="equal"):
-        list(pairs.read([{"problem": "p", "chosen": "b", "rejected": "b"}]))
+        list(pairs.read_pairs([{"problem": "p", "chosen": "b", "rejected": "b"}]))
 
 
 def test_siblings_of_a_tree_make_pairs():
@@ -116,10 +117,15 @@ def test_siblings_of_a_tree_make_pairs():
 
 
 def test_layouts_are_told_by_their_fields():
-    assert [detect(row) for row in (TRL, SHEPHERD, STEP_DPO, json.loads(msgspec.json.encode(_trajectory())))] == ["trl", "math_shepherd", "pairs", "ours"]
-    assert detect({"problem": "p", "steps": ["a"], "label": -1}) == "processbench"
+    assert [layout_of(row).name for row in (TRL, SHEPHERD, STEP_DPO, json.loads(msgspec.json.encode(_trajectory())))] == [
+        "trl",
+        "math_shepherd",
+        "pairs",
+        "trajectories",
+    ]
+    assert layout_of({"problem": "p", "steps": ["a"], "label": -1}).name == "processbench"
     with pytest.raises(OptionError, match="no layout"):
-        detect({"text": "x"})
+        layout_of({"text": "x"})
 
 
 def test_a_bad_row_is_left_out_with_its_reason(tmp_path):

@@ -187,14 +187,14 @@ def test_agentprocessbench_counts_messages():
 
 def test_toolcomp_tells_plans_from_steps():
     (step,) = toolcomp.read_pairs([TOOLCOMP])
-    assert step.kind == "step"
+    assert step.domain == "step"
     assert [each.text for each in step.chosen.steps] == [
         "Plan: Look it up.", "Thought: I look.\nAction: wiki_search\nAction Input: {'q': 1}", "Thought: Read.\nAction: finish\nAction Input: 8848"
     ]  # fmt: skip
     assert step.chosen.steps[-1].seen == "a page"
     assert step.rejected.steps[-1].text == "Thought: Guess.\nAction: finish\nAction Input: 1"
     (plan,) = toolcomp.read_pairs([{**TOOLCOMP, "history": "[]", "preferred": {"action plan": _said("A")}, "dispreferred": {"action plan": _said("B")}}])
-    assert (plan.kind, plan.chosen.texts, plan.rejected.texts) == ("plan", ("Plan: A",), ("Plan: B",))
+    assert (plan.domain, plan.chosen.texts, plan.rejected.texts) == ("plan", ("Plan: A",), ("Plan: B",))
     (shown,) = toolcomp.read_pairs([TOOLCOMP], observations=True)
     assert shown.chosen.steps[-1].text.endswith("Observation: done")
 
@@ -270,7 +270,7 @@ def test_a_wrong_pair_says_what_is_wrong(module, row):
     [
         (PROCESSBENCH, "processbench"), (MISTAKE, "bigbench_mistake"), (MR, "mr_gsm8k"), (PRMBENCH, "prmbench"), (PRM800K, "prm800k"),
         (AGENT, "agentprocessbench"), (TOOLCOMP, "toolcomp"), (WEB, "webprmbench"), ({"problem": "?", "response": "a"}, "solutions"),
-        ({"prompt": "?", "chosen": "a", "rejected": "b"}, "webprmbench"),
+        ({"intent": "?", "chosen": "a", "rejected": "b"}, "webprmbench"), ({"prompt": "?", "chosen": "a", "rejected": "b"}, "pairs"),
     ],
 )  # fmt: skip
 def test_the_layout_is_told_by_the_fields(row, name):
@@ -307,4 +307,4 @@ def test_nothing_but_an_option_error_comes_of_a_spoilt_row(row):
 def test_an_unknown_layout_is_an_error_that_names_the_fields():
     with pytest.raises(OptionError, match="from the fields a, b"):
         layout_of({"a": 1, "b": 2})
-    assert all(layout.present or layout.name in ("trl", "math_shepherd") for layout in LAYOUTS)
+    assert all(callable(layout.read) for layout in LAYOUTS)

@@ -18,7 +18,7 @@ from prm_gym.prm.training.config import DataOptions, LossOptions, ModelOptions, 
 from prm_gym.prm.training.data import Data, load, relabelled, split
 from prm_gym.prm.training.domains import adapted, cosines
 from prm_gym.prm.training.losses import preference_loss, step_loss, text_loss
-from prm_gym.prm.training.metrics import first_error_f1, fitted_temperature, fitted_threshold, held_out, nll
+from prm_gym.prm.training.metrics import cross_entropy, first_error_f1, fitted_temperature, fitted_threshold, held_out
 from prm_gym.prm.training.optimizing import rate_at
 from prm_gym.prm.training.targets import class_weights, domain_factors, targets_of, weights_of
 
@@ -136,7 +136,7 @@ def test_a_planted_temperature_is_found_and_is_the_best():
     y = (generator.random(20_000) < 1 / (1 + np.exp(-z))).astype(float)
     found = fitted_temperature([3 * z], [y])
     assert found == pytest.approx(3.0, rel=0.05)
-    assert all(nll(3 * z / found, y) <= nll(3 * z / other, y) + 1e-9 for other in (0.7 * found, 0.95 * found, 1.05 * found, 1.5 * found))
+    assert all(cross_entropy(3 * z / found, y) <= cross_entropy(3 * z / other, y) + 1e-9 for other in (0.7 * found, 0.95 * found, 1.05 * found, 1.5 * found))
 
 
 def test_steps_that_are_all_told_apart_make_no_certainty():

@@ -28,7 +28,7 @@ from prm_gym.prm.training.batching import Item, collate
 from prm_gym.prm.training.config import DataOptions, LossOptions, ModelOptions, RunOptions, TrainingConfig
 from prm_gym.prm.training.data import Data, load, split
 from prm_gym.prm.training.evaluating import Examiner
-from prm_gym.prm.training.metrics import nll
+from prm_gym.prm.training.metrics import cross_entropy
 from prm_gym.prm.training.models import build_model
 from prm_gym.prm.training.run import train_prm
 from prm_gym.prm.training.tokens import Encoder
@@ -205,7 +205,7 @@ def test_adapters_are_merged_into_what_was_trained(tmp_path, head, sums_file):
     validation = split(load(config.data.files, config.data), config.data, 0).validation
     scores = [np.array(_checkpoint_scores(tmp_path / "out", each.chain)) for each in validation.chains]
     p, y = np.concatenate(scores), np.concatenate([each.labels for each in validation.chains])
-    assert nll(np.log(p / (1 - p)), y.astype(float)) == pytest.approx(result.validation.nll, rel=1e-3)
+    assert cross_entropy(np.log(p / (1 - p)), y.astype(float)) == pytest.approx(result.validation.nll, rel=1e-3)
 
 
 def test_chains_longer_than_the_context_are_read_in_windows_and_every_label_counts_once(tmp_path):
