@@ -208,7 +208,7 @@ def test_schemes_by_name():
         ({"id": "dense", "step_weight": -1.0}, OptionError, "step_weight >= 0"),
         ({"id": "dense", "step_weight": float("nan")}, OptionError, "step_weight of the reward scheme 'dense' must be a finite number, got nan"),
         ({"id": "dense", "step_weight": float("inf")}, OptionError, "must be a finite number, got inf"),
-        ({"id": "dense", "step_weight": "a"}, OptionError, "must be a finite number, got 'a'"),
+        ({"id": "dense", "step_weight": "a"}, OptionError, "step_weight .* is a number, got 'a'"),
         ({"id": "dense", "penalty": True}, OptionError, "must be a finite number, got True"),
         ({"id": "dense", "horizon": 3}, OptionError, "set max_steps instead"),
         ({"id": "dense", 3: 4}, OptionError, "named '3'"),
