@@ -209,7 +209,7 @@ def test_schemes_by_name():
         ({"id": "dense", "step_weight": float("nan")}, OptionError, "step_weight of the reward scheme 'dense' must be a finite number, got nan"),
         ({"id": "dense", "step_weight": float("inf")}, OptionError, "must be a finite number, got inf"),
         ({"id": "dense", "step_weight": "a"}, OptionError, "step_weight .* is a number, got 'a'"),
-        ({"id": "dense", "penalty": True}, OptionError, "must be a finite number, got True"),
+        ({"id": "dense", "penalty": True}, OptionError, "penalty .* is a number, got True"),
         ({"id": "dense", "horizon": 3}, OptionError, "set max_steps instead"),
         ({"id": "dense", 3: 4}, OptionError, "named '3'"),
         ({"id": "dense", "penalty": 1.1}, OptionError, r"penalty in \[0, 1\]"),
