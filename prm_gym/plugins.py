@@ -13,7 +13,8 @@ import json
 import re
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar, cast
+from types import NoneType, UnionType
+from typing import Any, Generic, TypeVar, cast, get_args
 
 from prm_gym.errors import ContractError, DuplicateNameError, MissingExtraError, OptionError, UnknownNameError
 
@@ -86,6 +87,7 @@ class Registry(Generic[T]):
         self._loaded[name] = entry
 
 
+_WANTED: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}
 _OPTIONS = re.compile(r"\?([A-Za-z_]\w*=[^?&]*(?:&[A-Za-z_]\w*=[^?&]*)*)\Z")
 
 
@@ -138,11 +140,25 @@ def make(kind: str, name: str, factory: Callable[..., T], /, *arguments: Any, **
         for option in options:
             if option not in named:
                 raise OptionError(str(UnknownNameError(f"option of the {kind} {name!r}", option, named)))
+    for option, value in options.items():
+        wanted = _misfit(signature.parameters[option].annotation, value) if option in named else ""
+        if wanted:
+            raise OptionError(f"{option} of the {kind} {name!r} is {wanted}, got {value!r}")
     try:
         signature.bind(*arguments, **options)
     except TypeError as error:
         raise OptionError(f"{kind} {name!r}: {error}") from error
     return factory(*arguments, **options)
+
+
+def _misfit(annotation: Any, value: Any) -> str:
+    """What an option that is annotated as a number or as true or false wants, where the value is none; empty where it fits, or is annotated otherwise."""
+    kinds = set(get_args(annotation)) if isinstance(annotation, UnionType) else {annotation}
+    if type(value) not in (str, bool, int, float) or not kinds <= _WANTED.keys() | {NoneType} or type(value) in kinds:
+        return ""
+    if float in kinds and type(value) is int:
+        return ""
+    return " or ".join(_WANTED[kind] for kind in (int, float, bool) if kind in kinds)
 
 
 def _distribution(point: EntryPoint) -> str:

@@ -154,6 +154,19 @@ def test_a_plug_in_is_called_with_options_that_it_takes_alone():
         make("thing", "mine", factory)
 
 
+def test_a_text_is_no_number_and_neither_is_a_switch():
+    def factory(share: float = 0.5, many: int | None = 3, on: bool = False, name: str = "", other=None):
+        return share, many, on, name, other
+
+    assert make("thing", "mine", factory, share=1, many=None, on=True, name="x", other="y") == (1, None, True, "x", "y")
+    for option, value, wanted in (
+        ("share", "half", "a number"), ("share", True, "a number"), ("many", "x", "a whole number"), ("many", 2.5, "a whole number"),
+        ("on", "maybe", "true or false"), ("on", 1, "true or false"),
+    ):  # fmt: skip
+        with pytest.raises(OptionError, match=rf"{option} of the thing 'mine' is {wanted}, got {value!r}"):
+            make("thing", "mine", factory, **{option: value})
+
+
 def test_a_plug_in_that_cannot_be_called():
     with pytest.raises(ContractError, match="the thing 'mine' is a int, which makes nothing"):
         make("thing", "mine", 3)

@@ -41,7 +41,7 @@ def compare(
         reward: reward schemes, likewise; options stand after a question mark: `dense?verifier=z3&penalty=0.5`.
         seeds: how many seeds of each combination.
         budget: environment steps of every run.
-        env_option: options of the environment, NAME=VALUE each.
+        env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'verifiers=["prm:DIR"]'.
         agent: name of a trainable agent.
         agent_option: its options, NAME=VALUE each.
         device: where the agent learns.

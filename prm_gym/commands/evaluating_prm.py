@@ -73,6 +73,8 @@ def eval_prm(
 
     if plots and not out:
         raise OptionError("--plots writes into the folder that --out names")
+    if out and (Path(out) / "config.json").is_file():
+        raise OptionError(f"{out} holds a model; choose another folder for the scores and the report")
     if tune_on and threshold is not None:
         raise OptionError("a threshold is given (--threshold) or tuned (--tune-on), not both")
     wanted = read_names(metrics) if metrics else ()

@@ -30,7 +30,7 @@ def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str
     Args:
         env: id of the environment.
         seed: of the task.
-        env_option: options of the environment, NAME=VALUE each.
+        env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'verifiers=["prm:DIR"]'.
         headed: in a visible browser.
     """
     from prm_gym.commands.headed import headed_options, watch
@@ -151,7 +151,7 @@ def rollout(
         attempts: attempts at each.
         seed: of the first task; the next have the following ones.
         reward: name of the reward scheme.
-        env_option: options of the environment, NAME=VALUE each.
+        env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'verifiers=["prm:DIR"]'.
         out: file of trajectories (JSON lines); nothing is stored without it. Episodes that it holds already are not played again.
         json: print JSON.
     """

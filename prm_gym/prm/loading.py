@@ -112,6 +112,8 @@ def locate(name: str) -> Path:
     Raises:
         CheckpointError: there is none.
     """
+    if not name.strip():
+        raise CheckpointError("A checkpoint is a folder, or a name on the Hugging Face hub (owner/name), got none: prm:PATH.")
     path = Path(name).expanduser()
     if path.is_dir():
         return path.resolve()

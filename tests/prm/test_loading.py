@@ -54,6 +54,8 @@ def test_what_does_not_exist(tmp_path):
     for name in (str(tmp_path / "nothing"), "./nothing", "nothing", "a/b/c"):
         with pytest.raises(CheckpointError, match="There is no folder"):
             locate(name)
+    with pytest.raises(CheckpointError, match="got none"):
+        locate("")
     (tmp_path / "file").write_text("x")
     with pytest.raises(CheckpointError, match="There is no folder"):
         locate(str(tmp_path / "file"))

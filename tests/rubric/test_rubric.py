@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+import textwrap
 import time
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import prm_gym.rubric
 from prm_gym.claims import Malformed
 from prm_gym.errors import ContractError, OptionError
 from prm_gym.rewards import JudgedStep, ProgressReward
@@ -315,3 +317,10 @@ def test_python_objects_and_pickling():
     assert not RubricVerifier(Rubric([Criterion(name="long", check=long_enough)], pure=False)).pure
     with pytest.raises(ContractError, match="cannot be pickled"):
         pickle.dumps(RubricVerifier(Rubric([named("a", 1.0)])))
+
+
+def test_the_file_in_the_documentation_is_a_rubric(tmp_path):
+    said = prm_gym.rubric.__doc__
+    begins, ends = said.index('    name = "manners"'), said.index("`kind` is")
+    (tmp_path / "manners.toml").write_text(textwrap.dedent(said[begins:ends]))
+    assert make_verifier(f"rubric:{tmp_path / 'manners.toml'}").id == "rubric"

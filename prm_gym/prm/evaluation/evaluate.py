@@ -57,6 +57,7 @@ OF_STUDIES: Mapping[str, Callable[[Study], Iterator[Table]]] = {
 }
 
 MOST_SILENCES = 5
+OTHER_REASONS = "other reasons"
 PACKAGES = ("torch", "transformers", "peft", "openai", "z3")
 
 Notice: TypeAlias = Callable[[str, int, int], None]
@@ -175,8 +176,8 @@ def evaluate(
         pairs=len(data.pairs),
         judged=ask.judged,
         kept=ask.kept,
-        failures=dict(ask.failures.most_common(MOST_SILENCES)),
-        silences=dict(ask.silences.most_common(MOST_SILENCES)),
+        failures=_most(ask.failures),
+        silences=_most(ask.silences),
         tables=tuple(tables),
         figures=figures,
         notes=tuple(notes),
@@ -185,6 +186,13 @@ def evaluate(
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         library_version=VERSION,
     )
+
+
+def _most(reasons: Counter[str]) -> dict[str, int]:
+    """The most frequent reasons, and the others together: no count is lost."""
+    most = dict(reasons.most_common(MOST_SILENCES))
+    rest = reasons.total() - sum(most.values())
+    return {**most, OTHER_REASONS: most.get(OTHER_REASONS, 0) + rest} if rest else most
 
 
 class _Asking:

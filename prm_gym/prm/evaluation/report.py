@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -26,6 +27,8 @@ UNDECIDED = {
     "miss": "a step without a score counts as a miss, and leaves its solution without one",
     "right": "a step without a score counts as no objection, and is passed over",
 }
+_WIDEST = 10_000  # columns that a table could have
+_REASONS, _LONGEST_REASON = 3, 160
 RESULT, PAGE, MARKDOWN = "evaluation.json", "report.html", "report.md"
 
 
@@ -80,12 +83,17 @@ def cell_text(cell: Cell) -> str:
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Print the tables; names and notes are shown as they are, with no markup in them obeyed."""
     console.print(Text(" ".join(summary(evaluation))), soft_wrap=not console.is_terminal)
+    width = console.width
     for own in evaluation.tables:
         made = _rich(own, console, whole=True)
-        if console.measure(made).maximum > console.width:
-            made = _rich(own, console, whole=False)
+        needed = Measurement.get(console, console.options.update(max_width=_WIDEST), made).maximum
         console.print()
+        if needed > width and console.is_terminal:
+            made = _rich(own, console, whole=False)
+        elif needed > width:  # a file or a pipe is as wide as what it holds
+            console.width = needed
         console.print(made)
+        console.width = width
 
 
 def _rich(own: Table, console: Console, whole: bool) -> RichTable:
@@ -98,7 +106,7 @@ def _rich(own: Table, console: Console, whole: bool) -> RichTable:
     shown = [place for place in range(len(own.columns)) if place == 0 or whole or not wordy[place]]
     for place in shown:
         text = place == 0 or wordy[place]
-        made.add_column(Text(own.columns[place]), justify="left" if text else "right", overflow="fold", no_wrap=not text)
+        made.add_column(Text(own.columns[place]), justify="left" if text else "right", overflow="fold", no_wrap=whole and not text)
     for place, row in enumerate(own.rows):
         ends_part = place + 1 < len(own.rows) and row.kind == "verifier" != own.rows[place + 1].kind
         cells = [row.cells[at] for at in shown]
@@ -120,10 +128,19 @@ def summary(evaluation: Evaluation) -> list[str]:
     failed = sum(evaluation.failures.values())
     if failed:
         said.append(f"{counted(failed, 'verdict')} failed and were not kept: the same command asks for them again.")
+    if evaluation.silences:
+        most = list(evaluation.silences.items())[:_REASONS]
+        said.append("Why there was no score, most often: " + "; ".join(f"{_short(reason)} ({counted(number, 'step')})" for reason, number in most) + ".")
     left_out = sum(len(source.left_out) for source in evaluation.sources)
     if left_out:
         said.append(f"{counted(left_out, 'row')} could not be read and were left out.")
     return said
+
+
+def _short(reason: str) -> str:
+    """A reason on one line, of a bounded length."""
+    line = " ".join(reason.split()) or "no reason given"
+    return line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 4] + " ..."
 
 
 def markdown(evaluation: Evaluation) -> str:

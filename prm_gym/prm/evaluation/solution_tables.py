@@ -68,6 +68,8 @@ def best_of_n_tables(study: Study) -> Iterator[Table]:
     ns = sizes(pools)
     most = ns[-1]
     groups = [pool.group for pool in pools]
+    attempts = sum(len(pool.right) for pool in pools)
+    stated = sum(answer is not None for pool in pools for answer in pool.answers)
 
     def share(values: Sequence[float]) -> Cell:
         return sums_interval(groups, np.stack([np.array(values), np.ones(len(values))], axis=1), ratio_of_sums, study.seed)
@@ -79,18 +81,21 @@ def best_of_n_tables(study: Study) -> Iterator[Table]:
         length = sum(length_of_best(pool, most) for pool in own) / len(own)
         cells: tuple[Cell, ...] = (*(share([best_of(pool, n) for pool in own]) for n in ns), length, length - mean_length)
         rows.append(Row((f"{aggregation}{_marked(study, aggregation)}", *cells)))
-        if aggregation == study.aggregation:
+        if aggregation == study.aggregation and stated:
             weighted = tuple(share([majority_of(pool, n, weighted=True, seed=study.seed) for pool in own]) for n in ns)
             rows.append(Row((f"majority weighted by {aggregation}", *weighted, None, None)))
     rows.append(Row(("random attempt", *(share([random_of(pool) for pool in pools]) for _ in ns), mean_length, 0.0), "baseline"))
-    rows.append(Row(("majority", *(share([majority_of(pool, n, seed=study.seed) for pool in pools]) for n in ns), None, None), "baseline"))
+    if stated:
+        rows.append(Row(("majority", *(share([majority_of(pool, n, seed=study.seed) for pool in pools]) for n in ns), None, None), "baseline"))
     rows.append(Row(("oracle", *(share([oracle_of(pool, n) for pool in pools]) for n in ns), None, None), "baseline"))
     yield Table(
         "best-of-n",
         f"Best of n, on {len(pools):,} problems with two attempts or more",
         ("", *(f"n = {n}" for n in ns), f"steps of best of {most}", "longer than pool"),
         tuple(rows),
-        "Share of problems whose chosen attempt is right, in expectation over all subsets of n. Equal scores share; attempts without a score come last.",
+        "Share of problems whose chosen attempt is right, in expectation over all subsets of n. Equal scores share; attempts without a score come last."
+        + (f" {stated:,} of {attempts:,} attempts state an answer; the others have no vote." if 0 < stated < attempts else "")
+        + ("" if stated else " No attempt states an answer that could be compared, so there is no majority."),
     )
 
 

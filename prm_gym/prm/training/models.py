@@ -179,6 +179,8 @@ def _pretrained(options: ModelOptions) -> tuple[Any, Any]:
     extra: dict[str, Any] = {"num_labels": 2} if options.head == "token-classification" else {}
     if Path(options.path).is_dir():
         extra["local_files_only"] = True
+    elif options.path.startswith((".", "/", "~")) or options.path.count("/") > 1:
+        raise CheckpointError(f"There is no folder {options.path!r}. A model is a folder, or a name on the Hugging Face hub.")
     try:
         tokenizer: Any = transformers.AutoTokenizer.from_pretrained(options.path, trust_remote_code=options.trust_remote_code)
         model: Any = kind.from_pretrained(options.path, trust_remote_code=options.trust_remote_code, dtype="auto", **extra)

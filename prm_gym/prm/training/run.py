@@ -181,6 +181,8 @@ def _finished(out: Path, key: str) -> TrainingResult | None:
     Raises:
         OptionError: the folder holds another checkpoint.
     """
+    if out.exists() and not out.is_dir():
+        raise OptionError(f"{out} is a file; the checkpoint is a folder")
     if not (out / SETTINGS_FILE).is_file():
         if not (out / "training").is_dir() and any((out / name).exists() for name in ("config.json", "adapter_config.json")):
             raise OptionError(f"{out} holds another model, which would be written over; choose another folder")

@@ -1,18 +1,20 @@
 """Whole evaluations: of a verifier whose figures are known, of arithmetic on solutions with a false equation, and by the command."""
 
+import io
 import json
 import re
 import sys
 import types
 
 import pytest
+from rich.console import Console
 
 from prm_gym import cli
 from prm_gym.chain_verifier import ChainVerifier, Judgement
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.prm.evaluation.data import load
 from prm_gym.prm.evaluation.evaluate import METRICS, Settings, evaluate
-from prm_gym.prm.evaluation.report import cell_text, markdown, page, read_result, write_reports
+from prm_gym.prm.evaluation.report import cell_text, markdown, page, print_evaluation, read_result, summary, write_reports
 from prm_gym.report.statistics import Interval
 
 # Each of six problems: one solution that is right, and one with a false equation in its second step. "#" is what Oracle sees.
@@ -104,6 +106,53 @@ def test_a_verifier_without_a_word_is_paid_nothing(path):
     lenient = evaluate(Constant(None), load([path]), Settings(undecided="right"))
     assert _row(lenient, "first-error")["left alone"] == 1.0
     assert _mean(_row(lenient, "first-error")["F1"]) == 0.0
+
+
+class Failing(Constant):
+    """A model behind a server that is down, in a new way for every chain."""
+
+    def judge(self, chains):
+        return [Judgement((None,) * len(chain), (f"down: {chain.problem}",) * len(chain), status="error") for chain in chains]
+
+
+def test_what_failed_is_counted_whole_and_the_reasons_are_said(path):
+    found = evaluate(Failing(None), load([path]), Settings(metrics=("first-error",)))
+    assert list(found.failures.values()) == [6, 6, 6, 6, 6, 6]  # of six problems five are named, and the rest is not lost
+    assert list(found.failures)[-1] == "other reasons"
+    said = " ".join(summary(found))
+    assert "36 verdicts failed" in said
+    assert "down: 0 and 3? (6 steps)" in said
+
+
+def test_solutions_that_state_no_answer_have_no_majority(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    rows = [{**row, "steps": ["a", "b"], "label": None} for row in ROWS]
+    path.write_text(
+        "\n".join(json.dumps({"problem": row["problem"], "solutions": [{"steps": row["steps"], "correct": row["final_answer_correct"]}]}) for row in rows)
+    )
+    (table,) = [table for table in evaluate(Constant(0.5), load([str(path)]), Settings(metrics=("best-of-n",))).tables if table.name == "best-of-n"]
+    assert not [row for row in table.rows if "majority" in str(row.cells[0])]
+    assert "no majority" in table.note
+    (table,) = [table for table in evaluate(Constant(0.5), load([_stored(tmp_path)]), Settings(metrics=("best-of-n",))).tables if table.name == "best-of-n"]
+    assert [row.cells[0] for row in table.rows if "majority" in str(row.cells[0])] == ["majority weighted by min", "majority"]
+
+
+def _stored(tmp_path):
+    (tmp_path / "answers.json").write_text(json.dumps(ROWS))
+    return str(tmp_path / "answers.json")
+
+
+@pytest.mark.parametrize(("width", "terminal"), [(50, True), (80, True), (80, False), (200, True)])
+def test_every_row_of_a_printed_table_has_its_name_and_every_number_is_whole(path, width, terminal):
+    found = evaluate(Constant(0.7), load([path]))
+    file = io.StringIO()
+    print_evaluation(found, Console(file=file, width=width, force_terminal=terminal, color_system=None))
+    lines = file.getvalue().splitlines()
+    rows = [line for line in lines if len(re.findall(r"\d\.\d{3}", line)) >= 3]
+    assert len(rows) > 20
+    assert all(re.match(r" [a-z]", line) for line in rows)
+    if not terminal:
+        assert f" {cell_text(_row(found, 'best-of-n', 'oracle')['n = 2'])} " in file.getvalue()
 
 
 def test_a_constant_is_what_the_baseline_says(path):
@@ -246,6 +295,13 @@ def test_the_command_says_what_is_wrong(path, capsys, arguments, said):
         cli.main(["eval-prm", "arithmetic", path, *arguments])
     assert exit_status.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_the_report_does_not_go_into_a_model(path, tmp_path, capsys):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(SystemExit):
+        cli.main(["eval-prm", "arithmetic", path, "--out", str(tmp_path)])
+    assert "holds a model" in capsys.readouterr().err
 
 
 def test_a_report_of_hostile_names_holds_no_markup_of_theirs(path, tmp_path):

@@ -306,8 +306,13 @@ def test_weights_of_domains_are_learnt_towards_what_helps(sums, tmp_path):
 
 def test_what_cannot_be_trained_says_why(sums_file, tmp_path):
     file = sums_file(30)
-    with pytest.raises(CheckpointError, match="cannot be loaded"):
+    with pytest.raises(CheckpointError, match="There is no folder"):
         train_prm(_config(file, ModelOptions(path=str(tmp_path / "nowhere"))), tmp_path / "a")
+    (tmp_path / "broken").mkdir()
+    with pytest.raises(CheckpointError, match="cannot be loaded"):
+        train_prm(_config(file, ModelOptions(path=str(tmp_path / "broken"))), tmp_path / "a")
+    with pytest.raises(OptionError, match="is a file"):
+        train_prm(_config(file), file)
     with pytest.raises(OptionError, match="two of them"):
         train_prm(_config(file, loss=LossOptions(learn_domain_weights=True)), tmp_path / "b")
     with pytest.raises(OptionError, match="fits into the context"):
