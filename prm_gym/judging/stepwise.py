@@ -150,23 +150,27 @@ def worst(statuses: Iterable[Status]) -> Status:
     return "error" if "error" in found else "timeout" if "timeout" in found else "abstain"
 
 
-def survived(first_errors: Sequence[tuple[int, float]], steps: int) -> list[float | None]:
+def survived(first_errors: Sequence[tuple[int, float]], steps: int, least: float = 0.0) -> list[float | None]:
     """[T] P(step is right) of weighted statements on which step is the first wrong one.
 
-    Of the statements that find no error before a step, the share of those that find none in it: w(first > t) / w(first >= t); None where nothing is left.
+    Of the statements that find no error before a step, the share of those that find none in it: w(first > t) / w(first >= t); None where too little is left:
+    after a step that most statements find wrong, those that are left are the ones that missed it.
 
     >>> survived([(2, 1.0), (2, 1.0), (1, 1.0), (-1, 1.0)], 4)
     [1.0, 0.75, 0.3333333333333333, 1.0]
+    >>> survived([(0, 1.0), (0, 1.0), (0, 1.0), (-1, 1.0)], 2, least=2.0)
+    [0.25, None]
 
     Args:
         first_errors: index of the first wrong step, -1 for none, and the weight of the statement.
         steps: T.
+        least: weight that has to be left.
     """
     ends = [(first if first >= 0 else steps, weight) for first, weight in first_errors]
     found: list[float | None] = []
     for at in range(steps):
         left = sum(weight for first, weight in ends if first >= at)
-        found.append(sum(weight for first, weight in ends if first > at) / left if left > 0 else None)
+        found.append(sum(weight for first, weight in ends if first > at) / left if left > 0 and left >= least - 1e-9 else None)
     return found
 
 
