@@ -154,17 +154,24 @@ class Line:
             return {}
 
     def _looked_up(self, keys: list[str]) -> dict[str, ChatReply]:
+        return self._store().get(keys)
+
+    def _store(self) -> ChatCache:
+        """The cache, opened where it is not, or was closed meanwhile by whoever shares the client."""
         with self._opening:
             if self._cache is None:
                 self._cache = ChatCache(str(self.settings.cache))
-            cache = self._cache
-        return cache.get(keys)
+            return self._cache
+
+    def _put(self, key: str, reply: ChatReply) -> None:
+        try:
+            self._store().put(key, self.settings.model, reply)
+        except StoreError:  # perhaps it was closed in between
+            self._store().put(key, self.settings.model, reply)
 
     async def _keep(self, key: str, reply: ChatReply) -> None:
-        if self._cache is None:
-            return
         try:
-            await asyncio.to_thread(self._cache.put, key, self.settings.model, reply)
+            await asyncio.to_thread(self._put, key, reply)
         except StoreError as error:  # the answer counts all the same
             self._note(str(error))
 

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from prm_gym.chain_verifier import Judgement
+from prm_gym.chain_verifier import Judgement, Status
 from prm_gym.chains import Chain, ChainStep, chain_keys
 from prm_gym.chat import ChatRequest, ChatResult, Message
-from prm_gym.judging.asking import Drawing, Status
+from prm_gym.judging.asking import Drawing
 from prm_gym.judging.framing import Framing, says_nothing
 from prm_gym.judging.protocol import Ask, Protocol
 from prm_gym.judging.reading import Reading
@@ -133,7 +133,9 @@ UNASKED = StepRead(None, "it was not asked about")
 def judgement_of(reads: Sequence[StepRead], **evidence: Any) -> Judgement:
     """The judgement of a chain, of what is said of each of its steps."""
     status = worst(read.status for read in reads if read.score is None)
-    return Judgement(tuple(read.score for read in reads), tuple(read.reason for read in reads), evidence, tuple(read.evidence for read in reads), status)
+    details = tuple(read.evidence for read in reads)
+    statuses: tuple[Status, ...] = tuple(read.status for read in reads)
+    return Judgement(tuple(read.score for read in reads), tuple(read.reason for read in reads), evidence, details, status, statuses)
 
 
 def nothing_said(chain: Chain, readings: Sequence[Reading[Any]]) -> Judgement:

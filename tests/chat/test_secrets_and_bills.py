@@ -3,8 +3,13 @@
 import gzip
 import json
 import logging
+import os
 import pickle
 import sqlite3
+import sys
+import threading
+import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -125,3 +130,39 @@ def test_a_packed_answer_is_not_unpacked(monkeypatch):
     results, _ = asked(lambda body: "yes")
     assert results[0].kind == "exhausted"
     assert "packed (gzip)" in results[0].reason
+
+
+def test_answers_after_a_close_of_another_thread_are_kept(tmp_path):
+    requests = [ChatRequest(messages=(Message("user", f"question {at}"),)) for at in range(200)]
+    with ChatServer(lambda body: "yes", delay=0.01) as server:
+        settings = ChatSettings(model="m", base_url=server.url, concurrency=8, first_wait=0.01, cache=str(tmp_path / "answers.sqlite"))
+        first, found = ChatClient(settings), []
+        asking = threading.Thread(target=lambda: found.extend(first.ask(requests, 30)))
+        asking.start()
+        while len(server.received) < 20:
+            time.sleep(0.001)
+        first.close()
+        asking.join()
+        first.close()
+        assert [result.text for result in found] == ["yes"] * 200
+        with ChatClient(settings) as second:
+            second.ask(requests)
+            assert (second.counters.from_cache, second.counters.sent) == (200, 0)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="open files are counted in /proc")
+def test_threads_that_begin_at_once_open_one_file_and_leave_none_open(tmp_path):
+    def count():
+        paths = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+        return sum("answers.sqlite" in str(path.readlink()) for path in paths if path.is_symlink())
+
+    with ChatServer(lambda body: "yes") as server:
+        client = ChatClient(ChatSettings(model="m", base_url=server.url, cache=str(tmp_path / "answers.sqlite")))
+        threads = [threading.Thread(target=client.ask, args=([ChatRequest(messages=(Message("user", f"{at}"),))],)) for at in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert client.counters.answered == 16
+        client.close()
+        assert count() == 0
