@@ -1,5 +1,6 @@
 """Verifiers that judge whole chains with a model: all steps of an episode at once."""
 
+import unicodedata
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
@@ -13,6 +14,7 @@ from prm_gym.verdict import Verdict, abstained, judged
 from prm_gym.verifier import StepContext, Verifier
 
 Status: TypeAlias = Literal["abstain", "timeout", "error"]
+_BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs, by their category, that show nothing
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -80,7 +82,7 @@ class ChainVerifier(Verifier):
             malformed = next((claim for claim in step.claims if isinstance(claim, Malformed)), None)
             if malformed is not None:
                 found[at] = judged("malformed", 0.0, malformed.reason)
-            elif not step.action.strip():
+            elif not _shows(step.action):
                 found[at] = abstained("the step is empty")
         asked = [at for at in range(len(steps)) if at not in found]
         gathered = gather([steps[at] for at in asked], ends_only=self.looks_ahead)
@@ -100,3 +102,8 @@ class ChainVerifier(Verifier):
         if score is None:
             return Verdict(status=judgement.statuses[index] if judgement.statuses else judgement.status, reason=reason, evidence=evidence)
         return judged("correct" if score >= self.threshold else "incorrect", score, reason, **evidence)
+
+
+def _shows(text: str) -> bool:
+    """Whether a text has a visible character: blanks, control and format characters, and marks on no letter are none."""
+    return any(unicodedata.category(letter)[0] in "LNPS" and letter not in _BLANK_LETTERS for letter in text)

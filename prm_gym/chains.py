@@ -4,6 +4,7 @@ The same text is labelled, trained on and judged: `prm-gym label` writes it, pro
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -15,7 +16,8 @@ from prm_gym.tools import lists_tools
 from prm_gym.trajectory import Trajectory
 from prm_gym.verifier import StepContext
 
-_TAG = re.compile(r"<(?=/?\s*observation)", re.IGNORECASE)
+_TAG = re.compile(r"<(?=\W{0,8}observation)", re.IGNORECASE)  # whatever signs, seen or unseen, stand between the two
+_BLANKS = re.compile(r"\s+")
 
 
 class ChainStep(msgspec.Struct, frozen=True, gc=False):
@@ -84,18 +86,25 @@ def _chain(task: Task, taken: Sequence[tuple[str, str, Sequence[Claim]]]) -> Cha
         for at, ((observation, action, _), page) in enumerate(zip(taken, shown, strict=True))
     ]
     first = taken[0][0] if taken else ""
-    if not first.strip() or (first.startswith(task.question) and not with_tools):
+    if not first.strip() or (_repeats(first, task) and not with_tools):
         parts = [task.question]
+    elif task.question in first:
+        parts = [first]
     else:
-        parts = [first] if task.question in first else [task.question, first]
+        parts = [task.question, first]
     return Chain("\n\n".join([task.instructions, *parts] if with_tools else parts), tuple(steps))
 
 
 def _seen(task: Task, observation: str, with_tools: bool) -> str:
     """What an observation tells besides the problem and the steps so far. One that begins with the problem goes on with the steps: nothing, without tools."""
-    if observation.startswith(task.question):
+    if _repeats(observation, task):
         return observation.removeprefix(task.question).strip() if with_tools else ""
     return observation.strip()
+
+
+def _repeats(observation: str, task: Task) -> bool:
+    """Whether an observation begins with the problem; a problem that says nothing is not repeated."""
+    return bool(task.question.strip()) and observation.startswith(task.question)
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -140,6 +149,11 @@ def gather(steps: Sequence[StepContext], ends_only: bool = False) -> Gathered:
 def chain_keys(chain: Chain) -> list[str]:
     """A key of every beginning of a chain, of one step and more: equal exactly when problem and steps are equal."""
     return list(accumulate(map(_step_key, chain.steps), content_key, initial=content_key(chain.problem)))[1:]
+
+
+def problem_key(chain: Chain) -> str:
+    """A key of the problem, the same whatever its blanks, its capitals and the forms of its letters are: what keeps parts of data from sharing a problem."""
+    return content_key(_BLANKS.sub("", unicodedata.normalize("NFKC", chain.problem)).casefold())
 
 
 def _step_key(step: ChainStep) -> str:

@@ -16,6 +16,8 @@ PACKAGES = {
     "prm_gym/MiniWoB-v0": "miniwob",
     "prm_gym/ReasoningGym-v0": "reasoning_gym",
     "reasoning_gym": "reasoning_gym",
+    "confidence": "transformers",
+    "implicit": "transformers",
     "prm": "transformers",
 }
 IN_A_BROWSER = {"page_tests", "prm_gym/MiniWoB-v0", "prm_gym/PageBuilding-v0"}

@@ -13,6 +13,7 @@ from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.prm.aggregation import AGGREGATIONS, aggregated
 from prm_gym.prm.family import Aggregation
 from prm_gym.prm.loading import load_checkpoint
+from prm_gym.task import content_key
 
 
 class PrmVerifier(ChainVerifier):
@@ -96,7 +97,8 @@ class PrmVerifier(ChainVerifier):
         self.family = declared.id
         self.threshold = threshold or declared.threshold
         self.aggregation: Aggregation = next((how for how in AGGREGATIONS if how == aggregation), declared.aggregation)
-        self.version = f"1-{scorer.checkpoint.fingerprint[:12]}"
+        reading = (self.family, repr(sorted(family_options.items())), str(scorer.checkpoint.max_context), long_chains)
+        self.version = f"1-{scorer.checkpoint.fingerprint[:12]}-{content_key(*reading)[:6]}"  # of the weights, and of how they are read
 
     @property
     def scorer(self) -> Any:

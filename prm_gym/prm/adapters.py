@@ -24,7 +24,7 @@ def load_adapted(directory: Path, family: Family, tokenizer: Any, options: dict[
         MissingExtraError: peft is not installed.
     """
     transformers, peft = library("transformers"), library("peft")
-    base = _base(directory)
+    base = base_of(directory)
     path = directory / "adapter_model.safetensors"
     try:
         with library("safetensors").safe_open(path, framework="pt") as file:
@@ -52,8 +52,12 @@ def load_adapted(directory: Path, family: Family, tokenizer: Any, options: dict[
         raise CheckpointError(f"the adapter does not fit its base model {base}: {error}") from error
 
 
-def _base(directory: Path) -> Path:
-    """Where the base model lies: as `prm_gym.json` or the adapter says, from the current folder, beside the adapter, or on the hub."""
+def base_of(directory: Path) -> Path:
+    """Where the base model of an adapter lies: as `prm_gym.json` or the adapter says, from the current folder, beside the adapter, or on the hub.
+
+    Raises:
+        CheckpointError: none is named, or it is not found.
+    """
     from prm_gym.prm.loading import locate
 
     settings = read_settings(directory)

@@ -18,6 +18,7 @@ DEVICES = ("auto", "cpu", "cuda")
 ATTENTIONS = ("auto", "sdpa", "eager", "flash_attention_2")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 DEFAULT_CONTEXT = 4096
+_READ = (".json", ".safetensors", ".bin", ".jinja", ".model", ".py", ".tiktoken", ".txt")  # what a score may depend on
 _WHOLE = 1 << 26  # bytes up to which a file of weights is read whole for the fingerprint
 
 
@@ -124,14 +125,17 @@ def locate(name: str) -> Path:
 
 
 def fingerprint(directory: Path) -> str:
-    """A key of a checkpoint's files, 128 bits in hexadecimal.
+    """A key of a checkpoint's files, 128 bits in hexadecimal; of an adapter, those of its base model as well.
 
     Files of settings and tokenizers are read whole, and so are weights up to 64 MiB; of larger ones the size, the first and last mebibyte and 64 pieces
     between them.
+
+    Raises:
+        CheckpointError: an adapter's base model is not found.
     """
     digest = hashlib.blake2b(digest_size=16)
     for path in sorted(path for path in directory.iterdir() if path.is_file()):
-        if path.suffix not in (".json", ".safetensors", ".bin", ".jinja", ".model", ".txt"):
+        if path.suffix not in _READ:
             continue
         size = path.stat().st_size
         digest.update(f"{path.name}:{size}:".encode())
@@ -142,6 +146,12 @@ def fingerprint(directory: Path) -> str:
             for start in (0, *(size * part // 65 for part in range(1, 65)), size - (1 << 20)):
                 file.seek(start)
                 digest.update(file.read(1 << 20 if start in (0, size - (1 << 20)) else 1 << 14))
+    if (directory / "adapter_config.json").is_file():
+        from prm_gym.prm.adapters import base_of
+
+        base = base_of(directory)
+        if not base.samefile(directory):
+            digest.update(fingerprint(base).encode())
     return digest.hexdigest()
 
 

@@ -250,6 +250,23 @@ def test_fingerprints_tell_checkpoints_apart(copy_of, checkpoint_of):
     assert fingerprint(directory) != first
 
 
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # PEFT's
+def test_an_adapter_on_another_base_is_another_checkpoint(tmp_path):
+    # The files of the adapter stay as they are; what it is merged into changes under the same name.
+    peft = pytest.importorskip("peft")
+    base = tiny_causal_lm(tmp_path / "base", num_labels=2, tokenizer=tiny_tokenizer(bos="<|endoftext|>"))
+    model = transformers.AutoModelForTokenClassification.from_pretrained(base, num_labels=2)
+    adapted = peft.get_peft_model(model, peft.LoraConfig(task_type="TOKEN_CLS", r=2, target_modules=["q_proj"]))
+    adapted.save_pretrained(tmp_path / "adapter")
+    transformers.AutoTokenizer.from_pretrained(base).save_pretrained(tmp_path / "adapter")
+    held = load_checkpoint(str(tmp_path / "adapter"), family="trl", device="cpu")
+    before = Scorer(held).score([CHAIN])[0][0].score
+    change(base, lambda tensors: tensors["model.norm.weight"].mul_(-1.0))
+    again = load_checkpoint(str(tmp_path / "adapter"), family="trl", device="cpu")
+    assert again.fingerprint != held.fingerprint
+    assert Scorer(again).score([CHAIN])[0][0].score != pytest.approx(before, abs=1e-6)
+
+
 def test_a_soft_cap_on_logits_is_kept(tmp_path):
     # Gemma's language models press their logits through a tangent.
     tokenizer = tiny_tokenizer(bos="<|endoftext|>")

@@ -10,11 +10,14 @@ pytest.importorskip("transformers")
 import gymnasium as gym  # noqa: E402
 
 import prm_gym  # noqa: E402
+from prm_gym.chains import written  # noqa: E402
 from prm_gym.errors import CheckpointError, OptionError, UnknownNameError  # noqa: E402
+from prm_gym.prm.evaluation.scoring import ChainRequest, ScoreFile, score_chains  # noqa: E402
 from prm_gym.prm.families.own import OwnSettings  # noqa: E402
 from prm_gym.task import Task  # noqa: E402
 from prm_gym.testing.tiny_models import known_checkpoint, tiny_checkpoint  # noqa: E402
 from prm_gym.verifier import PastStep, StepContext, make_verifier, verify_batch  # noqa: E402
+from prm_gym.verifiers.prm import PrmVerifier  # noqa: E402
 
 QUESTION = "What is 3 + 4?"
 
@@ -77,9 +80,22 @@ def test_an_option_of_a_family_may_hold_line_breaks(tmp_path):
 
 
 def test_the_version_is_that_of_the_weights(known, tmp_path):
-    one, same = make_verifier(f"prm:{known}?device=cpu"), make_verifier(f"prm:{known}?device=cpu&max_context=200")
+    one, same = make_verifier(f"prm:{known}?device=cpu"), make_verifier(f"prm:{known}?device=cpu&batch_tokens=200&threshold=0.3")
     other = make_verifier(f"prm:{tiny_checkpoint('trl', tmp_path / 'other')}?device=cpu&family=trl")
     assert one.version == same.version != other.version
+
+
+def test_scores_that_were_read_in_another_way_are_not_taken_for_its_own(known):
+    # The 9 is forgotten in a window of 80 tokens; scores that are kept under the version must not be those of the whole chain, nor the other way round.
+    request = ChainRequest(written(QUESTION, ["It is 9.", *["It is 7."] * 30]))
+    kept = ScoreFile()
+    whole, windowed, strict = (
+        PrmVerifier(str(known), device="cpu", **options) for options in ({}, {"max_context": 80}, {"max_context": 80, "long_chains": "abstain"})
+    )
+    found = [score_chains(verifier, [request], kept).steps[0][-1].score for verifier in (whole, windowed, strict)]
+    assert found[0] < 0.5 < found[1]
+    assert found[2] is None
+    assert len({verifier.version for verifier in (whole, windowed, strict)}) == 3
 
 
 def test_what_is_left_out_of_a_long_episode_is_said(known):
@@ -138,7 +154,7 @@ def test_it_rewards_the_steps_of_an_environment(known):
 
 
 def test_a_step_that_breaks_nothing_else(known):
-    steps = steps_of("It is 7.", "\ud800\udfff \x00", "7 " * 3000, "So 7.")
+    steps = steps_of("It is 7.", "\ud800\udfff 7 \x00", "7 " * 3000, "So 7.")
     verdicts = [row["prm"] for row in verify_batch([make_verifier(f"prm:{known}?device=cpu")], steps)]
     assert [verdict.score is None for verdict in verdicts] == [False, False, True, False]
 

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from prm_gym._version import VERSION
+from prm_gym.chains import problem_key
 from prm_gym.errors import OptionError
 from prm_gym.prm.evaluation.aggregation import AGGREGATORS
 from prm_gym.prm.evaluation.data import Data
@@ -241,12 +242,18 @@ def _metrics(settings: Settings, data: Data) -> tuple[str, ...]:
 
 
 def _tuned(ask: _Asking, data: Data, tune: Data) -> Tuned:
-    shared = {chain.group_key for chain in data.chains} & {chain.group_key for chain in tune.chains}
+    measured = {key for chain in data.chains for key in _problems(chain)}
+    shared = {problem_key(chain.chain) for chain in tune.chains if not measured.isdisjoint(_problems(chain))}
     if shared:
         raise OptionError(f"the data to tune on has {len(shared)} problems of the data that is measured; a threshold is tuned on other problems")
     known = [(chain, error) for chain in tune.chains if (error := known_first_error(chain)) is not None]
     found = ask.chains(tune, [chain for chain, _ in known], "judging data to tune on")
     return tune_threshold([error for _, error in known], [[step.score for step in steps] for steps in found], ask.reading)
+
+
+def _problems(chain: LabelledChain) -> tuple[str, str]:
+    """What another solution may share with it: the group that its source names, and the problem, however that is spelt."""
+    return chain.group_key, problem_key(chain.chain)
 
 
 def _way(verifier: Verifier, settings: Settings, tuned: Tuned | None, tune: Data | None) -> _Way:

@@ -1,7 +1,6 @@
 """The data of a training: read from any layout, counted, freed of repetitions, and split by problem."""
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,15 +8,13 @@ from typing import Any, cast
 
 import msgspec
 
-from prm_gym.chains import Chain
+from prm_gym.chains import Chain, problem_key
 from prm_gym.errors import OptionError
 from prm_gym.prm.labelled import LabelledChain
 from prm_gym.prm.layouts.detecting import Reading, read_file, rows_key
 from prm_gym.prm.layouts.pairs import PreferencePair, pairs_of_tree
 from prm_gym.prm.training.config import DataOptions
 from prm_gym.task import content_key
-
-_BLANKS = re.compile(r"\s+")
 
 
 class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,11 +184,6 @@ def split(data: Data, options: DataOptions, seed: int, held_out: Data | None = N
     if not found["validation"].chains and not found["validation"].pairs:
         raise OptionError("no problem is held out; give more problems, a larger validation share, or validation files")
     return Split(**found)
-
-
-def problem_key(chain: Chain) -> str:
-    """A key of the problem: the same whatever its blanks and capitals are."""
-    return content_key(_BLANKS.sub(" ", chain.problem).strip().casefold())
 
 
 def texts(data: Data) -> Iterable[str]:

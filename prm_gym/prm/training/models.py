@@ -155,13 +155,15 @@ def build_model(options: ModelOptions, texts: Iterable[str], seed: int, device: 
         else:
             tokenizer = _decoder_tokenizer(options, texts, settings, tokenizer_directory)
             model = _decoder(options, len(tokenizer), tokenizer.eos_token_id)
-        added = add_tokens(tokenizer, settings)
+        known = tokenizer.get_vocab()
+        new = [token for token in settings.tokens if token not in known]
+        add_tokens(tokenizer, settings)
         rows = int(model.get_input_embeddings().weight.shape[0])
         tokens = [int(tokenizer.convert_tokens_to_ids(token)) for token in settings.tokens]
         if len(tokenizer) > rows:
             model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-        if added:
-            _set_new_rows(model, tokens, rows)
+        if new:
+            _set_new_rows(model, [int(tokenizer.convert_tokens_to_ids(token)) for token in new], rows)
         if options.gradient_checkpointing:
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model = (_with_adapters(model, options, tokens, dtype) if options.lora else model.to(torch.float32)).to(device)

@@ -19,9 +19,11 @@ import msgspec
 import torch
 
 from prm_gym._version import VERSION
+from prm_gym.chains import problem_key
 from prm_gym.errors import CheckpointError, OptionError
 from prm_gym.prm.families.own import SETTINGS_FILE, read_settings, write_settings
 from prm_gym.prm.files import quiet
+from prm_gym.prm.loading import fingerprint
 from prm_gym.prm.training import state
 from prm_gym.prm.training.card import card
 from prm_gym.prm.training.config import TrainingConfig
@@ -205,7 +207,8 @@ def _key(config: TrainingConfig, data: Data, held_out: Data | None) -> str:
     plain["data"] |= {"files": [], "validation_files": []}
     plain["run"] |= {"device": "", "save_every": 0}
     hashes = [source.sha256 for source in (*data.sources, *(held_out.sources if held_out is not None else ()))]
-    return content_key(msgspec.json.encode(plain, order="sorted").decode(), *hashes)
+    base = [fingerprint(Path(config.model.path))] if config.model.path and Path(config.model.path).is_dir() else []
+    return content_key(msgspec.json.encode(plain, order="sorted").decode(), *hashes, *base)
 
 
 def _meta_part(train: Data, config: TrainingConfig) -> tuple[Data, Data]:
@@ -218,8 +221,6 @@ def _meta_part(train: Data, config: TrainingConfig) -> tuple[Data, Data]:
 
 
 def _counts(data: Data) -> dict[str, int]:
-    from prm_gym.prm.training.data import problem_key
-
     labels = Counter("right" if label >= 0.5 else "wrong" for each in data.chains for label in each.labels if label is not None)
     problems = {problem_key(each.chain) for each in data.chains} | {problem_key(pair.chosen) for pair in data.pairs}
     return {"problems": len(problems), "chains": len(data.chains), "right steps": labels["right"], "wrong steps": labels["wrong"], "pairs": len(data.pairs)}

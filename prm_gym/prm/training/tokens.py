@@ -13,6 +13,7 @@ from prm_gym.prm.labelled import LabelledChain
 from prm_gym.prm.layouts.pairs import PreferencePair
 from prm_gym.prm.training.batching import Floats, Ints, Item, Tokens
 from prm_gym.prm.training.targets import targets_of, weights_of
+from prm_gym.prm.windows import windows
 
 
 class Tokenised(msgspec.Struct, frozen=True):
@@ -32,11 +33,12 @@ class Tokenised(msgspec.Struct, frozen=True):
 
 
 class _Window(NamedTuple):
-    """A part of a chain: tokens, positions, and the steps that these are of."""
+    """A part of a chain: tokens, positions, the steps that these are of, and where the text of the first of them begins (-1 where that is not asked)."""
 
     ids: NDArray[np.int32]
     positions: Ints
     steps: range
+    start: int
 
 
 class Encoder(msgspec.Struct, frozen=True):
@@ -78,12 +80,9 @@ class Encoder(msgspec.Struct, frozen=True):
             targets = targets_of(each.labels, self.tolerance)
             weights = weights_of(targets, classes) * (factors or {}).get(each.domain, 1.0)
             read = np.zeros(len(each.labels), dtype=np.bool_)
-            start = self._start(each.chain) if self.with_text else -1
             for window in self._windows(each.chain):
                 seen = slice(window.steps.start, window.steps.stop)
-                fresh = ~read[seen]
-                aim = np.where(fresh, targets[seen], np.nan)
-                found.chains.append(Tokens(window.ids, window.positions, aim, weights[seen] * fresh, places.get(each.domain, 0), start))
+                found.chains.append(Tokens(window.ids, window.positions, targets[seen], weights[seen], places.get(each.domain, 0), window.start))
                 found.origins.append(at)
                 found.steps.append(window.steps)
                 read[seen] = True
@@ -102,9 +101,11 @@ class Encoder(msgspec.Struct, frozen=True):
                 tokens += [halves[0], halves[1]]
         return tokens, items, len(pairs) - len(items)
 
-    def _start(self, chain: Chain) -> int:
-        """Where the first step begins: where an empty one would end."""
-        return self.family.encode(self.tokenizer, Chain(chain.problem, (ChainStep(""),))).positions[0]
+    def _start(self, before: Chain) -> int:
+        """Where the text of the step after some others begins; of the first one, where an empty one would end."""
+        if before.steps:
+            return self.family.encode(self.tokenizer, before).positions[-1] + 1
+        return self.family.encode(self.tokenizer, Chain(before.problem, (ChainStep(""),))).positions[0]
 
     def _whole(self, chain: Chain, factor: float) -> Tokens | None:
         encoded = self.family.encode(self.tokenizer, chain)
@@ -114,30 +115,15 @@ class Encoder(msgspec.Struct, frozen=True):
         return Tokens(np.array(encoded.token_ids, np.int32), np.array(encoded.positions), np.full(count, np.nan), np.full(count, factor))
 
     def _windows(self, chain: Chain) -> "Iterator[_Window]":
-        """The windows of a chain, in order.
-
-        A chain that is too long is read as scoring reads it: the problem stays, the oldest steps go. Every window but the first begins with steps of the one
-        before, which do not count again.
-        """
-        start = done = 0
-        while done < len(chain):
-            encoded = self.family.encode(self.tokenizer, Chain(chain.problem, chain.steps[start:]))
-            fit = int(np.searchsorted(encoded.positions, self.max_context))
-            if start + fit > done:
-                end = encoded.positions[fit - 1] + 1
-                yield _Window(np.array(encoded.token_ids[:end], np.int32), np.array(encoded.positions[:fit]), range(start, start + fit))
-                done = start + fit
-                start = max(start + 1, start + fit // 2)
-            elif start < done:  # the next step does not fit behind so many others
-                start = (start + done + 1) // 2
-            else:  # nor alone
-                done = start = done + 1
+        """The windows of a chain, in order: those in which scoring reads it."""
+        for window in windows(self.family, self.tokenizer, chain, self.max_context):
+            start = self._start(Chain(chain.problem, chain.steps[window.start : window.first])) if self.with_text else -1
+            yield _Window(np.array(window.token_ids, np.int32), np.array(window.positions), range(window.first, window.end), start)
 
 
 def by_chain(values: Sequence[Floats], tokenised: Tokenised, chains: Sequence[LabelledChain]) -> list[Floats]:
     """Values of windows as values of chains: [T] each; NaN at steps that no window reads."""
     found = [np.full(len(each.labels), np.nan) for each in chains]
     for value, origin, steps in zip(values, tokenised.origins, tokenised.steps, strict=True):
-        fresh = np.isnan(found[origin][steps.start : steps.stop])
-        found[origin][steps.start : steps.stop] = np.where(fresh, value, found[origin][steps.start : steps.stop])
+        found[origin][steps.start : steps.stop] = value
     return found

@@ -140,6 +140,10 @@ def test_the_threshold_is_tuned_on_other_problems_alone(path, tmp_path):
     assert "other.json" in tuned.threshold_from
     with pytest.raises(OptionError, match="6 problems"):
         evaluate(low, load([path]), tune=load([path]))
+    respelt = tmp_path / "respelt.json"
+    respelt.write_text(json.dumps([{**row, "problem": f" {row['problem'].upper()}".replace("+", " + ")} for row in ROWS]))
+    with pytest.raises(OptionError, match="6 problems"):
+        evaluate(low, load([path]), tune=load([str(respelt)]))
 
 
 def test_probes_show_what_pays(path):

@@ -186,6 +186,13 @@ def test_no_problem_is_in_two_parts_whatever_its_blanks_and_capitals(chain):
     assert {each.chain.problem.strip().lower() for each in given.train.chains}.isdisjoint({each.chain.problem.strip().lower() for each in chains[:20]})
 
 
+def test_a_problem_that_is_spelt_apart_is_not_in_two_parts(chain):
+    chains = [chain([1.0], problem=f"What is {at // 2}{' + ' if at % 2 else '+'}1?", steps=[f"s{at}"]) for at in range(100)]
+    found = split(Data(chains=tuple(chains)), DataOptions(files=("x",), validation_share=0.3, test_share=0.3), seed=0)
+    problems = [{each.chain.problem.replace(" ", "") for each in part.chains} for part in (found.train, found.validation, found.test)]
+    assert sum(map(len, problems)) == 50
+
+
 def test_labels_after_an_error(chain):
     given = chain([1.0, 0.2, 1.0, None])
     assert relabelled(given, DataOptions(files=("x",), after_error="wrong")).labels == (1.0, 0.2, 0.0, 0.0)

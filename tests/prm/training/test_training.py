@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from prm_gym.chains import Chain, written
 from prm_gym.cli import main
@@ -23,6 +23,8 @@ from prm_gym.errors import CheckpointError, OptionError
 from prm_gym.prm.families.own import OwnFamily, read_settings
 from prm_gym.prm.labelled import LabelledChain
 from prm_gym.prm.loading import load_checkpoint
+from prm_gym.prm.scoring import Scorer
+from prm_gym.prm.training.batching import Item, collate
 from prm_gym.prm.training.config import DataOptions, LossOptions, ModelOptions, RunOptions, TrainingConfig
 from prm_gym.prm.training.data import Data, load, split
 from prm_gym.prm.training.evaluating import Examiner
@@ -221,6 +223,49 @@ def test_chains_longer_than_the_context_are_read_in_windows_and_every_label_coun
     lost = Encoder(model.family, model.tokenizer, 40).chains([huge])
     assert lost.left_out == 1
     assert sorted(step for tokens, steps in zip(lost.chains, lost.steps, strict=True) for step, w in zip(steps, tokens.weights, strict=True) if w) == [0, 2]
+
+
+def test_a_chain_longer_than_the_context_is_trained_on_as_it_is_scored(sums_file, tmp_path):
+    # What the validation problems are told is what whoever loads the checkpoint is told: the same windows, the same scores.
+    options = msgspec.structs.replace(TINY, max_context=60)
+    train_prm(_config(sums_file(24), options, learning_rate=1e-2, epochs=1), tmp_path / "out")
+    checkpoint = load_checkpoint(str(tmp_path / "out"), device="cpu")
+    chain = written("Sheet 3.", [f"{at % 4}+{at % 3}={at % 5}" + " so" * (at * 7 % 5) for at in range(40)])
+    encoder = Encoder(checkpoint.family, checkpoint.tokenizer, checkpoint.max_context, with_text=True)
+    found = encoder.chains([_labelled(chain)])
+    assert len(found.chains) > 3
+    scored = Scorer(checkpoint).score([chain])[0]
+    assert [step for steps in found.steps for step in steps] == list(range(40))
+    for tokens, steps in zip(found.chains, found.steps, strict=True):
+        with torch.no_grad():
+            hidden = checkpoint.backbone(input_ids=torch.tensor(tokens.ids.astype("int64"))[None], use_cache=False).last_hidden_state[0, tokens.positions]
+            read = checkpoint.family.scores(checkpoint.head(hidden)).tolist()
+        assert read == pytest.approx([scored[step].score for step in steps], abs=1e-5)
+        text = collate([Item(0, 0, len(steps))], [tokens]).text[0]
+        assert checkpoint.tokenizer.decode(tokens.ids[text]) == "".join(chain.texts[step] for step in steps)  # each is predicted once
+
+
+def test_tokens_that_a_model_knows_already_keep_what_they_have_learnt(sums_file, tmp_path):
+    # A second training with the other head adds the two verdict tokens; the separator is there, and was trained.
+    train_prm(_config(sums_file(24), epochs=1), tmp_path / "first")
+    first = load_file(tmp_path / "first" / "model.safetensors")["model.embed_tokens.weight"]
+    for head in ("token-classification", "language-model"):
+        model = build_model(ModelOptions(path=str(tmp_path / "first"), head=head), [], 0, "cpu", torch.float32)
+        rows = model.model.get_input_embeddings().weight.detach()
+        assert torch.equal(rows[: len(first)], first)
+        assert rows.isfinite().all()
+        assert max(model.tokenizer.convert_tokens_to_ids(list(model.settings.tokens))) < len(rows)
+
+
+def test_a_base_model_that_has_changed_is_another_training(sums_file, tmp_path):
+    base = tiny_causal_lm(tmp_path / "base", architecture="qwen2")
+    config = _config(sums_file(24), ModelOptions(path=str(base), lora=2), epochs=1)
+    train_prm(config, tmp_path / "out")
+    tensors = load_file(base / "model.safetensors")
+    tensors["model.norm.weight"].mul_(2.0)
+    save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(OptionError, match="another training"):
+        train_prm(config, tmp_path / "out")
 
 
 def test_a_preference_alone_is_learnt(tmp_path):
