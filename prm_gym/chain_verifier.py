@@ -3,7 +3,7 @@
 import unicodedata
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -13,6 +13,7 @@ from prm_gym.errors import ContractError
 from prm_gym.verdict import Verdict, abstained, judged
 from prm_gym.verifier import StepContext, Verifier
 
+Status: TypeAlias = Literal["abstain", "timeout", "error"]
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs, by their category, that show nothing
 
 
@@ -25,13 +26,15 @@ class Judgement(msgspec.Struct, frozen=True):
         evidence: JSON values that hold for the chain: votes, critique, corrections, windows.
         step_evidence: [T] JSON values of each step (logits, dimensions), or empty.
         status: of the verdicts on steps without a score: `timeout` or `error` where a model or its server failed and asking again may help.
+        statuses: [T] the same of each step by itself, or empty where `status` holds for all.
     """
 
     scores: tuple[float | None, ...]
     reasons: tuple[str, ...]
     evidence: dict[str, Any] = {}
     step_evidence: tuple[dict[str, Any], ...] = ()
-    status: Literal["abstain", "timeout", "error"] = "abstain"
+    status: Status = "abstain"
+    statuses: tuple[Status, ...] = ()
 
 
 def unjudged(chain: Chain, reason: str, **evidence: Any) -> Judgement:
@@ -97,7 +100,7 @@ class ChainVerifier(Verifier):
         score, reason = judgement.scores[index], judgement.reasons[index]
         evidence = {**judgement.evidence, **(judgement.step_evidence[index] if judgement.step_evidence else {})}
         if score is None:
-            return Verdict(status=judgement.status, reason=reason, evidence=evidence)
+            return Verdict(status=judgement.statuses[index] if judgement.statuses else judgement.status, reason=reason, evidence=evidence)
         return judged("correct" if score >= self.threshold else "incorrect", score, reason, **evidence)
 
 

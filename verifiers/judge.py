@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from prm_gym.chain_verifier import ChainVerifier, Judgement
+from prm_gym.chain_verifier import ChainVerifier, Judgement, Status
 from prm_gym.chains import Chain
 from prm_gym.chat import ChatClient, ChatSettings
 from prm_gym.errors import ContractError, OptionError
@@ -93,7 +93,8 @@ class JudgeVerifier(ChainVerifier):
         """The same; a protocol that asks about each step by itself asks about those that are wanted."""
         shown = [_beginning(chain, self.longest) for chain in chains]
         asked = [at for at, chain in enumerate(shown) if len(chain)]
-        found = self.protocol.judge_some([shown[at] for at in asked], [wanted[at] for at in asked], self.client.ask) if asked else []
+        within = [frozenset(place for place in wanted[at] if place < len(shown[at])) for at in asked]
+        found = self.protocol.judge_some([shown[at] for at in asked], within, self.client.ask) if asked else []
         if len(found) != len(asked):
             raise ContractError(f"the judging protocol {self.protocol.id!r} gave {len(found)} judgements of {len(asked)} chains")
         judgements = dict(zip(asked, found, strict=True))
@@ -103,15 +104,19 @@ class JudgeVerifier(ChainVerifier):
         """The judgement, without a score for steps that were not shown and for those that say nothing."""
         scores = list(judgement.scores) if judgement is not None else []
         reasons = list(judgement.reasons) if judgement is not None else []
+        statuses: list[Status] = []
+        if judgement is not None:
+            statuses.extend(judgement.statuses or (judgement.status,) * len(scores))
         missing = len(chain) - len(scores)
         scores += [None] * missing
         reasons += [f"the chain is longer than {self.longest} characters; this step is beyond what the judge is shown"] * missing
+        statuses.extend("abstain" for _ in range(missing))
         for at, step in enumerate(chain.steps):
-            if scores[at] is not None and says_nothing(step.text):
-                scores[at], reasons[at] = None, "the step says nothing that could be right or wrong"
+            if says_nothing(step.text):
+                scores[at], reasons[at], statuses[at] = None, "the step says nothing that could be right or wrong", "abstain"
         found = judgement or Judgement((), ())
         details = (*found.step_evidence, *[{} for _ in range(missing)]) if found.step_evidence else ()
-        return msgspec.structs.replace(found, scores=tuple(scores), reasons=tuple(reasons), step_evidence=details)
+        return msgspec.structs.replace(found, scores=tuple(scores), reasons=tuple(reasons), step_evidence=details, statuses=tuple(statuses))
 
     def close(self) -> None:
         """Close connections and the cache, and what the protocol holds; they are opened again when it is asked again."""

@@ -7,11 +7,17 @@ MOST_BYTES = 2**25
 
 
 class OverlongError(Exception):
-    """More came than an answer can be."""
+    """More came than an answer can be, or it cannot be told how much."""
 
 
 async def bounded(response: Any) -> None:
-    """Have a response end with an error where it becomes longer than `MOST_BYTES`: a hook for the official client's HTTP client."""
+    """Have a response end with an error where it becomes longer than `MOST_BYTES`: a hook for the official client's HTTP client.
+
+    One that is packed ends at once: it was not asked for, and a few bytes can hold more than the memory does.
+    """
+    packing = response.headers.get("content-encoding", "identity")
+    if packing.strip().lower() not in ("", "identity"):
+        raise OverlongError(f"an answer that is packed ({packing[:40]}), though none was asked for")
     announced = response.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > MOST_BYTES:
         raise OverlongError(f"an answer of {announced} bytes")

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import importlib
 import random
+import threading
 import time
 from collections.abc import Iterator, Set
 from email.utils import parsedate_to_datetime
@@ -17,28 +18,30 @@ from prm_gym.chat.counters import ChatCounters
 from prm_gym.chat.exchange import ChatFailure, ChatReply, ChatRequest, ChatResult, Usage
 from prm_gym.chat.limits import Budget, Window
 from prm_gym.chat.settings import ChatSettings
-from prm_gym.chat.wire import Body, DeclinedError, OddAnswerError, body_of, estimated_tokens, image_kind, refused_option, reply_of
+from prm_gym.chat.wire import NO_USAGE, Body, DeclinedError, OddAnswerError, body_of, estimated_tokens, image_kind, refused_option, reply_of
 from prm_gym.errors import StoreError
+from prm_gym.secret import Secret
 
 _WAITING_FOR_EACH = 8  # requests under way or waiting to be sent again, for each that may be on its way
 _LONGEST_ASKED_WAIT = 3600.0
+_HIDDEN, _LONG_SECRET = "***", 16  # in answers only secrets of so many letters are hidden: shorter ones may be words
 
 
 class _RetryError(Exception):
     """It may go better later."""
 
-    def __init__(self, kind: str, reason: str, wait: float | None = None) -> None:
+    def __init__(self, kind: str, reason: str, wait: float | None = None, usage: Usage = NO_USAGE) -> None:
         super().__init__(reason)
-        self.kind, self.reason, self.wait = kind, reason, wait
+        self.kind, self.reason, self.wait, self.usage = kind, reason, wait, usage
 
 
 class _GiveUpError(Exception):
     """It will not go better."""
 
-    def __init__(self, kind: Literal["refused", "exhausted", "deadline", "budget"], reason: str) -> None:
+    def __init__(self, kind: Literal["refused", "exhausted", "deadline", "budget"], reason: str, usage: Usage = NO_USAGE) -> None:
         super().__init__(reason)
         self.kind: Literal["refused", "exhausted", "deadline", "budget"] = kind
-        self.reason = reason
+        self.reason, self.usage = reason, usage
 
 
 class _AdaptedError(Exception):
@@ -78,6 +81,8 @@ class Line:
         self._failing_since: float | None = None
         self._locked_out = ""  # why no request at all can succeed
         self._random = random.Random()
+        self._secrets: tuple[str, ...] = ()  # of what was sent; an endpoint may say them back, and so may a library in its errors
+        self._opening = threading.Lock()  # of the cache: batches of several threads look it up at once
 
     async def ask(self, requests: list[ChatRequest], keys: list[str], seconds: float) -> list[ChatResult]:
         """See `ChatClient.ask`; the keys are those of the cache."""
@@ -149,15 +154,24 @@ class Line:
             return {}
 
     def _looked_up(self, keys: list[str]) -> dict[str, ChatReply]:
-        if self._cache is None:
-            self._cache = ChatCache(str(self.settings.cache))
-        return self._cache.get(keys)
+        return self._store().get(keys)
+
+    def _store(self) -> ChatCache:
+        """The cache, opened where it is not, or was closed meanwhile by whoever shares the client."""
+        with self._opening:
+            if self._cache is None:
+                self._cache = ChatCache(str(self.settings.cache))
+            return self._cache
+
+    def _put(self, key: str, reply: ChatReply) -> None:
+        try:
+            self._store().put(key, self.settings.model, reply)
+        except StoreError:  # perhaps it was closed in between
+            self._store().put(key, self.settings.model, reply)
 
     async def _keep(self, key: str, reply: ChatReply) -> None:
-        if self._cache is None:
-            return
         try:
-            await asyncio.to_thread(self._cache.put, key, self.settings.model, reply)
+            await asyncio.to_thread(self._put, key, reply)
         except StoreError as error:  # the answer counts all the same
             self._note(str(error))
 
@@ -231,6 +245,9 @@ class Line:
                 reply = await self._sent(request, min(settings.request_seconds, batch.ends - time.monotonic()))
                 usage = reply.usage
                 return reply
+            except (_RetryError, _GiveUpError) as error:
+                usage = error.usage
+                raise
             except _AdaptedError:
                 batch.attempts[at] -= 1
                 self.counters.fault("option refused")
@@ -239,7 +256,7 @@ class Line:
                 self._settle(usage, worst, worst_cost, entry)
 
     def _settle(self, usage: Usage, worst: int, worst_cost: float, entry: list[float] | None) -> None:
-        """Put what a request took in place of what it might have taken. What failed is not known to have taken anything."""
+        """Put what a request took in place of what it might have taken: nothing where the endpoint does not say so of what is no answer."""
         tokens, cost = usage.prompt_tokens + usage.completion_tokens, self.settings.cost(usage.prompt_tokens, usage.completion_tokens)
         self.counters.prompt_tokens += usage.prompt_tokens
         self.counters.completion_tokens += usage.completion_tokens
@@ -279,9 +296,9 @@ class Line:
         try:
             return reply_of(content, request, without)
         except OddAnswerError as error:
-            raise _RetryError(str(error).split(":")[0], f"the endpoint sent {error}") from error
+            raise _RetryError(str(error).split(":")[0], f"the endpoint sent {self._shown(str(error))}", usage=error.usage) from error
         except DeclinedError as error:
-            raise _GiveUpError("refused", str(error)) from error
+            raise _GiveUpError("refused", self._shown(str(error)), error.usage) from error
 
     async def _content(self, body: Body, without: Set[str], seconds: float) -> bytes:
         """The body of a good response."""
@@ -294,7 +311,11 @@ class Line:
         try:
             async with asyncio.timeout(seconds):
                 raw = await create(model=body["model"], messages=body["messages"], timeout=seconds, extra_body=fields | self.settings.extra)
-            return raw.content
+            content: bytes = raw.content
+            for secret in self._secrets:
+                if len(secret) >= _LONG_SECRET:
+                    content = content.replace(secret.encode(), _HIDDEN.encode())
+            return content
         except (TimeoutError, openai.APITimeoutError) as error:
             raise _RetryError("no answer in time", f"no answer within {seconds:.3g} s") from error
         except OverlongError as error:
@@ -302,14 +323,14 @@ class Line:
         except openai.APIStatusError as error:
             raise self._fault_of(error, body, without) from error
         except openai.APIConnectionError as error:
-            raise _RetryError("no connection", f"the endpoint cannot be reached: {_cause(error)}") from error
+            raise _RetryError("no connection", f"the endpoint cannot be reached: {self._cause(error)}") from error
         except Exception as error:  # whatever the HTTP libraries raise for what a server sends
-            raise _RetryError("odd answer", f"the endpoint sent something that the client cannot read: {_cause(error)}") from error
+            raise _RetryError("odd answer", f"the endpoint sent something that the client cannot read: {self._cause(error)}") from error
 
     def _fault_of(self, error: Any, body: Body, without: Set[str]) -> Exception:
         """What an HTTP status above 399 means: adapt, try again, or give up."""
         status: int = error.status_code
-        message, param, code = _told(error.body)
+        message, param, code = map(self._shown, _told(error.body))
         said = f"HTTP status {status}" + (f": {message[:300]}" if message else "")
         option = refused_option(message, param, body) if status in (400, 422) else ""
         if option and option not in without:
@@ -326,6 +347,19 @@ class Line:
             self._locked_out = f"the endpoint has no such model or address: {said}"
         return _GiveUpError("refused", f"the endpoint refuses the request: {said}")
 
+    def _cause(self, error: BaseException) -> str:
+        """The innermost cause, which says what went wrong."""
+        while error.__cause__ is not None:
+            error = error.__cause__
+        said = self._shown(str(error))[:200]
+        return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+    def _shown(self, text: str) -> str:
+        """A text of the endpoint or of a library without what is secret, and without half characters, so that it can be stored."""
+        for secret in self._secrets:
+            text = text.replace(secret, _HIDDEN)
+        return text.encode("utf-8", "replace").decode()
+
     def _opened(self) -> Any:
         """The official client, which keeps its connections."""
         if self._client is None:
@@ -333,9 +367,12 @@ class Line:
 
             limits = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=self.settings.concurrency, max_keepalive_connections=self.settings.concurrency)
             headers = {"Accept-Encoding": "identity"}  # what is packed can be of any size when it is unpacked
+            key = self.settings.reveal_key()
+            hidden = {key, *(value.reveal() for _, value in self.settings.headers if isinstance(value, Secret))} - {"", "none"}
+            self._secrets = tuple(sorted(hidden, key=len, reverse=True))
             headers |= {name: value if isinstance(value, str) else value.reveal() for name, value in self.settings.headers}
             self._client = openai.AsyncOpenAI(
-                api_key=self.settings.reveal_key(),
+                api_key=key,
                 base_url=self.settings.endpoint,
                 max_retries=0,
                 timeout=self.settings.request_seconds,
@@ -363,10 +400,3 @@ def _asked_wait(headers: Any) -> float | None:
     with contextlib.suppress(TypeError, ValueError, OverflowError):
         return min(max(0.0, parsedate_to_datetime(headers.get("retry-after")).timestamp() - time.time()), _LONGEST_ASKED_WAIT)
     return None
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost cause, which says what went wrong."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return f"{type(error).__name__}: {str(error)[:200]}" if str(error) else type(error).__name__

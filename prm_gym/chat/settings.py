@@ -84,6 +84,7 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("prompt_price", "completion_price"):
             if not _is_number(getattr(self, name)) or not 0 <= getattr(self, name) < math.inf:
                 raise OptionError(f"{name} is the price of a million tokens, from 0 on, got {getattr(self, name)!r}")
+        _require_sendable(self.headers)
         if self.most_cost is not None and not (self.prompt_price or self.completion_price):
             raise OptionError("most_cost needs prompt_price and completion_price, per million tokens: without prices every answer costs nothing")
 
@@ -93,12 +94,15 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
         return (self.base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI).rstrip("/")
 
     def reveal_key(self) -> str:
-        """The key, for the client alone.
+        """The key, for the client alone; without blanks and line ends around it, which files of keys have.
 
         Raises:
-            OptionError: there is none, and the endpoint is OpenAI's.
+            OptionError: there is none, and the endpoint is OpenAI's; or it is none that can be sent.
         """
-        key = self.key.reveal() if self.key is not None else os.environ.get(self.key_variable, "")
+        key = (self.key.reveal() if self.key is not None else os.environ.get(self.key_variable, "")).strip()
+        if not (key.isascii() and key.isprintable()):
+            where = "given" if self.key is not None else f"in {self.key_variable}"
+            raise OptionError(f"the key that is {where} holds a sign that cannot be sent, such as a line end or a letter that is not ASCII")
         if not key and self.endpoint == _OPENAI:
             raise OptionError(f"{self.endpoint} needs a key: set the environment variable {self.key_variable}, or give base_url for another endpoint")
         return key or "none"
@@ -110,3 +114,10 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 def _is_number(value: object) -> bool:
     return type(value) in (int, float)
+
+
+def _require_sendable(headers: tuple[tuple[str, str | Secret], ...]) -> None:
+    for name, value in headers:
+        text = value if isinstance(value, str) else value.reveal()
+        if not (text.isascii() and text.isprintable() and text == text.strip()):
+            raise OptionError(f"the header {name!r} cannot be sent: it holds a line end, a letter that is not ASCII, or blanks around it")

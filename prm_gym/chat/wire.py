@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Set
-from typing import Any, TypeAlias, cast
+from typing import Annotated, Any, TypeAlias, cast
 
 import msgspec
 
@@ -21,12 +21,23 @@ _TOO_LONG = re.compile(r"context[ _]length|context window|too (?:large|long|many
 
 Body: TypeAlias = dict[str, Any]
 
+NO_USAGE = Usage()
+_MOST_TOKENS = 10**9  # of one request; whoever says more does not say
 
-class OddAnswerError(Exception):
+
+class _UnansweredError(Exception):
+    """What came is no answer, and what it took all the same, where it says so."""
+
+    def __init__(self, reason: str, usage: Usage = NO_USAGE) -> None:
+        super().__init__(reason)
+        self.usage = usage
+
+
+class OddAnswerError(_UnansweredError):
     """What came is no answer; asking again may help."""
 
 
-class DeclinedError(Exception):
+class DeclinedError(_UnansweredError):
     """The endpoint or the model declines to answer; asking again will not help."""
 
 
@@ -151,8 +162,8 @@ class _Choice(msgspec.Struct):
 
 
 class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: Annotated[int, msgspec.Meta(le=_MOST_TOKENS)] | None = None
+    completion_tokens: Annotated[int, msgspec.Meta(le=_MOST_TOKENS)] | None = None
 
 
 class _Completion(msgspec.Struct):
@@ -176,19 +187,20 @@ def reply_of(content: bytes, request: ChatRequest, without: Set[str] = frozenset
         raise OddAnswerError("JSON of another kind") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OddAnswerError("half a JSON" if content.lstrip()[:1] == b"{" else "no JSON") from error
+    taken = _told_usage(read.usage) or NO_USAGE
     if read.error is not None:
-        raise OddAnswerError(f"an error in place of an answer: {str(read.error)[:200]}")
+        raise OddAnswerError(f"an error in place of an answer: {str(read.error)[:200]}", taken)
     if not read.choices:
-        raise OddAnswerError("JSON without an answer")
+        raise OddAnswerError("JSON without an answer", taken)
     choice = read.choices[0]
     text, thoughts = _text(choice.message.content), _text(choice.message.reasoning_content) or _text(choice.message.reasoning)
     finished = choice.finish_reason not in ("length", "max_tokens")
     if choice.finish_reason == "content_filter":
-        raise DeclinedError("the answer was filtered")
+        raise DeclinedError("the answer was filtered", taken)
     if not text.strip() and choice.message.refusal:
-        raise DeclinedError(f"the model declines: {str(choice.message.refusal)[:200]}")
+        raise DeclinedError(f"the model declines: {str(choice.message.refusal)[:200]}", taken)
     if not text.strip() and finished:
-        raise OddAnswerError("an empty answer")
+        raise OddAnswerError("an empty answer", taken)
     logprobs = _logprobs(choice.logprobs) if request.logprobs else ()
     missing = {name for name in without if name not in ("max_tokens", "seed", "system")} | (
         {"top_logprobs"} if request.logprobs and not logprobs else set[str]()
@@ -217,11 +229,19 @@ def _logprobs(found: Any) -> tuple[TokenLogprob, ...]:
 
 
 def _usage(found: Any, request: ChatRequest, answer: str) -> Usage:
+    """The tokens that an answer took; about so many where it does not say."""
+    return _told_usage(found) or Usage(estimated_tokens(request), len(answer) // 3 + 1)
+
+
+def _told_usage(found: Any) -> Usage | None:
+    """The tokens that something took; None where it does not say."""
     try:
         read = msgspec.convert(found, _Usage)
     except msgspec.ValidationError:
-        return Usage(estimated_tokens(request), len(answer) // 3 + 1)  # it does not say
-    return Usage(max(0, read.prompt_tokens), max(0, read.completion_tokens))
+        return None
+    if read.prompt_tokens is None and read.completion_tokens is None:
+        return None
+    return Usage(max(0, read.prompt_tokens or 0), max(0, read.completion_tokens or 0))
 
 
 def estimated_tokens(request: ChatRequest) -> int:

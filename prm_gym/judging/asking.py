@@ -3,11 +3,11 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
-from prm_gym.chain_verifier import Judgement
+from prm_gym.chain_verifier import Judgement, Status
 from prm_gym.chains import Chain
 from prm_gym.chat import ChatFailure, ChatRequest, ChatResult, Message
 from prm_gym.errors import OptionError
@@ -15,7 +15,6 @@ from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import Reading, answer_of, unread
 
 T = TypeVar("T")
-Status: TypeAlias = Literal["abstain", "timeout", "error"]
 
 _SHOWN = 1000  # characters of a critique that the evidence keeps, from its end
 

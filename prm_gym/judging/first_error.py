@@ -53,7 +53,7 @@ class Correction(msgspec.Struct, frozen=True):
 
 
 class FirstErrorProtocol(SampledProtocol):
-    """Of the answers that find no error before a step, the share of those that find none in it; after the step at which all have stopped, None."""
+    """Of the answers that find no error before a step, the share of those that find none in it; None where fewer than the quorum come to it."""
 
     id = "first_error"
     version = "1"
@@ -85,7 +85,7 @@ class FirstErrorProtocol(SampledProtocol):
         read = [reading.value for reading in readings if reading.value is not None]
         if not self.drawing.quorate(len(read)):
             return nothing_said(chain, readings)
-        scores = survived([(correction.index, 1.0) for correction in read], len(chain))
+        scores = survived([(correction.index, 1.0) for correction in read], len(chain), self.drawing.quorum * self.drawing.votes)
         steps: list[StepRead] = []
         for at, (step, score) in enumerate(zip(chain.steps, scores, strict=True)):
             said = next((correction for correction in read if correction.index == at), None)

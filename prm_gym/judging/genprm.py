@@ -19,7 +19,8 @@ from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, note, with_last
 from prm_gym.judging.yes_no import ALTERNATIVES, yes_no
 from prm_gym.sandbox import Limits, Run, Sandbox
 
-_PROGRAM = re.compile(r"^[ \t]*```(?:python|py)[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE | re.IGNORECASE)
+_OPENING = re.compile(r"^[ \t]*```(?:python|py)[^\n]*\n", re.MULTILINE | re.IGNORECASE)
+_CLOSING = re.compile(r"^[ \t]*```[ \t]*$", re.MULTILINE)
 _LONGEST_PROGRAM, _LONGEST_OUTPUT = 20_000, 4_000
 
 _SYSTEM = """You check one step of a solution at a time. A step is right when what it states or does follows from the problem and the steps before it, its \
@@ -140,15 +141,25 @@ def _unfenced(material: str) -> str:
 def _program_in(result: ChatResult) -> tuple[str, str] | None:
     """The answer up to the end of its last program, and the program; None where there is none."""
     answer = answer_of(result).value
-    found = list(_PROGRAM.finditer(answer)) if answer is not None else []
-    if answer is None or not found or not found[-1][1].strip() or len(found[-1][1]) > _LONGEST_PROGRAM:
+    found = _programs(answer) if answer is not None else []
+    if answer is None or not found or not found[-1][0].strip() or len(found[-1][0]) > _LONGEST_PROGRAM:
         return None
-    return answer[: found[-1].end()], found[-1][1]
+    return answer[: found[-1][1]], found[-1][0]
+
+
+def _programs(answer: str) -> list[tuple[str, int]]:
+    """The programs of an answer, each with the place where it ends. One opening after another without an end takes no longer than the text is."""
+    found: list[tuple[str, int]] = []
+    at = 0
+    while (opening := _OPENING.search(answer, at)) is not None and (closing := _CLOSING.search(answer, opening.end())) is not None:
+        at = closing.end()
+        found.append((answer[opening.end() : closing.start()], at))
+    return found
 
 
 def _read(result: ChatResult, programs: list[dict[str, str]]) -> StepRead:
     answer = answer_of(result)
-    ends = [found.end() for found in _PROGRAM.finditer(answer.value or "")]
+    ends = [end for _, end in _programs(answer.value or "")]
     said = yes_no(result, after=ends[-1] if ends else 0)
     if said.value is None:
         return StepRead(None, said.reason, {"programs": programs} if programs else {}, said.status)

@@ -14,10 +14,10 @@ from itertools import combinations
 
 import msgspec
 
+from prm_gym.chain_verifier import Status
 from prm_gym.chains import Chain, ChainStep, chain_keys
 from prm_gym.chat import ChatResult, Message
 from prm_gym.errors import OptionError
-from prm_gym.judging.asking import Status
 from prm_gym.judging.framing import framing
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import Reading, answer_of, boxed_word, passage, unread

@@ -120,11 +120,17 @@ class RefineProtocol(SampledProtocol):
         if sum(weight for _, weight in worths) <= 0:
             return unjudged(chain, "no critique leads to a solution that is worth anything")
         critiques = [msgspec.structs.replace(critique, weight=weight) for critique, weight in worths]
-        scores = survived([(critique.first_error, critique.weight) for critique in critiques], len(chain))
+        least = self.drawing.quorum * sum(weight for _, weight in worths)
+        scores = survived([(critique.first_error, critique.weight) for critique in critiques], len(chain), least)
         reads = [
             StepRead(None, NOTHING)
             if says_nothing(step.text)
-            else StepRead(score, "it stands after the first wrong step" if score is None else f"critiques of the weight {score:.2f} find it right")
+            else StepRead(
+                score,
+                "it stands after the first wrong step, where too little is said of it"
+                if score is None
+                else f"critiques of the weight {score:.2f} find it right",
+            )
             for step, score in zip(chain.steps, scores, strict=True)
         ]
         return judgement_of(reads, critiques=[msgspec.to_builtins(critique) for critique in critiques])

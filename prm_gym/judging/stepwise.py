@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from prm_gym.chain_verifier import Judgement
+from prm_gym.chain_verifier import Judgement, Status
 from prm_gym.chains import Chain, ChainStep, chain_keys
 from prm_gym.chat import ChatRequest, ChatResult, Message
-from prm_gym.judging.asking import Drawing, Status
+from prm_gym.judging.asking import Drawing
 from prm_gym.judging.framing import Framing, says_nothing
 from prm_gym.judging.protocol import Ask, Protocol
 from prm_gym.judging.reading import Reading
@@ -133,7 +133,9 @@ UNASKED = StepRead(None, "it was not asked about")
 def judgement_of(reads: Sequence[StepRead], **evidence: Any) -> Judgement:
     """The judgement of a chain, of what is said of each of its steps."""
     status = worst(read.status for read in reads if read.score is None)
-    return Judgement(tuple(read.score for read in reads), tuple(read.reason for read in reads), evidence, tuple(read.evidence for read in reads), status)
+    details = tuple(read.evidence for read in reads)
+    statuses: tuple[Status, ...] = tuple(read.status for read in reads)
+    return Judgement(tuple(read.score for read in reads), tuple(read.reason for read in reads), evidence, details, status, statuses)
 
 
 def nothing_said(chain: Chain, readings: Sequence[Reading[Any]]) -> Judgement:
@@ -150,23 +152,27 @@ def worst(statuses: Iterable[Status]) -> Status:
     return "error" if "error" in found else "timeout" if "timeout" in found else "abstain"
 
 
-def survived(first_errors: Sequence[tuple[int, float]], steps: int) -> list[float | None]:
+def survived(first_errors: Sequence[tuple[int, float]], steps: int, least: float = 0.0) -> list[float | None]:
     """[T] P(step is right) of weighted statements on which step is the first wrong one.
 
-    Of the statements that find no error before a step, the share of those that find none in it: w(first > t) / w(first >= t); None where nothing is left.
+    Of the statements that find no error before a step, the share of those that find none in it: w(first > t) / w(first >= t); None where too little is left:
+    after a step that most statements find wrong, those that are left are the ones that missed it.
 
     >>> survived([(2, 1.0), (2, 1.0), (1, 1.0), (-1, 1.0)], 4)
     [1.0, 0.75, 0.3333333333333333, 1.0]
+    >>> survived([(0, 1.0), (0, 1.0), (0, 1.0), (-1, 1.0)], 2, least=2.0)
+    [0.25, None]
 
     Args:
         first_errors: index of the first wrong step, -1 for none, and the weight of the statement.
         steps: T.
+        least: weight that has to be left.
     """
     ends = [(first if first >= 0 else steps, weight) for first, weight in first_errors]
     found: list[float | None] = []
     for at in range(steps):
         left = sum(weight for first, weight in ends if first >= at)
-        found.append(sum(weight for first, weight in ends if first > at) / left if left > 0 else None)
+        found.append(sum(weight for first, weight in ends if first > at) / left if left > 0 and left >= least - 1e-9 else None)
     return found
 
 

@@ -77,6 +77,8 @@ def label_by_rollouts(trajectories: Iterable[Trajectory], agent: str | Agent, op
         while chunk := list(islice(pending, CHUNK)):
             rows: dict[bytes, list[int]] = {}
             for row, trajectory in enumerate(chunk):
+                if not trajectory.steps:
+                    continue
                 key = msgspec.json.encode((trajectory.env_id, trajectory.env_options), order="deterministic")
                 rows.setdefault(key, []).append(row)
                 if key not in estimators:
@@ -87,7 +89,7 @@ def label_by_rollouts(trajectories: Iterable[Trajectory], agent: str | Agent, op
             for key, members in rows.items():
                 verdicts.update(zip(members, step_verdicts(estimators[key], [chunk[row] for row in members], options), strict=True))
             for row, trajectory in enumerate(chunk):
-                yield _with(trajectory, verdicts[row])
+                yield _with(trajectory, verdicts.get(row, []))
     finally:
         for estimator in estimators.values():
             estimator.close()

@@ -102,6 +102,8 @@ class Tree:
     def pairs(self, margin: float = 0.0) -> list[Pair]:
         """Continuations of the same prefix that differ in value, the better one first (for preference losses).
 
+        The worse may go on where the better one stops: that ranks two values, and is no choice between two next steps.
+
         Args:
             margin: by how much more than this they differ.
         """

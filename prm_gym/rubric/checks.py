@@ -63,7 +63,7 @@ class Regex(_Check, frozen=True, kw_only=True, tag="regex"):
     def find(self, scene: Scene) -> Finding:
         """Match."""
         pattern = _compiled(self.pattern, self.flags)
-        texts = (*scene.actions(self.over), *scene.written(self.over)) if self.absent else scene.actions(self.over)
+        texts = scene.anywhere(self.over) if self.absent else scene.actions(self.over)
         found = next((text for text in texts if (pattern.matches(text) if self.whole else pattern.ends(text) is not None)), None)
         if found is None:
             return Finding(float(self.absent), "the pattern does not match")
@@ -94,7 +94,7 @@ class Contains(_Check, frozen=True, kw_only=True, tag="contains"):
     def find(self, scene: Scene) -> Finding:
         """Look for the terms."""
         if self.need == "none":
-            seen = tuple(word for text in (*scene.actions(self.over), *scene.written(self.over)) for word in (*words(text), GAP))
+            seen = tuple(word for text in scene.anywhere(self.over) for word in (*words(text), GAP))
             unwanted = Mentions(seen, self.terms).found
             return Finding(
                 float(not unwanted), "none of the terms stands there" if not unwanted else "what must not stand there does", {"found": list(unwanted)}

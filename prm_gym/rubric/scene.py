@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from prm_gym.claims import Malformed
-from prm_gym.rubric.text import GAP, sources_of, visible
+from prm_gym.rubric.text import GAP, legible, sources_of, visible
 from prm_gym.tools import ToolCall, read_call
 from prm_gym.verifier import StepContext
 
@@ -74,6 +74,14 @@ class Scene:
             return (self.step.action,)
         past = (past.action for past in self.step.previous if not any(isinstance(claim, Malformed) for claim in past.claims))
         return self._once("written", lambda: (*past, self.step.action))
+
+    def anywhere(self, over: Over) -> tuple[str, ...]:
+        """Likewise, every text as a reader sees it, as it was written, and with what is hidden in it made legible: for what must stand nowhere.
+
+        Args:
+            over: of what.
+        """
+        return self._once(("anywhere", over), lambda: (*self.actions(over), *self.written(over), *map(legible, self.written(over))))
 
     def own_words(self, over: Over) -> tuple[str, ...]:
         """The words that were written and are not quoted from the task or the rubric.

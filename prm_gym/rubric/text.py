@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 _HIDING = ("display:none", "visibility:hidden", "font-size:0", "opacity:0")
-_TAG_LENGTH = 1_000
+_FLAT = ("script", "style")  # elements in which none begins
 _WORD = re.compile(r"\w+(?:(?<=\d)[.,:](?=\d)\w+)*+")
 GAP = "\0"  # stands between texts, and for what is left out: no word is it
 _MARKDOWN_COMMENT = re.compile(r"^\[//\]: #[^\n]*+$", re.MULTILINE)
@@ -28,6 +28,19 @@ def visible(text: str) -> str:
         text = _without_elements(_without_comments(text))
     if "[//]" in text:
         text = _MARKDOWN_COMMENT.sub("", text)
+    return legible(text)
+
+
+@lru_cache(maxsize=1 << 10)
+def legible(text: str) -> str:
+    r"""The text without invisible characters, in compatibility form (NFKC); with the elements and comments that no reader is shown.
+
+    >>> legible("<!-- pa\u200bss -->")
+    '<!-- pass -->'
+
+    Args:
+        text: as it was written.
+    """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     if text.isprintable():
@@ -50,26 +63,33 @@ def _without_elements(text: str) -> str:
     lowered, parts, start, at = text.lower(), list[str](), 0, 0
     if len(lowered) != len(text):  # a letter whose small form is longer: places would not agree
         text = lowered
+    end = -1
     while (at := lowered.find("<", at)) >= 0:
-        end = lowered.find(">", at, at + _TAG_LENGTH)
+        end = end if end > at else lowered.find(">", at)
+        if end < 0:
+            break
         name = re.match(r"[a-z][a-z0-9]{0,30}+", lowered[at + 1 : at + 40])
-        if end < 0 or name is None:
+        if name is None:
             at += 1
             continue
         tag = "".join(lowered[at:end].split())
-        if name[0] in ("script", "style", "template") or any(way in tag for way in _HIDING) or re.search(r"\shidden\b", lowered[at:end]):
+        if name[0] in (*_FLAT, "template") or any(way in tag for way in _HIDING) or re.search(r"\shidden\b", lowered[at:end]):
             parts.append(text[start:at])
-            closing = lowered.find(f"</{name[0]}", end)
-            start = len(text) if closing < 0 else _after(lowered, closing)
-            at = start
+            start = at = _closed(lowered, name[0], end)
         else:
             at = end + 1
     return "".join((*parts, text[start:]))
 
 
-def _after(lowered: str, closing: int) -> int:
-    end = lowered.find(">", closing)
-    return len(lowered) if end < 0 else end + 1
+def _closed(lowered: str, name: str, start: int) -> int:
+    """Where an element that is open at a place is over, with those of its name that stand in it."""
+    depth = 1
+    for tag in re.compile(rf"<(/?){name}(?![a-z0-9])").finditer(lowered, start):
+        depth += -1 if tag[1] else name not in _FLAT
+        if depth == 0:
+            end = lowered.find(">", tag.start())
+            return len(lowered) if end < 0 else end + 1
+    return len(lowered)
 
 
 @lru_cache(maxsize=1 << 10)

@@ -44,6 +44,14 @@ def test_votes_by_hand():
     assert survived([(0, 2.0), (-1, 1.0)], 2) == [pytest.approx(1 / 3), 1.0]
 
 
+def test_those_that_missed_a_wrong_step_do_not_praise_what_follows():
+    """Three of four stop at step 1; what the fourth says of later steps is no score, or a plain mistake would leave the most gullible answers alone."""
+    judgement = FirstErrorProtocol(votes=4).judge([CHAIN], saying(1, 1, 1, 0))[0]
+    assert judgement.scores == (0.25, None, None)
+    assert "after the first wrong step" in judgement.reasons[2]
+    assert FirstErrorProtocol(votes=4, quorum=0.25).judge([CHAIN], saying(1, 1, 1, 0))[0].scores == (0.25, 1.0, 1.0)
+
+
 def test_too_few_readable_answers_say_nothing():
     judgement = FirstErrorProtocol(votes=3).judge([CHAIN], saying(2, None, None))[0]
     assert judgement.scores == (None, None, None)

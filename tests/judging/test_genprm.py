@@ -2,6 +2,7 @@
 
 import math
 import re
+import time
 
 import pytest
 
@@ -121,3 +122,11 @@ def test_options():
     for options in ({"rounds": -1}, {"rounds": True}, {"votes": 0}, {"temperature": "hot"}, {"max_tokens": 0}, {"wall_seconds": 0}):
         with pytest.raises(OptionError):
             GenPrmProtocol(**options)
+
+
+def test_a_judge_that_begins_programs_and_ends_none_takes_no_time():
+    begun = time.process_time()
+    score, reason, _ = judged(lambda request: "```python\n" * 30_000)
+    assert score is None
+    assert "no box" in reason
+    assert time.process_time() - begun < 2.0

@@ -92,6 +92,8 @@ def test_regex():
     assert score(Regex(pattern="b", over="episode"), "x", "b") == 1.0
     assert score(Regex(pattern="secret", absent=True), "sec\u200bret") == 0.0
     assert score(Regex(pattern="secret", absent=True), "<!-- secret -->") == 0.0
+    assert score(Regex(pattern="secret", absent=True), "<!-- sec\u200bret -->") == 0.0  # hidden in two ways at once
+    assert score(Contains(terms=("secret",), need="none"), "<b hidden>sec\u00adret</b>") == 0.0
     assert score(Regex(pattern="secret"), "<!-- secret -->") == 0.0
 
 
@@ -208,6 +210,9 @@ def test_progress_pays_each_waypoint_once():
 
 def test_what_a_reader_does_not_see():
     assert visible("<div hidden>a</div>b") == "b"
+    assert visible("<div hidden><div>a</div>b<divider></div>c") == "c"  # up to its own end, not to that of one in it
+    assert visible("<b hidden>a<br>b</b>c") == "c"
+    assert visible(f"<div hidden title='{'x' * 5_000}'>a</div>b") == "b"
     assert visible("<p style='opacity: 0'>a</p><p>b</p>") == "<p>b</p>"
     assert visible("<script>a</script><style>b</style>c<!-- d") == "c"
     assert visible("[//]: # (a secret)\nb") == "\nb"
@@ -217,7 +222,20 @@ def test_what_a_reader_does_not_see():
 
 
 @pytest.mark.parametrize(
-    "text", ["<" * 16_000, "<a " * 5_000, "<!--" * 4_000, "<div hidden>" * 1_300, "[//]: # " * 2_000, "1," * 8_000, "a'" * 8_000, "1." * 8_000]
+    "text",
+    [
+        "<" * 16_000,
+        "<a " * 5_000,
+        "<!--" * 4_000,
+        "<div hidden>" * 1_300,
+        "<div hidden><b>" * 1_000,
+        "<b hidden></b>" * 1_000,
+        "<a <" * 4_000 + ">",
+        "[//]: # " * 2_000,
+        "1," * 8_000,
+        "a'" * 8_000,
+        "1." * 8_000,
+    ],
 )
 def test_hostile_texts_take_little_time(text):
     begun = time.process_time()

@@ -99,6 +99,17 @@ def test_a_hanging_endpoint_is_a_timeout():
         judge.close()
 
 
+@pytest.mark.parametrize("protocol", ["dimensions", "critic"])
+def test_a_failing_endpoint_is_no_reason_where_nothing_was_to_be_asked(protocol):
+    # One chain of three: of the first step nothing can be said, of the second the endpoint fails to, and the third is beyond what is shown.
+    with ChatServer(answer, faults={"500": 1.0}) as server:
+        judge = judge_of(server, protocol=protocol, whole=True, attempts=1, longest=100)
+        verdicts = judge.verify(contexts("Solution:", "2 + 3 = 5", "x" * 100))
+        assert [verdict.status for verdict in verdicts] == ["abstain", "error", "abstain"]
+        assert "HTTP status 500" in verdicts[1].reason
+        judge.close()
+
+
 @pytest.mark.parametrize("fault", ["html", "wrong_schema", "error_in_200", "empty_answer", "half_json"])
 def test_no_broken_answer_is_a_score(fault):
     with ChatServer(answer, faults={fault: 1.0}) as server:

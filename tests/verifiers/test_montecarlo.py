@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import gymnasium as gym
+import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "montecarlo"))
@@ -56,6 +57,15 @@ def test_a_chain_of_steps_is_labelled_up_to_its_first_error():
             if step < wrong:
                 assert low - 0.1 <= 0.9 ** (5 - step) <= high + 0.1
         assert verdicts[-1].evidence == {"outcome": trajectory.outcome, "progress": trajectory.outcome}
+
+
+@pytest.mark.parametrize("method", ["soft", "search", "denoised"])
+def test_an_episode_without_a_step_does_not_end_the_labelling(method):
+    one, other = played(seeds=range(2))
+    empty = msgspec.structs.replace(one, steps=(), outcome=0.0)
+    labelled = list(label_by_rollouts([empty, other], SkilledAgent(1.0), LabelOptions(method=method, k=2)))
+    assert labelled[0] == empty
+    assert all("montecarlo" in step.verdicts for step in labelled[1].steps)
 
 
 @pytest.mark.parametrize("method", ["soft", "hard", "search", "denoised"])
