@@ -39,6 +39,14 @@ from prm_gym.verifier import make_verifier
 Scores = list[tuple[float | None, ...]]
 
 
+def _error(one: LabelledChain) -> int:
+    """The first error of a chain whose labels are all known."""
+    found = one.first_error
+    if found is None:
+        raise ValueError(f"{one.id} has steps without a label")
+    return found
+
+
 def likelihood(chains: Sequence[LabelledChain], model: Path) -> Scores:
     """The mean log-probability of the tokens of each step under the decoder that all began from."""
     causal, encoder = CausalModel(load_model(model, "cpu")), ChainEncoder(load_tokenizer(model), "plain")
@@ -69,12 +77,12 @@ def figures(scores: Scores, chains: Sequence[LabelledChain], threshold: float) -
     """
     flat = [0.5 if score is None else score for own in scores for score in own]
     labels = [label == 1.0 for one in chains for label in one.labels]
-    until = [at <= one.first_error or one.first_error < 0 for one in chains for at in range(len(one.labels))]
+    until = [at <= _error(one) or _error(one) < 0 for one in chains for at in range(len(one.labels))]
     early = [at for at, keep in enumerate(until) if keep]
     hits: dict[bool, list[bool]] = {True: [], False: []}
     for own, one in zip(scores, chains, strict=True):
         said = next((at for at, score in enumerate(own) if score is not None and score < threshold), -1)
-        hits[one.first_error < 0].append(said == one.first_error)
+        hits[_error(one) < 0].append(said == _error(one))
     right, wrong = (statistics.mean(hits[kind]) if hits[kind] else 0.0 for kind in (True, False))
     return {
         "first": area_under_curve([flat[at] for at in early], [labels[at] for at in early]),
@@ -95,7 +103,7 @@ def padded(chains: Sequence[LabelledChain]) -> tuple[list[Chain], list[int]]:
     found: list[Chain] = []
     places: list[int] = []
     for one in chains:
-        at = one.first_error
+        at = _error(one)
         if at > 0:
             steps = list(one.chain.steps)
             steps[at] = ChainStep(f"{steps[at].text}\n\n" + "\n\n".join([steps[at - 1].text] * 3))
@@ -141,7 +149,7 @@ def measure(seed: int, problems: int, prm: str | None, folder: Path) -> tuple[li
         scored[name] = (judged(spec, [one.chain for one in test]), judged(spec, [one.chain for one in tune]), seconds, spec)
     rows: list[dict[str, Any]] = []
     chains, places = padded(test)
-    honest = [one for one in test if one.first_error > 0]
+    honest = [one for one in test if _error(one) > 0]
     for name, (scores, tuning, seconds, spec) in scored.items():
         rows.append({"name": name, "seed": seed, "seconds": seconds, **figures(scores, test, best_threshold(tuning, tune))})
         if spec:

@@ -26,7 +26,6 @@ from prm_gym.montecarlo import (
     as_rollout,
     denoised_labels,
     error_labels,
-    first_error,
     first_errors,
     grow_trees,
     hard_labels,
@@ -34,6 +33,7 @@ from prm_gym.montecarlo import (
     soft_labels,
     wilson,
 )
+from prm_gym.prm.labelled import first_error
 from prm_gym.rollout import Rollouts, groups
 from prm_gym.trajectory import Trajectory
 
