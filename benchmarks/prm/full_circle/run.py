@@ -1,7 +1,7 @@
 """The full circle: a small process reward model is trained on labelled episodes, examined on held-out tasks, and then pays instead of the formal verifier.
 
     python benchmarks/prm/full_circle/run.py --out runs/circle                      # prm_gym/Deduction-v0, difficulty 1
-    python benchmarks/prm/full_circle/run.py --env prm_gym/Countdown-v0 --env-option --out runs/circle-countdown
+    python benchmarks/prm/full_circle/run.py --env prm_gym/Countdown-v0 --env-option --formal reachable --out runs/circle-countdown
 
 It runs the commands of the library one after the other and prints them; what is finished in the folder is not done again. In the end it writes `results.json`,
 `tables.md` and `hacking.png`: what is lost, and whether the agents learn to please the model rather than the formal verifier.
@@ -46,7 +46,7 @@ def command(*words: str) -> None:
 
 def rollout(arguments: argparse.Namespace, first: int, tasks: int, out: Path) -> None:
     """Episodes of agents of mixed skill, judged by the formal verifier."""
-    options = ["--env-option", *arguments.env_option] if arguments.env_option else []
+    options = ["--env-option", *arguments.env_option, f"verifiers={json.dumps([arguments.formal])}"]
     shared = ["--env", arguments.env, *options, "--reward", "outcome", "--agent", "mixed", "--attempts", "3"]
     command("rollout", *shared, "--tasks", str(tasks), "--seed", str(first), "--out", str(out))
 
@@ -179,6 +179,8 @@ def main() -> None:
     rollout(arguments, 0, arguments.tasks, episodes)
     rollout(arguments, FIRST_SEED["dev"], arguments.held_out, played)
     known, of = without_known(played, episodes, held_out)
+    if known == of:
+        sys.exit("every held-out task is among those trained on: take an environment, or a difficulty, with more tasks")
     print(f"{known} of {of} held-out episodes are left out: their tasks are among those trained on")
     command("train-prm", str(episodes), "--out", str(checkpoint), "--verifier", arguments.formal, *shlex.split(arguments.train))
     command("eval-prm", f"prm:{checkpoint}", str(held_out), "--out", str(out / "evaluation"))
