@@ -265,6 +265,7 @@ def test_csv_is_read(tmp_path):
 
 
 def test_the_command_keeps_its_scores_and_writes_its_report(path, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
     out = tmp_path / "out"
     cli.main(["eval-prm", "arithmetic", path, "--out", str(out), "--metrics", "first-error,calibration,probes", "--probe", "padding", "--json"])
     first = json.loads(capsys.readouterr().out)
