@@ -262,6 +262,15 @@ def test_a_killed_run_has_kept_what_was_answered(tmp_path):
             assert len(server.received) - before == 400 - client.counters.from_cache
 
 
+@pytest.fixture
+def interruptible():
+    """The tests may run as a background job, which a shell makes deaf to an interruption."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_has_kept_what_was_answered(tmp_path):
     path = str(tmp_path / "answers")
     main = threading.main_thread().ident
