@@ -276,7 +276,15 @@ def test_an_interrupted_run_has_kept_what_was_answered(tmp_path):
     main = threading.main_thread().ident
     with ChatServer(shout, faults=lambda body, nth: "hang" if body["messages"][0]["content"] == "question 3" else "") as server:
         client = client_of(server, cache=path)
-        threading.Timer(0.6, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+        client.ask([question("the first one, for which the packages are loaded")])
+
+        def interrupt():
+            while len(server.received) < 11:
+                time.sleep(0.01)
+            time.sleep(1)  # nine are answered, and kept
+            signal.pthread_kill(main, signal.SIGINT)
+
+        threading.Thread(target=interrupt, daemon=True).start()
         with pytest.raises(KeyboardInterrupt):
             client.ask(questions(10))
         server._chosen = None
