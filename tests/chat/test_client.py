@@ -232,7 +232,7 @@ def _ask_in_a_process(url, path, first, count):
 def test_processes_share_a_cache(tmp_path):
     path = str(tmp_path / "answers")
     with ChatServer(shout, delay=0.01) as server:
-        other = multiprocessing.get_context("spawn").Process(target=_ask_in_a_process, args=(server.url, path, 20, 200))
+        other = multiprocessing.get_context("fork").Process(target=_ask_in_a_process, args=(server.url, path, 20, 200))
         other.start()
         with client_of(server, cache=path, concurrency=2) as client:
             while not server.received:
@@ -248,7 +248,7 @@ def test_processes_share_a_cache(tmp_path):
 def test_a_killed_run_has_kept_what_was_answered(tmp_path):
     path = str(tmp_path / "answers")
     with ChatServer(shout, delay=0.05) as server:
-        victim = multiprocessing.get_context("spawn").Process(target=_ask_in_a_process, args=(server.url, path, 0, 400))
+        victim = multiprocessing.get_context("fork").Process(target=_ask_in_a_process, args=(server.url, path, 0, 400))
         victim.start()
         while len(server.received) < 60:
             time.sleep(0.01)
