@@ -18,7 +18,6 @@ from prm_gym.agent import Action, Agent, Prompt, TrainableAgent
 from prm_gym.agents.reading import BUCKETS, read
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.errors import ContractError, MissingExtraError, OptionError
-from prm_gym.trajectory import Step
 
 try:
     import torch
@@ -177,23 +176,32 @@ class CandidatePolicy(TrainableAgent):
         outside = (ratio != clipped).float().mean()
         return torch.stack([loss.detach(), entropy.detach(), outside]).double()
 
-    def imitate(self, steps: Sequence[Step]) -> None:
+    def imitate(self, batch: StepBatch, weights: NDArray[np.float64] | None = None) -> dict[str, float]:
         """Ten passes of maximum likelihood over the steps whose action is among their candidates.
 
-            L = -mean_t log pi(a_t|s_t)
+            L = -sum_t w_t log pi(a_t|s_t) / sum_t w_t
 
         Raises:
-            ContractError: there is no such step.
+            ContractError: there is no such step of a weight above 0.
         """
-        chosen = [step for step in steps if step.action in step.actions]
-        if not chosen:
+        steps = batch.steps
+        weights = np.ones(len(steps)) if weights is None else weights
+        rows = [row for row, step in enumerate(steps) if weights[row] > 0 and step.action in step.actions]
+        if not rows:
             raise ContractError(f"none of the {len(steps)} steps to imitate has its action among its candidates")
+        last = 0.0
         for _ in range(IMITATION_EPOCHS):
-            for part in torch.randperm(len(chosen), generator=self._generator).split(IMITATION_MINIBATCH):
-                states = [chosen[row] for row in part.tolist()]
+            losses: list[float] = []
+            for part in torch.randperm(len(rows), generator=self._generator).split(IMITATION_MINIBATCH):
+                states = [steps[rows[i]] for i in part.tolist()]
                 logprobs = self.network(*self._batch([(step.observation, step.actions) for step in states]))
                 picked = torch.tensor([step.actions.index(step.action) for step in states], device=self.device)
-                self._descend(-logprobs.gather(1, picked[:, None]).mean())
+                weight = torch.tensor([weights[rows[i]] for i in part.tolist()], dtype=torch.float32, device=self.device)
+                loss = -(weight * logprobs.gather(1, picked[:, None])[:, 0]).sum() / weight.sum()
+                self._descend(loss)
+                losses.append(loss.item())
+            last = float(np.mean(losses))
+        return {"imitation_loss": last}
 
     def _descend(self, loss: Tensor) -> None:
         self.optimizer.zero_grad(set_to_none=True)

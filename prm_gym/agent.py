@@ -15,11 +15,11 @@ from typing import Any, ClassVar, TypeAlias
 import msgspec
 
 from prm_gym.credit import Credit, StepBatch
+from prm_gym.credit.array_types import FloatArray
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError
 from prm_gym.plugins import Registry, make
 from prm_gym.tools import Tool
-from prm_gym.trajectory import Step
 from prm_gym.verifier import PastStep
 
 
@@ -34,6 +34,8 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
         tools: the tools that an action may call, where actions are calls of tools; `Tool.openai` gives the schema for native calls.
         environment: the environment itself, for privileged agents alone (scripted solvers); None for all others.
         seed: where it is given, the action is to be drawn from this seed alone, whatever else is in the batch or came before (see `Agent.seeded`).
+        episode: the same for all steps of one episode and for no other that runs at the time, so that an agent may keep what it has read of it (tokens, keys
+            and values); empty where nobody says. An agent must not need it: what it kept may be gone, and an episode may be put back and go on otherwise.
     """
 
     instructions: str
@@ -43,6 +45,7 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[Tool, ...] = ()
     environment: Any = None
     seed: int | None = None
+    episode: str = ""
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +60,22 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[float, ...] | None = None
+
+
+class Preference(msgspec.Struct, frozen=True, kw_only=True):
+    """Two actions in one situation, one of them better: what Step-DPO and its kin learn from.
+
+    Attributes:
+        prompt: the situation.
+        chosen: the better action.
+        rejected: the worse one.
+        weight: of the pair in a loss, >= 0.
+    """
+
+    prompt: Prompt
+    chosen: Action
+    rejected: Action
+    weight: float = 1.0
 
 
 class Agent(ABC):
@@ -96,14 +115,33 @@ class TrainableAgent(Agent):
             Metrics by name.
         """
 
-    def imitate(self, steps: Sequence[Step]) -> None:
-        """Learn to choose what was chosen in these steps.
+    def imitate(self, batch: StepBatch, weights: FloatArray | None = None) -> dict[str, float]:
+        """Learn to choose what was chosen in these steps (SFT, rejection sampling, corrections): weighted maximum likelihood.
+
+        Args:
+            batch: N steps with their trajectories.
+            weights: [N] float64 >= 0, of each step in the loss; steps of weight 0 are only what came before the others. None: 1 for all.
+
+        Returns:
+            Metrics by name.
 
         Raises:
             ContractError: it cannot.
         """
-        _ = steps
+        _ = batch, weights
         raise ContractError(f"agent {self.id!r} cannot imitate: it has no imitate()")
+
+    def prefer(self, pairs: Sequence[Preference]) -> dict[str, float]:
+        """Learn to choose the better of two actions (Step-DPO and its kin).
+
+        Returns:
+            Metrics by name.
+
+        Raises:
+            ContractError: it cannot.
+        """
+        _ = pairs
+        raise ContractError(f"agent {self.id!r} cannot learn from preferences: it has no prefer()")
 
     @abstractmethod
     def save(self, directory: Path) -> None:
@@ -123,13 +161,14 @@ AgentFactory: TypeAlias = Callable[..., Agent]
 AGENTS: Registry[AgentFactory] = Registry("prm_gym.agents", "agent")
 
 
-def prompt_of(env: StepEnv, privileged: bool = False, seed: int | None = None) -> Prompt:
+def prompt_of(env: StepEnv, privileged: bool = False, seed: int | None = None, episode: str = "") -> Prompt:
     """What an agent is shown of the environment as it stands.
 
     Args:
         env: with a running episode.
         privileged: the agent is given the environment itself.
         seed: of the agent's choice, where that is to be made again.
+        episode: a name for the episode that runs (see `Prompt.episode`).
     """
     situation, task = env.situation, env.task
     return Prompt(
@@ -140,6 +179,7 @@ def prompt_of(env: StepEnv, privileged: bool = False, seed: int | None = None) -
         tools=env.tools,
         environment=env if privileged else None,
         seed=seed,
+        episode=episode,
     )
 
 

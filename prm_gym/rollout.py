@@ -122,7 +122,7 @@ class Rollouts:
                 begun.append(running[slot])
             StepEnv.reset_batch([run.env for run in begun], [run.episode.seed for run in begun], [run.episode.options for run in begun])
             slots = list(running)
-            actions = _act(agent, [running[slot].env for slot in slots])
+            actions = _act(agent, list(running.values()))
             self._step(running, slots, actions)
             if progress is not None:
                 progress(len(slots))
@@ -225,8 +225,8 @@ def _is_ours(spec: Any) -> bool:
     return str(spec.vector_entry_point).startswith("prm_gym.vector:")
 
 
-def _act(agent: Agent, envs: Sequence[StepEnv]) -> list[Action]:
-    prompts = [prompt_of(env, agent.privileged) for env in envs]
+def _act(agent: Agent, runs: "Sequence[_Running]") -> list[Action]:
+    prompts = [prompt_of(run.env, agent.privileged, episode=run.episode.id) for run in runs]
     actions = agent.act(prompts)
     if len(actions) != len(prompts):
         raise ContractError(f"agent {agent.id!r} gave {len(actions)} actions for {len(prompts)} prompts")

@@ -270,7 +270,7 @@ class _Run:
         """Let the untrained agent see how some tasks are solved."""
         if self.config.demonstrations:
             episodes = groups(self._task_seeds(self.config.demonstrations, _DEMONSTRATED), 1)
-            self.agent.imitate([step for trajectory in self.rollouts.play(make_agent("scripted"), episodes) for step in trajectory.steps])
+            self.agent.imitate(StepBatch.from_trajectories(self.rollouts.play(make_agent("scripted"), episodes)))
 
     def _cut(self, name: str, size: int) -> None:
         """Drop what was written after the checkpoint: those batches will be played again."""

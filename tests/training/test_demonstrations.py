@@ -1,9 +1,11 @@
 import math
 
 import msgspec
+import numpy as np
 import pytest
 
 from prm_gym.agent import Prompt, TrainableAgent, make_agent
+from prm_gym.credit import StepBatch
 from prm_gym.errors import ContractError, OptionError
 from prm_gym.rollout import Rollouts, groups
 from prm_gym.training.run import TrainConfig, train
@@ -35,6 +37,10 @@ def _shown(observation, action, step):
     return msgspec.structs.replace(step, observation=observation, actions=("left", "right", "up"), action=action)
 
 
+def _batch(trajectory, steps):
+    return StepBatch.from_trajectories([msgspec.structs.replace(trajectory, steps=tuple(steps))])
+
+
 def test_an_agent_does_what_it_was_shown():
     rollouts = Rollouts("prm_gym/Countdown-v0", {**OPTIONS, "verifiers": []}, 1)
     [trajectory] = rollouts.play(make_agent("scripted"), groups([0], 1))
@@ -42,7 +48,7 @@ def test_an_agent_does_what_it_was_shown():
     agent = make_agent("candidate", device="cpu", width=8)
     prompts = [Prompt(instructions="", observation=step.observation, actions=step.actions) for step in steps[:2]]
     for _ in range(5):
-        agent.imitate(steps)
+        agent.imitate(_batch(trajectory, steps))
     chosen = agent.greedy().act(prompts)
     assert [action.text for action in chosen] == ["left", "right"]
     assert all(action.logprobs[0] > math.log(0.5) for action in chosen)
@@ -53,9 +59,24 @@ def test_steps_that_were_not_among_the_candidates_are_left_out():
     rollouts = Rollouts("prm_gym/Countdown-v0", {**OPTIONS, "verifiers": []}, 1)
     [trajectory] = rollouts.play(make_agent("scripted"), groups([0], 1))
     odd = [msgspec.structs.replace(step, action="something else") for step in trajectory.steps]
-    agent.imitate([*trajectory.steps, *odd])
+    agent.imitate(_batch(trajectory, [*trajectory.steps, *odd]))
     with pytest.raises(ContractError, match="none of the 2 steps"):
-        agent.imitate(odd)
+        agent.imitate(_batch(trajectory, odd))
+    with pytest.raises(ContractError, match="none of the 4 steps"):
+        agent.imitate(_batch(trajectory, [*trajectory.steps, *odd]), np.array([0.0, 0.0, 1.0, 1.0]))
+
+
+def test_steps_count_by_their_weight():
+    rollouts = Rollouts("prm_gym/Countdown-v0", {**OPTIONS, "verifiers": []}, 1)
+    [trajectory] = rollouts.play(make_agent("scripted"), groups([0], 1))
+    steps = [_shown("sign", action, trajectory.steps[0]) for action in ("left", "right")] * 16
+    agent = make_agent("candidate", device="cpu", width=8)
+    for _ in range(5):
+        agent.imitate(_batch(trajectory, steps), np.tile([1.0, 3.0], 16))
+    [action] = agent.greedy().act([Prompt(instructions="", observation="sign", actions=steps[0].actions)])
+    # Weighted maximum likelihood: 3 of 4 parts go right.
+    assert action.text == "right"
+    assert math.exp(action.logprobs[0]) == pytest.approx(0.75, abs=0.1)
 
 
 def test_a_run_begins_with_them_and_a_seed_decides_them(tmp_path):
@@ -97,7 +118,9 @@ def test_an_agent_that_cannot_imitate():
             raise NotImplementedError
 
     with pytest.raises(ContractError, match="'other' cannot imitate"):
-        Other().imitate([])
+        Other().imitate(StepBatch.from_trajectories([]))
+    with pytest.raises(ContractError, match="'other' cannot learn from preferences"):
+        Other().prefer([])
 
 
 def test_fewer_than_none_are_refused():
