@@ -24,7 +24,6 @@ from prm_gym.training.run import FIRST_SEED
 
 QUARTERS = 4
 MODEL = "prm"
-COURSE = "| reward | quarter | model's mean score | formally right | paid mistakes | model's AUC | steps an episode |"
 DRAWN = (
     ("model_score", "model's mean score", "#b45309", "o"),
     ("formally_right", "formally right", "#0f766e", "s"),
@@ -154,7 +153,7 @@ def draw(rows: list[dict[str, Any]], rewards: list[str], path: Path) -> None:
         for side in ("top", "right"):
             panel.spines[side].set_visible(False)
     axes[0].set_ylabel("share of steps")
-    axes[-1].legend(frameon=False, fontsize=9, loc="lower right")
+    axes[0].legend(frameon=False, fontsize=9, loc="upper left")
     figure.savefig(path, facecolor="white")
 
 
@@ -166,7 +165,7 @@ def main() -> None:
     parser.add_argument("--formal", default="z3", help="the formal verifier of the environment")
     parser.add_argument("--tasks", type=int, default=4000, help="training tasks, three episodes each")
     parser.add_argument("--held-out", type=int, default=400, help="held-out tasks, three episodes each")
-    parser.add_argument("--train", default="--epochs 6", help="options of train-prm")
+    parser.add_argument("--train", default="--width 96 --layers 3 --epochs 6", help="options of train-prm")
     parser.add_argument("--credit", default="grpo")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--budget", type=int, default=16_000)
@@ -184,6 +183,7 @@ def main() -> None:
     print(f"{known} of {of} held-out episodes are left out: their tasks are among those trained on")
     command("train-prm", str(episodes), "--out", str(checkpoint), "--verifier", arguments.formal, *shlex.split(arguments.train))
     command("eval-prm", f"prm:{checkpoint}", str(held_out), "--out", str(out / "evaluation"))
+    command("eval-prm", f"prm:{checkpoint}", str(held_out), "--metrics", "probes", "--probe-limit", "200", "--out", str(out / "probes"))
     verifiers = json.dumps([arguments.formal, f"prm:{checkpoint}?device=cpu"])
     rewards = ["outcome", f"dense?verifier={arguments.formal}", f"dense?verifier={MODEL}"]
     command(
