@@ -8,7 +8,7 @@ guessed, searched for elsewhere in the answer, or filled in. Thoughts are remove
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar, cast
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from prm_gym.chat import ChatFailure, ChatResult
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 _LONGEST = 400_000  # characters of an answer that are read, from its end
 _THOUGHT = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad|seed:think"
@@ -43,6 +44,10 @@ class Reading(msgspec.Struct, Generic[T], frozen=True):
     value: T | None
     reason: str = ""
     status: Literal["abstain", "timeout", "error"] = "abstain"
+
+    def then(self, read: "Callable[[T], Reading[U]]") -> "Reading[U]":
+        """What is read of the value; where there is none, why not."""
+        return Reading(None, self.reason, self.status) if self.value is None else read(self.value)
 
 
 class Box(msgspec.Struct, frozen=True):

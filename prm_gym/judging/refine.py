@@ -156,12 +156,8 @@ def _question(chain: Chain) -> tuple[Message, ...]:
 
 def _first_error(result: ChatResult, chain: Chain) -> Reading[Critique]:
     answer = answer_of(result)
-    if answer.value is None:
-        return Reading(None, answer.reason, answer.status)
-    number = boxed_index(answer.value, 0, len(chain))
-    if number.value is None:
-        return unread(number.reason)
-    return Reading(Critique(number.value - 1, note(answer.value)))
+    number = answer.then(lambda text: boxed_index(text, 0, len(chain)))
+    return number.then(lambda first: Reading(Critique(first - 1, note(answer.value or ""))))
 
 
 def _refinement(chain: Chain, critique: Critique) -> tuple[Message, ...]:

@@ -107,6 +107,8 @@ class Examiner:
         ("none", {"true": "partly"}, 0.5),
         ("Guess", {"true": "yes", "basis": "no"}, 0.0),
         ("guess", {"true": "unclear", "basis": "yes"}, None),
+        ("guess", {"true": "yes", "basis": "unclear"}, None),  # a gate that may fail
+        ("guess", {"true": "yes", "basis": "inapplicable"}, 1.0),
         ("sums", {"true": "yes", "carry": "yes"}, None),  # a skill that there is not: it cannot be told which criteria apply
         ("sum", {"true": "yes", "carry": "maybe"}, None),
     ],

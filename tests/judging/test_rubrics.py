@@ -70,11 +70,18 @@ def test_the_rubric_is_chosen_by_what_the_environment_says():
 
 
 def test_marks_are_weighed_by_hand():
-    """(2 * 1 + 1 * 0.5) / 3; a gate that partly holds is no failure; None takes its weight out; below half the weight nothing is said."""
+    """(2 * 1 + 1 * 0.5) / 3; a gate that partly holds is no failure; what is not told takes its weight out; below half the weight nothing is said."""
     asked = (Criterion("a", "a", 2.0), Criterion("b", "b"), Criterion("g", "g", 3.0, gate=True))
-    assert weighed({"a": 1.0, "b": 0.5, "g": None}, asked).score == pytest.approx(2.5 / 3)
-    assert weighed({"a": 1.0, "b": 1.0, "g": 0.5}, asked).score == pytest.approx(4.5 / 6)
-    assert weighed({"a": 1.0, "b": 1.0, "g": 0.0}, asked).score == 0.0
-    assert weighed({"a": 1.0, "b": None, "g": None}, asked).score is None
-    assert weighed({"a": None, "b": None, "g": 0.0}, asked).score == 0.0  # a gate that fails is told
+
+    def score(a, b, g):
+        return weighed({"a": a, "b": b, "g": g}, asked).score
+
+    assert score("yes", "partly", "inapplicable") == pytest.approx(2.5 / 3)
+    assert score("yes", "yes", "partly") == pytest.approx(4.5 / 6)
+    assert score("yes", "yes", "no") == 0.0
+    assert score("yes", "unclear", "inapplicable") is None
+    assert score("unclear", "inapplicable", "no") == 0.0  # a gate that fails is told
+    # A gate that may be the one that fails: neither passed nor failed.
+    assert score("yes", "yes", "unclear") is None
+    assert weighed({"a": "yes", "b": "yes", "g": "unclear"}, asked).reason == "whether the gate 'g' holds is unclear"
     assert Skill("s", "w", asked).criteria == asked
