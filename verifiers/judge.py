@@ -83,7 +83,7 @@ class JudgeVerifier(ChainVerifier):
         self.looks_ahead = self.protocol.looks_ahead and not whole
         self.pure = self.client.settings.cache is not None and not (self.protocol.looks_ahead and whole)
         described = str(self.protocol) if type(self.protocol).__str__ is not object.__str__ else ""
-        self.version = f"1 {self.protocol.id}-{self.protocol.version} {self.client.settings.model} {described}".rstrip()
+        self.version = f"2 {self.protocol.id}-{self.protocol.version} {self.client.settings.model} {described}".rstrip()
 
     def judge(self, chains: Sequence[Chain]) -> list[Judgement]:
         """One judgement a chain; every round of the protocol is one batch."""

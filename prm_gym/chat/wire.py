@@ -19,6 +19,8 @@ _REJECTED = re.compile(
 )
 _TOO_LONG = re.compile(r"context[ _]length|context window|too (?:large|long|many tokens)|maximum (?:context|length)|exceeds? the", re.IGNORECASE)
 
+_BROKEN_OFF = ("abort", "aborted", "cancelled", "error", "insufficient_system_resource")  # by the server, as some say it: the rest may come another time
+
 Body: TypeAlias = dict[str, Any]
 
 NO_USAGE = Usage()
@@ -195,6 +197,8 @@ def reply_of(content: bytes, request: ChatRequest, without: Set[str] = frozenset
     choice = read.choices[0]
     text, thoughts = _text(choice.message.content), _text(choice.message.reasoning_content) or _text(choice.message.reasoning)
     finished = choice.finish_reason not in ("length", "max_tokens")
+    if choice.finish_reason in _BROKEN_OFF:
+        raise OddAnswerError(f"an answer that was broken off ({choice.finish_reason})", taken)
     if choice.finish_reason == "content_filter":
         raise DeclinedError("the answer was filtered", taken)
     if not text.strip() and choice.message.refusal:
