@@ -23,14 +23,13 @@ _BROKEN_OFF = ("abort", "aborted", "cancelled", "error", "insufficient_system_re
 
 Body: TypeAlias = dict[str, Any]
 
-NO_USAGE = Usage()
 _MOST_TOKENS = 10**9  # of one request; whoever says more does not say
 
 
 class _UnansweredError(Exception):
-    """What came is no answer, and what it took all the same, where it says so."""
+    """What came is no answer, and what it took all the same; None where it does not say."""
 
-    def __init__(self, reason: str, usage: Usage = NO_USAGE) -> None:
+    def __init__(self, reason: str, usage: Usage | None = None) -> None:
         super().__init__(reason)
         self.usage = usage
 
@@ -189,7 +188,7 @@ def reply_of(content: bytes, request: ChatRequest, without: Set[str] = frozenset
         raise OddAnswerError("JSON of another kind") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OddAnswerError("half a JSON" if content.lstrip()[:1] == b"{" else "no JSON") from error
-    taken = _told_usage(read.usage) or NO_USAGE
+    taken = _told_usage(read.usage)
     if read.error is not None:
         raise OddAnswerError(f"an error in place of an answer: {str(read.error)[:200]}", taken)
     if not read.choices:

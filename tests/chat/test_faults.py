@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from chat_asking import client_of, question, questions, shout, texts
 
 from prm_gym.chat import ChatClient, ChatFailure, ChatSettings
-from prm_gym.testing.chat_server import FAULTS, ChatServer
+from prm_gym.testing.chat_server import FAULTS, ChatServer, completion
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -105,3 +105,11 @@ def test_an_endless_answer_is_none(monkeypatch):
         long, short = client.ask([question("long"), question("short")])
         assert (long.kind, short.text) == ("exhausted", "xx")
         assert "an answer of" in long.reason
+
+
+@pytest.mark.parametrize("why", ["abort", "error", "insufficient_system_resource"])
+def test_an_answer_that_the_server_broke_off_is_asked_for_again(why):
+    reasons = iter([why, "stop"])
+    with ChatServer(lambda body: completion("\\boxed{0}? Let me", body, finish_reason=next(reasons))) as server, client_of(server) as client:
+        assert texts(client.ask([question("a")])) == ["\\boxed{0}? Let me"]
+        assert client.counters.faults == {f"an answer that was broken off ({why})": 1}

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from chat_asking import client_of, question, questions, shout, texts
 
-from prm_gym.chat import ChatFailure, ChatReply
+from prm_gym.chat import ChatClient, ChatFailure, ChatReply, ChatSettings
 from prm_gym.testing.chat_server import ChatServer
 
 
@@ -53,3 +53,41 @@ def test_no_more_money_is_spent_than_may_be():
         assert client.counters.cost == pytest.approx(0.36 * done)
         assert client.counters.cost <= 1.0
         assert "0.72 of 1 is spent" in found[-1].reason
+
+
+@pytest.mark.parametrize("fault", ["hang", "half_json", "half_body", "closed", "html", "empty_body"])
+def test_what_may_have_been_spent_without_an_answer_counts(fault):
+    # A question of 20 letters is read for at most 10 + 8 tokens, its answer written for 20. Nothing comes back of any: after five, 190 may be spent, and a
+    # sixth would make it 228.
+    with ChatServer(shout, faults={fault: 1.0}) as server, client_of(server, most_tokens=200, concurrency=2, attempts=50, request_seconds=0.1) as client:
+        found = client.ask([question(f"{'x' * 16}{at:04}", max_tokens=20) for at in range(10)])
+        assert len(server.received) == 5
+        assert {result.kind for result in found} == {"budget"}
+        assert "190 of 200 tokens are spent (or may be, by requests of which nothing came back)" in found[-1].reason
+        assert (client.counters.prompt_tokens, client.counters.completion_tokens, client.counters.untold_tokens) == (0, 0, 190)
+        assert "perhaps 190 more" in str(client.counters)
+
+
+def test_what_was_under_way_at_the_deadline_may_have_been_spent():
+    with ChatServer(shout, faults={"hang": 1.0}) as server, client_of(server, most_cost=1.0, prompt_price=0.0, completion_price=25_000.0) as client:
+        # An answer of 10 tokens costs 0.25: four are on their way at most, and then it is over.
+        many = [question(f"{at}", max_tokens=10) for at in range(10)]
+        assert {result.kind for result in client.ask(many, deadline=1.0)} == {"deadline"}
+        assert len(server.received) == 4
+        assert client.counters.untold_cost == pytest.approx(1.0)
+        assert {result.kind for result in client.ask(many, deadline=1.0)} == {"budget"}
+        assert len(server.received) == 4
+
+
+@pytest.mark.parametrize("fault", ["429_bare", "500", "503"])
+def test_what_is_refused_costs_nothing(fault):
+    with ChatServer(shout, faults=lambda body, nth: fault if nth < 3 else "") as server, client_of(server, most_tokens=100, concurrency=1) as client:
+        assert texts(client.ask([question("x" * 20, max_tokens=20)])) == ["X" * 20]
+        assert client.counters.untold_tokens == 0
+
+
+def test_what_was_never_sent_costs_nothing():
+    settings = {"model": "m", "base_url": "http://127.0.0.1:9/v1", "attempts": 3, "first_wait": 0.01, "most_tokens": 100}
+    with ChatClient(ChatSettings(**settings)) as client:
+        assert client.ask([question("x" * 20, max_tokens=20)])[0].kind == "exhausted"
+        assert client.counters.untold_tokens == 0
