@@ -1,4 +1,4 @@
-"""Rubric-guided judging: named criteria, a router that picks those of the step's skill, and criteria that are made from the situation before the step is seen.
+"""Judging by a rubric: named criteria, a router that picks those of the step's skill, and criteria that are made from the situation before the step is seen.
 
 Sources: PPR (Xu et al. 2025, "Hybrid Reward Normalization for Process-supervised Non-verifiable Agentic Tasks", 2509.25598): principles for each step, judged
 one by one. WebArbiter (Zhang et al. 2026, 2601.21872): principles induced from the goal and the present state. SCRIBE (Jiang and Ferraro 2026, 2601.03555): a
@@ -19,7 +19,7 @@ from prm_gym.judging.framing import framing, harmless
 from prm_gym.judging.grades import texts, worded
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import Reading, answer_of, boxed_word
-from prm_gym.judging.rubrics import BUNDLED, Criterion, Rubric, Skill, fitting, load_rubric
+from prm_gym.judging.rubrics import BUNDLED, AskedCriterion, AskedRubric, Skill, fitting, load_rubric
 from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, failure, note, situation, told, with_last
 from prm_gym.task import content_key
 
@@ -68,7 +68,7 @@ class RubricGuidedProtocol(StepwiseProtocol):
         temperature: float | None = None,
         max_tokens: int = 4096,
         quorum: float = 0.5,
-        rubric: str | Path | Rubric = "auto",
+        rubric: str | Path | AskedRubric = "auto",
         route: bool = True,
         ground: bool = False,
     ) -> None:
@@ -91,7 +91,7 @@ class RubricGuidedProtocol(StepwiseProtocol):
         for name, value in (("route", route), ("ground", ground)):
             if not isinstance(value, bool):
                 raise OptionError(f"{name} is true or false, got {value!r}")
-        self.rubric = rubric if isinstance(rubric, Rubric) else None if rubric == "auto" else load_rubric(rubric)
+        self.rubric = rubric if isinstance(rubric, AskedRubric) else None if rubric == "auto" else load_rubric(rubric)
         self.route, self.ground = route, ground
         asked = self.rubric or tuple(load_rubric(name) for name in BUNDLED)
         self.options = {"rubric": content_key(msgspec.json.encode(asked).decode())[:8], "route": str(route), "ground": str(ground)}
@@ -100,7 +100,7 @@ class RubricGuidedProtocol(StepwiseProtocol):
         """One verdict a chain, in two rounds: skills and criteria of the situation first, then the verdicts."""
         rubrics = [self.rubric or fitting(chain) for chain in chains]
         skills, grounded = self._prepare(chains, rubrics, ask)
-        criteria: dict[int, tuple[Criterion, ...]] = {}
+        criteria: dict[int, tuple[AskedCriterion, ...]] = {}
         found: dict[int, StepRead] = {}
         for at, rubric in enumerate(rubrics):
             unknown = next((reading for reading in (skills[at], grounded[at]) if reading.value is None), None)
@@ -119,8 +119,8 @@ class RubricGuidedProtocol(StepwiseProtocol):
         return [found[at] for at in range(len(chains))]
 
     def _prepare(
-        self, chains: Sequence[Chain], rubrics: Sequence[Rubric], ask: Ask
-    ) -> tuple[list[Reading[tuple[Skill, ...]]], list[Reading[tuple[Criterion, ...]]]]:
+        self, chains: Sequence[Chain], rubrics: Sequence[AskedRubric], ask: Ask
+    ) -> tuple[list[Reading[tuple[Skill, ...]]], list[Reading[tuple[AskedCriterion, ...]]]]:
         """The skill of each step and the criteria of its situation, where they are wanted; all is asked at once."""
         routed = [at for at, rubric in enumerate(rubrics) if self.route and rubric.skills]
         situations = {_before(chain): chain for chain in chains} if self.ground else {}
@@ -142,13 +142,13 @@ def _unwritten(chain: Chain) -> Chain:
     return Chain(chain.problem, (*chain.steps[:-1], ChainStep("", chain.steps[-1].seen)))
 
 
-def _route(chain: Chain, rubric: Rubric) -> tuple[Message, ...]:
+def _route(chain: Chain, rubric: AskedRubric) -> tuple[Message, ...]:
     frame = framing(chain)
     listed = "\n".join(f"- {skill.name}: {skill.when}" for skill in rubric.skills)
     return (Message("system", _ROUTER.format(notice=frame.notice)), Message("user", _ROUTE.format(material=with_last(chain, frame), skills=listed)))
 
 
-def _skill(result: ChatResult, rubric: Rubric) -> Reading[tuple[Skill, ...]]:
+def _skill(result: ChatResult, rubric: AskedRubric) -> Reading[tuple[Skill, ...]]:
     words: dict[str, tuple[Skill, ...]] = {"none": (), **{skill.name.lower(): (skill,) for skill in rubric.skills}}
     found = answer_of(result).then(lambda answer: boxed_word(answer, words))
     return found if found.value is not None else Reading(None, f"of the step's skill: {found.reason}", found.status)
@@ -160,14 +160,14 @@ def _ground(chain: Chain) -> tuple[Message, ...]:
     return (Message("system", _PLANNER.format(notice=frame.notice)), Message("user", asked))
 
 
-def _grounded(result: ChatResult, chain: Chain) -> Reading[tuple[Criterion, ...]]:
+def _grounded(result: ChatResult, chain: Chain) -> Reading[tuple[AskedCriterion, ...]]:
     listed = answer_of(result).then(lambda answer: texts(answer, framing(_unwritten(chain)).key, "criteria", _MOST_GROUNDED))
     if listed.value is None:
         return Reading(None, f"of the criteria of the situation: {listed.reason}", listed.status)
-    return Reading(tuple(Criterion(f"situation_{at}", str(sentence)) for at, sentence in enumerate(listed.value, start=1)))
+    return Reading(tuple(AskedCriterion(f"situation_{at}", str(sentence)) for at, sentence in enumerate(listed.value, start=1)))
 
 
-def _question(held: tuple[Chain, tuple[Criterion, ...]]) -> tuple[Message, ...]:
+def _question(held: tuple[Chain, tuple[AskedCriterion, ...]]) -> tuple[Message, ...]:
     chain, criteria = held
     frame = framing(chain)
     listed = "\n".join(f"- {criterion.name}: {harmless(' '.join(criterion.ask.split()))}" for criterion in criteria)
@@ -176,20 +176,20 @@ def _question(held: tuple[Chain, tuple[Criterion, ...]]) -> tuple[Message, ...]:
     return (Message("system", _JUDGE.format(notice=frame.notice)), Message("user", asked))
 
 
-def _read(held: tuple[Chain, tuple[Criterion, ...]], result: ChatResult) -> StepRead:
+def _read(held: tuple[Chain, tuple[AskedCriterion, ...]], result: ChatResult) -> StepRead:
     chain, criteria = held
     answer = answer_of(result)
     said = answer.then(lambda text: worded(text, framing(chain).key, "criteria", [criterion.name for criterion in criteria], _WORDS))
     return told(said, lambda words: weighed(words, criteria, answer.value or ""))
 
 
-def weighed(words: Mapping[str, str], criteria: Sequence[Criterion], answer: str = "") -> StepRead:
+def weighed(words: Mapping[str, str], criteria: Sequence[AskedCriterion], answer: str = "") -> StepRead:
     """What the words of the judge come to.
 
     A gate that does not hold makes the step worth nothing, whatever else is said. One that is unclear leaves the whole untold: it may be the one that fails.
     What is inapplicable or unclear has no part in the share; where that is more than half of the weight, the whole is untold too.
 
-    >>> asked = [Criterion("a", "It is so.", 3.0), Criterion("b", "It is thus."), Criterion("c", "It is safe.", gate=True)]
+    >>> asked = [AskedCriterion("a", "It is so.", 3.0), AskedCriterion("b", "It is thus."), AskedCriterion("c", "It is safe.", gate=True)]
     >>> said = ("yes no yes", "yes yes no", "yes unclear inapplicable", "yes yes unclear", "inapplicable yes yes")
     >>> [weighed(dict(zip("abc", words.split())), asked).score for words in said]
     [0.8, 0.0, 1.0, None, None]

@@ -11,7 +11,7 @@ from prm_gym.judging.bidirectional import BidirectionalProtocol
 from prm_gym.judging.dimensions import DimensionsProtocol
 from prm_gym.judging.hierarchical import HierarchicalProtocol
 from prm_gym.judging.rubric_guided import RubricGuidedProtocol
-from prm_gym.judging.rubrics import Criterion, Rubric, Skill
+from prm_gym.judging.rubrics import AskedCriterion, AskedRubric, Skill
 from prm_gym.judging.screenshot import ScreenshotProtocol
 from prm_gym.testing import answering
 
@@ -76,12 +76,12 @@ def test_a_dimension_that_fails_makes_all_fail():
             DimensionsProtocol(**options)
 
 
-RUBRIC = Rubric(
+RUBRIC = AskedRubric(
     "mine",
-    criteria=(Criterion("true", "It is true.", 3.0),),
+    criteria=(AskedCriterion("true", "It is true.", 3.0),),
     skills=(
-        Skill("sum", "it adds", (Criterion("carry", "Carries are right."),)),
-        Skill("guess", "it guesses", (Criterion("basis", "It has one.", gate=True),)),
+        Skill("sum", "it adds", (AskedCriterion("carry", "Carries are right."),)),
+        Skill("guess", "it guesses", (AskedCriterion("basis", "It has one.", gate=True),)),
     ),
 )
 
