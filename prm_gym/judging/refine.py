@@ -15,6 +15,7 @@ from prm_gym.answers import grade_all
 from prm_gym.chain_verifier import Judgement, unjudged
 from prm_gym.chains import Chain
 from prm_gym.chat import ChatResult, Message
+from prm_gym.errors import OptionError
 from prm_gym.judging.framing import framing, harmless, says_nothing
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import Reading, answer_of, boxed_index, boxes, unread
@@ -81,6 +82,8 @@ class RefineProtocol(SampledProtocol):
             OptionError: one of them is out of range.
         """
         super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
+        if worth is not None and not callable(worth):
+            raise OptionError(f"worth is a function of a chain and a solution, or None, got {worth!r}")
         self.worth = worth
         self.options = {"worth": getattr(worth, "__qualname__", type(worth).__name__)} if worth is not None else {}
 
