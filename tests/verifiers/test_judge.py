@@ -1,7 +1,6 @@
 """The verifier `judge` against a real endpoint: faults, reruns, whole trajectories, attacks, and the way from an environment."""
 
 import pickle
-import time
 
 import gymnasium
 import pytest
