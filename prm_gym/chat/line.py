@@ -358,6 +358,10 @@ class Line:
         if status in (408, 409, 425, 429) or status >= 500:
             wait = _asked_wait(error.response.headers) if status in (429, 503) else None
             return _RetryError(str(status), said, wait, None if status in _GATEWAY_TIMEOUTS else _NO_USAGE)
+        if 300 <= status < 400:
+            place = self._shown(str(error.response.headers.get("location", "somewhere else")))[:200]
+            self._locked_out = f"the endpoint redirects to {place}, which is not followed (HTTP status {status}): give that address as base_url if it is right"
+            return _GiveUpError("refused", self._locked_out)
         if status == 401:
             self._locked_out = f"the endpoint does not accept the key: {said}"
         elif status == 404:
@@ -394,7 +398,8 @@ class Line:
                 max_retries=0,
                 timeout=self.settings.request_seconds,
                 default_headers=headers,
-                http_client=openai.DefaultAsyncHttpxClient(limits=limits, event_hooks={"response": [bounded]}),
+                # What is sent, secret headers among it, is for this endpoint alone: no redirection is followed.
+                http_client=openai.DefaultAsyncHttpxClient(limits=limits, follow_redirects=False, event_hooks={"response": [bounded]}),
             )
         return self._client
 

@@ -59,9 +59,10 @@ def test_no_more_money_is_spent_than_may_be():
 def test_what_may_have_been_spent_without_an_answer_counts(fault):
     # A question of 20 letters is read for at most 10 + 8 tokens, its answer written for 20. Nothing comes back of any: after five, 190 may be spent, and a
     # sixth would make it 228.
-    with ChatServer(shout, faults={fault: 1.0}) as server, client_of(server, most_tokens=200, concurrency=2, attempts=50, request_seconds=0.1) as client:
+    options = {"most_tokens": 200, "concurrency": 2, "attempts": 50, "request_seconds": 0.5 if fault == "hang" else 30.0}
+    with ChatServer(shout, faults={fault: 1.0}) as server, client_of(server, **options) as client:
         found = client.ask([question(f"{'x' * 16}{at:04}", max_tokens=20) for at in range(10)])
-        assert len(server.received) == 5
+        assert len(server.received) == 5 or (fault == "hang" and len(server.received) < 5)  # one may be given up before the server has read it
         assert {result.kind for result in found} == {"budget"}
         assert "190 of 200 tokens are spent (or may be, by requests of which nothing came back)" in found[-1].reason
         assert (client.counters.prompt_tokens, client.counters.completion_tokens, client.counters.untold_tokens) == (0, 0, 190)
@@ -72,10 +73,10 @@ def test_what_was_under_way_at_the_deadline_may_have_been_spent():
     with ChatServer(shout, faults={"hang": 1.0}) as server, client_of(server, most_cost=1.0, prompt_price=0.0, completion_price=25_000.0) as client:
         # An answer of 10 tokens costs 0.25: four are on their way at most, and then it is over.
         many = [question(f"{at}", max_tokens=10) for at in range(10)]
-        assert {result.kind for result in client.ask(many, deadline=1.0)} == {"deadline"}
+        assert {result.kind for result in client.ask(many, deadline=3.0)} == {"deadline"}
         assert len(server.received) == 4
         assert client.counters.untold_cost == pytest.approx(1.0)
-        assert {result.kind for result in client.ask(many, deadline=1.0)} == {"budget"}
+        assert {result.kind for result in client.ask(many, deadline=3.0)} == {"budget"}
         assert len(server.received) == 4
 
 
