@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Protocol
 
 import msgspec
 
@@ -70,29 +71,106 @@ def written(problem: str, steps: Sequence[str]) -> Chain:
 
 def chain_of(step: StepContext) -> Chain:
     """The chain up to and with a step."""
-    return _chain(step.task, [(past.observation, past.action, past.claims) for past in (*step.previous, step)])
+    prefixes = _Prefixes()
+    return prefixes.chain(prefixes.place_of(step.task, (*step.previous, step)))
 
 
 def chain_of_trajectory(trajectory: Trajectory) -> Chain:
     """The chain of a whole trajectory."""
-    return _chain(trajectory.task, [(step.observation, step.action, step.claims) for step in trajectory.steps])
+    prefixes = _Prefixes()
+    return prefixes.chain(prefixes.place_of(trajectory.task, trajectory.steps))
 
 
-def _chain(task: Task, taken: Sequence[tuple[str, str, Sequence[Claim]]]) -> Chain:
-    with_tools = lists_tools(task.instructions)
-    shown = [next((claim for claim in claims if isinstance(claim, PageShown)), PageShown()) for _, _, claims in taken]
-    steps = [
-        ChainStep(action.strip(), _seen(task, observation, with_tools) if at else "", page.text, page.image)
-        for at, ((observation, action, _), page) in enumerate(zip(taken, shown, strict=True))
-    ]
-    first = taken[0][0] if taken else ""
+class _Taken(Protocol):
+    """A step as environments and trajectories hold it."""
+
+    @property
+    def observation(self) -> str: ...
+    @property
+    def action(self) -> str: ...
+    @property
+    def claims(self) -> tuple[Claim, ...]: ...
+
+
+class _Beginning(msgspec.Struct, frozen=True, gc=False):
+    """The beginning of a chain: its last step, the beginning before that, and a key that is equal exactly when problem and steps are.
+
+    `before` is the place of the beginning without the last step, -1 where there is none left; `problem` and `with_tools` are those of the chain.
+    """
+
+    key: str
+    problem: str
+    with_tools: bool
+    before: int = -1
+    length: int = 0
+    step: ChainStep = ChainStep("")
+
+
+class _Prefixes:
+    """Beginnings of chains, each read and hashed once: what a step adds is found by the object that holds it, which the steps of an episode share.
+
+    So a batch of all T steps of an episode is read and hashed in time linear in their texts, not in T of them each. It may be used as long as these steps
+    live.
+    """
+
+    def __init__(self) -> None:
+        self.beginnings: list[_Beginning] = []
+        self._roots: dict[tuple[int, str], int] = {}
+        self._grown: dict[tuple[int, int], int] = {}
+
+    def place_of(self, task: Task, taken: Sequence[_Taken]) -> int:
+        """Where the beginning that ends with the last of these steps stands in `beginnings`."""
+        place = self._root(task, taken[0].observation if taken else "")
+        for step in taken:
+            found = self._grown.get((place, id(step)))
+            if found is None:
+                found = len(self.beginnings)
+                self.beginnings.append(self._with(task, place, step))
+                self._grown[place, id(step)] = found
+            place = found
+        return place
+
+    def keys(self, place: int) -> list[str]:
+        """[T] keys of the beginnings of one step and more, up to this one."""
+        found: list[str] = []
+        while self.beginnings[place].length:
+            found.append(self.beginnings[place].key)
+            place = self.beginnings[place].before
+        return found[::-1]
+
+    def chain(self, place: int) -> Chain:
+        """The beginning as a chain."""
+        steps: list[ChainStep] = []
+        while self.beginnings[place].length:
+            steps.append(self.beginnings[place].step)
+            place = self.beginnings[place].before
+        return Chain(self.beginnings[place].problem, tuple(reversed(steps)))
+
+    def _root(self, task: Task, first: str) -> int:
+        found = self._roots.get((id(task), first))
+        if found is None:
+            with_tools = lists_tools(task.instructions)
+            problem = _problem(task, first, with_tools)
+            found = self._roots[id(task), first] = len(self.beginnings)
+            self.beginnings.append(_Beginning(content_key(problem), problem, with_tools))
+        return found
+
+    def _with(self, task: Task, place: int, taken: _Taken) -> _Beginning:
+        before = self.beginnings[place]
+        page = next((claim for claim in taken.claims if isinstance(claim, PageShown)), PageShown())
+        seen = _seen(task, taken.observation, before.with_tools) if before.length else ""
+        step = ChainStep(taken.action.strip(), seen, page.text, page.image)
+        return _Beginning(content_key(before.key, _step_key(step)), before.problem, before.with_tools, place, before.length + 1, step)
+
+
+def _problem(task: Task, first: str, with_tools: bool) -> str:
     if not first.strip() or (_repeats(first, task) and not with_tools):
         parts = [task.question]
     elif task.question in first:
         parts = [first]
     else:
         parts = [task.question, first]
-    return Chain("\n\n".join([task.instructions, *parts] if with_tools else parts), tuple(steps))
+    return "\n\n".join([task.instructions, *parts] if with_tools else parts)
 
 
 def _seen(task: Task, observation: str, with_tools: bool) -> str:
@@ -133,17 +211,19 @@ def gather(steps: Sequence[StepContext], ends_only: bool = False) -> Gathered:
         steps: of any episodes.
         ends_only: every step is to stand at the end of its chain; only equal chains are put together.
     """
-    found = [chain_of(step) for step in steps]
-    keys = [chain_keys(chain) for chain in found]
+    prefixes = _Prefixes()
+    ends = [prefixes.place_of(step.task, (*step.previous, step)) for step in steps]
+    keys = [prefixes.beginnings[end].key for end in ends]
+    lengths = [prefixes.beginnings[end].length for end in ends]
     known: dict[str, Place] = {}
     chains: list[Chain] = []
-    for at in sorted(range(len(found)), key=lambda at: -len(found[at])):
-        if keys[at][-1] not in known:
-            for index, key in enumerate(keys[at]):
-                if index == len(found[at]) - 1 or not ends_only:
-                    known.setdefault(key, Place(len(chains), index))
-            chains.append(found[at])
-    return Gathered(tuple(chains), tuple(known[key[-1]] for key in keys))
+    for at in sorted(range(len(steps)), key=lambda at: -lengths[at]):
+        if keys[at] not in known:
+            held = {lengths[at] - 1: keys[at]} if ends_only else dict(enumerate(prefixes.keys(ends[at])))
+            for index, key in held.items():
+                known.setdefault(key, Place(len(chains), index))
+            chains.append(prefixes.chain(ends[at]))
+    return Gathered(tuple(chains), tuple(known[key] for key in keys))
 
 
 def chain_keys(chain: Chain) -> list[str]:
@@ -157,5 +237,5 @@ def problem_key(chain: Chain) -> str:
 
 
 def _step_key(step: ChainStep) -> str:
-    page = (step.after, step.image.hex()) if step.after or step.image else ()
+    page = (step.after, step.image) if step.after or step.image else ()
     return content_key(step.seen, step.text, *page)

@@ -57,14 +57,14 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
         return cls(json.dumps(np_random(seed)[0].bit_generator.state), dict(options or {}))
 
 
-def content_key(*parts: str) -> str:
+def content_key(*parts: str | bytes) -> str:
     """A short key of the parts: equal parts, equal key; 128 bits of BLAKE2b in hexadecimal.
 
     Parts are framed by their length, so that ("ab", "c") and ("a", "bc") differ.
     """
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
+        data = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "little"))
         digest.update(data)
     return digest.hexdigest()

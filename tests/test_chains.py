@@ -1,12 +1,14 @@
 """Chains of steps: what models that judge steps are given of an episode."""
 
+import time
+
 import pytest
 
 import prm_gym  # noqa: F401 - registers the environments
 from prm_gym.agent import make_agent
 from prm_gym.chain_verifier import ChainVerifier, Judgement
-from prm_gym.chains import Chain, ChainStep, Place, chain_of, chain_of_trajectory, gather, problem_key, written
-from prm_gym.claims import Malformed
+from prm_gym.chains import Chain, ChainStep, Place, chain_keys, chain_of, chain_of_trajectory, gather, problem_key, written
+from prm_gym.claims import Malformed, PageShown
 from prm_gym.rescore import contexts
 from prm_gym.rollout import Rollouts, groups
 from prm_gym.task import Task
@@ -89,6 +91,24 @@ def test_at_the_end_of_its_own_chain_where_later_steps_matter():
     found = gather([context("a"), context("a", "b"), context("a")], ends_only=True)
     assert [len(chain) for chain in found.chains] == [2, 1]
     assert found.places == (Place(1, 0), Place(0, 1), Place(1, 0))
+
+
+def test_the_steps_of_a_long_episode_are_read_once_each():
+    # 1,000 steps with pictures of 20 kB: 20 MB to be hashed where each is once, 10 GB (half a minute) where each is for every step after it.
+    past = tuple(PastStep(f"seen {at}", f"step {at}", (PageShown("page", b"x" * 20_000 + bytes([at % 256])),)) for at in range(1000))
+    steps = [StepContext(task=TASK, observation=step.observation, action=step.action, claims=step.claims, previous=past[:at]) for at, step in enumerate(past)]
+    began = time.process_time()
+    found = gather(steps)
+    assert time.process_time() - began < 3.0
+    assert found.chains == (chain_of(steps[-1]),)
+    assert found.places == tuple(Place(0, at) for at in range(1000))
+
+
+def test_steps_that_are_equal_but_not_the_same_objects_are_gathered_too():
+    one, other = context("a", "b"), context("a", "b", "c")
+    assert one.previous[0] is not other.previous[0]
+    assert gather([one, other]).places == (Place(0, 1), Place(0, 2))
+    assert [chain_keys(chain) for chain in gather([one]).chains] == [chain_keys(chain_of(other))[:2]]
 
 
 class Lengths(ChainVerifier):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from prm_gym.chain_verifier import ChainVerifier, Judgement
+from prm_gym.chain_verifier import ChainVerifier, Judgement, Status
 from prm_gym.chains import Chain
 from prm_gym.errors import OptionError
 from prm_gym.plugins import make
@@ -130,7 +130,11 @@ class ConfidenceVerifier(ChainVerifier):
         ]
         if said is not None and said.step_evidence:
             evidence = [{**own, "judged": theirs} for own, theirs in zip(evidence, said.step_evidence, strict=True)]
-        return Judgement(change_scores(confidences, self._floor), tuple(reasons), {"drop": self._drop}, tuple(evidence))
+        statuses: tuple[Status, ...] = ()
+        if said is not None:  # what failed in the other verifier is no abstention: of a step, or of the one before it
+            own = said.statuses or (said.status,) * len(changes)
+            statuses = tuple(own[at] if confidences[at + 1] is None or not at else own[at - 1] for at in range(len(changes)))
+        return Judgement(change_scores(confidences, self._floor), tuple(reasons), {"drop": self._drop}, tuple(evidence), statuses=statuses)
 
     def close(self) -> None:
         """Let the models go."""

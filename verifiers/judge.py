@@ -1,6 +1,7 @@
 """Verifier `judge`: a chat model says of each step whether it is right."""
 
 import difflib
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,9 +9,9 @@ import msgspec
 
 from prm_gym.chain_verifier import ChainVerifier, Judgement, Status
 from prm_gym.chains import Chain
-from prm_gym.chat import ChatClient, ChatSettings
+from prm_gym.chat import ChatClient, ChatFailure, ChatRequest, ChatResult, ChatSettings
 from prm_gym.errors import ContractError, OptionError
-from prm_gym.judging import Protocol, make_protocol
+from prm_gym.judging import Ask, Protocol, make_protocol
 from prm_gym.judging.framing import says_nothing
 
 _SETTINGS = frozenset(field.name for field in msgspec.structs.fields(ChatSettings)) - {"model", "key", "headers", "extra"}
@@ -25,8 +26,8 @@ class JudgeVerifier(ChainVerifier):
       (`ChatSettings`: `deadline`, `concurrency`, `cache`, `most_cost` ...).
     - An endpoint that fails gives no score: the verdict is `timeout` or `error` with the reason. An answer that is no well-formed verdict on every step is an
       abstention. With `cache=FILE`, whatever was answered is kept, and a rerun asks only for what is missing.
-    - The deadline is that of a batch; a protocol of several rounds has it for each. What was asked, answered and paid stands in `judge.client.counters`, and is
-      logged when the judge is closed.
+    - The deadline is that of a batch, with all rounds of its protocol; programs of `genprm` that run when it comes are waited for. What was asked, answered
+      and paid stands in `judge.client.counters`, and is logged when the judge is closed.
     - A step that says nothing (":", "Solution:", "Let's solve this problem step by step.") is abstained on, whatever the model finds.
     - A judge reads the whole chain, so what it says of a step may depend on later ones. Each step is therefore judged at the end of its own chain: one question
       a step. `whole=true` asks once for all steps of a stored trajectory, as the protocols were published; in an environment, which asks step by step, it
@@ -83,7 +84,7 @@ class JudgeVerifier(ChainVerifier):
         self.looks_ahead = self.protocol.looks_ahead and not whole
         self.pure = self.client.settings.cache is not None and not (self.protocol.looks_ahead and whole)
         described = str(self.protocol) if type(self.protocol).__str__ is not object.__str__ else ""
-        self.version = f"1 {self.protocol.id}-{self.protocol.version} {self.client.settings.model} {described}".rstrip()
+        self.version = f"2 {self.protocol.id}-{self.protocol.version} {self.client.settings.model} {described}".rstrip()
 
     def judge(self, chains: Sequence[Chain]) -> list[Judgement]:
         """One judgement a chain; every round of the protocol is one batch."""
@@ -94,11 +95,24 @@ class JudgeVerifier(ChainVerifier):
         shown = [_beginning(chain, self.longest) for chain in chains]
         asked = [at for at, chain in enumerate(shown) if len(chain)]
         within = [frozenset(place for place in wanted[at] if place < len(shown[at])) for at in asked]
-        found = self.protocol.judge_some([shown[at] for at in asked], within, self.client.ask) if asked else []
+        found = self.protocol.judge_some([shown[at] for at in asked], within, self._asking()) if asked else []
         if len(found) != len(asked):
             raise ContractError(f"the judging protocol {self.protocol.id!r} gave {len(found)} judgements of {len(asked)} chains")
         judgements = dict(zip(asked, found, strict=True))
         return [self._completed(chain, judgements.get(at)) for at, chain in enumerate(chains)]
+
+    def _asking(self) -> Ask:
+        """Asks the client within the deadline of the batch, however many rounds the protocol takes."""
+        seconds = self.client.settings.deadline
+        ends = time.monotonic() + seconds
+
+        def ask(requests: Sequence[ChatRequest]) -> list[ChatResult]:
+            left = ends - time.monotonic()
+            if left > 0:
+                return self.client.ask(requests, left)
+            return [ChatFailure(reason=f"the {seconds:g} s of the batch were over before this was asked", kind="deadline") for _ in requests]
+
+        return ask
 
     def _completed(self, chain: Chain, judgement: Judgement | None) -> Judgement:
         """The judgement, without a score for steps that were not shown and for those that say nothing."""

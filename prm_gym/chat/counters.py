@@ -18,6 +18,8 @@ class ChatCounters(msgspec.Struct, kw_only=True):
         prompt_tokens: read, as the endpoint counts them (estimated where it does not say).
         completion_tokens: written, likewise.
         cost: of these tokens, in the unit of the prices.
+        untold_tokens: that attempts may have taken beside these, at the worst, of which the endpoint says nothing: no answer in time, a broken one.
+        untold_cost: of these.
         waited: seconds for which requests were held back by limits, summed over requests.
     """
 
@@ -32,6 +34,8 @@ class ChatCounters(msgspec.Struct, kw_only=True):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float = 0.0
+    untold_tokens: int = 0
+    untold_cost: float = 0.0
     waited: float = 0.0
 
     def fault(self, kind: str) -> None:
@@ -42,7 +46,9 @@ class ChatCounters(msgspec.Struct, kw_only=True):
         """One line for a person."""
         faults = ", ".join(f"{count} x {kind}" for kind, count in sorted(self.faults.items(), key=lambda item: -item[1])) or "none"
         cost = f", cost {self.cost:.4g}" if self.cost else ""
+        untold = f", perhaps {self.untold_tokens} more in attempts without an answer" if self.untold_tokens else ""
+        untold += f" (cost {self.untold_cost:.4g})" if self.untold_cost else ""
         return (
             f"{self.asked} questions: {self.answered} answered ({self.from_cache} from the cache, {self.shared} shared), {self.failed} not; "
-            f"{self.sent} requests ({self.retries} retries; faults: {faults}); {self.prompt_tokens} tokens read, {self.completion_tokens} written{cost}"
+            f"{self.sent} requests ({self.retries} retries; faults: {faults}); {self.prompt_tokens} tokens read, {self.completion_tokens} written{cost}{untold}"
         )

@@ -18,19 +18,22 @@ from prm_gym.chat.counters import ChatCounters
 from prm_gym.chat.exchange import ChatFailure, ChatReply, ChatRequest, ChatResult, Usage
 from prm_gym.chat.limits import Budget, Window
 from prm_gym.chat.settings import ChatSettings
-from prm_gym.chat.wire import NO_USAGE, Body, DeclinedError, OddAnswerError, body_of, estimated_tokens, image_kind, refused_option, reply_of
+from prm_gym.chat.wire import Body, DeclinedError, OddAnswerError, body_of, estimated_tokens, image_kind, refused_option, reply_of
 from prm_gym.errors import StoreError
 from prm_gym.secret import Secret
 
 _WAITING_FOR_EACH = 8  # requests under way or waiting to be sent again, for each that may be on its way
 _LONGEST_ASKED_WAIT = 3600.0
+_GATEWAY_TIMEOUTS = (408, 504, 524)  # somebody in between has waited too long; the model may have answered
+_UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")  # the HTTP library's names of what happens before a request is sent
+_NO_USAGE = Usage()
 _HIDDEN, _LONG_SECRET = "***", 16  # in answers only secrets of so many letters are hidden: shorter ones may be words
 
 
 class _RetryError(Exception):
-    """It may go better later."""
+    """It may go better later. What was taken all the same is None where nobody says."""
 
-    def __init__(self, kind: str, reason: str, wait: float | None = None, usage: Usage = NO_USAGE) -> None:
+    def __init__(self, kind: str, reason: str, wait: float | None = None, usage: Usage | None = None) -> None:
         super().__init__(reason)
         self.kind, self.reason, self.wait, self.usage = kind, reason, wait, usage
 
@@ -38,7 +41,7 @@ class _RetryError(Exception):
 class _GiveUpError(Exception):
     """It will not go better."""
 
-    def __init__(self, kind: Literal["refused", "exhausted", "deadline", "budget"], reason: str, usage: Usage = NO_USAGE) -> None:
+    def __init__(self, kind: Literal["refused", "exhausted", "deadline", "budget"], reason: str, usage: Usage | None = _NO_USAGE) -> None:
         super().__init__(reason)
         self.kind: Literal["refused", "exhausted", "deadline", "budget"] = kind
         self.reason, self.usage = reason, usage
@@ -235,7 +238,7 @@ class Line:
         async with self._sending:
             entry = await self._let_through(worst, batch.ends)
             await self._reserve(worst, worst_cost)
-            usage = Usage()
+            usage: Usage | None = None  # so it stays where the deadline comes in the middle
             try:
                 if self._locked_out:
                     raise _GiveUpError("refused", self._locked_out)
@@ -251,12 +254,19 @@ class Line:
             except _AdaptedError:
                 batch.attempts[at] -= 1
                 self.counters.fault("option refused")
+                usage = _NO_USAGE
                 raise
             finally:
                 self._settle(usage, worst, worst_cost, entry)
 
-    def _settle(self, usage: Usage, worst: int, worst_cost: float, entry: list[float] | None) -> None:
-        """Put what a request took in place of what it might have taken: nothing where the endpoint does not say so of what is no answer."""
+    def _settle(self, usage: Usage | None, worst: int, worst_cost: float, entry: list[float] | None) -> None:
+        """Put what a request took in place of what it might have taken; where nobody says, it may have taken the worst."""
+        if usage is None:
+            self.counters.untold_tokens += worst
+            self.counters.untold_cost += worst_cost
+            self._token_budget.settle(worst, worst)
+            self._cost_budget.settle(worst_cost, worst_cost)
+            return
         tokens, cost = usage.prompt_tokens + usage.completion_tokens, self.settings.cost(usage.prompt_tokens, usage.completion_tokens)
         self.counters.prompt_tokens += usage.prompt_tokens
         self.counters.completion_tokens += usage.completion_tokens
@@ -268,13 +278,19 @@ class Line:
 
     async def _reserve(self, tokens: int, cost: float) -> None:
         if not await self._token_budget.reserve(tokens):
-            raise _GiveUpError("budget", f"{self._token_budget.spent:.0f} of {self.settings.most_tokens} tokens are spent, and this request may take {tokens}")
+            spent = f"{self._token_budget.spent:.0f} of {self.settings.most_tokens} tokens are spent{self._untold()}"
+            raise _GiveUpError("budget", f"{spent}, and this request may take {tokens}")
         try:
             if not await self._cost_budget.reserve(cost):
-                raise _GiveUpError("budget", f"{self._cost_budget.spent:.4g} of {self.settings.most_cost:g} is spent, and this request may cost {cost:.4g}")
+                spent = f"{self._cost_budget.spent:.4g} of {self.settings.most_cost:g} is spent{self._untold()}"
+                raise _GiveUpError("budget", f"{spent}, and this request may cost {cost:.4g}")
         except BaseException:
             self._token_budget.settle(tokens, 0.0)
             raise
+
+    def _untold(self) -> str:
+        """Part of a reason: that some of it may not have been spent."""
+        return " (or may be, by requests of which nothing came back)" if self.counters.untold_tokens else ""
 
     async def _let_through(self, tokens: int, ends: float) -> list[float] | None:
         """Wait until the limits, and the endpoint itself, let a request through."""
@@ -323,7 +339,7 @@ class Line:
         except openai.APIStatusError as error:
             raise self._fault_of(error, body, without) from error
         except openai.APIConnectionError as error:
-            raise _RetryError("no connection", f"the endpoint cannot be reached: {self._cause(error)}") from error
+            raise _RetryError("no connection", f"the endpoint cannot be reached: {self._cause(error)}", usage=_NO_USAGE if _unsent(error) else None) from error
         except Exception as error:  # whatever the HTTP libraries raise for what a server sends
             raise _RetryError("odd answer", f"the endpoint sent something that the client cannot read: {self._cause(error)}") from error
 
@@ -340,7 +356,12 @@ class Line:
         if status == 429 and code == "insufficient_quota":
             return _GiveUpError("budget", f"the account has no money left: {said}")
         if status in (408, 409, 425, 429) or status >= 500:
-            return _RetryError(str(status), said, _asked_wait(error.response.headers) if status in (429, 503) else None)
+            wait = _asked_wait(error.response.headers) if status in (429, 503) else None
+            return _RetryError(str(status), said, wait, None if status in _GATEWAY_TIMEOUTS else _NO_USAGE)
+        if 300 <= status < 400:
+            place = self._shown(str(error.response.headers.get("location", "somewhere else")))[:200]
+            self._locked_out = f"the endpoint redirects to {place}, which is not followed (HTTP status {status}): give that address as base_url if it is right"
+            return _GiveUpError("refused", self._locked_out)
         if status == 401:
             self._locked_out = f"the endpoint does not accept the key: {said}"
         elif status == 404:
@@ -377,9 +398,19 @@ class Line:
                 max_retries=0,
                 timeout=self.settings.request_seconds,
                 default_headers=headers,
-                http_client=openai.DefaultAsyncHttpxClient(limits=limits, event_hooks={"response": [bounded]}),
+                # What is sent, secret headers among it, is for this endpoint alone: no redirection is followed.
+                http_client=openai.DefaultAsyncHttpxClient(limits=limits, follow_redirects=False, event_hooks={"response": [bounded]}),
             )
         return self._client
+
+
+def _unsent(error: BaseException | None) -> bool:
+    """Whether a connection failed before anything was sent over it."""
+    while error is not None:
+        if type(error).__name__ in _UNSENT:
+            return True
+        error = error.__cause__
+    return False
 
 
 def _told(body: Any) -> tuple[str, str, str]:

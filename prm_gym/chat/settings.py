@@ -32,8 +32,9 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
         first_wait: seconds before the first retry; twice as long each time, up to `longest_wait`, and between half and the whole of that at random.
         longest_wait: see `first_wait`. What a server asks for (Retry-After) is waited for in full.
         cache: file of answers (SQLite), shared by any number of processes; None for none.
-        most_tokens: that this client may read and write together; None for no limit.
-        most_cost: that it may cost, in the unit of the prices; needs prices.
+        most_tokens: that this client may read and write together; None for no limit. What an attempt may have taken of which nothing came back counts as
+            taken. Only an endpoint that writes more than `max_tokens`, or counts more than a token every two bytes, can overrun it, by what is on its way.
+        most_cost: that it may cost, in the unit of the prices, likewise; needs prices.
         prompt_price: of a million tokens read.
         completion_price: of a million tokens written.
         headers: sent with every request, beside the key.

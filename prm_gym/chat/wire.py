@@ -19,16 +19,17 @@ _REJECTED = re.compile(
 )
 _TOO_LONG = re.compile(r"context[ _]length|context window|too (?:large|long|many tokens)|maximum (?:context|length)|exceeds? the", re.IGNORECASE)
 
+_BROKEN_OFF = ("abort", "aborted", "cancelled", "error", "insufficient_system_resource")  # by the server, as some say it: the rest may come another time
+
 Body: TypeAlias = dict[str, Any]
 
-NO_USAGE = Usage()
 _MOST_TOKENS = 10**9  # of one request; whoever says more does not say
 
 
 class _UnansweredError(Exception):
-    """What came is no answer, and what it took all the same, where it says so."""
+    """What came is no answer, and what it took all the same; None where it does not say."""
 
-    def __init__(self, reason: str, usage: Usage = NO_USAGE) -> None:
+    def __init__(self, reason: str, usage: Usage | None = None) -> None:
         super().__init__(reason)
         self.usage = usage
 
@@ -187,7 +188,7 @@ def reply_of(content: bytes, request: ChatRequest, without: Set[str] = frozenset
         raise OddAnswerError("JSON of another kind") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OddAnswerError("half a JSON" if content.lstrip()[:1] == b"{" else "no JSON") from error
-    taken = _told_usage(read.usage) or NO_USAGE
+    taken = _told_usage(read.usage)
     if read.error is not None:
         raise OddAnswerError(f"an error in place of an answer: {str(read.error)[:200]}", taken)
     if not read.choices:
@@ -195,6 +196,8 @@ def reply_of(content: bytes, request: ChatRequest, without: Set[str] = frozenset
     choice = read.choices[0]
     text, thoughts = _text(choice.message.content), _text(choice.message.reasoning_content) or _text(choice.message.reasoning)
     finished = choice.finish_reason not in ("length", "max_tokens")
+    if choice.finish_reason in _BROKEN_OFF:
+        raise OddAnswerError(f"an answer that was broken off ({choice.finish_reason})", taken)
     if choice.finish_reason == "content_filter":
         raise DeclinedError("the answer was filtered", taken)
     if not text.strip() and choice.message.refusal:

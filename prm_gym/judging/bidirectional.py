@@ -107,10 +107,8 @@ def _question(chain: Chain, reverse: bool) -> tuple[Message, ...]:
 
 
 def _read(result: ChatResult, chain: Chain) -> Reading[dict[str, float]]:
-    answer = answer_of(result)
-    if answer.value is None:
-        return Reading(None, answer.reason, answer.status)
-    return graded(answer.value, framing(chain).key, "grades", [str(number) for number in range(1, len(chain) + 1)], 0, 10)
+    names = [str(number) for number in range(1, len(chain) + 1)]
+    return answer_of(result).then(lambda answer: graded(answer, framing(chain).key, "grades", names, 0, 10))
 
 
 def _of(reading: Reading[dict[str, float]], at: int) -> StepRead:

@@ -10,6 +10,8 @@ says what will hold as far as can be told from the page before and the action.
 
 from collections.abc import Sequence
 
+import msgspec
+
 from prm_gym.chains import Chain
 from prm_gym.chat import ChatResult, Message
 from prm_gym.errors import OptionError
@@ -17,7 +19,7 @@ from prm_gym.judging.framing import framing, harmless
 from prm_gym.judging.grades import texts, worded
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import Reading, answer_of
-from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, failure, note, with_last
+from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, failure, note, told, with_last
 
 _STATES = {"done": 1.0, "started": 0.5, "open": 0.0}
 _MOST_ITEMS = 8
@@ -79,15 +81,14 @@ class ChecklistProtocol(StepwiseProtocol):
         made = ask([self.request(_list(problem)) for problem in problems]) if problems else []
         lists = {problem: _items(result, problem) for problem, result in zip(problems, made, strict=True)}
         judged = [at for at, chain in enumerate(chains) if lists[chain.problem].value is not None]
-        results = self.sampled([self._question(chains[at], lists[chains[at].problem].value or []) for at in judged], ask)
         found = {at: failure(lists[chain.problem], "the checklist") for at, chain in enumerate(chains)}
-        for at, answers in zip(judged, results, strict=True):
-            items = lists[chains[at].problem].value or []
-            read = self.put_together([self._read(result, chains[at], items) for result in answers])
-            found[at] = StepRead(read.score, read.reason, {"items": items, **read.evidence}, read.status)
+        held = [(chains[at], tuple(lists[chains[at].problem].value or ())) for at in judged]
+        for at, (_, items), read in zip(judged, held, self.voted(held, self._question, self._read, ask), strict=True):
+            found[at] = msgspec.structs.replace(read, evidence={"items": list(items), **read.evidence})
         return [found[at] for at in range(len(chains))]
 
-    def _question(self, chain: Chain, items: Sequence[str]) -> tuple[Message, ...]:
+    def _question(self, held: tuple[Chain, tuple[str, ...]]) -> tuple[Message, ...]:
+        chain, items = held
         frame, last = framing(chain), chain.steps[-1]
         after = f"What is seen after this step:\n\n{frame.framed(f'observation_{len(chain) + 1}', last.after)}" if last.after else _UNKNOWN
         shown = _windows(chain) if self.images else ()
@@ -99,20 +100,20 @@ class ChecklistProtocol(StepwiseProtocol):
         asked = _ASKED.format(material=with_last(chain, frame), after=after, items=listed, key=frame.key, fields=fields)
         return (Message("system", _JUDGE.format(notice=frame.notice)), Message("user", asked, shown))
 
-    def _read(self, result: ChatResult, chain: Chain, items: Sequence[str]) -> StepRead:
+    def _read(self, held: tuple[Chain, tuple[str, ...]], result: ChatResult) -> StepRead:
+        chain, items = held
         answer = answer_of(result)
-        if answer.value is None:
-            return failure(answer)
         names = [f"{number} {when}" for number in range(1, len(items) + 1) for when in ("before", "after")]
-        said = worded(answer.value, framing(chain).key, "items", names, _STATES)
-        if said.value is None:
-            return failure(said)
-        before, after = ([said.value[name] for name in names[side::2]] for side in (0, 1))
-        gained = sum(max(0.0, now - then) for then, now in zip(before, after, strict=True))
-        lost = sum(max(0.0, then - now) for then, now in zip(before, after, strict=True))
-        score = gained / (gained + lost) if gained + lost > 0 else self.idle
-        reason = "every item stands as before" if gained + lost == 0 else f"{gained:g} items are brought forward, {lost:g} fall back"
-        return StepRead(score, reason, {"before": before, "after": after, "progress": sum(after) / len(items), "critique": note(answer.value)})
+
+        def said(states: dict[str, float]) -> StepRead:
+            before, after = ([states[name] for name in names[side::2]] for side in (0, 1))
+            gained = sum(max(0.0, now - then) for then, now in zip(before, after, strict=True))
+            lost = sum(max(0.0, then - now) for then, now in zip(before, after, strict=True))
+            score = gained / (gained + lost) if gained + lost > 0 else self.idle
+            reason = "every item stands as before" if gained + lost == 0 else f"{gained:g} items are brought forward, {lost:g} fall back"
+            return StepRead(score, reason, {"before": before, "after": after, "progress": sum(after) / len(items), "critique": note(answer.value or "")})
+
+        return told(answer.then(lambda text: worded(text, framing(chain).key, "items", names, _STATES)), said)
 
 
 def _windows(chain: Chain) -> tuple[bytes, ...]:
@@ -130,7 +131,4 @@ def _list(problem: str) -> tuple[Message, ...]:
 
 
 def _items(result: ChatResult, problem: str) -> Reading[list[str]]:
-    answer = answer_of(result)
-    return (
-        texts(answer.value, framing(Chain(problem, ())).key, "items", _MOST_ITEMS) if answer.value is not None else Reading(None, answer.reason, answer.status)
-    )
+    return answer_of(result).then(lambda answer: texts(answer, framing(Chain(problem, ())).key, "items", _MOST_ITEMS))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from prm_gym.chain_verifier import Judgement
 from prm_gym.chains import Chain
 from prm_gym.chat import Message
+from prm_gym.errors import OptionError
 from prm_gym.judging.asking import Drawing, by_first_error, polled
 from prm_gym.judging.framing import framing, harmless
 from prm_gym.judging.protocol import Ask, Protocol
@@ -62,6 +63,8 @@ class Critic(Protocol):
             OptionError: an option is out of range.
         """
         self.drawing = Drawing(votes=votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
+        if not isinstance(subject, str) or not subject.strip():
+            raise OptionError(f"subject is what a problem is called, such as 'task', got {subject!r}")
         self.plain, self.subject = plain, subject
         self.draws = self.drawing.warmth > 0
 

@@ -16,7 +16,7 @@ from prm_gym.judging.framing import framing
 from prm_gym.judging.grades import graded
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import answer_of
-from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, failure, note, with_last
+from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, note, told, with_last
 
 Together: TypeAlias = Literal["geometric", "mean", "min", "product"]
 DIMENSIONS = {
@@ -73,8 +73,7 @@ class DimensionsProtocol(StepwiseProtocol):
 
     def judge_last(self, chains: Sequence[Chain], ask: Ask) -> list[StepRead]:
         """One verdict a chain."""
-        results = self.sampled([self._question(chain) for chain in chains], ask)
-        return [self.put_together([self._read(result, chain) for result in answers]) for chain, answers in zip(chains, results, strict=True)]
+        return self.voted(chains, self._question, self._read, ask)
 
     def _question(self, chain: Chain) -> tuple[Message, ...]:
         frame = framing(chain)
@@ -83,17 +82,16 @@ class DimensionsProtocol(StepwiseProtocol):
         asked = _ASKED.format(material=with_last(chain, frame), dimensions=listed, key=frame.key, fields=fields)
         return (Message("system", _SYSTEM.format(notice=frame.notice)), Message("user", asked))
 
-    def _read(self, result: ChatResult, chain: Chain) -> StepRead:
+    def _read(self, chain: Chain, result: ChatResult) -> StepRead:
         answer = answer_of(result)
-        if answer.value is None:
-            return failure(answer)
-        grades = graded(answer.value, framing(chain).key, "grades", list(self.weights), 0, 10)
-        if grades.value is None:
-            return failure(grades)
-        score = self.together(list(grades.value.values()), list(self.weights.values()))
-        weakest = min(grades.value, key=lambda name: grades.value[name] if grades.value is not None else 0.0)
-        reason = f"weakest in {weakest}: {round(10 * grades.value[weakest])} of 10"
-        return StepRead(score, reason, {"dimensions": grades.value, "critique": note(answer.value)})
+        grades = answer.then(lambda text: graded(text, framing(chain).key, "grades", list(self.weights), 0, 10))
+
+        def said(shares: dict[str, float]) -> StepRead:
+            score = self.together(list(shares.values()), list(self.weights.values()))
+            weakest = min(shares, key=lambda name: shares[name])
+            return StepRead(score, f"weakest in {weakest}: {round(10 * shares[weakest])} of 10", {"dimensions": shares, "critique": note(answer.value or "")})
+
+        return told(grades, said)
 
 
 def _weights(text: str) -> dict[str, float]:

@@ -33,6 +33,7 @@ _NAMES = (
 _TAG = re.compile(rf"<(?=<?(?:/\s*)?(?:(?:{_NAMES})(?![a-z])[^<>\n]{{0,80}}|s\s*)>)", re.IGNORECASE)
 _BRACKET = re.compile(r"\[(?=(?:/\s*)?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|THINK|Math Problem|Problem|Solution)\s*\])", re.IGNORECASE)
 _SPECIAL = re.compile(r"<(?=[|｜][^\n|｜<>]{1,60}[|｜]>)")
+_TRIANGLE = re.compile(r"\u25c1(?=\s*/?\s*think\s*\u25b7)", re.IGNORECASE)
 _BOX = re.compile(r"\\boxed(?![A-Za-z])")
 _HEADING = re.compile(r"^([ \t>#*_\-]*)((?:step|paragraph)[ _]*\d+)", re.IGNORECASE | re.MULTILINE)
 _KEPT = frozenset("\n\t\u200c\u200d")  # joiners belong to scripts and emoji
@@ -47,7 +48,7 @@ def harmless(text: str) -> str:
     visible = "".join(_shown(letter) for letter in text.replace("\r\n", "\n").replace("\r", "\n")) if not text.isascii() or not text.isprintable() else text
     for pattern in (_TAG, _SPECIAL):
         visible = pattern.sub("< ", visible)
-    return _BOX.sub(r"\\fbox", _BRACKET.sub("[ ", visible))
+    return _BOX.sub(r"\\fbox", _TRIANGLE.sub("\u25c1 ", _BRACKET.sub("[ ", visible)))
 
 
 def _shown(letter: str) -> str:

@@ -20,7 +20,7 @@ from prm_gym.judging.yes_no import ALTERNATIVES, yes_no
 from prm_gym.sandbox import Limits, Run, Sandbox
 
 _OPENING = re.compile(r"^[ \t]*```(?:python|py)[^\n]*\n", re.MULTILINE | re.IGNORECASE)
-_CLOSING = re.compile(r"^[ \t]*```[ \t]*$", re.MULTILINE)
+_CLOSING = re.compile(r"^[ \t]*```[ \t\r]*$", re.MULTILINE)
 _LONGEST_PROGRAM, _LONGEST_OUTPUT = 20_000, 4_000
 
 _SYSTEM = """You check one step of a solution at a time. A step is right when what it states or does follows from the problem and the steps before it, its \
@@ -46,7 +46,7 @@ class GenPrmProtocol(StepwiseProtocol):
     """The probability of Yes, where the server tells it, else the word; the mean over several answers."""
 
     id = "genprm"
-    version = "1"
+    version = "2"
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class GenPrmProtocol(StepwiseProtocol):
             for at, result in zip(open_talks, results, strict=True):
                 program = _program_in(result) if rounds_left else None
                 if program is None:
-                    done[at] = _read(result, programs[at])
+                    done[at] = _read(result, programs[at], rounds_left > 0)
                 else:
                     waiting[at] = program
             for at, run in zip(waiting, self._run([code for _, code in waiting.values()]), strict=True):
@@ -157,16 +157,30 @@ def _programs(answer: str) -> list[tuple[str, int]]:
     return found
 
 
-def _read(result: ChatResult, programs: list[dict[str, str]]) -> StepRead:
-    answer = answer_of(result)
-    ends = [end for _, end in _programs(answer.value or "")]
-    said = yes_no(result, after=ends[-1] if ends else 0)
+def _read(result: ChatResult, programs: list[dict[str, str]], runs: bool) -> StepRead:
+    """The word behind the last program of an answer.
+
+    Args:
+        result: of the last question.
+        programs: that were run before.
+        runs: programs are still run, so that one in this answer could not be.
+    """
+    answer = answer_of(result).value or ""
+    written = _programs(answer)
+    end = written[-1][1] if written else 0
+    ran = {"programs": programs} if programs else {}
+    if _OPENING.search(answer, end) is not None:
+        return StepRead(None, "the judge's answer ends in the middle of a program", ran)
+    if written and runs:
+        return StepRead(None, f"the judge's program is empty or longer than {_LONGEST_PROGRAM} characters, and was not run", ran)
+    said = yes_no(result, after=end)
     if said.value is None:
-        return StepRead(None, said.reason, {"programs": programs} if programs else {}, said.status)
+        return StepRead(None, said.reason, ran, said.status)
     word = "the judge finds the step right" if said.value.share >= 0.5 else "the judge finds the step wrong"
     checked = f", after {len(programs)} program{'s' if len(programs) > 1 else ''}" if programs else ""
-    evidence = {"critique": note(said.value.answer), "p_yes": said.value.share, "from_logprobs": said.value.weighed}
-    return StepRead(said.value.share, word + checked, {**evidence, **({"programs": programs} if programs else {})})
+    return StepRead(
+        said.value.share, word + checked, {"critique": note(said.value.answer), "p_yes": said.value.share, "from_logprobs": said.value.weighed, **ran}
+    )
 
 
 def _output_of(run: Run) -> str:

@@ -12,8 +12,8 @@ from prm_gym.chat import ChatResult, Message
 from prm_gym.errors import OptionError
 from prm_gym.judging.framing import framing
 from prm_gym.judging.protocol import Ask
-from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, failure, note, shortened, with_last
-from prm_gym.judging.yes_no import ALTERNATIVES, yes_no
+from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, note, shortened, told, with_last
+from prm_gym.judging.yes_no import ALTERNATIVES, YesNo, yes_no
 
 _SYSTEM = "You check the steps of a solution. {notice}"
 _SINGLE = """{material}
@@ -61,8 +61,8 @@ class HierarchicalProtocol(StepwiseProtocol):
     def judge_last(self, chains: Sequence[Chain], ask: Ask) -> list[StepRead]:
         """One verdict a chain, of one or two questions."""
         paired = [chain for chain in chains if len(chain) > 1 and self.pair_weight > 0]
-        results = self.sampled([*map(_single, chains), *map(_pair, paired)], ask, ALTERNATIVES)
-        reads = [self.put_together([_read(result, "by itself") for result in found]) for found in results]
+        asked = [*map(_single, chains), *map(_pair, paired)]
+        reads = self.voted(asked, lambda question: question, lambda _, result: _read(result), ask, ALTERNATIVES)
         pairs = iter(reads[len(chains) :])
         return [self._joined(read, next(pairs)) if len(chain) > 1 and self.pair_weight > 0 else read for chain, read in zip(chains, reads, strict=False)]
 
@@ -97,10 +97,10 @@ def _pair(chain: Chain) -> tuple[Message, ...]:
     return (Message("system", _SYSTEM.format(notice=frame.notice)), Message("user", asked))
 
 
-def _read(result: ChatResult, how: str) -> StepRead:
-    said = yes_no(result)
-    if said.value is None:
-        return failure(said)
-    verdict = "right" if said.value.share >= 0.5 else "wrong"
-    evidence = {"critique": note(said.value.answer), "from_logprobs": said.value.weighed}
-    return StepRead(said.value.share, f"the step is {verdict} {how}", evidence)
+def _read(result: ChatResult) -> StepRead:
+    return told(yes_no(result), _said)
+
+
+def _said(verdict: YesNo) -> StepRead:
+    reason = f"the step is {'right' if verdict.share >= 0.5 else 'wrong'} by itself"
+    return StepRead(verdict.share, reason, {"critique": note(verdict.answer), "from_logprobs": verdict.weighed})

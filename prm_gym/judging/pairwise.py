@@ -223,8 +223,7 @@ def _compared(forwards: Sequence[ChatResult], backwards: Sequence[ChatResult], e
 
 
 def _choice(result: ChatResult) -> Reading[str]:
-    answer = answer_of(result)
-    return boxed_word(answer.value, _WORDS) if answer.value is not None else answer
+    return answer_of(result).then(lambda answer: boxed_word(answer, _WORDS))
 
 
 def _proposal(chain: Chain) -> tuple[Message, ...]:

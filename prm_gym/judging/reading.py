@@ -8,7 +8,7 @@ guessed, searched for elsewhere in the answer, or filled in. Thoughts are remove
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar, cast
 
 import msgspec
@@ -16,19 +16,24 @@ import msgspec
 from prm_gym.chat import ChatFailure, ChatResult
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 _LONGEST = 400_000  # characters of an answer that are read, from its end
 _THOUGHT = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad|seed:think"
-_OPENING = re.compile(rf"<({_THOUGHT})>|\[(THINK)\]|<\|(begin_of_thought)\|>", re.IGNORECASE)
-_CLOSING = re.compile(rf"</(?:{_THOUGHT})>|\[/THINK\]|<\|end_of_thought\|>", re.IGNORECASE)
-_BOX = re.compile(r"\\boxed\s*\{")
+# Tags of most thinking models; Mistral's; LLaMA-o1's; Cohere's; Kimi's; and the channels of gpt-oss, of which only "final" is an answer.
+_OPENING = re.compile(
+    rf"<({_THOUGHT})>|\[THINK\]|<\|(?:begin_of_thought|START_THINKING)\|>|\u25c1think\u25b7|<\|channel\|>\s*(?:analysis|commentary)", re.IGNORECASE
+)
+_CLOSING = re.compile(
+    rf"</(?:{_THOUGHT})>|\[/THINK\]|<\|(?:end_of_thought|END_THINKING)\|>|\u25c1/think\u25b7|<\|channel\|>\s*final\s*<\|message\|>", re.IGNORECASE
+)
+_BRACE = re.compile(r"\\boxed\s*\{|\\\\(?!boxed)|\\[{}]|[{}]")  # what opens a box, what is escaped, and every other brace
 _WRAPPED = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|texttt|mbox)\s*\{([^{}]*)\}")
-_INDEX = re.compile(r"(?:(?:paragraph|step)[ _]*)?([+-]?\d{1,6})", re.IGNORECASE)
-_HEADING = re.compile(r"^[ \t>#*_\-]*(?:step|paragraph)[ _]*(\d{1,6})\b", re.IGNORECASE | re.MULTILINE)
-_DEEPEST = 40  # braces in a box
+_INDEX = re.compile(r"(?:(?:paragraph|step)[ _]*)?([+-]?\d{1,6})", re.IGNORECASE | re.ASCII)
+_HEADING = re.compile(r"^[ \t>#*_\-]*(?:step|paragraph)[ _]*(\d{1,6})\b", re.IGNORECASE | re.MULTILINE | re.ASCII)
+_LONGEST_BOX = 2000
 _ESCAPE = re.compile(r"\\([\"\\/bfnrt]|u[0-9a-fA-F]{4})|\\")
 _PLACES, _BRACES = 20, 60  # of a key that are looked at, from the end of the answer; and braces before each, at which its object may begin
-_MOST = 5000  # boxes of an answer that are read, from its end
 
 
 class Reading(msgspec.Struct, Generic[T], frozen=True):
@@ -43,6 +48,10 @@ class Reading(msgspec.Struct, Generic[T], frozen=True):
     value: T | None
     reason: str = ""
     status: Literal["abstain", "timeout", "error"] = "abstain"
+
+    def then(self, read: "Callable[[T], Reading[U]]") -> "Reading[U]":
+        """What is read of the value; where there is none, why not."""
+        return Reading(None, self.reason, self.status) if self.value is None else read(self.value)
 
 
 class Box(msgspec.Struct, frozen=True):
@@ -112,24 +121,17 @@ def boxes(text: str) -> list[Box]:
     """
     text = text[-_LONGEST:]
     found: list[Box] = []
-    for opening in list(_BOX.finditer(text))[-_MOST:]:
-        end = _closing(text, opening.end())
-        content = _bare(text[opening.end() : end]) if end is not None else ""
-        if end is not None and content:
-            found.append(Box(content, opening.start(), end + 1))
-    return found
-
-
-def _closing(text: str, start: int) -> int | None:
-    """Where the brace that is open at `start` closes; None if it does not soon."""
-    depth = 1
-    for brace in re.finditer(r"\\.|[{}]", text[start : start + 2000], re.DOTALL):
-        depth += {"{": 1, "}": -1}.get(brace[0], 0)
-        if depth == 0:
-            return start + brace.start()
-        if depth > _DEEPEST:
-            return None
-    return None
+    begun: list[tuple[int, int] | None] = []  # of every brace that is open: where its box begins, and its content; None for one that opens no box
+    for token in _BRACE.finditer(text):
+        if token[0].startswith("\\boxed"):
+            begun.append((token.start(), token.end()))
+        elif token[0] == "{":
+            begun.append(None)
+        elif token[0] == "}" and begun and (box := begun.pop()) is not None and token.start() - box[1] < _LONGEST_BOX:
+            content = _bare(text[box[1] : token.start()])
+            if content:
+                found.append(Box(content, box[0], token.end()))
+    return sorted(found, key=lambda box: box.start)
 
 
 def _bare(content: str) -> str:
@@ -313,19 +315,23 @@ def objects(text: str) -> list[dict[str, Any]]:
 
 
 def _keyed(text: str, key: str) -> Iterator[dict[str, Any]]:
-    """The JSON objects that carry a key, the last one first. They are looked for where the key stands: whatever is quoted around them hides none."""
+    """The JSON objects that carry a key, the last one first. They are looked for where the key stands: whatever is quoted around them hides none.
+
+    Of one that stands in another which carries the key too (an example, an alternative), the outer one counts.
+    """
     text = _ESCAPE.sub(lambda found: found[0] if found[1] else "\\\\", text[-_LONGEST:])  # formulas in JSON: "\\cdot" is no escape
     for place in [found.start() for found in re.finditer(re.escape(key), text)][: -_PLACES - 1 : -1]:
-        at = text.rfind("{", 0, place)
+        at, outermost = text.rfind("{", 0, place), None
         for _ in range(_BRACES):
             if at < 0:
                 break
             with contextlib.suppress(ValueError, RecursionError):
                 value, end = _DECODER.raw_decode(text, at)
                 if end > place and value.get("key") == key:
-                    yield value
-                    break
+                    outermost = value
             at = text.rfind("{", 0, at)
+        if outermost is not None:
+            yield outermost
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

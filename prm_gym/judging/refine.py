@@ -15,6 +15,7 @@ from prm_gym.answers import grade_all
 from prm_gym.chain_verifier import Judgement, unjudged
 from prm_gym.chains import Chain
 from prm_gym.chat import ChatResult, Message
+from prm_gym.errors import OptionError
 from prm_gym.judging.framing import framing, harmless, says_nothing
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import Reading, answer_of, boxed_index, boxes, unread
@@ -81,6 +82,8 @@ class RefineProtocol(SampledProtocol):
             OptionError: one of them is out of range.
         """
         super().__init__(votes=votes, temperature=temperature, max_tokens=max_tokens, quorum=quorum)
+        if worth is not None and not callable(worth):
+            raise OptionError(f"worth is a function of a chain and a solution, or None, got {worth!r}")
         self.worth = worth
         self.options = {"worth": getattr(worth, "__qualname__", type(worth).__name__)} if worth is not None else {}
 
@@ -156,12 +159,8 @@ def _question(chain: Chain) -> tuple[Message, ...]:
 
 def _first_error(result: ChatResult, chain: Chain) -> Reading[Critique]:
     answer = answer_of(result)
-    if answer.value is None:
-        return Reading(None, answer.reason, answer.status)
-    number = boxed_index(answer.value, 0, len(chain))
-    if number.value is None:
-        return unread(number.reason)
-    return Reading(Critique(number.value - 1, note(answer.value)))
+    number = answer.then(lambda text: boxed_index(text, 0, len(chain)))
+    return number.then(lambda first: Reading(Critique(first - 1, note(answer.value or ""))))
 
 
 def _refinement(chain: Chain, critique: Critique) -> tuple[Message, ...]:

@@ -1,4 +1,6 @@
-"""Rubrics: what a step is held against, as data in files that anybody can write.
+"""Rubrics that a chat model is asked about: what a step is held against, as sentences in files that anybody can write.
+
+(Rubrics of checks that programs make, without a model, are another thing: `rubric:FILE`, see `prm_gym.rubric`.)
 
 A file (TOML or JSON) names criteria that every step is held against and, if one likes, skills with criteria of their own, among which a router chooses for
 each step:
@@ -29,7 +31,7 @@ import tomllib
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -43,7 +45,7 @@ _LONGEST = 1000  # characters of a criterion
 _ELEMENT = re.compile(r"^\s*\[\d+\] (?:link|button|textbox|searchbox|checkbox|radio|combobox|tab|option|menuitem|heading)\b", re.MULTILINE)
 
 
-class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AskedCriterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing that is asked of a step.
 
     Attributes:
@@ -70,10 +72,10 @@ class Skill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     when: str
-    criteria: tuple[Criterion, ...]
+    criteria: tuple[AskedCriterion, ...]
 
 
-class Rubric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AskedRubric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Criteria and skills.
 
     Attributes:
@@ -85,7 +87,7 @@ class Rubric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     about: str = ""
-    criteria: tuple[Criterion, ...] = ()
+    criteria: tuple[AskedCriterion, ...] = ()
     skills: tuple[Skill, ...] = ()
 
     def __post_init__(self) -> None:
@@ -110,7 +112,7 @@ class Rubric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     raise OptionError(f"the criterion {criterion.name!r} of the rubric {self.name!r} needs a sentence to ask and a weight above 0")
 
 
-def load_rubric(source: str | Path) -> Rubric:
+def load_rubric(source: str | Path) -> AskedRubric:
     """A rubric that comes with the package, or one of a file.
 
     Args:
@@ -133,19 +135,29 @@ def load_rubric(source: str | Path) -> Rubric:
 
 
 @cache
-def _bundled(name: str) -> Rubric:
+def _bundled(name: str) -> AskedRubric:
     return _parsed((resources.files("prm_gym.judging") / f"rubric_{name}.toml").read_text(encoding="utf-8"), ".toml", name)
 
 
-def _parsed(text: str, suffix: str, where: str) -> Rubric:
+def _parsed(text: str, suffix: str, where: str) -> AskedRubric:
     try:
         data: Any = tomllib.loads(text) if suffix == ".toml" else json.loads(text)
-        return msgspec.convert(data, Rubric, strict=True)
-    except (ValueError, RecursionError) as error:  # of both formats, and of msgspec
+    except (ValueError, RecursionError) as error:  # of both formats
         raise OptionError(f"{where} is no rubric: {error}") from error
+    try:
+        return msgspec.convert(data, AskedRubric, strict=True)
+    except ValueError as error:
+        other = ". It is one of checks, which the verifier rubric:FILE makes; a chat model is asked sentences: `ask = ...` in place of `check`"
+        raise OptionError(f"{where} is no rubric to ask a chat model about: {error}{other if _has_checks(data) else ''}") from error
 
 
-def fitting(chain: Chain) -> Rubric:
+def _has_checks(data: Any) -> bool:
+    """Whether it is written for `prm_gym.rubric`."""
+    listed: Any = cast("dict[str, Any]", data).get("criteria") if isinstance(data, dict) else None
+    return isinstance(listed, list) and any(isinstance(each, dict) and "check" in each for each in cast("list[Any]", listed))
+
+
+def fitting(chain: Chain) -> AskedRubric:
     """The rubric of ours for a chain: "web" where a page is seen or claimed, "tools" where tools are listed, else "maths".
 
     It is told by the problem, which the first page belongs to, and by claims of the environment; what the steps say, or make a tool say, has no part in it.

@@ -18,7 +18,7 @@ from prm_gym.judging.framing import framing
 from prm_gym.judging.grades import graded
 from prm_gym.judging.protocol import Ask
 from prm_gym.judging.reading import answer_of
-from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, failure, note, with_last
+from prm_gym.judging.stepwise import StepRead, StepwiseProtocol, note, told, with_last
 
 Graded: TypeAlias = Literal["both", "appearance", "functionality"]
 MOST_BYTES = 8 << 20
@@ -69,9 +69,7 @@ class ScreenshotProtocol(StepwiseProtocol):
         """One verdict a chain."""
         found = {at: StepRead(None, reason) for at, chain in enumerate(chains) if (reason := _unshown(chain))}
         judged = [at for at in range(len(chains)) if at not in found]
-        results = self.sampled([self._question(chains[at]) for at in judged], ask)
-        for at, answers in zip(judged, results, strict=True):
-            found[at] = self.put_together([self._read(result, chains[at]) for result in answers])
+        found.update(zip(judged, self.voted([chains[at] for at in judged], self._question, self._read, ask), strict=True))
         return [found[at] for at in range(len(chains))]
 
     def _question(self, chain: Chain) -> tuple[Message, ...]:
@@ -81,15 +79,15 @@ class ScreenshotProtocol(StepwiseProtocol):
         asked = _ASKED.format(material=with_last(chain, frame), aspects=aspects, key=frame.key, fields=fields)
         return (Message("system", _SYSTEM.format(notice=frame.notice)), Message("user", asked, (chain.steps[-1].image,)))
 
-    def _read(self, result: ChatResult, chain: Chain) -> StepRead:
+    def _read(self, chain: Chain, result: ChatResult) -> StepRead:
         answer = answer_of(result)
-        if answer.value is None:
-            return failure(answer)
-        grades = graded(answer.value, framing(chain).key, "grades", self.aspects, 1, 5)
-        if grades.value is None:
-            return failure(grades)
-        reason = ", ".join(f"{name} {1 + 4 * share:.0f} of 5" for name, share in grades.value.items())
-        return StepRead(sum(grades.value.values()) / len(grades.value), reason, {"grades": grades.value, "critique": note(answer.value)})
+        grades = answer.then(lambda text: graded(text, framing(chain).key, "grades", self.aspects, 1, 5))
+
+        def said(shares: dict[str, float]) -> StepRead:
+            reason = ", ".join(f"{name} {1 + 4 * share:.0f} of 5" for name, share in shares.items())
+            return StepRead(sum(shares.values()) / len(shares), reason, {"grades": shares, "critique": note(answer.value or "")})
+
+        return told(grades, said)
 
 
 def _unshown(chain: Chain) -> str:

@@ -5,8 +5,8 @@ knows the questions again.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -17,6 +17,8 @@ from prm_gym.judging.asking import Drawing
 from prm_gym.judging.framing import Framing, says_nothing
 from prm_gym.judging.protocol import Ask, Protocol
 from prm_gym.judging.reading import Reading
+
+T = TypeVar("T")
 
 LONGEST_NOTE = 2000  # characters of an answer that are kept as evidence, from its end
 PAST_SEEN = 2000  # characters of what was seen before an earlier step that are shown
@@ -80,6 +82,21 @@ class SampledProtocol(Protocol):
         requests = [self.request(messages, sample, logprobs) for messages in conversations for sample in range(votes)]
         results = ask(requests) if requests else []
         return [results[at : at + votes] for at in range(0, len(results), votes)]
+
+    def voted(
+        self, subjects: Sequence[T], question: Callable[[T], Sequence[Message]], read: Callable[[T, ChatResult], StepRead], ask: Ask, logprobs: int = 0
+    ) -> list[StepRead]:
+        """[N] what all votes on each subject come to; all are asked for at once.
+
+        Args:
+            subjects: what is asked about: chains, or chains with what they are held against.
+            question: about a subject.
+            read: reads one answer about a subject.
+            ask: see `Protocol.judge`.
+            logprobs: alternatives that are listed at each token; 0 for none.
+        """
+        results = self.sampled([question(subject) for subject in subjects], ask, logprobs)
+        return [self.put_together([read(subject, result) for result in answers]) for subject, answers in zip(subjects, results, strict=True)]
 
     def put_together(self, reads: Sequence[StepRead]) -> StepRead:
         """The mean of several answers; None where too few could be read. The reason is that of the answer nearest to the mean."""
@@ -210,6 +227,11 @@ def whole(chain: Chain, frame: Framing) -> str:
 def note(answer: str) -> str:
     """The end of an answer, as evidence."""
     return answer if len(answer) <= LONGEST_NOTE else "... " + answer[-LONGEST_NOTE:]
+
+
+def told(reading: Reading[T], say: Callable[[T], StepRead]) -> StepRead:
+    """What a reading says of a step; no score, with the reason, where nothing could be read."""
+    return failure(reading) if reading.value is None else say(reading.value)
 
 
 def failure(reading: Reading[Any], of: str = "") -> StepRead:

@@ -6,7 +6,7 @@ import re
 import msgspec
 
 from prm_gym.chat import ChatReply, ChatResult
-from prm_gym.judging.reading import Reading, answer_of, boxed_word, boxes, unread
+from prm_gym.judging.reading import Reading, answer_of, boxed_word, boxes
 
 WORDS = {"yes": 1.0, "no": 0.0}
 ALTERNATIVES = 10  # log-probabilities that are asked for at each token
@@ -35,13 +35,12 @@ def yes_no(result: ChatResult, after: int = 0) -> Reading[YesNo]:
         after: characters of the answer that are passed over: a box there is no verdict.
     """
     answer = answer_of(result)
-    if answer.value is None:
-        return Reading(None, answer.reason, answer.status)
-    word = boxed_word(answer.value[after:], WORDS)
-    if word.value is None:
-        return unread(word.reason)
-    share = share_of_yes(result, word.value) if isinstance(result, ChatReply) else None
-    return Reading(YesNo(word.value if share is None else share, answer.value, share is not None))
+
+    def said(word: float) -> Reading[YesNo]:
+        share = share_of_yes(result, word) if isinstance(result, ChatReply) else None
+        return Reading(YesNo(word if share is None else share, answer.value or "", share is not None))
+
+    return answer.then(lambda text: boxed_word(text[after:], WORDS)).then(said)
 
 
 def share_of_yes(reply: ChatReply, said: float) -> float | None:

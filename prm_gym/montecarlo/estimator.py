@@ -37,6 +37,17 @@ class Budget(msgspec.Struct, frozen=True):
     rollouts: int | None = None
     steps: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what allows nothing.
+
+        Raises:
+            OptionError: a bound is no number from 1 on.
+        """
+        for name in ("rollouts", "steps"):
+            bound = getattr(self, name)
+            if bound is not None and (type(bound) is not int or bound < 1):
+                raise OptionError(f"{name} of a budget is a number from 1 on, or None for no bound, got {bound!r}")
+
 
 class Spent(msgspec.Struct):
     """What was spent so far.

@@ -5,6 +5,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
@@ -62,12 +63,11 @@ class Regex(_Check, frozen=True, kw_only=True, tag="regex"):
 
     def find(self, scene: Scene) -> Finding:
         """Match."""
-        pattern = _compiled(self.pattern, self.flags)
         texts = scene.anywhere(self.over) if self.absent else scene.actions(self.over)
-        found = next((text for text in texts if (pattern.matches(text) if self.whole else pattern.ends(text) is not None)), None)
+        ends = ((text, _match_end(self.pattern, self.flags, self.whole, text)) for text in texts)
+        found, end = next(((text, end) for text, end in ends if end is not None), (None, 0))
         if found is None:
             return Finding(float(self.absent), "the pattern does not match")
-        end = len(found) if self.whole else pattern.ends(found) or 0
         return Finding(float(not self.absent), "the pattern matches", {"up_to": found[max(0, end - 80) : end]})
 
 
@@ -326,6 +326,13 @@ def _compiled(source: str, flags: str) -> Pattern:
     if (source, flags) not in _PATTERNS:
         _PATTERNS[source, flags] = Pattern(source, flags)
     return _PATTERNS[source, flags]
+
+
+@lru_cache(maxsize=1 << 10)  # every step of an episode looks at those before it again
+def _match_end(source: str, flags: str, whole: bool, text: str) -> int | None:
+    """Where the match that ends first ends, or the one of the whole text; None if there is none."""
+    pattern = _compiled(source, flags)
+    return pattern.ends(text) if not whole else len(text) if pattern.matches(text) else None
 
 
 def _require_terms(terms: Sequence[str]) -> None:

@@ -4,7 +4,8 @@ Python's `re` tries one way after another and can take hours over thirty charact
 Here all ways are followed at once: a pattern becomes an automaton of states (Thompson), and sets of states become the states of a faster one as they are met.
 
 The syntax is that of `re`, which parses it and says what single characters match: literals, classes, groups, alternatives, repetitions, `^ $ \A \Z \b \B`,
-and the flags i, m, s, x, a. What cannot be matched so is refused when the pattern is made: references to groups, looking ahead and behind, possessive forms.
+and the flags i, m, s, x, a. In an empty text `\B` holds, as in Python from 3.14 on. What cannot be matched so is refused when the pattern is made: references
+to groups, looking ahead and behind, possessive forms, and switching the flag m, or the flag a around a `\b`, inside a pattern.
 
 Source: Thompson 1968, Regular expression search algorithm; Cox 2007, Regular expression matching can be simple and fast.
 """
@@ -45,7 +46,7 @@ class Pattern:
             parsed = _parser.parse(source, int(sum(getattr(re, flag.upper()) for flag in flags)))
             self._ascii = bool(parsed.state.flags & re.ASCII)
             self._multiline = bool(parsed.state.flags & re.MULTILINE)
-            self._first = self._sequence(parsed, self._state("match"), parsed.state.flags, parsed.state)
+            self._first = self._sequence(parsed, self._state("match"), parsed.state.flags)
         except (re.error, RecursionError, OverflowError) as error:
             raise OptionError(f"{source!r} is no regular expression: {error}") from error
         self._classes: dict[str, tuple[int, int]] = {}
@@ -155,47 +156,51 @@ class Pattern:
         self._atoms.append(atom)
         return len(self._atoms) - 1
 
-    def _sequence(self, nodes: Any, after: int, flags: int, state: Any) -> int:
+    def _sequence(self, nodes: Any, after: int, flags: int) -> int:
         for node in reversed(list(nodes)):
-            after = self._node(node, after, flags, state)
+            after = self._node(node, after, flags)
         return after
 
-    def _node(self, node: Any, after: int, flags: int, state: Any) -> int:
+    def _node(self, node: Any, after: int, flags: int) -> int:
         kind, value = str(node[0]), node[1]
         match kind:
             case "LITERAL" | "NOT_LITERAL" | "ANY" | "IN":
-                single = _parser.SubPattern(state, [node])
-                self._leaves.append(_compiler.compile(single, flags & ~re.DEBUG))
+                alone = _parser.State()  # one of its own: what the whole has of flags would be added to those that hold here
+                alone.flags, alone.str = flags & ~re.DEBUG, self.source
+                self._leaves.append(_compiler.compile(_parser.SubPattern(alone, [node]), alone.flags))
                 return self._state("leaf", len(self._leaves) - 1, after)
             case "BRANCH":
-                return self._state("split", [self._sequence(branch, after, flags, state) for branch in value[1]])
+                return self._state("split", [self._sequence(branch, after, flags) for branch in value[1]])
             case "SUBPATTERN":
                 _, added, removed, inner = value
                 if (added | removed) & re.MULTILINE:
                     raise OptionError(f"the pattern {self.source[:60]!r} switches the flag m inside of it: set it for the whole")
-                return self._sequence(inner, after, (flags | added) & ~removed, state)
+                kept = flags & ~(re.ASCII | re.UNICODE) if added & (re.ASCII | re.UNICODE) else flags
+                return self._sequence(inner, after, (kept | added) & ~removed)
             case "MAX_REPEAT" | "MIN_REPEAT":
-                return self._repeat((value[0], value[1]), value[2], after, flags, state)
+                return self._repeat((value[0], value[1]), value[2], after, flags)
             case "AT":
+                if "BOUNDARY" in str(value) and bool(flags & re.ASCII) != self._ascii:
+                    raise OptionError(f"the pattern {self.source[:60]!r} switches the flag a around \\b or \\B: set it for the whole")
                 return self._state("anchor", str(value), after)
             case _:
                 raise OptionError(f"the pattern {self.source[:60]!r} holds {kind.lower()}, which cannot be matched in linear time")
 
-    def _repeat(self, times: tuple[int, Any], inner: Any, after: int, flags: int, state: Any) -> int:
+    def _repeat(self, times: tuple[int, Any], inner: Any, after: int, flags: int) -> int:
         least, most = times
         unbounded = str(most) == "MAXREPEAT"
         if unbounded:
             loop = self._state("split", [])
-            self._atoms[loop] = ("split", [self._sequence(inner, loop, flags, state), after])
+            self._atoms[loop] = ("split", [self._sequence(inner, loop, flags), after])
             after = loop
         else:
             if int(most) > MOST_STATES:
                 raise OptionError(f"the pattern {self.source[:60]!r} repeats up to {most} times; {MOST_STATES} are the most")
             end = after
             for _ in range(int(most) - least):
-                after = self._state("split", [self._sequence(inner, after, flags, state), end])
+                after = self._state("split", [self._sequence(inner, after, flags), end])
         if least > MOST_STATES:
             raise OptionError(f"the pattern {self.source[:60]!r} repeats {least} times; {MOST_STATES} are the most")
         for _ in range(least):
-            after = self._sequence(inner, after, flags, state)
+            after = self._sequence(inner, after, flags)
         return after

@@ -4,7 +4,7 @@ import hashlib
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
@@ -238,8 +238,8 @@ def read_rubric(path: str | Path) -> Rubric:
     place = Path(path)
     try:
         text = place.read_bytes()
-        data: Any = tomllib.loads(text.decode()) if place.suffix == ".toml" else msgspec.json.decode(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.DecodeError) as error:
+        data: Any = tomllib.loads(text.decode()) if place.suffix.lower() == ".toml" else msgspec.json.decode(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.DecodeError, RecursionError) as error:
         raise OptionError(f"{place} is no rubric: {error}") from error
     return rubric_of(data, str(place))
 
@@ -257,7 +257,10 @@ def rubric_of(data: Mapping[str, Any], where: str = "the rubric") -> Rubric:
     try:
         read = msgspec.convert(data, _File)
     except msgspec.ValidationError as error:
-        raise OptionError(f"{where} is no rubric: {error}") from error
+        listed = data.get("criteria", ()) if isinstance(data, Mapping) else ()
+        asked = isinstance(listed, Sequence) and any(isinstance(each, Mapping) and "ask" in each for each in cast("Sequence[Any]", listed))
+        other = ". It is one of sentences, which a chat model is asked: judge:MODEL?protocol=rubric_guided&rubric=FILE; checks need `check = {kind = ...}`"
+        raise OptionError(f"{where} is no rubric of checks: {error}{other if asked else ''}") from error
     criteria = [Criterion(name=c.name, check=c.check, description=c.description, weight=c.weight, gate=c.gate, when=c.when) for c in read.criteria]
     name = read.name or Path(where).stem
     return Rubric(criteria, name=name, threshold=read.threshold, least_coverage=read.least_coverage, quotes_count=read.quotes_count)

@@ -132,6 +132,22 @@ def test_a_packed_answer_is_not_unpacked(monkeypatch):
     assert "packed (gzip)" in results[0].reason
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirection_is_not_followed(monkeypatch, status):
+    # What is asked, and headers with keys, would go to whoever the endpoint names.
+    send = chat_server._send
+    with ChatServer(lambda body: "of another") as other:
+
+        async def moved(writer, _, body, extra=None, length=None):
+            return await send(writer, status, b"", {"location": f"{other.url}/chat/completions"})
+
+        monkeypatch.setattr(chat_server, "_send", moved)
+        results, _ = asked(lambda body: "yes", count=3, headers=(("x-key", Secret("org-4711-0123456789")),), concurrency=1)
+        assert {result.kind for result in results} == {"refused"}
+        assert f"redirects to {other.url}" in results[0].reason
+        assert other.received == []
+
+
 def test_answers_after_a_close_of_another_thread_are_kept(tmp_path):
     requests = [ChatRequest(messages=(Message("user", f"question {at}"),)) for at in range(200)]
     with ChatServer(lambda body: "yes", delay=0.01) as server:

@@ -11,7 +11,7 @@ from prm_gym.judging.bidirectional import BidirectionalProtocol
 from prm_gym.judging.dimensions import DimensionsProtocol
 from prm_gym.judging.hierarchical import HierarchicalProtocol
 from prm_gym.judging.rubric_guided import RubricGuidedProtocol
-from prm_gym.judging.rubrics import Criterion, Rubric, Skill
+from prm_gym.judging.rubrics import AskedCriterion, AskedRubric, Skill
 from prm_gym.judging.screenshot import ScreenshotProtocol
 from prm_gym.testing import answering
 
@@ -76,12 +76,12 @@ def test_a_dimension_that_fails_makes_all_fail():
             DimensionsProtocol(**options)
 
 
-RUBRIC = Rubric(
+RUBRIC = AskedRubric(
     "mine",
-    criteria=(Criterion("true", "It is true.", 3.0),),
+    criteria=(AskedCriterion("true", "It is true.", 3.0),),
     skills=(
-        Skill("sum", "it adds", (Criterion("carry", "Carries are right."),)),
-        Skill("guess", "it guesses", (Criterion("basis", "It has one.", gate=True),)),
+        Skill("sum", "it adds", (AskedCriterion("carry", "Carries are right."),)),
+        Skill("guess", "it guesses", (AskedCriterion("basis", "It has one.", gate=True),)),
     ),
 )
 
@@ -107,6 +107,8 @@ class Examiner:
         ("none", {"true": "partly"}, 0.5),
         ("Guess", {"true": "yes", "basis": "no"}, 0.0),
         ("guess", {"true": "unclear", "basis": "yes"}, None),
+        ("guess", {"true": "yes", "basis": "unclear"}, None),  # a gate that may fail
+        ("guess", {"true": "yes", "basis": "inapplicable"}, 1.0),
         ("sums", {"true": "yes", "carry": "yes"}, None),  # a skill that there is not: it cannot be told which criteria apply
         ("sum", {"true": "yes", "carry": "maybe"}, None),
     ],

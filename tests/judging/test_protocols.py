@@ -49,6 +49,8 @@ def test_names():
         make_protocol("critik")
     with pytest.raises(OptionError, match="votes"):
         make_protocol("critic", vote=2)
+    with pytest.raises(OptionError, match="subject"):
+        make_protocol("critic", subject=7)
     PROTOCOLS.register("none_at_all", lambda: 3)
     with pytest.raises(ContractError):
         make_protocol("none_at_all")

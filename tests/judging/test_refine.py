@@ -5,6 +5,7 @@ import re
 import pytest
 
 from prm_gym.chains import written
+from prm_gym.errors import OptionError
 from prm_gym.judging.refine import RefineProtocol, agreements
 from prm_gym.testing import answering
 
@@ -42,6 +43,8 @@ def test_with_a_grader_critiques_weigh_what_it_says():
     assert nothing.scores == (None, None)
     untold = RefineProtocol(votes=1, worth=lambda *_: None).judge([CHAIN], critics((2, "14")))[0]
     assert "cannot be told" in untold.reasons[0]
+    with pytest.raises(OptionError, match="worth"):
+        RefineProtocol(worth=3)
 
 
 @pytest.mark.parametrize("said", [[(3, "14")], [("none", "14")], [(2, "")]])

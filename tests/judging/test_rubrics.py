@@ -7,7 +7,7 @@ import pytest
 from prm_gym.chains import Chain, ChainStep, written
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.judging.rubric_guided import weighed
-from prm_gym.judging.rubrics import BUNDLED, Criterion, Rubric, Skill, fitting, load_rubric
+from prm_gym.judging.rubrics import BUNDLED, AskedCriterion, AskedRubric, Skill, fitting, load_rubric
 
 OURS = {"name": "mine", "criteria": [{"name": "short", "ask": "It is short.", "weight": 2.0, "gate": True}], "skills": []}
 
@@ -23,7 +23,7 @@ def test_those_that_come_with_the_package(name):
 def test_one_of_a_file(tmp_path):
     (tmp_path / "mine.json").write_text(json.dumps(OURS))
     (tmp_path / "mine.toml").write_text('name = "mine"\n[[criteria]]\nname = "short"\nask = "It is short."\nweight = 2\ngate = true\n')
-    read = Rubric("mine", criteria=(Criterion("short", "It is short.", 2.0, gate=True),))
+    read = AskedRubric("mine", criteria=(AskedCriterion("short", "It is short.", 2.0, gate=True),))
     assert load_rubric(tmp_path / "mine.json") == load_rubric(str(tmp_path / "mine.toml")) == read
 
 
@@ -41,6 +41,8 @@ def test_one_of_a_file(tmp_path):
         ('{"name": "x", "criteria": [{"name": "a", "ask": "b"}], "skills": [{"name": "s", "when": "w", "criteria": [{"name": "a", "ask": "b"}]}]}', "distinct"),
         ('{"name": "x", "skills": [{"name": "none", "when": "w", "criteria": [{"name": "a", "ask": "b"}]}]}', "none"),
         ("[" * 100_000, "no rubric"),
+        ("[]", "no rubric"),
+        ('{"name": "x", "criteria": [{"name": "a", "check": {"kind": "regex", "pattern": "x"}}]}', "rubric:FILE"),  # of the other kind
     ],
 )
 def test_a_broken_one_is_an_error_that_says_where(tmp_path, text, message):
@@ -70,11 +72,18 @@ def test_the_rubric_is_chosen_by_what_the_environment_says():
 
 
 def test_marks_are_weighed_by_hand():
-    """(2 * 1 + 1 * 0.5) / 3; a gate that partly holds is no failure; None takes its weight out; below half the weight nothing is said."""
-    asked = (Criterion("a", "a", 2.0), Criterion("b", "b"), Criterion("g", "g", 3.0, gate=True))
-    assert weighed({"a": 1.0, "b": 0.5, "g": None}, asked).score == pytest.approx(2.5 / 3)
-    assert weighed({"a": 1.0, "b": 1.0, "g": 0.5}, asked).score == pytest.approx(4.5 / 6)
-    assert weighed({"a": 1.0, "b": 1.0, "g": 0.0}, asked).score == 0.0
-    assert weighed({"a": 1.0, "b": None, "g": None}, asked).score is None
-    assert weighed({"a": None, "b": None, "g": 0.0}, asked).score == 0.0  # a gate that fails is told
+    """(2 * 1 + 1 * 0.5) / 3; a gate that partly holds is no failure; what is not told takes its weight out; below half the weight nothing is said."""
+    asked = (AskedCriterion("a", "a", 2.0), AskedCriterion("b", "b"), AskedCriterion("g", "g", 3.0, gate=True))
+
+    def score(a, b, g):
+        return weighed({"a": a, "b": b, "g": g}, asked).score
+
+    assert score("yes", "partly", "inapplicable") == pytest.approx(2.5 / 3)
+    assert score("yes", "yes", "partly") == pytest.approx(4.5 / 6)
+    assert score("yes", "yes", "no") == 0.0
+    assert score("yes", "unclear", "inapplicable") is None
+    assert score("unclear", "inapplicable", "no") == 0.0  # a gate that fails is told
+    # A gate that may be the one that fails: neither passed nor failed.
+    assert score("yes", "yes", "unclear") is None
+    assert weighed({"a": "yes", "b": "yes", "g": "unclear"}, asked).reason == "whether the gate 'g' holds is unclear"
     assert Skill("s", "w", asked).criteria == asked

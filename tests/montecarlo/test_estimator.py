@@ -138,6 +138,12 @@ def test_budgets():
         assert roller.spent.steps == 30
 
 
+@pytest.mark.parametrize("bounds", [{"rollouts": 0}, {"rollouts": -5}, {"steps": 0}, {"steps": 1.5}, {"rollouts": True}])
+def test_a_budget_that_allows_nothing_is_refused(bounds):
+    with pytest.raises(OptionError, match="from 1 on"):
+        Budget(**bounds)
+
+
 def test_a_prefix_of_a_trajectory_of_an_environment_and_of_its_seed_are_the_same_place():
     rollouts = Rollouts("test_montecarlo/ChainEnv", {"length": 5}, num_envs=2)
     (trajectory,) = rollouts.play(SkilledAgent(0.5), groups([3], 1))

@@ -50,6 +50,94 @@ def test_random_patterns(source, text):
     assert pattern.matches(text) == (expected.fullmatch(text) is not None)
 
 
+LEAVES = [
+    "a",
+    "b",
+    "A",
+    "1",
+    "_",
+    " ",
+    "\\n",
+    "é",
+    "É",
+    "ß",
+    "ſ",
+    "K",
+    "İ",
+    "ı",
+    ".",
+    r"\d",
+    r"\w",
+    r"\s",
+    r"\D",
+    r"\W",
+    r"\S",
+    "[ab]",
+    "[^a]",
+    "[a-c1]",
+    r"[\w-]",
+]
+LEAVES += [r"[^\s\d]", "[A-Z]", r"\.", r"\x61", "[é-ü]", r"[^\W\d_]", "#", "[]a]", "[^]]", "^", "$", r"\A", r"\Z", r"\b", r"\B"]
+TIMES = ["*", "+", "?", "{2}", "{0,2}", "{1,}", "{,2}", "*?", "+?", "??", "{1,2}?", "{0}", "{2,}?"]
+SYNTAX = st.recursive(
+    st.sampled_from(LEAVES),
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map("".join),
+        st.lists(st.one_of(inner, st.just("")), min_size=1, max_size=3).map(lambda ways: f"(?:{'|'.join(ways)})"),
+        st.tuples(st.sampled_from(["(", "(?:", "(?i:", "(?s:", "(?-i:", "(?a:", "(?u:", "(?x:", "(?is:", "(?P<n>"]), inner).map(
+            lambda parts: f"{parts[0]}{parts[1]})"
+        ),
+        st.tuples(inner, st.sampled_from(TIMES)).map(lambda parts: f"(?:{parts[0]}){parts[1]}"),
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(source=SYNTAX, flags=st.sets(st.sampled_from("imsxa")).map("".join), text=st.text(alphabet="aAbBc1_ \néÉßſKkiİıI.-#]²٣", max_size=8))
+def test_patterns_of_the_whole_syntax(source, flags, text):
+    try:
+        expected = re.compile(source, sum(getattr(re, flag.upper()) for flag in flags))
+    except re.error:
+        with pytest.raises(OptionError):
+            Pattern(source, flags)
+        return
+    try:
+        pattern = Pattern(source, flags)
+    except OptionError:  # it switches the flag a around an anchor
+        assert re.search(r"\(\?[au]:", source)
+        assert re.search(r"\\[bB]", source)
+        return
+    if text or r"\B" not in source:  # which holds in an empty text from Python 3.14 on
+        # Not `search`: of r"(?a:\W)" it finds nothing in "é", which `match` does.
+        assert (pattern.ends(text) is not None) == any(expected.match(text, start) for start in range(len(text) + 1))
+        assert pattern.matches(text) == (expected.fullmatch(text) is not None)
+
+
+def test_flags_that_hold_for_a_part():
+    assert Pattern("(?-i:a)b", "i").matches("aB")
+    assert not Pattern("(?-i:a)b", "i").matches("AB")
+    assert Pattern(r"(?a:\w)\w").matches("aé")
+    assert not Pattern(r"(?a:\w)\w").matches("éa")
+    for source in (r"(?a:\bx)", r"(?a:\B)"):
+        with pytest.raises(OptionError, match="set it for the whole"):
+            Pattern(source)
+    assert Pattern(r"(?a:\bx)", "a").matches("x")
+
+
+@settings(max_examples=40, deadline=None)
+@given(source=SYNTAX.map(lambda inner: f"(?:(?:{inner})*)*="), piece=st.text(alphabet="aAb1 é\n", min_size=1, max_size=6))
+def test_nested_repetitions_take_linear_time(source, piece):
+    try:
+        pattern = Pattern(source)
+    except OptionError:
+        return
+    text = piece * (20_000 // len(piece))
+    begun = time.process_time()
+    assert pattern.ends(text) is None
+    assert time.process_time() - begun < 5.0
+
+
 @pytest.mark.parametrize(
     ("source", "text"),
     [("(a+)+b", "a" * 16_000), ("(a|a)*b", "a" * 16_000), (".*.*.*=", "x" * 16_000), ("(?:a?){100}a{100}", "a" * 99), ("(a|b)*a(a|b){14}c", "abba" * 4_000)],

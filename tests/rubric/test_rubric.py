@@ -304,6 +304,9 @@ check = {kind = "waypoints", points = [{kind = "tool", names = ["get_order"]}, {
         ({"criteria": [{"name": "a", "check": {"kind": "regexp"}}]}, "regexp"),
         ({"criteria": [{"name": "a", "check": {"kind": "length", "mots": 1}}]}, "mots"),
         ({"criteria": [{"name": "a", "check": {"kind": "regex", "pattern": "("}}]}, "no rubric|no regular"),
+        ({"criteria": [{"name": "a", "ask": "It is short."}]}, "protocol=rubric_guided"),  # of the other kind
+        ({"criteria": 7}, "no rubric"),
+        ([], "no rubric"),
         ({"criteria": [{"name": "a", "weight": -1, "check": {"kind": "length"}}]}, "weight"),
         ({"criteria": [{"name": "a", "weight": 0, "check": {"kind": "length"}}]}, "decides nothing"),
         ({"criteria": [{"name": "a", "check": {"kind": "length"}}] * 2}, "two criteria"),
@@ -319,7 +322,9 @@ def test_files_that_are_no_rubrics(data, said):
 
 def test_a_file_that_cannot_be_read(tmp_path):
     (tmp_path / "bad.toml").write_text("criteria = [")
-    for name in ("bad.toml", "none.json"):
+    (tmp_path / "deep.toml").write_text("criteria = " + "[" * 100_000)
+    (tmp_path / "deep.json").write_text('{"criteria": ' + "[" * 100_000)
+    for name in ("bad.toml", "none.json", "deep.toml", "deep.json"):
         with pytest.raises(OptionError, match="is no rubric"):
             make_verifier(f"rubric:{tmp_path / name}")
 

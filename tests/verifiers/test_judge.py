@@ -7,10 +7,11 @@ import pytest
 
 import prm_gym  # noqa: F401 - registers the environments
 from prm_gym.chains import written
-from prm_gym.chat import ChatSettings
+from prm_gym.chat import ChatRequest, ChatSettings, Message
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.task import Task
 from prm_gym.testing.chat_server import ChatServer
+from prm_gym.testing.honest_judges import HONEST_JUDGES
 from prm_gym.testing.scripted_judge import answer
 from prm_gym.verifier import PastStep, StepContext, make_verifier, verify_batch
 from prm_gym.verifiers.judge import JudgeVerifier
@@ -29,6 +30,11 @@ def contexts(*actions):
 def server():
     with ChatServer(answer) as serving:
         yield serving
+
+
+def plain(body):
+    """The body of a request as the request that it was."""
+    return ChatRequest(messages=tuple(Message(part["role"], part["content"]) for part in body["messages"]))
 
 
 def judge_of(server, **options):
@@ -97,6 +103,35 @@ def test_a_hanging_endpoint_is_a_timeout():
         (verdict,) = judge.verify(contexts("2 + 3 = 5"))
         assert (verdict.status, verdict.score) == ("timeout", None)
         judge.close()
+
+
+def test_the_deadline_is_that_of_all_rounds():
+    # Every answer takes 0.3 s, and each of nine rounds is one: 2.7 s in all. After one second the fourth is on its way at most.
+    with ChatServer(answer, delay=0.3) as server:
+        judge = judge_of(server, protocol="spark", votes=1, rounds=8, deadline=1.0)
+        (verdict,) = judge.verify(contexts("2 + 3 = 5"))
+        assert (verdict.status, verdict.score) == ("timeout", None)
+        assert len(server.received) <= 4
+        judge.close()
+        patient = judge_of(server, protocol="spark", votes=1, rounds=8, deadline=60.0)
+        assert patient.verify(contexts("2 + 3 = 5"))[0].score == 1.0
+        patient.close()
+
+
+def test_what_a_step_changes_about_the_finding_of_a_judge():
+    # `confidence:judge:MODEL`: the scores of the judge are read as confidences. It finds the second step wrong; from nothing on, nothing can be told.
+    with ChatServer(lambda body: HONEST_JUDGES["hierarchical"](plain(body))) as server:
+        verifier = make_verifier(f"confidence:judge:m?base_url={server.url}&protocol=hierarchical&pair_weight=0.0&prior=0.5")
+        verdicts = verifier.verify(contexts("2 + 3 = 5", "5 + 4 = 8", "8 + 0 = 8"))
+        assert [(verdict.label, verdict.score) for verdict in verdicts] == [("correct", 1.0), ("incorrect", 0.0), (None, None)]
+        assert [verdict.status for verdict in verdicts] == ["ok", "ok", "abstain"]
+        verifier.close()
+    with ChatServer(answer, faults={"500": 1.0}) as server:
+        verifier = make_verifier(f"confidence:judge:m?base_url={server.url}&protocol=hierarchical&prior=0.5&attempts=1")
+        verdicts = verifier.verify(contexts("2 + 3 = 5", "5 + 4 = 9"))
+        assert [(verdict.status, verdict.score) for verdict in verdicts] == [("error", None)] * 2
+        assert "HTTP status 500" in verdicts[0].reason
+        verifier.close()
 
 
 @pytest.mark.parametrize("protocol", ["dimensions", "critic"])
