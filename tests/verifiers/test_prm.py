@@ -178,7 +178,8 @@ def test_it_rewards_the_steps_of_an_environment(known):
 
 
 def test_a_step_that_breaks_nothing_else(known):
-    steps = steps_of("It is 7.", "\ud800\udfff 7 \x00", "7 " * 3000, "So 7.")
+    # What no model can read comes last in one episode; another episode in the batch has nothing to do with it.
+    steps = [*steps_of("It is 7.", "\ud800\udfff 7 \x00", "7 " * 3000), *steps_of("So 7.")]
     verdicts = [row["prm"] for row in verify_batch([make_verifier(f"prm:{known}?device=cpu")], steps)]
     assert [verdict.score is None for verdict in verdicts] == [False, False, True, False]
 
