@@ -35,6 +35,19 @@ def test_a_rollout_goes_on_with_what_its_file_holds_and_with_nothing_else(capsys
         assert "another rollout" in capsys.readouterr().err
 
 
+def test_verifiers_are_named_by_an_option_of_their_own(capsys, tmp_path):
+    path = tmp_path / "t.jsonl"
+    command = ("rollout", "--env", "prm_gym/Countdown-v0", "--agent", "scripted", "--tasks", "1", "--attempts", "1", "--out", str(path), "--json")
+    _run(capsys, *command, "--verifier", "arithmetic", "all(arithmetic, reachable)")
+    (trajectory,) = read_trajectories(path)
+    assert trajectory.env_options["verifiers"] == ["arithmetic", "all(arithmetic, reachable)"]
+    assert {"arithmetic"} < set(trajectory.steps[0].verdicts)
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command, "--verifier", "arithmetic", "--env-option", 'verifiers=["arithmetic"]'])
+    assert ended.value.code == 2
+    assert "not by both" in capsys.readouterr().err
+
+
 def test_rollout_stores_and_rescore_finds_nothing_new_in_it(capsys, tmp_path):
     path = tmp_path / "played.jsonl"
     (played,) = json.loads(_run(capsys, "rollout", "--tasks", "3", "--attempts", "2", "--env-option", "difficulty=1", "--out", str(path), "--json"))
@@ -107,6 +120,7 @@ def test_a_file_without_a_readable_trajectory_is_no_result(capsys, tmp_path):
         (["rollout", "--env-option", "difficulty"], "NAME=VALUE"),
         (["rescore", "nowhere.jsonl", "--verifier", "z3"], "nowhere.jsonl"),
         (["compare", "--agent", "random"], "'random' cannot be trained"),
+        (["compare", "--verifier", "z33", "--budget", "10", "--out", "OUT"], "z3"),
     ],
 )
 def test_what_cannot_be_honoured_says_the_near_miss_and_exits_with_2(capsys, tmp_path, arguments, message):

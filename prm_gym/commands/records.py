@@ -24,6 +24,18 @@ def read_options(pairs: Sequence[str]) -> dict[str, Any]:
     return options
 
 
+def read_env_options(pairs: Sequence[str], verifiers: Sequence[str]) -> dict[str, Any]:
+    """Options of an environment, with the verifiers that are named beside them.
+
+    Raises:
+        OptionError: the verifiers are named twice.
+    """
+    options = read_options(pairs)
+    if verifiers and "verifiers" in options:
+        raise OptionError("verifiers are named by --verifier or by --env-option verifiers=[...], not by both")
+    return {**options, "verifiers": list(verifiers)} if verifiers else options
+
+
 def read_names(text: str) -> tuple[str, ...]:
     """Names with commas between them.
 

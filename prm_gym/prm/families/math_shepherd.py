@@ -14,8 +14,8 @@ _NUMBERED = re.compile(r"Step \d+:")
 class MathShepherdFamily(Family):
     """`Q Step 1: ... ки`, line break, `Step 2: ... ки`; the score is P(+) against P(-) as the token after each tag.
 
-    A step that begins with a number keeps it, and one that does not gets that of its place. Where the oldest steps of a long chain are left out, places count from
-    the first one that is read.
+    A step that begins with a number keeps it, and one that does not gets that of its place. Where the oldest steps of a long chain are left out, places count
+    from the first one that is read.
 
     Source: the model's card and 2312.08935, which takes the lowest score for a solution's. There, tags in a solution's text are tags; here they are not.
     """
