@@ -19,6 +19,25 @@ def test_lists_name_what_there_is(capsys, command, expected):
     assert all(row["summary"] for row in rows)
 
 
+def test_verifiers_are_listed_with_their_options(capsys):
+    rows = {row["name"]: row for row in json.loads(_run(capsys, "verifiers", "--json"))}
+    for row in rows.values():  # whoever adds an option says what it means
+        assert all(option["meaning"] for option in row["options"]), row["name"]
+    of_prm = {option["name"]: option for option in rows["prm"]["options"]}
+    assert of_prm["checkpoint"]["default"] == "required"
+    assert (of_prm["cached_steps"]["default"], of_prm["cached_steps"]["meaning"]) == ("100000", "whose scores are remembered.")
+    assert "separator" in of_prm["..."]["meaning"]  # what is handed on to the family
+    assert "concurrency" in {option["name"] for option in rows["judge"]["options"]}  # of its client
+    assert "ref" in {option["name"] for option in rows["implicit"]["options"]}  # of a TypedDict
+    shown = _run(capsys, "verifiers", "z3", "all")
+    assert "        mode='propagate': " in shown
+    assert "arithmetic" not in shown
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["verifiers", "z33"])
+    assert ended.value.code == 2
+    assert "z3" in capsys.readouterr().err
+
+
 def test_a_rollout_goes_on_with_what_its_file_holds_and_with_nothing_else(capsys, tmp_path):
     path = tmp_path / "t.jsonl"
     command = ("rollout", "--agent", "scripted", "--attempts", "2", "--env-option", "difficulty=1", "--out", str(path), "--json")

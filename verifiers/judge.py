@@ -36,6 +36,7 @@ class JudgeVerifier(ChainVerifier):
     """
 
     id = "judge"
+    also_options = (ChatSettings,)
 
     def __init__(
         self,

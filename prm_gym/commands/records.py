@@ -80,9 +80,17 @@ def _plainly(value: Any) -> str:
     match value:
         case dict():
             return ", ".join(f"{key} {count}" for key, count in cast("dict[str, Any]", value).items())
+        case [dict(), *_]:
+            return "".join(f"\n        {_described(**item)}" for item in cast("list[dict[str, Any]]", value))
         case list():
             return ", ".join(str(item) for item in cast("list[Any]", value))
         case float():
             return f"{value:.3f}"
         case _:
             return str(value)
+
+
+def _described(name: str, default: str, meaning: str) -> str:
+    """An option on one line."""
+    shown = f"{name} ({default})" if default == "required" else f"{name}={default}" if default else name
+    return f"{shown}: {meaning}" if meaning else shown
