@@ -157,6 +157,76 @@ def test_it_works_in_an_environment_and_on_the_command_line(tmp_path, capsys):
     ]
 
 
+@pytest.fixture
+def stored(tmp_path):
+    path = tmp_path / "stored.jsonl"
+    with TrajectoryWriter(path) as writer:
+        writer.write(Rollouts("prm_gym/Countdown-v0", {"difficulty": 1, "verifiers": []}, num_envs=3).play(make_agent("random"), groups(range(5), 1)))
+    return path
+
+
+@pytest.mark.parametrize("method", ["soft", "hard", "search", "denoised"])
+def test_the_command_labels_by_every_method_as_the_function_does(stored, tmp_path, capsys, method):
+    out = tmp_path / "out.jsonl"
+    options = [f"method={method}", "k=4", "seed=3", "batch=2"]
+    main(["label", str(stored), "--rollouts", "random", "--rollout-option", *options, "--out", str(out), "--json"])
+    (summary,) = json.loads(capsys.readouterr().out)
+    assert summary["verifiers"] == ["montecarlo"]
+    expected = list(label_by_rollouts(read_trajectories(stored), "random", LabelOptions(method=method, k=4, seed=3)))
+    assert list(read_trajectories(out)) == expected
+    assert sum(summary["steps"].values()) == sum(len(each.steps) for each in expected)
+
+
+def test_labelling_by_rollouts_goes_on_with_what_is_missing_and_with_nothing_else(stored, tmp_path, capsys):
+    out, command = tmp_path / "out.jsonl", ["label", str(stored), "--rollouts", "random"]
+    main([*command, "--rollout-option", "k=2", "--out", str(out)])
+    lines = out.read_text().splitlines()
+    out.write_text("\n".join(lines[:2]) + "\n")  # as if it had been interrupted
+    main([*command, "--rollout-option", "k=2", "--out", str(out)])
+    assert out.read_text().splitlines() == lines
+    for other in (["k=3"], ["k=2", "method=hard"], ["k=2", "seed=1"], ["k=2", "threshold=0.25"]):
+        with pytest.raises(SystemExit) as ended:
+            main([*command, "--rollout-option", *other, "--out", str(out)])
+        assert ended.value.code == 2
+        assert "are of version" in capsys.readouterr().err
+
+
+def test_rollouts_stand_beside_other_verifiers(stored, tmp_path, capsys):
+    out = tmp_path / "out.jsonl"
+    main(["label", str(stored), "--rollouts", "random", "--rollout-option", "k=1", "--verifier", "arithmetic", "--out", str(out), "--json"])
+    assert json.loads(capsys.readouterr().out)[0]["verifiers"] == ["arithmetic", "montecarlo"]
+    assert all({"arithmetic", "montecarlo"} <= set(step.verdicts) for each in read_trajectories(out) for step in each.steps)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--rollouts", "randon"], "random"),
+        (["--rollout-option", "k=2"], "name the agent"),
+        (["--rollouts", "random", "--rollout-option", "kk=2"], "'kk'"),
+        (["--rollouts", "random", "--rollout-option", "k=0"], "from 1 on"),
+        (["--rollouts", "random", "--rollout-option", "k=many"], "k"),
+        (["--rollouts", "random", "--rollout-option", "method=hardest"], "hardest"),
+        (["--rollouts", "random", "--rollout-option", "threshold=2"], "threshold lies in"),
+        (["--rollouts", "random", "--rollout-option", "load=somewhere"], "cannot be loaded"),
+        (["--rollouts", "random", "--verifier", "montecarlo:random?env=prm_gym/Countdown-v0"], "leave one of them out"),
+    ],
+)
+def test_what_labelling_by_rollouts_cannot_do(stored, capsys, arguments, said):
+    with pytest.raises(SystemExit) as ended:
+        main(["label", str(stored), *arguments])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_texts_have_no_environment_to_play_on_in(tmp_path, capsys):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"question": "1 + 1?", "steps": ["1 + 1 = 2."], "answer": "2"}) + "\n")
+    with pytest.raises(SystemExit):
+        main(["label", str(path), "--rollouts", "random"])
+    assert "stored trajectories" in capsys.readouterr().err
+
+
 def test_a_scripted_agent_judges_too():
     # Privileged: it reads on in the solution, so from a state on the way it succeeds, and elsewhere it fails or is at its end, which is an error verdict.
     (trajectory,) = Rollouts("prm_gym/Sokoban-v0", {"difficulty": 1}, num_envs=1).play(make_agent("scripted"), groups([1], 1))
