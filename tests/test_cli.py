@@ -67,6 +67,22 @@ def test_verifiers_are_named_by_an_option_of_their_own(capsys, tmp_path):
     assert "not by both" in capsys.readouterr().err
 
 
+def test_a_verifier_guides_an_agent(capsys, tmp_path):
+    # Among the actions that Deduction lists a random agent is seldom right; z3 knows which inferences hold.
+    command = ("rollout", "--env-option", "difficulty=1", "--tasks", "12", "--attempts", "1", "--json")
+    path = tmp_path / "t.jsonl"
+    (alone,) = json.loads(_run(capsys, *command))
+    (guided,) = json.loads(_run(capsys, *command, "--guide", "z3", "--samples", "8", "--out", str(path)))
+    assert guided["success"] > alone["success"]
+    assert next(iter(read_trajectories(path))).agent.startswith("random+z3:")
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command, "--guide", "z3", "--samples", "4", "--out", str(path)])
+    assert ended.value.code == 2
+    with pytest.raises(SystemExit):
+        cli.main([*command, "--guide", "z3", "--samples", "0"])
+    assert "samples is at least 1" in capsys.readouterr().err
+
+
 def test_rollout_stores_and_rescore_finds_nothing_new_in_it(capsys, tmp_path):
     path = tmp_path / "played.jsonl"
     (played,) = json.loads(_run(capsys, "rollout", "--tasks", "3", "--attempts", "2", "--env-option", "difficulty=1", "--out", str(path), "--json"))

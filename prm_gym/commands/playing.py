@@ -10,6 +10,7 @@ from prm_gym.errors import OptionError
 from prm_gym.options import stored_options
 
 if TYPE_CHECKING:
+    from prm_gym.agent import Agent
     from prm_gym.env import StepEnv
     from prm_gym.trajectory import Trajectory
     from prm_gym.verdict import Verdict
@@ -141,6 +142,8 @@ def rollout(
     reward: str = "dense",
     env_option: tuple[str, ...] = (),
     verifier: tuple[str, ...] = (),
+    guide: str = "",
+    samples: int = 4,
     out: str = "",
     json: bool = False,
 ) -> None:
@@ -155,19 +158,21 @@ def rollout(
         reward: name of the reward scheme.
         env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'show=["page"]'.
         verifier: specifications of the verifiers that judge its steps, as "z3" or "prm:DIR"; the environment's own unless given.
+        guide: specification of a verifier that chooses among actions which the agent proposes, as "prm:DIR": what a reward model is worth in search.
+        samples: actions that the agent proposes at each step, where there is a guide.
         out: file of trajectories (JSON lines); nothing is stored without it. Episodes that it holds already are not played again.
         json: print JSON.
     """
     from collections import Counter
 
-    from prm_gym.agent import make_agent
+    from prm_gym.prm.selection import GuidedAgent
     from prm_gym.rollout import Rollouts, groups, success_rate
     from prm_gym.store import TrajectoryWriter
 
     require_seed(seed)
     if tasks < 1:
         raise OptionError(f"tasks must be at least 1, got {tasks}")
-    player = make_agent(agent)
+    player = _player(agent, guide, samples)
     options = {**read_env_options(env_option, verifier), "reward": reward}
     rollouts = Rollouts(env, options)
     episodes = groups(range(seed, seed + tasks), attempts)
@@ -192,7 +197,23 @@ def rollout(
         "stored": out or None,
     }
     rollouts.close()
+    if isinstance(player, GuidedAgent):
+        player.verifier.close()
     print_records([result], json)
+
+
+def _player(agent: str, guide: str, samples: int) -> "Agent":
+    """The agent, with the verifier that guides it, if there is one; a verifier of claims sees the step that an action makes, others its text."""
+    from prm_gym.agent import make_agent
+    from prm_gym.prm.evaluation.scoring import claims_wanted
+    from prm_gym.prm.selection import GuidedAgent
+    from prm_gym.verifier import make_verifier
+
+    made = make_agent(agent)
+    if not guide:
+        return made
+    verifier = make_verifier(guide)
+    return GuidedAgent(made, verifier, samples, look="step" if claims_wanted(verifier) else "text")
 
 
 def _stored(path: str, env: str, options: Mapping[str, Any], agent: str, seeds: Mapping[str, int]) -> "list[Trajectory]":
