@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from prm_gym.trajectory import Trajectory
     from prm_gym.verifier import Verifier
 
+MOST_REASONS = 3  # why there is no score, that are shown
+
 
 def label(
     path: Annotated[str, tyro.conf.Positional],
@@ -238,6 +240,7 @@ def _summary(
     for trajectory in labelled:
         rated.update({None: "undecided", -1: "wrong", 0: "neutral", 1: "right"}[rating] for rating in ratings(trajectory))
         said.update(f"{v.verifier}: {v.label or v.status}" for step in trajectory.steps for v in step.verdicts.values())
+    silent = Counter(f"{v.verifier}: {v.reason}" for trajectory in labelled for step in trajectory.steps for v in step.verdicts.values() if v.score is None)
     outcomes = Counter("unknown" if t.outcome is None else "right" if t.outcome == 1.0 else "wrong" for t in labelled)
     return {
         "solutions": len(labelled),
@@ -246,6 +249,7 @@ def _summary(
         "final answers": dict(outcomes.most_common()),
         "verifiers": verifier_ids,
         "verdicts": dict(said.most_common()),
+        "why there is no score": dict(silent.most_common(MOST_REASONS)),
         "policy": msgspec.to_builtins(policy),
         "exported": {layout: count for layout, count in exported.items() if count is not None},
         "stored": out or None,

@@ -185,9 +185,22 @@ def _denoised(estimator: RolloutEstimator, trajectories: Sequence[Trajectory], o
             "rollouts": start.trials,
             "values": values,
         }
-        reason = "the agent seldom succeeds at this task, or the place of the error is not known, or the step comes after it"
+        reason = _silence(start, outcome, values, options.least_confidence)
         verdicts.append([_verdict(label, reason, options.threshold, evidence) for label in labels])
     return verdicts
+
+
+def _silence(start: Estimate, outcome: float | None, values: Sequence[float | None], least: float) -> str:
+    """Why a solution, or what comes after its error, has no labels."""
+    if start.soft is None:
+        return f"the agent's confidence is not known: {start.reason or 'too few roll-outs'}"
+    if start.soft < least or start.soft == 0.0:
+        return f"the agent succeeds in less than {least:.0%} of its roll-outs from the beginning: too weak for this task to be labelled by it"
+    if outcome is None:
+        return "the solution has no outcome"
+    if 0.0 not in values:
+        return "the agent succeeds after every step of this failed solution: the place of the error is not known"
+    return "it comes after the first error, or the value of a step before that is not known"
 
 
 def _verdict(label: float | None, reason: str, threshold: float, evidence: Mapping[str, object]) -> Verdict:

@@ -82,6 +82,17 @@ def test_every_method_says_what_it_knows(method):
         assert scores == [1.0] * min(wrong, 6) + [0.0] * (wrong < 6) + [after] * max(0, 5 - wrong)
 
 
+def test_denoised_labels_say_why_there_are_none():
+    def reasons(skill, given):
+        labelled = label_by_rollouts(given, SkilledAgent(skill), LabelOptions(method="denoised", k=4))
+        return {step.verdicts["montecarlo"].reason for each in labelled for step in each.steps if step.verdicts["montecarlo"].score is None}
+
+    failed = [each for each in played(0.8, range(8)) if each.outcome == 0.0]
+    assert reasons(0.0, failed) == {"the agent succeeds in less than 75% of its roll-outs from the beginning: too weak for this task to be labelled by it"}
+    assert all(reason.startswith("it comes after the first error") for reason in reasons(1.0, failed))
+    assert reasons(1.0, [msgspec.structs.replace(failed[0], outcome=None)]) == {"the solution has no outcome"}
+
+
 def test_an_agent_that_cannot_do_the_task_judges_no_step():
     for trajectory in label_by_rollouts(played(0.5), SkilledAgent(0.0), LabelOptions(k=3)):
         *before, last = [step.verdicts["montecarlo"] for step in trajectory.steps]
@@ -175,6 +186,9 @@ def test_the_command_labels_by_every_method_as_the_function_does(stored, tmp_pat
     expected = list(label_by_rollouts(read_trajectories(stored), "random", LabelOptions(method=method, k=4, seed=3)))
     assert list(read_trajectories(out)) == expected
     assert sum(summary["steps"].values()) == sum(len(each.steps) for each in expected)
+    silent = [step.verdicts["montecarlo"].reason for each in expected for step in each.steps if step.verdicts["montecarlo"].score is None]
+    assert {reason.removeprefix("montecarlo: ") for reason in summary["why there is no score"]} <= set(silent)
+    assert bool(silent) == bool(summary["why there is no score"])
 
 
 def test_labelling_by_rollouts_goes_on_with_what_is_missing_and_with_nothing_else(stored, tmp_path, capsys):
