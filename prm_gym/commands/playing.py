@@ -205,13 +205,14 @@ def rollout(
 def _player(agent: str, guide: str, samples: int) -> "Agent":
     """The agent, with the verifier that guides it, if there is one; a verifier of claims sees the step that an action makes, others its text."""
     from prm_gym.agent import make_agent
-    from prm_gym.prm.evaluation.scoring import claims_wanted
-    from prm_gym.prm.selection import GuidedAgent
-    from prm_gym.verifier import make_verifier
 
     made = make_agent(agent)
     if not guide:
         return made
+    from prm_gym.prm.evaluation.scoring import claims_wanted
+    from prm_gym.prm.selection import GuidedAgent
+    from prm_gym.verifier import make_verifier
+
     verifier = make_verifier(guide)
     return GuidedAgent(made, verifier, samples, look="step" if claims_wanted(verifier) else "text")
 
