@@ -17,7 +17,7 @@ import msgspec
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.env import StepEnv
-from prm_gym.errors import ContractError
+from prm_gym.errors import ContractError, OptionError
 from prm_gym.plugins import Registry, make
 from prm_gym.tools import Tool
 from prm_gym.verifier import PastStep
@@ -202,3 +202,24 @@ def make_agent(spec: str | Agent, **options: Any) -> Agent:
     if not isinstance(agent, Agent):
         raise ContractError(f"the agent {name!r} made a {type(agent).__name__}, not a prm_gym Agent")
     return agent
+
+
+def load_agent(spec: str | Agent, folder: str | Path = "") -> Agent:
+    """The agent that a specification names, as it was saved into a folder.
+
+    Args:
+        spec: see `make_agent`.
+        folder: of a trainable agent; empty for the agent as it is made.
+
+    Raises:
+        UnknownNameError: no agent has that name; says the near miss.
+        OptionError: the agent cannot be loaded.
+        ContractError: what came out is no agent.
+    """
+    made = make_agent(spec)
+    if not str(folder):
+        return made
+    if not isinstance(made, TrainableAgent):
+        raise OptionError(f"the agent {made.id!r} cannot be loaded from a folder")
+    made.load(Path(folder))
+    return made

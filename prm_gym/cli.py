@@ -19,7 +19,10 @@ from prm_gym.errors import PrmGymError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; exit status 0 (done), 2 (the command cannot be honoured), 130 (interrupted) or 141 (nobody reads the output)."""
+    """Run a command.
+
+    The exit status is 0 (done), 1 (some or all of the work failed), 2 (the command cannot be honoured), 130 (interrupted) or 141 (nobody reads the output).
+    """
     commands: dict[str, Callable[..., Any]] = {
         "envs": envs,
         "verifiers": verifiers,

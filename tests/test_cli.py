@@ -19,6 +19,25 @@ def test_lists_name_what_there_is(capsys, command, expected):
     assert all(row["summary"] for row in rows)
 
 
+def test_verifiers_are_listed_with_their_options(capsys):
+    rows = {row["name"]: row for row in json.loads(_run(capsys, "verifiers", "--json"))}
+    for row in rows.values():  # whoever adds an option says what it means
+        assert all(option["meaning"] for option in row["options"]), row["name"]
+    of_prm = {option["name"]: option for option in rows["prm"]["options"]}
+    assert of_prm["checkpoint"]["default"] == "required"
+    assert (of_prm["cached_steps"]["default"], of_prm["cached_steps"]["meaning"]) == ("100000", "whose scores are remembered.")
+    assert "separator" in of_prm["..."]["meaning"]  # what is handed on to the family
+    assert "concurrency" in {option["name"] for option in rows["judge"]["options"]}  # of its client
+    assert "ref" in {option["name"] for option in rows["implicit"]["options"]}  # of a TypedDict
+    shown = _run(capsys, "verifiers", "z3", "all")
+    assert "        mode='propagate': " in shown
+    assert "arithmetic" not in shown
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["verifiers", "z33"])
+    assert ended.value.code == 2
+    assert "z3" in capsys.readouterr().err
+
+
 def test_a_rollout_goes_on_with_what_its_file_holds_and_with_nothing_else(capsys, tmp_path):
     path = tmp_path / "t.jsonl"
     command = ("rollout", "--agent", "scripted", "--attempts", "2", "--env-option", "difficulty=1", "--out", str(path), "--json")
@@ -33,6 +52,35 @@ def test_a_rollout_goes_on_with_what_its_file_holds_and_with_nothing_else(capsys
             cli.main([*command, *changed])
         assert ended.value.code == 2
         assert "another rollout" in capsys.readouterr().err
+
+
+def test_verifiers_are_named_by_an_option_of_their_own(capsys, tmp_path):
+    path = tmp_path / "t.jsonl"
+    command = ("rollout", "--env", "prm_gym/Countdown-v0", "--agent", "scripted", "--tasks", "1", "--attempts", "1", "--out", str(path), "--json")
+    _run(capsys, *command, "--verifier", "arithmetic", "all(arithmetic, reachable)")
+    (trajectory,) = read_trajectories(path)
+    assert trajectory.env_options["verifiers"] == ["arithmetic", "all(arithmetic, reachable)"]
+    assert {"arithmetic"} < set(trajectory.steps[0].verdicts)
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command, "--verifier", "arithmetic", "--env-option", 'verifiers=["arithmetic"]'])
+    assert ended.value.code == 2
+    assert "not by both" in capsys.readouterr().err
+
+
+def test_a_verifier_guides_an_agent(capsys, tmp_path):
+    # Among the actions that Deduction lists a random agent is seldom right; z3 knows which inferences hold.
+    command = ("rollout", "--env-option", "difficulty=1", "--tasks", "12", "--attempts", "1", "--json")
+    path = tmp_path / "t.jsonl"
+    (alone,) = json.loads(_run(capsys, *command))
+    (guided,) = json.loads(_run(capsys, *command, "--guide", "z3", "--samples", "8", "--out", str(path)))
+    assert guided["success"] > alone["success"]
+    assert next(iter(read_trajectories(path))).agent.startswith("random+z3:")
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command, "--guide", "z3", "--samples", "4", "--out", str(path)])
+    assert ended.value.code == 2
+    with pytest.raises(SystemExit):
+        cli.main([*command, "--guide", "z3", "--samples", "0"])
+    assert "samples is at least 1" in capsys.readouterr().err
 
 
 def test_rollout_stores_and_rescore_finds_nothing_new_in_it(capsys, tmp_path):
@@ -107,6 +155,7 @@ def test_a_file_without_a_readable_trajectory_is_no_result(capsys, tmp_path):
         (["rollout", "--env-option", "difficulty"], "NAME=VALUE"),
         (["rescore", "nowhere.jsonl", "--verifier", "z3"], "nowhere.jsonl"),
         (["compare", "--agent", "random"], "'random' cannot be trained"),
+        (["compare", "--verifier", "z33", "--budget", "10", "--out", "OUT"], "z3"),
     ],
 )
 def test_what_cannot_be_honoured_says_the_near_miss_and_exits_with_2(capsys, tmp_path, arguments, message):

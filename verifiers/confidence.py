@@ -9,9 +9,11 @@ from prm_gym.chains import Chain
 from prm_gym.errors import OptionError
 from prm_gym.plugins import make
 from prm_gym.prm.confidence import DROP, FLOOR, change_scores, relative_changes
+from prm_gym.prm.windows import bounded
 from prm_gym.task import content_key
 from prm_gym.verifier import VERIFIERS
 
+UNREAD = "the step, or one that was left out before it, does not fit the tokens that the model reads, or gave no number"
 HEAD_OPTIONS = ("model", "device", "dtype", "batch_tokens", "max_tokens", "trust_remote_code")
 
 
@@ -26,6 +28,9 @@ class ConfidenceVerifier(ChainVerifier):
     A step is called incorrect where the confidence falls by half or more (`drop`): see `prm_gym.prm.confidence`. A step that changes nothing is not found to be
     wrong, so a policy is not paid for being right but for not losing confidence; and whoever raises the confidence by words alone is not found either. After a
     confidence near zero nothing can be told.
+
+    Of a chain that is longer than the context, the oldest steps are left out, and no confidence after that is above the lowest of theirs: no mistake is
+    forgotten by writing on.
 
     Source: AutoPSV (2405.16802) for changes; Ni et al. 2025 (2511.06209) for heads over frozen models.
     """
@@ -82,7 +87,7 @@ class ConfidenceVerifier(ChainVerifier):
             raise OptionError(f"a head takes no option {unknown[0]!r}; it takes {', '.join(HEAD_OPTIONS)}")
         settings = self.head.settings
         self.threshold = threshold if settings.target == "step" else 1.0 + drop
-        self.version = f"1+{settings.mark}+{content_key(str(settings))[:16]}"
+        self.version = f"2+{settings.mark}+{content_key(str(settings))[:16]}"
 
     @property
     def head(self) -> Any:
@@ -103,8 +108,8 @@ class ConfidenceVerifier(ChainVerifier):
             return [self._by_change([self._prior, *said.scores], said, [False] * len(said.scores)) for said in self._inner.judge(chains)]
         found: list[Judgement] = []
         for opening, steps in self.head.probabilities(chains):
-            values = [value for value, _ in steps]
-            windowed = [cut for _, cut in steps]
+            values = [step.score for step in bounded([value for value, _ in steps], [start for _, start in steps])]
+            windowed = [start > 0 for _, start in steps]
             if self.head.settings.target == "step":
                 found.append(_by_head(values, windowed))
             else:
@@ -120,7 +125,7 @@ class ConfidenceVerifier(ChainVerifier):
                 cut = "; older steps were left out, because the chain is longer than the context" if windowed[at] else ""
                 reasons.append(f"the confidence in a right outcome went from {before:.3g} to {after:.3g} ({change:+.0%}){cut}")
             elif after is None:
-                reasons.append(said.reasons[at] if said is not None else "the step does not fit the tokens that the model reads, or gave no number")
+                reasons.append(said.reasons[at] if said is not None else UNREAD)
             elif before is None:
                 reasons.append("no confidence before the step is known" + ("; give prior=..." if at == 0 else ""))
             else:
@@ -147,5 +152,5 @@ def _by_head(values: Sequence[float | None], windowed: Sequence[bool]) -> Judgem
     reasons: list[str] = []
     for value, cut in zip(values, windowed, strict=True):
         left = ", with older steps left out, because the chain is longer than the context" if cut else ""
-        reasons.append("the step does not fit the tokens that the model reads, or gave no number" if value is None else f"the head gives it {value:.3f}{left}")
+        reasons.append(UNREAD if value is None else f"the head gives it {value:.3f}{left}")
     return Judgement(tuple(values), tuple(reasons), {"target": "step"}, tuple({"windowed": cut} for cut in windowed))

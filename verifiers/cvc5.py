@@ -20,6 +20,10 @@ class Cvc5Verifier(Z3Verifier):
     solver: ClassVar[SolverClass] = Cvc5Solver
 
     def __init__(self, mode: str = "propagate") -> None:
-        """Choose how earlier mistakes count; see `Z3Verifier`."""
+        """Choose how earlier mistakes count.
+
+        Args:
+            mode: "propagate" or "local", see `Z3Verifier`.
+        """
         super().__init__(mode)
         shared_checker(Cvc5Solver).consistent(())  # a missing solver is told here, and not at the first step

@@ -27,7 +27,13 @@ class EquivalenceVerifier(ClaimVerifier):
     claims = (FinalAnswer,)
 
     def __init__(self, *, workers: int = 2, deadline: float = 5.0, memory_mb: int | None = 1024) -> None:
-        """Choose the limits of the workers, which start when they are first needed; see `prm_gym.answers.Grader`."""
+        """Choose the limits of the workers, which start when they are first needed; see `prm_gym.answers.Grader`.
+
+        Args:
+            workers: processes for what cannot be compared exactly, >= 1.
+            deadline: seconds that a comparison may take.
+            memory_mb: MiB that one may need; None for no cap.
+        """
         self._grader = Grader(workers=workers, deadline=deadline, memory_mb=memory_mb)
 
     def check(self, claim: Claim, step: StepContext) -> Verdict:

@@ -23,7 +23,8 @@ class ImplicitVerifier(ChainVerifier):
     (sigmoid(0.001 Q_i) for their checkpoints), in which every step after a bad one looks bad too. What is paid for a step in training is r_i, hence the first
     form here. The scores are monotone in r_i or Q_i, and calibrated only as far as the training made them so; raw values are in the evidence.
 
-    It abstains on a step of which both models say exactly the same, and on one that does not fit their context. Longer chains are read in windows.
+    It abstains on a step of which both models say exactly the same, and on one that does not fit their context. Longer chains are read in windows, without
+    their oldest steps, and say so; what a mistake has cost stays in Q_i, whether it is still read or not.
 
     Source: Yuan et al. 2024 (2412.01981); Cui et al. 2025, PRIME (2502.01456); iStar (2509.19199).
     """

@@ -37,6 +37,7 @@ class JudgeVerifier(ChainVerifier):
     """
 
     id = "judge"
+    also_options = (ChatSettings,)
 
     def __init__(
         self,

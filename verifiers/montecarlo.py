@@ -6,10 +6,9 @@ Source: Wang et al. 2023, Math-Shepherd (hard and soft estimation); the logic is
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from prm_gym.agent import Agent, TrainableAgent, make_agent
+from prm_gym.agent import Agent, TrainableAgent, load_agent
 from prm_gym.errors import OptionError
 from prm_gym.montecarlo import Budget, Estimate, RolloutEstimator, prefix_after
 from prm_gym.montecarlo.verdicts import Mode, Reading, malformed
@@ -73,11 +72,7 @@ class MonteCarloVerifier(Verifier):
             raise OptionError("montecarlo needs the environment to play on in: montecarlo:AGENT?env=prm_gym/Countdown-v0, and its options")
         if not isinstance(k, int) or k < 1:
             raise OptionError(f"k is a number of roll-outs from 1 on, got {k!r}")
-        made = make_agent(agent)
-        if load:
-            if not isinstance(made, TrainableAgent):
-                raise OptionError(f"the agent {made.id!r} cannot be loaded from a folder")
-            made.load(Path(load))
+        made = load_agent(agent, load)
         self.k, self.mode = k, mode
         self._settings: dict[str, Any] = {"num_envs": num_envs, "seed": seed, "budget": Budget(rollouts=rollouts)}
         self._agent, self._env, self._options = made, env, options

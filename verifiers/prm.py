@@ -12,6 +12,7 @@ from prm_gym.chains import Chain
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.prm.aggregation import AGGREGATORS, Aggregation, aggregate
 from prm_gym.prm.loading import load_checkpoint
+from prm_gym.prm.windows import Bounded, bounded
 from prm_gym.task import content_key
 
 
@@ -23,8 +24,11 @@ class PrmVerifier(ChainVerifier):
     All steps of an episode are scored in one forward, many episodes at once, and a step that follows later costs its own tokens.
 
     The evidence of a verdict holds the logits (or the value), the position at which they were read, and `solution`: the scores of all steps up to this one put
-    together as the family does. A chain that is longer than the model's context is judged without its oldest steps; evidence and reason say so. A step that
-    does not fit alone is abstained on.
+    together as the family does.
+
+    A chain that is longer than the model's context is judged without its oldest steps; evidence and reason say so. A step then scores at most as the lowest of
+    those that were left out, and not at all where one of them could not be judged, so that no mistake is forgotten by writing on. A step that does not fit
+    alone is abstained on.
 
     Two runs agree to rounding: in bfloat16 the last digits depend on which steps share a batch.
     """
@@ -60,8 +64,7 @@ class PrmVerifier(ChainVerifier):
             threshold: a step is called correct from this score on, in (0, 1); 0 for the family's own.
             aggregation: "min", "product", "mean", "last" or "soft-min"; empty for the family's own.
             max_context: tokens at once, below what the checkpoint says; 0 for what it says.
-            long_chains: "window" judges the steps of a chain beyond the context without its oldest ones; "abstain" judges them not, so that nobody is paid for
-                writing until a mistake is forgotten.
+            long_chains: "window" judges the steps of a chain beyond the context without its oldest ones, see above; "abstain" judges them not.
             batch_tokens: of a forward; 0 for 16,384 on CUDA and 4,096 elsewhere.
             prefix_megabytes: of keys and values kept for episodes under way; -1 for 1,024 on CUDA and 256 elsewhere.
             cached_steps: whose scores are remembered.
@@ -97,7 +100,7 @@ class PrmVerifier(ChainVerifier):
         self.threshold = threshold or declared.threshold
         self.aggregation: Aggregation = next((how for how in AGGREGATORS if how == aggregation), declared.aggregation)
         reading = (self.family, repr(sorted(family_options.items())), str(scorer.checkpoint.max_context), long_chains)
-        self.version = f"1-{scorer.checkpoint.fingerprint[:12]}-{content_key(*reading)[:6]}"  # of the weights, and of how they are read
+        self.version = f"2-{scorer.checkpoint.fingerprint[:12]}-{content_key(*reading)[:6]}"  # of the weights, and of how they are read
 
     @property
     def scorer(self) -> Any:
@@ -111,26 +114,24 @@ class PrmVerifier(ChainVerifier):
 
     def judge(self, chains: Sequence[Chain]) -> list[Judgement]:
         """The scores of all steps of each chain."""
-        return [self._judgement([self._allowed(step) for step in found]) for found in self.scorer.score(chains)]
-
-    def _allowed(self, step: Any) -> Any:
-        if self._windows or not step.start:
-            return step
-        reason = f"the chain is longer than the model's context: the first {step.start} steps would have to be left out"
-        return msgspec.structs.replace(step, score=None, reason=reason)
+        return [self._judgement(found) for found in self.scorer.score(chains)]
 
     def _judgement(self, found: Sequence[Any]) -> Judgement:
-        scores = tuple(step.score for step in found)
-        evidence = [self._evidence(found, at) for at in range(len(found))]
-        return Judgement(scores, tuple(map(_reason, found)), {"family": self.family}, tuple(evidence))
+        if not self._windows:
+            found = [_unread(step) if step.start else step for step in found]
+        worth = bounded([step.score for step in found], [step.start for step in found])
+        scores = tuple(step.score for step in worth)
+        evidence = [self._evidence(step, scores[: at + 1], worth[at].by) for at, step in enumerate(found)]
+        return Judgement(scores, tuple(map(_reason, found, worth)), {"family": self.family}, tuple(evidence))
 
-    def _evidence(self, found: Sequence[Any], at: int) -> dict[str, Any]:
-        step = found[at]
+    def _evidence(self, step: Any, scores: Sequence[float | None], by: int) -> dict[str, Any]:
         if step.score is None:
             return {}
-        solution = aggregate([earlier.score for earlier in found[: at + 1]], self.aggregation)
+        solution = aggregate(scores, self.aggregation)
         evidence: dict[str, Any] = {"outputs": list(step.outputs), "position": step.position, "solution": solution, "aggregation": self.aggregation}
-        return evidence | ({"windowed": True, "first_step_seen": step.start} if step.start else {})
+        if step.start:
+            evidence |= {"windowed": True, "first_step_seen": step.start} | ({"score_in_window": step.score, "bounded_by": by} if by >= 0 else {})
+        return evidence
 
     def close(self) -> None:
         """Let the model go; it is loaded again when it is needed."""
@@ -141,11 +142,23 @@ class PrmVerifier(ChainVerifier):
         return self.__dict__ | {"_scorer": None}
 
 
-def _reason(step: Any) -> str:
+def _unread(step: Any) -> Any:
+    """A step that is not judged, because others would have to be left out."""
+    reason = f"the chain is longer than the model's context: the first {step.start} steps would have to be left out"
+    return msgspec.structs.replace(step, score=None, reason=reason)
+
+
+def _reason(step: Any, worth: Bounded) -> str:
     if step.score is None:
         return str(step.reason)
-    seen = f", with the first {step.start} steps left out because the chain is longer than the model's context" if step.start else ""
-    return f"the model gives it {step.score:.3f}{seen}"
+    said = f"the model gives it {step.score:.3f}"
+    if step.start:
+        said += f", with the first {step.start} steps left out because the chain is longer than the model's context"
+    if worth.by < 0:
+        return said
+    if worth.score is None:
+        return f"{said}; of step {worth.by + 1} among those nothing is known, so that of this one nothing is known either"
+    return f"{said}; step {worth.by + 1} among those got {worth.score:.3f}, and this one is worth no more"
 
 
 def _unescaped(options: Mapping[str, Any]) -> dict[str, Any]:

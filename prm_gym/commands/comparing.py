@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import tyro
 
-from prm_gym.commands.records import command_line, read_names, read_options
+from prm_gym.commands.records import command_line, read_env_options, read_names, read_options
 
 
 def compare(
@@ -17,6 +17,7 @@ def compare(
     seeds: int = 5,
     budget: int = 40_000,
     env_option: tuple[str, ...] = (),
+    verifier: tuple[str, ...] = (),
     agent: str = "candidate",
     agent_option: tuple[str, ...] = (),
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -41,7 +42,8 @@ def compare(
         reward: reward schemes, likewise; options stand after a question mark: `dense?verifier=z3&penalty=0.5`.
         seeds: how many seeds of each combination.
         budget: environment steps of every run.
-        env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'verifiers=["prm:DIR"]'.
+        env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'show=["page"]'.
+        verifier: specifications of the verifiers that judge its steps, as "z3" or "prm:DIR"; the environment's own unless given.
         agent: name of a trainable agent.
         agent_option: its options, NAME=VALUE each.
         device: where the agent learns.
@@ -68,7 +70,7 @@ def compare(
 
     base = TrainConfig(
         env_id=env,
-        env_options=read_options(env_option),
+        env_options=read_env_options(env_option, verifier),
         agent=agent,
         agent_options={**read_options(agent_option), "device": device},
         budget=budget,

@@ -40,7 +40,8 @@ def eval_prm(
     The layouts of ProcessBench, PRM800K, AgentProcessBench, ToolComp, WebPRMBench, PRMBench, Socratic-PRMBench, MR-GSM8K, BIG-Bench-Mistake, plain solutions
     (for best-of-n) and trajectories that `rollout` or `label` have stored are told by the fields of the rows.
 
-    With --out every score is kept as it comes, and the same command asks only for what is missing; what failed is asked again.
+    With --out every score is kept as it comes, and the same command asks only for what is missing; what failed is asked again. Where every verdict failed,
+    the exit status is 1.
 
     Args:
         verifier: specification, as "prm:PATH", "judge:MODEL?protocol=critic", "arithmetic" or "all(arithmetic, prm:PATH)".
@@ -105,12 +106,17 @@ def eval_prm(
         written = (*written, *draw_plots(found, Path(out)))
     if json:
         print(msgspec.json.encode(found).decode())
-        return
-    from rich.console import Console
+    else:
+        from rich.console import Console
 
-    print_evaluation(found, Console())
-    if written:
-        print("\n" + "  ".join(map(str, written)))
+        print_evaluation(found, Console())
+        if written:
+            print("\n" + "  ".join(map(str, written)))
+    failed = sum(found.failures.values())
+    if failed and failed == found.judged and not found.kept:
+        most = max(found.failures, key=lambda reason: found.failures[reason])
+        print(f"prm-gym: nothing was measured: all {failed:,} verdicts failed, most of them with: {most}", file=sys.stderr)
+        sys.exit(1)
 
 
 @contextmanager

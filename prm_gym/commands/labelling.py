@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 import tyro
 
-from prm_gym.commands.records import print_records
+from prm_gym.commands.records import print_records, read_options
 from prm_gym.errors import OptionError
 
 if TYPE_CHECKING:
+    from prm_gym.agent import Agent
     from prm_gym.labelling.layouts import LabelPolicy
+    from prm_gym.montecarlo import LabelOptions
     from prm_gym.trajectory import Trajectory
     from prm_gym.verifier import Verifier
+
+MOST_REASONS = 3  # why there is no score, that are shown
 
 
 def label(
@@ -26,6 +30,8 @@ def label(
     trl: str = "",
     processbench: str = "",
     verifier: tuple[str, ...] = (),
+    rollouts: str = "",
+    rollout_option: tuple[str, ...] = (),
     kind: Literal["auto", "solution", "proof", "equations", "trajectory"] = "auto",
     split: Literal["auto", "line", "paragraph", "sentence"] = "auto",
     notation: str = "fld",
@@ -34,7 +40,7 @@ def label(
     stop_at_error: bool = False,
     json: bool = False,
 ) -> None:
-    r"""Label the steps of solutions in text with formal verifiers, with their evidence.
+    r"""Label the steps of solutions in text with formal verifiers, and those of stored episodes by roll-outs, with their evidence.
 
     A row is one of
 
@@ -58,7 +64,10 @@ def label(
         trl: file for TRL's stepwise supervision (`prompt`, `completions`, `labels`), as JSON lines.
         processbench: file for the layout of ProcessBench (`label` is the index of the first wrong step), as a JSON array, or lines if it ends in .jsonl.
         verifier: specifications of pure verifiers; by default those that fit the kinds of the rows (`arithmetic` and `equivalence`, `z3`, or `algebra`).
-            "montecarlo:AGENT?env=ID&k=16" labels stored trajectories by roll-outs.
+        rollouts: agent that plays on from every step of stored trajectories, in the environments that they name: whether it succeeds is the label, as a verdict
+            of "montecarlo". Interrupted, the same command goes on with what --out does not hold yet.
+        rollout_option: NAME=VALUE each: method (soft, hard, search for the first error, denoised as SCAN's), k (roll-outs of a prefix, 8), seed, threshold,
+            load=DIR (of a trained agent), batch (trajectories at once), num_envs, budget={"rollouts": N}, and least_confidence and tolerance of denoised.
         kind: what the rows are; told by their fields unless it is given.
         split: how the text of a solution is split into steps: auto, line, paragraph or sentence.
         notation: of the formulas of proofs: fld, folio, tptp or smtlib.
@@ -73,6 +82,7 @@ def label(
     from prm_gym.rows import rows_of
     from prm_gym.verifier import make_verifiers
 
+    played = _rollouts(rollouts, rollout_option)
     rows = [row for _, row in rows_of(path)]
     if not rows:
         raise OptionError(f"{path} holds no rows")
@@ -86,36 +96,86 @@ def label(
         print(f"prm-gym: {path}, row {row.number} is left out: {row.reason}", file=sys.stderr)
     if not trajectories:
         raise OptionError(f"no row of {path} can be read")
+    if played is not None and any(kind_of(row) != "trajectory" for row in rows):
+        raise OptionError(f"--rollouts plays on in the environments of stored trajectories; {path} holds other rows, which have none")
     verifiers = make_verifiers(specs)
+    versions = {each.id: each.version for each in verifiers} | ({} if played is None else {"montecarlo": played.version})
+    if len(versions) < len(verifiers) + (played is not None):
+        raise OptionError("--rollouts gives the verdicts of 'montecarlo', and so does the verifier; leave one of them out")
     try:
-        labelled = list(_labelled(trajectories, verifiers, out, quiet=json))
+        labelled = list(_labelled(trajectories, verifiers, played, versions, out, quiet=json))
     finally:
         for each in verifiers:
             each.close()
     exported = {"trl": _export(labelled, policy, trl, "trl"), "processbench": _export(labelled, policy, processbench, "processbench")}
-    print_records([_summary(labelled, [each.id for each in verifiers], len(unread), policy, exported, out)], json)
+    print_records([_summary(labelled, list(versions), len(unread), policy, exported, out)], json)
 
 
-def _labelled(trajectories: list["Trajectory"], verifiers: tuple["Verifier", ...], out: str, quiet: bool) -> Iterator["Trajectory"]:
+class _Rollouts(msgspec.Struct, frozen=True):
+    """Who plays on from the steps, and how the labels are made of it."""
+
+    agent: "Agent"
+    options: "LabelOptions"
+
+    @property
+    def version(self) -> str:
+        return self.options.version(self.agent.id)
+
+
+def _rollouts(agent: str, pairs: tuple[str, ...]) -> _Rollouts | None:
+    """What `--rollouts` and its options say; None where nothing is to be played.
+
+    Raises:
+        OptionError: an option that there is not, or of another kind.
+        UnknownNameError: no such agent.
+    """
+    from prm_gym.agent import load_agent
+    from prm_gym.errors import UnknownNameError
+    from prm_gym.montecarlo import LabelOptions
+
+    if not agent:
+        if pairs:
+            raise OptionError("--rollout-option says how --rollouts AGENT labels; name the agent")
+        return None
+    options = read_options(pairs)
+    folder = str(options.pop("load", ""))
+    known = [name for name in LabelOptions.__struct_fields__ if name != "source"]
+    for name in options:
+        if name not in known:
+            raise OptionError(str(UnknownNameError("option of roll-outs", name, [*known, "load"])))
+    try:
+        read = msgspec.convert({**options, "source": folder}, LabelOptions)
+    except msgspec.ValidationError as error:
+        raise OptionError(f"--rollout-option: {error}") from error
+    return _Rollouts(load_agent(agent, folder), read)
+
+
+def _labelled(
+    trajectories: list["Trajectory"], verifiers: tuple["Verifier", ...], played: _Rollouts | None, versions: dict[str, str], out: str, quiet: bool
+) -> Iterator["Trajectory"]:
     """The trajectories with verdicts: those of the file first, then the others as they are judged and written."""
     from prm_gym.labelling import label as judge
+    from prm_gym.montecarlo import label_by_rollouts
     from prm_gym.store import TrajectoryWriter
 
-    done = _stored(out, trajectories, [verifier.id for verifier in verifiers])
+    done = _stored(out, trajectories, versions)
     yield from done.values()
     missing = [trajectory for trajectory in trajectories if trajectory.id not in done]
+    judged = judge(missing, verifiers)
+    if played is not None:
+        judged = label_by_rollouts(judged, played.agent, played.options)
     with TrajectoryWriter(out) if out else nullcontext() as writer:
-        for trajectory in _watched(judge(missing, verifiers), len(missing), quiet):
+        for trajectory in _watched(judged, len(missing), quiet):
             if writer is not None:
                 writer.write([trajectory])
             yield trajectory
 
 
-def _stored(out: str, trajectories: list["Trajectory"], verifier_ids: list[str]) -> dict[str, "Trajectory"]:
+def _stored(out: str, trajectories: list["Trajectory"], versions: dict[str, str]) -> dict[str, "Trajectory"]:
     """What a file holds of these trajectories, by id.
 
     Raises:
-        OptionError: it holds something else, or verdicts of other verifiers.
+        OptionError: it holds something else, or verdicts of other verifiers or of other versions of them.
     """
     from prm_gym.store import read_trajectories
 
@@ -127,8 +187,12 @@ def _stored(out: str, trajectories: list["Trajectory"], verifier_ids: list[str])
         asked = wanted.get(identity)
         if asked is None or [step.action for step in asked.steps] != [step.action for step in trajectory.steps]:
             raise OptionError(f"{out} holds labels of other solutions ({identity}); choose another file")
-        if not all(set(verifier_ids) <= set(step.verdicts) for step in trajectory.steps):
-            raise OptionError(f"{out} holds verdicts of other verifiers ({identity}); choose another file, or `prm-gym rescore` it")
+        for step in trajectory.steps:
+            held = {name: verdict.version for name, verdict in step.verdicts.items()}
+            odd = next((name for name, version in versions.items() if held.get(name) != version), None)
+            if odd is not None:
+                other = f"those of {odd} are of version {held[odd]!r}, not {versions[odd]!r}" if odd in held else f"there are none of {odd}"
+                raise OptionError(f"{out} holds verdicts of other verifiers ({identity}: {other}); choose another file, or `prm-gym rescore` it")
     return found
 
 
@@ -176,6 +240,7 @@ def _summary(
     for trajectory in labelled:
         rated.update({None: "undecided", -1: "wrong", 0: "neutral", 1: "right"}[rating] for rating in ratings(trajectory))
         said.update(f"{v.verifier}: {v.label or v.status}" for step in trajectory.steps for v in step.verdicts.values())
+    silent = Counter(f"{v.verifier}: {v.reason}" for trajectory in labelled for step in trajectory.steps for v in step.verdicts.values() if v.score is None)
     outcomes = Counter("unknown" if t.outcome is None else "right" if t.outcome == 1.0 else "wrong" for t in labelled)
     return {
         "solutions": len(labelled),
@@ -184,6 +249,7 @@ def _summary(
         "final answers": dict(outcomes.most_common()),
         "verifiers": verifier_ids,
         "verdicts": dict(said.most_common()),
+        "why there is no score": dict(silent.most_common(MOST_REASONS)),
         "policy": msgspec.to_builtins(policy),
         "exported": {layout: count for layout, count in exported.items() if count is not None},
         "stored": out or None,

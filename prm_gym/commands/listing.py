@@ -1,7 +1,10 @@
 """What there is, and what works here: `envs`, `verifiers`, `credit`, `doctor`."""
 
 import re
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+import tyro
 
 from prm_gym.commands.records import print_records
 
@@ -27,21 +30,29 @@ def envs(json: bool = False) -> None:
     print_records(rows, json)
 
 
-def verifiers(json: bool = False) -> None:
-    """List the verifiers, with the claims that they understand.
+def verifiers(name: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json: bool = False) -> None:
+    """List the verifiers, with the claims that they understand and the options that stand after a question mark: `prm:DIR?threshold=0.7`.
 
     Args:
+        name: which; all of them unless given.
         json: print JSON.
     """
     from prm_gym.compose import COMPOSITIONS
+    from prm_gym.errors import UnknownNameError
+    from prm_gym.option_docs import options_of
     from prm_gym.verifier import VERIFIERS
 
+    known = [*VERIFIERS.names(), *COMPOSITIONS]
+    for each in name:
+        if each not in known:
+            raise UnknownNameError("verifier", each, known)
     rows: list[dict[str, Any]] = []
-    for name in VERIFIERS.names():
-        factory = VERIFIERS.load(name)
-        claims = [claim.__name__ for claim in getattr(factory, "claims", ())]
-        rows.append({"name": name, "summary": _summary(factory), "claims": claims or ["the step's text"]})
-    rows += [{"name": f"{name}(...)", "summary": _summary(factory), "claims": ["those of its members"]} for name, factory in COMPOSITIONS.items()]
+    for each in name or known:
+        composed = each in COMPOSITIONS
+        factory: Any = COMPOSITIONS[each] if composed else VERIFIERS.load(each)
+        claims = ["those of its members"] if composed else [claim.__name__ for claim in getattr(factory, "claims", ())] or ["the step's text"]
+        options = [] if composed else [msgspec.to_builtins(option) for option in options_of(factory)]
+        rows.append({"name": f"{each}(...)" if composed else each, "summary": _summary(factory), "claims": claims, "options": options})
     print_records(rows, json)
 
 

@@ -5,11 +5,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prm_gym.commands.records import print_records, read_options, require_seed
+from prm_gym.commands.records import print_records, read_env_options, require_seed
 from prm_gym.errors import OptionError
 from prm_gym.options import stored_options
 
 if TYPE_CHECKING:
+    from prm_gym.agent import Agent
     from prm_gym.env import StepEnv
     from prm_gym.trajectory import Trajectory
     from prm_gym.verdict import Verdict
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 MOST_LISTED = 24
 
 
-def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str, ...] = (), headed: bool = False) -> None:
+def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str, ...] = (), verifier: tuple[str, ...] = (), headed: bool = False) -> None:
     """Take the steps yourself and see the verdicts. A number takes a listed action; anything else is the action itself; an empty line ends.
 
     Where actions are calls of tools, the name of a tool and its arguments will do: `answer 42`, `refund order_id=17 reason="too late"`. The name alone of a
@@ -30,13 +31,14 @@ def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str
     Args:
         env: id of the environment.
         seed: of the task.
-        env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'verifiers=["prm:DIR"]'.
+        env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'show=["page"]'.
+        verifier: specifications of the verifiers that judge its steps, as "z3" or "prm:DIR"; the environment's own unless given.
         headed: in a visible browser.
     """
     from prm_gym.commands.headed import headed_options, watch
     from prm_gym.rollout import make_envs
 
-    options = read_options(env_option)
+    options = read_env_options(env_option, verifier)
     made = make_envs(env, 1, headed_options(env, options) if headed else options).envs[0]
     require_seed(seed)
     try:
@@ -139,6 +141,9 @@ def rollout(
     seed: int = 0,
     reward: str = "dense",
     env_option: tuple[str, ...] = (),
+    verifier: tuple[str, ...] = (),
+    guide: str = "",
+    samples: int = 4,
     out: str = "",
     json: bool = False,
 ) -> None:
@@ -151,21 +156,24 @@ def rollout(
         attempts: attempts at each.
         seed: of the first task; the next have the following ones.
         reward: name of the reward scheme.
-        env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'verifiers=["prm:DIR"]'.
+        env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'show=["page"]'.
+        verifier: specifications of the verifiers that judge its steps, as "z3" or "prm:DIR"; the environment's own unless given.
+        guide: specification of a verifier that chooses among actions which the agent proposes, as "prm:DIR": what a reward model is worth in search.
+        samples: actions that the agent proposes at each step, where there is a guide.
         out: file of trajectories (JSON lines); nothing is stored without it. Episodes that it holds already are not played again.
         json: print JSON.
     """
     from collections import Counter
 
-    from prm_gym.agent import make_agent
+    from prm_gym.prm.selection import GuidedAgent
     from prm_gym.rollout import Rollouts, groups, success_rate
     from prm_gym.store import TrajectoryWriter
 
     require_seed(seed)
     if tasks < 1:
         raise OptionError(f"tasks must be at least 1, got {tasks}")
-    player = make_agent(agent)
-    options = {**read_options(env_option), "reward": reward}
+    player = _player(agent, guide, samples)
+    options = {**read_env_options(env_option, verifier), "reward": reward}
     rollouts = Rollouts(env, options)
     episodes = groups(range(seed, seed + tasks), attempts)
     trajectories = _stored(out, env, options, player.id, {episode.id: episode.seed for episode in episodes})
@@ -189,7 +197,24 @@ def rollout(
         "stored": out or None,
     }
     rollouts.close()
+    if isinstance(player, GuidedAgent):
+        player.verifier.close()
     print_records([result], json)
+
+
+def _player(agent: str, guide: str, samples: int) -> "Agent":
+    """The agent, with the verifier that guides it, if there is one; a verifier of claims sees the step that an action makes, others its text."""
+    from prm_gym.agent import make_agent
+
+    made = make_agent(agent)
+    if not guide:
+        return made
+    from prm_gym.prm.evaluation.scoring import claims_wanted
+    from prm_gym.prm.selection import GuidedAgent
+    from prm_gym.verifier import make_verifier
+
+    verifier = make_verifier(guide)
+    return GuidedAgent(made, verifier, samples, look="step" if claims_wanted(verifier) else "text")
 
 
 def _stored(path: str, env: str, options: Mapping[str, Any], agent: str, seeds: Mapping[str, int]) -> "list[Trajectory]":

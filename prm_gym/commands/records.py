@@ -24,6 +24,18 @@ def read_options(pairs: Sequence[str]) -> dict[str, Any]:
     return options
 
 
+def read_env_options(pairs: Sequence[str], verifiers: Sequence[str]) -> dict[str, Any]:
+    """Options of an environment, with the verifiers that are named beside them.
+
+    Raises:
+        OptionError: the verifiers are named twice.
+    """
+    options = read_options(pairs)
+    if verifiers and "verifiers" in options:
+        raise OptionError("verifiers are named by --verifier or by --env-option verifiers=[...], not by both")
+    return {**options, "verifiers": list(verifiers)} if verifiers else options
+
+
 def read_names(text: str) -> tuple[str, ...]:
     """Names with commas between them.
 
@@ -68,9 +80,17 @@ def _plainly(value: Any) -> str:
     match value:
         case dict():
             return ", ".join(f"{key} {count}" for key, count in cast("dict[str, Any]", value).items())
+        case [dict(), *_]:
+            return "".join(f"\n        {_described(**item)}" for item in cast("list[dict[str, Any]]", value))
         case list():
             return ", ".join(str(item) for item in cast("list[Any]", value))
         case float():
             return f"{value:.3f}"
         case _:
             return str(value)
+
+
+def _described(name: str, default: str, meaning: str) -> str:
+    """An option on one line."""
+    shown = f"{name} ({default})" if default == "required" else f"{name}={default}" if default else name
+    return f"{shown}: {meaning}" if meaning else shown

@@ -30,7 +30,7 @@ def train_implicit(
     layout: str = "auto",
     limit: int = 0,
     seed: int = 0,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: str = "auto",
     trust_remote_code: bool = False,
     json: bool = False,
 ) -> None:
@@ -57,7 +57,7 @@ def train_implicit(
         layout: of the rows; told by their fields unless it is given.
         limit: of rows that are taken of a file; 0 for all.
         seed: of split and order.
-        device: where it is trained.
+        device: where it is trained: cpu, cuda, cuda:NUMBER or auto.
         trust_remote_code: run code that comes with the model.
         json: print the whole result as JSON.
     """
@@ -106,7 +106,7 @@ def train_confidence(
     verifier: tuple[str, ...] = (),
     limit: int = 0,
     seed: int = 0,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: str = "auto",
     trust_remote_code: bool = False,
     json: bool = False,
 ) -> None:
@@ -126,7 +126,7 @@ def train_confidence(
         verifier: of trajectories: ids of those whose verdicts are the labels; all by default.
         limit: of rows that are taken of a file; 0 for all.
         seed: of split, first weights and order.
-        device: where the model runs.
+        device: where the model runs: cpu, cuda, cuda:NUMBER or auto.
         trust_remote_code: run code that comes with the model.
         json: print the whole result as JSON.
     """

@@ -119,13 +119,13 @@ def train_prm(
         after_error: labels after the first wrong step: keep them, leave them out, or take all for wrong.
         sampling: every labelled step, or beginnings of chains whose last step alone counts, right and wrong ones equally often (FoVer).
         balance: let right and wrong steps weigh the same.
-        tolerance: soften the labels of so many steps before the first wrong one (SCAN).
+        tolerance: soften the labels of so many steps before the first wrong one, after SCAN; SCAN's own labels come of `label --rollouts`, and need none.
         bootstrap: share of the model's own probability in the targets, for noisy labels.
         text_weight: of a second loss, that the text of right steps is predicted; by default 1 from scratch, 0 else.
         preference_weight: of the loss on pairs.
         tree_margin: make pairs of steps that go on from the same ones and whose labels are so far apart (Tree-PLV).
         domain_weight: factors of domains, NAME=FACTOR each; a domain is an environment, a subset, a task.
-        learn_domain_weights: adapt factors of domains to what helps held-out meta problems (DreamPRM, first order).
+        learn_domain_weights: adapt factors of domains to what helps held-out meta problems (after DreamPRM).
         meta_share: share of the training problems that are meta problems.
         epochs: passes over the data.
         max_updates: end earlier; 0 for no bound.

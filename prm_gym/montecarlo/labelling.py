@@ -21,10 +21,9 @@ from prm_gym.verdict import Verdict, abstained, judged
 Method: TypeAlias = Literal["soft", "hard", "search", "denoised"]
 
 VERIFIER, VERSION = "montecarlo", "1"
-CHUNK = 64  # trajectories whose roll-outs run together
 
 
-class LabelOptions(msgspec.Struct, frozen=True, kw_only=True):
+class LabelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How steps are labelled.
 
     Attributes:
@@ -36,6 +35,8 @@ class LabelOptions(msgspec.Struct, frozen=True, kw_only=True):
         tolerance: likewise.
         num_envs: roll-outs that run at once.
         budget: of each environment with its options; None for no bound.
+        batch: trajectories whose roll-outs run together; work that is interrupted loses these at the most. Labels do not depend on it.
+        source: where the agent was loaded from; a part of the verdicts' version, so that labels of another one are not taken for its own.
     """
 
     method: Method = "soft"
@@ -46,10 +47,27 @@ class LabelOptions(msgspec.Struct, frozen=True, kw_only=True):
     tolerance: int = TOLERANCE
     num_envs: int = 32
     budget: Budget | None = None
+    batch: int = 64
+    source: str = ""
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
             raise OptionError(f"method is one of {', '.join(get_args(Method))}, got {self.method!r}")
+        if self.k < 1 or self.batch < 1 or self.num_envs < 1:
+            raise OptionError(f"k, batch and num_envs are numbers from 1 on, got {self.k}, {self.batch} and {self.num_envs}")
+        if not (0.0 < self.threshold <= 1.0 and 0.0 <= self.least_confidence <= 1.0 and self.tolerance >= 0):
+            said = f"{self.threshold}, {self.least_confidence} and {self.tolerance}"
+            raise OptionError(f"threshold lies in (0, 1], least_confidence in [0, 1], and tolerance is a number of steps from 0 on, got {said}")
+
+    def version(self, agent: str) -> str:
+        """Of the verdicts of an agent's roll-outs: all that they depend on.
+
+        >>> LabelOptions(method="search", k=16).version("random")
+        '1 search k=16 seed=0 threshold=0.5 random'
+        """
+        own = f" least_confidence={self.least_confidence:g} tolerance={self.tolerance}" if self.method == "denoised" else ""
+        spent = "" if self.budget is None else f" budget={self.budget.rollouts}/{self.budget.steps}"
+        return f"{VERSION} {self.method} k={self.k} seed={self.seed} threshold={self.threshold:g}{own}{spent} {agent}{f' {self.source}' if self.source else ''}"
 
 
 DEFAULT_OPTIONS = LabelOptions()
@@ -74,7 +92,7 @@ def label_by_rollouts(trajectories: Iterable[Trajectory], agent: str | Agent, op
     estimators: dict[bytes, RolloutEstimator] = {}
     pending = (trajectory for trajectory in trajectories if trajectory.valid)
     try:
-        while chunk := list(islice(pending, CHUNK)):
+        while chunk := list(islice(pending, options.batch)):
             rows: dict[bytes, list[int]] = {}
             for row, trajectory in enumerate(chunk):
                 if not trajectory.steps:
@@ -89,7 +107,7 @@ def label_by_rollouts(trajectories: Iterable[Trajectory], agent: str | Agent, op
             for key, members in rows.items():
                 verdicts.update(zip(members, step_verdicts(estimators[key], [chunk[row] for row in members], options), strict=True))
             for row, trajectory in enumerate(chunk):
-                yield _with(trajectory, verdicts.get(row, []))
+                yield _with(trajectory, verdicts.get(row, []), options.version(made.id))
     finally:
         for estimator in estimators.values():
             estimator.close()
@@ -167,9 +185,22 @@ def _denoised(estimator: RolloutEstimator, trajectories: Sequence[Trajectory], o
             "rollouts": start.trials,
             "values": values,
         }
-        reason = "the agent seldom succeeds at this task, or the place of the error is not known, or the step comes after it"
+        reason = _silence(start, outcome, values, options.least_confidence)
         verdicts.append([_verdict(label, reason, options.threshold, evidence) for label in labels])
     return verdicts
+
+
+def _silence(start: Estimate, outcome: float | None, values: Sequence[float | None], least: float) -> str:
+    """Why a solution, or what comes after its error, has no labels."""
+    if start.soft is None:
+        return f"the agent's confidence is not known: {start.reason or 'too few roll-outs'}"
+    if start.soft < least or start.soft == 0.0:
+        return f"the agent succeeds in less than {least:.0%} of its roll-outs from the beginning: too weak for this task to be labelled by it"
+    if outcome is None:
+        return "the solution has no outcome"
+    if 0.0 not in values:
+        return "the agent succeeds after every step of this failed solution: the place of the error is not known"
+    return "it comes after the first error, or the value of a step before that is not known"
 
 
 def _verdict(label: float | None, reason: str, threshold: float, evidence: Mapping[str, object]) -> Verdict:
@@ -178,9 +209,9 @@ def _verdict(label: float | None, reason: str, threshold: float, evidence: Mappi
     return judged("correct" if label >= threshold else "incorrect", label, "labelled by roll-outs", **evidence)
 
 
-def _with(trajectory: Trajectory, verdicts: Sequence[Verdict]) -> Trajectory:
+def _with(trajectory: Trajectory, verdicts: Sequence[Verdict], version: str) -> Trajectory:
     steps = [
-        msgspec.structs.replace(step, verdicts={**step.verdicts, VERIFIER: msgspec.structs.replace(verdict, verifier=VERIFIER, version=VERSION)})
+        msgspec.structs.replace(step, verdicts={**step.verdicts, VERIFIER: msgspec.structs.replace(verdict, verifier=VERIFIER, version=version)})
         for step, verdict in zip(trajectory.steps, verdicts, strict=True)
     ]
     return msgspec.structs.replace(trajectory, steps=tuple(steps))

@@ -77,7 +77,8 @@ def denoised_labels(
         success: the least outcome of a success.
 
     Source: Ding et al. 2025, SCAN: Self-Denoising Monte Carlo Annotation for Robust Process Reward Learning, section 4, and the authors' script that makes
-    their data. Their loss is another matter (`prm-gym train-prm`).
+    their data (yyDing1/SCAN-PRM, `dataset/SCAN-Base/process.py`), which then draws as many failed as successful solutions. Their loss is cross-entropy with
+    these labels: `prm-gym train-prm --soft-verdicts`.
     """
     nothing: list[float | None] = [None] * len(values)
     if start is None or outcome is None or start <= 0.0 or start < least_confidence:

@@ -8,6 +8,7 @@ from prm_gym.errors import CheckpointError
 from prm_gym.prm.families.own import read_settings
 from prm_gym.prm.family import Family
 from prm_gym.prm.files import library, read_json
+from prm_gym.prm.pretrained import CLASSIFIERS, whole_model
 
 
 def load_adapted(directory: Path, family: Family, tokenizer: Any, options: dict[str, Any]) -> Any:
@@ -20,10 +21,10 @@ def load_adapted(directory: Path, family: Family, tokenizer: Any, options: dict[
         options: of `from_pretrained`.
 
     Raises:
-        CheckpointError: the base model is not found, or the adapter lacks what its family needs.
+        CheckpointError: the base model is not found or not whole, or the adapter lacks what its family needs.
         MissingExtraError: peft is not installed.
     """
-    transformers, peft = library("transformers"), library("peft")
+    peft = library("peft")
     base = base_of(directory)
     path = directory / "adapter_model.safetensors"
     try:
@@ -34,9 +35,9 @@ def load_adapted(directory: Path, family: Family, tokenizer: Any, options: dict[
     if family.head == "token-classification":
         if not any(".score." in name or ".classifier." in name for name in names):
             raise CheckpointError("the adapter holds no head of a token classifier; it was trained for something else")
-        made: Any = transformers.AutoModelForTokenClassification.from_pretrained(base, num_labels=family.outputs, **options)
+        made = whole_model("AutoModelForTokenClassification", base, str(base), CLASSIFIERS, num_labels=family.outputs, **options)
     elif family.head == "language-model":
-        made = transformers.AutoModelForCausalLM.from_pretrained(base, **options)
+        made = whole_model("AutoModelForCausalLM", base, str(base), **options)
     else:
         raise CheckpointError(f"the family {family.id!r} has a head of its own, which no adapter brings")
     rows = int(made.get_input_embeddings().weight.shape[0])

@@ -88,6 +88,9 @@ def check_width(head: HeadModule, family: Family, hidden: int) -> None:
 
 
 def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    if weight.dim() != 2 or (bias is not None and bias.shape != weight.shape[:1]) or not weight.is_floating_point():
+        shapes = f"{list(weight.shape)} and a bias of {None if bias is None else list(bias.shape)}"
+        raise CheckpointError(f"a layer of the head has weights of the shape {shapes} ({weight.dtype}); wanted are a matrix and a number for each of its rows")
     layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
     layer.weight = nn.Parameter(weight.detach().float().clone(), requires_grad=False)
     if bias is not None:
@@ -116,6 +119,9 @@ def _tensors(directory: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor
             with library("safetensors").safe_open(path, framework="pt") as file:
                 found |= {name: file.get_tensor(name) for name in file.keys() if wanted(name)}  # noqa: SIM118 - it is no mapping
         else:
-            weights = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            try:
+                weights = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            except Exception as error:  # what an unpickler meets in a broken file
+                raise CheckpointError(f"{path} cannot be read: {error}") from error
             found |= {name: tensor for name, tensor in weights.items() if wanted(name)}
     return {re.sub(r"^pretrained_model\.", "", name): tensor for name, tensor in found.items()}

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
-from typing import Any, cast
+from typing import Any
 from weakref import WeakValueDictionary
 
 from prm_gym.chains import written
-from prm_gym.errors import CheckpointError, OptionError, PrmGymError
+from prm_gym.errors import CheckpointError, OptionError
 from prm_gym.prm.families import make_family
 from prm_gym.prm.family import Family
 from prm_gym.prm.files import architectures, library, quiet
+from prm_gym.prm.pretrained import pretrained, whole_model
+from prm_gym.prm.writing import plain_ids
 
 DEVICES = ("auto", "cpu", "cuda")
 ATTENTIONS = ("auto", "sdpa", "eager", "flash_attention_2")
@@ -161,7 +163,7 @@ def _load(name: str, directory: Path, mark: str, family: Family, device: str, ma
     from prm_gym.prm.heads import check_width
 
     with quiet():
-        tokenizer = _pretrained("AutoTokenizer", directory, name, trust_remote_code=options["trust_remote_code"])
+        tokenizer = pretrained("AutoTokenizer", directory, name, trust_remote_code=options["trust_remote_code"])
         _check_tags(family, tokenizer, name)
         try:
             backbone, head = _model(directory, name, family, tokenizer, options)
@@ -196,10 +198,10 @@ def _model(directory: Path, name: str, family: Family, tokenizer: Any, options: 
 
         model = load_adapted(directory, family, tokenizer, options)
     elif family.head == "value" or (family.head == "token-classification" and not _classifies(directory)):
-        backbone = _whole("AutoModel", directory, name, **options)
+        backbone = whole_model("AutoModel", directory, name, **options)
         return getattr(backbone, "base_model", backbone), heads.stored_head(directory)
     else:
-        model = _whole("AutoModelForCausalLM" if family.head == "language-model" else "AutoModelForTokenClassification", directory, name, **options)
+        model = whole_model("AutoModelForCausalLM" if family.head == "language-model" else "AutoModelForTokenClassification", directory, name, **options)
     if family.head == "language-model":
         return model.base_model, heads.vocabulary_head(model, family.rows(tokenizer))
     return model.base_model, heads.classifier_head(model)
@@ -210,32 +212,9 @@ def _classifies(directory: Path) -> bool:
     return any(name.endswith("ForTokenClassification") for name in architectures(directory))
 
 
-def _whole(kind: str, directory: Path, name: str, **options: Any) -> Any:
-    """A model none of whose weights is left to chance.
-
-    Raises:
-        CheckpointError: weights are missing or of another shape.
-    """
-    model, info = _pretrained(kind, directory, name, output_loading_info=True, **options)
-    for what, said in (("missing_keys", "lack"), ("mismatched_keys", "have another shape for")):
-        absent = sorted(map(str, cast("list[Any]", info.get(what) or [])))
-        if absent:
-            raise CheckpointError(f"its weights {said} {len(absent)} tensors of {type(model).__name__}, among them {', '.join(absent[:3])}")
-    return model
-
-
-def _pretrained(kind: str, directory: Path, name: str, **options: Any) -> Any:
-    loader = getattr(library("transformers"), kind)
-    try:
-        return loader.from_pretrained(directory, **options)
-    except PrmGymError:
-        raise
-    except Exception as error:  # whatever a broken file makes a dozen libraries raise
-        hint = " Code of the checkpoint runs only with ?trust_remote_code=true." if "trust_remote_code" in str(error) else ""
-        raise CheckpointError(f"{kind} cannot be loaded from {name!r}: {error}.{hint}") from error
-
-
 def _check_tags(family: Family, tokenizer: Any, name: str) -> None:
+    if not plain_ids(tokenizer, "It is 7."):
+        raise CheckpointError(f"The tokenizer of the checkpoint {name!r} writes no tokens; are its files there (tokenizer.json, or vocabulary and merges)?")
     try:
         family.encode(tokenizer, written("problem", ["step", "another step"]))
         family.rows(tokenizer)

@@ -19,6 +19,7 @@ from prm_gym.task import content_key
 
 BATCHES_AT_ONCE = 16  # are sorted by length together
 NO_MEMORY = "the device has not enough memory"
+NO_NUMBER = "what the model says is no number; its weights are broken, or too large for this dtype"
 SHORTEST_PREFIX = 8  # tokens; to take up fewer costs more than to read them
 
 
@@ -143,7 +144,8 @@ class Scorer:
         self._read(done, known)
         for of_chain in keys:
             for key in of_chain:
-                if not known[key].reason.startswith(NO_MEMORY):  # another time there may be enough
+                # Another time there may be enough memory; and what is no number may come of a later step of the chain, which attention weighs with zero.
+                if not known[key].reason.startswith((NO_MEMORY, NO_NUMBER)):
                     self._scores[key] = known[key]
                     self._scores.move_to_end(key)
         while len(self._scores) > self.cached_steps:
@@ -288,5 +290,5 @@ class Scorer:
 def _said(numbers: list[float], position: int, start: int) -> StepScore:
     score, *outputs = numbers
     if not all(map(math.isfinite, numbers)):
-        return StepScore(None, position=position, start=start, reason="what the model says is no number; its weights are broken, or too large for this dtype")
+        return StepScore(None, position=position, start=start, reason=NO_NUMBER)
     return StepScore(min(max(score, 0.0), 1.0), tuple(outputs), position, start)

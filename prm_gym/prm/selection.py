@@ -88,7 +88,7 @@ class GuidedAgent(Agent):
         """
         if samples < 1 or look not in ("text", "step") or not 0.0 <= unknown <= 1.0:
             raise OptionError(f"samples is at least 1, look 'text' or 'step', unknown in [0, 1]; got {samples!r}, {look!r}, {unknown!r}")
-        self.id = f"{agent.id}+{verifier.id}@{samples}"
+        self.id = f"{agent.id}+{verifier.id}:{verifier.version}@{samples}"
         self.agent, self.verifier, self.samples, self.look, self.unknown = agent, verifier, samples, look, unknown
 
     def act(self, prompts: Sequence[Prompt]) -> list[Action]:

@@ -121,22 +121,22 @@ class StepFeatures:
         self.batch_tokens = batch_tokens or BATCH_TOKENS[model.device.type]
         self.max_tokens = max_tokens or model.longest
 
-    def read(self, chains: Sequence[Chain]) -> list[tuple[Tensor | None, list[Tensor | None], list[bool]]]:
-        """Of each chain: features [F] before the first step, [T] features [F] after each, and whether older steps were left out; None where it does not fit."""
+    def read(self, chains: Sequence[Chain]) -> list[tuple[Tensor | None, list[Tensor | None], list[int]]]:
+        """Of each chain: features [F] before the first step, [T] features [F] after each, and the first step read with it; None where it does not fit."""
         encoded = [self.encoder.encode(chain) for chain in chains]
-        found: list[tuple[Tensor | None, list[Tensor | None], list[bool]]] = [(None, [None] * len(one.spans), [False] * len(one.spans)) for one in encoded]
+        found: list[tuple[Tensor | None, list[Tensor | None], list[int]]] = [(None, [None] * len(one.spans), [0] * len(one.spans)) for one in encoded]
         work = [(at, window) for at, one in enumerate(encoded) for window in windows(one, self.max_tokens)]
         for part in length_sorted([len(window.tokens.token_ids) for _, window in work], self.batch_tokens):
             opened, stepped = self.features([work[place][1].tokens for place in part])
             row = 0
             for place, opening in zip(part, opened, strict=True):
                 at, window = work[place]
-                before, after, windowed = found[at]
+                before, after, starts = found[at]
                 for index in range(window.first, window.first + len(window.tokens.spans)):
                     if index >= window.scored:
-                        after[index], windowed[index] = stepped[row], window.first > 0
+                        after[index], starts[index] = stepped[row], window.first
                     row += 1
-                found[at] = (opening if window.first == 0 else before, after, windowed)
+                found[at] = (opening if window.first == 0 else before, after, starts)
         return found
 
     @torch.no_grad()
@@ -174,20 +174,20 @@ class ConfidenceScorer:
     def __init__(self, settings: HeadSettings, head: UncertaintyHead, reader: StepFeatures, cache: int = 100_000) -> None:
         """Put them together; see `load_head` for paths."""
         self.settings, self.head, self.reader = settings, head.to(reader.model.device).eval(), reader
-        self._cache: OrderedDict[str, tuple[float | None, bool]] = OrderedDict()
+        self._cache: OrderedDict[str, tuple[float | None, int]] = OrderedDict()
         self._room = cache
 
-    def probabilities(self, chains: Sequence[Chain]) -> list[tuple[float | None, list[tuple[float | None, bool]]]]:
-        """Of each chain: the probability before the first step, and after each step, with whether older steps were left out; None where it cannot be told."""
+    def probabilities(self, chains: Sequence[Chain]) -> list[tuple[float | None, list[tuple[float | None, int]]]]:
+        """Of each chain: the probability before the first step, and after each, with the first step that was read with it; None where it cannot be told."""
         keys = [[f"0 {chain_keys(Chain(chain.problem, chain.steps[:1]))[0]}", *chain_keys(chain)] for chain in chains]
         found = {key: self._cache[key] for own in keys for key in own if key in self._cache}
         asked = {own[-1]: at for at, own in enumerate(keys) if any(key not in found for key in own)}
         read = self.reader.read([chains[at] for at in asked.values()]) if asked else []
-        for at, (opening, steps, windowed) in zip(asked.values(), read, strict=True):
+        for at, (opening, steps, starts) in zip(asked.values(), read, strict=True):
             rows = [row for row in (opening, *steps) if row is not None]
             said = iter(self._said(torch.stack(rows)) if rows else [])
-            for key, row, cut in zip(keys[at], (opening, *steps), (False, *windowed), strict=True):
-                found[key] = (next(said) if row is not None else None, cut)
+            for key, row, start in zip(keys[at], (opening, *steps), (0, *starts), strict=True):
+                found[key] = (next(said) if row is not None else None, start)
         self._cache |= {key: found[key] for at in asked.values() for key in keys[at]}
         while len(self._cache) > self._room:
             self._cache.popitem(last=False)

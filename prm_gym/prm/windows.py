@@ -1,5 +1,6 @@
 """Chains that are longer than a model's context: the problem is kept, and the oldest steps are left out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -24,6 +25,56 @@ class Window(msgspec.Struct, frozen=True):
     end: int
     token_ids: list[int]
     positions: list[int]
+
+
+class Bounded(msgspec.Struct, frozen=True, gc=False):
+    """What may be said of a step whose window leaves others out.
+
+    Attributes:
+        score: in [0, 1], or None.
+        by: the step that was left out and that the score rests on; -1 where it is the step's own.
+    """
+
+    score: float | None
+    by: int = -1
+
+
+def bounded(scores: Sequence[float | None], starts: Sequence[int]) -> list[Bounded]:
+    """Scores of steps, none above the lowest of those that its window leaves out.
+
+        b_t = min(s_t, b_0, ..., b_{start_t - 1})
+
+    A step rests on those before it. Where the model reads them, it says itself what they are worth for it; where it does not, a mistake among them would be
+    forgotten, and a policy be paid for writing until it is. What follows a step of which nothing is known is not known either. The first step that scores below
+    a threshold is the same as without the bound.
+
+    >>> [step.score for step in bounded([0.1, 0.9, 0.9, 0.8], starts=[0, 0, 1, 2])], [step.by for step in bounded([None, 0.9], starts=[0, 1])]
+    ([0.1, 0.9, 0.1, 0.1], [-1, 0])
+
+    Args:
+        scores: [T] in [0, 1], or None, as read in the windows.
+        starts: [T] the first step that was read with each; 0 for all of them.
+
+    Returns:
+        [T] what each is worth, by the steps up to it alone.
+    """
+    found: list[Bounded] = []
+    worst: list[int] = []  # of the steps up to each, the one with the lowest score; None is lower than all
+    for at, (score, start) in enumerate(zip(scores, starts, strict=True)):
+        own = Bounded(score)
+        if start and score is not None:
+            left_out = worst[start - 1]
+            least = found[left_out].score
+            if least is None or least < score:
+                own = Bounded(least, left_out)
+        found.append(own)
+        lower = not at or _least(own.score) < _least(found[worst[-1]].score)
+        worst.append(at if lower else worst[-1])
+    return found
+
+
+def _least(score: float | None) -> float:
+    return -1.0 if score is None else score
 
 
 def windows(family: Family, tokenizer: Any, chain: Chain, limit: int) -> list[Window]:

@@ -65,3 +65,18 @@ def test_agreement():
     for function in (agreed_labels, agreed_solution):
         with pytest.raises(OptionError, match="same steps"):
             function([1.0], [1.0, 0.0])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_denoised_labels_are_those_of_the_definition(seed):
+    # min(c_t / SC, 1) where the error is at most d steps away, the indicator of c_t > 0 elsewhere; written out from the formula of the authors' page.
+    import random
+
+    drawn = random.Random(seed)
+    values = [drawn.choice([0.25, 0.5, 0.75, 1.0]) for _ in range(drawn.randint(0, 6))] + [0.0, drawn.choice([0.0, 0.25])]
+    start, distance = drawn.choice([0.75, 0.875, 1.0]), drawn.randint(0, 3)
+    error = values.index(0.0)
+    expected = [min(value / start, 1.0) if error - step <= distance else float(value > 0) for step, value in enumerate(values[: error + 1])]
+    found = denoised_labels(values, start, 0.0, tolerance=distance)
+    assert found[: error + 1] == pytest.approx(expected)
+    assert found[error + 1 :] == [None] * (len(values) - error - 1)

@@ -120,6 +120,16 @@ def test_numbers_of_steps_are_written_once(checkpoint_of):
     checkpoint = checkpoint_of("math_shepherd")
     plain = checkpoint.family.encode(checkpoint.tokenizer, written("Add.", ["It is 7.", "So 7."]))
     assert checkpoint.family.encode(checkpoint.tokenizer, written("Add.", ["Step 1: It is 7.", "Step 2: So 7."])) == plain
+    # In a window the first step that is read may be the fifth: it is not called "Step 1: Step 5:".
+    later = checkpoint.family.encode(checkpoint.tokenizer, written("Add.", ["Step 5: It is 7.", "So 7."]))
+    assert checkpoint.tokenizer.decode(later.token_ids).count("Step") == 2
+
+
+def test_a_wrong_line_inside_a_step_has_a_part_in_its_score(checkpoint_of):
+    # A step is read at its end, whatever its lines: the model has seen them all.
+    scorer = Scorer(checkpoint_of("skywork"))
+    one, other = (scorer.score([written("What is 3 + 4?", [text])])[0][0].score for text in ("It is 12.\nSo 7.", "It is 7.\nSo 7."))
+    assert one != other
 
 
 def test_what_was_seen_is_written_before_the_step(checkpoint_of):

@@ -105,6 +105,9 @@ def test_heads_of_another_shape(copy_of):
     change(directory, lambda tensors: tensors.update({"v_head.summary.weight": torch.zeros(3, 32), "v_head.summary.bias": torch.zeros(3)}))
     with pytest.raises(CheckpointError, match="maps 32 numbers to 3"):
         load_checkpoint(str(directory), family="skywork", device="cpu")
+    change(directory, lambda tensors: tensors.update({"v_head.summary.weight": torch.tensor(1.0)}))
+    with pytest.raises(CheckpointError, match="wanted are a matrix"):
+        load_checkpoint(str(directory), family="skywork", device="cpu")
     change(directory, lambda tensors: tensors.update({"v_head.summary.other": torch.zeros(3)}))
     with pytest.raises(CheckpointError, match="no shape that is known"):
         load_checkpoint(str(directory), family="skywork", device="cpu")
@@ -113,13 +116,79 @@ def test_heads_of_another_shape(copy_of):
 def test_files_that_are_cut_off(copy_of):
     directory = copy_of("trl")
     whole = (directory / "model.safetensors").read_bytes()
-    (directory / "model.safetensors").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(CheckpointError, match="cannot be loaded"):
-        load_checkpoint(str(directory), family="trl", device="cpu")
+    broken = {
+        "is cut off: .* bytes are there": whole[: len(whole) // 2],
+        "is damaged": b"",
+        "is damaged .*bytes": b"\xff" * 5000,
+        "damaged": whole[:20] + bytes([whole[20] ^ 0x55]) + whole[21:],  # a letter of the list of tensors
+        "git lfs pull": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+    }
+    for said, content in broken.items():
+        (directory / "model.safetensors").write_bytes(content)
+        with pytest.raises(CheckpointError, match=said):
+            load_checkpoint(str(directory), family="trl", device="cpu")
     (directory / "model.safetensors").write_bytes(whole)
     (directory / "config.json").write_text('{"model_type": "qwen2", ')
     with pytest.raises(CheckpointError, match="cannot be"):
         load_checkpoint(str(directory), family="trl", device="cpu")
+
+
+@pytest.mark.parametrize("name", ["skywork", "qwen", "reasoneval"])
+def test_files_beside_the_weights_that_are_broken(name, copy_of):
+    # The heads of these families may lie in a file of their own, so every file is read.
+    directory = copy_of(name)
+    (directory / "value_head.safetensors").write_bytes(b"\xff" * 500)
+    with pytest.raises(CheckpointError, match=r"value_head\.safetensors .*is damaged"):
+        load_checkpoint(str(directory), family=name, device="cpu")
+    (directory / "value_head.safetensors").unlink()
+    (directory / "model.safetensors.index.json").write_text('{"weight_map": [1]}')
+    with pytest.raises(CheckpointError, match="names files that are not there"):
+        load_checkpoint(str(directory), family=name, device="cpu")
+
+
+def test_the_head_of_an_old_file_that_is_cut_off(copy_of):
+    directory = copy_of("skywork")
+    torch.save(load_file(directory / "model.safetensors"), directory / "pytorch_model.bin")
+    (directory / "model.safetensors").unlink()
+    whole = (directory / "pytorch_model.bin").read_bytes()
+    (directory / "pytorch_model.bin").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError):
+        load_checkpoint(str(directory), family="skywork", device="cpu")
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.int64, torch.float8_e4m3fn])
+def test_quantised_weights_are_no_weights(kind, copy_of):
+    # Read as numbers they would score, and wrongly: what scales them is not there.
+    directory = copy_of("trl")
+    change(directory, lambda tensors: tensors.update({"score.weight": tensors["score.weight"].to(kind)}))
+    with pytest.raises(CheckpointError, match="quantised"):
+        load_checkpoint(str(directory), family="trl", device="cpu")
+
+
+def test_layers_that_the_configuration_does_not_name_are_not_left_out(copy_of):
+    directory = copy_of("trl")
+    said = json.loads((directory / "config.json").read_text())
+    shorter = said | {"num_hidden_layers": 1, "layer_types": said["layer_types"][:1]}
+    (directory / "config.json").write_text(json.dumps(shorter))
+    with pytest.raises(CheckpointError, match="more layers than the configuration names"):
+        load_checkpoint(str(directory), family="trl", device="cpu")
+
+
+@pytest.mark.parametrize("family", ["trl", "qwen", "math_shepherd", "prm_gym", "rlhflow"])
+def test_a_tokenizer_whose_files_are_missing(family, copy_of):
+    directory = copy_of(family)
+    (directory / "tokenizer.json").unlink()
+    with pytest.raises(CheckpointError, match=r"writes no tokens|cannot be loaded"):
+        load_checkpoint(str(directory), family=family, device="cpu")
+
+
+def test_a_configuration_that_names_no_architecture(copy_of):
+    directory = copy_of("trl")
+    for odd in (3, "Qwen2ForTokenClassification", {"a": 1}):
+        said = json.loads((directory / "config.json").read_text())
+        (directory / "config.json").write_text(json.dumps(said | {"architectures": odd}))
+        with pytest.raises(CheckpointError, match="family=NAME"):
+            load_checkpoint(str(directory), device="cpu")
 
 
 def test_a_tokenizer_that_lacks_the_tag_is_named(checkpoint_of):

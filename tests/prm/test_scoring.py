@@ -220,6 +220,23 @@ def test_a_model_that_says_no_numbers_gives_no_score(checkpoint_of):
     assert all(step.score is None and "no number" in step.reason for steps in found for step in steps)
 
 
+def test_one_token_without_numbers_spoils_no_other_chain(tmp_path):
+    # The embedding of "z" is no number: what follows it in its chain has no score, and every other chain keeps the scores that it has without it.
+    directory = tiny_checkpoint("trl", tmp_path / "trl")
+    checkpoint = load_checkpoint(str(directory), family="trl", device="cpu")
+    with torch.no_grad():
+        checkpoint.backbone.get_input_embeddings().weight[checkpoint.tokenizer.encode("z")[0]] = float("nan")
+    honest, spoilt = written("Add.", ["It is 7.", "So 7."]), written("Add.", ["It is 7.", "z.", "So 7."])
+    expected = numbers(plain(checkpoint).score([honest]))
+    assert None not in expected
+    found = Scorer(checkpoint).score([written("3 + 4?", ["z", "So 7."]), honest])
+    assert [step.score for step in found[0]] == [None, None]
+    assert [step.score for step in found[1]] == pytest.approx(expected, abs=5e-6)
+    scorer = Scorer(checkpoint)
+    assert [step.score for step in scorer.score([spoilt])[0]][1:] == [None, None]
+    assert numbers(scorer.score([honest])) == pytest.approx(expected, abs=5e-6)  # it shares its first step with the spoilt one
+
+
 def test_too_little_memory_halves_batches_and_gives_no_score_in_the_end(checkpoint_of):
     checkpoint, chains = checkpoint_of("trl"), drawn(10, 6)
 

@@ -82,6 +82,17 @@ def test_every_method_says_what_it_knows(method):
         assert scores == [1.0] * min(wrong, 6) + [0.0] * (wrong < 6) + [after] * max(0, 5 - wrong)
 
 
+def test_denoised_labels_say_why_there_are_none():
+    def reasons(skill, given):
+        labelled = label_by_rollouts(given, SkilledAgent(skill), LabelOptions(method="denoised", k=4))
+        return {step.verdicts["montecarlo"].reason for each in labelled for step in each.steps if step.verdicts["montecarlo"].score is None}
+
+    failed = [each for each in played(0.8, range(8)) if each.outcome == 0.0]
+    assert reasons(0.0, failed) == {"the agent succeeds in less than 75% of its roll-outs from the beginning: too weak for this task to be labelled by it"}
+    assert all(reason.startswith("it comes after the first error") for reason in reasons(1.0, failed))
+    assert reasons(1.0, [msgspec.structs.replace(failed[0], outcome=None)]) == {"the solution has no outcome"}
+
+
 def test_an_agent_that_cannot_do_the_task_judges_no_step():
     for trajectory in label_by_rollouts(played(0.5), SkilledAgent(0.0), LabelOptions(k=3)):
         *before, last = [step.verdicts["montecarlo"] for step in trajectory.steps]
@@ -155,6 +166,79 @@ def test_it_works_in_an_environment_and_on_the_command_line(tmp_path, capsys):
     assert [[step.verdicts["montecarlo"].score for step in each.steps] for each in labelled] == [
         [step.verdicts["montecarlo"].score for step in each.steps] for each in by_function
     ]
+
+
+@pytest.fixture
+def stored(tmp_path):
+    path = tmp_path / "stored.jsonl"
+    with TrajectoryWriter(path) as writer:
+        writer.write(Rollouts("prm_gym/Countdown-v0", {"difficulty": 1, "verifiers": []}, num_envs=3).play(make_agent("random"), groups(range(5), 1)))
+    return path
+
+
+@pytest.mark.parametrize("method", ["soft", "hard", "search", "denoised"])
+def test_the_command_labels_by_every_method_as_the_function_does(stored, tmp_path, capsys, method):
+    out = tmp_path / "out.jsonl"
+    options = [f"method={method}", "k=4", "seed=3", "batch=2"]
+    main(["label", str(stored), "--rollouts", "random", "--rollout-option", *options, "--out", str(out), "--json"])
+    (summary,) = json.loads(capsys.readouterr().out)
+    assert summary["verifiers"] == ["montecarlo"]
+    expected = list(label_by_rollouts(read_trajectories(stored), "random", LabelOptions(method=method, k=4, seed=3)))
+    assert list(read_trajectories(out)) == expected
+    assert sum(summary["steps"].values()) == sum(len(each.steps) for each in expected)
+    silent = [step.verdicts["montecarlo"].reason for each in expected for step in each.steps if step.verdicts["montecarlo"].score is None]
+    assert {reason.removeprefix("montecarlo: ") for reason in summary["why there is no score"]} <= set(silent)
+    assert bool(silent) == bool(summary["why there is no score"])
+
+
+def test_labelling_by_rollouts_goes_on_with_what_is_missing_and_with_nothing_else(stored, tmp_path, capsys):
+    out, command = tmp_path / "out.jsonl", ["label", str(stored), "--rollouts", "random"]
+    main([*command, "--rollout-option", "k=2", "--out", str(out)])
+    lines = out.read_text().splitlines()
+    out.write_text("\n".join(lines[:2]) + "\n")  # as if it had been interrupted
+    main([*command, "--rollout-option", "k=2", "--out", str(out)])
+    assert out.read_text().splitlines() == lines
+    for other in (["k=3"], ["k=2", "method=hard"], ["k=2", "seed=1"], ["k=2", "threshold=0.25"]):
+        with pytest.raises(SystemExit) as ended:
+            main([*command, "--rollout-option", *other, "--out", str(out)])
+        assert ended.value.code == 2
+        assert "are of version" in capsys.readouterr().err
+
+
+def test_rollouts_stand_beside_other_verifiers(stored, tmp_path, capsys):
+    out = tmp_path / "out.jsonl"
+    main(["label", str(stored), "--rollouts", "random", "--rollout-option", "k=1", "--verifier", "arithmetic", "--out", str(out), "--json"])
+    assert json.loads(capsys.readouterr().out)[0]["verifiers"] == ["arithmetic", "montecarlo"]
+    assert all({"arithmetic", "montecarlo"} <= set(step.verdicts) for each in read_trajectories(out) for step in each.steps)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--rollouts", "randon"], "random"),
+        (["--rollout-option", "k=2"], "name the agent"),
+        (["--rollouts", "random", "--rollout-option", "kk=2"], "'kk'"),
+        (["--rollouts", "random", "--rollout-option", "k=0"], "from 1 on"),
+        (["--rollouts", "random", "--rollout-option", "k=many"], "k"),
+        (["--rollouts", "random", "--rollout-option", "method=hardest"], "hardest"),
+        (["--rollouts", "random", "--rollout-option", "threshold=2"], "threshold lies in"),
+        (["--rollouts", "random", "--rollout-option", "load=somewhere"], "cannot be loaded"),
+        (["--rollouts", "random", "--verifier", "montecarlo:random?env=prm_gym/Countdown-v0"], "leave one of them out"),
+    ],
+)
+def test_what_labelling_by_rollouts_cannot_do(stored, capsys, arguments, said):
+    with pytest.raises(SystemExit) as ended:
+        main(["label", str(stored), *arguments])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_texts_have_no_environment_to_play_on_in(tmp_path, capsys):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"question": "1 + 1?", "steps": ["1 + 1 = 2."], "answer": "2"}) + "\n")
+    with pytest.raises(SystemExit):
+        main(["label", str(path), "--rollouts", "random"])
+    assert "stored trajectories" in capsys.readouterr().err
 
 
 def test_a_scripted_agent_judges_too():

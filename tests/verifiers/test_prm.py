@@ -85,15 +85,16 @@ def test_the_version_is_that_of_the_weights(known, tmp_path):
     assert one.version == same.version != other.version
 
 
-def test_scores_that_were_read_in_another_way_are_not_taken_for_its_own(known):
-    # The 9 is forgotten in a window of 80 tokens; scores that are kept under the version must not be those of the whole chain, nor the other way round.
-    request = ChainRequest(written(QUESTION, ["It is 9.", *["It is 7."] * 30]))
+def test_scores_that_were_read_in_another_way_are_not_taken_for_its_own(tmp_path):
+    # Scores that are kept under the version must not be those of the whole chain where they are of windows, nor the other way round.
+    drawn = str(tiny_checkpoint("trl", tmp_path / "trl"))
+    request = ChainRequest(written(QUESTION, [f"It is {number}." for number in range(30)]))
     kept = ScoreFile()
     whole, windowed, strict = (
-        PrmVerifier(str(known), device="cpu", **options) for options in ({}, {"max_context": 80}, {"max_context": 80, "long_chains": "abstain"})
+        PrmVerifier(drawn, device="cpu", **options) for options in ({}, {"max_context": 80}, {"max_context": 80, "long_chains": "abstain"})
     )
     found = [score_chains(verifier, [request], kept).steps[0][-1].score for verifier in (whole, windowed, strict)]
-    assert found[0] < 0.5 < found[1]
+    assert found[0] != found[1]
     assert found[2] is None
     assert len({verifier.version for verifier in (whole, windowed, strict)}) == 3
 
@@ -102,6 +103,7 @@ def test_what_is_left_out_of_a_long_episode_is_said(known):
     verdicts = make_verifier(f"prm:{known}?device=cpu&max_context=80").verify(steps_of(*["It is 7."] * 30))
     assert "windowed" not in verdicts[0].evidence
     assert verdicts[-1].evidence["windowed"] is True
+    assert "bounded_by" not in verdicts[-1].evidence
     assert f"the first {verdicts[-1].evidence['first_step_seen']} steps left out" in verdicts[-1].reason
     long = make_verifier(f"prm:{known}?device=cpu&max_context=80").verify(steps_of("7 " * 100))
     assert long[0].score is None
@@ -109,16 +111,38 @@ def test_what_is_left_out_of_a_long_episode_is_said(known):
 
 
 def test_a_mistake_is_not_forgotten_by_writing_on(known):
-    # The 9 of the first step leaves the context after some steps; from then on they would be right again.
+    # The 9 of the first step leaves the context after some steps; what the model says of the steps after that is 0.944 again, and they are not paid it.
     steps = steps_of("It is 9.", *["It is 7."] * 30)
-    forgiving = make_verifier(f"prm:{known}?device=cpu&max_context=80").verify(steps)
+    verdicts = make_verifier(f"prm:{known}?device=cpu&max_context=80").verify(steps)
+    assert all(verdict.score < 0.001 and verdict.label == "incorrect" for verdict in verdicts)
+    last = verdicts[-1]
+    assert last.evidence["score_in_window"] > 0.9
+    assert last.score == verdicts[last.evidence["bounded_by"]].score
+    assert "worth no more" in last.reason
+    assert last.evidence["solution"] == pytest.approx(min(verdict.score for verdict in verdicts))
     strict = make_verifier(f"prm:{known}?device=cpu&max_context=80&long_chains=abstain").verify(steps)
-    assert forgiving[-1].label == "correct"
-    assert all(verdict.score is None if "windowed" in other.evidence else verdict == other for verdict, other in zip(strict, forgiving, strict=True))
-    assert not any(verdict.label == "correct" for verdict in strict)
+    assert all(verdict.score is None if "windowed" in other.evidence else verdict == other for verdict, other in zip(strict, verdicts, strict=True))
     assert "would have to be left out" in strict[-1].reason
     with pytest.raises(OptionError, match="long_chains"):
         make_verifier(f"prm:{known}?long_chains=forget")
+
+
+def test_nobody_is_paid_for_hiding_a_mistake_in_a_step_that_is_too_long(known):
+    # Nothing is known of the giant step, so nothing of what rests on it; the honest steps before it keep their scores.
+    verdicts = make_verifier(f"prm:{known}?device=cpu&max_context=80").verify(steps_of("It is 7.", "9 " * 100, "It is 7.", "So 7."))
+    assert [verdict.score is None for verdict in verdicts] == [False, True, True, True]
+    assert verdicts[0].label == "correct"
+    assert "of step 2 among those nothing is known" in verdicts[3].reason
+
+
+def test_a_growing_episode_is_bounded_as_the_whole_is(known):
+    # What is said of a step does not depend on the steps after it, nor on whether its score is remembered.
+    steps = steps_of("It is 7.", "It is 9.", *["It is 7."] * 20)
+    whole = make_verifier(f"prm:{known}?device=cpu&max_context=80").verify(steps)
+    growing = make_verifier(f"prm:{known}?device=cpu&max_context=80&cached_steps=0")
+    for at in range(len(steps)):
+        (found,) = growing.verify([steps[at]])
+        assert found.score == pytest.approx(whole[at].score, abs=5e-6)
 
 
 def test_closed_and_pickled_it_loads_again(known):
@@ -154,7 +178,8 @@ def test_it_rewards_the_steps_of_an_environment(known):
 
 
 def test_a_step_that_breaks_nothing_else(known):
-    steps = steps_of("It is 7.", "\ud800\udfff 7 \x00", "7 " * 3000, "So 7.")
+    # What no model can read comes last in one episode; another episode in the batch has nothing to do with it.
+    steps = [*steps_of("It is 7.", "\ud800\udfff 7 \x00", "7 " * 3000), *steps_of("So 7.")]
     verdicts = [row["prm"] for row in verify_batch([make_verifier(f"prm:{known}?device=cpu")], steps)]
     assert [verdict.score is None for verdict in verdicts] == [False, False, True, False]
 

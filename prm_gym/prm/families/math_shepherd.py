@@ -1,5 +1,6 @@
 """Math-Shepherd (peiyi9979/math-shepherd-mistral-7b-prm)."""
 
+import re
 from typing import Any
 
 from prm_gym.chains import Chain
@@ -7,12 +8,14 @@ from prm_gym.prm.family import Encoded, Family
 from prm_gym.prm.writing import Writer, last_id
 
 TAG, GOOD, BAD = " ки", " +", " -"
+_NUMBERED = re.compile(r"Step \d+:")
 
 
 class MathShepherdFamily(Family):
     """`Q Step 1: ... ки`, line break, `Step 2: ... ки`; the score is P(+) against P(-) as the token after each tag.
 
-    A step that does not begin with its number gets it.
+    A step that begins with a number keeps it, and one that does not gets that of its place. Where the oldest steps of a long chain are left out, places count
+    from the first one that is read.
 
     Source: the model's card and 2312.08935, which takes the lowest score for a solution's. There, tags in a solution's text are tags; here they are not.
     """
@@ -32,8 +35,8 @@ class MathShepherdFamily(Family):
         if tokenizer.bos_token_id is not None:
             writer.tokens([tokenizer.bos_token_id])
         for at, text in enumerate(chain.texts, 1):
-            name = f"Step {at}:"
-            numbered = text.strip() if text.strip().startswith(name) else f"{name} {text.strip()}"
+            said = text.strip()
+            numbered = said if _NUMBERED.match(said) else f"Step {at}: {said}"
             if at == 1:
                 writer.text(f"{chain.problem} {numbered}")
             else:

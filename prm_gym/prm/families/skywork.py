@@ -11,8 +11,9 @@ from prm_gym.prm.writing import Writer, last_id
 class SkyworkFamily(Family):
     r"""bos, the problem and `\n`; then every line tokenised on its own, and the token of `\n`. The score is the sigmoid of a value head at a step's last one.
 
-    Upstream every line is a step. A step of several lines is written line by line in the same way, and its score is that of its last line; the model sees what
-    it would see upstream.
+    Upstream every line is a step. A step of several lines is written line by line in the same way, so that the model sees what it would see upstream, and its
+    score is the value after its last line: that of where the step led, in which every line of it has a part. It is not the lowest value on the way, as it is
+    not with the families that read a step at its end alone. Who wants every line judged makes it a step.
 
     Source: SkyworkAI/skywork-o1-prm-inference, `model_utils/io_utils.py` and `prm_model.py`. The authors' card names no aggregation; the last score chose
     best of 32 solutions of GSM8K in step scores published for the 1.5B and 7B models.

@@ -9,16 +9,18 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 import msgspec
 
-from prm_gym.errors import CheckpointError, OptionError, PrmGymError
+from prm_gym.errors import CheckpointError, OptionError
 from prm_gym.prm.files import library, quiet
 from prm_gym.prm.implicit.encoding import SEPARATOR, Template
-from prm_gym.prm.loading import fingerprint, locate
+from prm_gym.prm.loading import device_of, fingerprint, locate
+from prm_gym.prm.pretrained import pretrained, whole_model
 from prm_gym.task import content_key
 
 SETTINGS_FILE = "prm_gym_implicit.json"
 ADAPTER_FILE = "adapter_config.json"
 
-Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+Device: TypeAlias = str
+"""As torch names it, or "auto": CUDA where there is one."""
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
 
@@ -29,7 +31,7 @@ class Loading(TypedDict, total=False):
         ref: of the reference model, with the same tokenizer; the checkpoint says it, or an adapter's base is it.
         beta: of the reward, > 0; 0.05 where nothing says otherwise.
         template: "chat", "plain" or "auto": how chains are written.
-        device: "auto" (CUDA where there is one), "cpu" or "cuda".
+        device: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1" ...
         dtype: "auto" (bfloat16 on CUDA and float32 on the CPU), "float32", "bfloat16" or "float16".
         batch_tokens: tokens of a padded batch.
         max_tokens: of a chain; longer ones are read in windows. The smaller context of the two models unless given.
@@ -106,7 +108,7 @@ def load_model(path: str | Path, device: Device = "auto", dtype: Precision = "au
         OptionError: there is no such device or precision.
     """
     torch = library("torch")
-    place = choose_device(device)
+    place = device_of(torch, device)
     if dtype not in ("auto", "float32", "bfloat16", "float16"):
         raise OptionError(f"dtype is auto, float32, bfloat16 or float16, got {dtype!r}")
     precision = getattr(torch, ("bfloat16" if place.startswith("cuda") else "float32") if dtype == "auto" else dtype)
@@ -125,19 +127,11 @@ def load_model(path: str | Path, device: Device = "auto", dtype: Precision = "au
 
 def _whole_model(name: str, options: dict[str, Any]) -> Any:
     """A causal language model none of whose weights is left to chance."""
-    auto: Any = library("transformers").AutoModelForCausalLM
     try:
         with quiet():
-            model, info = auto.from_pretrained(locate(name), output_loading_info=True, **options)
-    except PrmGymError:
-        raise
-    except Exception as error:  # whatever a broken file makes a dozen libraries raise
-        raise CheckpointError(f"No causal language model can be loaded from {name!r}: {type(error).__name__}: {error}") from error
-    for what, said in (("missing_keys", "lack"), ("mismatched_keys", "have another shape for")):
-        absent = sorted(map(str, info.get(what) or []))
-        if absent:
-            raise CheckpointError(f"{name!r} is no whole causal language model: its weights {said} {len(absent)} tensors, among them {', '.join(absent[:3])}")
-    return model
+            return whole_model("AutoModelForCausalLM", locate(name), name, **options)
+    except CheckpointError as error:
+        raise CheckpointError(f"No causal language model can be loaded from {name!r}: {error}") from error
 
 
 def _adapted(model: Any, path: str | Path) -> Any:
@@ -167,14 +161,8 @@ def load_tokenizer(path: str | Path, *, trust_remote_code: bool = False) -> Any:
     adapter = Path(path) / ADAPTER_FILE
     brings_none = adapter.is_file() and not any((Path(path) / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json", "tokenizer.model"))
     source = base_of(path) if brings_none else str(path)
-    auto: Any = library("transformers").AutoTokenizer
-    try:
-        with quiet():
-            return auto.from_pretrained(locate(source), trust_remote_code=trust_remote_code)
-    except PrmGymError:
-        raise
-    except Exception as error:  # whatever is wrong with a checkpoint of others
-        raise CheckpointError(f"No tokenizer can be loaded from {source!r}: {type(error).__name__}: {error}") from error
+    with quiet():
+        return pretrained("AutoTokenizer", locate(source), source, trust_remote_code=trust_remote_code)
 
 
 def base_of(path: str | Path) -> str:
@@ -193,20 +181,6 @@ def base_of(path: str | Path) -> str:
     if not isinstance(named, str) or not named:
         raise CheckpointError(f"{file} does not name the base model")
     return named
-
-
-def choose_device(device: str) -> str:
-    """The device that a name means here.
-
-    Raises:
-        OptionError: there is no such device.
-    """
-    torch = library("torch")
-    if device not in ("auto", "cpu", "cuda"):
-        raise OptionError(f"device is 'auto', 'cpu' or 'cuda', got {device!r}")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise OptionError("device='cuda', but torch finds no CUDA device here")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
 def require_same_tokens(one: Any, other: Any, what: str) -> None:

@@ -10,8 +10,10 @@ has no part in it), at the present weights, on one batch of each domain, every f
 
     log w_d  <-  log w_d + rate (cos_d - mean_d cos_d),        then scaled so that the mean weight is 1, within [1/8, 8]
 
-Source: DreamPRM (Cao et al. 2025), its bi-level objective; the one-step first-order form is that of Ren et al. 2018. What differs: no second-order terms, no
-unrolled inner loop, and the meta loss is that of the steps, not of the outcomes.
+This is our reading of DreamPRM (Cao et al. 2025), its bi-level objective in the one-step first-order form of Ren et al. 2018. In the authors' code
+(coder-qicao/DreamPRM, `main.py` and `model.py`) the gradient is that of DARTS after five inner updates: the loss is linear in w, so that it too is the inner
+product above, at theta'. What differs there: the product itself, not the cosine; w_d = softplus(v_d) / mean softplus(v), moved by AdamW; squared errors; and
+a meta loss of the outcome, (sigmoid(mean logit of the steps) - outcome)^2, where ours is the loss of the steps of the meta problems.
 """
 
 import math

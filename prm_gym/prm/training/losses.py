@@ -15,6 +15,9 @@ def step_loss(logits: Tensor, targets: Tensor, weights: Tensor, bootstrap: float
         weights: [T] w >= 0.
         bootstrap: b in [0, 1): how much the model's own probability counts, for labels with noise. A label that it is sure of against then pulls less.
 
+    With b = 0 and the labels of `prm_gym.montecarlo.denoised_labels`, this is the loss of SCAN (2509.16548; in the authors' trainer, binary cross-entropy
+    with the scores of the steps). The bootstrap is not SCAN's.
+
     Source: soft bootstrapping, Reed et al. 2015, equation 4.
     """
     if bootstrap:

@@ -12,6 +12,8 @@ from prm_gym.errors import CheckpointError, MissingExtraError, OptionError
 from prm_gym.prm.families.own import OwnFamily, OwnSettings, add_tokens
 from prm_gym.prm.files import library
 from prm_gym.prm.heads import logit_scale
+from prm_gym.prm.loading import locate
+from prm_gym.prm.pretrained import CLASSIFIERS, pretrained, whole_model
 from prm_gym.prm.training.config import ModelOptions
 
 try:
@@ -175,17 +177,16 @@ def build_model(options: ModelOptions, texts: Iterable[str], seed: int, device: 
 
 
 def _pretrained(options: ModelOptions) -> tuple[Any, Any]:
-    kind: Any = transformers.AutoModelForTokenClassification if options.head == "token-classification" else transformers.AutoModelForCausalLM
-    extra: dict[str, Any] = {"num_labels": 2} if options.head == "token-classification" else {}
-    if Path(options.path).is_dir():
-        extra["local_files_only"] = True
-    elif options.path.startswith((".", "/", "~")) or options.path.count("/") > 1:
-        raise CheckpointError(f"There is no folder {options.path!r}. A model is a folder, or a name on the Hugging Face hub.")
+    classifies = options.head == "token-classification"
+    directory = locate(options.path)
+    head: dict[str, Any] = {"num_labels": 2} if classifies else {}
+    kind, drawn = ("AutoModelForTokenClassification", CLASSIFIERS) if classifies else ("AutoModelForCausalLM", ())
+    trust = options.trust_remote_code
     try:
-        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(options.path, trust_remote_code=options.trust_remote_code)
-        model: Any = kind.from_pretrained(options.path, trust_remote_code=options.trust_remote_code, dtype="auto", **extra)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise CheckpointError(f"the model {options.path!r} cannot be loaded with the head {options.head}: {error}") from error
+        tokenizer = pretrained("AutoTokenizer", directory, options.path, trust_remote_code=trust)
+        model = whole_model(kind, directory, options.path, drawn, trust_remote_code=trust, dtype="auto", **head)
+    except CheckpointError as error:
+        raise CheckpointError(f"the model {options.path!r} cannot be trained with the head {options.head}: {error}") from error
     if model.config.is_encoder_decoder:
         raise CheckpointError(f"{options.path} is an encoder with a decoder; a causal model is needed")
     return tokenizer, model

@@ -29,8 +29,11 @@ def targets_of(labels: Sequence[float | None], tolerance: int = 0) -> Floats:
     Returns:
         [T] in [0, 1]; NaN where there is no label.
 
-    Source: SCAN (Ding et al. 2025), noise-tolerant labels; the straight line is ours (theirs keeps the soft label of the roll-outs, which stays as it is here
-    too: only labels of exactly 1 are softened).
+    This is our reading of SCAN for labels without roll-outs. SCAN itself gives these steps min(1, c_t / SC), where c_t is the share of roll-outs that succeed
+    after the step and SC that from the beginning: `prm-gym label --rollouts AGENT --rollout-option method=denoised` makes these labels, and `--soft-verdicts`
+    trains on them as they are, with a tolerance of 0. Only labels of exactly 1 are softened here.
+
+    Source: Ding et al. 2025 (2509.16548), SCAN, the noise-tolerant labels; the straight line is ours.
     """
     found = np.array([np.nan if label is None else label for label in labels], dtype=np.float64)
     errors = np.flatnonzero(found < 0.5)

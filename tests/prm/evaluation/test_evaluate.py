@@ -298,6 +298,19 @@ def test_the_command_says_what_is_wrong(path, capsys, arguments, said):
     assert said in capsys.readouterr().err
 
 
+def test_an_evaluation_of_failures_alone_fails(path, tmp_path, capsys):
+    # Nobody listens on port 1.
+    judge = "judge:m?base_url=http://127.0.0.1:1/v1&attempts=1&deadline=20"
+    command = ["eval-prm", judge, path, "--metrics", "first-error", "--out", str(tmp_path / "e")]
+    for arguments in ([*command, "--json"], command):
+        with pytest.raises(SystemExit) as exit_status:
+            cli.main(arguments)
+        assert exit_status.value.code == 1
+        captured = capsys.readouterr()
+        assert "nothing was measured: all 36 verdicts failed" in captured.err  # twelve solutions of three steps; nothing was kept the first time
+        assert captured.out  # the report is there all the same
+
+
 def test_the_report_does_not_go_into_a_model(path, tmp_path, capsys):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(SystemExit):
