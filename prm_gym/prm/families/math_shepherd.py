@@ -3,13 +3,14 @@
 from typing import Any
 
 from prm_gym.chains import Chain
-from prm_gym.prm.family import Encoded, Family
+from prm_gym.prm.families.verdict_tokens import VerdictTokensFamily
+from prm_gym.prm.family import Encoded
 from prm_gym.prm.writing import Writer, last_id
 
-TAG, GOOD, BAD = " ки", " +", " -"
+TAG = " ки"
 
 
-class MathShepherdFamily(Family):
+class MathShepherdFamily(VerdictTokensFamily):
     """`Q Step 1: ... ки`, line break, `Step 2: ... ки`; the score is P(+) against P(-) as the token after each tag.
 
     A step that does not begin with its number gets it.
@@ -18,7 +19,7 @@ class MathShepherdFamily(Family):
     """
 
     id = "math_shepherd"
-    head = "language-model"
+    good, bad = " +", " -"
     aggregation = "min"
 
     def encode(self, tokenizer: Any, chain: Chain) -> Encoded:
@@ -41,15 +42,3 @@ class MathShepherdFamily(Family):
             writer.tokens([tag])
             writer.mark()
         return writer.encoded()
-
-    def rows(self, tokenizer: Any) -> tuple[int, ...]:
-        """The rows of + and -.
-
-        Raises:
-            CheckpointError: the tokenizer lacks one of them.
-        """
-        return (last_id(tokenizer, GOOD, self.id), last_id(tokenizer, BAD, self.id))
-
-    def scores(self, outputs: Any) -> Any:
-        """softmax(outputs)[:, 0], of the logits [T, 2] of + and -."""
-        return outputs.softmax(dim=-1)[:, 0]
