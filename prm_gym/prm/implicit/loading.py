@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 import msgspec
 
 from prm_gym.errors import CheckpointError, OptionError, PrmGymError
+from prm_gym.machine import choose_device
 from prm_gym.prm.files import library, quiet
 from prm_gym.prm.implicit.encoding import SEPARATOR, Template
 from prm_gym.prm.loading import fingerprint, locate
@@ -193,20 +194,6 @@ def base_of(path: str | Path) -> str:
     if not isinstance(named, str) or not named:
         raise CheckpointError(f"{file} does not name the base model")
     return named
-
-
-def choose_device(device: str) -> str:
-    """The device that a name means here.
-
-    Raises:
-        OptionError: there is no such device.
-    """
-    torch = library("torch")
-    if device not in ("auto", "cpu", "cuda"):
-        raise OptionError(f"device is 'auto', 'cpu' or 'cuda', got {device!r}")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise OptionError("device='cuda', but torch finds no CUDA device here")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
 def require_same_tokens(one: Any, other: Any, what: str) -> None:
