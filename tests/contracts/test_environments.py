@@ -134,13 +134,13 @@ def test_gymnasiums_own_vector_env_takes_our_environments(env_id):
 @pytest.mark.slow
 @pytest.mark.parametrize("env_id", ENVIRONMENTS)
 def test_gymnasiums_vector_env_over_processes_takes_our_environments(env_id):
-    makers = [partial(gym.make, f"prm_gym:{env_id}")] * 2
-    envs = AsyncVectorEnv(makers, shared_memory=False, context="spawn")
+    count = 2 if SWEEPS or env_id == "prm_gym/Deduction-v0" else 1  # processes, each of which imports everything
+    envs = AsyncVectorEnv([partial(gym.make, f"prm_gym:{env_id}")] * count, shared_memory=False, context="spawn")
     try:
-        ours = gym.make_vec(env_id, num_envs=2, vectorization_mode="vector_entry_point")
+        ours = gym.make_vec(env_id, num_envs=count, vectorization_mode="vector_entry_point")
         envs.reset_async(seed=0)
         assert tuple(envs.reset_wait(timeout=120)[0]) == ours.reset(seed=0)[0]
-        for actions in _plans(env_id, (0, 1)):
+        for actions in _plans(env_id, range(count)):
             envs.step_async(actions)
             theirs, mine = envs.step_wait(timeout=120), ours.step(actions)
             assert tuple(theirs[0]) == mine[0]
