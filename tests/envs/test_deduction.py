@@ -561,7 +561,7 @@ def test_options_are_checked():
 
 # Shortcuts: what somebody who does not reason earns. It takes many tasks to tell: of the levels between the outer ones, the sweep does.
 
-OUTER_LEVELS = [1, *(pytest.param(difficulty, marks=pytest.mark.sweep) for difficulty in (2, 3, 4)), 5]
+OUTER_LEVELS = [1, *(pytest.param(difficulty, marks=pytest.mark.sweep) for difficulty in (2, 3, 4)), pytest.param(5, marks=pytest.mark.slow)]
 
 
 def _first_listed_that(preferred):
@@ -595,6 +595,7 @@ HEURISTICS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("difficulty", OUTER_LEVELS)
 @pytest.mark.parametrize("heuristic", HEURISTICS)
 def test_no_heuristic_of_text_solves_the_tasks(heuristic, difficulty):
@@ -622,7 +623,6 @@ def _counts(env):
     return np.array(kinds + relations, dtype=float)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("difficulty", OUTER_LEVELS)
 def test_the_answer_is_not_read_off_counts(difficulty, guessed):
     # The largest class has 0.4, with 600 held out the standard deviation of an accuracy is 0.02.

@@ -403,7 +403,7 @@ def test_wrong_verdicts_earn_nothing_even_after_the_proof():
 
 # Shortcuts: what somebody who does not reason earns. It takes many tasks to tell: of the levels between the outer ones, the sweep does.
 
-OUTER_LEVELS = [1, *(pytest.param(difficulty, marks=pytest.mark.sweep) for difficulty in (2, 3, 4)), 5]
+OUTER_LEVELS = [1, *(pytest.param(difficulty, marks=pytest.mark.sweep) for difficulty in (2, 3, 4)), pytest.param(5, marks=pytest.mark.slow)]
 
 
 def _until_derived(preferred):
@@ -449,6 +449,7 @@ HEURISTICS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("difficulty", OUTER_LEVELS)
 @pytest.mark.parametrize("heuristic", HEURISTICS)
 def test_no_heuristic_of_text_solves_the_tasks(heuristic, difficulty):
@@ -479,7 +480,6 @@ def _counts(env):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("difficulty", OUTER_LEVELS)
 def test_the_answer_is_not_read_off_counts(difficulty, guessed):
     # The largest class has 0.4; with 300 held out the standard deviation of an accuracy is 0.028.
