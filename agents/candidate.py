@@ -18,6 +18,7 @@ from prm_gym.agent import Action, Agent, Prompt, TrainableAgent
 from prm_gym.agents.reading import BUCKETS, read
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.errors import ContractError, MissingExtraError, OptionError
+from prm_gym.machine import choose_device
 
 try:
     import torch
@@ -50,7 +51,7 @@ class CandidatePolicy(TrainableAgent):
 
         Args:
             seed: of the initial weights and of the choices.
-            device: "cpu", "cuda" or "auto" (CUDA where there is one).
+            device: "cpu", "cuda", "cuda:1" ..., or "auto" (CUDA where there is one).
             width: of the n-gram embeddings, >= 4; the vectors of candidates are twice as wide.
             learning_rate: of Adam, > 0.
             epochs: passes over a batch in one update, >= 1.
@@ -58,8 +59,6 @@ class CandidatePolicy(TrainableAgent):
             clip: range of the probability ratio, in (0, 1).
             entropy_weight: of the entropy bonus, in nats, >= 0.
         """
-        if device not in ("auto", "cpu", "cuda"):
-            raise OptionError(f"device is 'auto', 'cpu' or 'cuda', got {device!r}")
         if width % 2 or width < 4:
             raise OptionError(f"width must be even and at least 4, got {width}")
         for option, value, lowest in (
@@ -72,8 +71,7 @@ class CandidatePolicy(TrainableAgent):
                 raise OptionError(f"{option} must be at least {lowest}, got {value!r}")
         if not 0.0 < clip < 1.0:
             raise OptionError(f"clip must lie in (0, 1), got {clip!r}")
-        name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        self.device = torch.device(name)
+        self.device = torch.device(choose_device(device))
         self.options = {"seed": seed, "width": width, "learning_rate": learning_rate, "epochs": epochs}
         self.options |= {"minibatch": minibatch, "clip": clip, "entropy_weight": entropy_weight}
         self.epochs, self.minibatch, self.clip, self.entropy_weight = epochs, minibatch, clip, entropy_weight

@@ -8,7 +8,6 @@ A step has two halves, `_take` and `_settle`, with the verifiers between them. `
 """
 
 import inspect
-import json
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -20,10 +19,12 @@ import gymnasium
 import msgspec
 import numpy as np
 
-from prm_gym.claims import Json, Malformed, Spoilt, decode_claims
+from prm_gym.claims import Json, Malformed, Spoilt
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError
+from prm_gym.random_state import generator_of, random_state_of
 from prm_gym.rewards import JudgedStep, RewardSpec, make_reward
-from prm_gym.spaces import TextSpace
+from prm_gym.snapshot import Snapshot
+from prm_gym.spaces import TextSpace, recordable
 from prm_gym.task import Origin, Task
 from prm_gym.tools import Tool
 from prm_gym.transition import Situation, Transition
@@ -40,20 +41,6 @@ StepResult: TypeAlias = tuple[str, float, bool, bool, dict[str, Any]]
 
 # A step between the transition and the verdicts: observation before, action as recorded, transition, truncated, outcome, valid.
 _Taken: TypeAlias = tuple[str, str, Transition, bool, float | None, bool]
-
-
-class _Saved(msgspec.Struct, frozen=True):
-    """What `snapshot` writes."""
-
-    env: str
-    task: Task
-    state: Any
-    random_state: str
-    situation: Situation
-    past: tuple[PastStep, ...]
-    judged: tuple[JudgedStep, ...]
-    running: bool
-    origin: Origin | None = None
 
 
 class StepEnv(gymnasium.Env[str, str], ABC):
@@ -246,7 +233,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """Begin an episode; the same seed gives the same episode in any process."""
         super().reset(seed=seed)
-        self._origin = _origin(self.np_random, options)
+        self._origin = Origin.of_generator(self.np_random, options)
         self._task, self._situation = self.begin(options or {})
         self._past.clear()
         self._judged.clear()
@@ -267,10 +254,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         Raises:
             ContractError: its random state cannot be read.
         """
-        try:
-            self.np_random = _generator(origin.random_state)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ContractError(f"this origin holds no random state: {type(error).__name__}: {error}") from error
+        self.np_random = generator_of(origin.random_state)
         return self.reset(options=dict(origin.options) or None)
 
     def reseed(self, seed: int) -> None:
@@ -331,18 +315,17 @@ class StepEnv(gymnasium.Env[str, str], ABC):
 
     def snapshot(self) -> bytes:
         """The whole episode as it stands: task, state, random generator, history. `restore` puts it back, in any process."""
-        saved = _Saved(
+        return Snapshot(
             env=type(self).__name__,
             task=self.task,
             state=self.save_state(),
-            random_state=json.dumps(self.np_random.bit_generator.state),
+            random_state=random_state_of(self.np_random),
             situation=self._situation,
             past=tuple(self._past),
             judged=tuple(self._judged),
             running=self._running,
             origin=self._origin,
-        )
-        return msgspec.msgpack.encode(saved)
+        ).encode()
 
     def restore(self, snapshot: bytes) -> None:
         """Put back an episode that `snapshot` saved from an environment of the same class and options.
@@ -350,14 +333,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         Raises:
             ContractError: the bytes are no snapshot, or one of another environment.
         """
-        if not isinstance(snapshot, bytes | bytearray | memoryview):
-            raise ContractError(f"a snapshot is bytes, got {type(snapshot).__name__}")
-        try:
-            saved = msgspec.msgpack.decode(snapshot, type=_Saved, dec_hook=decode_claims)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ContractError(f"these bytes are no snapshot: {error}") from error
-        if saved.env != type(self).__name__:
-            raise ContractError(f"a snapshot of {saved.env} cannot be restored into {type(self).__name__}")
+        saved = Snapshot.decode(snapshot, type(self).__name__)
         try:
             self._put_back(saved)
         except ContractError:
@@ -366,8 +342,8 @@ class StepEnv(gymnasium.Env[str, str], ABC):
             self._running = False
             raise ContractError(f"these bytes are no snapshot of this environment: {type(error).__name__}: {error}") from error
 
-    def _put_back(self, saved: _Saved) -> None:
-        self.np_random = _generator(saved.random_state)
+    def _put_back(self, saved: Snapshot) -> None:
+        self.np_random = generator_of(saved.random_state)
         self._task, self._situation, self._running, self._origin = saved.task, saved.situation, saved.running, saved.origin
         self._past, self._judged = list(saved.past), list(saved.judged)
         self.load_state(saved.state)
@@ -407,7 +383,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
     def _take(self, action: str) -> _Taken:
         before, valid, defect = self._situation, True, None
         if len(action) > ACTION_LENGTH or not action.isascii():
-            action, defect = _readable(action)
+            action, defect = recordable(action, ACTION_LENGTH)
         if defect is not None:
             transition = self.malformed(defect)
         else:
@@ -475,23 +451,6 @@ def _begun(env: StepEnv, seed: int | None, options: dict[str, Any] | None) -> tu
     return env.reset(seed=seed, options=options)
 
 
-def _generator(random_state: str) -> np.random.Generator:
-    """The generator of a state, given as JSON."""
-    state = json.loads(random_state)
-    bits = getattr(np.random, state["bit_generator"])()
-    bits.state = state
-    return np.random.Generator(bits)
-
-
-def _origin(generator: np.random.Generator, options: Mapping[str, Any] | None) -> Origin | None:
-    if options:
-        try:
-            msgspec.msgpack.encode(options)
-        except (TypeError, ValueError, OverflowError):
-            return None
-    return Origin(json.dumps(generator.bit_generator.state), dict(options or {}))
-
-
 def option_names(env_class: type[StepEnv]) -> list[str]:
     """Every keyword option that an environment class and its bases take."""
     names: set[str] = set()
@@ -504,17 +463,3 @@ def option_names(env_class: type[StepEnv]) -> list[str]:
 
 def _reason(spoilt: Transition) -> str:
     return "; ".join(claim.reason for claim in spoilt.claims if isinstance(claim, Spoilt))
-
-
-def _readable(action: str) -> tuple[str, str | None]:
-    """The action as it is recorded, and why no environment should see it, if so."""
-    defect = None
-    if len(action) > ACTION_LENGTH:
-        defect = f"the action has {len(action):,} characters; at most {ACTION_LENGTH:,} are read"
-        action = action[:ACTION_LENGTH]
-    try:
-        action.encode("utf-8")
-    except UnicodeEncodeError:
-        action = action.encode("utf-8", "replace").decode("utf-8")
-        defect = defect or "the action holds surrogates that no encoding can write"
-    return action, defect

@@ -69,3 +69,22 @@ def _no_shared_memory(_space: TextSpace, **_memory: object) -> Any:
         OptionError: always; says what to do.
     """
     raise OptionError('texts are not kept in shared memory; with vectorization_mode="async", give vector_kwargs={"shared_memory": False} (it is no slower)')
+
+
+def recordable(text: str, length: int) -> tuple[str, str | None]:
+    """A text as it can be recorded, and why it is no text of the space, if so.
+
+    Args:
+        text: any.
+        length: of the longest that is recorded whole, in characters.
+    """
+    defect = None
+    if len(text) > length:
+        defect = f"the action has {len(text):,} characters; at most {length:,} are read"
+        text = text[:length]
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        text = text.encode("utf-8", "replace").decode("utf-8")
+        defect = defect or "the action holds surrogates that no encoding can write"
+    return text, defect

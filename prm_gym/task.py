@@ -1,12 +1,14 @@
 """Task: what an episode is about, with the part that only verifiers may see; and Origin: how it began."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import numpy as np
 from gymnasium.utils.seeding import np_random
+
+from prm_gym.random_state import random_state_of
 
 
 class Task(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +56,22 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
             seed: of `reset`.
             options: of `reset`.
         """
-        return cls(json.dumps(np_random(seed)[0].bit_generator.state), dict(options or {}))
+        return cls(random_state_of(np_random(seed)[0]), dict(options or {}))
+
+    @classmethod
+    def of_generator(cls, generator: np.random.Generator, options: Mapping[str, Any] | None = None) -> "Origin | None":
+        """The beginning that a generator gives from where it stands; None where the options are no JSON values.
+
+        Args:
+            generator: before anything is drawn.
+            options: of `reset`.
+        """
+        if options:
+            try:
+                msgspec.msgpack.encode(options)
+            except (TypeError, ValueError, OverflowError):
+                return None
+        return cls(random_state_of(generator), dict(options or {}))
 
 
 def content_key(*parts: str | bytes) -> str:

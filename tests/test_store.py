@@ -83,7 +83,7 @@ def test_timings_are_kept(tmp_path):
 
 @pytest.mark.parametrize("env_id", ENVIRONMENTS)
 def test_what_is_played_comes_back_as_it_was(tmp_path, env_id):
-    rollouts = Rollouts(env_id, {"reward": "dense"}, num_envs=4)
+    rollouts = Rollouts(env_id, {"reward": "dense"}, num_envs=2)
     lists_actions = bool(gym.make(env_id, verifiers=[]).reset(seed=0)[1]["actions"])
     agent = make_agent("random", seed=1) if lists_actions else make_agent("constant:2 + 2 = 5")
     played = rollouts.play(agent, groups([1, 2, 3], 2)) + rollouts.play(make_agent("scripted"), groups([4, 5], 1))

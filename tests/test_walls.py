@@ -1,6 +1,7 @@
 """Who imports whom: the core imports only the core, a wing the core and itself; and `import prm_gym` stays light."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +22,13 @@ def _sources(folder):
             yield path
 
 
+@functools.cache
 def _imported(path):
     """Every module that a file imports, inside functions too, with the line."""
+    return list(_imports(path))
+
+
+def _imports(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((name.name, node.lineno) for name in node.names)

@@ -1,19 +1,14 @@
 """How good the scores of steps are: `eval-prm`."""
 
 import sys
-import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import msgspec
 import tyro
 
 from prm_gym.commands.records import command_line, read_names
-
-if TYPE_CHECKING:
-    from prm_gym.prm.evaluation.evaluate import Notice
+from prm_gym.progress import progress
 
 
 def eval_prm(
@@ -97,7 +92,7 @@ def eval_prm(
     for source in (*loaded.sources, *(tune.sources if tune else ())):
         for line in source.left_out[:5]:
             print(f"prm-gym: left out: {line}", file=sys.stderr)
-    with ScoreFile(Path(out) / "scores.jsonl") if out else nullcontext(ScoreFile()) as scores, _progress(quiet=json) as notice:
+    with ScoreFile(Path(out) / "scores.jsonl") if out else nullcontext(ScoreFile()) as scores, progress("solutions", quiet=json) as notice:
         found = evaluate(verifier, loaded, settings, scores, tune, notice, command_line())
     written = write_reports(found, Path(out)) if out else ()
     if plots:
@@ -117,35 +112,3 @@ def eval_prm(
         most = max(found.failures, key=lambda reason: found.failures[reason])
         print(f"prm-gym: nothing was measured: all {failed:,} verdicts failed, most of them with: {most}", file=sys.stderr)
         sys.exit(1)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Generator["Notice | None"]:
-    """Progress on standard error: a bar on a terminal, a line every ten seconds elsewhere."""
-    if quiet:
-        yield None
-        return
-    if not sys.stderr.isatty():
-        began = said = time.monotonic()
-
-        def say(what: str, done: int, total: int) -> None:
-            nonlocal said
-            if time.monotonic() - said > 10:
-                said = time.monotonic()
-                print(f"{what}: {done}/{total} solutions ({said - began:.0f} s)", file=sys.stderr, flush=True)
-
-        yield say
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("solutions"), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        bars = {"": progress.add_task("judging", total=None)}
-
-        def show(what: str, done: int, total: int) -> None:
-            if what not in bars:
-                bars[what] = bars.pop("") if "" in bars else progress.add_task(what)
-            progress.update(bars[what], description=what, completed=done, total=total)
-
-        yield show

@@ -1,10 +1,9 @@
 """Step labels for training process reward models: `label`."""
 
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, nullcontext
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +12,7 @@ import tyro
 
 from prm_gym.commands.records import print_records, read_options
 from prm_gym.errors import OptionError
+from prm_gym.progress import progress
 
 if TYPE_CHECKING:
     from prm_gym.agent import Agent
@@ -164,10 +164,11 @@ def _labelled(
     judged = judge(missing, verifiers)
     if played is not None:
         judged = label_by_rollouts(judged, played.agent, played.options)
-    with TrajectoryWriter(out) if out else nullcontext() as writer:
-        for trajectory in _watched(judged, len(missing), quiet):
+    with TrajectoryWriter(out) if out else nullcontext() as writer, progress("solutions", quiet) as report:
+        for count, trajectory in enumerate(judged, start=1):
             if writer is not None:
                 writer.write([trajectory])
+            report("labelling", count, len(missing))
             yield trajectory
 
 
@@ -194,24 +195,6 @@ def _stored(out: str, trajectories: list["Trajectory"], versions: dict[str, str]
                 other = f"those of {odd} are of version {held[odd]!r}, not {versions[odd]!r}" if odd in held else f"there are none of {odd}"
                 raise OptionError(f"{out} holds verdicts of other verifiers ({identity}: {other}); choose another file, or `prm-gym rescore` it")
     return found
-
-
-def _watched(labelled: Iterable["Trajectory"], total: int, quiet: bool) -> Iterator["Trajectory"]:
-    """The trajectories, with progress on standard error: a bar on a terminal, a line every ten seconds elsewhere."""
-    with ExitStack() as stack:
-        if quiet or not sys.stderr.isatty():
-            began = said = time.monotonic()
-            for count, trajectory in enumerate(labelled, start=1):
-                yield trajectory
-                if not quiet and time.monotonic() - said > 10:
-                    said = time.monotonic()
-                    print(f"{count}/{total} labelled ({said - began:.0f} s)", file=sys.stderr, flush=True)
-            return
-        from rich.console import Console
-        from rich.progress import Progress
-
-        progress = stack.enter_context(Progress(console=Console(stderr=True)))
-        yield from progress.track(labelled, total=total, description="labelling")
 
 
 def _export(labelled: list["Trajectory"], policy: "LabelPolicy", path: str, layout: str) -> int | None:

@@ -1,12 +1,14 @@
 """What there is, and what works here: `envs`, `verifiers`, `credit`, `doctor`."""
 
 import re
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import msgspec
 import tyro
 
 from prm_gym.commands.records import print_records
+from prm_gym.machine import gpu_name
 
 
 def envs(json: bool = False) -> None:
@@ -96,12 +98,7 @@ def doctor(json: bool = False) -> None:
             rows.append({"part": package, "state": version(package), "to get it": ""})
         except PackageNotFoundError:
             rows.append({"part": package, "state": "missing", "to get it": f"pip install 'prm-gym[{extra}]'" if extra else "pip install prm-gym"})
-    try:
-        import torch
-
-        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none: agents learn on the CPU"
-    except ImportError:
-        gpu = "unknown without torch"
+    gpu = gpu_name() or ("none: agents learn on the CPU" if find_spec("torch") else "unknown without torch")
     rows.append({"part": "GPU", "state": gpu, "to get it": ""})
     rows += [_endpoint(), _sandbox(), *_browsers()]
     print_records(rows, json)

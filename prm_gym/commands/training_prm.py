@@ -1,9 +1,5 @@
 """Process reward models from step labels: `train-prm`."""
 
-import sys
-import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,10 +7,11 @@ import tyro
 
 from prm_gym.commands.records import command_line, print_records
 from prm_gym.errors import OptionError
+from prm_gym.progress import progress
 
 if TYPE_CHECKING:
     from prm_gym.prm.training.run import TrainingResult
-    from prm_gym.prm.training.trainer import Notice, Watch
+    from prm_gym.prm.training.trainer import Notice
 
 
 def train_prm(
@@ -214,8 +211,8 @@ def train_prm(
         ),
         command=command_line(),
     )
-    with _progress(quiet=json) as watch:
-        result = train(config, out, watch)
+    with progress("updates", quiet=json) as report:
+        result = train(config, out, lambda notice: report("training", notice.update, notice.total, _losses(notice)))
     if json:
         import msgspec
 
@@ -259,36 +256,6 @@ def _summary(result: "TrainingResult", out: Path) -> dict[str, Any]:
 
 def _figure(value: Any) -> Any:
     return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else value
-
-
-@contextmanager
-def _progress(quiet: bool) -> "Generator[Watch]":
-    """Show how far the training is, on standard error: a bar on a terminal, a line every ten seconds elsewhere."""
-    began = said = time.monotonic()
-    if quiet:
-        yield lambda _notice: None
-        return
-    if not sys.stderr.isatty():
-
-        def say(notice: "Notice") -> None:
-            nonlocal said
-            if time.monotonic() - said > 10 or notice.update == notice.total:
-                said = time.monotonic()
-                print(f"{notice.update}/{notice.total} updates{_losses(notice)} ({said - began:.0f} s)", file=sys.stderr, flush=True)
-
-        yield say
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("", total=None)
-
-        def show(notice: "Notice") -> None:
-            progress.update(bar, total=notice.total, completed=notice.update, description=_losses(notice))
-
-        yield show
 
 
 def _losses(notice: "Notice") -> str:

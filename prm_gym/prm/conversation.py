@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -48,3 +49,18 @@ def write_conversation(writer: Writer, turns: Sequence[Turn], family: str) -> No
             turns[int(piece)].write()
         else:
             writer.template(piece)
+
+
+def write_dialogue(writer: Writer, said: Sequence[str], answer: str, family: str) -> None:
+    """Write a conversation in which the user says text after text and the assistant the same answer to each; marks stand before the answers.
+
+    Raises:
+        CheckpointError: the tokenizer has no chat template, or one that does not show every turn, in order.
+    """
+
+    def reply() -> None:
+        writer.mark()
+        writer.text(answer)
+
+    turns = [turn for text in said for turn in (Turn("user", partial(writer.text, text)), Turn("assistant", reply))]
+    write_conversation(writer, turns, family)

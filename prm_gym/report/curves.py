@@ -7,6 +7,7 @@ from prm_gym.errors import MissingExtraError
 from prm_gym.report.axis import spread, step_ticks
 from prm_gym.report.comparison import Comparison, Reference
 from prm_gym.report.formatting import compact, share
+from prm_gym.report.frame import INK, SHARE_NAMES, SHARES, SOFT, draw_frame
 from prm_gym.report.learning_curve import LearningCurve, learning_curves
 from prm_gym.report.palette import LIGHT, colour_index, marker
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, SOFT, RULE = "#1d2127", "#59616b", "#e3e6ea"
 PANELS_IN_A_ROW = 3
 
 
@@ -63,13 +63,8 @@ def _frame(axes: "Axes", last: float, first_in_row: bool) -> None:
     axes.set_xlim(-0.02 * last, 1.02 * last)
     ticks = step_ticks(last)
     axes.set_xticks(ticks, [compact(tick) for tick in ticks])
-    axes.set_yticks((0.0, 0.25, 0.5, 0.75, 1.0), ["0", "0.25", "0.5", "0.75", "1"] if first_in_row else [""] * 5)
-    axes.grid(visible=True, axis="y", color=RULE, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=8.5, colors=SOFT)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(RULE)
+    axes.set_yticks(SHARES, SHARE_NAMES if first_in_row else [""] * 5)
+    draw_frame(axes)
     axes.set_xlabel("environment steps", fontsize=9, color=SOFT)
     if first_in_row:
         axes.set_ylabel("success", fontsize=9, color=SOFT)

@@ -5,16 +5,14 @@ Each run lives in a folder of its own and is trained by a process of its own; fi
 
 import multiprocessing
 import os
-import platform
 import queue
 import re
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +24,7 @@ from prm_gym._version import VERSION
 from prm_gym.agent import Agent, make_agent
 from prm_gym.credit import ASSIGNERS
 from prm_gym.errors import MissingExtraError, OptionError, PrmGymError
+from prm_gym.machine import machine_in_words, package_versions
 from prm_gym.options import stored_options
 from prm_gym.report.comparison import Comparison, Reference, RunResult, write_results
 from prm_gym.report.curves import draw_curves
@@ -39,7 +38,7 @@ from prm_gym.training.run import TrainConfig, read_result, train, trainable, tra
 from prm_gym.training.task_file import TaskFile
 
 RANDOM_ATTEMPTS = 5
-_VERSIONS = ("gymnasium", "numpy", "torch", "z3-solver")
+_PACKAGES = ("gymnasium", "numpy", "torch", "z3-solver")
 
 Notice = Callable[[TrainConfig, int], None]
 
@@ -289,8 +288,8 @@ def _comparison(plan: Plan, runs: Sequence[RunResult], references: tuple[Referen
         rewards=plan.rewards,
         command=plan.command,
         library_version=VERSION,
-        versions=_versions(),
-        machine=machine_in_words(base.agent_options),
+        versions=package_versions(_PACKAGES),
+        machine=machine_in_words(str(base.agent_options.get("device", "auto"))),
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         budget_env_steps=base.budget,
         attempts=base.attempts,
@@ -303,25 +302,3 @@ def _comparison(plan: Plan, runs: Sequence[RunResult], references: tuple[Referen
         transfer_tasks=(base.transfer_tasks or base.eval_tasks) if base.transfer_options else 0,
         notes=tuple(notes),
     )
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for package in _VERSIONS:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions
-
-
-def machine_in_words(agent_options: Mapping[str, Any]) -> str:
-    """The class of this machine: cores, and the GPU where the agent uses one."""
-    cores = f"{os.cpu_count()} cores"
-    if agent_options.get("device") == "cpu":
-        return f"{cores}, no GPU used"
-    try:
-        import torch
-    except ImportError:
-        return f"{cores}, no GPU"
-    return f"{cores}, {torch.cuda.get_device_name()}" if torch.cuda.is_available() else f"{cores}, no GPU"

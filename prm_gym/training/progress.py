@@ -5,9 +5,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
+from prm_gym.progress import bars
 from prm_gym.training.compare import Notice, Plan
 from prm_gym.training.run import TrainConfig
 
@@ -38,14 +36,13 @@ def progress_of(plan: Plan, quiet: bool = False) -> Generator[Notice]:
 
         yield say
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=120) as progress:
-        bar = progress.add_task(f"{len(plan.runs())} runs", total=total)
+    with bars("steps") as report:
+        report(f"{len(plan.runs())} runs", 0, total)
 
         def show(config: TrainConfig, count: int) -> None:
             steps[(config.credit, config.reward, config.seed)] = min(count, config.budget)
             done = sum(value >= plan.base.budget for value in steps.values())
-            progress.update(bar, completed=sum(steps.values()), description=f"{done}/{len(plan.runs())} runs")
+            report(f"{len(plan.runs())} runs", sum(steps.values()), total, f", {done} runs done")
 
         yield show
 

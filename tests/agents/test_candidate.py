@@ -284,7 +284,7 @@ def test_saving_again_replaces_what_was_there(tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "says"),
-    [({"device": "tpu"}, "'auto', 'cpu' or 'cuda', got 'tpu'"), ({"width": 5}, "width must be even"), ({"width": 2}, "width"), ({"widht": 8}, "widht")],
+    [({"device": "tpu"}, "'cuda' or 'cuda:NUMBER', got 'tpu'"), ({"width": 5}, "width must be even"), ({"width": 2}, "width"), ({"widht": 8}, "widht")],
 )
 def test_options_that_cannot_be_honoured(options, says):
     with pytest.raises(OptionError, match=says):

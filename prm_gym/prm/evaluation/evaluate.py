@@ -1,6 +1,5 @@
 """A verifier on data: what it says of every step, and the tables of all metrics that the data allows."""
 
-import platform
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Literal, TypeAlias, get_args
 
 import msgspec
-import numpy as np
 
 from prm_gym._version import VERSION
 from prm_gym.chains import problem_key
 from prm_gym.errors import OptionError
+from prm_gym.machine import package_versions
 from prm_gym.prm.aggregation import AGGREGATORS, Undecided, check_undecided
 from prm_gym.prm.evaluation.data import Data
 from prm_gym.prm.evaluation.first_error import Tuned, tune_threshold
@@ -58,7 +57,8 @@ OF_STUDIES: Mapping[str, Callable[[Study], Iterator[Table]]] = {
 
 MOST_SILENCES = 5
 OTHER_REASONS = "other reasons"
-PACKAGES = ("torch", "transformers", "peft", "openai", "z3")
+# Named where a verifier has used them: by module, as the package index calls them.
+PACKAGES = {name: name for name in ("numpy", "torch", "transformers", "peft", "openai")} | {"z3": "z3-solver"}
 
 Notice: TypeAlias = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
@@ -182,7 +182,7 @@ def evaluate(
         figures=figures,
         notes=tuple(notes),
         command=command,
-        versions=_versions(),
+        versions=package_versions(package for module, package in PACKAGES.items() if module in sys.modules),
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         library_version=VERSION,
     )
@@ -310,13 +310,3 @@ def _notes(study: Study) -> list[str]:
     if unknown > unlabelled:
         notes.append(f"Of {unknown - unlabelled:,} solutions the first wrong step is not known; they do not count in finding it.")
     return notes
-
-
-def _versions() -> dict[str, str]:
-    """Of Python, numpy and the packages that were used."""
-    found = {"python": platform.python_version(), "numpy": np.__version__}
-    for name in PACKAGES:
-        version = getattr(sys.modules.get(name), "__version__", None)
-        if isinstance(version, str):
-            found[name] = str(version)  # torch has a class of its own for it
-    return found

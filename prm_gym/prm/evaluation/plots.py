@@ -8,12 +8,12 @@ from prm_gym.prm.evaluation.calibration import Reliability
 from prm_gym.prm.evaluation.ranking import Curve, stepped
 from prm_gym.prm.evaluation.result import Evaluation
 from prm_gym.report.formatting import share
+from prm_gym.report.frame import INK, SHARE_NAMES, SHARES, SOFT, draw_frame
 from prm_gym.report.palette import LIGHT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INK, SOFT, RULE = "#1d2127", "#59616b", "#e3e6ea"
 COLUMNS = 3
 
 
@@ -116,11 +116,6 @@ def _named(axes: "Axes", title: str, across: str, up: str) -> None:
 def _frame(axes: "Axes") -> None:
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.04)
-    axes.set_xticks((0.0, 0.25, 0.5, 0.75, 1.0), ["0", "0.25", "0.5", "0.75", "1"])
-    axes.set_yticks((0.0, 0.25, 0.5, 0.75, 1.0), ["0", "0.25", "0.5", "0.75", "1"])
-    axes.grid(visible=True, axis="y", color=RULE, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=8.5, colors=SOFT)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(RULE)
+    axes.set_xticks(SHARES, SHARE_NAMES)
+    axes.set_yticks(SHARES, SHARE_NAMES)
+    draw_frame(axes)

@@ -1,11 +1,10 @@
 """FoVer's models."""
 
-from functools import partial
 from typing import Any
 
 from prm_gym.chains import Chain
 from prm_gym.errors import CheckpointError
-from prm_gym.prm.conversation import Turn, write_conversation
+from prm_gym.prm.conversation import write_dialogue
 from prm_gym.prm.family import Encoded, Family
 from prm_gym.prm.writing import Writer, plain_ids
 
@@ -42,16 +41,9 @@ class FoverFamily(Family):
             CheckpointError: the tokenizer has no chat template.
         """
         writer = Writer(tokenizer)
-
-        def answer() -> None:
-            writer.mark()
-            writer.text(GOOD)
-
-        turns: list[Turn] = []
-        for at, text in enumerate(chain.texts):
-            said = text.strip() if at else OPENING.replace("{step}", text.strip()).replace("{problem}", chain.problem, 1)
-            turns += [Turn("user", partial(writer.text, said)), Turn("assistant", answer)]
-        write_conversation(writer, turns, self.id)
+        texts = [text.strip() for text in chain.texts]
+        texts[:1] = [OPENING.replace("{step}", text).replace("{problem}", chain.problem, 1) for text in texts[:1]]
+        write_dialogue(writer, texts, GOOD, self.id)
         return writer.encoded()
 
     def rows(self, tokenizer: Any) -> tuple[int, ...]:

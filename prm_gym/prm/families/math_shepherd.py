@@ -4,14 +4,15 @@ import re
 from typing import Any
 
 from prm_gym.chains import Chain
-from prm_gym.prm.family import Encoded, Family
+from prm_gym.prm.families.verdict_tokens import VerdictTokensFamily
+from prm_gym.prm.family import Encoded
 from prm_gym.prm.writing import Writer, last_id
 
-TAG, GOOD, BAD = " ки", " +", " -"
+TAG = " ки"
 _NUMBERED = re.compile(r"Step \d+:")
 
 
-class MathShepherdFamily(Family):
+class MathShepherdFamily(VerdictTokensFamily):
     """`Q Step 1: ... ки`, line break, `Step 2: ... ки`; the score is P(+) against P(-) as the token after each tag.
 
     A step that begins with a number keeps it, and one that does not gets that of its place. Where the oldest steps of a long chain are left out, places count
@@ -21,7 +22,7 @@ class MathShepherdFamily(Family):
     """
 
     id = "math_shepherd"
-    head = "language-model"
+    good, bad = " +", " -"
     aggregation = "min"
 
     def encode(self, tokenizer: Any, chain: Chain) -> Encoded:
@@ -44,15 +45,3 @@ class MathShepherdFamily(Family):
             writer.tokens([tag])
             writer.mark()
         return writer.encoded()
-
-    def rows(self, tokenizer: Any) -> tuple[int, ...]:
-        """The rows of + and -.
-
-        Raises:
-            CheckpointError: the tokenizer lacks one of them.
-        """
-        return (last_id(tokenizer, GOOD, self.id), last_id(tokenizer, BAD, self.id))
-
-    def scores(self, outputs: Any) -> Any:
-        """softmax(outputs)[:, 0], of the logits [T, 2] of + and -."""
-        return outputs.softmax(dim=-1)[:, 0]

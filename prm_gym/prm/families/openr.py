@@ -3,20 +3,21 @@
 from typing import Any
 
 from prm_gym.chains import Chain
-from prm_gym.prm.family import Encoded, Family
+from prm_gym.prm.families.verdict_tokens import VerdictTokensFamily
+from prm_gym.prm.family import Encoded
 from prm_gym.prm.writing import Writer, last_id
 
-TAG, GOOD, BAD = " \n\n\n\n\n", " +", " -"
+TAG = " \n\n\n\n\n"
 
 
-class OpenrFamily(Family):
+class OpenrFamily(VerdictTokensFamily):
     r"""`Q step1 \n\n\n\n\n step2 \n\n\n\n\n`, where a blank and five line breaks are one token; the score is P(+) against P(-) as the token after each of them.
 
     Source: openr, `reason/evaluation/evaluate.py` (format) and `reason/inference/infer_fns.py` (reading). There, five line breaks in a step end it.
     """
 
     id = "openr"
-    head = "language-model"
+    good, bad = " +", " -"
     aggregation = "min"
 
     def encode(self, tokenizer: Any, chain: Chain) -> Encoded:
@@ -35,15 +36,3 @@ class OpenrFamily(Family):
             writer.tokens([tag])
             writer.mark()
         return writer.encoded()
-
-    def rows(self, tokenizer: Any) -> tuple[int, ...]:
-        """The rows of + and -.
-
-        Raises:
-            CheckpointError: the tokenizer lacks one of them.
-        """
-        return (last_id(tokenizer, GOOD, self.id), last_id(tokenizer, BAD, self.id))
-
-    def scores(self, outputs: Any) -> Any:
-        """softmax(outputs)[:, 0], of the logits [T, 2] of + and -."""
-        return outputs.softmax(dim=-1)[:, 0]

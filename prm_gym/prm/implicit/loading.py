@@ -10,9 +10,10 @@ from typing import Any, Literal, TypeAlias, TypedDict
 import msgspec
 
 from prm_gym.errors import CheckpointError, OptionError
+from prm_gym.machine import choose_device
 from prm_gym.prm.files import library, quiet
 from prm_gym.prm.implicit.encoding import SEPARATOR, Template
-from prm_gym.prm.loading import device_of, fingerprint, locate
+from prm_gym.prm.loading import fingerprint, locate
 from prm_gym.prm.pretrained import pretrained, whole_model
 from prm_gym.task import content_key
 
@@ -108,7 +109,7 @@ def load_model(path: str | Path, device: Device = "auto", dtype: Precision = "au
         OptionError: there is no such device or precision.
     """
     torch = library("torch")
-    place = device_of(torch, device)
+    place = choose_device(device)
     if dtype not in ("auto", "float32", "bfloat16", "float16"):
         raise OptionError(f"dtype is auto, float32, bfloat16 or float16, got {dtype!r}")
     precision = getattr(torch, ("bfloat16" if place.startswith("cuda") else "float32") if dtype == "auto" else dtype)

@@ -8,10 +8,8 @@ OUT/training/       state of an unfinished training; deleted when it is done
 """
 
 import math
-import platform
 import shutil
 from collections import Counter
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,9 +19,10 @@ import torch
 from prm_gym._version import VERSION
 from prm_gym.chains import problem_key
 from prm_gym.errors import CheckpointError, OptionError
+from prm_gym.machine import choose_device, package_versions
 from prm_gym.prm.families.own import SETTINGS_FILE, read_settings, write_settings
 from prm_gym.prm.files import quiet
-from prm_gym.prm.loading import device_of, fingerprint
+from prm_gym.prm.loading import fingerprint
 from prm_gym.prm.training import state
 from prm_gym.prm.training.card import card
 from prm_gym.prm.training.config import TrainingConfig
@@ -97,7 +96,7 @@ def train_prm(config: TrainingConfig, out: Path | str, watch: Watch | None = Non
         CheckpointError: the model cannot be loaded.
     """
     out = Path(out)
-    device = device_of(torch, config.run.device)
+    device = choose_device(config.run.device)
     data = load(config.data.files, config.data, config.loss.tree_margin)
     held_out = load(config.data.validation_files, config.data) if config.data.validation_files else None
     key = _key(config, data, held_out)
@@ -155,7 +154,7 @@ def _result(
         validation=figures(said, threshold, temperature),
         test=test,
         domain_weights=dict(zip(trainer.domains, weights, strict=True)) if config.loss.learn_domain_weights else {},
-        versions=_versions(),
+        versions={"prm_gym": VERSION, **package_versions(("torch", "transformers", "tokenizers", "peft", "numpy"))},
     )
 
 
@@ -226,16 +225,6 @@ def _counts(data: Data) -> dict[str, int]:
     labels = Counter("right" if label >= 0.5 else "wrong" for each in data.chains for label in each.labels if label is not None)
     problems = {problem_key(each.chain) for each in data.chains} | {problem_key(pair.chosen) for pair in data.pairs}
     return {"problems": len(problems), "chains": len(data.chains), "right steps": labels["right"], "wrong steps": labels["wrong"], "pairs": len(data.pairs)}
-
-
-def _versions() -> dict[str, str]:
-    found = {"prm_gym": VERSION, "python": platform.python_version()}
-    for name in ("torch", "transformers", "tokenizers", "peft", "numpy"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _nobody(_notice: Notice) -> None:

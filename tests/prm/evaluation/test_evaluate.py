@@ -5,7 +5,9 @@ import json
 import re
 import sys
 import types
+from importlib import metadata
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -331,16 +333,16 @@ def test_a_report_of_hostile_names_holds_no_markup_of_theirs(path, tmp_path):
     assert cell_text(float("nan")) == "-"
 
 
-def test_a_version_that_is_no_plain_text_is_written(path, tmp_path, monkeypatch):
-    class Version(str):
-        """As torch has it."""
-
-    module = types.ModuleType("peft")
-    module.__version__ = Version("9.9+cpu")
-    monkeypatch.setitem(sys.modules, "peft", module)
-    found = evaluate(Constant(0.7), load([path]), Settings(metrics=("first-error",)))
-    write_reports(found, tmp_path)
-    assert read_result(tmp_path / "evaluation.json").versions["peft"] == "9.9+cpu"
+@pytest.mark.parametrize("used", [True, False])
+def test_versions_are_of_the_packages_that_were_used(path, tmp_path, monkeypatch, used):
+    if used:
+        monkeypatch.setitem(sys.modules, "openai", types.ModuleType("openai"))
+    else:
+        monkeypatch.delitem(sys.modules, "openai", raising=False)
+    write_reports(evaluate(Constant(0.7), load([path]), Settings(metrics=("first-error",))), tmp_path)
+    versions = read_result(tmp_path / "evaluation.json").versions
+    assert versions["numpy"] == np.__version__
+    assert versions.get("openai") == (metadata.version("openai") if used else None)
 
 
 def test_all_metrics_have_names():

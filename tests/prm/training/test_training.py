@@ -133,7 +133,8 @@ def test_a_training_that_is_killed_goes_on_on_the_command_line(sums_file, tmp_pa
         "10",
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "prm_gym", "train-prm", *options, "--device", "cpu", "--json"]
+    arguments = ["train-prm", *options, "--device", "cpu", "--json"]
+    command = [sys.executable, "-m", "prm_gym", *arguments]
     running = subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
     deadline = time.monotonic() + 120
     while not (out / "training" / "state.safetensors").exists() and running.poll() is None and time.monotonic() < deadline:
@@ -143,7 +144,7 @@ def test_a_training_that_is_killed_goes_on_on_the_command_line(sums_file, tmp_pa
     running.communicate(timeout=60)
     assert (out / "training" / "state.safetensors").exists() or (out / "prm_gym.json").exists()
     subprocess.run([*command, "--out", str(out)], check=True, capture_output=True, timeout=120, env=environment)
-    subprocess.run([*command, "--out", str(tmp_path / "whole")], check=True, capture_output=True, timeout=120, env=environment)
+    main([*arguments, "--out", str(tmp_path / "whole")])
     assert _equal(_weights(out), _weights(tmp_path / "whole"))
 
 

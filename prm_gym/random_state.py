@@ -1,0 +1,27 @@
+"""The state of a random generator as text, so that it can be stored and put back."""
+
+import json
+
+import numpy as np
+
+from prm_gym.errors import ContractError
+
+
+def random_state_of(generator: np.random.Generator) -> str:
+    """The state of a generator, as JSON text."""
+    return json.dumps(generator.bit_generator.state)
+
+
+def generator_of(random_state: str) -> np.random.Generator:
+    """A generator in the state that `random_state_of` gave.
+
+    Raises:
+        ContractError: it cannot be read.
+    """
+    try:
+        state = json.loads(random_state)
+        bits = getattr(np.random, state["bit_generator"])()
+        bits.state = state
+        return np.random.Generator(bits)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ContractError(f"this is no random state: {type(error).__name__}: {error}") from error
