@@ -1,7 +1,8 @@
-"""The full circle: a small process reward model is trained on labelled episodes, examined on held-out tasks, and then pays instead of the formal verifier.
+r"""The full circle: a small process reward model is trained on labelled episodes, examined on held-out tasks, and then pays instead of the formal verifier.
 
     python benchmarks/prm/full_circle/run.py --out runs/circle                      # prm_gym/Deduction-v0, difficulty 1
-    python benchmarks/prm/full_circle/run.py --env prm_gym/Countdown-v0 --env-option --formal reachable --out runs/circle-countdown
+    python benchmarks/prm/full_circle/run.py --env prm_gym/Countdown-v0 --env-option difficulty=3 --formal reachable \
+        --compare="--demonstrations 1000" --out runs/circle-countdown
 
 It runs the commands of the library one after the other and prints them; what is finished in the folder is not done again. In the end it writes `results.json`,
 `tables.md` and `hacking.png`: what is lost, and whether the agents learn to please the model rather than the formal verifier.
@@ -166,6 +167,7 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=4000, help="training tasks, three episodes each")
     parser.add_argument("--held-out", type=int, default=400, help="held-out tasks, three episodes each")
     parser.add_argument("--train", default="--width 96 --layers 3 --epochs 6", help="options of train-prm")
+    parser.add_argument("--compare", default="", help="more options of compare, such as --demonstrations 1000")
     parser.add_argument("--credit", default="grpo")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--budget", type=int, default=16_000)
@@ -190,6 +192,7 @@ def main() -> None:
         *("compare", "--env", arguments.env, "--env-option", *arguments.env_option, f"verifiers={verifiers}"),
         *("--credit", arguments.credit, "--reward", ",".join(rewards), "--seeds", str(arguments.seeds), "--budget", str(arguments.budget)),
         *("--evaluate-every", str(max(1, arguments.budget // 8)), "--device", "cpu", "--workers", str(arguments.workers), "--out", str(out / "compare")),
+        *shlex.split(arguments.compare),
     )
     comparison = json.loads((out / "compare" / "results.json").read_bytes())
     rows = hacking(out / "compare", arguments.formal)
