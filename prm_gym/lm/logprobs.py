@@ -9,8 +9,9 @@ The rows of hidden states go through the head a slice at a time. The backward pa
 so that memory grows with the slice and not with the batch, and the gradient of the head is added up in one array of its size.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from prm_gym.errors import MissingExtraError, OptionError
 
@@ -19,6 +20,8 @@ try:
     from torch import Tensor
 except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
+
+_entr = cast("Callable[[Tensor], Tensor]", torch.special.entr)  # -p log p, 0 at 0
 
 SLICE = {"cpu": 1 << 22, "cuda": 1 << 26}  # logits at a time
 
@@ -99,8 +102,8 @@ def token_readings(
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
     rows = max(1, (slice_logits or SLICE.get(kind, SLICE["cpu"])) // weight.shape[0])
     with torch.autocast(kind, enabled=False):
-        read: Any = _Read.apply(hidden, weight, bias, targets, allowed, shape, dtype, rows)
-    return TokenReadings(*read)
+        read = cast("Callable[..., tuple[Tensor, Tensor]]", _Read.apply)
+        return TokenReadings(*read(hidden, weight, bias, targets, allowed, shape, dtype, rows))
 
 
 class _Read(torch.autograd.Function):
@@ -117,27 +120,28 @@ class _Read(torch.autograd.Function):
             logits = _logits(hidden[part].to(dtype), head, bias, shape, None if allowed is None else allowed[part])
             normalizers[part] = logits.logsumexp(dim=1)
             logprobs[part] = logits.gather(1, targets[part][:, None])[:, 0] - normalizers[part]
-            entropies[part] = torch.special.entr(logits.sub_(normalizers[part][:, None]).exp_()).sum(dim=1)
+            entropies[part] = _entr(logits.sub_(normalizers[part][:, None]).exp_()).sum(dim=1)
         ctx.save_for_backward(hidden, weight, bias, targets, allowed, normalizers, entropies)
         ctx.shape, ctx.dtype, ctx.rows = shape, dtype, rows
         return logprobs, entropies
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, weight, bias, targets, allowed, normalizers, entropies = ctx.saved_tensors
+        saved = cast("tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None, Tensor, Tensor]", ctx.saved_tensors)  # the bias may be None
+        hidden, weight, bias, targets, allowed, normalizers, entropies = saved
         for_logprobs, for_entropies = gradients
         to_hidden, to_weight, to_bias = ctx.needs_input_grad[:3]
         head = weight.to(ctx.dtype)
-        # Any: what an autograd function keeps has no type.
-        hidden_gradient: Any = torch.empty_like(hidden) if to_hidden else None
-        weight_gradient: Any = torch.zeros(weight.shape, dtype=torch.float32, device=weight.device) if to_weight else None
-        bias_gradient: Any = torch.zeros(bias.shape, dtype=torch.float32, device=weight.device) if to_bias else None
+        hidden_gradient: Tensor | None = torch.empty_like(hidden) if to_hidden else None
+        weight_gradient: Tensor | None = torch.zeros(weight.shape, dtype=torch.float32, device=weight.device) if to_weight else None
+        bias_gradient: Tensor | None = torch.zeros(bias.shape, dtype=torch.float32, device=weight.device) if to_bias else None
+        gradient: Tensor
         for part in _slices(targets.shape[0], ctx.rows):
             states = hidden[part].to(ctx.dtype)
             logits = _logits(states, head, bias, ctx.shape, None if allowed is None else allowed[part])
             probabilities = (logits - normalizers[part][:, None]).exp_()
             slope = ctx.shape.slope(logits)
-            gradient: Any = torch.special.entr(probabilities).sub_(probabilities * entropies[part][:, None]).mul_(for_entropies[part][:, None])
+            gradient = _entr(probabilities).sub_(probabilities * entropies[part][:, None]).mul_(for_entropies[part][:, None])
             gradient.sub_(probabilities.mul_(for_logprobs[part][:, None]))
             gradient.scatter_add_(1, targets[part][:, None], for_logprobs[part][:, None])
             # Where the choice was restricted, what was left out has no gradient; its logits are infinite, and so may be its slope.

@@ -28,14 +28,14 @@ class TokenSequence:
         ids: [L], the tokens of everything that was seen and written.
         actions: where the actions are, in order, without overlap.
         logprobs: for each action the log-probability of each of its tokens when it was sampled, or None where that is not known.
-        allowed: for each action, for each of its tokens, those among which it was chosen (None: among all); empty, or None for an action, where every choice
-            was free. An action that was chosen among listed ones, token by token, is learned as that choice.
+        choices: for each action, for each of its tokens, the tokens that it was drawn among, where the action was chosen from a list; None where it was
+            written freely. Empty where all were. A token that was the only choice has the log-probability 0.
     """
 
     ids: tuple[int, ...]
     actions: tuple[ActionSpan, ...]
     logprobs: tuple[tuple[float, ...] | None, ...]
-    allowed: tuple[tuple[tuple[int, ...] | None, ...] | None, ...] = ()
+    choices: tuple[tuple[tuple[int, ...], ...] | None, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together."""
@@ -44,12 +44,12 @@ class TokenSequence:
             if not end <= span.start < span.stop <= len(self.ids):
                 raise ContractError(f"the actions of a sequence of {len(self.ids)} tokens follow one another from token 1 on, got {span}")
             end = span.stop
-        if len(self.logprobs) != len(self.actions) or (self.allowed and len(self.allowed) != len(self.actions)):
-            raise ContractError(f"a sequence of {len(self.actions)} actions has {len(self.logprobs)} entries of logprobs and {len(self.allowed)} of allowed")
+        if len(self.logprobs) != len(self.actions) or (self.choices and len(self.choices) != len(self.actions)):
+            raise ContractError(f"a sequence of {len(self.actions)} actions has {len(self.logprobs)} entries of logprobs and {len(self.choices)} of choices")
         for at, span in enumerate(self.actions):
-            for name, each in (("logprobs", self.logprobs[at]), ("allowed", self.allowed[at] if self.allowed else None)):
+            for name, each in (("logprobs", self.logprobs[at]), ("choices", self.choices[at] if self.choices else None)):
                 if each is not None and len(each) != span.stop - span.start:
                     raise ContractError(f"{name} of an action of {span.stop - span.start} tokens has {len(each)} entries")
-            for token, choice in zip(self.ids[span.start : span.stop], (self.allowed[at] or ()) if self.allowed else (), strict=False):
-                if choice is not None and token not in choice:
+            for token, choice in zip(self.ids[span.start : span.stop], (self.choices[at] or ()) if self.choices else (), strict=False):
+                if token not in choice:
                     raise ContractError(f"token {token} is not among those that it is said to be chosen from")

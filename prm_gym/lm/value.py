@@ -4,7 +4,8 @@ A value belongs to a step of the environment and not to a token: it is read from
 the agent had seen. A contribution is read from the last token of the action.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import cast
 
 from prm_gym.errors import MissingExtraError
 
@@ -26,9 +27,9 @@ class StepHead(nn.Module):
             generator: of the first weights.
         """
         super().__init__()
-        made: Any = nn.utils.skip_init  # a layer as torch makes it draws from the global generator
-        self.first: nn.Linear = made(nn.Linear, width, width)
-        self.last: nn.Linear = made(nn.Linear, width, 1)
+        made = cast("Callable[..., nn.Linear]", nn.utils.skip_init)  # a layer as torch makes it draws from the global generator
+        self.first = made(nn.Linear, width, width)
+        self.last = made(nn.Linear, width, 1)
         with torch.no_grad():
             self.first.weight.copy_(torch.randn(self.first.weight.shape, generator=generator) * width**-0.5)
             self.first.bias.zero_()
