@@ -92,6 +92,7 @@ class Learner:
         self.options = options
         self.parallel = Parallel(options.parallel)
         self.network = PolicyNetwork(model, options.temperature, value_seed=options.seed if options.value_weight else None)
+        self.network.eval()  # dropout would make ratios of a policy to itself other than 1
         self.device = self.network.device
         weights = {name: weight for name, weight in self.network.named_parameters() if weight.requires_grad}
         if not any(name.startswith("model.") for name in weights):
@@ -124,7 +125,8 @@ class Learner:
         Returns:
             Means over the optimiser steps: loss, policy_loss, entropy (nats a token), clipped (share of the tokens), kl_old (estimate of the divergence from
             the policy before the update), kl_reference, value_loss, explained (1 - Var(G - V) / Var(G), before the update), importance (mean weight),
-            gradient_norm (before it was clipped), rate; and the tokens and steps that were learned from. Empty where nothing was.
+            gradient_norm (before it was clipped), rate; and the tokens and steps that were learned from. Empty where nothing was: no step is kept, or all
+            advantages are 0 and nothing else is in the loss; the optimiser then makes no step, which would move the weights by its momentum alone.
 
         Raises:
             ContractError: what is given does not fit together or is no number.
@@ -137,6 +139,8 @@ class Learner:
             return {}
         options, table = self.options, token_table(chosen)
         scale = math.sqrt(float(np.mean(advantages[table.rows] ** 2))) if options.advantage_scale == "rms" else 1.0
+        if not advantages[table.rows].any() and not (options.kl_weight or options.entropy_weight or options.value_weight):
+            return {}
         scaled = torch.from_numpy((advantages[table.rows] / (scale or 1.0)).astype(np.float32)).to(self.device)
         sampled = torch.from_numpy(table.sampled.astype(np.float32)).to(self.device)
         unknown = np.isnan(table.sampled)
@@ -286,7 +290,7 @@ class Learner:
         for round_ in range(rounds):
             at = round_ * size + rank
             part = parts[at] if at < len(parts) else parts[-1]  # sharded weights are gathered by all at once: who has nothing left computes what counts nothing
-            with self.parallel.part(self.module, last=round_ == rounds - 1):
+            with self.parallel.part(self.module, last=round_ == rounds - 1), self.optimizer.collecting():
                 measured = objective.measure(_places(objective, part), self._ask(self.module, objective.table, _places(objective, part)))
                 counts = 1.0 if at < len(parts) else 0.0
                 (measured.losses.sum() * (size * counts)).backward()
@@ -337,7 +341,8 @@ class Learner:
         for unit in units:
             self.optimizer.forget()
             places = _places(objective, [unit])
-            objective.measure(places, self._ask(self.module, objective.table, places)).losses.sum().backward()
+            with self.optimizer.collecting():
+                objective.measure(places, self._ask(self.module, objective.table, places)).losses.sum().backward()
             if self.optimizer.spoilt():
                 wrong.append(unit)
         return wrong

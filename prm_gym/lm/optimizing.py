@@ -1,6 +1,7 @@
 """AdamW over the weights that are trained, with copies in float32 of those that are not; a gradient that is no number is found before it is applied."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from prm_gym.errors import CheckpointError, MissingExtraError
@@ -52,13 +53,22 @@ class Optimizer:
         for name, weight in self._weights.items():
             if weight.dtype in (torch.bfloat16, torch.float16):
                 self._masters[name] = nn.Parameter(weight.detach().float())
-                weight.register_post_accumulate_grad_hook(_handed_to(self._masters[name]))
         self._trained = {name: self._masters.get(name, weight) for name, weight in self._weights.items()}
         groups: dict[float, list[nn.Parameter]] = {hyperparameters.weight_decay: [], 0.0: []}
         for name, weight in self._trained.items():
             groups[hyperparameters.weight_decay if weight.dim() >= 2 and "embed" not in name else 0.0].append(weight)
         listed = [{"params": parameters, "weight_decay": decay} for decay, parameters in groups.items() if parameters]
         self._adam = torch.optim.AdamW(listed, lr=hyperparameters.learning_rate, betas=(0.9, 0.95), fused=fused)
+
+    @contextmanager
+    def collecting(self) -> Generator[None]:
+        """Around backward passes: gradients of weights in half precision are added up in their masters."""
+        hooks = [self._weights[name].register_post_accumulate_grad_hook(_handed_to(master)) for name, master in self._masters.items()]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     def clip(self) -> float:
         """The norm of the gradient, which is then at most what it may be; no number where the gradient is none."""

@@ -234,6 +234,76 @@ def test_preferences_without_a_reference_are_refused(small_model):
         Learner(small_model(), LearningOptions()).prefer([SequencePair(sequence, sequence)])
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"normalization": "sequence-mean", "kl_weight": 0.01, "epochs": 2},  # GRPO
+        {"clip_high": 0.28, "minibatches": 4},  # DAPO
+        {"normalization": "constant", "length": 2.0, "epochs": 2},  # Dr. GRPO
+        {"ratio": "sequence", "normalization": "sequence-mean", "clip_low": 0.05, "clip_high": 0.05, "minibatches": 4},  # GSPO
+        {"ratio": "step-product", "normalization": "step-mean", "epochs": 2},
+        {"loss": "weighted", "clip_low": 1.0, "epochs": 2},  # CISPO
+        {"old": "recomputed", "importance_cap": 2.0, "epochs": 2},
+        {"entropy_weight": 0.01, "value_weight": 0.5, "epochs": 2},  # VL-DAC
+    ],
+    ids=lambda options: "-".join(map(str, options.values())) or "defaults",
+)
+def test_a_known_problem_is_learned(small_model, options):
+    # After token 1 both tokens of the action are to be among the first twelve, after token 2 among the last twelve; each that is earns a half. Chance: 1/2.
+    learner = Learner(small_model(), LearningOptions(learning_rate=1e-2, **options))
+    generator = torch.Generator().manual_seed(0)
+    earned = []
+    for _ in range(40):
+        begins = torch.arange(32) % 2 + 1
+        ids, logprobs = begins[:, None], []
+        for _ in range(2):
+            with torch.no_grad():
+                said = learner.network.model(input_ids=ids).logits[:, -1].log_softmax(dim=1)
+            drawn = torch.multinomial(said.exp(), 1, generator=generator)
+            ids, logprobs = torch.cat([ids, drawn], dim=1), [*logprobs, said.gather(1, drawn)]
+        returns = ((ids[:, 1:] >= 12) == (begins[:, None] == 2)).double().mean(dim=1).numpy()
+        given = torch.cat(logprobs, dim=1).tolist()
+        sequences = [TokenSequence(tuple(row), (ActionSpan(at, 1, 3),), (tuple(given[at]),)) for at, row in enumerate(ids.tolist())]
+        learner.update(sequences, returns - returns.mean(), None, returns)
+        earned.append(returns.mean())
+    assert earned[0] < 0.7
+    assert np.mean(earned[-5:]) > 0.9
+
+
+def test_products_in_bfloat16_are_near_those_in_single_precision(small_model, drawn_sequences):
+    sequences, count = drawn_sequences()
+    advantages = np.random.default_rng(2).standard_normal(count)
+    found = []
+    for precision in ("float32", "bfloat16"):
+        kept = _KeptGradient(learner := Learner(small_model(), LearningOptions(precision=precision, clip_norm=1e9)))
+        learner.update(sequences, advantages)
+        found.append(torch.cat([gradient.flatten() for gradient in kept.found.values()]))
+    assert found[1].dtype == torch.float32  # of the weights
+    assert torch.cosine_similarity(found[0], found[1], dim=0) > 0.99
+    assert not torch.equal(found[0], found[1])
+
+
+def test_without_advantages_nothing_moves_by_momentum(small_model, drawn_sequences):
+    sequences, count = drawn_sequences()
+    learner = Learner(small_model(), LearningOptions(learning_rate=1e-2))
+    learner.update(sequences, np.ones(count))
+    before = _weights(learner)
+    assert learner.update(sequences, np.zeros(count)) == {}
+    assert all(torch.equal(weight, before[name]) for name, weight in _weights(learner).items())
+
+
+def test_a_second_learner_of_a_model_in_half_precision_gets_its_gradients(small_model, drawn_sequences):
+    sequences, count = drawn_sequences()
+    model = small_model().to(torch.bfloat16)
+    first = Learner(model, LearningOptions(learning_rate=1e-2))
+    first.update(sequences, np.ones(count))
+    second = Learner(model, LearningOptions(learning_rate=1e-2))
+    before = _weights(second)
+    assert second.update(sequences, np.ones(count))["gradient_norm"] > 0.0
+    assert any(not torch.equal(weight, before[name]) for name, weight in _weights(second).items())
+
+
 def test_half_weights_have_masters_in_single_precision(small_model, drawn_sequences):
     # A weight near 1 has steps of 2^-8 in bfloat16: an update of 1e-4 is lost in its rounding, and forty of them are not lost in the master.
     sequences, count = drawn_sequences()
