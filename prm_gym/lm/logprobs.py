@@ -177,7 +177,7 @@ def _logits(states: Tensor, head: Tensor, bias: Tensor | None, shape: LogitShape
 
 def _product(states: Tensor, head: Tensor) -> Tensor:
     """[R, V] float32 of [R, D] and [V, D]. In half precision it is rounded after the sum where the library can: log-probabilities are differences of logits."""
-    if states.dtype != torch.float32 and states.is_cuda and _wide_products():
+    if states.dtype != torch.float32 and states.is_cuda and wide_products():
         return torch.mm(states, head.t(), out_dtype=torch.float32)
     return (states @ head.t()).float()
 
@@ -189,7 +189,7 @@ def _slices(rows: int, size: int) -> list[slice]:
 _WIDE: dict[str, bool] = {}
 
 
-def _wide_products() -> bool:
+def wide_products() -> bool:
     """Whether this torch gives products of bfloat16 matrices in float32 on CUDA (2.8 and later)."""
     if "cuda" not in _WIDE:
         tiny = torch.ones((16, 16), dtype=torch.bfloat16, device="cuda")

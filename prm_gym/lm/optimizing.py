@@ -63,7 +63,7 @@ class Optimizer:
     @contextmanager
     def collecting(self) -> Generator[None]:
         """Around backward passes: gradients of weights in half precision are added up in their masters."""
-        hooks = [self._weights[name].register_post_accumulate_grad_hook(_handed_to(master)) for name, master in self._masters.items()]
+        hooks: list[Any] = [self._weights[name].register_post_accumulate_grad_hook(_handed_to(master)) for name, master in self._masters.items()]
         try:
             yield
         finally:

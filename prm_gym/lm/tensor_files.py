@@ -15,6 +15,7 @@ except ImportError as error:
 
 _open: Any = safetensors.safe_open  # its own annotations are partial
 _save: Any = vars(safetensors.torch)["save_file"]
+_UNREADABLE = (OSError, RuntimeError, safetensors.SafetensorError)
 
 
 class TensorFile(NamedTuple):
@@ -30,12 +31,32 @@ class TensorFile(NamedTuple):
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
-    """Write a file over the one before."""
+    """Write a file over the one before; its folder is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
-    _save({name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}, temporary, dict(header))
+    apart: dict[str, Tensor] = {}
+    places: set[int] = set()
+    for name, tensor in tensors.items():
+        value = tensor.detach().cpu().contiguous()
+        apart[name] = value.clone() if value.untyped_storage().data_ptr() in places else value  # the format knows no shared memory
+        places.add(apart[name].untyped_storage().data_ptr())
+    _save(apart, temporary, dict(header))
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """The texts of a file, without its tensors.
+
+    Raises:
+        CheckpointError: it is not there, or cannot be read.
+    """
+    try:
+        with _open(path, "pt") as file:
+            return file.metadata() or {}
+    except _UNREADABLE as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
 
 
 def read_tensors(path: Path) -> TensorFile:
@@ -47,5 +68,5 @@ def read_tensors(path: Path) -> TensorFile:
     try:
         with _open(path, "pt") as file:
             return TensorFile({name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {})  # noqa: SIM118 - no dictionary
-    except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+    except _UNREADABLE as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
