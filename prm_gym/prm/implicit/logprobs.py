@@ -6,21 +6,20 @@ The backbone runs once over a padded batch; the rows of its hidden states that s
 gradients, each slice is computed again in the backward pass instead of being kept.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from prm_gym.errors import CheckpointError, MissingExtraError
+from prm_gym.lm.logprobs import SLICE, LogitShape, token_readings, wide_products
 from prm_gym.prm.implicit.encoding import Spanned
 from prm_gym.prm.prefixes import Prefix, joined, reusable
 
 try:
     import torch
-    import torch.utils.checkpoint as recomputing
     from torch import Tensor, nn
 except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
 
-SLICE = {"cpu": 1 << 22, "cuda": 1 << 26}  # logits at a time
 PROBE = 12  # tokens on which the head is tried
 
 
@@ -160,13 +159,9 @@ class CausalModel:
         if not self.fused:
             return self._whole(batch)
         rows = self.hidden(batch)[0].index_select(0, batch.rows)
-        parts: list[Tensor] = []
-        for part in self._slices(rows.shape[0]):
-            if torch.is_grad_enabled():
-                parts.append(_computed_again(self._slice_logprobs, rows[part], batch.targets[part]))
-            else:
-                parts.append(self._slice_logprobs(rows[part], batch.targets[part]))
-        return torch.cat(parts)
+        if torch.is_grad_enabled():
+            return token_readings(rows, self._head.weight, self._head.bias, batch.targets, shape=LogitShape(cap=self._cap or 0.0)).logprobs
+        return torch.cat([self._slice_logprobs(rows[part], batch.targets[part]) for part in self._slices(rows.shape[0])])
 
     def going_on(self, batch: Batch, begun: Sequence[Beginning], lengths: Sequence[int]) -> tuple[Tensor, Any]:
         """[R] float32, log-probability of each token of a step, of chains whose beginnings need not be run; and the keys and values of the whole.
@@ -214,7 +209,7 @@ class CausalModel:
 
     def logits(self, rows: Tensor) -> Tensor:
         """[R, V] float32 of rows of hidden states [R, D]. In half precision they are rounded after the sum where the library can."""
-        if rows.dtype in (torch.bfloat16, torch.float16) and rows.is_cuda and not torch.is_grad_enabled() and self._head.bias is None and _wide_products():
+        if rows.dtype in (torch.bfloat16, torch.float16) and rows.is_cuda and not torch.is_grad_enabled() and self._head.bias is None and wide_products():
             logits = torch.mm(rows, self._head.weight.t(), out_dtype=torch.float32)
         else:
             logits = self._head(rows).float()
@@ -249,27 +244,6 @@ class CausalModel:
         return bool(torch.allclose(own, ours, rtol=near, atol=near * max(1.0, float(own.abs().max()))))
 
 
-def _computed_again(work: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-    """What the work gives, computed again in the backward pass instead of being kept."""
-    checkpoint = cast("Callable[..., Tensor]", getattr(recomputing, "checkpoint"))  # noqa: B009 - its annotations are partial
-    return checkpoint(work, *inputs, use_reentrant=False)
-
-
 def step_sums(values: Tensor, batch: Batch) -> Tensor:
     """[S] float32, the sum over the tokens of each step, of values [R]."""
     return torch.zeros(batch.size, dtype=torch.float32, device=values.device).index_add(0, batch.steps, values.float())
-
-
-_WIDE: dict[str, bool] = {}
-
-
-def _wide_products() -> bool:
-    """Whether this torch gives products of bfloat16 matrices in float32 on CUDA (2.8 and later)."""
-    if "cuda" not in _WIDE:
-        tiny = torch.ones((16, 16), dtype=torch.bfloat16, device="cuda")
-        try:
-            torch.mm(tiny, tiny, out_dtype=torch.float32)
-            _WIDE["cuda"] = True
-        except (TypeError, RuntimeError, NotImplementedError):
-            _WIDE["cuda"] = False
-    return _WIDE["cuda"]

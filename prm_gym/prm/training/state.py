@@ -3,21 +3,18 @@
 One safetensors file holds weights, moments of the optimiser, random states, and in its header the rest as JSON. Nothing in it is executed when it is read.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from prm_gym.errors import CheckpointError
+from prm_gym.lm.tensor_files import read_header, read_tensors, write_tensors
 
 STATE_FILE = "state.safetensors"
-_open: Any = safetensors.safe_open  # its own annotations are partial
-_save: Any = vars(safetensors.torch)["save_file"]
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -67,7 +64,7 @@ def save_state(directory: Path, progress: Progress, weights: Mapping[str, Tensor
     device = next(iter(weights.values())).device
     if device.type == "cuda":
         tensors["random/cuda"] = torch.cuda.get_rng_state(device)
-    _write(directory / STATE_FILE, tensors, {"progress": msgspec.json.encode(progress).decode()})
+    write_tensors(directory / STATE_FILE, tensors, {"progress": msgspec.json.encode(progress).decode()})
 
 
 def read_progress(directory: Path) -> Progress | None:
@@ -80,10 +77,8 @@ def read_progress(directory: Path) -> Progress | None:
     if not path.is_file():
         return None
     try:
-        with _open(path, "pt") as file:
-            header: dict[str, str] = file.metadata() or {}
-        return msgspec.json.decode(header["progress"], type=Progress)
-    except (OSError, KeyError, msgspec.DecodeError, RuntimeError) as error:
+        return msgspec.json.decode(read_header(path)["progress"], type=Progress)
+    except (CheckpointError, KeyError, msgspec.DecodeError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); delete the folder {directory} to begin anew") from error
 
 
@@ -93,7 +88,7 @@ def load_state(directory: Path, weights: Mapping[str, Tensor], optimizer: torch.
     Raises:
         CheckpointError: they are of another model.
     """
-    tensors = _read(directory / STATE_FILE)
+    tensors = read_tensors(directory / STATE_FILE).tensors
     stored = {name.removeprefix("weight/"): value for name, value in tensors.items() if name.startswith("weight/")}
     put_weights(weights, stored)
     for name, parameter in zip(weights, _parameters(optimizer), strict=True):
@@ -127,12 +122,12 @@ def best_file(directory: Path, update: int) -> Path:
 
 def save_best(directory: Path, update: int, weights: Mapping[str, Tensor]) -> None:
     """Write the best weights; those before are deleted by `forget_others`, once a state that names the new ones is on disk."""
-    _write(best_file(directory, update), dict(weights), {})
+    write_tensors(best_file(directory, update), dict(weights), {})
 
 
 def load_best(directory: Path, update: int, weights: Mapping[str, Tensor]) -> None:
     """Put the best weights back."""
-    put_weights(weights, _read(best_file(directory, update)))
+    put_weights(weights, read_tensors(best_file(directory, update)).tensors)
 
 
 def forget_others(directory: Path, update: int) -> None:
@@ -146,20 +141,3 @@ def _parameters(optimizer: torch.optim.Optimizer) -> list[Any]:
     """In the order in which the weights were named, whatever group they are in."""
     found = [(parameter, place) for group in optimizer.param_groups for parameter, place in zip(group["params"], group["places"], strict=True)]
     return [parameter for parameter, _ in sorted(found, key=lambda each: each[1])]
-
-
-def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    _save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, metadata)
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        with _open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dictionary
-    except (OSError, RuntimeError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error

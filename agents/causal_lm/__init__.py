@@ -1,0 +1,1 @@
+"""`causal-lm`: a causal language model as a policy."""

@@ -1,0 +1,1 @@
+"""Language models: what policies and reward models share. Import what you need from its modules; they need torch."""

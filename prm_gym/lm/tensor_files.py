@@ -1,0 +1,72 @@
+"""Tensors with a header in one file, written in one step: a process that is killed leaves the old file or the new one. Nothing in it is executed when read."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from prm_gym.errors import CheckpointError, MissingExtraError
+
+try:
+    import safetensors.torch
+    from torch import Tensor
+except ImportError as error:
+    raise MissingExtraError("safetensors", "torch") from error
+
+_open: Any = safetensors.safe_open  # its own annotations are partial
+_save: Any = vars(safetensors.torch)["save_file"]
+_UNREADABLE = (OSError, RuntimeError, safetensors.SafetensorError)
+
+
+class TensorFile(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        tensors: by name.
+        header: texts by name.
+    """
+
+    tensors: dict[str, Tensor]
+    header: dict[str, str]
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
+    """Write a file over the one before; its folder is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    apart: dict[str, Tensor] = {}
+    places: set[int] = set()
+    for name, tensor in tensors.items():
+        value = tensor.detach().cpu().contiguous()
+        apart[name] = value.clone() if value.untyped_storage().data_ptr() in places else value  # the format knows no shared memory
+        places.add(apart[name].untyped_storage().data_ptr())
+    _save(apart, temporary, dict(header))
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """The texts of a file, without its tensors.
+
+    Raises:
+        CheckpointError: it is not there, or cannot be read.
+    """
+    try:
+        with _open(path, "pt") as file:
+            return file.metadata() or {}
+    except _UNREADABLE as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+
+
+def read_tensors(path: Path) -> TensorFile:
+    """Read a file.
+
+    Raises:
+        CheckpointError: it is not there, or cannot be read.
+    """
+    try:
+        with _open(path, "pt") as file:
+            return TensorFile({name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {})  # noqa: SIM118 - no dictionary
+    except _UNREADABLE as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
