@@ -80,11 +80,13 @@ class Tree:
         valuation: how nodes are valued.
         rng: of the method's own choices.
         horizon: steps that an attempt is expected to take at most; budgets are shared out by it.
+        spoilt: steps that the infrastructure spoilt so far.
     """
 
     def __init__(self, root: Node, ledger: Ledger, valuation: Valuation, rng: np.random.Generator, horizon: int) -> None:
         """Put it together."""
         self.root, self.ledger, self.valuation, self.rng, self.horizon = root, ledger, valuation, rng, horizon
+        self.spoilt = 0
 
     def value(self, node: Node) -> float:
         """Of a node, in [0, 1]; see `Valuation.estimate`."""
@@ -111,7 +113,7 @@ class Tree:
         node = chosen or self.best(ended)
         if node is not None:
             return Choice(node=node, attempts=ended, notes=notes)
-        reason = "the infrastructure spoilt every attempt" if ended else "no attempt came to an end"
+        reason = "the infrastructure spoilt every attempt" if self.spoilt else "no attempt came to an end"
         return Choice(node=None, attempts=ended, reason=reason + (": the budget was used up" if self.ledger.refused else ""), notes=notes)
 
     def wave(self, wanted: int | None, default: int, judge: bool = True) -> int:

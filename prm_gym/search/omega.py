@@ -2,18 +2,17 @@
 
 import math
 
-from prm_gym.search.mcts import MOST_SIMULATIONS
-from prm_gym.search.method import Choice, SearchMethod, Tree, require
+from prm_gym.search.method import MOST_ATTEMPTS, Choice, SearchMethod, Tree, require
 from prm_gym.search.node import Asking, Node, play_out
 
 DEFAULT_SEARCHES = 8
 
 
 class _State:
-    """A prefix in the tree: its play-outs, and how often a search set out from it."""
+    """A prefix in the tree: its play-outs, and how many of them succeed, and how often a search set out from it."""
 
     def __init__(self, node: Node) -> None:
-        self.node, self.ends, self.visits = node, list[Node](), 0
+        self.node, self.ends, self.successes, self.visits = node, list[Node](), 0, 0
 
 
 class Omega(SearchMethod, frozen=True, kw_only=True):
@@ -35,7 +34,7 @@ class Omega(SearchMethod, frozen=True, kw_only=True):
         beta: in (0, 1].
         length: steps that count as long, > 0.
         c_puct: >= 0.
-        searches: bisections; None for as many as the budget holds, and 8 without one.
+        searches: bisections; None for as many as the budget holds (256 at most), and 8 without one.
 
     Source: Luo et al. 2024, OmegaPRM, section 3.3 and algorithm 1, there to collect labels (`prm_gym.montecarlo.grow_trees`); here the same selection spends a
     budget.
@@ -59,18 +58,18 @@ class Omega(SearchMethod, frozen=True, kw_only=True):
         known: dict[Node, _State] = {}
         pool: dict[tuple[Node, Node], None] = {}
         bound = tree.ledger.holds(1, judge=True) is not None
-        most = (MOST_SIMULATIONS if bound else DEFAULT_SEARCHES) if self.searches is None else self.searches
+        most = (MOST_ATTEMPTS if bound else DEFAULT_SEARCHES) if self.searches is None else self.searches
         done = 0
         yield from self._played(tree, tree.root, known, pool)
         while done < most and not tree.ledger.refused:
             done += 1
             root = known[tree.root]
-            if all(self._succeeds(tree, end) for end in root.ends):
+            if root.ends and root.successes == len(root.ends):
                 break
             if not pool:
                 yield from self._played(tree, tree.root, known, pool)
                 continue
-            state, end = max(pool, key=lambda pair: self._worth(tree, known, *pair))
+            state, end = max(pool, key=lambda pair: self._worth(known, *pair))
             del pool[state, end]
             known[state].visits += 1
             yield from self._bisected(tree, state, end, known, pool)
@@ -80,23 +79,26 @@ class Omega(SearchMethod, frozen=True, kw_only=True):
     def _succeeds(self, tree: Tree, end: Node) -> bool:
         return end.finished and tree.value(end) >= self.success
 
-    def _share(self, tree: Tree, state: _State) -> float:
+    @staticmethod
+    def _share(state: _State) -> float:
         """MC(s)."""
-        return sum(self._succeeds(tree, end) for end in state.ends) / len(state.ends) if state.ends else 0.0
+        return state.successes / len(state.ends) if state.ends else 0.0
 
-    def _worth(self, tree: Tree, known: dict[Node, _State], node: Node, end: Node) -> float:
+    def _worth(self, known: dict[Node, _State], node: Node, end: Node) -> float:
         """Q(s, r) + U(s)."""
-        quality = self.alpha ** (1.0 - self._share(tree, known[node])) * self.beta ** ((end.depth - node.depth) / self.length)
+        quality = self.alpha ** (1.0 - self._share(known[node])) * self.beta ** ((end.depth - node.depth) / self.length)
         return quality + self.c_puct * math.sqrt(sum(state.visits for state in known.values())) / (1 + known[node].visits)
 
     def _played(self, tree: Tree, node: Node, known: dict[Node, _State], pool: dict[tuple[Node, Node], None]) -> Asking[bool]:
         """Play out k times from a state; whether all of them ended. Its failed ones join the pool where others succeed."""
         places = yield from play_out([node] * self.k)
         state = known.setdefault(node, _State(node))
-        state.ends += [end for end in places if end.ended and end.valid]
-        if 0.0 < self._share(tree, state) < 1.0:
+        fresh = [end for end in places if end.ended and end.valid]
+        state.ends += fresh
+        state.successes += sum(self._succeeds(tree, end) for end in fresh)
+        if 0.0 < self._share(state) < 1.0:
             pool.update(((node, end), None) for end in state.ends if not self._succeeds(tree, end))
-        return all(end.ended for end in places)
+        return len(fresh) == len(places)
 
     def _bisected(self, tree: Tree, start: Node, end: Node, known: dict[Node, _State], pool: dict[tuple[Node, Node], None]) -> Asking[None]:
         path = end.path
@@ -107,7 +109,7 @@ class Omega(SearchMethod, frozen=True, kw_only=True):
                 whole = yield from self._played(tree, middle, known, pool)
                 if not whole:
                     return
-            if self._share(tree, known[middle]):
+            if self._share(known[middle]):
                 low = middle.depth
             else:
                 high = middle.depth

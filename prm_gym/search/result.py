@@ -30,7 +30,7 @@ class SearchResult(msgspec.Struct, frozen=True, kw_only=True):
             actions again from `reset(seed=seed)` meets the same chance and ends the same.
         candidates: all that ended, in order.
         spent: on this task.
-        valid: False where the infrastructure spoilt every attempt; such a result says nothing of the method.
+        valid: False where the infrastructure spoilt a step and no attempt came to an end; such a result says nothing of the method.
         reason: why nothing was chosen; else empty.
         notes: numbers about the search, by name.
     """

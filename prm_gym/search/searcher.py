@@ -19,10 +19,10 @@ import numpy as np
 
 from prm_gym._version import VERSION
 from prm_gym.agent import Action, Agent, make_agent
-from prm_gym.errors import ContractError, OptionError
+from prm_gym.errors import ContractError, EnvironmentFault, OptionError
 from prm_gym.options import stored_options
 from prm_gym.rollout import make_envs
-from prm_gym.search.budget import Budget, Ledger
+from prm_gym.search.budget import Budget, Ledger, Spent
 from prm_gym.search.drafting import DraftingAgent
 from prm_gym.search.method import Choice, SearchMethod, Tree, Valuation, make_method
 from prm_gym.search.node import Asking, Begin, Draft, Expand, Node, Reply, Request, Take
@@ -143,7 +143,12 @@ class Searcher:
         waiting, running = deque(seeds), list[_Search]()
         while waiting or running:
             while waiting and len(running) < self._envs.num_envs:
-                running.append(self._begun(made, name, waiting.popleft(), budget or Budget()))
+                seed = waiting.popleft()
+                try:
+                    running.append(self._begun(made, name, seed, budget or Budget()))
+                except EnvironmentFault as fault:
+                    reason = f"the episode could not be begun: {fault}"
+                    yield SearchResult(seed=seed, method=name, chosen=None, candidates=(), spent=Spent(), valid=False, reason=reason)
             wanted: list[tuple[_Search, Sequence[Request]]] = []
             for search in running:
                 found = search.next()
@@ -177,6 +182,8 @@ class Searcher:
             answers[place] = draft
         for answers, place, _, node in _joined(moves, self._move([job for _, _, job in moves])):
             answers[place] = node
+        for (search, _), answers in zip(wanted, replies, strict=True):
+            search.tree.spoilt += sum(isinstance(reply, Node) and not reply.valid for reply in answers)
         for (search, _), answers in zip(wanted, replies, strict=True):
             search.replies = answers
 
@@ -284,7 +291,7 @@ class Searcher:
             chosen=None if chosen is None else made[chosen],
             candidates=tuple(Candidate(trajectory=made[node], score=value(node), times=choice.attempts.count(node)) for node in distinct),
             spent=search.tree.ledger.spent,
-            valid=not distinct or any(node.valid for node in distinct),
+            valid=search.tree.spoilt == 0 or any(node.valid for node in distinct),
             reason=choice.reason,
             notes=choice.notes,
         )
