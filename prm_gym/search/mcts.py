@@ -1,7 +1,7 @@
 """Monte Carlo tree search over steps: UCT and PUCT."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -18,13 +18,13 @@ class Statistics(msgspec.Struct):
     Attributes:
         visits: simulations that passed it.
         total: sum of what they found, each in [0, 1].
-        children: states that were reached from it, distinct.
+        children: states that were reached from it, distinct, with how often each was drawn.
         asked: next steps that were asked for.
     """
 
     visits: int = 0
     total: float = 0.0
-    children: tuple[Node, ...] = ()
+    children: dict[Node, int] = {}
     asked: int = 0
 
     @property
@@ -57,8 +57,8 @@ class Mcts(SearchMethod, frozen=True, kw_only=True):
     candidate, those of the play-outs too.
 
     Attributes:
-        select: "uct" or "puct". The prior of PUCT is the agent's probability of the step, scaled to sum to 1 over the steps that are there; even where the
-            agent does not say.
+        select: "uct" or "puct". The prior of PUCT is the agent's probability of the step, scaled to sum to 1 over the steps that are there; where the agent
+            does not say, the share in which it was drawn.
         c: weight of exploration, >= 0.
         branches: next steps that are drawn from a state, >= 1.
         listed: take the listed actions as next steps instead, each once; then no agent is asked for them.
@@ -122,9 +122,9 @@ class Mcts(SearchMethod, frozen=True, kw_only=True):
                 if child is None:
                     return None
                 found.asked += 1
-                if child not in known and child.valid:
-                    known[child] = Statistics()
-                    found.children = (*found.children, child)
+                if child.valid:
+                    known.setdefault(child, Statistics())
+                    found.children[child] = found.children.get(child, 0) + 1
                 return child
             if not found.children:  # the infrastructure spoilt them all
                 return None
@@ -134,24 +134,27 @@ class Mcts(SearchMethod, frozen=True, kw_only=True):
     def _selected(self, found: Statistics, known: Mapping[Node, Statistics]) -> Node:
         priors = priors_of(found.children)
 
-        def worth(at: int) -> float:
-            child = known[found.children[at]]
+        def worth(node: Node) -> float:
+            child = known[node]
             if self.select == "uct":
                 return uct(child.mean, child.visits, found.visits, self.c)
-            return puct(child.mean, child.visits, found.visits, priors[at], self.c)
+            return puct(child.mean, child.visits, found.visits, priors[node], self.c)
 
-        return found.children[max(range(len(found.children)), key=worth)]
+        return max(found.children, key=worth)
 
 
-def priors_of(children: Sequence[Node]) -> list[float]:
-    """The agent's probabilities of the steps, scaled to sum to 1; even where it does not say them all."""
-    given = [child.logprob for child in children]
-    known = [value for value in given if value is not None]
-    if len(known) < len(given):
-        return [1.0 / len(children)] * len(children)
-    greatest = max(known)
-    weights = [math.exp(value - greatest) for value in known]
-    return [weight / math.fsum(weights) for weight in weights]
+def priors_of(children: Mapping[Node, int]) -> dict[Node, float]:
+    """The agent's probabilities of the steps, scaled to sum to 1; where it does not say them all, the shares in which they were drawn.
+
+    Args:
+        children: states that were reached, with how often each was drawn.
+    """
+    known = {child: child.logprob for child in children if child.logprob is not None}
+    if len(known) < len(children):
+        return {child: drawn / sum(children.values()) for child, drawn in children.items()}
+    greatest = max(known.values())
+    weights = {child: math.exp(value - greatest) for child, value in known.items()}
+    return {child: weight / math.fsum(weights.values()) for child, weight in weights.items()}
 
 
 def carry_back(leaf: Node, value: float, known: Mapping[Node, Statistics]) -> None:

@@ -12,8 +12,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from search_worlds import MarksVerifier, PathAgent, SayingAgent
 
 from prm_gym.search import Budget, Searcher, Valuation
-from prm_gym.search.mcts import puct, uct
+from prm_gym.search.mcts import priors_of, puct, uct
+from prm_gym.search.node import Node
 from prm_gym.search.smc import effective_size, systematic
+from prm_gym.transition import Situation
 
 PATH = "test_search/PathEnv"
 
@@ -121,6 +123,15 @@ def test_uct_and_puct_by_hand():
     assert uct(0.5, 4, 16, 2.0) == pytest.approx(0.5 + 2.0 * math.sqrt(math.log(16) / 4))
     assert uct(0.0, 0, 16, 2.0) == math.inf
     assert puct(0.5, 3, 16, 0.25, 2.0) == pytest.approx(0.5 + 2.0 * 0.25 * 4 / 4)
+
+
+def test_priors_are_the_agents_probabilities_or_the_shares_in_which_steps_were_drawn():
+    nodes = [Node(Situation(observation="", state_key=""), 0, "") for _ in range(2)]
+    assert list(priors_of({nodes[0]: 3, nodes[1]: 1}).values()) == [0.75, 0.25]
+    nodes[0].logprob = math.log(0.1)
+    assert list(priors_of({nodes[0]: 3, nodes[1]: 1}).values()) == [0.75, 0.25]  # one of them is not said
+    nodes[1].logprob = math.log(0.4)
+    assert list(priors_of({nodes[0]: 3, nodes[1]: 1}).values()) == pytest.approx([0.2, 0.8])
 
 
 # Eight leaves, the best of them (0.9) beside the worst: the mean below "L" (0.5) is higher than that below "R" (0.375).
