@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from prm_gym.search.study import Point
 
 INK, SOFT, RULE = "#1d2127", "#59616b", "#e3e6ea"
+MOST_BANDS = 5  # more lie on top of one another and hide the lines
 
 
 def draw_search(points: "Sequence[Point]", unit: str, title: str, path: Path) -> None:
-    """Write the curves: mean outcome and 95% band over tasks against the budget, which doubles from mark to mark.
+    """Write the curves: mean outcome, and with up to five methods its 95% band over tasks, against the budget, which doubles from mark to mark.
 
     Args:
         points: of the study, with at least one valid task.
@@ -36,7 +37,7 @@ def draw_search(points: "Sequence[Point]", unit: str, title: str, path: Path) ->
         raise MissingExtraError("matplotlib", "report") from error
     if not any(point.success for point in points):
         raise OptionError("no task of these searches is valid: there is nothing to draw")
-    figure = Figure(figsize=(7.2, 4.6), dpi=200, layout="constrained", facecolor="white")
+    figure = Figure(figsize=(9.2, 4.6), dpi=200, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     budgets = sorted({point.budget for point in points})
@@ -44,8 +45,8 @@ def draw_search(points: "Sequence[Point]", unit: str, title: str, path: Path) ->
     methods = list(dict.fromkeys(point.method for point in points))
     for series, method in enumerate(methods):
         own = sorted((point for point in points if point.method == method and point.success is not None), key=lambda point: point.budget)
-        _draw(axes, own, method, series)
-    legend = figure.legend(loc="outside lower left", ncols=max(1, 72 // (max(map(len, methods)) + 6)), frameon=False, fontsize=9)
+        _draw(axes, own, method, series, band=len(methods) <= MOST_BANDS)
+    legend = figure.legend(loc="outside right center", frameon=False, fontsize=9)
     for text in legend.get_texts():
         text.set_parse_math(False)
         text.set_color(INK)
@@ -70,13 +71,13 @@ def _frame(axes: "Axes", budgets: Sequence[int], unit: str) -> None:
     axes.set_ylabel("success", fontsize=9, color=SOFT)
 
 
-def _draw(axes: "Axes", points: "Sequence[Point]", method: str, series: int) -> None:
-    """One method: its mean, and the band where every point has an interval."""
+def _draw(axes: "Axes", points: "Sequence[Point]", method: str, series: int, band: bool) -> None:
+    """One method: its mean, and the band where it is wanted and every point has an interval."""
     budgets = [point.budget for point in points]
     known = [point.success for point in points if point.success is not None]
     colour = LIGHT[colour_index(series)]
     ends = [(each.low, each.high) for each in known if each.low is not None and each.high is not None]
-    if len(ends) == len(points):
+    if band and len(ends) == len(points):
         axes.fill_between(budgets, [low for low, _ in ends], [high for _, high in ends], color=colour, alpha=0.1, linewidth=0)
     means = [each.mean for each in known]
     axes.plot(budgets, means, color=colour, linewidth=1.7, marker=marker(series), markersize=5, markeredgecolor="white", markeredgewidth=0.6, label=method)

@@ -32,7 +32,11 @@ class RefinedBestOfN(SearchMethod, frozen=True, kw_only=True):
         ended: list[Node] = []
         most, begun, refined = MOST_ATTEMPTS if self.n is None else self.n, 0, 0
         while begun < most:
-            count = min(most - begun, tree.wave(None if self.n is None else most - begun, DEFAULT_ATTEMPTS))
+            if self.n is None:  # what is left is shared between attempts and their refinements
+                count = max(1, tree.wave(None, DEFAULT_ATTEMPTS * (self.rounds + 1)) // (self.rounds + 1))
+            else:
+                count = tree.wave(most - begun, most - begun)
+            count = min(count, most - begun)
             begun += count
             starts = [tree.root] * count
             for turn in range(self.rounds + 1):

@@ -64,6 +64,15 @@ def test_refinement_keeps_what_is_right():
     assert (once.outcome, once.spent.agent_steps) == (0.0, 3)
 
 
+def test_a_budget_is_shared_between_attempts_and_refinements():
+    # 36 steps hold twelve attempts of three: three are begun, and refined up to three times each before others are.
+    results = searched("refined-best-of-n", range(20), budget=Budget(agent_steps=36), horizon=3)
+    plain = searched("best-of-n", range(20), budget=Budget(agent_steps=36), horizon=3)
+    assert min(result.notes["refinements"] for result in results) >= 1
+    # A refined attempt keeps its right steps: 20 of 20 come to the end here, where a step is right half of the time.
+    assert np.mean([result.outcome for result in results]) >= np.mean([result.outcome for result in plain])
+
+
 # Beams and pruning.
 
 # By the product of the scores:  L 0.6, then 0.3 either way;  R 0.5, then RR 0.45.
