@@ -31,7 +31,7 @@ class Node:
         valid: False where the infrastructure spoilt the step.
         seed: all that is drawn from here on depends on it.
         episode: see `prm_gym.agent.Prompt.episode`.
-        asked: how many actions agents were asked for here.
+        asked: how many next steps were asked for here.
         children: that were reached, by their action and whether they were judged.
         snapshot: of the environment; None where the episode has ended. Where the environment cannot be saved, the root holds how the episode began, and it is
             replayed.

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
+from zlib import crc32
 
 import numpy as np
 
@@ -206,21 +207,18 @@ class Searcher:
         draft = request.draft if isinstance(request, Expand) else None
         begun = 0 if draft is None or draft.token_ids is None else len(draft.token_ids)
         most = 0 if agent < 0 else request.most_tokens if isinstance(request, Begin) else None if draft is None else self._rest(ledger, begun)
-        replayed = self._stage.distance(node)
         paid = ledger.charge(
             agent_steps=int(agent >= 0 and draft is None),
             verifier_calls=int(judge),
-            env_steps=0 if isinstance(request, Begin) and self._stage.can_save else replayed + int(not isinstance(request, Begin)),
+            env_steps=self._stage.distance(node) + int(not isinstance(request, Begin)),
             most_tokens=most,
         )
         if not paid:
             return None
-        job = Job(node, ledger, request, judge, agent, replayed, most)
-        if agent >= 0:
-            job.episode, job.seed = search.branch(node), derived_seed(node.seed, node.asked, agent)
-            node.asked += 1
-        else:
-            job.episode, job.seed = node.episode, derived_seed(node.seed, 0, agent)
+        job = Job(node, ledger, request, judge, agent, most)
+        number = crc32(request.action.encode("utf-8", "surrogatepass")) if isinstance(request, Take) else node.asked
+        job.episode, job.seed = search.branch(node), derived_seed(node.seed, number, agent)
+        node.asked += 1
         return job
 
     @staticmethod

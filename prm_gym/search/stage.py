@@ -29,24 +29,15 @@ class Job:
         request: what is asked for.
         judge: the verifier is given the step.
         agent: number of the agent that acts; -1 for none.
-        replayed: steps that were paid for to get there.
         most_tokens: that were set aside, as in `Ledger.charge`.
         episode: see `prm_gym.agent.Prompt.episode`.
         seed: of the agent's choice; the node that it leads to has it too.
         env: that stands there.
     """
 
-    def __init__(self, node: Node, ledger: Ledger, request: Request, judge: bool, agent: int, replayed: int, most_tokens: int | None) -> None:
+    def __init__(self, node: Node, ledger: Ledger, request: Request, judge: bool, agent: int, most_tokens: int | None) -> None:
         """Take what was asked for; `episode`, `seed` and `env` follow."""
-        self.node, self.ledger, self.request, self.judge, self.agent, self.replayed, self.most_tokens = (
-            node,
-            ledger,
-            request,
-            judge,
-            agent,
-            replayed,
-            most_tokens,
-        )
+        self.node, self.ledger, self.request, self.judge, self.agent, self.most_tokens = node, ledger, request, judge, agent, most_tokens
         self.episode, self.seed = "", 0
         self.env: StepEnv | None = None
 

@@ -174,6 +174,24 @@ def test_an_attempt_that_was_cut_stands_behind_one_that_came_to_its_end():
     assert result.chosen.truncated
 
 
+def test_no_two_states_of_a_batch_are_one_episode():
+    # What an agent keeps of an episode (keys, values) it finds by this name: a branch has a name of its own, and a first step goes on under that of its parent.
+    class Names(PathAgent):
+        def act(self, prompts):
+            names = [prompt.episode for prompt in prompts]
+            assert len(set(names)) == len(names)
+            assert all(names)
+            self.seen = [*getattr(self, "seen", []), *names]
+            return super().act(prompts)
+
+    for spec in ("beam?width=3", "smc", "mcts?listed=true", "best-of-n?n=5"):
+        agent = Names()
+        with searcher(agent) as made:
+            made.search(spec, range(2), Budget(agent_steps=40))
+        if spec == "best-of-n?n=5":  # ten attempts of three steps: the first of each state goes on, the others branch
+            assert len(set(agent.seen)) < len(agent.seen) == 30
+
+
 class TwoLooks(SearchMethod, frozen=True, kw_only=True):
     """A method of somebody else's."""
 
