@@ -17,7 +17,7 @@ class MixedAgent(Agent):
     """Makes right and wrong steps in known proportion: the raw material of step labels.
 
     Privileged: it reads the solution from the environment. A step of the solution that cannot be taken any longer, since an earlier one was not followed, is
-    replaced by a random one.
+    replaced by a random one. With a given skill it keeps to `Prompt.seed`, and acts as well in an episode that was put back in the middle.
     """
 
     id = "mixed"
@@ -55,9 +55,12 @@ class MixedAgent(Agent):
         env = prompt.environment
         if not isinstance(env, StepEnv):
             raise ContractError("the mixed agent is privileged: it must be given the environment")
-        if not prompt.history:
-            self._skills[id(env)] = float(self._rng.choice(SKILLS)) if self.skill is None else self.skill
-        follows = self._rng.random() < self._skills.get(id(env), 0.0)
+        if self.skill is None and not prompt.history:
+            self._skills[id(env)] = float(self._rng.choice(SKILLS))
+        skill = self._skills.get(id(env), 0.0) if self.skill is None else self.skill
+        # Another number than the random agent's, which is given the same seed.
+        rng = self._rng if prompt.seed is None or self.skill is None else np.random.default_rng([prompt.seed, 1])
+        follows = rng.random() < skill
         step = self._solution_step(env, prompt) if follows else None
         return Action(text=step) if step is not None else self._random.act([prompt])[0]
 

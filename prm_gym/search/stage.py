@@ -1,0 +1,217 @@
+"""Stage: the environments that a search is played in.
+
+Brings one to each node that is to be expanded, has the steps judged in one batch, and saves what comes of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from prm_gym.agent import Action, Prompt, prompt_of
+from prm_gym.claims import Malformed
+from prm_gym.env import StepEnv
+from prm_gym.errors import ContractError
+from prm_gym.montecarlo.prefix import Prefix
+from prm_gym.montecarlo.standing import Places
+from prm_gym.search.budget import Ledger
+from prm_gym.search.node import Draft, Expand, Node, Request, summed
+from prm_gym.task import Origin, Task
+from prm_gym.trajectory import Step
+from prm_gym.transition import Situation
+from prm_gym.verifier import StepContext, Verifier
+
+
+class Job:
+    """A request that is paid for.
+
+    Attributes:
+        node: from here.
+        ledger: that paid.
+        request: what is asked for.
+        judge: the verifier is given the step.
+        agent: number of the agent that acts; -1 for none.
+        most_tokens: that were set aside, as in `Ledger.charge`.
+        episode: see `prm_gym.agent.Prompt.episode`.
+        seed: of the agent's choice; the node that it leads to has it too.
+        env: that stands there.
+    """
+
+    def __init__(self, node: Node, ledger: Ledger, request: Request, judge: bool, agent: int, most_tokens: int | None) -> None:
+        """Take what was asked for; `episode`, `seed` and `env` follow."""
+        self.node, self.ledger, self.request, self.judge, self.agent, self.most_tokens = node, ledger, request, judge, agent, most_tokens
+        self.episode, self.seed = "", 0
+        self.env: StepEnv | None = None
+
+    @property
+    def draft(self) -> Draft | None:
+        """What the agent is to finish."""
+        return self.request.draft if isinstance(self.request, Expand) else None
+
+    @property
+    def place(self) -> StepEnv:
+        """The environment that stands at the node."""
+        if self.env is None:
+            raise ContractError("no environment was brought to this node")
+        return self.env
+
+
+class Stage:
+    """Environments of one class and one verifier.
+
+    Where an environment cannot save its state, every step is taken after all steps before it were replayed; they count.
+    """
+
+    def __init__(self, envs: Sequence[StepEnv], verifier: Verifier | None) -> None:
+        """Take them; they belong to the caller.
+
+        Args:
+            envs: as many as are to be expanded in one batch.
+            verifier: that judges.
+        """
+        self._envs, self._verifier = envs, verifier
+        self._standing: list[Node | None] = [None] * len(envs)
+        self._replays = Places(0)
+        self.can_save = True
+
+    def begin(self, seed: int) -> tuple[Situation, "bytes | Origin", Task]:
+        """What the task of a seed begins with, how it is put back, and the task.
+
+        Args:
+            seed: of the task.
+
+        Raises:
+            EnvironmentFault: the episode could not be begun.
+            ContractError: the environment neither saves its state nor says how its episode began.
+        """
+        env = self._envs[0]
+        self._standing[0] = None
+        StepEnv.reset_batch([env], [seed], [None])
+        saved = self._saved(env)
+        if saved is None and env.origin is None:
+            raise ContractError(f"{type(env).__name__} can neither be saved nor begun once more: it cannot be searched")
+        return env.situation, saved if saved is not None else env.origin or Origin.of_seed(seed), env.task
+
+    def distance(self, node: Node) -> int:
+        """Steps that must be replayed to stand at a node."""
+        return 0 if self.can_save else node.depth
+
+    def batches(self, jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
+        """The jobs in order, in batches, each with an environment of its own at its node.
+
+        Args:
+            jobs: any number.
+        """
+        size = len(self._envs)
+        for start in range(0, len(jobs), size):
+            batch = jobs[start : start + size]
+            self._bring(batch)
+            yield batch
+
+    def _bring(self, batch: Sequence[Job]) -> None:
+        free = set(range(len(self._envs)))
+        at = {node: place for place, node in enumerate(self._standing) if node is not None} if self.can_save else {}
+        away: list[Job] = []
+        for job in batch:
+            place = at.pop(job.node, None)
+            if place is None:
+                away.append(job)
+            else:
+                free.discard(place)
+                job.env = self._envs[place]
+        for job, place in zip(away, sorted(free), strict=False):
+            job.env, self._standing[place] = self._envs[place], job.node
+            if isinstance(job.node.snapshot, bytes):
+                job.env.restore(job.node.snapshot)
+            else:
+                self._replays.bring(job.env, _prefix(job.node))
+
+    def prompts(self, batch: Sequence[Job], privileged: bool) -> list[Prompt]:
+        """What an agent is shown at each node.
+
+        Args:
+            batch: with environments.
+            privileged: the agent is given the environments.
+        """
+        return [prompt_of(job.place, privileged, job.seed, job.episode) for job in batch]
+
+    @staticmethod
+    def context(job: Job, text: str) -> StepContext:
+        """A text at a node as the verifier sees it, before it is taken as a step."""
+        env = job.place
+        return StepContext(task=env.task, previous=env.past_steps, observation=env.situation.observation, action=text, origin=env.origin)
+
+    def step(self, batch: Sequence[Job], actions: Sequence[Action]) -> list[Node]:
+        """The nodes that the actions lead to.
+
+        An action that was taken from the same node before leads where it led then, and what was paid for it is given back.
+
+        Args:
+            batch: with environments.
+            actions: one for each.
+        """
+        fresh: dict[tuple[Node, str, bool], int] = {}
+        for row, (job, action) in enumerate(zip(batch, actions, strict=True)):
+            key = (job.node, action.text, job.judge)
+            if self.can_save and (key in fresh or key[1:] in job.node.children):
+                job.ledger.refund(verifier_calls=int(job.judge), env_steps=1)
+            else:
+                fresh[job.node, action.text if self.can_save else f"{row}", job.judge] = row
+        made: dict[int, Node] = {}
+        for judge in (True, False):
+            rows = [row for row in fresh.values() if batch[row].judge is judge]
+            verifiers = [self._verifier] if judge and self._verifier is not None else []
+            results = StepEnv.step_batch([batch[row].place for row in rows], [actions[row].text for row in rows], verifiers)
+            made.update((row, self._node(batch[row], actions[row], result)) for row, result in zip(rows, results, strict=True))
+        if self.can_save:
+            for (node, text, judge), row in fresh.items():
+                node.children[text, judge] = made[row]
+            return [job.node.children[action.text, job.judge] for job, action in zip(batch, actions, strict=True)]
+        return [made[row] for row in range(len(batch))]
+
+    def _node(self, job: Job, action: Action, result: tuple[str, float, bool, bool, dict[str, Any]]) -> Node:
+        env, parent = job.place, job.node
+        _, reward, terminated, truncated, info = result
+        past = env.past_steps[-1]
+        step = Step(
+            index=parent.depth,
+            observation=past.observation,
+            action=past.action,
+            actions=parent.situation.actions,
+            claims=past.claims,
+            state_key=parent.situation.state_key,
+            next_state_key=info["state_key"],
+            reward=reward,
+            verdicts=info["verdicts"],
+            terminated=terminated,
+            truncated=truncated,
+            token_ids=action.token_ids,
+            logprobs=action.logprobs,
+        )
+        node = Node(env.situation, job.seed, job.episode, parent, step)
+        judged = None if self._verifier is None else info["verdicts"].get(self._verifier.id)
+        node.scores = (*parent.scores, None if judged is None else judged.score)
+        node.agent, node.logprob, node.outcome, node.valid = job.agent, summed(action), info["outcome"], info["valid"]
+        if not node.ended:
+            node.snapshot = self._saved(env)
+        self._standing[self._envs.index(env)] = None if node.ended else node
+        return node
+
+    def _saved(self, env: StepEnv) -> bytes | None:
+        if not self.can_save:
+            return None
+        try:
+            return env.snapshot()
+        except ContractError:  # it says so itself: a live site
+            self.can_save = False
+            return None
+
+
+def _prefix(node: Node) -> Prefix:
+    root, steps = node.path[0], node.steps
+    if not isinstance(root.snapshot, Origin):
+        raise ContractError("this environment saved its state at first and cannot any longer")
+    return Prefix(
+        origin=root.snapshot,
+        actions=tuple(step.action for step in steps),
+        observations=tuple(step.observation for step in steps),
+        unread=tuple(place for place, step in enumerate(steps) if any(isinstance(claim, Malformed) for claim in step.claims)),
+    )
