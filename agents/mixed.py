@@ -57,7 +57,8 @@ class MixedAgent(Agent):
             raise ContractError("the mixed agent is privileged: it must be given the environment")
         if not prompt.history:
             self._skills[id(env)] = float(self._rng.choice(SKILLS)) if self.skill is None else self.skill
-        follows = self._rng.random() < self._skills.get(id(env), 0.0)
+        skill = self._skills.get(id(env), 0.0) if self.skill is None else self.skill  # one that is fixed also goes on from the middle of an episode
+        follows = self._rng.random() < skill
         step = self._solution_step(env, prompt) if follows else None
         return Action(text=step) if step is not None else self._random.act([prompt])[0]
 

@@ -10,6 +10,8 @@
     ├── ProblemError            a constraint problem or board that is not well formed
     ├── CreditError             a batch that an assigner cannot work on
     ├── StoreError              a trajectory file that cannot be read
+    ├── CheckpointError         a model or run on disk that cannot be gone on with
+    ├── DivergedError           a training whose numbers are no longer finite
     ├── SandboxError            no sandbox of the tier that is asked for can be had here
     ├── WorkerError             worker processes that cannot start, or a pool that is closed
     ├── RefusedError            a tool of a service refuses a call; the agent is told, and nothing is changed
@@ -91,6 +93,10 @@ class StoreError(PrmGymError, ValueError):
 
 class CheckpointError(PrmGymError, ValueError):
     """A model's checkpoint that cannot be loaded or does not fit what is asked of it; the message says what is missing."""
+
+
+class DivergedError(PrmGymError):
+    """A loss or its gradient is NaN or infinite. The message says where and, from a training run, which checkpoint is the last good one."""
 
 
 class WorkerError(PrmGymError):

@@ -63,8 +63,8 @@ def compare(
 
     from prm_gym.training.compare import Plan
     from prm_gym.training.compare import compare as run
+    from prm_gym.training.config import TrainConfig
     from prm_gym.training.progress import progress_of
-    from prm_gym.training.run import TrainConfig
 
     base = TrainConfig(
         env_id=env,

@@ -35,7 +35,9 @@ from prm_gym.rewards import make_reward
 from prm_gym.rollout import Rollouts
 from prm_gym.task import content_key
 from prm_gym.tools import typed
-from prm_gym.training.run import TrainConfig, read_result, train, trainable, transfer_of
+from prm_gym.training.config import TrainConfig
+from prm_gym.training.evaluation import transfer_of
+from prm_gym.training.run import read_result, train, trainable
 from prm_gym.training.task_file import TaskFile
 
 RANDOM_ATTEMPTS = 5

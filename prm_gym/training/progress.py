@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from prm_gym.training.compare import Notice, Plan
-from prm_gym.training.run import TrainConfig
+from prm_gym.training.config import TrainConfig
 
 
 @contextmanager

@@ -1,0 +1,67 @@
+"""The contract of a training method."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from prm_gym.agent import TrainableAgent
+from prm_gym.credit import StepBatch, assign
+from prm_gym.errors import ContractError
+from prm_gym.training.ground import Ground
+from prm_gym.trajectory import Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """A batch, and what a method may do with it.
+
+    Attributes:
+        agent: that learns.
+        trajectories: of the batch, group by group.
+        ground: plays more episodes at the same tasks; what they cost is counted.
+        credit: name of the credit assigner.
+        credit_options: its options.
+    """
+
+    agent: TrainableAgent
+    trajectories: list[Trajectory]
+    ground: Ground
+    credit: str = "grpo"
+    credit_options: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    def update(self) -> dict[str, float]:
+        """Let the agent learn from the advantages of the batch; metrics of the agent and of the assigner."""
+        batch = StepBatch.from_trajectories(self.trajectories)
+        credit = assign(self.credit, batch, **self.credit_options)
+        return {**self.agent.update(batch, credit), **credit.diagnostics}
+
+
+class Method(ABC):
+    """Makes a better agent of a batch.
+
+    Attributes:
+        needs_verdicts: it reads verdicts, so the environment must have verifiers.
+        needs: methods of `TrainableAgent` beside `update` that the agent must have: "imitate", "prefer".
+    """
+
+    needs_verdicts: bool = False
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def learn(self, practice: Practice) -> dict[str, float]:
+        """Let the agent learn from the batch.
+
+        Returns:
+            Metrics by name.
+        """
+
+    def require_able(self, agent: TrainableAgent) -> None:
+        """Refuse an agent that lacks what the method needs.
+
+        Raises:
+            ContractError: it does.
+        """
+        for name in self.needs:
+            if getattr(type(agent), name) is getattr(TrainableAgent, name):
+                raise ContractError(f"agent {agent.id!r} has no {name}(), which this training method needs")
