@@ -12,7 +12,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from prm_gym.credit import StepBatch
 from prm_gym.errors import OptionError
 from prm_gym.training.methods.method import Method, Practice
 from prm_gym.training.splicing import Corrector, corrections
@@ -50,9 +49,6 @@ class Correction(Method):
             threshold=self.threshold,
         )
         metrics = {**(practice.update() if self.policy_gradient else {}), "corrections": float(len(found.corrections)), **found.metrics}
-        if not found.corrections:
-            return metrics
-        batch = StepBatch.from_trajectories(each.trajectory for each in found.corrections)
-        places = np.array([each.place for each in found.corrections], dtype=np.int64)
-        weights = (batch.time_of_step >= places[batch.trajectory_of_step]).astype(np.float64)
-        return {**metrics, **practice.agent.imitate(batch, weights)}
+        mended = [each.trajectory for each in found.corrections]
+        weights = [float(step >= each.place) for each in found.corrections for step in range(len(each.trajectory.steps))]
+        return {**metrics, **practice.imitate(mended, np.array(weights, dtype=np.float64))}

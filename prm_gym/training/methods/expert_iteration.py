@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import ClassVar
 
-from prm_gym.credit import StepBatch
 from prm_gym.errors import OptionError
 from prm_gym.training.methods.method import Method, Practice
 from prm_gym.training.step_standing import first_wrong, mean_score
@@ -40,7 +39,7 @@ class ExpertIteration(Method):
         """Imitate them; nothing is learned from a batch without any."""
         best = self.best(practice.trajectories)
         metrics = {"imitated": float(len(best)), "imitated_share": len(best) / max(1, len(practice.trajectories))}
-        return {**metrics, **practice.agent.imitate(StepBatch.from_trajectories(best))} if best else metrics
+        return {**metrics, **practice.imitate(best)}
 
     def best(self, trajectories: Sequence[Trajectory]) -> list[Trajectory]:
         """The best attempts of every group, different ones."""

@@ -1,12 +1,15 @@
 """The contract of a training method."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from prm_gym.agent import TrainableAgent
 from prm_gym.credit import StepBatch, assign
+from prm_gym.credit.array_types import FloatArray
 from prm_gym.errors import ContractError
 from prm_gym.training.ground import Ground
 from prm_gym.trajectory import Trajectory
@@ -35,6 +38,21 @@ class Practice:
         batch = StepBatch.from_trajectories(self.trajectories)
         credit = assign(self.credit, batch, **self.credit_options)
         return {**self.agent.update(batch, credit), **credit.diagnostics}
+
+    def imitate(self, trajectories: Sequence[Trajectory], weights: FloatArray | None = None) -> dict[str, float]:
+        """Let the agent imitate steps; nothing happens where there are none that it could choose.
+
+        A foreign step may not be among the listed actions, and an agent that chooses among these cannot learn it.
+
+        Args:
+            trajectories: valid ones.
+            weights: [N] of their steps; None for 1.
+        """
+        batch = StepBatch.from_trajectories(trajectories)
+        counted = np.ones(batch.rewards.size) if weights is None else weights
+        possible = [weight > 0 and (not step.actions or step.action in step.actions) for weight, step in zip(counted, batch.steps, strict=True)]
+        metrics = {"imitated_steps": float(sum(possible))}
+        return {**metrics, **self.agent.imitate(batch, counted)} if any(possible) else metrics
 
 
 class Method(ABC):

@@ -19,7 +19,6 @@ import msgspec
 import numpy as np
 
 from prm_gym.agent import Action, Agent, Prompt
-from prm_gym.credit import StepBatch
 from prm_gym.errors import OptionError
 from prm_gym.rollout import success_rate
 from prm_gym.training.methods.method import Method, Practice
@@ -96,11 +95,8 @@ class Refinement(Method):
             if each.valid and each.outcome is not None and each.outcome > baselines[first.group_id]
         ]
         metrics["distilled"] = float(len(gains))
-        if not gains:
-            return metrics
-        batch = StepBatch.from_trajectories(each for each, _ in gains)
-        weights = np.array([gain for _, gain in gains], dtype=np.float64)[batch.trajectory_of_step]
-        return {**metrics, **practice.agent.imitate(batch, weights)}
+        weights = [gain for each, gain in gains for _ in each.steps]
+        return {**metrics, **practice.imitate([each for each, _ in gains], np.array(weights, dtype=np.float64))}
 
 
 def _baselines(trajectories: Sequence[Trajectory]) -> dict[str, float]:
