@@ -284,7 +284,7 @@ class CandidatePolicy(TrainableAgent):
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             self._generator.set_state(state["generator"].cpu())
-        except (OSError, RuntimeError, KeyError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as error:
+        except (OSError, RuntimeError, LookupError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as error:
             raise CheckpointError(f"{file} is no saved policy of width {self.options['width']}: {error}") from error
 
 

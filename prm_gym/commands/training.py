@@ -80,8 +80,8 @@ def train(
         budget: environment steps to train on.
         tasks: tasks in a batch.
         attempts: attempts at each.
-        domain: a kind of task to train on: options of the environment with & between them, as 'difficulty=1&max_steps=6'; give it once for each kind, and for
-            the curriculum window from easy to hard. Evaluation is on the environment as it is.
+        domain: kinds of tasks to train on: options of the environment with & between them, as 'difficulty=1&max_steps=6' 'difficulty=2'; for the curriculum
+            window from easy to hard. Evaluation is on the environment as it is.
         curriculum: how tasks are shared out among the domains.
         refills: how often groups whose attempts all earn the same are replaced, in every batch.
         demonstrations: tasks whose solutions the agent imitates first; for environments that chance never solves.
