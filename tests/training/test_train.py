@@ -302,7 +302,7 @@ def test_the_command_trains_says_so_and_is_done_the_second_time(tmp_path, capsys
         "--method",
         "correction?corrector=scripted&policy_gradient=false",
     ]
-    command += ["--budget", "150", "--tasks", "2", "--attempts", "2", "--eval-tasks", "5", "--domain", "letters=ab&length=2", "length=3"]
+    command += ["--budget", "150", "--tasks", "2", "--attempts", "2", "--eval-tasks", "5", "--domain", "length=2&max_steps=2", "length=3"]
     command += ["--curriculum", "window", "--out", str(tmp_path)]
     main(command)
     shown = capsys.readouterr()
