@@ -149,7 +149,7 @@ class CandidatePolicy(TrainableAgent):
         rows = np.flatnonzero(credit.keep)
         scale = math.sqrt(float(np.mean(credit.advantages[rows] ** 2))) if rows.size else 0.0
         if scale == 0.0:
-            return {"loss": 0.0, "grad_norm": 0.0, "entropy": float("nan"), "clipped": 0.0, "advantage_scale": 0.0}
+            return {"loss": 0.0, "gradient_norm": 0.0, "entropy": float("nan"), "clipped": 0.0, "advantage_scale": 0.0}
         steps = batch.steps
         chosen = np.empty(len(steps), dtype=np.int64)
         old = np.empty(len(steps), dtype=np.float32)
@@ -168,7 +168,7 @@ class CandidatePolicy(TrainableAgent):
                 sums += self._gradient_step([(steps[row].observation, steps[row].actions) for row in part], chosen[part], old[part], advantages)
                 count += 1
         loss, norm, entropy, clipped = (sums / count).tolist()
-        return _finite({"loss": loss, "grad_norm": norm}) | {"entropy": entropy, "clipped": clipped, "advantage_scale": scale}
+        return _finite({"loss": loss, "gradient_norm": norm}) | {"entropy": entropy, "clipped": clipped, "advantage_scale": scale}
 
     def _gradient_step(self, states: Sequence[tuple[str, tuple[str, ...]]], chosen: NDArray[Any], old: NDArray[Any], advantages: NDArray[Any]) -> Tensor:
         logprobs = self.network(*self._batch(states))
@@ -208,7 +208,7 @@ class CandidatePolicy(TrainableAgent):
                 loss = -(weight * logprobs.gather(1, picked[:, None])[:, 0]).sum() / weight.sum()
                 losses.append(self._descend(loss))
         loss, norm = torch.stack(losses).mean(dim=0).tolist()
-        return _finite({"imitation_loss": loss, "imitation_grad_norm": norm})
+        return _finite({"imitation_loss": loss, "imitation_gradient_norm": norm})
 
     def prefer(self, pairs: Sequence[Preference]) -> dict[str, float]:
         """Direct preference optimisation over listed actions, with the policy before the call as the reference.
@@ -242,7 +242,7 @@ class CandidatePolicy(TrainableAgent):
                 loss = -(weight * nn.functional.logsigmoid(self.preference_beta * margins)).sum() / weight.sum()
                 losses.append(self._descend(loss))
         loss, norm = torch.stack(losses).mean(dim=0).tolist()
-        figures = _finite({"preference_loss": loss, "preference_grad_norm": norm})
+        figures = _finite({"preference_loss": loss, "preference_gradient_norm": norm})
         with torch.no_grad():
             gaps = torch.cat([self._gaps(used[start : start + self.minibatch]) for start in range(0, len(used), self.minibatch)])
         accuracy, margin = (gaps > 0).float().mean().item(), (gaps - reference).mean().item()

@@ -61,8 +61,8 @@ class Ground:
 
     @property
     def tools(self) -> tuple[Tool, ...]:
-        """The tools that an action may call."""
-        return self.home.envs.envs[0].tools
+        """The tools that an action may call, once a task has been drawn."""
+        return self.rollouts[0].envs.envs[0].tools
 
     def _all(self) -> list[Rollouts]:
         return self.rollouts if self.rollouts[0] is self.home else [self.home, *self.rollouts]

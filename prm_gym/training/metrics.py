@@ -129,11 +129,11 @@ def require_finite(figures: Mapping[str, float]) -> None:
     """Refuse a loss that is no number.
 
     Args:
-        figures: of an update. A name that ends with "loss" or "grad_norm" must have a finite value; others may be NaN where they are not known.
+        figures: of an update. A name that ends with "loss" or "gradient_norm" must have a finite value; others may be NaN where they are not known.
 
     Raises:
         DivergedError: one is NaN or infinite.
     """
     for name, value in figures.items():
-        if name.endswith(("loss", "grad_norm")) and not math.isfinite(value):
+        if name.endswith(("loss", "gradient_norm")) and not math.isfinite(value):
             raise DivergedError(f"{name} is {value}")

@@ -17,6 +17,7 @@ import numpy as np
 
 from prm_gym.agent import AGENTS, TrainableAgent, make_agent
 from prm_gym.errors import ContractError, DivergedError, OptionError
+from prm_gym.plugins import split_options
 from prm_gym.report.comparison import RunResult
 from prm_gym.report.statistics import area_under_curve
 from prm_gym.rollout import success_rate
@@ -45,7 +46,7 @@ def trainable(config: TrainConfig) -> TrainableAgent:
     if "seed" in config.agent_options:
         raise OptionError("the agent's seed is that of the run; leave it out of its options")
     refusal = f"agent {config.agent!r} cannot be trained: it has no update()"
-    factory = AGENTS.load(config.agent.partition(":")[0])
+    factory = AGENTS.load(split_options(config.agent)[0].partition(":")[0])
     if isinstance(factory, type) and not issubclass(factory, TrainableAgent):  # said before anything is said about its options
         raise ContractError(refusal)
     agent = make_agent(config.agent, seed=config.seed, **config.agent_options)

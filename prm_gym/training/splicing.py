@@ -13,6 +13,7 @@ import msgspec
 
 from prm_gym.agent import AGENTS, Action, Agent, Prompt, make_agent
 from prm_gym.errors import ContractError
+from prm_gym.plugins import split_options
 from prm_gym.training.ground import Ground
 from prm_gym.training.step_standing import first_wrong
 from prm_gym.trajectory import Trajectory
@@ -38,20 +39,19 @@ class Corrector:
             UnknownNameError: no agent has that name.
         """
         self.spec = spec
-        self._kept: Agent | None = None
+        self._made: Agent | None = None
         if spec != SELF:
-            AGENTS.load(spec.partition(":")[0])
+            AGENTS.load(split_options(spec)[0].partition(":")[0])
 
     def agent(self, learner: Agent) -> Agent:
         """The agent for a batch."""
         if self.spec == SELF:
             return learner
-        if self._kept is None:
-            made = make_agent(self.spec)
-            if not made.seeded:
-                return made
-            self._kept = made
-        return self._kept
+        if self._made is not None and not self._made.seeded:
+            self._made.close()
+            self._made = None
+        self._made = self._made or make_agent(self.spec)
+        return self._made
 
 
 class SplicedAgent(Agent):

@@ -176,7 +176,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_the_last_checkpoint_is_good(t
     assert train(config(start=str(kept), budget=20), tmp_path / "other").curve
 
 
-@pytest.mark.parametrize("name", ["loss", "imitation_loss", "grad_norm"])
+@pytest.mark.parametrize("name", ["loss", "imitation_loss", "gradient_norm"])
 def test_losses_must_be_finite_and_others_need_not(name):
     require_finite({name: 1.0, "entropy": float("nan")})
     for value in (float("nan"), float("inf")):

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from prm_gym.agent import TrainableAgent
+from prm_gym.agent import Preference, TrainableAgent
 from prm_gym.credit import StepBatch, assign
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.errors import ContractError
@@ -34,8 +34,13 @@ class Practice:
     credit_options: Mapping[str, object] = field(default_factory=dict[str, object])
 
     def update(self) -> dict[str, float]:
-        """Let the agent learn from the advantages of the batch; metrics of the agent and of the assigner."""
+        """Let the agent learn from the advantages of the batch; metrics of the agent and of the assigner.
+
+        Nothing is learned, and nothing reported, where every episode was spoilt or every group left out.
+        """
         batch = StepBatch.from_trajectories(self.trajectories)
+        if not batch.rewards.size:
+            return {}
         credit = assign(self.credit, batch, **self.credit_options)
         return {**self.agent.update(batch, credit), **credit.diagnostics}
 
@@ -52,7 +57,21 @@ class Practice:
         counted = np.ones(batch.rewards.size) if weights is None else weights
         possible = [weight > 0 and (not step.actions or step.action in step.actions) for weight, step in zip(counted, batch.steps, strict=True)]
         metrics = {"imitated_steps": float(sum(possible))}
-        return {**metrics, **self.agent.imitate(batch, counted)} if any(possible) else metrics
+        return {**metrics, **_named("imitation", self.agent.imitate(batch, counted))} if any(possible) else metrics
+
+    def prefer(self, pairs: Sequence[Preference]) -> dict[str, float]:
+        """Let the agent learn from preferences; nothing happens where there are none whose actions it could choose.
+
+        Args:
+            pairs: of actions in one situation each.
+        """
+        possible = [pair for pair in pairs if not pair.prompt.actions or {pair.chosen.text, pair.rejected.text} <= set(pair.prompt.actions)]
+        return _named("preference", self.agent.prefer(possible)) if possible else {}
+
+
+def _named(kind: str, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Metrics with what they are of before them, so that the loss of an imitation is not taken for that of an update."""
+    return {name if name.startswith(kind) else f"{kind}_{name}": value for name, value in metrics.items()}
 
 
 class Method(ABC):

@@ -46,4 +46,4 @@ class StepPreferences(Method):
             ]
             pairs += mended
             metrics |= {"corrected_pairs": float(len(mended)), **found.metrics}
-        return {**metrics, **practice.agent.prefer(pairs)} if pairs else metrics
+        return {**metrics, **practice.prefer(pairs)}
