@@ -57,7 +57,7 @@ def train(
 
     expert-iteration    imitate the best attempts; keep=1, success=1.0, verified=true
 
-    step-preferences    Step-DPO on right and wrong steps in one situation; threshold=0.5, per_state=4, corrector=
+    step-preferences    Step-DPO on right and wrong steps in one situation; threshold=0.5, success=1.0, per_state=4, corrector=
 
     correction          policy gradient, and the first wrong step mended; corrector=mixed:1.0, tries=1, success=1.0, threshold=0.5, policy_gradient=true
 

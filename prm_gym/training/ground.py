@@ -35,9 +35,15 @@ class Ground:
         """
         self.env_id = env_id
         self.home = Rollouts(env_id, options, num_envs)
-        self.rollouts = [Rollouts(env_id, {**options, **domain}, num_envs) for domain in domains] or [self.home]
+        self.rollouts = [self._domain({**options, **domain}, num_envs) for domain in domains] or [self.home]
         self.held_out: set[str] = set()
         self._domain_of: dict[str, int] = {}
+
+    def _domain(self, options: dict[str, Any], num_envs: int) -> Rollouts:
+        """The environments of a domain; its verifiers are those of home, for a model would be loaded once more."""
+        rollouts = Rollouts(self.env_id, {**options, "verifiers": self.home.envs.verifiers}, num_envs)
+        rollouts.env_options = options  # what is stored with trajectories: specifications, as they were given
+        return rollouts
 
     @property
     def domains(self) -> int:

@@ -1,10 +1,11 @@
 """Pairs for Step-DPO: in one situation, a step that is right and one that is wrong.
 
 The rejected step is the first wrong one of its attempt, so everything before it stands; the chosen one is a right step that another attempt at the same task
-took in the same situation, all of whose earlier steps are not wrong either.
+took in the same situation, all of whose earlier steps are not wrong either, and which succeeded. Right steps of any attempt would do as well for a verifier,
+and teach an agent to take right steps for ever.
 
-Source: Lai et al. 2024 (Step-DPO, arXiv 2406.18629): preference on the first wrong step with the same beginning. There the right step is sampled anew (see
-`prm_gym.training.methods.correction`); here attempts of one group that came through the same state are compared.
+Source: Lai et al. 2024 (Step-DPO, arXiv 2406.18629): preference on the first wrong step with the same beginning; the chosen step begins a way to the right
+answer. There it is sampled anew (see `prm_gym.training.splicing`); here attempts of one group that came through the same state are compared.
 """
 
 from collections import defaultdict
@@ -43,7 +44,9 @@ def action_of(step: Step) -> Action:
     return Action(text=step.action, token_ids=step.token_ids, logprobs=step.logprobs)
 
 
-def step_pairs(trajectories: Iterable[Trajectory], *, threshold: float = 0.5, per_state: int = 4, tools: Sequence[Tool] = ()) -> list[Preference]:
+def step_pairs(
+    trajectories: Iterable[Trajectory], *, threshold: float = 0.5, success: float = 1.0, per_state: int = 4, tools: Sequence[Tool] = ()
+) -> list[Preference]:
     """Right and wrong steps of one situation.
 
     Situations are equal when task, state key, observation and listed actions are. The prompt of a pair is that of its rejected step, whose beginning is known
@@ -52,6 +55,7 @@ def step_pairs(trajectories: Iterable[Trajectory], *, threshold: float = 0.5, pe
     Args:
         trajectories: of any number of tasks; spoilt ones are left out.
         threshold: mean score from which on a step is right, in (0, 1].
+        success: the least outcome of an attempt whose steps are chosen, in [0, 1].
         per_state: pairs of one situation at the most, >= 1.
         tools: that an action may call.
 
@@ -64,8 +68,9 @@ def step_pairs(trajectories: Iterable[Trajectory], *, threshold: float = 0.5, pe
     for trajectory in valid:
         place = first_wrong(trajectory, threshold)
         for step in trajectory.steps[:place]:
-            if is_right(step, threshold):
-                known, outcome = right[_situation(trajectory, step)], trajectory.outcome or 0.0
+            outcome = trajectory.outcome or 0.0
+            if outcome >= success and is_right(step, threshold):
+                known = right[_situation(trajectory, step)]
                 if step.action not in known or known[step.action][0] < outcome:
                     known[step.action] = (outcome, step)
         if place is not None:

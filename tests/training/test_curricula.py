@@ -132,6 +132,14 @@ def test_every_group_is_played_in_its_own_domain(two_kinds):
     assert np.isnan(two_kinds.success([])).all()
 
 
+def test_verifiers_are_made_once_and_told_apart_by_where_they_judged(two_kinds):
+    played = two_kinds.play(Speller(), two_kinds.draw(np.random.default_rng(0), np.array([0.5, 0.5]), 4, 1, ""))
+    assert len({id(rollouts.envs.verifiers[0]) for rollouts in (two_kinds.home, *two_kinds.rollouts)}) == 1
+    assert two_kinds.verdicts == two_kinds.env_steps == sum(len(each.steps) for each in played)
+    assert sorted({each.env_options["letters"] for each in played}) == ["a", "bc"]
+    assert all("verifiers" not in each.env_options for each in played)
+
+
 def test_held_out_tasks_are_not_drawn(two_kinds):
     first = two_kinds.draw(np.random.default_rng(0), np.array([1.0, 0.0]), 3, 1, "")
     two_kinds.held_out = {two_kinds.rollouts[0].task(first[0].seed).key, two_kinds.rollouts[0].task(first[1].seed).question}

@@ -115,6 +115,20 @@ class Rotated(Agent):
         return [Action(text={"a": "b", "b": "c", "c": "a"}[MEANS[prompt.observation[0]]]) for prompt in prompts]
 
 
+def test_right_steps_of_attempts_that_fail_are_chosen_only_where_that_is_wanted(ground):
+    episodes = ground.draw(np.random.default_rng(3), np.ones(1), 8, 2, "0-")
+    # Both fail: the steps of one are right all the same, the other is wrong from the first one on.
+    almost = [_ended(each) for each in ground.play(Speller(knows="ABC"), [episode for episode in episodes if episode.attempt == 0])]
+    bad = ground.play(Rotated(), [episode for episode in episodes if episode.attempt == 1])
+    assert step_pairs([*almost, *bad]) == []
+    assert len(step_pairs([*almost, *bad], success=0.0)) == 8
+
+
+def _ended(trajectory):
+    """The same attempt, which came to nothing in the end."""
+    return msgspec.structs.replace(trajectory, outcome=0.0)
+
+
 def test_pairs_of_one_situation_are_bounded_and_different(ground):
     episodes = ground.draw(np.random.default_rng(3), np.ones(1), 1, 6, "0-")
     good, bad = ground.play(Speller(knows="ABC"), episodes[:3]), ground.play(Rotated(), episodes[3:])
