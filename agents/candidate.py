@@ -7,6 +7,7 @@ advantages. The first version was a transformer over tokens: as good a reader, a
 
 import json
 import math
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prm_gym.agent import Action, Agent, Prompt, TrainableAgent
+from prm_gym.agent import Action, Agent, Preference, Prompt, TrainableAgent
 from prm_gym.agents.reading import BUCKETS, read
 from prm_gym.credit import Credit, StepBatch
-from prm_gym.errors import ContractError, MissingExtraError, OptionError
+from prm_gym.errors import CheckpointError, ContractError, DivergedError, MissingExtraError, OptionError
 from prm_gym.machine import choose_device
 
 try:
@@ -46,6 +47,7 @@ class CandidatePolicy(TrainableAgent):
         minibatch: int = 256,
         clip: float = 0.2,
         entropy_weight: float = 0.02,
+        preference_beta: float = 0.5,
     ) -> None:
         """Make the network and its optimiser.
 
@@ -58,6 +60,7 @@ class CandidatePolicy(TrainableAgent):
             minibatch: steps in one gradient, >= 1.
             clip: range of the probability ratio, in (0, 1).
             entropy_weight: of the entropy bonus, in nats, >= 0.
+            preference_beta: of the preference loss, > 0; large ones keep closer to the policy before it.
         """
         if width % 2 or width < 4:
             raise OptionError(f"width must be even and at least 4, got {width}")
@@ -71,9 +74,12 @@ class CandidatePolicy(TrainableAgent):
                 raise OptionError(f"{option} must be at least {lowest}, got {value!r}")
         if not 0.0 < clip < 1.0:
             raise OptionError(f"clip must lie in (0, 1), got {clip!r}")
+        if not preference_beta > 0.0:
+            raise OptionError(f"preference_beta must be above 0, got {preference_beta!r}")
         self.device = torch.device(choose_device(device))
         self.options = {"seed": seed, "width": width, "learning_rate": learning_rate, "epochs": epochs}
-        self.options |= {"minibatch": minibatch, "clip": clip, "entropy_weight": entropy_weight}
+        self.options |= {"minibatch": minibatch, "clip": clip, "entropy_weight": entropy_weight, "preference_beta": preference_beta}
+        self.preference_beta = preference_beta
         self.epochs, self.minibatch, self.clip, self.entropy_weight = epochs, minibatch, clip, entropy_weight
         self._generator = torch.Generator().manual_seed(seed)
         self.network = _Scorer(width, self._generator).to(self.device)
@@ -134,13 +140,14 @@ class CandidatePolicy(TrainableAgent):
 
         Raises:
             ContractError: a step whose action is none of its candidates, or that was not sampled by this policy.
+            DivergedError: the loss or its gradient is NaN or infinite.
 
         Source: Schulman et al. 2017, equation 7, with a whole action as the unit.
         """
         rows = np.flatnonzero(credit.keep)
         scale = math.sqrt(float(np.mean(credit.advantages[rows] ** 2))) if rows.size else 0.0
         if scale == 0.0:
-            return {"loss": 0.0, "entropy": float("nan"), "clipped": 0.0, "advantage_scale": 0.0}
+            return {"loss": 0.0, "gradient_norm": 0.0, "entropy": float("nan"), "clipped": 0.0, "advantage_scale": 0.0}
         steps = batch.steps
         chosen = np.empty(len(steps), dtype=np.int64)
         old = np.empty(len(steps), dtype=np.float32)
@@ -149,7 +156,7 @@ class CandidatePolicy(TrainableAgent):
             if step.action not in step.actions or step.logprobs is None:
                 raise ContractError(f"step {step.index} ({step.action[:60]!r}) was not chosen among its candidates by this policy")
             chosen[row], old[row] = step.actions.index(step.action), sum(step.logprobs)
-        sums = torch.zeros(3, dtype=torch.float64, device=self.device)  # read once, at the end: reading waits for the device
+        sums = torch.zeros(4, dtype=torch.float64, device=self.device)  # read once, at the end: reading waits for the device
         count = 0
         for _ in range(self.epochs):
             order = rows[torch.randperm(rows.size, generator=self._generator).numpy()]
@@ -158,8 +165,8 @@ class CandidatePolicy(TrainableAgent):
                 advantages = credit.advantages[part] / scale
                 sums += self._gradient_step([(steps[row].observation, steps[row].actions) for row in part], chosen[part], old[part], advantages)
                 count += 1
-        loss, entropy, clipped = (sums / count).tolist()
-        return {"loss": loss, "entropy": entropy, "clipped": clipped, "advantage_scale": scale}
+        loss, norm, entropy, clipped = (sums / count).tolist()
+        return _finite({"loss": loss, "gradient_norm": norm}) | {"entropy": entropy, "clipped": clipped, "advantage_scale": scale}
 
     def _gradient_step(self, states: Sequence[tuple[str, tuple[str, ...]]], chosen: NDArray[Any], old: NDArray[Any], advantages: NDArray[Any]) -> Tensor:
         logprobs = self.network(*self._batch(states))
@@ -170,9 +177,9 @@ class CandidatePolicy(TrainableAgent):
         gain = torch.minimum(ratio * advantage, clipped * advantage).mean()
         entropy = -(logprobs.exp() * logprobs.masked_fill(logprobs.isinf(), 0.0)).sum(dim=1).mean()
         loss = -gain - self.entropy_weight * entropy
-        self._descend(loss)
+        descended = self._descend(loss)
         outside = (ratio != clipped).float().mean()
-        return torch.stack([loss.detach(), entropy.detach(), outside]).double()
+        return torch.cat([descended, torch.stack([entropy.detach(), outside]).double()])
 
     def imitate(self, batch: StepBatch, weights: NDArray[np.float64] | None = None) -> dict[str, float]:
         """Ten passes of maximum likelihood over the steps whose action is among their candidates.
@@ -181,31 +188,78 @@ class CandidatePolicy(TrainableAgent):
 
         Raises:
             ContractError: there is no such step of a weight above 0.
+            DivergedError: the loss or its gradient is NaN or infinite.
         """
         steps = batch.steps
         weights = np.ones(len(steps)) if weights is None else weights
         rows = [row for row, step in enumerate(steps) if weights[row] > 0 and step.action in step.actions]
         if not rows:
             raise ContractError(f"none of the {len(steps)} steps to imitate has its action among its candidates")
-        last = 0.0
+        losses: list[Tensor] = []
         for _ in range(IMITATION_EPOCHS):
-            losses: list[float] = []
+            losses.clear()
             for part in torch.randperm(len(rows), generator=self._generator).split(IMITATION_MINIBATCH):
                 states = [steps[rows[i]] for i in part.tolist()]
                 logprobs = self.network(*self._batch([(step.observation, step.actions) for step in states]))
                 picked = torch.tensor([step.actions.index(step.action) for step in states], device=self.device)
                 weight = torch.tensor([weights[rows[i]] for i in part.tolist()], dtype=torch.float32, device=self.device)
                 loss = -(weight * logprobs.gather(1, picked[:, None])[:, 0]).sum() / weight.sum()
-                self._descend(loss)
-                losses.append(loss.item())
-            last = float(np.mean(losses))
-        return {"imitation_loss": last}
+                losses.append(self._descend(loss))
+        loss, norm = torch.stack(losses).mean(dim=0).tolist()
+        return _finite({"imitation_loss": loss, "imitation_gradient_norm": norm})
 
-    def _descend(self, loss: Tensor) -> None:
+    def prefer(self, pairs: Sequence[Preference]) -> dict[str, float]:
+        """Direct preference optimisation over listed actions, with the policy before the call as the reference.
+
+            m = (log pi(a+|s) - log pi(a-|s)) - (log pi_ref(a+|s) - log pi_ref(a-|s)),     L = -sum w log sigmoid(beta m) / sum w
+
+        Pairs whose actions are not among the listed ones are left out.
+
+        Returns:
+            `preference_loss` of the last pass; `preference_margin`, mean m afterwards; `preference_accuracy`, share of pairs whose better action is the more
+            probable one afterwards.
+
+        Raises:
+            ContractError: there is no pair of listed actions of a weight above 0.
+            DivergedError: the loss or its gradient is NaN or infinite.
+
+        Source: Rafailov et al. 2023 (arXiv 2305.18290), equation 7, for single steps as in Lai et al. 2024 (Step-DPO, arXiv 2406.18629).
+        """
+        used = [pair for pair in pairs if pair.weight > 0 and {pair.chosen.text, pair.rejected.text} <= set(pair.prompt.actions)]
+        if not used:
+            raise ContractError(f"none of the {len(pairs)} pairs has both its actions among the candidates")
+        with torch.no_grad():
+            reference = torch.cat([self._gaps(used[start : start + self.minibatch]) for start in range(0, len(used), self.minibatch)])
+        losses: list[Tensor] = []
+        for _ in range(self.epochs):
+            losses.clear()
+            for part in torch.randperm(len(used), generator=self._generator).split(self.minibatch):
+                rows = [used[i] for i in part.tolist()]
+                weight = torch.tensor([pair.weight for pair in rows], dtype=torch.float32, device=self.device)
+                margins = self._gaps(rows) - reference[part.to(self.device)]
+                loss = -(weight * nn.functional.logsigmoid(self.preference_beta * margins)).sum() / weight.sum()
+                losses.append(self._descend(loss))
+        loss, norm = torch.stack(losses).mean(dim=0).tolist()
+        figures = _finite({"preference_loss": loss, "preference_gradient_norm": norm})
+        with torch.no_grad():
+            gaps = torch.cat([self._gaps(used[start : start + self.minibatch]) for start in range(0, len(used), self.minibatch)])
+        accuracy, margin = (gaps > 0).float().mean().item(), (gaps - reference).mean().item()
+        return {**figures, "preference_margin": margin, "preference_accuracy": accuracy}
+
+    def _gaps(self, pairs: Sequence[Preference]) -> Tensor:
+        """[B], how much the log-probability of the better action exceeds that of the worse one."""
+        logprobs = self.network(*self._batch([(pair.prompt.observation, pair.prompt.actions) for pair in pairs]))
+        places = [[pair.prompt.actions.index(action.text) for action in (pair.chosen, pair.rejected)] for pair in pairs]
+        picked = logprobs.gather(1, torch.tensor(places, device=self.device))
+        return picked[:, 0] - picked[:, 1]
+
+    def _descend(self, loss: Tensor) -> Tensor:
+        """One step of the optimiser; [2], the loss and the norm of its gradient, left on the device: reading them would wait for it."""
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
+        return torch.stack([loss.detach(), norm]).double()
 
     def save(self, directory: Path) -> None:
         """Write weights, optimiser and random state in one step (a reader sees the old file or the new one), and the options beside them."""
@@ -217,11 +271,31 @@ class CandidatePolicy(TrainableAgent):
         temporary.replace(directory / "agent.pt")
 
     def load(self, directory: Path) -> None:
-        """Put back what `save` wrote into a policy of the same width."""
-        state = torch.load(directory / "agent.pt", map_location=self.device, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self._generator.set_state(state["generator"].cpu())
+        """Put back what `save` wrote into a policy of the same width.
+
+        Raises:
+            CheckpointError: there is nothing, it cannot be read, or it is of a policy of another width.
+        """
+        file = directory / "agent.pt"
+        try:
+            state = torch.load(file, map_location=self.device, weights_only=True)
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self._generator.set_state(state["generator"].cpu())
+        except (OSError, RuntimeError, LookupError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as error:
+            raise CheckpointError(f"{file} is no saved policy of width {self.options['width']}: {error}") from error
+
+
+def _finite(figures: dict[str, float]) -> dict[str, float]:
+    """The figures.
+
+    Raises:
+        DivergedError: one is NaN or infinite; the weights are lost then.
+    """
+    for name, value in figures.items():
+        if not math.isfinite(value):
+            raise DivergedError(f"the {name} of the candidate policy is {value}")
+    return figures
 
 
 def _drawn(seeds: Sequence[int | None], probabilities: Tensor, generator: torch.Generator) -> Tensor:

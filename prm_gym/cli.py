@@ -14,6 +14,7 @@ from prm_gym.commands.listing import credit, doctor, envs, verifiers
 from prm_gym.commands.playing import play, rollout
 from prm_gym.commands.rescoring import rescore
 from prm_gym.commands.searching import search
+from prm_gym.commands.training import train
 from prm_gym.commands.training_implicit import train_confidence, train_implicit
 from prm_gym.commands.training_prm import train_prm
 from prm_gym.errors import PrmGymError
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "rescore": rescore,
         "label": label,
         "search": search,
+        "train": train,
         "train-prm": train_prm,
         "train-implicit": train_implicit,
         "train-confidence": train_confidence,
@@ -51,9 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(141)
     except KeyboardInterrupt:
         given = sys.argv[1:] if arguments is None else list(arguments)
-        goes_on = given[:1] in (["compare"], ["train-prm"], ["train-implicit"]) or (
-            given[:1] in (["rollout"], ["label"], ["search"], ["eval-prm"]) and "--out" in given
-        )
+        always, with_out = ("compare", "train", "train-prm", "train-implicit"), ("rollout", "label", "search", "eval-prm")
+        goes_on = given[:1] != [] and (given[0] in always or (given[0] in with_out and "--out" in given))
         print("prm-gym: interrupted" + ("; what was finished is kept, and the same command goes on" if goes_on else ""), file=sys.stderr)
         sys.exit(130)
 

@@ -115,8 +115,8 @@ def test_what_is_installed_is_what_is_declared():
         assert ours == declared, "run: pip install --no-deps -e ."
 
 
-# Extras that "all" leaves out: too large, or with dependencies that have no wheels. The latter has a lock file of its own, which may fail to install.
-NOT_IN_ALL = {"miniwob", "ray", "reasoning-gym"}
+# Extras that "all" leaves out: large, wanted by few, or with dependencies that have no wheels. The last has a lock file of its own, which may fail to install.
+NOT_IN_ALL = {"miniwob", "ray", "reasoning-gym", "tensorboard", "wandb"}
 
 
 def test_the_extra_all_holds_the_others():

@@ -41,6 +41,18 @@ def test_the_training_loop_of_the_readme_learns():
     assert sum(success[-10:]) / 10 > 0.35
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not README.is_file(), reason="the tests run without the checkout around them")
+def test_the_parts_of_a_training_run_in_a_loop_of_ones_own():
+    code = re.search(r"```python\n(import numpy as np\n\nfrom prm_gym.agent.*?)```", README.read_text(), re.DOTALL)[1]
+    ran = subprocess.run([sys.executable, "-c", code.replace("range(20)", "range(3)")], capture_output=True, text=True, timeout=280, check=True)
+    lines = [line.split() for line in ran.stdout.splitlines()]
+    # Eight tasks, four attempts at each, of one step at least; corrections are steps too.
+    assert [int(line[0]) for line in lines] == [0, 1, 2]
+    assert int(lines[0][1]) >= 32
+    assert float(lines[0][-1]) > 0.0
+
+
 @pytest.mark.skipif(not CONTRIBUTING.is_file(), reason="the tests run without the checkout around them")
 def test_the_world_of_the_contributors_guide_keeps_the_contract(tmp_path):
     (code,) = re.findall(r"```python\n(from functools.*?)```", CONTRIBUTING.read_text(), re.DOTALL)

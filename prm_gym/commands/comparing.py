@@ -30,6 +30,7 @@ def compare(
     transfer_option: tuple[str, ...] = (),
     transfer_tasks: int = 0,
     demonstrations: int = 0,
+    method: str = "policy-gradient",
     out: str = "",
     workers: int = 0,
     json: bool = False,
@@ -57,6 +58,7 @@ def compare(
             mode=browser.
         transfer_tasks: on how many of the held-out tasks; 0 for all.
         demonstrations: tasks whose scripted solutions every agent imitates before it is trained; for environments that chance never solves.
+        method: what every run makes of a batch (see `prm-gym train --help`).
         out: folder of the comparison; by default one under runs/ that is named after the settings.
         workers: runs trained at once; 0 for one a core.
         json: print the whole result as JSON.
@@ -65,8 +67,8 @@ def compare(
 
     from prm_gym.training.compare import Plan
     from prm_gym.training.compare import compare as run
+    from prm_gym.training.config import TrainConfig
     from prm_gym.training.progress import progress_of
-    from prm_gym.training.run import TrainConfig
 
     base = TrainConfig(
         env_id=env,
@@ -82,6 +84,7 @@ def compare(
         transfer_options=read_options(transfer_option),
         transfer_tasks=transfer_tasks,
         demonstrations=demonstrations,
+        method=method,
         task_file=str(Path(eval_file).resolve()) if eval_file else "",
     )
     plan = Plan(

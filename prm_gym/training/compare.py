@@ -34,7 +34,10 @@ from prm_gym.rewards import make_reward
 from prm_gym.rollout import Rollouts
 from prm_gym.task import content_key
 from prm_gym.tools import typed
-from prm_gym.training.run import TrainConfig, read_result, train, trainable, transfer_of
+from prm_gym.training.config import TrainConfig
+from prm_gym.training.evaluation import transfer_of
+from prm_gym.training.methods import make_method
+from prm_gym.training.run import read_result, train, trainable
 from prm_gym.training.task_file import TaskFile
 
 RANDOM_ATTEMPTS = 5
@@ -112,6 +115,7 @@ def compare(plan: Plan, notice: Notice | None = None) -> Comparison:
         ASSIGNERS.load(credit)
     for reward in plan.rewards:
         make_reward(reward, 1)
+    plan.base.require_known()
     Rollouts(plan.base.env_id, msgspec.structs.replace(plan.base, credit=plan.credits[0], reward=plan.rewards[0]).env_options_for_training(), 1).close()
     trainable(plan.base).close()
     references, bins = _references(plan)
@@ -275,10 +279,13 @@ def _comparison(plan: Plan, runs: Sequence[RunResult], references: tuple[Referen
     notes += [f"Failed: {failure}" for failure in failures]
     if plan.workers > 1:
         notes.append(f"{plan.workers} runs were trained at once, so their wall times include the sharing of the machine.")
-    if any(reward == "outcome" for reward in plan.rewards) and "verifiers" not in base.env_options:
+    if any(reward == "outcome" for reward in plan.rewards) and "verifiers" not in base.env_options and not make_method(base.method).needs_verdicts:
         notes.append("Runs whose reward and credit use no verdict are trained without verifiers, so they make no verifier calls.")
+    if base.method != "policy-gradient":
+        notes.append(f"Every run was trained by the method {base.method}.")
     if base.demonstrations:
-        notes.append(f"Before its training every agent imitated the scripted solutions of {base.demonstrations} tasks, which are no part of the budget.")
+        by = f"solutions of {base.demonstrations} tasks by the agent {base.demonstrator}"
+        notes.append(f"Before its training every agent imitated {by}, which are no part of the budget.")
     return Comparison(
         title=f"Credit assignment on {base.env_id}",
         env_id=base.env_id,

@@ -1,13 +1,14 @@
-"""Progress of a comparison: a live bar on a terminal, a line a finished run elsewhere."""
+"""Progress of a comparison and of one run: a live bar on a terminal; elsewhere a line for every finished run, or for every evaluation."""
 
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 from prm_gym.progress import bars
 from prm_gym.training.compare import Notice, Plan
-from prm_gym.training.run import TrainConfig
+from prm_gym.training.config import TrainConfig
+from prm_gym.training.metrics import Sink
 
 
 @contextmanager
@@ -49,3 +50,53 @@ def progress_of(plan: Plan, quiet: bool = False) -> Generator[Notice]:
 
 def _ignore(_config: TrainConfig, _count: int) -> None:
     """Show nothing."""
+
+
+class _Quiet(Sink):
+    def record(self, figures: Mapping[str, float]) -> None:
+        """Show nothing."""
+
+
+class _Lines(Sink):
+    """A line for every evaluation."""
+
+    def record(self, figures: Mapping[str, float]) -> None:
+        """Print it."""
+        if "held_out_success" in figures:
+            print(f"{int(figures['env_steps'])} steps: held-out success {figures['held_out_success']:.3f}", file=sys.stderr, flush=True)
+
+
+class _Bar(Sink):
+    """A bar over the budget, with the last batch's and the last evaluation's success."""
+
+    def __init__(self, progress: Progress, budget: int) -> None:
+        self.progress, self.budget = progress, budget
+        self.bar = progress.add_task("training", total=budget)
+        self.batch = self.held_out = "-"
+
+    def record(self, figures: Mapping[str, float]) -> None:
+        """Move it."""
+        if "held_out_success" in figures:
+            self.held_out = f"{figures['held_out_success']:.3f}"
+        else:
+            self.batch = f"{figures['success']:.3f}"
+        steps = min(int(figures["env_steps"]), self.budget)
+        self.progress.update(self.bar, completed=steps, description=f"success {self.batch}, held out {self.held_out}")
+
+
+@contextmanager
+def progress_of_run(config: TrainConfig, quiet: bool = False) -> Generator[Sink]:
+    """Show how far one run is, on standard error.
+
+    Args:
+        config: of the run.
+        quiet: show nothing.
+    """
+    if quiet:
+        yield _Quiet()
+    elif not sys.stderr.isatty():
+        yield _Lines()
+    else:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), speed_estimate_period=120) as progress:
+            yield _Bar(progress, config.budget)

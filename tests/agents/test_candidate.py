@@ -7,7 +7,7 @@ import pytest
 
 import prm_gym
 from prm_gym import Malformed, Situation, StepEnv, Task, Transition
-from prm_gym.agent import Prompt, make_agent
+from prm_gym.agent import Action, Preference, Prompt, make_agent
 from prm_gym.agents.reading import read
 from prm_gym.credit import Credit, StepBatch, assign
 from prm_gym.errors import ContractError, OptionError
@@ -307,3 +307,45 @@ def test_on_a_gpu_it_says_what_it_says_on_the_cpu(tmp_path):
     cpu.load(tmp_path)
     for one, other in zip(gpu.greedy().act(prompts), cpu.greedy().act(prompts), strict=True):
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+
+
+# Preferences.
+
+STATE = Prompt(instructions="", observation="say: red", actions=("red", "green", "blue"))
+
+
+def _pair(chosen, rejected, weight=1.0, prompt=STATE):
+    return Preference(prompt=prompt, chosen=Action(text=chosen), rejected=Action(text=rejected), weight=weight)
+
+
+def _gap(policy, better, worse):
+    logprobs = policy._logprobs([STATE])[0]
+    return float(logprobs[STATE.actions.index(better)] - logprobs[STATE.actions.index(worse)])
+
+
+def test_the_first_preference_loss_is_the_log_of_two():
+    # Policy and reference are one at the first gradient, so m = 0 and -log sigmoid(0) = log 2, whatever beta and weights.
+    metrics = _policy(epochs=1).prefer([_pair("red", "green", 0.5), _pair("blue", "green", 2.0)])
+    assert metrics["preference_loss"] == pytest.approx(np.log(2.0))
+    assert metrics["preference_margin"] > 0.0  # one small step in the right direction
+
+
+def test_preferences_that_disagree_settle_where_their_weights_say():
+    # L = -(3 log s(beta m) + log s(-beta m)) / 4 has its minimum at s(beta m) = 3/4, m = log(3) / beta: 2.197 with beta = 1/2.
+    policy = _policy(epochs=200, learning_rate=3e-3)
+    before = _gap(policy, "red", "green")
+    policy.prefer([_pair("red", "green", 3.0), _pair("green", "red", 1.0)])
+    assert _gap(policy, "red", "green") - before == pytest.approx(np.log(3.0) / 0.5, abs=0.1)
+
+
+def test_pairs_of_actions_that_are_not_listed_are_left_out():
+    odd, empty = _pair("red", "mauve"), _pair("green", "red", weight=0.0)
+    one, other = _policy(), _policy()
+    assert one.prefer([_pair("red", "green"), odd, empty]) == other.prefer([_pair("red", "green")])
+    with pytest.raises(ContractError, match="none of the 2 pairs"):
+        one.prefer([odd, empty])
+
+
+def test_a_preference_beta_must_be_positive():
+    with pytest.raises(OptionError, match="preference_beta must be above 0"):
+        _policy(preference_beta=0.0)

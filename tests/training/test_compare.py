@@ -10,7 +10,7 @@ from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.report.comparison import read_results
 from prm_gym.store import read_trajectories
 from prm_gym.training.compare import Plan, compare
-from prm_gym.training.run import TrainConfig
+from prm_gym.training.config import TrainConfig
 from prm_gym.training.task_file import TaskFile
 
 TINY = {"budget": 60, "tasks": 2, "attempts": 2, "evaluate_every": 30, "eval_tasks": 6, "num_envs": 4, "env_options": {"difficulty": 1}}
@@ -81,7 +81,7 @@ _SCRIPT = """
 import signal, sys
 from pathlib import Path
 from prm_gym.training.compare import Plan, compare
-from prm_gym.training.run import TrainConfig
+from prm_gym.training.config import TrainConfig
 from prm_gym.training.task_file import TaskFile
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run as a background job, which a shell makes deaf to it

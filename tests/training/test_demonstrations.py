@@ -8,7 +8,8 @@ from prm_gym.agent import Prompt, TrainableAgent, make_agent
 from prm_gym.credit import StepBatch
 from prm_gym.errors import ContractError, OptionError
 from prm_gym.rollout import Rollouts, groups
-from prm_gym.training.run import TrainConfig, train
+from prm_gym.training.config import TrainConfig
+from prm_gym.training.run import train
 
 OPTIONS = {"difficulty": 1, "max_steps": 4}
 

@@ -11,7 +11,8 @@ from prm_gym.report.comparison import RunResult
 from prm_gym.report.statistics import area_under_curve
 from prm_gym.rollout import Rollouts
 from prm_gym.store import read_trajectories
-from prm_gym.training.run import TrainConfig, read_result, train
+from prm_gym.training.config import TrainConfig
+from prm_gym.training.run import read_result, train
 from prm_gym.training.task_file import TaskFile
 
 PUZZLES = ("1 2 3", "1 2 4", "1 3 4", "2 3 4", "2 2 3", "1 1 5", "2 5 5", "1 4 6", "3 3 4", "2 4 6", "1 5 6", "3 5 6", "2 3 7", "1 2 9", "4 4 5", "2 7 8")
@@ -267,7 +268,7 @@ def test_other_settings_are_refused(puzzles, tmp_path):
 
 def test_a_run_of_another_version_is_not_gone_on_with(puzzles, tmp_path, monkeypatch):
     train(_config(puzzles), tmp_path)
-    monkeypatch.setattr("prm_gym.training.run.VERSION", "99.0")
+    monkeypatch.setattr("prm_gym.training.state.VERSION", "99.0")
     with pytest.raises(OptionError, match=r"holds a run of prm_gym .* and this is 99\.0"):
         train(_config(puzzles), tmp_path)
 

@@ -17,7 +17,9 @@ from prm_gym.report.transfer import Transferred
 from prm_gym.rollout import Rollouts, groups
 from prm_gym.store import read_trajectories
 from prm_gym.training.compare import Plan, compare
-from prm_gym.training.run import TrainConfig, train, transfer_of
+from prm_gym.training.config import TrainConfig
+from prm_gym.training.evaluation import transfer_of
+from prm_gym.training.run import train
 from prm_gym.training.transfer import Transfer
 
 COUNTDOWN = "prm_gym/Countdown-v0"

@@ -13,7 +13,8 @@ import notes  # noqa: F401 - the world that is registered
 import prm_gym
 from prm_gym.agent import make_agent
 from prm_gym.rollout import groups
-from prm_gym.training.run import TrainConfig, train
+from prm_gym.training.config import TrainConfig
+from prm_gym.training.run import train
 from prm_gym.training.transfer import Transfer
 
 NOTES = "web_tests/Notes-v0"

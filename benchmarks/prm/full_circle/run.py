@@ -21,7 +21,7 @@ import numpy as np
 
 from prm_gym.report.statistics import bootstrap_interval
 from prm_gym.store import read_trajectories, write_json
-from prm_gym.training.run import FIRST_SEED
+from prm_gym.training.config import FIRST_SEED
 
 QUARTERS = 4
 MODEL = "prm"

@@ -1,0 +1,181 @@
+"""One training run: `train`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from prm_gym.commands.records import read_options, require_seed
+from prm_gym.errors import OptionError
+
+if TYPE_CHECKING:
+    from prm_gym.report.comparison import RunResult
+    from prm_gym.training.config import TrainConfig
+    from prm_gym.training.metrics import Sink
+
+
+def train(
+    env: str = "prm_gym/Deduction-v0",
+    env_option: tuple[str, ...] = (),
+    agent: str = "candidate",
+    agent_option: tuple[str, ...] = (),
+    device: Literal["", "auto", "cpu", "cuda"] = "auto",
+    start: str = "",
+    method: str = "policy-gradient",
+    credit: str = "gigpo",
+    credit_option: tuple[str, ...] = (),
+    reward: str = "dense",
+    seed: int = 0,
+    budget: int = 40_000,
+    tasks: int = 16,
+    attempts: int = 8,
+    domain: tuple[str, ...] = (),
+    curriculum: str = "even",
+    refills: int = 0,
+    demonstrations: int = 0,
+    demonstrator: str = "scripted",
+    demonstration_file: str = "",
+    evaluate_every: int = 4_000,
+    checkpoint_every: int = 20,
+    eval_tasks: int = 200,
+    split: Literal["dev", "test"] = "test",
+    eval_file: str = "",
+    transfer_option: tuple[str, ...] = (),
+    transfer_tasks: int = 0,
+    num_envs: int = 64,
+    store_groups: int = 1,
+    out: str = "",
+    tensorboard: bool = False,
+    wandb: str = "",
+    json: bool = False,
+) -> None:
+    """Train one agent. Interrupted at any moment, the same command goes on along the same curve; Ctrl-C once ends after the batch, twice at once.
+
+    A method is one of
+
+    policy-gradient     advantages by --credit from --reward
+
+    expert-iteration    imitate the best attempts; keep=1, success=1.0, verified=true
+
+    step-preferences    Step-DPO on right and wrong steps in one situation; threshold=0.5, success=1.0, per_state=4, corrector=
+
+    correction          policy gradient, and the first wrong step mended; corrector=mixed:1.0, tries=1, success=1.0, threshold=0.5, policy_gradient=true
+
+    refinement          policy gradient, and second attempts that have read the verdicts; success=1.0, policy_gradient=true
+
+    and a curriculum over domains one of even, window (low, high, rate, focus), domain-weights (target, tau, alpha), task-value (floor, alpha).
+
+    Args:
+        env: id of the environment.
+        env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'verifiers=["prm:DIR"]'.
+        agent: name of a trainable agent, with an argument where it takes one.
+        agent_option: its options, NAME=VALUE each.
+        device: where the agent learns; empty for an agent without such an option.
+        start: folder of a saved agent of this kind to begin with.
+        method: what is made of a batch; options stand after a question mark: 'correction?corrector=self&tries=4'.
+        credit: name of the credit assigner.
+        credit_option: its options, NAME=VALUE each.
+        reward: reward scheme; options stand after a question mark.
+        seed: of the run.
+        budget: environment steps to train on.
+        tasks: tasks in a batch.
+        attempts: attempts at each.
+        domain: kinds of tasks to train on: options of the environment with & between them, as 'difficulty=1&max_steps=6' 'difficulty=2'; for the curriculum
+            window from easy to hard. Evaluation is on the environment as it is.
+        curriculum: how tasks are shared out among the domains.
+        refills: how often groups whose attempts all earn the same are replaced, in every batch.
+        demonstrations: tasks whose solutions the agent imitates first; for environments that chance never solves.
+        demonstrator: the agent that solves them.
+        demonstration_file: stored trajectories whose successful episodes are imitated first.
+        evaluate_every: environment steps between evaluations.
+        checkpoint_every: batches between checkpoints.
+        eval_tasks: held-out tasks.
+        split: which held-out tasks: dev to tune settings on, test to report.
+        eval_file: a file of public tasks to evaluate the trained agent on as well.
+        transfer_option: options of the environment, NAME=VALUE each, with which the trained agent is evaluated once more.
+        transfer_tasks: on how many of the held-out tasks; 0 for all.
+        num_envs: episodes played at once.
+        store_groups: groups of every batch whose trajectories are stored.
+        out: folder of the run; by default one under runs/ that is named after the settings.
+        tensorboard: write the figures for TensorBoard too, into tensorboard/ of the folder.
+        wandb: project of Weights & Biases to send them to.
+        json: print the whole result as JSON.
+    """
+    from prm_gym.training.config import TrainConfig
+    from prm_gym.training.interruption import Interruption
+    from prm_gym.training.progress import progress_of_run
+    from prm_gym.training.run import train as run
+
+    require_seed(seed)
+    config = TrainConfig(
+        env_id=env,
+        env_options=read_options(env_option),
+        agent=agent,
+        agent_options={**read_options(agent_option), **({"device": device} if device else {})},
+        start=str(Path(start).resolve()) if start else "",
+        method=method,
+        credit=credit,
+        credit_options=read_options(credit_option),
+        reward=reward,
+        seed=seed,
+        budget=budget,
+        tasks=tasks,
+        attempts=attempts,
+        domains=tuple(_domain(each) for each in domain),
+        curriculum=curriculum,
+        refills=refills,
+        demonstrations=demonstrations,
+        demonstrator=demonstrator,
+        demonstration_file=str(Path(demonstration_file).resolve()) if demonstration_file else "",
+        evaluate_every=evaluate_every,
+        checkpoint_every=checkpoint_every,
+        eval_tasks=eval_tasks,
+        split=split,
+        task_file=str(Path(eval_file).resolve()) if eval_file else "",
+        transfer_options=read_options(transfer_option),
+        transfer_tasks=transfer_tasks,
+        num_envs=num_envs,
+        store_groups=store_groups,
+    )
+    directory = Path(out) if out else _default_directory(config)
+    sinks = _sinks(config, directory, tensorboard, wandb)
+    with Interruption("prm-gym: ending after this batch; Ctrl-C once more ends at once") as stop, progress_of_run(config, quiet=json) as live:
+        result = run(config, directory, sinks=[*sinks, live], stop=stop)
+    if json:
+        print(msgspec.json.encode(result).decode())
+    else:
+        _summarise(result, directory)
+
+
+def _domain(text: str) -> dict[str, Any]:
+    options = read_options(text.split("&"))
+    if not options:
+        raise OptionError(f"a domain is written NAME=VALUE&NAME=VALUE, got {text!r}")
+    return options
+
+
+def _default_directory(config: "TrainConfig") -> Path:
+    """A folder named after the settings, so that the same command finds its own run again."""
+    from prm_gym.task import content_key
+
+    name = config.env_id.rpartition("/")[2]
+    return Path("runs") / f"{name}-{config.method.partition('?')[0]}-{content_key(msgspec.json.encode(config).decode())[:8]}"
+
+
+def _sinks(config: "TrainConfig", directory: Path, tensorboard: bool, wandb: str) -> "list[Sink]":
+    from prm_gym.training.metrics import TensorBoard, WeightsAndBiases
+
+    sinks: list[Sink] = [TensorBoard(directory)] if tensorboard else []
+    return [*sinks, WeightsAndBiases(directory, wandb, msgspec.to_builtins(config))] if wandb else sinks
+
+
+def _summarise(result: "RunResult", directory: Path) -> None:
+    print("steps    success  mean steps")
+    for point in result.curve:
+        print(f"{point.env_steps:<8} {point.success:<8.3f} {point.mean_steps:.1f}")
+    print(f"\n{result.verifier_calls} verdicts, {result.abstentions} without a score; {result.wall_seconds:.0f} s")
+    if result.file_success is not None:
+        print("success on the file, easy to hard: " + ", ".join(f"{value:.3f}" for value in result.file_success))
+    if result.transfer_success is not None:
+        print(f"success with the transfer's options: {result.transfer_success:.3f}")
+    print("  ".join(str(directory / name) for name in ("agent", "metrics.jsonl", "trajectories.jsonl", "result.json")))

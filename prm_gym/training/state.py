@@ -1,0 +1,124 @@
+"""The folder of a run: where it stands, its checkpoint, and files that grow, such that a process killed at any moment goes on along the same curve.
+
+    state.json          settings, version, counts, the curve, and the name of the checkpoint; written in one step, always last
+    checkpoint-N/       the agent after batch N: weights, optimiser, random states
+    metrics.jsonl, trajectories.jsonl    cut back to what they held at the checkpoint when the run goes on
+    result.json, agent/ of a finished run
+
+Environments have no state of their own in a checkpoint: one is made between batches, when no episode runs, and every episode begins from its seed.
+"""
+
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from prm_gym._version import VERSION
+from prm_gym.agent import TrainableAgent
+from prm_gym.errors import OptionError, StoreError
+from prm_gym.report.comparison import CurvePoint, RunResult
+from prm_gym.store import write_json
+from prm_gym.training.config import TrainConfig
+
+GROWING = {"trajectories.jsonl": "stored_bytes", "metrics.jsonl": "metrics_bytes"}
+
+
+class RunState(msgspec.Struct, kw_only=True):
+    """Where a run stands; what a checkpoint holds beside the agent."""
+
+    config: TrainConfig
+    version: str = VERSION
+    batches: int = 0
+    env_steps: int = 0
+    verifier_calls: int = 0
+    abstentions: int = 0
+    wall_seconds: float = 0.0
+    stored: int = 0
+    stored_bytes: int = 0
+    metrics_bytes: int = 0
+    next_evaluation: int = 0
+    curve: list[CurvePoint] = []
+    curriculum: list[float] = []
+    checkpoint: str = ""
+
+
+class _Version(msgspec.Struct):
+    """What is read first: the rest may be laid out otherwise in another version."""
+
+    version: str = ""
+
+
+class RunFolder:
+    """A run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the folder; nothing is written yet."""
+        self.path = path
+
+    def read(self, config: TrainConfig) -> RunState | None:
+        """Where the run of these settings stands; None where none has a checkpoint.
+
+        Raises:
+            OptionError: the folder holds a run with other settings, or of another version.
+            StoreError: its state cannot be read.
+        """
+        file = self.path / "state.json"
+        if not file.is_file():
+            return None
+        try:
+            data = file.read_bytes()
+            version = msgspec.json.decode(data, type=_Version).version
+            if version != VERSION:
+                made = f"prm_gym {version}" if version else "another version of prm_gym"
+                raise OptionError(
+                    f"{self.path} holds a run of {made} and this is {VERSION}: one curve of two programs would mean nothing; remove it to start again"
+                )
+            state = msgspec.json.decode(data, type=RunState)
+        except msgspec.DecodeError as error:
+            raise StoreError(f"{file} cannot be read ({error}); remove {self.path} to start the run again") from error
+        if state.config != config:
+            raise OptionError(f"{self.path} holds a run with other settings; choose another directory, or remove it to start again")
+        return state
+
+    def result(self) -> RunResult | None:
+        """The result; None of a run that is not finished."""
+        file = self.path / "result.json"
+        return msgspec.json.decode(file.read_bytes(), type=RunResult) if file.is_file() else None
+
+    def begin(self) -> None:
+        """Empty the files that grow: what is in them is of a run that came to no checkpoint."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for name in GROWING:
+            self.cut(name, 0)
+
+    def resume(self, state: RunState, agent: TrainableAgent) -> None:
+        """Put the agent back as it was, and drop what was written after the checkpoint: those batches will be played again."""
+        agent.load(self.path / state.checkpoint)
+        for name, field in GROWING.items():
+            self.cut(name, getattr(state, field))
+
+    def cut(self, name: str, size: int) -> None:
+        """Shorten a file to so many bytes, if it is there."""
+        path = self.path / name
+        if path.is_file():
+            with path.open("rb+") as file:
+                file.truncate(size)
+
+    def checkpoint(self, state: RunState, agent: TrainableAgent) -> None:
+        """Write agent and state so that a reader sees the old pair or the new one; then the old agent is deleted."""
+        old = state.checkpoint
+        name = f"checkpoint-{state.batches}"
+        new = f"{name}-again" if name == old else name  # never over the one that the state on disk names
+        shutil.rmtree(self.path / new, ignore_errors=True)  # what a killed process left
+        agent.save(self.path / new)
+        state.checkpoint = new
+        for file, field in GROWING.items():
+            setattr(state, field, _size(self.path / file))
+        write_json(self.path / "state.json", state)
+        for path in self.path.glob("checkpoint-*"):
+            if path.name != new:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
