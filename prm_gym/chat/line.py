@@ -8,17 +8,17 @@ import threading
 import time
 from collections.abc import Iterator, Set
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import msgspec
 
 from prm_gym.chat.bounded import OverlongError, bounded
 from prm_gym.chat.cache import ChatCache
 from prm_gym.chat.counters import ChatCounters
-from prm_gym.chat.exchange import ChatFailure, ChatReply, ChatRequest, ChatResult, Usage
+from prm_gym.chat.exchange import ChatFailure, ChatReply, ChatRequest, ChatResult, FailureKind, Usage
 from prm_gym.chat.limits import Budget, Window
 from prm_gym.chat.settings import ChatSettings
-from prm_gym.chat.wire import NO_USAGE, Body, DeclinedError, OddAnswerError, body_of, estimated_tokens, image_kind, refused_option, reply_of
+from prm_gym.chat.wire import NO_USAGE, Body, DeclinedError, OddAnswerError, body_of, estimated_tokens, image_kind, is_too_long, refused_option, reply_of
 from prm_gym.errors import StoreError
 from prm_gym.secret import Secret
 
@@ -38,9 +38,9 @@ class _RetryError(Exception):
 class _GiveUpError(Exception):
     """It will not go better."""
 
-    def __init__(self, kind: Literal["refused", "exhausted", "deadline", "budget"], reason: str, usage: Usage = NO_USAGE) -> None:
+    def __init__(self, kind: FailureKind, reason: str, usage: Usage = NO_USAGE) -> None:
         super().__init__(reason)
-        self.kind: Literal["refused", "exhausted", "deadline", "budget"] = kind
+        self.kind: FailureKind = kind
         self.reason, self.usage = reason, usage
 
 
@@ -345,7 +345,8 @@ class Line:
             self._locked_out = f"the endpoint does not accept the key: {said}"
         elif status == 404:
             self._locked_out = f"the endpoint has no such model or address: {said}"
-        return _GiveUpError("refused", f"the endpoint refuses the request: {said}")
+        kind: FailureKind = "too_long" if status in (400, 413, 422) and is_too_long(message) else "refused"
+        return _GiveUpError(kind, f"the endpoint refuses the request: {said}")
 
     def _cause(self, error: BaseException) -> str:
         """The innermost cause, which says what went wrong."""
