@@ -21,6 +21,7 @@ CONTRIBUTING = README.with_name("CONTRIBUTING.md")
         'import gymnasium as gym\\nimport prm_gym\\n\\nenv = gym.make."prm_gym/Shop',
         "import json",
         "from prm_gym.claims",
+        "from prm_gym.agent import make_agent\\nfrom prm_gym.experience",
     ],
 )
 def test_examples_print_what_the_readme_shows(begins):

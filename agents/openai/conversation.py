@@ -4,7 +4,7 @@ import json
 
 from prm_gym.agent import Prompt
 from prm_gym.chat import CallMessage, ChatReply, Message, NativeCall, ResultMessage
-from prm_gym.tools import ToolCall, described, read_call
+from prm_gym.tools import ToolCall, read_call
 
 _NOTHING = "(no action)"  # some endpoints take no empty message
 _LEFT_OUT = "[{count} steps are left out here.]"
@@ -23,7 +23,7 @@ def messages_of(prompt: Prompt, question: str = "", *, first: int = 0, native: b
         reason: it is asked to think before it acts.
     """
     history = prompt.history
-    messages: list[Message] = [Message("system", _instructions(prompt, listed=bool(question), native=native, reason=reason))]
+    messages: list[Message] = [Message("system", _instructions(prompt, listed=bool(question), reason=reason))]
     called: NativeCall | None = None
     for place in range(first, len(history)):
         seen = _opened(prompt, first, history[place].observation) if place == first else history[place].observation
@@ -42,12 +42,10 @@ def _opened(prompt: Prompt, first: int, observation: str) -> str:
     return "\n\n".join([prompt.history[0].observation, _LEFT_OUT.format(count=first), observation])
 
 
-def _instructions(prompt: Prompt, listed: bool, native: bool, reason: bool) -> str:
-    text = prompt.instructions
-    if native:  # the schemas are in the request
-        text = text.replace(described(prompt.tools), "").rstrip()
+def _instructions(prompt: Prompt, listed: bool, reason: bool) -> str:
+    # Where tools are native their schemas stay in the instructions too: there are servers that drop those of a request without a word.
     ending = _REASONED if reason else "" if listed or prompt.tools else _ALONE
-    return f"{text}\n\n{ending}" if ending else text
+    return f"{prompt.instructions}\n\n{ending}" if ending else prompt.instructions
 
 
 def _seen(observation: str, called: NativeCall | None) -> Message:

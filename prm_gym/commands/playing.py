@@ -146,13 +146,14 @@ def rollout(
 
     Args:
         env: id of the environment.
-        agent: name of the agent, as "random", "scripted" or "constant:UNKNOWN".
+        agent: name of the agent, as "random", "scripted", "constant:UNKNOWN" or "openai:MODEL?base_url=http://localhost:8000/v1".
         tasks: how many tasks.
         attempts: attempts at each.
         seed: of the first task; the next have the following ones.
         reward: name of the reward scheme.
         env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'verifiers=["prm:DIR"]'.
-        out: file of trajectories (JSON lines); nothing is stored without it. Episodes that it holds already are not played again.
+        out: file of trajectories (JSON lines); nothing is stored without it. Episodes that it holds already are not played again, but for those that the
+            infrastructure spoilt: these are taken out of it and played anew.
         json: print JSON.
     """
     from collections import Counter
@@ -188,17 +189,20 @@ def rollout(
         "verdicts": dict(labels.most_common()),
         "stored": out or None,
     }
+    if spent := player.report():
+        result["agent"] = spent
+    player.close()
     rollouts.close()
     print_records([result], json)
 
 
 def _stored(path: str, env: str, options: Mapping[str, Any], agent: str, seeds: Mapping[str, int]) -> "list[Trajectory]":
-    """The trajectories of a file that a rollout goes on with.
+    """The trajectories of a file that a rollout goes on with; those that the infrastructure spoilt are taken out of the file.
 
     Raises:
         OptionError: the file holds something else.
     """
-    from prm_gym.store import read_trajectories
+    from prm_gym.store import read_trajectories, write_json_lines
 
     if not path or not Path(path).is_file():
         return []
@@ -208,4 +212,7 @@ def _stored(path: str, env: str, options: Mapping[str, Any], agent: str, seeds: 
         same = stored == (env, agent, stored_options(options), seeds.get(trajectory.id))
         if not same:
             raise OptionError(f"{path} holds episodes of another rollout ({trajectory.env_id}, {trajectory.agent}, {trajectory.id}); choose another file")
-    return found
+    sound = [trajectory for trajectory in found if trajectory.valid]
+    if len(sound) < len(found):
+        write_json_lines(path, sound)
+    return sound

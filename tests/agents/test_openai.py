@@ -115,7 +115,7 @@ def test_a_service_is_solved_by_calls_and_messages(calls):
     for before, message in pairwise(last):
         if message["role"] == "tool":
             assert before["tool_calls"][0]["id"] == message["tool_call_id"]
-    assert ('{"type":"function"' in last[0]["content"]) is (calls == "text")  # schemas are sent once
+    assert '{"type":"function"' in last[0]["content"]  # for servers that drop the tools of a request without a word
 
 
 def _solution(env_id, seed):
