@@ -180,7 +180,7 @@ def rollout(
     for trajectory in trajectories:
         labels.update(f"{v.verifier}: {v.label or v.status}" for step in trajectory.steps for v in step.verdicts.values())
     steps = sum(len(trajectory.steps) for trajectory in trajectories)
-    result = {
+    result: dict[str, Any] = {
         "episodes": len(trajectories),
         "steps": steps,
         "success": success_rate(trajectories),

@@ -13,6 +13,8 @@ class ExperiencedAgent(Agent):
     """Acts as another agent does that is shown, at every step, the good steps most like what it sees.
 
     `learn` with the episodes it has played: the experiences that were shown in them are worth what came of it, and good steps are let in.
+
+    The examples are no part of the stored steps: what a language model did with examples before it cannot be rebuilt for an update of that model.
     """
 
     privileged = False

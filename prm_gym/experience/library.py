@@ -66,8 +66,6 @@ class ExperienceLibrary:
 
     Looks up by BM25 over the words of what was seen: the similarity that needs no model. It may grow while it is used: `learn` lets in the good steps of new
     episodes, `credit` says what came of episodes in which some were shown, and beyond `capacity` those of the least value go.
-
-    Differs from SLEA-RL: similar situations are found by their words and not by clusters of an embedding; nothing is distilled by a model.
     """
 
     def __init__(self, experiences: Iterable[Experience] = (), *, capacity: int = 10_000) -> None:
@@ -103,7 +101,7 @@ class ExperienceLibrary:
         library.learn(trajectories, verifier=verifier, least=least, least_outcome=least_outcome)
         return library
 
-    def learn(self, trajectories: Iterable[Trajectory], *, verifier: str = "", least: float = 1.0, least_outcome: float = 1.0) -> int:
+    def learn(self, trajectories: Iterable[Trajectory], *, verifier: str = "", least: float = 1.0, least_outcome: float = 1.0, most: int | None = None) -> int:
         """Let in the good steps of episodes.
 
         Args:
@@ -111,6 +109,8 @@ class ExperienceLibrary:
             verifier: id of the verifier whose score is that of a step; a step that it cannot judge is left out. Empty: the outcome of the episode is.
             least: the least score of a step that is let in, in [0, 1].
             least_outcome: the least outcome of an episode whose steps are looked at, in [0, 1]; 0 for all, where a verifier tells the good steps of failures.
+            most: how many are let in at most, those of the greatest score first, so that a library that grows while an agent learns keeps what is old; None for
+                all.
 
         Returns:
             How many were new or better than what was there.
@@ -119,7 +119,8 @@ class ExperienceLibrary:
         for trajectory in trajectories:
             if trajectory.valid and trajectory.outcome is not None and trajectory.outcome >= least_outcome:
                 found += _good_steps(trajectory, verifier, least)
-        return self.add(found)
+        found.sort(key=lambda experience: -experience.score)
+        return self.add(found[:most])
 
     def add(self, experiences: Iterable[Experience]) -> int:
         """Let in experiences; of two with one situation and action the one of the greater score stays, with what both were shown for.

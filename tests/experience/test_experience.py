@@ -61,6 +61,14 @@ def test_a_verifier_tells_the_good_steps_of_failures():
     assert [(one.action, one.score) for one in library] == [("right", 0.9)]  # what cannot be told is not good
 
 
+def test_only_the_best_are_let_in_at_once():
+    scores = {"a": 0.5, "b": 0.9, "c": 0.7}
+    played = episode("e", 1.0, *(step(at, name, "act", judged("correct", score, "")) for at, (name, score) in enumerate(scores.items())))
+    library = ExperienceLibrary()
+    assert library.learn([played], verifier="v", least=0.5, most=2) == 2
+    assert [one.observation for one in library] == ["b", "c"]
+
+
 def test_of_the_same_step_the_better_stays_with_its_history():
     library = ExperienceLibrary([good("a", score=0.5, shown=2, earned=1.0)])
     assert library.add([good("a", score=0.4)]) == 0

@@ -30,7 +30,7 @@ from prm_gym.tools import ToolCall, read_call
 from prm_gym.trajectory import Trajectory
 from prm_gym.verifiers.judge import JudgeVerifier
 
-TASKS, SUMS = 8, 24
+TASKS, TOOL_TASKS, SUMS = 6, 4, 12
 TASK_SEED, LIBRARY_SEED = 0, 1_000  # tasks that are played, and those that examples come from
 QUESTIONS = (
     "What is the capital of France?",
@@ -61,12 +61,12 @@ def countdown(url: str) -> list[dict[str, Any]]:
 
 def tools(url: str) -> list[dict[str, Any]]:
     """The model with tools in the form that the instructions show, and by the interface."""
-    asked: dict[str, Any] = {"base_url": url, "max_tokens": 128, "deadline": 1_800, "request_seconds": 600}
-    rollouts = Rollouts("prm_gym/PythonTool-v0", {"max_steps": 3, "verifiers": []}, num_envs=4)
+    asked: dict[str, Any] = {"base_url": url, "max_tokens": 96, "deadline": 1_800, "request_seconds": 600}
+    rollouts = Rollouts("prm_gym/PythonTool-v0", {"max_steps": 2, "verifiers": []}, num_envs=4)
     rows: list[dict[str, Any]] = []
     for calls in ("text", "native"):
         agent = OpenAIAgent(MODEL, calls=calls, **asked)
-        row = _played(f"calls as {calls}" if calls == "text" else "native calls", rollouts, agent, kept := list[Trajectory]())
+        row = _played(f"calls as {calls}" if calls == "text" else "native calls", rollouts, agent, TOOL_TASKS, kept := list[Trajectory]())
         readings = [read_call(step.action) for trajectory in kept for step in trajectory.steps]
         row["calls"] = sum(isinstance(reading, ToolCall) for reading in readings)
         row["messages"] = sum(isinstance(reading, Said) for reading in readings)
@@ -74,8 +74,8 @@ def tools(url: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _played(name: str, rollouts: Rollouts, agent: Agent, kept: list[Trajectory] | None = None) -> dict[str, Any]:
-    played = rollouts.play(agent, groups(range(TASK_SEED, TASK_SEED + TASKS), 1))
+def _played(name: str, rollouts: Rollouts, agent: Agent, tasks: int = TASKS, kept: list[Trajectory] | None = None) -> dict[str, Any]:
+    played = rollouts.play(agent, groups(range(TASK_SEED, TASK_SEED + tasks), 1))
     if kept is not None:
         kept.extend(played)
     steps = [step for trajectory in played for step in trajectory.steps]
@@ -107,8 +107,8 @@ def judge(url: str) -> list[dict[str, Any]]:
     """The model as a judge of sums: what share of its answers can be read, and how many of these are right."""
     chains, labels = sums(SUMS, 0)
     rows: list[dict[str, Any]] = []
-    for protocol in ("critic", "thinkprm", "dimensions"):
-        verifier = JudgeVerifier(MODEL, protocol=protocol, base_url=url, max_tokens=160, deadline=1_800, request_seconds=600)
+    for protocol in ("critic", "genprm", "dimensions"):
+        verifier = JudgeVerifier(MODEL, protocol=protocol, base_url=url, max_tokens=96, deadline=1_800, request_seconds=600)
         scores = [judgement.scores[0] if judgement.scores else None for judgement in verifier.judge(chains)]
         read = [(score >= 0.5, label) for score, label in zip(scores, labels, strict=True) if score is not None]
         counters = verifier.client.counters
