@@ -86,10 +86,10 @@ class OpenAIAgent(Agent):
             prompts = shown_examples(prompts, self.experience, self.examples)
         asked, results = self._answers(prompts)
         actions = [self._action(prompt, result) for prompt, result in zip(prompts, results, strict=True)]
-        unread = [at for at, prompt in enumerate(prompts) if self._is_unread(prompt, actions[at])]
+        unread = [at for at, prompt in enumerate(prompts) if self._is_unread(prompt, actions[at]) and not _is_overlong(results[at])]
         again = self.client.ask([self._once_more(asked[at], prompts[at], actions[at]) for at in unread])
         for at, result in zip(unread, again, strict=True):
-            if not isinstance(result, ChatFailure) or result.kind != "too_long":  # else the first answer stays
+            if not _is_overlong(result):  # else the first answer stays
                 actions[at] = self._action(prompts[at], result)
             self._noted["unreadable"] += self._is_unread(prompts[at], actions[at])
         return actions
@@ -121,7 +121,7 @@ class OpenAIAgent(Agent):
                 results[at] = result
 
     def _request(self, prompt: Prompt, first: int) -> ChatRequest:
-        listed = question(prompt.actions) if self._is_listed(prompt) else ""
+        listed = question(prompt.actions, self.style.reason) if self._is_listed(prompt) else ""
         native = bool(prompt.tools) and self.style.calls == "native" and not listed
         shown, first = (msgspec.structs.replace(prompt, history=()), 0) if self.style.history == 0 else (prompt, first)
         messages = messages_of(shown, listed, first=first, native=native, reason=self.style.reason)

@@ -6,6 +6,7 @@ from itertools import count, islice, product
 from string import ascii_uppercase
 
 _ASK = "Choose the next action. Answer with its {kind} alone."
+_ASK_REASONED = 'Choose the next action. Think first, then write its {kind} alone on a line that begins with "Action:".'
 _AGAIN = "That is none of the listed actions. Answer with the {kind} of one of them ({first} to {last}), and nothing else."
 _SAID = r"(?:(?:the\s+)?(?:final\s+)?(?:answer|action|choice|option|number|letter)(?:\s+is)?\s*[:#]?\s*)?"
 _LABELLED = re.compile(_SAID + r"[\[(#]?([A-Z]{1,3}|\d{1,5})[\])]?\s*[.:)]?", re.IGNORECASE)
@@ -22,10 +23,10 @@ def labels(actions: Sequence[str]) -> list[str]:
     return list(islice((letter for letter in letters if letter not in taken), len(actions)))
 
 
-def question(actions: Sequence[str]) -> str:
-    """The listed actions, and what is wanted."""
+def question(actions: Sequence[str], reason: bool = False) -> str:
+    """The listed actions, and what is wanted; with `reason`, some thought before it."""
     listed = [f"{label}. {action}" for label, action in zip(labels(actions), actions, strict=True)]
-    return "\n".join(["Actions:", *listed, _ASK.format(kind=_kind(actions))])
+    return "\n".join(["Actions:", *listed, (_ASK_REASONED if reason else _ASK).format(kind=_kind(actions))])
 
 
 def asked_again(actions: Sequence[str]) -> str:

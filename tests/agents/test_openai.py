@@ -253,6 +253,7 @@ def test_thoughts_are_no_part_of_an_action(written, text):
 def test_thinking_in_the_open():
     def answer(body):
         assert 'begins with "Action:"' in said(body, "system")[0]
+        assert "number alone." not in said(body)[-1]
         return "Action: 1 would be wrong, so I take the other.\n\n**Action:** 2"
 
     with ChatServer(answer) as server:
