@@ -58,6 +58,13 @@ def test_rollout_says_what_an_agent_has_taken(capsys):
         assert row["agent"]["requests"] == row["steps"] == len(server.received)
 
 
+def test_rollout_says_why_episodes_were_spoilt(capsys):
+    spec = "openai:m?base_url=http://127.0.0.1:9/v1&attempts=1"
+    (row,) = json.loads(_run(capsys, "rollout", "--agent", spec, "--tasks", "2", "--attempts", "1", "--env-option", "difficulty=1", "--json"))
+    assert row["invalid"] == 2
+    assert "the endpoint cannot be reached" in row["spoilt by"]
+
+
 def test_rollout_stores_and_rescore_finds_nothing_new_in_it(capsys, tmp_path):
     path = tmp_path / "played.jsonl"
     (played,) = json.loads(_run(capsys, "rollout", "--tasks", "3", "--attempts", "2", "--env-option", "difficulty=1", "--out", str(path), "--json"))

@@ -19,7 +19,7 @@ from prm_gym.judging.reading import without_thoughts
 
 _ECHOED = 500  # characters of an unreadable answer that are shown to the model again
 _REMEMBERED = 100_000  # questions whose draws are told apart
-_CLIENT = frozenset(field.name for field in msgspec.structs.fields(ChatSettings)) - {"model"}
+_CLIENT = frozenset(field.name for field in msgspec.structs.fields(ChatSettings)) - {"model", "key", "headers", "extra"}
 _OPTIONS = _CLIENT | set(AskingStyle.__struct_fields__) | {"experience", "examples"}
 _ACTION = re.compile(r"^[ \t>*_#]*Action[*_]*[ \t]*:[*_]*[ \t]*", re.IGNORECASE | re.MULTILINE)
 
@@ -54,7 +54,7 @@ class OpenAIAgent(Agent):
             model: as the endpoint names it.
             experience: a library of good steps, or its file: those most like what is seen now are shown as examples.
             examples: how many, at most.
-            client: in place of `model` and the client's options.
+            client: in place of `model` and the client's options; the way to give a key, headers or further fields.
             **options: how it is asked (`AskingStyle`: `temperature`, `max_tokens`, `seed`, `choose`, `calls`, `reason`, `history`), and those of the client
                 (`ChatSettings`: `base_url`, `cache`, `deadline` ...).
 

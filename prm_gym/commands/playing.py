@@ -189,11 +189,22 @@ def rollout(
         "verdicts": dict(labels.most_common()),
         "stored": out or None,
     }
+    if reasons := _faults(trajectories):
+        result["spoilt by"] = reasons
     if spent := player.report():
         result["agent"] = spent
     player.close()
     rollouts.close()
     print_records([result], json)
+
+
+def _faults(trajectories: "Iterable[Trajectory]") -> str:
+    """What spoilt episodes, the first reason in full; empty where none was spoilt."""
+    from prm_gym.claims import Spoilt
+
+    steps = (step for trajectory in trajectories if not trajectory.valid for step in trajectory.steps)
+    reasons = list(dict.fromkeys(claim.reason for step in steps for claim in step.claims if isinstance(claim, Spoilt)))
+    return f"{reasons[0]} (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else "".join(reasons)
 
 
 def _stored(path: str, env: str, options: Mapping[str, Any], agent: str, seeds: Mapping[str, int]) -> "list[Trajectory]":
