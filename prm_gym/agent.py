@@ -36,6 +36,8 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
         seed: where it is given, the action is to be drawn from this seed alone, whatever else is in the batch or came before (see `Agent.seeded`).
         episode: the same for all steps of one episode and for no other that runs at the time, so that an agent may keep what it has read of it (tokens, keys
             and values); empty where nobody says. An agent must not need it: what it kept may be gone, and an episode may be put back and go on otherwise.
+        task_key: the same for the same task, as in `info`; empty where nobody says. For agents that keep what they have seen of tasks, so that what is kept of
+            a task is not shown to whoever is to solve it.
     """
 
     instructions: str
@@ -46,6 +48,7 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     environment: Any = None
     seed: int | None = None
     episode: str = ""
+    task_key: str = ""
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,6 +190,7 @@ def prompt_of(env: StepEnv, privileged: bool = False, seed: int | None = None, e
         environment=env if privileged else None,
         seed=seed,
         episode=episode,
+        task_key=task.key,
     )
 
 

@@ -169,6 +169,8 @@ def test_what_an_agent_is_shown():
     assert (first.instructions, first.observation, first.actions, first.history) == ("climb", "at 0", ("up", "slip"), ())
     assert [(past.observation, past.action) for past in second.history] == [("at 0", "up")]
     assert first.environment is None
+    assert first.episode == "g/0"
+    assert first.task_key.startswith("ladder ")
     env = LadderEnv()
     env.reset(seed=1)
     assert prompt_of(env, privileged=True).environment is env

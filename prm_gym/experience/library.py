@@ -31,7 +31,7 @@ class Experience(msgspec.Struct, frozen=True, kw_only=True):
         observation: what was seen.
         action: what was done.
         score: how good the step was when it was let in, in [0, 1].
-        beginning: what was seen at the beginning of its episode: steps of the same task have the same.
+        task_key: of the task in which it was taken; empty where that is not known.
         before: the step before it, where there was one.
         after: the step after it, likewise.
         shown: in how many finished episodes it was shown.
@@ -41,7 +41,7 @@ class Experience(msgspec.Struct, frozen=True, kw_only=True):
     observation: str
     action: str
     score: float
-    beginning: str = ""
+    task_key: str = ""
     before: PastPair | None = None
     after: PastPair | None = None
     shown: int = 0
@@ -155,7 +155,7 @@ class ExperienceLibrary:
             if known is not None:
                 self._held[key] = msgspec.structs.replace(known, shown=known.shown + 1, earned=known.earned + outcome)
 
-    def search(self, observation: str, k: int, beginning: str | None = None) -> list[Experience]:
+    def search(self, observation: str, k: int, task_key: str = "") -> list[Experience]:
         """The experiences that are most like what is seen, the best first.
 
         Of the 4 k most similar ones, the k with the greatest product of similarity and value.
@@ -163,8 +163,7 @@ class ExperienceLibrary:
         Args:
             observation: what is seen.
             k: how many, at most; >= 1.
-            beginning: what was seen at the beginning of the episode: experiences of the same task are left out, or an agent would copy its solution. None to
-                leave out none.
+            task_key: of the task that is to be solved: its own experiences are left out, or an agent would copy the solution. Empty to leave out none.
         """
         if self._index is None:
             self._listed = list(self._held.values())
@@ -173,7 +172,7 @@ class ExperienceLibrary:
         order = [place for place in scores.argsort(kind="stable")[::-1].tolist() if scores[place] > 0]
         like: list[tuple[float, int]] = []
         for place in order:
-            if beginning is None or self._listed[place].beginning != beginning:
+            if not task_key or self._listed[place].task_key != task_key:
                 like.append((float(scores[place]), place))
             if len(like) == _WIDER * k:
                 break
@@ -223,7 +222,5 @@ def _good_steps(trajectory: Trajectory, verifier: str, least: float) -> list[Exp
         if score is None or score < least:
             continue
         beside = [PastPair(steps[at].observation, steps[at].action) if 0 <= at < len(steps) else None for at in (place - 1, place + 1)]
-        found.append(
-            Experience(observation=step.observation, action=step.action, score=score, beginning=steps[0].observation, before=beside[0], after=beside[1])
-        )
+        found.append(Experience(observation=step.observation, action=step.action, score=score, task_key=trajectory.task_key, before=beside[0], after=beside[1]))
     return found

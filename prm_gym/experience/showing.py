@@ -13,7 +13,7 @@ _LONGEST = 2_000  # characters of an observation that are shown
 
 def found_for(prompts: Sequence[Prompt], library: ExperienceLibrary, k: int) -> list[list[Experience]]:
     """The experiences for each prompt: most like what is seen, and of other tasks."""
-    return [library.search(prompt.observation, k, prompt.history[0].observation if prompt.history else prompt.observation) for prompt in prompts]
+    return [library.search(prompt.observation, k, prompt.task_key) for prompt in prompts]
 
 
 def shown_examples(prompts: Sequence[Prompt], library: ExperienceLibrary, k: int) -> list[Prompt]:

@@ -387,7 +387,7 @@ def test_draws_of_one_question():
 
 
 def test_examples_of_a_library_stand_in_the_instructions(tmp_path):
-    library = ExperienceLibrary([Experience(observation="now a fork in the road", action="go right", score=1.0, beginning="elsewhere")])
+    library = ExperienceLibrary([Experience(observation="now a fork in the road", action="go right", score=1.0)])
     library.save(tmp_path / "library.jsonl")
     with ChatServer(lambda body: "1") as server:
         agent_of(server, experience=str(tmp_path / "library.jsonl"), examples=1).act([SEEN])

@@ -39,10 +39,10 @@ def test_steps_of_successes_are_let_in_with_what_stands_beside_them():
     lost = episode("lost", 0.0, step(0, "a pit", "jump"))
     spoilt = episode("spoilt", None, step(0, "a cloud", "fly"), valid=False)
     library = ExperienceLibrary.from_trajectories([won, lost, spoilt])
-    assert [(one.observation, one.before, one.after, one.beginning) for one in library] == [
-        ("a door", None, PastPair("a room", "enter"), "a door"),
-        ("a room", PastPair("a door", "open"), PastPair("a chest", "take"), "a door"),
-        ("a chest", PastPair("a room", "enter"), None, "a door"),
+    assert [(one.observation, one.before, one.after, one.task_key) for one in library] == [
+        ("a door", None, PastPair("a room", "enter"), "won"),
+        ("a room", PastPair("a door", "open"), PastPair("a chest", "take"), "won"),
+        ("a chest", PastPair("a room", "enter"), None, "won"),
     ]
 
 
@@ -80,10 +80,10 @@ def test_of_the_same_step_the_better_stays_with_its_history():
 
 
 def test_the_most_alike_come_first_and_the_same_task_is_left_out():
-    library = ExperienceLibrary([good("red door", "a", beginning="x"), good("blue door here", "b", beginning="y"), good("green window", "c", beginning="x")])
+    library = ExperienceLibrary([good("red door", "a", task_key="x"), good("blue door here", "b", task_key="y"), good("green window", "c", task_key="x")])
     assert [one.action for one in library.search("a blue door", 3)] == ["b", "a"]  # "green window" shares no word
     assert [one.action for one in library.search("a blue door", 1)] == ["b"]
-    assert [one.action for one in library.search("a blue door", 3, beginning="y")] == ["a"]
+    assert [one.action for one in library.search("a blue door", 3, task_key="y")] == ["a"]
     assert ExperienceLibrary().search("a blue door", 3) == []
 
 
@@ -108,7 +108,7 @@ def test_a_full_library_lets_go_of_the_least_value():
 
 
 def test_a_library_is_stored_and_read_back(tmp_path):
-    library = ExperienceLibrary([good("a", before=PastPair("x", "y"), shown=3, earned=1.5, beginning="z"), good("ü", score=0.3)])
+    library = ExperienceLibrary([good("a", before=PastPair("x", "y"), shown=3, earned=1.5, task_key="z"), good("ü", score=0.3)])
     library.save(tmp_path / "library.jsonl")
     assert list(ExperienceLibrary.open(tmp_path / "library.jsonl")) == list(library)
     assert len(ExperienceLibrary.open(tmp_path / "library.jsonl", capacity=1)) == 1
@@ -163,13 +163,12 @@ class Copies(Agent):
 
 
 def test_an_agent_is_shown_other_tasks_and_what_it_was_shown_is_credited():
-    library = ExperienceLibrary([good("at home", "go", beginning="at work"), good("at home", "stay", beginning="at home")])
+    library = ExperienceLibrary([good("at home", "go", task_key="another"), good("at home", "stay", task_key="this")])
     inner = Copies()
     agent = ExperiencedAgent(inner, library, examples=1)
     assert agent.id == "copies+experience"
-    # The beginning is what was seen first, at later steps too: the experience of the same task is never shown.
-    now = Prompt(instructions="", observation="at home", actions=("stay", "go"), episode="e/0")
-    later = msgspec.structs.replace(now, observation="at home", history=(PastStep("at home", "wait"),))
+    now = Prompt(instructions="", observation="at home", actions=("stay", "go"), episode="e/0", task_key="this")
+    later = msgspec.structs.replace(now, history=(PastStep("at home", "wait"),))
     assert [action.text for action in agent.act([now]) + agent.act([later])] == ["go", "go"]
     assert agent.learn([episode("e/0", 0.5, step(0, "at home", "go"))]) == 0
     assert [(one.action, one.shown, one.earned) for one in library] == [("go", 1, 0.5), ("stay", 0, 0.0)]
