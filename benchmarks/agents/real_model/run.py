@@ -30,7 +30,8 @@ from prm_gym.tools import ToolCall, read_call
 from prm_gym.trajectory import Trajectory
 from prm_gym.verifiers.judge import JudgeVerifier
 
-TASKS, TOOL_TASKS, SUMS = 6, 4, 12
+TASKS, TOOL_TASKS, SUMS = 6, 2, 8
+_PATIENT: dict[str, Any] = {"deadline": 7_200, "request_seconds": 3_600}  # on a busy machine an answer takes minutes
 TASK_SEED, LIBRARY_SEED = 0, 1_000  # tasks that are played, and those that examples come from
 QUESTIONS = (
     "What is the capital of France?",
@@ -49,7 +50,7 @@ def countdown(url: str) -> list[dict[str, Any]]:
     options = {"difficulty": 1, "verifiers": ["arithmetic"]}
     rollouts = Rollouts("prm_gym/Countdown-v0", options, num_envs=4)
     library = ExperienceLibrary.from_trajectories(rollouts.play(make_agent("scripted"), groups(range(LIBRARY_SEED, LIBRARY_SEED + 100), 1)))
-    asked: dict[str, Any] = {"base_url": url, "max_tokens": 16, "history": 0, "deadline": 1_800, "request_seconds": 600}
+    asked: dict[str, Any] = {"base_url": url, "max_tokens": 16, "history": 0, **_PATIENT}
     agents: dict[str, Agent] = {
         "random": make_agent("random"),
         "model": OpenAIAgent(MODEL, **asked),
@@ -61,7 +62,7 @@ def countdown(url: str) -> list[dict[str, Any]]:
 
 def tools(url: str) -> list[dict[str, Any]]:
     """The model with tools in the form that the instructions show, and by the interface."""
-    asked: dict[str, Any] = {"base_url": url, "max_tokens": 96, "deadline": 1_800, "request_seconds": 600}
+    asked: dict[str, Any] = {"base_url": url, "max_tokens": 64, **_PATIENT}
     rollouts = Rollouts("prm_gym/PythonTool-v0", {"max_steps": 2, "verifiers": []}, num_envs=4)
     rows: list[dict[str, Any]] = []
     for calls in ("text", "native"):
@@ -107,8 +108,8 @@ def judge(url: str) -> list[dict[str, Any]]:
     """The model as a judge of sums: what share of its answers can be read, and how many of these are right."""
     chains, labels = sums(SUMS, 0)
     rows: list[dict[str, Any]] = []
-    for protocol in ("critic", "genprm", "dimensions"):
-        verifier = JudgeVerifier(MODEL, protocol=protocol, base_url=url, max_tokens=96, deadline=1_800, request_seconds=600)
+    for protocol in ("critic", "dimensions"):
+        verifier = JudgeVerifier(MODEL, protocol=protocol, base_url=url, max_tokens=64, **_PATIENT)
         scores = [judgement.scores[0] if judgement.scores else None for judgement in verifier.judge(chains)]
         read = [(score >= 0.5, label) for score, label in zip(scores, labels, strict=True) if score is not None]
         counters = verifier.client.counters
@@ -136,7 +137,7 @@ def policy(url: str, cache: Path) -> list[dict[str, Any]]:
     transformers: Any = imported  # its types are partial
     folder = model_folder(cache)
     model, tokenizer = transformers.AutoModelForCausalLM.from_pretrained(folder), transformers.AutoTokenizer.from_pretrained(folder)
-    with ChatClient(ChatSettings(model=MODEL, base_url=url, request_seconds=600)) as client:
+    with ChatClient(ChatSettings(model=MODEL, base_url=url, **_PATIENT)) as client:
         replies = client.ask([ChatRequest(messages=(Message("user", question),), max_tokens=8) for question in QUESTIONS])
     same = 0
     with torch.no_grad():
@@ -146,11 +147,11 @@ def policy(url: str, cache: Path) -> list[dict[str, Any]]:
             same += isinstance(reply, ChatReply) and tokenizer.decode(said, skip_special_tokens=True).strip() == reply.text.strip()
         rng = np.random.default_rng(1)
         better = 0
-        for _ in range(2 * SUMS):
+        for _ in range(3 * SUMS):
             a, b, off = int(rng.integers(2, 50)), int(rng.integers(2, 50)), int(rng.integers(1, 10))
             right, wrong = (_logprob(model, tokenizer, f"{a} + {b} =", f" {value}") for value in (a + b, a + b + off))
             better += right > wrong
-    return [{"name": "folder", "questions": len(QUESTIONS), "same_as_served": same, "sums": 2 * SUMS, "right_more_probable": better}]
+    return [{"name": "folder", "questions": len(QUESTIONS), "same_as_served": same, "sums": 3 * SUMS, "right_more_probable": better}]
 
 
 def _logprob(model: Any, tokenizer: Any, before: str, after: str) -> float:
