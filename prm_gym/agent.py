@@ -16,11 +16,11 @@ import msgspec
 
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.credit.array_types import FloatArray
-from prm_gym.env import StepEnv
+from prm_gym.env import StepEnv, StepResult
 from prm_gym.errors import ContractError, OptionError
-from prm_gym.plugins import Registry, make
+from prm_gym.plugins import Registry, make, split_options
 from prm_gym.tools import Tool
-from prm_gym.verifier import PastStep
+from prm_gym.verifier import PastStep, Verifier
 
 
 class Prompt(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +36,8 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
         seed: where it is given, the action is to be drawn from this seed alone, whatever else is in the batch or came before (see `Agent.seeded`).
         episode: the same for all steps of one episode and for no other that runs at the time, so that an agent may keep what it has read of it (tokens, keys
             and values); empty where nobody says. An agent must not need it: what it kept may be gone, and an episode may be put back and go on otherwise.
+        task_key: the same for the same task, as in `info`; empty where nobody says. For agents that keep what they have seen of tasks, so that what is kept of
+            a task is not shown to whoever is to solve it.
     """
 
     instructions: str
@@ -46,6 +48,7 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     environment: Any = None
     seed: int | None = None
     episode: str = ""
+    task_key: str = ""
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +58,14 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         text: the action.
         token_ids: its tokens, if the agent has them.
         logprobs: log-probability of each token under the acting policy; one entry for the whole action when it chose among candidates.
+        failure: why there is no action: what the agent stands on has failed (a server that died), which says nothing of the agent. The episode is spoilt:
+            it ends truncated and invalid and trains nobody (see `take`). Empty for an action, however bad.
     """
 
     text: str
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[float, ...] | None = None
+    failure: str = ""
 
 
 class Preference(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +101,10 @@ class Agent(ABC):
     @abstractmethod
     def act(self, prompts: Sequence[Prompt]) -> list[Action]:
         """One action a prompt, in order."""
+
+    def report(self) -> dict[str, float]:
+        """What acting has taken so far, by name (requests, tokens, money); empty for an agent that counts nothing."""
+        return {}
 
     def close(self) -> None:  # noqa: B027 - most agents hold nothing
         """Free what the agent holds."""
@@ -180,25 +190,47 @@ def prompt_of(env: StepEnv, privileged: bool = False, seed: int | None = None, e
         environment=env if privileged else None,
         seed=seed,
         episode=episode,
+        task_key=task.key,
     )
+
+
+def take(envs: Sequence[StepEnv], actions: Sequence[Action], verifiers: Sequence[Verifier] = ()) -> list[StepResult]:
+    """Take a batch of steps; where there is no action (`Action.failure`), the episode is spoilt instead.
+
+    Args:
+        envs: distinct environments with a running episode.
+        actions: one for each.
+        verifiers: shared by all of them; each is called once.
+
+    Returns:
+        [len(envs)] results of `gymnasium.Env.step`, in order.
+    """
+    acting = [at for at, action in enumerate(actions) if not action.failure]
+    stepped = StepEnv.step_batch([envs[at] for at in acting], [actions[at].text for at in acting], verifiers) if acting else []
+    results = dict(zip(acting, stepped, strict=True))
+    return [results[at] if at in results else env.spoil(f"the agent failed: {actions[at].failure}", verifiers) for at, env in enumerate(envs)]
 
 
 def make_agent(spec: str | Agent, **options: Any) -> Agent:
     """The agent that a specification names.
 
     Args:
-        spec: a name ("random"), a name with an argument ("constant:UNKNOWN"), or an agent.
+        spec: a name ("random"), a name with an argument and options ("constant:UNKNOWN", "openai:MODEL?temperature=0.2"), or an agent.
         **options: keyword options of the agent.
 
     Raises:
         UnknownNameError: no agent has that name; says the near miss.
-        OptionError: an option does not fit.
+        OptionError: an option does not fit, or is given twice.
         ContractError: what came out is no agent.
     """
     if isinstance(spec, Agent):
         return spec
-    name, separator, argument = spec.partition(":")
-    agent: Any = make("agent", name, AGENTS.load(name), *([argument] if separator else []), **options)
+    plain, given = split_options(spec)
+    twice = sorted(given.keys() & options.keys())
+    if twice:
+        raise OptionError(f"{', '.join(twice)} of the agent {plain!r} stands in the specification and beside it")
+    name, separator, argument = plain.partition(":")
+    agent: Any = make("agent", name, AGENTS.load(name), *([argument] if separator else []), **given, **options)
     if not isinstance(agent, Agent):
         raise ContractError(f"the agent {name!r} made a {type(agent).__name__}, not a prm_gym Agent")
     return agent

@@ -302,6 +302,22 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         verdicts = verify_batch(self.verifiers, (self._context(taken),))[0] if self.verifiers else {}
         return self._settle(taken, verdicts)
 
+    def spoil(self, reason: str, verifiers: Sequence[Verifier] = ()) -> StepResult:
+        """End the episode in place of a step, since something that is not the environment's has failed: truncated, not valid, reward 0, no outcome.
+
+        Args:
+            reason: what failed, for a person.
+            verifiers: those that would have judged the step; their verdicts say that there was none.
+
+        Raises:
+            gymnasium.error.ResetNeeded: the episode has ended, or none has begun.
+        """
+        self._require_ready("")
+        self._running = False
+        spoilt = Transition(situation=self._situation, claims=(Spoilt(reason),))
+        unjudged = {verifier.id: msgspec.structs.replace(failed(reason), version=verifier.version) for verifier in verifiers}
+        return self._settle((self._situation.observation, "", spoilt, True, None, False), unjudged)
+
     def render(self) -> str | None:
         """The current observation in the mode "ansi"."""
         return self._situation.observation if self.render_mode == "ansi" else None

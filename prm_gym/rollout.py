@@ -15,7 +15,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from prm_gym._version import VERSION
-from prm_gym.agent import Action, Agent, prompt_of
+from prm_gym.agent import Action, Agent, prompt_of, take
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
 from prm_gym.options import stored_options
@@ -133,7 +133,7 @@ class Rollouts:
 
     def _step(self, running: "Mapping[int, _Running]", slots: Sequence[int], actions: Sequence[Action]) -> None:
         before = [running[slot].env.situation for slot in slots]
-        results = StepEnv.step_batch([running[slot].env for slot in slots], [action.text for action in actions], self.envs.verifiers)
+        results = take([running[slot].env for slot in slots], actions, self.envs.verifiers)
         self.steps_taken += len(slots)
         for slot, action, situation, result in zip(slots, actions, before, results, strict=True):
             running[slot].record(situation, action, result)

@@ -4,6 +4,7 @@ import pytest
 
 from prm_gym import cli
 from prm_gym.store import read_trajectories
+from prm_gym.testing.chat_server import ChatServer
 
 
 def _run(capsys, *arguments):
@@ -81,6 +82,35 @@ def test_a_verifier_guides_an_agent(capsys, tmp_path):
     with pytest.raises(SystemExit):
         cli.main([*command, "--guide", "z3", "--samples", "0"])
     assert "samples is at least 1" in capsys.readouterr().err
+
+
+def test_a_rollout_plays_again_what_was_spoilt(capsys, tmp_path):
+    path = tmp_path / "t.jsonl"
+    command = ("rollout", "--agent", "scripted", "--tasks", "3", "--attempts", "1", "--env-option", "difficulty=1", "--out", str(path), "--json")
+    _run(capsys, *command)
+    first, second, third = path.read_text().splitlines()
+    spoilt = json.loads(second) | {"valid": False, "outcome": None}
+    path.write_text("\n".join([first, json.dumps(spoilt), third]) + "\n")
+    assert json.loads(_run(capsys, *command))[0]["invalid"] == 0
+    kept, also_kept, new = path.read_text().splitlines()
+    assert (kept, also_kept) == (first, third)
+    # Seconds aside, it is what it was before it was spoilt.
+    assert [(step["action"], step["reward"]) for step in json.loads(new)["steps"]] == [(step["action"], step["reward"]) for step in json.loads(second)["steps"]]
+    assert (json.loads(new)["id"], json.loads(new)["valid"]) == (json.loads(second)["id"], True)
+
+
+def test_rollout_says_what_an_agent_has_taken(capsys):
+    with ChatServer(lambda body: "1") as server:
+        spec = f"openai:m?base_url={server.url}&choose=listed"
+        (row,) = json.loads(_run(capsys, "rollout", "--agent", spec, "--tasks", "2", "--attempts", "1", "--env-option", "difficulty=1", "--json"))
+        assert row["agent"]["requests"] == row["steps"] == len(server.received)
+
+
+def test_rollout_says_why_episodes_were_spoilt(capsys):
+    spec = "openai:m?base_url=http://127.0.0.1:9/v1&attempts=1"
+    (row,) = json.loads(_run(capsys, "rollout", "--agent", spec, "--tasks", "2", "--attempts", "1", "--env-option", "difficulty=1", "--json"))
+    assert row["invalid"] == 2
+    assert "the endpoint cannot be reached" in row["spoilt by"]
 
 
 def test_rollout_stores_and_rescore_finds_nothing_new_in_it(capsys, tmp_path):

@@ -22,6 +22,7 @@ CONTRIBUTING = README.with_name("CONTRIBUTING.md")
         "import json",
         "from prm_gym.claims",
         "from prm_gym.search",
+        "from prm_gym.agent import make_agent\\nfrom prm_gym.experience",
     ],
 )
 def test_examples_print_what_the_readme_shows(begins):

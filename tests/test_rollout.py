@@ -4,13 +4,15 @@ from collections import Counter
 import msgspec
 import numpy as np
 import pytest
+from gymnasium.error import ResetNeeded
 
 import prm_gym
 from prm_gym import Malformed, Situation, StepEnv, Task, Transition, Verifier
 from prm_gym.agent import Action, Agent, make_agent, prompt_of
-from prm_gym.claims import Equality
+from prm_gym.claims import Equality, Spoilt, decode_claims
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError
 from prm_gym.rollout import Episode, Rollouts, groups, make_envs, success_rate
+from prm_gym.trajectory import Trajectory
 from prm_gym.verdict import abstained, judged
 
 
@@ -167,6 +169,8 @@ def test_what_an_agent_is_shown():
     assert (first.instructions, first.observation, first.actions, first.history) == ("climb", "at 0", ("up", "slip"), ())
     assert [(past.observation, past.action) for past in second.history] == [("at 0", "up")]
     assert first.environment is None
+    assert first.episode == "g/0"
+    assert first.task_key.startswith("ladder ")
     env = LadderEnv()
     env.reset(seed=1)
     assert prompt_of(env, privileged=True).environment is env
@@ -186,6 +190,43 @@ def test_truncated_and_spoilt_episodes():
     assert [(t.outcome, t.valid, t.truncated, len(t.steps)) for t in cut] == [(0.0, True, True, 3)] * 2
     spoilt = _rollouts(2).play(Texts("fault"), groups([1], 2))
     assert [(t.outcome, t.valid, t.truncated, len(t.steps), t.total_reward) for t in spoilt] == [(None, False, True, 1, 0.0)] * 2
+
+
+class FailsAtSecond(Agent):
+    """Goes up; from the second step on, what it stands on has failed in the episodes that are named."""
+
+    id = "fails"
+
+    def __init__(self, *names):
+        self.names = names
+
+    def act(self, prompts):
+        failing = [bool(prompt.history) and prompt.episode in self.names for prompt in prompts]
+        return [Action(text="", failure="the server died") if fails else Action(text="up") for fails in failing]
+
+
+def test_an_agent_that_fails_spoils_its_episode_and_no_other():
+    verifier = Watching()
+    rollouts = _rollouts(2, verifiers=[verifier], reward="dense")
+    sound, spoilt = rollouts.play(FailsAtSecond("b/0"), [Episode(0, "a", 0, {"rungs": 3}), Episode(0, "b", 0, {"rungs": 3})])
+    assert (sound.valid, sound.outcome, len(sound.steps)) == (True, 1.0, 3)
+    assert (spoilt.valid, spoilt.outcome, spoilt.truncated, len(spoilt.steps)) == (False, None, True, 2)
+    last = spoilt.steps[-1]
+    assert (last.action, last.reward, last.state_key, last.next_state_key) == ("", 0.0, "1", "1")
+    assert last.claims == (Spoilt("the agent failed: the server died"),)
+    assert (last.verdicts["watching"].status, last.verdicts["watching"].score, last.verdicts["watching"].version) == ("error", None, "1")
+    assert verifier.batches == [2, 1, 1]  # it is not asked about a step that did not take place
+    assert msgspec.json.decode(msgspec.json.encode(spoilt), type=Trajectory, dec_hook=decode_claims) == spoilt
+
+
+def test_an_episode_can_be_spoilt_only_while_it_runs():
+    env = LadderEnv()
+    with pytest.raises(ResetNeeded):
+        env.spoil("gone")
+    env.reset(seed=1, options={"rungs": 3})
+    assert env.spoil("gone")[1:4] == (0.0, False, True)
+    with pytest.raises(ResetNeeded):
+        env.step("up")
 
 
 def test_the_action_is_recorded_as_it_was_taken():

@@ -2,10 +2,22 @@
 
 from prm_gym.chat.client import ChatClient
 from prm_gym.chat.counters import ChatCounters
-from prm_gym.chat.exchange import ChatFailure, ChatReply, ChatRequest, ChatResult, Message, TokenLogprob, Usage
+from prm_gym.chat.exchange import (
+    CallMessage,
+    ChatFailure,
+    ChatReply,
+    ChatRequest,
+    ChatResult,
+    Message,
+    NativeCall,
+    ResultMessage,
+    TokenLogprob,
+    Usage,
+)
 from prm_gym.chat.settings import ChatSettings
 
 __all__ = [
+    "CallMessage",
     "ChatClient",
     "ChatCounters",
     "ChatFailure",
@@ -14,6 +26,8 @@ __all__ = [
     "ChatResult",
     "ChatSettings",
     "Message",
+    "NativeCall",
+    "ResultMessage",
     "TokenLogprob",
     "Usage",
 ]

@@ -8,17 +8,17 @@ import threading
 import time
 from collections.abc import Iterator, Set
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import msgspec
 
 from prm_gym.chat.bounded import OverlongError, bounded
 from prm_gym.chat.cache import ChatCache
 from prm_gym.chat.counters import ChatCounters
-from prm_gym.chat.exchange import ChatFailure, ChatReply, ChatRequest, ChatResult, Usage
+from prm_gym.chat.exchange import ChatFailure, ChatReply, ChatRequest, ChatResult, FailureKind, Usage
 from prm_gym.chat.limits import Budget, Window
 from prm_gym.chat.settings import ChatSettings
-from prm_gym.chat.wire import Body, DeclinedError, OddAnswerError, body_of, estimated_tokens, image_kind, refused_option, reply_of
+from prm_gym.chat.wire import NO_USAGE, Body, DeclinedError, OddAnswerError, body_of, estimated_tokens, image_kind, is_too_long, refused_option, reply_of
 from prm_gym.errors import StoreError
 from prm_gym.secret import Secret
 
@@ -26,7 +26,6 @@ _WAITING_FOR_EACH = 8  # requests under way or waiting to be sent again, for eac
 _LONGEST_ASKED_WAIT = 3600.0
 _GATEWAY_TIMEOUTS = (408, 504, 524)  # somebody in between has waited too long; the model may have answered
 _UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")  # the HTTP library's names of what happens before a request is sent
-_NO_USAGE = Usage()
 _HIDDEN, _LONG_SECRET = "***", 16  # in answers only secrets of so many letters are hidden: shorter ones may be words
 
 
@@ -41,9 +40,9 @@ class _RetryError(Exception):
 class _GiveUpError(Exception):
     """It will not go better."""
 
-    def __init__(self, kind: Literal["refused", "exhausted", "deadline", "budget"], reason: str, usage: Usage | None = _NO_USAGE) -> None:
+    def __init__(self, kind: FailureKind, reason: str, usage: Usage | None = NO_USAGE) -> None:
         super().__init__(reason)
-        self.kind: Literal["refused", "exhausted", "deadline", "budget"] = kind
+        self.kind: FailureKind = kind
         self.reason, self.usage = reason, usage
 
 
@@ -254,7 +253,7 @@ class Line:
             except _AdaptedError:
                 batch.attempts[at] -= 1
                 self.counters.fault("option refused")
-                usage = _NO_USAGE
+                usage = NO_USAGE
                 raise
             finally:
                 self._settle(usage, worst, worst_cost, entry)
@@ -339,7 +338,7 @@ class Line:
         except openai.APIStatusError as error:
             raise self._fault_of(error, body, without) from error
         except openai.APIConnectionError as error:
-            raise _RetryError("no connection", f"the endpoint cannot be reached: {self._cause(error)}", usage=_NO_USAGE if _unsent(error) else None) from error
+            raise _RetryError("no connection", f"the endpoint cannot be reached: {self._cause(error)}", usage=NO_USAGE if _unsent(error) else None) from error
         except Exception as error:  # whatever the HTTP libraries raise for what a server sends
             raise _RetryError("odd answer", f"the endpoint sent something that the client cannot read: {self._cause(error)}") from error
 
@@ -357,7 +356,7 @@ class Line:
             return _GiveUpError("budget", f"the account has no money left: {said}")
         if status in (408, 409, 425, 429) or status >= 500:
             wait = _asked_wait(error.response.headers) if status in (429, 503) else None
-            return _RetryError(str(status), said, wait, None if status in _GATEWAY_TIMEOUTS else _NO_USAGE)
+            return _RetryError(str(status), said, wait, None if status in _GATEWAY_TIMEOUTS else NO_USAGE)
         if 300 <= status < 400:
             place = self._shown(str(error.response.headers.get("location", "somewhere else")))[:200]
             self._locked_out = f"the endpoint redirects to {place}, which is not followed (HTTP status {status}): give that address as base_url if it is right"
@@ -366,7 +365,8 @@ class Line:
             self._locked_out = f"the endpoint does not accept the key: {said}"
         elif status == 404:
             self._locked_out = f"the endpoint has no such model or address: {said}"
-        return _GiveUpError("refused", f"the endpoint refuses the request: {said}")
+        kind: FailureKind = "too_long" if status in (400, 413, 422) and is_too_long(message) else "refused"
+        return _GiveUpError(kind, f"the endpoint refuses the request: {said}")
 
     def _cause(self, error: BaseException) -> str:
         """The innermost cause, which says what went wrong."""

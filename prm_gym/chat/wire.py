@@ -7,10 +7,10 @@ from typing import Annotated, Any, TypeAlias, cast
 
 import msgspec
 
-from prm_gym.chat.exchange import ChatReply, ChatRequest, Message, TokenLogprob, Usage
+from prm_gym.chat.exchange import CallMessage, ChatReply, ChatRequest, Message, NativeCall, ResultMessage, TokenLogprob, Usage
 
 # What a model may not take, by the name of the request's field.
-OPTIONAL = ("temperature", "top_logprobs", "logprobs", "max_tokens", "max_completion_tokens", "response_format", "stop", "seed", "system")
+OPTIONAL = ("temperature", "top_logprobs", "logprobs", "max_tokens", "max_completion_tokens", "response_format", "stop", "seed", "system", "tools")
 
 _SIGNATURES = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"))
 _REJECTED = re.compile(
@@ -56,9 +56,10 @@ def body_of(request: ChatRequest, model: str, without: Set[str] = frozenset()) -
         request: the question.
         model: as the endpoint names it.
         without: of `OPTIONAL`, what the model is known not to take. `max_tokens` becomes `max_completion_tokens`, and a system message the beginning of the
-            user's.
+            user's; without tools, calls and their results become plain text.
     """
-    messages = _merged(request.messages) if "system" in without else request.messages
+    messages = tuple(map(_in_words, request.messages)) if "tools" in without else request.messages
+    messages = _merged(messages) if "system" in without else messages
     body: Body = {"model": model, "messages": [_message(message) for message in messages]}
     limit = "max_completion_tokens" if "max_tokens" in without else "max_tokens"
     optional: Body = {limit: request.max_tokens, "temperature": request.temperature}
@@ -70,6 +71,8 @@ def body_of(request: ChatRequest, model: str, without: Set[str] = frozenset()) -
         optional["stop"] = list(request.stop)
     if request.json:
         optional["response_format"] = {"type": "json_object"}
+    if request.tools:
+        optional["tools"] = list(request.tools)
     return body | {name: value for name, value in optional.items() if name not in without}
 
 
@@ -88,7 +91,20 @@ def _merged(messages: tuple[Message, ...]) -> list[Message]:
     return [*merged, *([Message("user", "\n\n".join(waiting))] if waiting else [])]
 
 
+def _in_words(message: Message) -> Message:
+    """A message for a model that takes no tools."""
+    if isinstance(message, CallMessage):
+        calls = (f'{{"name": {msgspec.json.encode(call.name).decode()}, "arguments": {call.arguments or "{}"}}}' for call in message.calls)
+        return Message("assistant", "\n".join(part for part in (message.text, *calls) if part))
+    return Message("user", message.text) if isinstance(message, ResultMessage) else message
+
+
 def _message(message: Message) -> Body:
+    if isinstance(message, CallMessage):
+        calls = [{"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}} for call in message.calls]
+        return {"role": "assistant", "content": message.text or None, "tool_calls": calls}
+    if isinstance(message, ResultMessage):
+        return {"role": "tool", "content": message.text, "tool_call_id": message.call_id}
     if not message.images:
         return {"role": message.role, "content": message.text}
     parts: list[Body] = [{"type": "text", "text": message.text}]
@@ -111,6 +127,11 @@ def _whole(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
+def is_too_long(message: str) -> bool:
+    """Whether the message of an error says that a request is longer than the model's context."""
+    return bool(_TOO_LONG.search(message))
+
+
 def refused_option(message: str, param: str, body: Body) -> str:
     """Which option of a request its refusal is about: of `OPTIONAL`; empty where it is about something else.
 
@@ -119,7 +140,7 @@ def refused_option(message: str, param: str, body: Body) -> str:
         param: what the error names, or empty.
         body: of the request.
     """
-    if _TOO_LONG.search(message) or not (_REJECTED.search(message) or param in OPTIONAL):
+    if is_too_long(message) or not (_REJECTED.search(message) or param in OPTIONAL):
         return ""
     present = [name for name in OPTIONAL if name in body]
     if any(part["role"] == "system" for part in body["messages"]):
@@ -139,6 +160,16 @@ class _Function(msgspec.Struct):
     reasoning: Any = None
     refusal: Any = None
     tool_calls: Any = None
+
+
+class _Asked(msgspec.Struct):
+    name: str
+    arguments: Any = None
+
+
+class _ToolCall(msgspec.Struct):
+    function: _Asked
+    id: str | None = None
 
 
 class _Alternative(msgspec.Struct):
@@ -198,18 +229,26 @@ def reply_of(content: bytes, request: ChatRequest, without: Set[str] = frozenset
     finished = choice.finish_reason not in ("length", "max_tokens")
     if choice.finish_reason in _BROKEN_OFF:
         raise OddAnswerError(f"an answer that was broken off ({choice.finish_reason})", taken)
+    calls = _calls(choice.message.tool_calls)
     if choice.finish_reason == "content_filter":
         raise DeclinedError("the answer was filtered", taken)
     if not text.strip() and choice.message.refusal:
         raise DeclinedError(f"the model declines: {str(choice.message.refusal)[:200]}", taken)
-    if not text.strip() and finished:
+    if not text.strip() and not calls and finished:
         raise OddAnswerError("an empty answer", taken)
     logprobs = _logprobs(choice.logprobs) if request.logprobs else ()
     missing = {name for name in without if name not in ("max_tokens", "seed", "system")} | (
         {"top_logprobs"} if request.logprobs and not logprobs else set[str]()
     )
+    written = "".join([text, thoughts, *(call.name + call.arguments for call in calls)])
     return ChatReply(
-        text=text, finished=finished, thoughts=thoughts, logprobs=logprobs, usage=_usage(read.usage, request, text + thoughts), without=tuple(sorted(missing))
+        text=text,
+        finished=finished,
+        thoughts=thoughts,
+        logprobs=logprobs,
+        usage=_usage(read.usage, request, written),
+        without=tuple(sorted(missing)),
+        calls=calls,
     )
 
 
@@ -220,6 +259,24 @@ def _text(content: Any) -> str:
     parts = cast("list[Any]", content) if isinstance(content, list) else []
     texts = [cast("dict[str, Any]", part).get("text") for part in parts if isinstance(part, dict)]
     return "".join(text for text in texts if isinstance(text, str))
+
+
+def _calls(found: Any) -> tuple[NativeCall, ...]:
+    """The calls of an answer.
+
+    Raises:
+        OddAnswerError: they are of another kind.
+    """
+    try:
+        read: list[_ToolCall] = msgspec.convert(found or [], list[_ToolCall])
+    except msgspec.ValidationError as error:
+        raise OddAnswerError("calls of another kind") from error
+    return tuple(NativeCall(call.id or "", call.function.name, _arguments(call.function.arguments)) for call in read)
+
+
+def _arguments(found: Any) -> str:
+    """Arguments as a text; some servers send them as an object."""
+    return found if isinstance(found, str) else "{}" if found is None else msgspec.json.encode(found).decode()
 
 
 def _logprobs(found: Any) -> tuple[TokenLogprob, ...]:
@@ -249,4 +306,6 @@ def _told_usage(found: Any) -> Usage | None:
 
 def estimated_tokens(request: ChatRequest) -> int:
     """About as many tokens as a request has, rather too many: one every two bytes, 1,500 an image."""
-    return sum(len(message.text.encode("utf-8", "replace")) // 2 + 8 + 1500 * len(message.images) for message in request.messages)
+    told = sum(len(message.text.encode("utf-8", "replace")) // 2 + 8 + 1500 * len(message.images) for message in request.messages)
+    called = sum(len(call.arguments) // 2 + 16 for message in request.messages if isinstance(message, CallMessage) for call in message.calls)
+    return told + called + (len(msgspec.json.encode(request.tools)) // 2 if request.tools else 0)

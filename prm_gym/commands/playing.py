@@ -151,7 +151,7 @@ def rollout(
 
     Args:
         env: id of the environment.
-        agent: name of the agent, as "random", "scripted" or "constant:UNKNOWN".
+        agent: name of the agent, as "random", "scripted", "constant:UNKNOWN" or "openai:MODEL?base_url=http://localhost:8000/v1".
         tasks: how many tasks.
         attempts: attempts at each.
         seed: of the first task; the next have the following ones.
@@ -160,7 +160,8 @@ def rollout(
         verifier: specifications of the verifiers that judge its steps, as "z3" or "prm:DIR"; the environment's own unless given.
         guide: specification of a verifier that chooses among actions which the agent proposes, as "prm:DIR": what a reward model is worth in search.
         samples: actions that the agent proposes at each step, where there is a guide.
-        out: file of trajectories (JSON lines); nothing is stored without it. Episodes that it holds already are not played again.
+        out: file of trajectories (JSON lines); nothing is stored without it. Episodes that it holds already are not played again, but for those that the
+            infrastructure spoilt: these are taken out of it and played anew.
         json: print JSON.
     """
     from collections import Counter
@@ -187,7 +188,7 @@ def rollout(
     for trajectory in trajectories:
         labels.update(f"{v.verifier}: {v.label or v.status}" for step in trajectory.steps for v in step.verdicts.values())
     steps = sum(len(trajectory.steps) for trajectory in trajectories)
-    result = {
+    result: dict[str, Any] = {
         "episodes": len(trajectories),
         "steps": steps,
         "success": success_rate(trajectories),
@@ -196,6 +197,11 @@ def rollout(
         "verdicts": dict(labels.most_common()),
         "stored": out or None,
     }
+    if reasons := _faults(trajectories):
+        result["spoilt by"] = reasons
+    if spent := player.report():
+        result["agent"] = spent
+    player.close()
     rollouts.close()
     if isinstance(player, GuidedAgent):
         player.verifier.close()
@@ -217,13 +223,22 @@ def _player(agent: str, guide: str, samples: int) -> "Agent":
     return GuidedAgent(made, verifier, samples, look="step" if claims_wanted(verifier) else "text")
 
 
+def _faults(trajectories: "Iterable[Trajectory]") -> str:
+    """What spoilt episodes, the first reason in full; empty where none was spoilt."""
+    from prm_gym.claims import Spoilt
+
+    steps = (step for trajectory in trajectories if not trajectory.valid for step in trajectory.steps)
+    reasons = list(dict.fromkeys(claim.reason for step in steps for claim in step.claims if isinstance(claim, Spoilt)))
+    return f"{reasons[0]} (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else "".join(reasons)
+
+
 def _stored(path: str, env: str, options: Mapping[str, Any], agent: str, seeds: Mapping[str, int]) -> "list[Trajectory]":
-    """The trajectories of a file that a rollout goes on with.
+    """The trajectories of a file that a rollout goes on with; those that the infrastructure spoilt are taken out of the file.
 
     Raises:
         OptionError: the file holds something else.
     """
-    from prm_gym.store import read_trajectories
+    from prm_gym.store import read_trajectories, write_json_lines
 
     if not path or not Path(path).is_file():
         return []
@@ -233,4 +248,7 @@ def _stored(path: str, env: str, options: Mapping[str, Any], agent: str, seeds: 
         same = stored == (env, agent, stored_options(options), seeds.get(trajectory.id))
         if not same:
             raise OptionError(f"{path} holds episodes of another rollout ({trajectory.env_id}, {trajectory.agent}, {trajectory.id}); choose another file")
-    return found
+    sound = [trajectory for trajectory in found if trajectory.valid]
+    if len(sound) < len(found):
+        write_json_lines(path, sound)
+    return sound

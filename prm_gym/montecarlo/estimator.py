@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import msgspec
 
-from prm_gym.agent import Agent, make_agent, prompt_of
+from prm_gym.agent import Agent, make_agent, prompt_of, take
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, OptionError
 from prm_gym.montecarlo.estimate import SUCCESS, Estimate, Rollout
@@ -304,7 +304,7 @@ class RolloutEstimator:
         actions = self.agent.act([run.prompt() for run in running])
         if len(actions) != len(running):
             raise ContractError(f"agent {self.agent.id!r} gave {len(actions)} actions for {len(running)} prompts")
-        results = StepEnv.step_batch([run.env for run in running], [action.text for action in actions], ())
+        results = take([run.env for run in running], actions)
         self.spent.prompts += len(running)
         self.spent.steps += len(running)
         self.spent.batches += 1

@@ -101,7 +101,7 @@ class GuidedAgent(Agent):
             raise ContractError("a guided agent needs the environment in its prompts: play it by prm_gym.rollout")
         shown = prompts if self.agent.privileged else [msgspec.structs.replace(prompt, environment=None) for prompt in prompts]
         rounds = [self.agent.act(shown) for _ in range(self.samples)]
-        proposed = [list({one[at].text: one[at] for one in reversed(rounds)}.values())[::-1] for at in range(len(prompts))]
+        proposed = [_distinct([one[at] for one in rounds]) for at in range(len(prompts))]
         asked = [
             self._context(prompt.environment, action.text) for prompt, actions in zip(prompts, proposed, strict=True) if len(actions) > 1 for action in actions
         ]
@@ -131,6 +131,12 @@ class GuidedAgent(Agent):
         )
         env.restore(before)
         return context
+
+
+def _distinct(proposals: Sequence[Action]) -> list[Action]:
+    """The proposals of one state without repetitions and failures; one failure where there is nothing else."""
+    acting = [action for action in proposals if not action.failure] or proposals[:1]
+    return list({action.text: action for action in reversed(acting)}.values())[::-1]
 
 
 def _stepped(env: StepEnv, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:

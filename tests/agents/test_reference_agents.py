@@ -42,6 +42,14 @@ def test_random_needs_listed_actions():
         RandomAgent().act([Prompt(instructions="", observation="")])
 
 
+def test_options_stand_in_a_specification():
+    assert make_agent("random?seed=5").act([FOUR] * 20) == RandomAgent(seed=5).act([FOUR] * 20)
+    with pytest.raises(OptionError, match="seed of the agent 'random' stands in the specification and beside it"):
+        make_agent("random?seed=5", seed=6)
+    with pytest.raises(OptionError, match="There is no option of the agent 'random' named 'sead'"):
+        make_agent("random?sead=5")
+
+
 # Constant.
 
 

@@ -43,19 +43,19 @@ def test_options_that_the_model_refuses_are_left_out_from_then_on():
 
 
 @pytest.mark.parametrize(
-    "refusal",
+    ("refusal", "kind"),
     [
-        Refusal(400, "This model's maximum context length is 10 tokens, your max_tokens is too large"),
-        Refusal(413, "too large"),
-        Refusal(403, "not for you"),
-        Refusal(422, "the messages are of the wrong form"),
-        Refusal(400, "temperature is not supported, and neither is its absence"),
+        (Refusal(400, "This model's maximum context length is 10 tokens, your max_tokens is too large"), "too_long"),
+        (Refusal(413, "too large"), "too_long"),
+        (Refusal(403, "not for you"), "refused"),
+        (Refusal(422, "the messages are of the wrong form"), "refused"),
+        (Refusal(400, "temperature is not supported, and neither is its absence"), "refused"),
     ],
 )
-def test_a_refused_request_is_sent_once_more_at_most(refusal):
+def test_a_refused_request_is_sent_once_more_at_most(refusal, kind):
     with ChatServer(lambda body: refusal) as server, client_of(server) as client:
         (found,) = client.ask([question("a")])
-        assert found.kind == "refused"
+        assert found.kind == kind
         assert str(refusal.status) in found.reason
         assert len(server.received) <= 2
 

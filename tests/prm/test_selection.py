@@ -3,10 +3,10 @@
 import pytest
 
 import prm_gym  # noqa: F401 - registers the environments
-from prm_gym.agent import make_agent
+from prm_gym.agent import Action, Agent, make_agent, prompt_of
 from prm_gym.errors import OptionError
 from prm_gym.prm.selection import Candidate, GuidedAgent, best_of_n
-from prm_gym.rollout import Rollouts, groups, success_rate
+from prm_gym.rollout import Rollouts, groups, make_envs, success_rate
 from prm_gym.verdict import abstained, judged
 from prm_gym.verifier import Verifier, make_verifier
 
@@ -62,6 +62,27 @@ def test_a_perfect_verifier_guides_a_random_agent_and_one_that_cannot_tell_does_
         rollouts.close()
         verifier.close()
     assert rates["z3"] > rates["unable"] + 0.2
+
+
+class FailsFirst(Agent):
+    """Its first proposals fail."""
+
+    id = "fails"
+
+    def __init__(self, failures):
+        self.failures = failures
+
+    def act(self, prompts):
+        self.failures -= 1
+        return [Action(text="", failure="gone") if self.failures >= 0 else Action(text="a much longer one") for _ in prompts]
+
+
+def test_a_proposal_that_failed_is_none():
+    env = make_envs("prm_gym/Countdown-v0", 1, {}).envs[0]
+    env.reset(seed=0)
+    prompts = [prompt_of(env, privileged=True)]
+    assert GuidedAgent(FailsFirst(1), LikesLong(), samples=2).act(prompts) == [Action(text="a much longer one")]
+    assert GuidedAgent(FailsFirst(2), LikesLong(), samples=2).act(prompts) == [Action(text="", failure="gone")]
 
 
 def test_options_are_checked():
