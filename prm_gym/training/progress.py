@@ -5,7 +5,7 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
-from prm_gym.progress import bars
+from prm_gym.progress import Report, bars
 from prm_gym.training.compare import Notice, Plan
 from prm_gym.training.config import TrainConfig
 from prm_gym.training.metrics import Sink
@@ -69,9 +69,8 @@ class _Lines(Sink):
 class _Bar(Sink):
     """A bar over the budget, with the last batch's and the last evaluation's success."""
 
-    def __init__(self, progress: Progress, budget: int) -> None:
-        self.progress, self.budget = progress, budget
-        self.bar = progress.add_task("training", total=budget)
+    def __init__(self, report: Report, budget: int) -> None:
+        self.report, self.budget = report, budget
         self.batch = self.held_out = "-"
 
     def record(self, figures: Mapping[str, float]) -> None:
@@ -80,8 +79,7 @@ class _Bar(Sink):
             self.held_out = f"{figures['held_out_success']:.3f}"
         else:
             self.batch = f"{figures['success']:.3f}"
-        steps = min(int(figures["env_steps"]), self.budget)
-        self.progress.update(self.bar, completed=steps, description=f"success {self.batch}, held out {self.held_out}")
+        self.report("training", min(int(figures["env_steps"]), self.budget), self.budget, f", success {self.batch}, held out {self.held_out}")
 
 
 @contextmanager
@@ -97,6 +95,5 @@ def progress_of_run(config: TrainConfig, quiet: bool = False) -> Generator[Sink]
     elif not sys.stderr.isatty():
         yield _Lines()
     else:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), speed_estimate_period=120) as progress:
-            yield _Bar(progress, config.budget)
+        with bars("steps") as report:
+            yield _Bar(report, config.budget)
