@@ -18,7 +18,7 @@ from prm_gym.chat.counters import ChatCounters
 from prm_gym.chat.exchange import ChatFailure, ChatReply, ChatRequest, ChatResult, FailureKind, Usage
 from prm_gym.chat.limits import Budget, Window
 from prm_gym.chat.settings import ChatSettings
-from prm_gym.chat.wire import NO_USAGE, Body, DeclinedError, OddAnswerError, body_of, estimated_tokens, image_kind, is_too_long, refused_option, reply_of
+from prm_gym.chat.wire import Body, DeclinedError, OddAnswerError, body_of, estimated_tokens, image_kind, is_too_long, refused_option, reply_of
 from prm_gym.errors import StoreError
 from prm_gym.secret import Secret
 
@@ -26,6 +26,7 @@ _WAITING_FOR_EACH = 8  # requests under way or waiting to be sent again, for eac
 _LONGEST_ASKED_WAIT = 3600.0
 _GATEWAY_TIMEOUTS = (408, 504, 524)  # somebody in between has waited too long; the model may have answered
 _UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")  # the HTTP library's names of what happens before a request is sent
+_NO_USAGE = Usage()
 _HIDDEN, _LONG_SECRET = "***", 16  # in answers only secrets of so many letters are hidden: shorter ones may be words
 
 
@@ -40,7 +41,7 @@ class _RetryError(Exception):
 class _GiveUpError(Exception):
     """It will not go better."""
 
-    def __init__(self, kind: FailureKind, reason: str, usage: Usage | None = NO_USAGE) -> None:
+    def __init__(self, kind: FailureKind, reason: str, usage: Usage | None = _NO_USAGE) -> None:
         super().__init__(reason)
         self.kind: FailureKind = kind
         self.reason, self.usage = reason, usage
@@ -253,7 +254,7 @@ class Line:
             except _AdaptedError:
                 batch.attempts[at] -= 1
                 self.counters.fault("option refused")
-                usage = NO_USAGE
+                usage = _NO_USAGE
                 raise
             finally:
                 self._settle(usage, worst, worst_cost, entry)
@@ -338,7 +339,7 @@ class Line:
         except openai.APIStatusError as error:
             raise self._fault_of(error, body, without) from error
         except openai.APIConnectionError as error:
-            raise _RetryError("no connection", f"the endpoint cannot be reached: {self._cause(error)}", usage=NO_USAGE if _unsent(error) else None) from error
+            raise _RetryError("no connection", f"the endpoint cannot be reached: {self._cause(error)}", usage=_NO_USAGE if _unsent(error) else None) from error
         except Exception as error:  # whatever the HTTP libraries raise for what a server sends
             raise _RetryError("odd answer", f"the endpoint sent something that the client cannot read: {self._cause(error)}") from error
 
@@ -356,7 +357,7 @@ class Line:
             return _GiveUpError("budget", f"the account has no money left: {said}")
         if status in (408, 409, 425, 429) or status >= 500:
             wait = _asked_wait(error.response.headers) if status in (429, 503) else None
-            return _RetryError(str(status), said, wait, None if status in _GATEWAY_TIMEOUTS else NO_USAGE)
+            return _RetryError(str(status), said, wait, None if status in _GATEWAY_TIMEOUTS else _NO_USAGE)
         if 300 <= status < 400:
             place = self._shown(str(error.response.headers.get("location", "somewhere else")))[:200]
             self._locked_out = f"the endpoint redirects to {place}, which is not followed (HTTP status {status}): give that address as base_url if it is right"
