@@ -36,6 +36,7 @@ def prompt_before(trajectory: Trajectory, place: int, tools: Sequence[Tool] = ()
         actions=step.actions,
         history=tuple(PastStep(past.observation, past.action) for past in trajectory.steps[:place]),
         tools=tuple(tools),
+        task_key=trajectory.task_key,
     )
 
 
