@@ -9,15 +9,16 @@ DEFAULT_WIDTH = 4
 
 
 class Beam(SearchMethod, frozen=True, kw_only=True):
-    """Keeps the best `width` states after every step; each proposes `expand` next steps.
+    """Keeps the best `width` states after every step, from `width` times `expand` proposals.
 
-        frontier_{t+1} = the `width` best, by value, of   { s + a : s in frontier_t, a of `expand` proposals }   and what has ended in frontier_t
+        frontier_{t+1} = the `width` best, by value, of   { s + a : s in frontier_t, a of its proposals }   and what has ended in frontier_t
 
-    Proposals that come to the same are one. A beam is over when all that it keeps has ended. With what is left of the budget another one is begun.
+    A full frontier makes `expand` proposals from each state; fewer states (at first there is one) share them out evenly. Proposals that come to the same are
+    one. A beam is over when all that it keeps has ended. With what is left of the budget another one is begun.
 
     Attributes:
         width: states that are kept, >= 1; None for as many as the budget is certain to hold, and 4 without one.
-        expand: proposals from each, >= 1.
+        expand: proposals from each of them, >= 1.
         reject_below: a step that scores less is not gone on from, in [0, 1]; 0 keeps all.
         draft_tokens: tokens after which a step is judged for the first time; only the best `width` of the beginnings are finished. 0 for none. The agent must
             be a `DraftingAgent`.
@@ -67,7 +68,7 @@ class Beam(SearchMethod, frozen=True, kw_only=True):
         return node.score is not None and node.score < self.reject_below
 
     def _expanded(self, nodes: Sequence[Node], width: int) -> Asking[list[Node | None]]:
-        asked = [node for node in nodes for _ in range(self.expand)]
+        asked = [node for node in nodes for _ in range(max(self.expand, width * self.expand // len(nodes)))]
         if not self.draft_tokens:
             return (yield from reach([Expand(node) for node in asked]))
         drafts = yield from begin([Begin(node, self.draft_tokens) for node in asked])

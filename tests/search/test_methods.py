@@ -89,7 +89,7 @@ def test_a_wider_beam_finds_what_a_greedy_one_passes_by(width, chosen, value):
         assert actions(result.chosen) in chosen
         score = next(each.score for each in result.candidates if each.trajectory == result.chosen)
         assert score == pytest.approx(value)
-        assert result.spent.agent_steps == 16 + 16 * width
+        assert result.spent.agent_steps == 2 * 16 * width  # all of them from the root, then 16 from each
         assert result.spent.env_steps == 2 + 2 * width  # of equal proposals one is taken
 
 
