@@ -97,8 +97,9 @@ class Learner:
         weights = {name: weight for name, weight in self.network.named_parameters() if weight.requires_grad}
         if not any(name.startswith("model.") for name in weights):
             raise OptionError("no weight of the model requires a gradient: there is nothing to train")
-        if options.parallel != "none" and any(weight.dtype != torch.float32 for weight in weights.values()):
-            raise OptionError(f"parallel={options.parallel!r} needs the trained weights in float32 (products are bfloat16 where precision says so)")
+        gathered = weights.values() if options.parallel == "ddp" else self.network.parameters()  # shards of one layer have one type
+        if options.parallel != "none" and any(weight.dtype != torch.float32 for weight in gathered):
+            raise OptionError(f"parallel={options.parallel!r} needs the weights in float32 (products are bfloat16 where precision says so)")
         self._adapted = hasattr(model, "disable_adapter")
         self._reference = self._frozen(model) if options.needs_reference and not self._adapted else None
         self._recomputed_layers = self.network.recompute_layers() if options.gradient_checkpointing else []

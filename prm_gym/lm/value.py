@@ -1,7 +1,7 @@
-"""Values and contributions of whole steps, read from the hidden states of a policy.
+"""Values of whole steps, read from the hidden states of a policy.
 
 A value belongs to a step of the environment and not to a token: it is read from the state of the last token before the action, which has seen everything that
-the agent had seen. A contribution is read from the last token of the action.
+the agent had seen.
 """
 
 from collections.abc import Callable
@@ -60,22 +60,3 @@ def value_loss(values: Tensor, old: Tensor, returns: Tensor, clip: float = 0.0) 
         held = old + (values - old).clamp(-clip, clip)
         loss = torch.maximum(loss, (held - returns).square())
     return 0.5 * loss
-
-
-def contribution_loss(contributions: Tensor, trajectories: Tensor, outcomes: Tensor) -> Tensor:
-    """The squared error of each trajectory's outcome, as the sum of what its steps are said to contribute.
-
-        l_i = (sum_t c_{i,t} - R_i)^2
-
-    Args:
-        contributions: [K] c, with gradient; all steps of a trajectory are here.
-        trajectories: [K] int64 in [0, M).
-        outcomes: [M] R.
-
-    Returns:
-        [M].
-
-    Source: SPA-RL (Wang et al. 2025): its progress estimator.
-    """
-    sums = torch.zeros_like(outcomes).index_add(0, trajectories, contributions)
-    return (sums - outcomes).square()

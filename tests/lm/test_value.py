@@ -1,4 +1,4 @@
-"""Values and contributions of steps."""
+"""Values of steps."""
 
 import pytest
 
@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from prm_gym.lm.value import StepHead, contribution_loss, value_loss
+from prm_gym.lm.value import StepHead, value_loss
 
 
 def test_a_new_head_says_nothing_and_learns_what_is_linear():
@@ -38,9 +38,3 @@ def test_the_clipped_value_loss_by_hand():
     found.sum().backward()
     torch.testing.assert_close(values.grad, torch.tensor([0.0, -0.9, -2.0]))  # what moved too far towards G gains nothing more
     torch.testing.assert_close(value_loss(values, torch.zeros(3), torch.ones(3)), torch.tensor([0.125, 0.405, 2.0]))
-
-
-def test_contributions_add_up_to_the_outcome():
-    # Trajectory 0: 0.5 + 0.25 for an outcome of 1: 0.25^2. Trajectory 1: 0.5 for 0: 0.25.
-    found = contribution_loss(torch.tensor([0.5, 0.25, 0.5]), torch.tensor([0, 0, 1]), torch.tensor([1.0, 0.0]))
-    torch.testing.assert_close(found, torch.tensor([0.0625, 0.25]))

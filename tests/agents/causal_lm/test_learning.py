@@ -148,6 +148,7 @@ def test_columns_are_what_the_model_says(small_model, drawn_sequences):
                 assert found.logprob[span.row] == pytest.approx(float(logprobs[span.start - 1 : span.stop - 1].sum()), abs=1e-4)
                 assert found.n_tokens[span.row] == span.stop - span.start
     assert math.isnan(found.logprob[count])
+    assert np.isnan(learner.columns([], 2).logprob).all()
     assert found.value.tolist()[:count] == [0.0] * count  # a new head says 0
     np.testing.assert_allclose(learner.columns(sequences, count, reference=True).logprob, found.logprob[:count], atol=1e-5)
 
