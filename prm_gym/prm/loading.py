@@ -10,11 +10,12 @@ from weakref import WeakValueDictionary
 
 from prm_gym.chains import written
 from prm_gym.errors import CheckpointError, OptionError, PrmGymError
+from prm_gym.lm.devices import device_of
+from prm_gym.lm.libraries import library, quiet
 from prm_gym.prm.families import make_family
 from prm_gym.prm.family import Family
-from prm_gym.prm.files import architectures, library, quiet
+from prm_gym.prm.files import architectures
 
-DEVICES = ("auto", "cpu", "cuda")
 ATTENTIONS = ("auto", "sdpa", "eager", "flash_attention_2")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 DEFAULT_CONTEXT = 4096
@@ -276,22 +277,3 @@ def _context(config: Any, tokenizer: Any, family: Family) -> int:
     said = [getattr(getattr(family, "settings", None), "max_context", 0), getattr(config.get_text_config(), "max_position_embeddings", 0) or 0]
     said.append(tokenizer.model_max_length if (tokenizer.model_max_length or 0) < 10**7 else 0)
     return min((int(limit) for limit in said if limit), default=DEFAULT_CONTEXT)
-
-
-def device_of(torch: Any, device: str) -> str:
-    """The device of a name: "auto" is CUDA where there is one.
-
-    Args:
-        torch: the module.
-        device: "auto", "cpu", "cuda" or "cuda:NUMBER".
-
-    Raises:
-        OptionError: there is no such device here.
-    """
-    if device not in DEVICES and not (device.startswith("cuda:") and device[5:].isdigit()):
-        raise OptionError(f"device is one of {', '.join(DEVICES)} or cuda:NUMBER, got {device!r}")
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise OptionError(f"device is {device!r}, and torch finds no CUDA here")
-    return device

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 import msgspec
 
 from prm_gym.errors import CheckpointError, OptionError, PrmGymError
-from prm_gym.prm.files import library, quiet
+from prm_gym.lm.libraries import library, quiet
 from prm_gym.prm.implicit.encoding import SEPARATOR, Template
 from prm_gym.prm.loading import fingerprint, locate
 from prm_gym.task import content_key
