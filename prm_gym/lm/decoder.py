@@ -7,7 +7,6 @@ from typing import Any
 from prm_gym.lm.libraries import library
 
 END = "<|end|>"
-BYTES = 256
 DECODER_CONTEXT = 2048
 # How text is cut before the pairs of bytes are merged: words with their blank, digits one by one, other signs, blanks.
 _WORDS = r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
