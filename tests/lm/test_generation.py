@@ -192,3 +192,35 @@ def test_training_mode_is_put_back():
     net.train()
     generator.sample(contexts((4,)), [""], uniforms(1), Sampling(), ended)
     assert net.training
+
+
+@pytest.mark.parametrize("limit", [0, 5 * 129 * 256, 1 << 31])
+def test_whatever_episodes_do_what_is_said_is_what_a_whole_forward_says(limit):
+    # Episodes in any order and number, that go on, are put back, begin anew, or share a beginning with another one.
+    net, rng = model("qwen2"), np.random.default_rng(5)
+    generator = Generator(net, cache_bytes=limit)
+    told = {name: contexts((8,), 0)[0] for name in "abcdefg"}
+    for round_ in range(25):
+        names = [str(name) for name in rng.permutation(list(told))[: rng.integers(1, 8)]]
+        for name in names:
+            match rng.integers(4):
+                case 0:
+                    told[name] = told[name][: rng.integers(1, len(told[name]) + 1)]
+                case 1:
+                    told[name] = list(told[str(rng.choice(list(told)))])
+                case _:
+                    told[name] = told[name][:60] + rng.integers(2, 40, size=rng.integers(1, 20)).tolist()
+        numbers = uniforms(len(names), round_, limit=3)
+        if round_ % 3:
+            found = generator.sample([told[name] for name in names], names, numbers, Sampling(), ended)
+        else:
+            found = generator.choose([told[name] for name in names], names, [ChoiceTrie(ACTIONS)] * len(names), numbers[:, 0].tolist(), 1.0)
+        for name, each in zip(names, found, strict=True):
+            if round_ % 3:
+                said = torch.log_softmax(logits_after(net, [*told[name], *each.token_ids])[len(told[name]) - 1 : -1], dim=-1)
+                expected = [said[at, token].item() for at, token in enumerate(each.token_ids)]
+                assert each.logprobs == pytest.approx(expected, abs=1e-4)
+            else:
+                assert sum(each.logprobs) == pytest.approx(by_hand(net, told[name], ACTIONS, 1.0)[each.token_ids], abs=1e-4)
+            told[name] = told[name] + list(each.token_ids)
+    assert generator.slots.bytes <= max(limit, 129 * 256)  # a single row is there in any case
