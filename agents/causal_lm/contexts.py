@@ -38,7 +38,7 @@ class Contexts:
         shortened: contexts of prompts so far whose oldest steps were left out, since there was no room for them.
     """
 
-    def __init__(self, turns: TurnFormat, limit: int, history: int | None) -> None:
+    def __init__(self, turns: TurnFormat, limit: int, history: int | None, instructions: bool = True) -> None:
         """Set how much is shown.
 
         Args:
@@ -46,9 +46,11 @@ class Contexts:
             limit: tokens of a context at the most, without the action. Where an episode has more, its oldest steps are left out until half of the limit is
                 free (so that this is not done again at every step), and the text says how many.
             history: earlier steps that are shown; None for all.
+            instructions: whether they are shown.
         """
         self.turns, self.limit, self.history = turns, limit, history
         self.shortened = 0
+        self._instructed = instructions
         self._sampled: OrderedDict[tuple[str, int, str], tuple[int, ...]] = OrderedDict()
 
     def remember(self, prompt: Prompt, text: str, token_ids: tuple[int, ...]) -> None:
@@ -70,10 +72,11 @@ class Contexts:
         """
         observations = [*(past.observation for past in prompt.history), prompt.observation]
         taken = [self._sampled.get((prompt.episode, at, past.action)) or self.turns.action(past.action) for at, past in enumerate(prompt.history)]
-        segments = self._segments(prompt.instructions, observations, taken)
-        first = self._firsts(prompt.instructions, observations, segments)[-1]
+        instructions = prompt.instructions if self._instructed else ""
+        segments = self._segments(observations, taken)
+        first = self._firsts(instructions, observations, segments)[-1]
         self.shortened += first > (0 if self.history is None else max(0, len(prompt.history) - self.history))
-        return self._joined(prompt.instructions, observations, segments, first, len(prompt.history))[0]
+        return self._joined(instructions, observations, segments, first, len(prompt.history))[0]
 
     def sequences(self, batch: StepBatch, listed: bool) -> list[TokenSequence]:
         """The steps of a batch as they were read and sampled; every row of the batch is in one of them.
@@ -107,14 +110,15 @@ class Contexts:
     def _of_trajectory(self, trajectory: Trajectory, row: int, listed: bool) -> list[TokenSequence]:
         observations = [step.observation for step in trajectory.steps]
         taken = [self._taken(step, listed) for step in trajectory.steps]
-        segments = self._segments(trajectory.task.instructions, observations, [each.token_ids for each in taken[:-1]])
-        firsts = self._firsts(trajectory.task.instructions, observations, segments)
+        instructions = trajectory.task.instructions if self._instructed else ""
+        segments = self._segments(observations, [each.token_ids for each in taken[:-1]])
+        firsts = self._firsts(instructions, observations, segments)
         found: list[TokenSequence] = []
         begin = 0
         for end in range(1, len(firsts) + 1):
             # Steps that begin at the same observation are read in one: a later context goes on where an earlier one ended.
             if end == len(firsts) or firsts[end] != firsts[begin]:
-                ids, ends = self._joined(trajectory.task.instructions, observations, segments, firsts[begin], end - 1)
+                ids, ends = self._joined(instructions, observations, segments, firsts[begin], end - 1)
                 whole = [*ids, *taken[end - 1].token_ids]
                 spans = [ActionSpan(row + at, ends[at - firsts[begin]], ends[at - firsts[begin]] + len(taken[at].token_ids)) for at in range(begin, end)]
                 part = taken[begin:end]
@@ -138,7 +142,7 @@ class Contexts:
             choices = trie.allowed(trie.leaves[step.actions.index(step.action)])
         return _Taken(ids, logprobs, choices)
 
-    def _segments(self, instructions: str, observations: Sequence[str], taken: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    def _segments(self, observations: Sequence[str], taken: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
         """[t] the tokens between the observation of step t and that of step t + 1: the action, and that observation."""
         return [ids + self.turns.later(observation, ids) for ids, observation in zip(taken, observations[1:], strict=False)]
 

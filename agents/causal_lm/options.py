@@ -63,6 +63,7 @@ class ActingOptions(msgspec.Struct, frozen=True, kw_only=True):
         max_new_tokens: of free text. An action that comes to this limit is cut off: its last token is then no end token.
         stop: "end": free text ends with the model's end token; "line": also with a line break, once there is something visible.
         history: earlier steps of the episode that are shown; "episode" for all that the context holds.
+        instructions: whether the task's instructions are shown. A decoder from scratch that plays one kind of task learns nothing from them.
         thinking: the model writes thoughts and an end marker (`</think>`) before the action; they are part of its tokens, and not of its text.
         cache_bytes: of keys and values that are kept between the steps of episodes.
     """
@@ -74,6 +75,7 @@ class ActingOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_new_tokens: int = 64
     stop: Stopping = "end"
     history: int | Literal["episode"] = "episode"
+    instructions: bool = True
     thinking: bool = False
     cache_bytes: int = 1 << 31
 

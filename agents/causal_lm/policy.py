@@ -256,7 +256,8 @@ class CausalLMPolicy(TrainableAgent):
         named = getattr(self.model.generation_config, "eos_token_id", None)
         ends: list[int] = [named] if isinstance(named, int) else list(named or ())
         self.turns = TurnFormat(self.tokenizer, thinking=acting.thinking, lines=acting.stop == "line", ends=ends)
-        self.contexts = Contexts(self.turns, self._context - acting.max_new_tokens, None if acting.history == "episode" else acting.history)
+        history = None if acting.history == "episode" else acting.history
+        self.contexts = Contexts(self.turns, self._context - acting.max_new_tokens, history, acting.instructions)
 
     def _marked(self, batch: StepBatch) -> dict[str, float]:
         """The share of the steps that this policy wrote whose action was cut off."""

@@ -4,7 +4,8 @@ Actions that begin alike share their tokens. At a token where they part, the mod
 
     log pi(a) = sum_i [ l_i(a_i) / T - logsumexp_{v in C_i} l_i(v) / T ],     C_i: the tokens that follow a_1 ... a_{i-1} in a listed action
 
-which sums to 1 over the list. Where only one token follows, it costs nothing; so what stands after the last fork is never run through the model.
+which sums to 1 over the list. It is what a policy samples and learns by; it is not the model's probability of each whole text over their sum, which would weigh
+what stands after a fork as well. Where only one token follows, it costs nothing; so what stands after the last fork is never run through the model.
 """
 
 from collections.abc import Sequence

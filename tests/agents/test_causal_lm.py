@@ -51,7 +51,7 @@ def said(agent, sequence):
         {"choose": "listed"},
         {"choose": "free", "temperature": 1.3},
         {"choose": "free", "history": 1},
-        {"choose": "listed", "history": 0},
+        {"choose": "listed", "history": 0, "instructions": False},
         {"choose": "free", "context": 520},  # in bytes: instructions of about 400, so that only some steps fit
     ],
     ids=["listed", "free", "one step of history", "no history", "the context overflows"],
