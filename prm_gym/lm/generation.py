@@ -49,12 +49,13 @@ class Generator:
         read: tokens that were run through the model, without padding, since the beginning; `written` of them were sampled ones.
     """
 
-    def __init__(self, model: Any, cache_bytes: int = 1 << 31) -> None:
+    def __init__(self, model: Any, cache_bytes: int | None = None) -> None:
         """Take a model, and try on a few tokens whether it goes on from kept keys and values as if it had read everything.
 
         Args:
             model: causal.
-            cache_bytes: of keys and values that are kept, at the most; a row of the longest context is kept in any case.
+            cache_bytes: of keys and values that are kept, at the most; a row of the longest context in any case. None for 2 GiB on a CPU, a quarter of
+                the memory of a card.
 
         Raises:
             CheckpointError: it does not (a recurrent model, a sliding window that is too short), or is not causal.
@@ -63,6 +64,8 @@ class Generator:
         self.head = VocabularyHead(model)
         self.device = next(model.parameters()).device
         self.read = self.written = 0
+        if cache_bytes is None:
+            cache_bytes = torch.cuda.get_device_properties(self.device).total_memory // 4 if self.device.type == "cuda" else 1 << 31
         model.eval()
         with torch.no_grad():
             self.slots = self._probed(cache_bytes)
