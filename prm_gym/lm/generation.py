@@ -64,11 +64,9 @@ class Generator:
         self.head = VocabularyHead(model)
         self.device = next(model.parameters()).device
         self.read = self.written = 0
-        if cache_bytes is None:
-            cache_bytes = torch.cuda.get_device_properties(self.device).total_memory // 4 if self.device.type == "cuda" else 1 << 31
         model.eval()
         with torch.no_grad():
-            self.slots = self._probed(cache_bytes)
+            self.slots = self._probed(_usual_bytes(self.device) if cache_bytes is None else cache_bytes)
 
     def forget(self) -> None:
         """The weights have changed: what was kept is worth nothing."""
@@ -332,6 +330,14 @@ class Generator:
         if not apart <= (1e-3 if dtype == torch.float32 else 0.1):  # also where it is no number
             raise CheckpointError(f"{type(self.model).__name__} does not go on from kept keys and values as if it had read everything (apart by {apart:.2g})")
         return slots
+
+
+def _usual_bytes(device: torch.device) -> int:
+    """That keys and values may take where nobody says."""
+    if device.type != "cuda":
+        return 1 << 31
+    cuda: Any = torch.cuda  # its own annotations are partial
+    return int(cuda.get_device_properties(device).total_memory) // 4
 
 
 class _Writing:
