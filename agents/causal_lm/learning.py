@@ -22,13 +22,13 @@ from prm_gym.agents.causal_lm.learning_options import LearningOptions
 from prm_gym.agents.causal_lm.objectives import Critique, ImitationObjective, Objective, PolicyObjective, PreferenceObjective
 from prm_gym.credit.array_types import FloatArray, IntArray
 from prm_gym.errors import CheckpointError, ContractError, DivergedError, OptionError
+from prm_gym.lm.batching import length_sorted
 from prm_gym.lm.optimizing import Hyperparameters, Optimizer
 from prm_gym.lm.parallel import Parallel, like, whole
 from prm_gym.lm.policy_network import PolicyNetwork, PolicyReadings
 from prm_gym.lm.sequences import TokenSequence
 from prm_gym.lm.tensor_files import read_tensors, write_tensors
 from prm_gym.lm.token_table import TokenTable, collated, kept_actions, token_table
-from prm_gym.prm.batching import length_sorted
 from prm_gym.prm.training.optimizing import rate_at
 
 try:

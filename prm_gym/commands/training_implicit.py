@@ -139,7 +139,7 @@ def train_confidence(
 
 
 def _require_packages() -> None:
-    from prm_gym.prm.files import library
+    from prm_gym.lm.libraries import library
 
     for name in ("torch", "transformers", "tokenizers", "safetensors"):
         library(name)

@@ -143,7 +143,7 @@ def train_prm(
         json: print the whole result as JSON.
     """
     from prm_gym.labelling.layouts import LabelPolicy
-    from prm_gym.prm.files import library
+    from prm_gym.lm.libraries import library
     from prm_gym.prm.layouts.reading import Reading
     from prm_gym.prm.training.config import DataOptions, LossOptions, ModelOptions, RunOptions, TrainingConfig
 

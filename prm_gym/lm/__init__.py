@@ -1,1 +1,1 @@
-"""Language models: what policies and reward models share. Import what you need from its modules; they need torch."""
+"""What policies and reward models share: text as tokens, decoders from scratch, adapters, batches, keys and values that are kept, and sampling."""

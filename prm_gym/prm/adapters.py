@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from prm_gym.errors import CheckpointError
+from prm_gym.lm.libraries import library
 from prm_gym.prm.families.own import read_settings
 from prm_gym.prm.family import Family
-from prm_gym.prm.files import library, read_json
+from prm_gym.prm.files import read_json
 from prm_gym.prm.pretrained import CLASSIFIERS, whole_model
 
 

@@ -1,28 +1,12 @@
-"""The files of a checkpoint, and the libraries that read them."""
+"""The files of a checkpoint."""
 
-import importlib
 import json
-import logging
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from prm_gym.errors import CheckpointError, MissingExtraError
+from prm_gym.errors import CheckpointError
 
 POINTER = b"version https://git-lfs.github.com/spec/"
-
-
-def library(name: str) -> Any:
-    """A library of the extra "torch", imported now.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise MissingExtraError(name.split(".", maxsplit=1)[0], "torch") from error
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -113,18 +97,3 @@ def _header(path: Path) -> dict[str, str]:
     if size < end:
         raise CheckpointError(f"{path} is cut off: {size:,} of {end:,} bytes are there; get it again")
     return found
-
-
-@contextmanager
-def quiet() -> Generator[None]:
-    """Without the reports and progress bars of loading and saving; what is wrong with a checkpoint is an error here."""
-    reports = library("transformers.utils.logging")
-    level, bars = reports.get_verbosity(), reports.is_progress_bar_enabled()
-    reports.set_verbosity(logging.CRITICAL)
-    reports.disable_progress_bar()
-    try:
-        yield
-    finally:
-        reports.set_verbosity(level)
-        if bars:
-            reports.enable_progress_bar()

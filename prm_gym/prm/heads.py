@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from prm_gym.errors import CheckpointError
+from prm_gym.lm.libraries import library
+from prm_gym.lm.vocabulary import logit_scale
 from prm_gym.prm.family import Family
-from prm_gym.prm.files import library, weight_files
+from prm_gym.prm.files import weight_files
 
 PREFIXES = ("v_head.summary.", "v_head.", "score_head.", "score.", "classifier.")
 
@@ -96,19 +98,6 @@ def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
     if bias is not None:
         layer.bias = nn.Parameter(bias.detach().float().clone(), requires_grad=False)
     return layer
-
-
-def logit_scale(config: Any) -> Callable[[Tensor], Tensor] | None:
-    """What some models do to their logits: a soft cap (Gemma), a factor (Cohere), a divisor (Granite)."""
-    cap, factor, divisor = (getattr(config, name, None) for name in ("final_logit_softcapping", "logit_scale", "logits_scaling"))
-    if not cap and not factor and not divisor:
-        return None
-
-    def scale(logits: Tensor) -> Tensor:
-        logits = logits * (factor or 1.0) / (divisor or 1.0)
-        return torch.tanh(logits / cap) * cap if cap else logits
-
-    return scale
 
 
 def _tensors(directory: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor]:

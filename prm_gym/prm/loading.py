@@ -10,12 +10,13 @@ from weakref import WeakValueDictionary
 
 from prm_gym.chains import written
 from prm_gym.errors import CheckpointError, OptionError
+from prm_gym.lm.inert import plain_ids
+from prm_gym.lm.libraries import library, quiet
 from prm_gym.machine import choose_device
 from prm_gym.prm.families import make_family
 from prm_gym.prm.family import Family
-from prm_gym.prm.files import architectures, library, quiet
+from prm_gym.prm.files import architectures
 from prm_gym.prm.pretrained import pretrained, whole_model
-from prm_gym.prm.writing import plain_ids
 
 ATTENTIONS = ("auto", "sdpa", "eager", "flash_attention_2")
 DTYPES = ("auto", "float32", "bfloat16", "float16")

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from prm_gym.prm.files import library
+from prm_gym.lm.libraries import library
 
 
 class Prefix:

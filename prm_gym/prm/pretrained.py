@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from prm_gym.errors import CheckpointError, PrmGymError
-from prm_gym.prm.files import check_weights, library
+from prm_gym.lm.libraries import library
+from prm_gym.prm.files import check_weights
 
 CLASSIFIERS = ("score.", "classifier.")
 """How the weights of the heads of token classifiers begin."""

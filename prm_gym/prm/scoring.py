@@ -11,7 +11,7 @@ from torch import Tensor
 
 from prm_gym.chains import Chain, chain_keys
 from prm_gym.errors import OptionError
-from prm_gym.prm.batching import length_sorted, packed
+from prm_gym.lm.batching import length_sorted, packed
 from prm_gym.prm.loading import Checkpoint
 from prm_gym.prm.prefixes import Prefix, PrefixCache, joined, reusable, row_of
 from prm_gym.prm.windows import Window, windows

@@ -18,8 +18,8 @@ import msgspec
 
 from prm_gym.chains import Chain, chain_keys
 from prm_gym.errors import CheckpointError, MissingExtraError, OptionError
-from prm_gym.prm.batching import length_sorted
-from prm_gym.prm.files import library
+from prm_gym.lm.batching import length_sorted
+from prm_gym.lm.libraries import library
 from prm_gym.prm.implicit.encoding import SEPARATOR, ChainEncoder, Spanned, Template
 from prm_gym.prm.implicit.loading import Device, Precision, load_model, load_tokenizer, mark_of
 from prm_gym.prm.implicit.logprobs import Batch, CausalModel, collate, step_sums

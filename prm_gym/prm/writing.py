@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from prm_gym.errors import CheckpointError
+from prm_gym.lm.inert import cleared, forbidden_ids, inert, plain_ids, writable
 from prm_gym.prm.family import Encoded
 
 
@@ -25,7 +26,7 @@ class Writer:
         """
         self.tokenizer = tokenizer
         self.tags = tuple(tags)
-        self._forbidden = _forbidden(tokenizer, tags)
+        self._forbidden = forbidden_ids(tokenizer, tags)
         self._pieces: list[str | list[int]] = []  # what is written; texts are tokenised together in the end
         self._marks: list[int] = []  # how many pieces stood before each
         self._open = False  # whether the next text goes on from the last piece
@@ -78,64 +79,14 @@ class Writer:
     def encoded(self) -> Encoded:
         """What was written, up to the last mark: what stands after it has no part in any score."""
         pieces = self._pieces[: self._marks[-1]] if self._marks else []
-        texts = list(dict.fromkeys(_whole(piece) for piece in pieces if isinstance(piece, str) and piece))
+        texts = list(dict.fromkeys(writable(piece) for piece in pieces if isinstance(piece, str) and piece))
         found: list[list[int]] = list(self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]) if texts else []
-        known = {text: _cleared(self.tokenizer, text, ids, self._forbidden) for text, ids in zip(texts, found, strict=True)}
+        known = {text: cleared(self.tokenizer, text, ids, self._forbidden) for text, ids in zip(texts, found, strict=True)}
         ends, token_ids = [0], list[int]()
         for piece in pieces:
-            token_ids += (known[_whole(piece)] if piece else []) if isinstance(piece, str) else piece
+            token_ids += (known[writable(piece)] if piece else []) if isinstance(piece, str) else piece
             ends.append(len(token_ids))
         return Encoded(token_ids, [ends[mark] - 1 for mark in self._marks])
-
-
-def inert(tokenizer: Any, text: str, tags: Sequence[int] = (), forbidden: frozenset[int] | None = None) -> list[int]:
-    """The tokens of a text, none of them special or a tag.
-
-    Args:
-        tokenizer: a Hugging Face tokenizer.
-        text: anything; what no tokenizer takes (half of a surrogate pair) is replaced.
-        tags: ids of ordinary tokens that are not to come out.
-        forbidden: the tags and special tokens, where they are known already.
-    """
-    text = _whole(text)
-    return _cleared(tokenizer, text, plain_ids(tokenizer, text), _forbidden(tokenizer, tags) if forbidden is None else forbidden)
-
-
-def _cleared(tokenizer: Any, text: str, ids: list[int], forbidden: frozenset[int]) -> list[int]:
-    """The tokens of a text, tokenised again in pieces where forbidden ones came out."""
-    if forbidden.isdisjoint(ids):
-        return ids
-    found = [token for token in ids if token in forbidden]
-    texts = {str(tokenizer.decode([token])).strip(" ") or str(tokenizer.decode([token])) for token in found}
-    pattern = re.compile("|".join(f"(?<={re.escape(tag[0])})(?={re.escape(tag[1:])})" for tag in sorted(texts) if len(tag) > 1) or r"(?!)")
-    cut = [token for piece in pattern.split(text) if piece for token in plain_ids(tokenizer, piece)]
-    if forbidden.isdisjoint(cut):
-        return cut
-    letters = {letter: plain_ids(tokenizer, letter) for letter in dict.fromkeys(text)}
-    return [token for letter in text for token in letters[letter] if token not in forbidden]
-
-
-def _whole(text: str) -> str:
-    """A text that every tokenizer takes."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _forbidden(tokenizer: Any, tags: Sequence[int]) -> frozenset[int]:
-    """What no text may yield: tags and special tokens, but for the one of unknown letters where it is for nothing else."""
-    special = special_ids(tokenizer)
-    if tokenizer.unk_token_id not in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id):
-        special -= {tokenizer.unk_token_id}
-    return special | frozenset(tags)
-
-
-def plain_ids(tokenizer: Any, text: str) -> list[int]:
-    """The tokens of a text alone: none is added before or after it, and special tokens in it are text."""
-    return list(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
-
-
-def special_ids(tokenizer: Any) -> frozenset[int]:
-    """Every token that was added to the vocabulary or is special."""
-    return frozenset((*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder))
 
 
 def tag_id(tokenizer: Any, tag: str, family: str) -> int:

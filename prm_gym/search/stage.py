@@ -6,7 +6,7 @@ Brings one to each node that is to be expanded, has the steps judged in one batc
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from prm_gym.agent import Action, Prompt, prompt_of
+from prm_gym.agent import Action, Prompt, prompt_of, take
 from prm_gym.claims import Malformed
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError
@@ -151,21 +151,21 @@ class Stage:
         fresh: dict[tuple[Node, str, bool], int] = {}
         for row, (job, action) in enumerate(zip(batch, actions, strict=True)):
             key = (job.node, action.text, job.judge)
-            if self.can_save and (key in fresh or key[1:] in job.node.children):
+            if self.can_save and not action.failure and (key in fresh or key[1:] in job.node.children):
                 job.ledger.refund(verifier_calls=int(job.judge), env_steps=1)
             else:
-                fresh[job.node, action.text if self.can_save else f"{row}", job.judge] = row
+                fresh[job.node, action.text if self.can_save and not action.failure else f"{row}", job.judge] = row
         made: dict[int, Node] = {}
         for judge in (True, False):
             rows = [row for row in fresh.values() if batch[row].judge is judge]
             verifiers = [self._verifier] if judge and self._verifier is not None else []
-            results = StepEnv.step_batch([batch[row].place for row in rows], [actions[row].text for row in rows], verifiers)
+            results = take([batch[row].place for row in rows], [actions[row] for row in rows], verifiers)
             made.update((row, self._node(batch[row], actions[row], result)) for row, result in zip(rows, results, strict=True))
         if self.can_save:
             for (node, text, judge), row in fresh.items():
-                node.children[text, judge] = made[row]
-            return [job.node.children[action.text, job.judge] for job, action in zip(batch, actions, strict=True)]
-        return [made[row] for row in range(len(batch))]
+                if not actions[row].failure:
+                    node.children[text, judge] = made[row]
+        return [made[row] if row in made else job.node.children[actions[row].text, job.judge] for row, job in enumerate(batch)]
 
     def _node(self, job: Job, action: Action, result: tuple[str, float, bool, bool, dict[str, Any]]) -> Node:
         env, parent = job.place, job.node

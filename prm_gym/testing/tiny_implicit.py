@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from prm_gym.prm.files import library, quiet
+from prm_gym.lm.libraries import library, quiet
 from prm_gym.prm.implicit.loading import ImplicitSettings, write_settings
 from prm_gym.testing.tiny_models import CHATML, tiny_causal_lm, tiny_tokenizer
 

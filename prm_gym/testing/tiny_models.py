@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from prm_gym.errors import UnknownNameError
+from prm_gym.lm.libraries import library, quiet
 from prm_gym.prm.families.own import OwnSettings, add_tokens, write_settings
-from prm_gym.prm.files import library, quiet
 
 Architecture: TypeAlias = Literal["qwen2", "llama", "mistral"]
 

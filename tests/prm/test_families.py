@@ -10,11 +10,11 @@ from tokenizers.normalizers import Replace  # noqa: E402
 
 from prm_gym.chains import Chain, ChainStep, written  # noqa: E402
 from prm_gym.errors import CheckpointError, OptionError, UnknownNameError  # noqa: E402
+from prm_gym.lm.inert import inert, special_ids  # noqa: E402
 from prm_gym.prm.families import FAMILIES, guess_family, make_family  # noqa: E402
 from prm_gym.prm.families.own import OwnFamily, OwnSettings, read_settings, write_settings  # noqa: E402
 from prm_gym.prm.families.trl import TrlFamily  # noqa: E402
 from prm_gym.prm.scoring import Scorer  # noqa: E402
-from prm_gym.prm.writing import inert, special_ids  # noqa: E402
 from prm_gym.testing.tiny_models import FAMILY_NAMES, LLAMA3, tiny_checkpoint, tiny_tokenizer  # noqa: E402
 
 SPEC = importlib.util.spec_from_file_location("readers", Path(__file__).parent / "readers.py")

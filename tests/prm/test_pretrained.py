@@ -6,7 +6,7 @@ pytest.importorskip("transformers")
 from safetensors.torch import load_file, save_file
 
 from prm_gym.errors import CheckpointError
-from prm_gym.prm.files import quiet
+from prm_gym.lm.libraries import quiet
 from prm_gym.prm.pretrained import CLASSIFIERS, whole_model
 from prm_gym.prm.training.config import ModelOptions
 from prm_gym.prm.training.models import _pretrained

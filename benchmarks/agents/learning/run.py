@@ -24,8 +24,8 @@ import transformers
 
 from prm_gym.agents.causal_lm.learning import Learner
 from prm_gym.agents.causal_lm.learning_options import LearningOptions
+from prm_gym.lm.batching import length_sorted
 from prm_gym.lm.sequences import ActionSpan, TokenSequence
-from prm_gym.prm.batching import length_sorted
 
 BUDGET = 4096  # tokens with padding that go through the model at once, in every way
 

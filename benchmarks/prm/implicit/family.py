@@ -8,8 +8,8 @@ import torch
 import transformers
 
 from prm_gym.chains import written
-from prm_gym.prm.batching import length_sorted
-from prm_gym.prm.files import quiet
+from prm_gym.lm.batching import length_sorted
+from prm_gym.lm.libraries import quiet
 from prm_gym.prm.implicit.encoding import ChainEncoder
 from prm_gym.prm.implicit.logprobs import CausalModel, collate
 from prm_gym.prm.labelled import LabelledChain

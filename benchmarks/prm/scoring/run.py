@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from prm_gym.chains import Chain, written
-from prm_gym.prm.batching import length_sorted, packed, padding_share
+from prm_gym.lm.batching import length_sorted, packed, padding_share
 from prm_gym.prm.heads import HeadModule
 from prm_gym.prm.loading import Checkpoint, load_checkpoint
 from prm_gym.prm.scoring import Scorer, StepScore

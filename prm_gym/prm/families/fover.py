@@ -4,9 +4,10 @@ from typing import Any
 
 from prm_gym.chains import Chain
 from prm_gym.errors import CheckpointError
+from prm_gym.lm.inert import plain_ids
 from prm_gym.prm.conversation import write_dialogue
 from prm_gym.prm.family import Encoded, Family
-from prm_gym.prm.writing import Writer, plain_ids
+from prm_gym.prm.writing import Writer
 
 GOOD, BAD = "correct", "incorrect"
 # As the models were trained, down to its spelling.

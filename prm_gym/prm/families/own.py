@@ -9,9 +9,10 @@ import msgspec
 
 from prm_gym.chains import Chain
 from prm_gym.errors import CheckpointError
+from prm_gym.lm.inert import plain_ids
 from prm_gym.prm.aggregation import Aggregation
 from prm_gym.prm.family import Encoded, Family
-from prm_gym.prm.writing import Writer, plain_ids, tag_id
+from prm_gym.prm.writing import Writer, tag_id
 
 SETTINGS_FILE = "prm_gym.json"
 

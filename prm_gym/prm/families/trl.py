@@ -4,8 +4,9 @@ from typing import Any
 
 from prm_gym.chains import Chain
 from prm_gym.errors import CheckpointError
+from prm_gym.lm.inert import plain_ids
 from prm_gym.prm.family import Encoded, Family
-from prm_gym.prm.writing import Writer, plain_ids
+from prm_gym.prm.writing import Writer
 
 
 class TrlFamily(Family):

@@ -11,7 +11,7 @@ import msgspec
 
 from prm_gym.chains import Chain, ChainStep
 from prm_gym.errors import CheckpointError, OptionError
-from prm_gym.prm.writing import inert, plain_ids
+from prm_gym.lm.inert import inert, plain_ids
 
 Template: TypeAlias = Literal["auto", "chat", "plain"]
 

@@ -9,7 +9,7 @@ from typing import Any, cast, get_args
 import msgspec
 
 from prm_gym.errors import MissingExtraError, OptionError
-from prm_gym.prm.batching import length_sorted
+from prm_gym.lm.batching import length_sorted
 from prm_gym.prm.implicit.encoding import Spanned
 from prm_gym.prm.implicit.logprobs import Batch, CausalModel, collate, step_sums
 from prm_gym.prm.implicit.objectives import Combine, Objective, loss_of, pairs_of, trajectory_scores

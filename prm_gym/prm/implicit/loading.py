@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias, TypedDict
 import msgspec
 
 from prm_gym.errors import CheckpointError, OptionError
+from prm_gym.lm.libraries import library, quiet
 from prm_gym.machine import choose_device
-from prm_gym.prm.files import library, quiet
 from prm_gym.prm.implicit.encoding import SEPARATOR, Template
 from prm_gym.prm.loading import fingerprint, locate
 from prm_gym.prm.pretrained import pretrained, whole_model

@@ -20,7 +20,7 @@ import numpy as np
 from prm_gym.chains import Chain, chain_of_trajectory
 from prm_gym.credit import StepBatch
 from prm_gym.errors import CheckpointError, CreditError, MissingExtraError, OptionError
-from prm_gym.prm.files import quiet
+from prm_gym.lm.libraries import quiet
 from prm_gym.prm.implicit.encoding import ChainEncoder, Spanned, Template
 from prm_gym.prm.implicit.learner import Example, ImplicitLearner, LearningOptions
 from prm_gym.prm.implicit.loading import Device, ImplicitSettings, calm, load_model, load_tokenizer, read_settings, require_same_tokens, write_settings

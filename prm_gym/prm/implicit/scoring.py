@@ -18,7 +18,7 @@ import msgspec
 
 from prm_gym.chains import Chain, chain_keys
 from prm_gym.errors import CheckpointError, MissingExtraError, OptionError
-from prm_gym.prm.batching import length_sorted
+from prm_gym.lm.batching import length_sorted
 from prm_gym.prm.implicit.encoding import ChainEncoder, Span, Spanned, Template
 from prm_gym.prm.implicit.loading import (
     Device,

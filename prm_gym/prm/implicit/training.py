@@ -16,7 +16,7 @@ import numpy as np
 
 from prm_gym._version import VERSION
 from prm_gym.errors import CheckpointError, MissingExtraError, OptionError
-from prm_gym.prm.files import library, quiet
+from prm_gym.lm.libraries import library, quiet
 from prm_gym.prm.implicit.card import TrainingReport, model_card
 from prm_gym.prm.implicit.encoding import SEPARATOR, ChainEncoder, Template
 from prm_gym.prm.implicit.learner import Example, ImplicitLearner, LearningOptions

@@ -3,15 +3,16 @@
 Only the hidden states at the positions that are read go through the head: of a vocabulary of 150,000 tokens two rows, of a chain of 1,000 tokens ten.
 """
 
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from prm_gym.errors import CheckpointError, MissingExtraError, OptionError
+from prm_gym.errors import CheckpointError, MissingExtraError
+from prm_gym.lm.adapters import name_of, with_adapters
+from prm_gym.lm.decoder import DECODER_CONTEXT, byte_tokenizer, decoder_config, kept_tokenizer
+from prm_gym.lm.libraries import library
+from prm_gym.lm.vocabulary import logit_scale
 from prm_gym.prm.families.own import OwnFamily, OwnSettings, add_tokens
-from prm_gym.prm.files import library
-from prm_gym.prm.heads import logit_scale
 from prm_gym.prm.loading import locate
 from prm_gym.prm.pretrained import CLASSIFIERS, pretrained, whole_model
 from prm_gym.prm.training.config import ModelOptions
@@ -23,11 +24,6 @@ except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
 
 transformers = library("transformers")
-
-DECODER_CONTEXT = 2048
-_END = "<|end|>"
-# How text is cut before the pairs of bytes are merged: words with their blank, digits one by one, other signs, blanks.
-_WORDS = r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 
 class StepModel:
@@ -193,45 +189,23 @@ def _pretrained(options: ModelOptions) -> tuple[Any, Any]:
 
 
 def _decoder_tokenizer(options: ModelOptions, texts: Iterable[str], settings: OwnSettings, directory: Path | None) -> Any:
-    """A byte-level tokenizer that has learnt from the texts; digits are tokens of their own, so that numbers can be computed with."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    kind: Any = transformers.PreTrainedTokenizerFast
-    if directory is not None and (directory / "tokenizer.json").is_file():
-        return kind.from_pretrained(directory)
-    made: Any = Tokenizer(models.BPE())
-    cut = pre_tokenizers.Split(Regex(_WORDS), "isolated")
-    made.pre_tokenizer = pre_tokenizers.Sequence([cut, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
-    made.decoder = decoders.ByteLevel()
-    special = [_END, *settings.tokens]
-    trainer: Any = trainers.BpeTrainer(
-        vocab_size=options.vocabulary, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
-    )
-    made.train_from_iterator(texts, trainer)
-    tokenizer = kind(tokenizer_object=made, eos_token=_END, pad_token=_END)
+    """A tokenizer that has learnt from the texts, or the one that is kept."""
+    kept = None if directory is None else kept_tokenizer(directory)
+    if kept is not None:
+        return kept
+    tokenizer = byte_tokenizer(texts, options.vocabulary, settings.tokens)
     add_tokens(tokenizer, settings)
     if directory is not None:
         temporary = directory.with_name(directory.name + ".tmp")
         tokenizer.save_pretrained(temporary)
         temporary.rename(directory)
-        return kind.from_pretrained(directory)
+        return kept_tokenizer(directory)
     return tokenizer
 
 
 def _decoder(options: ModelOptions, vocabulary: int, pad: int) -> Any:
-    """A small decoder of the architecture of Qwen2, with the head."""
-    config: Any = transformers.Qwen2Config(
-        vocab_size=vocabulary,
-        hidden_size=options.width,
-        intermediate_size=(options.width * 8 // 3 + 15) // 16 * 16,
-        num_hidden_layers=options.layers,
-        num_attention_heads=options.heads,
-        num_key_value_heads=options.heads,
-        max_position_embeddings=options.max_context or DECODER_CONTEXT,
-        tie_word_embeddings=True,
-        pad_token_id=pad,
-        eos_token_id=pad,
-    )
+    """A small decoder with the head."""
+    config = decoder_config(vocabulary, pad, width=options.width, layers=options.layers, heads=options.heads, context=options.max_context)
     config.num_labels = 2
     kind: Any = transformers.Qwen2ForTokenClassification if options.head == "token-classification" else transformers.Qwen2ForCausalLM
     return kind(config)
@@ -249,39 +223,11 @@ def _set_new_rows(model: Any, tokens: list[int], rows: int) -> None:
 
 def _with_adapters(model: Any, options: ModelOptions, tokens: list[int], dtype: torch.dtype) -> Any:
     """The model with LoRA on the linear layers of its backbone; the head and the rows of the family's tokens are trained whole."""
-    try:
-        import peft
-    except ImportError as error:
-        raise MissingExtraError("peft", "torch") from error
-    model = model.to(dtype)
-    backbone: Any = getattr(model, model.base_model_prefix)
-    found = {name.rpartition(".")[2] for name, module in backbone.named_modules() if isinstance(module, torch.nn.Linear)}
-    targets = sorted(options.lora_targets or found)
-    if not targets or not found & set(targets):
-        raise OptionError(f"no linear layer is named {', '.join(targets) or 'anything'}; there are {', '.join(sorted(found)) or 'none'}")
-    rows = {_name_of(model, model.get_input_embeddings()): tokens}
+    rows = {name_of(model, model.get_input_embeddings()): tokens}
     if options.head == "language-model" and not model.config.tie_word_embeddings:
-        rows[_name_of(model, model.get_output_embeddings())] = tokens
-    config: Any = peft.LoraConfig(
-        r=options.lora,
-        lora_alpha=options.lora_alpha,  # type: ignore[arg-type] # a float serves as well
-        lora_dropout=options.lora_dropout,
-        target_modules=targets,
-        trainable_token_indices=rows,
-        task_type="TOKEN_CLS" if options.head == "token-classification" else "CAUSAL_LM",
-    )
-    wrap: Any = peft.get_peft_model
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers by names of yesterday
-        adapted: Any = wrap(model, config)
-    for weight in cast("Iterable[Tensor]", adapted.parameters()):
-        if weight.requires_grad:
-            weight.data = weight.data.float()
-    return adapted
-
-
-def _name_of(model: Any, layer: Any) -> str:
-    return next(name.rpartition(".")[2] for name, module in model.named_modules() if module is layer)
+        rows[name_of(model, model.get_output_embeddings())] = tokens
+    task = "TOKEN_CLS" if options.head == "token-classification" else "CAUSAL_LM"
+    return with_adapters(model.to(dtype), options.lora, options.lora_alpha, options.lora_dropout, options.lora_targets, rows, task)
 
 
 def _require_causal(made: StepModel) -> None:

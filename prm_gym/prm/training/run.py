@@ -19,9 +19,9 @@ import torch
 from prm_gym._version import VERSION
 from prm_gym.chains import problem_key
 from prm_gym.errors import CheckpointError, OptionError
+from prm_gym.lm.libraries import quiet
 from prm_gym.machine import choose_device, package_versions
 from prm_gym.prm.families.own import SETTINGS_FILE, read_settings, write_settings
-from prm_gym.prm.files import quiet
 from prm_gym.prm.loading import fingerprint
 from prm_gym.prm.training import state
 from prm_gym.prm.training.card import card

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from prm_gym.prm.batching import length_sorted, packed, padding_share
+from prm_gym.lm.batching import length_sorted, packed, padding_share
 
 
 @pytest.mark.parametrize("seed", range(20))

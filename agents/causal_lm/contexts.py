@@ -1,0 +1,192 @@
+"""Contexts: what the policy reads before it acts, and the same again, token for token, when it learns.
+
+A context is the opening segment (instructions and an observation) and then action and observation in turn, each tokenised by itself. How much of an episode
+is shown follows from its segments alone, so that it can be found again from a stored trajectory.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from prm_gym.agent import Action, Prompt
+from prm_gym.credit import StepBatch
+from prm_gym.env import ACTION_LENGTH
+from prm_gym.errors import ContractError
+from prm_gym.lm.choices import ChoiceTrie
+from prm_gym.lm.sequences import ActionSpan, TokenSequence
+from prm_gym.lm.turns import TurnFormat
+from prm_gym.trajectory import Step, Trajectory
+
+_REMEMBERED = 1 << 17  # actions whose sampled tokens are remembered
+
+
+class _Taken(NamedTuple):
+    """The tokens of an action that was taken."""
+
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...] | None
+    choices: tuple[tuple[int, ...], ...] | None
+
+
+class Contexts:
+    """Makes contexts of prompts, and sequences of trajectories.
+
+    Attributes:
+        turns: how segments become tokens.
+        limit: tokens of a context at the most.
+        history: how many earlier steps are shown; None for all.
+        shortened: contexts of prompts so far whose oldest steps were left out, since there was no room for them.
+    """
+
+    def __init__(self, turns: TurnFormat, limit: int, history: int | None, instructions: bool = True) -> None:
+        """Set how much is shown.
+
+        Args:
+            turns: how segments become tokens.
+            limit: tokens of a context at the most, without the action. Where an episode has more, its oldest steps are left out until half of the limit is
+                free (so that this is not done again at every step), and the text says how many.
+            history: earlier steps that are shown; None for all.
+            instructions: whether they are shown.
+        """
+        self.turns, self.limit, self.history = turns, limit, history
+        self.shortened = 0
+        self._instructed = instructions
+        self._sampled: OrderedDict[tuple[str, int, str], tuple[int, ...]] = OrderedDict()
+
+    def remember(self, prompt: Prompt, text: str, token_ids: tuple[int, ...]) -> None:
+        """Keep the tokens of an action, which the next prompts of its episode tell as text alone."""
+        if prompt.episode:
+            key = (prompt.episode, len(prompt.history), text[:ACTION_LENGTH])
+            self._sampled[key] = token_ids
+            self._sampled.move_to_end(key)
+            if len(self._sampled) > _REMEMBERED:
+                self._sampled.popitem(last=False)
+
+    def context(self, prompt: Prompt) -> list[int]:
+        """The tokens before the action.
+
+        An earlier action has the tokens that were sampled, where they are remembered, else those of its text.
+
+        Raises:
+            ContractError: instructions and observation alone are longer than the limit.
+        """
+        observations = [*(past.observation for past in prompt.history), prompt.observation]
+        taken = [self._sampled.get((prompt.episode, at, past.action)) or self.turns.action(past.action) for at, past in enumerate(prompt.history)]
+        instructions = prompt.instructions if self._instructed else ""
+        segments = self._segments(observations, taken)
+        first = self._firsts(instructions, observations, segments)[-1]
+        self.shortened += first > (0 if self.history is None else max(0, len(prompt.history) - self.history))
+        return self._joined(instructions, observations, segments, first, len(prompt.history))[0]
+
+    def sequences(self, batch: StepBatch, listed: bool) -> list[TokenSequence]:
+        """The steps of a batch as they were read and sampled; every row of the batch is in one of them.
+
+        Args:
+            batch: made from trajectories.
+            listed: an action that stands in its step's list was chosen from it.
+
+        Raises:
+            CreditError: the batch was made from arrays.
+            ContractError: see `context`.
+        """
+        _ = batch.steps  # says what is wrong with a batch of arrays
+        found: list[TokenSequence] = []
+        for start, trajectory in zip(batch.offsets.tolist(), batch.trajectories or (), strict=False):
+            found += self._of_trajectory(trajectory, start, listed)
+        return found
+
+    def sequence(self, prompt: Prompt, action: Action) -> TokenSequence:
+        """A single action in its situation, as row 0.
+
+        Raises:
+            ContractError: see `context`.
+        """
+        context = self.context(prompt)
+        ids = action.token_ids
+        if not ids or (ids != self.turns.action(action.text) and self.turns.text(ids) != action.text):
+            ids = self.turns.action(action.text)
+        return TokenSequence((*context, *ids), (ActionSpan(0, len(context), len(context) + len(ids)),), (None,))
+
+    def _of_trajectory(self, trajectory: Trajectory, row: int, listed: bool) -> list[TokenSequence]:
+        observations = [step.observation for step in trajectory.steps]
+        taken = [self._taken(step, listed) for step in trajectory.steps]
+        instructions = trajectory.task.instructions if self._instructed else ""
+        segments = self._segments(observations, [each.token_ids for each in taken[:-1]])
+        firsts = self._firsts(instructions, observations, segments)
+        found: list[TokenSequence] = []
+        begin = 0
+        for end in range(1, len(firsts) + 1):
+            # Steps that begin at the same observation are read in one: a later context goes on where an earlier one ended.
+            if end == len(firsts) or firsts[end] != firsts[begin]:
+                ids, ends = self._joined(instructions, observations, segments, firsts[begin], end - 1)
+                whole = [*ids, *taken[end - 1].token_ids]
+                spans = [ActionSpan(row + at, ends[at - firsts[begin]], ends[at - firsts[begin]] + len(taken[at].token_ids)) for at in range(begin, end)]
+                part = taken[begin:end]
+                choices = tuple(each.choices for each in part)
+                free = all(each is None for each in choices)
+                found.append(TokenSequence(tuple(whole), tuple(spans), tuple(each.logprobs for each in part), () if free else choices))
+                begin = end
+        return found
+
+    def _taken(self, step: Step, listed: bool) -> _Taken:
+        """The tokens of a step's action: those that were sampled, if they are of this vocabulary, that is if they say what was done."""
+        written = self.turns.action(step.action)
+        ids, logprobs = step.token_ids, step.logprobs
+        if not ids or (ids != written and self.turns.text(ids)[:ACTION_LENGTH] != step.action):
+            ids, logprobs = written, None
+        if logprobs is not None and len(logprobs) != len(ids):
+            logprobs = None
+        choices = None
+        if listed and ids == written and step.action in step.actions:
+            trie = ChoiceTrie([self.turns.action(text) for text in step.actions])
+            choices = trie.allowed(trie.leaves[step.actions.index(step.action)])
+        return _Taken(ids, logprobs, choices)
+
+    def _segments(self, observations: Sequence[str], taken: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+        """[t] the tokens between the observation of step t and that of step t + 1: the action, and that observation."""
+        return [ids + self.turns.later(observation, ids) for ids, observation in zip(taken, observations[1:], strict=False)]
+
+    def _firsts(self, instructions: str, observations: Sequence[str], segments: Sequence[tuple[int, ...]]) -> list[int]:
+        """For each step the first one that its context shows.
+
+        Raises:
+            ContractError: a step's context is too long with nothing before it.
+        """
+        first, length = 0, len(self.turns.opening(instructions, observations[0]))
+        found: list[int] = []
+        for at in range(len(observations)):
+            if at:
+                length += len(segments[at - 1])
+            wanted = first if self.history is None else max(first, at - self.history)
+            if wanted > first:
+                first, length = wanted, self._length(instructions, observations, segments, wanted, at)
+            if length > self.limit:
+                first, length = self._shortened(instructions, observations, segments, first, at)
+            found.append(first)
+        return found
+
+    def _shortened(self, instructions: str, observations: Sequence[str], segments: Sequence[tuple[int, ...]], first: int, at: int) -> tuple[int, int]:
+        while first < at:
+            first += 1
+            length = self._length(instructions, observations, segments, first, at)
+            if 2 * length <= self.limit:
+                return first, length
+        length = self._length(instructions, observations, segments, at, at)
+        if length > self.limit:
+            raise ContractError(
+                f"instructions and observation of step {at} are {length:,} tokens, and a context may have {self.limit:,} before the action; "
+                "give the policy a longer context, or fewer max_new_tokens"
+            )
+        return at, length
+
+    def _length(self, instructions: str, observations: Sequence[str], segments: Sequence[tuple[int, ...]], first: int, at: int) -> int:
+        return len(self.turns.opening(instructions, observations[first], first)) + sum(map(len, segments[first:at]))
+
+    def _joined(self, instructions: str, observations: Sequence[str], segments: Sequence[tuple[int, ...]], first: int, at: int) -> tuple[list[int], list[int]]:
+        """The context of step `at` from step `first` on, and where in it the context of each step from `first` on ends."""
+        ids = list(self.turns.opening(instructions, observations[first], first))
+        ends = [len(ids)]
+        for segment in segments[first:at]:
+            ids += segment
+            ends.append(len(ids))
+        return ids, ends

@@ -1,0 +1,115 @@
+"""The options of a causal-LM policy."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from prm_gym.errors import OptionError
+from prm_gym.lm.sampling import Sampling
+
+Choosing = Literal["auto", "listed", "free"]
+Stopping = Literal["end", "line"]
+
+
+class ModelOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model.
+
+    Attributes:
+        width: of a decoder from scratch, a multiple of twice its heads.
+        layers: of it.
+        heads: of it.
+        texts: what its own tokenizer learns from: the id of an environment, whose scripted episodes are taken, or a text file; "" for one token a byte.
+        vocabulary: tokens that it learns at the most.
+        context: tokens that are read at once, below what the model can; 0 for all that it can (2,048 for a decoder from scratch).
+        lora: rank of adapters, which alone are trained then; 0 for none.
+        lora_alpha: their scale is lora_alpha / lora.
+        lora_dropout: in front of them, in [0, 1).
+        lora_targets: names of the layers that get one; all linear ones of the backbone without any.
+        dtype: of the weights; "auto" is bfloat16 on CUDA and float32 elsewhere. Adapters are float32.
+        trust_remote_code: whether code of the checkpoint may run.
+    """
+
+    width: int = 128
+    layers: int = 4
+    heads: int = 4
+    texts: str = ""
+    vocabulary: int = 512
+    context: int = 0
+    lora: int = 0
+    lora_alpha: float = 16.0
+    lora_dropout: float = 0.0
+    lora_targets: tuple[str, ...] = ()
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    trust_remote_code: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is no model."""
+        for name in ("width", "layers", "heads"):
+            _require(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
+        _require("width", self.width, self.width % (2 * self.heads) == 0, f"a multiple of twice the {self.heads} heads")
+        for name in ("vocabulary", "context", "lora"):
+            _require(name, getattr(self, name), getattr(self, name) >= 0, "not negative")
+        _require("lora_dropout", self.lora_dropout, 0.0 <= self.lora_dropout < 1.0, "in [0, 1)")
+
+
+class ActingOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How it acts.
+
+    Attributes:
+        choose: "listed": one of the actions that the environment lists, with probabilities among these; "free": any text; "auto": listed where there are any.
+        temperature: divides the logits, > 0.
+        top_k: of free text, only so many of the most probable tokens; 0 for all.
+        top_p: of free text, only the most probable tokens that together have this share, in (0, 1].
+        max_new_tokens: of free text. An action that comes to this limit is cut off: its last token is then no end token.
+        stop: "end": free text ends with the model's end token; "line": also with a line break, once there is something visible.
+        history: earlier steps of the episode that are shown; "episode" for all that the context holds.
+        instructions: whether the task's instructions are shown. A decoder from scratch that plays one kind of task learns nothing from them.
+        thinking: the model writes thoughts and an end marker (`</think>`) before the action; they are part of its tokens, and not of its text.
+        cache_bytes: of keys and values that are kept between the steps of episodes, at the most; None for 2 GiB on a CPU and a quarter of the memory of a card.
+    """
+
+    choose: Choosing = "auto"
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    max_new_tokens: int = 64
+    stop: Stopping = "end"
+    history: int | Literal["episode"] = "episode"
+    instructions: bool = True
+    thinking: bool = False
+    cache_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done."""
+        _ = self.sampling(greedy=False)
+        _require("max_new_tokens", self.max_new_tokens, self.max_new_tokens >= 1, "at least 1")
+        _require("cache_bytes", self.cache_bytes, self.cache_bytes is None or self.cache_bytes >= 0, "not negative")
+        _require("history", self.history, self.history == "episode" or self.history >= 0, "a number of steps, or 'episode'")
+        if self.thinking and self.choose == "listed":
+            raise OptionError("choose='listed' leaves no room for thinking=True; take choose='free'")
+
+    def sampling(self, greedy: bool) -> Sampling:
+        """Of free text."""
+        return Sampling(temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, greedy=greedy)
+
+
+class ImitationOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How it imitates.
+
+    Attributes:
+        imitation_epochs: passes over the steps.
+        imitation_minibatch: sequences (whole episodes, where the history is kept) of an optimiser's step.
+    """
+
+    imitation_epochs: int = 3
+    imitation_minibatch: int = 16
+
+    def __post_init__(self) -> None:
+        """Refuse what is no pass."""
+        for name in ("imitation_epochs", "imitation_minibatch"):
+            _require(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
+
+
+def _require(name: str, value: Any, fits: bool, wanted: str) -> None:
+    if not fits:
+        raise OptionError(f"{name} must be {wanted}, got {value!r}")

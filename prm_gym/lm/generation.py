@@ -1,0 +1,354 @@
+"""Generator: text that a causal language model writes, or chooses from lists, for many episodes at once; keys and values are kept between their steps."""
+
+from collections.abc import Callable, Sequence
+from collections.abc import Generator as Yields
+from contextlib import contextmanager
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prm_gym.credit.array_types import FloatArray
+from prm_gym.errors import CheckpointError, MissingExtraError
+from prm_gym.lm.batching import length_sorted
+from prm_gym.lm.choices import Choice, ChoiceTrie, choose
+from prm_gym.lm.sampling import Sampling, drawn, log_distribution
+from prm_gym.lm.slots import Slots, View
+from prm_gym.lm.vocabulary import VocabularyHead
+
+try:
+    import torch
+    from torch import Tensor
+except ImportError as error:
+    raise MissingExtraError("torch", "torch") from error
+
+BATCH_TOKENS = {"cpu": 1 << 12, "cuda": 1 << 15}  # that are read in one forward, with padding
+LOGITS = {"cpu": 1 << 22, "cuda": 1 << 27}  # at a time
+_PROBE = 12
+
+
+class Sampled(NamedTuple):
+    """What was written.
+
+    Attributes:
+        token_ids: with the end token, unless the limit came first.
+        logprobs: of each token under the distribution that it was drawn from.
+    """
+
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+
+
+class Generator:
+    """A model that continues contexts.
+
+    Attributes:
+        model: of Hugging Face, or of PEFT around one.
+        slots: what is kept of the episodes.
+        head: backbone and vocabulary.
+        read: tokens that were run through the model, without padding, since the beginning; `written` of them were sampled ones.
+    """
+
+    def __init__(self, model: Any, cache_bytes: int | None = None) -> None:
+        """Take a model, and try on a few tokens whether it goes on from kept keys and values as if it had read everything.
+
+        Args:
+            model: causal.
+            cache_bytes: of keys and values that are kept, at the most; a row of the longest context in any case. None for 2 GiB on a CPU, a quarter of
+                the memory of a card.
+
+        Raises:
+            CheckpointError: it does not (a recurrent model, a sliding window that is too short), or is not causal.
+        """
+        self.model = model
+        self.head = VocabularyHead(model)
+        self.device = next(model.parameters()).device
+        self.read = self.written = 0
+        model.eval()
+        with torch.no_grad():
+            self.slots = self._probed(_usual_bytes(self.device) if cache_bytes is None else cache_bytes)
+
+    def forget(self) -> None:
+        """The weights have changed: what was kept is worth nothing."""
+        self.slots.invalidate()
+
+    def sample(
+        self,
+        contexts: Sequence[list[int]],
+        owners: Sequence[str],
+        uniforms: NDArray[np.float64],
+        sampling: Sampling,
+        ended: Callable[[list[int]], bool],
+    ) -> list[Sampled]:
+        """Continue every context until it has ended.
+
+        Args:
+            contexts: [B] tokens, at least one each.
+            owners: [B] episodes, under whose names keys and values are kept; empty for no name.
+            uniforms: [B, L] in [0, 1), one for each token that may be written: L is the limit.
+            sampling: how tokens are drawn.
+            ended: whether a row has come to its end with the tokens that it has written.
+
+        Returns:
+            [B], in order.
+        """
+        found: list[Sampled] = []
+        room = max(map(len, contexts), default=0) + uniforms.shape[1]
+        part = self.slots.capacity(room)
+        for start in range(0, len(contexts), part):
+            rows = slice(start, start + part)
+            writer = _Writing(list(contexts[rows]), list(owners[rows]), uniforms[rows])
+            with self._evaluating():
+                found += self._written(writer, room, sampling, ended)
+        return found
+
+    def choose(
+        self, contexts: Sequence[list[int]], owners: Sequence[str], tries: Sequence[ChoiceTrie], uniforms: Sequence[float | None], temperature: float
+    ) -> list[Choice]:
+        """Choose an action of a list for every context.
+
+        Args:
+            contexts: [B] tokens, at least one each.
+            owners: [B] episodes.
+            tries: [B] the lists.
+            uniforms: [B] in [0, 1); None for the most probable action.
+            temperature: of the choice, > 0.
+
+        Returns:
+            [B], in order.
+        """
+        found: list[Choice] = []
+        room = max((len(context) + len(trie.read) for context, trie in zip(contexts, tries, strict=True)), default=0)
+        part = self.slots.capacity(room)
+        for start in range(0, len(contexts), part):
+            rows = slice(start, start + part)
+            with self._evaluating():
+                logits = self._asked(list(contexts[rows]), list(owners[rows]), list(tries[rows]), room)
+            for trie, values, uniform in zip(tries[rows], logits, uniforms[rows], strict=True):
+                found.append(choose(trie, trie.log_probabilities(values, temperature), uniform))
+        return found
+
+    def _written(self, writing: "_Writing", room: int, sampling: Sampling, ended: Callable[[list[int]], bool]) -> list[Sampled]:
+        slots = self.slots
+        hidden, place = self._read(writing.contexts, writing.owners, room)
+        alive = list(range(len(place)))
+        limit = writing.uniforms.shape[1]
+        for at in range(limit):
+            chosen, logprobs = self._drawn(hidden, torch.from_numpy(writing.uniforms[alive, at]), sampling)
+            writing.append(alive, chosen, logprobs)
+            going = [i for i, row in enumerate(alive) if not ended(writing.tokens[row])]
+            alive = [alive[i] for i in going]
+            if not alive or at == limit - 1:
+                break
+            width = max(place[row] for row in alive) + 1
+            if 4 * len(alive) <= 3 * width:
+                moved = slots.to_front([place[row] for row in alive])
+                place = [moved.get(row, row) for row in place]
+                width = len(alive)
+            hidden = self._next(alive, place, writing, width)
+        return [Sampled(tuple(tokens), tuple(values)) for tokens, values in zip(writing.tokens, writing.logprobs, strict=True)]
+
+    def _drawn(self, hidden: Tensor, uniforms: Tensor, sampling: Sampling) -> tuple[list[int], list[float]]:
+        """The next token of each row of hidden states [B, H], and its log-probability; as many rows at a time as logits fit."""
+        found: list[Tensor] = []
+        size = max(1, LOGITS[self.device.type] // self.head.rows)
+        numbers = uniforms.to(self.device)
+        for start in range(0, len(hidden), size):
+            distribution = log_distribution(self.head.logits(hidden[start : start + size]), sampling)
+            chosen = distribution.argmax(dim=-1) if sampling.greedy else drawn(distribution, numbers[start : start + size])
+            found.append(torch.stack([chosen.double(), distribution.gather(1, chosen[:, None])[:, 0].double()]))
+        tokens, values = cast("list[list[float]]", torch.cat(found, dim=1).tolist())  # one copy to the host
+        return [int(token) for token in tokens], values
+
+    def _next(self, alive: Sequence[int], place: Sequence[int], writing: "_Writing", width: int) -> Tensor:
+        """Read the token that each living row has written last; hidden states [len(alive), H]."""
+        slots = self.slots
+        ids, columns = [0] * width, [slots.columns] * width
+        for row in alive:
+            at = place[row]
+            ids[at], columns[at] = writing.tokens[row][-1], len(slots.tokens[at])
+            slots.tokens[at].append(ids[at])
+        self.read, self.written = self.read + len(alive), self.written + len(alive)
+        numbers = torch.tensor([ids, columns], device=self.device)
+        column = numbers[1][:, None]
+        position = torch.where(column == slots.columns, 0, column)
+        span = max(len(slots.tokens[place[row]]) for row in alive)
+        visible = torch.arange(span, device=self.device) <= position[:, :, None]
+        hidden = self._forward(numbers[0][:, None], position, visible, View(slots.table, None, column, span))
+        return hidden[torch.tensor([place[row] for row in alive], device=self.device), 0]
+
+    def _read(self, contexts: Sequence[list[int]], owners: Sequence[str], room: int) -> tuple[Tensor, list[int]]:
+        """Read contexts to their ends; the last hidden states [B, H], and the row of each."""
+        slots = self.slots
+        place = slots.place(owners, contexts, room)
+        first: dict[tuple[int, ...], int] = {}
+        same = [first.setdefault(tuple(context), row) for row, context in enumerate(contexts)]  # attempts at one task begin alike
+        fresh = sorted(set(same))
+        lengths = [len(contexts[row]) - len(slots.tokens[place[row]]) for row in fresh]
+        last: dict[int, Tensor] = {}
+        for group in length_sorted(lengths, BATCH_TOKENS[self.device.type]):
+            rows = [fresh[i] for i in group]
+            for row, hidden in zip(rows, self._read_group([contexts[row] for row in rows], [place[row] for row in rows]), strict=True):
+                last[row] = hidden
+        copies = [row for row, origin in enumerate(same) if origin != row]
+        slots.copy([place[same[row]] for row in copies], [place[row] for row in copies], [len(contexts[row]) for row in copies])
+        return torch.stack([last[row] for row in same]), place
+
+    def _read_group(self, contexts: Sequence[list[int]], place: Sequence[int]) -> Tensor:
+        """Read what is not known of some contexts, padded on the right; the last hidden states [b, H]."""
+        slots = self.slots
+        known = [len(slots.tokens[row]) for row in place]
+        width = max(len(context) - length for context, length in zip(contexts, known, strict=True))
+        span = max(map(len, contexts))
+        ids = np.zeros((len(contexts), width), dtype=np.int64)
+        columns = np.full((len(contexts), width), slots.columns, dtype=np.int64)
+        for i, (context, length) in enumerate(zip(contexts, known, strict=True)):
+            new = len(context) - length
+            ids[i, :new] = context[length:]
+            columns[i, :new] = np.arange(length, len(context))
+            slots.tokens[place[i]] = list(context)
+            self.read += new
+        column = torch.from_numpy(columns).to(self.device)
+        position = torch.where(column == slots.columns, 0, column)
+        visible = torch.arange(span, device=self.device) <= position[:, :, None]
+        view = View(slots.table, torch.tensor(list(place), device=self.device), column, span)
+        hidden = self._forward(torch.from_numpy(ids).to(self.device), position, visible, view)
+        ends = torch.tensor([len(context) - length - 1 for context, length in zip(contexts, known, strict=True)], device=self.device)
+        return hidden[torch.arange(len(contexts), device=self.device), ends]
+
+    def _asked(self, contexts: Sequence[list[int]], owners: Sequence[str], tries: Sequence[ChoiceTrie], room: int) -> list[FloatArray]:
+        """The logits of the asked nodes of every trie, in their order."""
+        last, place = self._read(contexts, owners, room)
+        found: list[FloatArray] = [np.empty(0)] * len(tries)
+        for group in length_sorted([max(1, len(trie.read)) for trie in tries], BATCH_TOKENS[self.device.type]):
+            hidden = self._branches([tries[i] for i in group], [place[i] for i in group])
+            states = torch.cat([last[torch.tensor(group, device=self.device)][:, None], hidden], dim=1)  # after the context, and after each read node
+            wanted: list[tuple[int, int, int]] = []
+            for i, row in enumerate(group):
+                trie = tries[row]
+                column = {0: 0, **{node: at + 1 for at, node in enumerate(trie.read)}}
+                wanted += [(i, column[int(trie.parents[node])], int(trie.tokens[node])) for node in trie.asked]
+            values = self._logits_of(states, wanted)
+            start = 0
+            for row in group:
+                size = len(tries[row].asked)
+                found[row], start = values[start : start + size], start + size
+        return found
+
+    def _logits_of(self, states: Tensor, wanted: Sequence[tuple[int, int, int]]) -> FloatArray:
+        """The logit of a token after a state, for each of (row, column, token)."""
+        if not wanted:
+            return np.empty(0)
+        places, inverse = np.unique([row * states.shape[1] + column for row, column, _ in wanted], return_inverse=True)
+        tokens = np.array([token for _, _, token in wanted])
+        hidden = states.flatten(0, 1)[torch.from_numpy(places).to(self.device)]
+        size = max(1, LOGITS[self.device.type] // self.head.rows)
+        found = np.empty(len(tokens))
+        for start in range(0, len(places), size):
+            here = np.flatnonzero((inverse >= start) & (inverse < start + size))
+            logits = self.head.logits(hidden[start : start + size])
+            found[here] = logits[torch.from_numpy(inverse[here] - start).to(self.device), torch.from_numpy(tokens[here]).to(self.device)].double().cpu().numpy()
+        return found
+
+    def _branches(self, tries: Sequence[ChoiceTrie], place: Sequence[int]) -> Tensor:
+        """Hidden states [b, n, H] of the nodes that are read, each of which sees its context and the nodes before it on its way."""
+        slots = self.slots
+        known = [len(slots.tokens[row]) for row in place]
+        width = max(len(trie.read) for trie in tries)
+        if not width:
+            return torch.empty((len(tries), 0, self.head.layer.weight.shape[1]), device=self.device)
+        span = max(length + len(trie.read) for length, trie in zip(known, tries, strict=True))
+        ids = np.zeros((len(tries), width), dtype=np.int64)
+        positions = np.zeros_like(ids)
+        columns = np.full_like(ids, slots.columns)
+        visible = np.zeros((len(tries), width, span), dtype=np.bool_)
+        visible[:, :, 0] = True
+        for i, (trie, length) in enumerate(zip(tries, known, strict=True)):
+            n = len(trie.read)
+            ids[i, :n], positions[i, :n] = trie.tokens[trie.read], length - 1 + trie.depths[trie.read]
+            columns[i, :n] = np.arange(length, length + n)
+            visible[i, :n, :length] = True
+            at = {node: row for row, node in enumerate(trie.read)}
+            for row, node in enumerate(trie.read):
+                parent = int(trie.parents[node])
+                if parent:
+                    visible[i, row, length:] = visible[i, at[parent], length:]
+                visible[i, row, length + row] = True
+            self.read += n
+        tensors = [torch.from_numpy(array).to(self.device) for array in (ids, positions, columns, visible)]
+        view = View(slots.table, torch.tensor(list(place), device=self.device), tensors[2], span)
+        return self._forward(tensors[0], tensors[1], tensors[3], view)
+
+    def _forward(self, ids: Tensor, positions: Tensor, visible: Tensor, view: View) -> Tensor:
+        """Hidden states [b, q, H] of new tokens.
+
+        Args:
+            ids: [b, q] int64.
+            positions: [b, q] int64.
+            visible: [b, q, span] bool, which columns each sees; at least one.
+            view: of the table.
+        """
+        return self.head.backbone(
+            input_ids=ids, position_ids=positions, attention_mask=visible[:, None], past_key_values=view, use_cache=True
+        ).last_hidden_state
+
+    @contextmanager
+    def _evaluating(self) -> Yields[None]:
+        """Without gradients and dropout; the model is put back as it was."""
+        training = bool(self.model.training)
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.model.train(training)
+
+    def _probed(self, cache_bytes: int) -> Slots:
+        """Empty slots of the model's shapes.
+
+        Raises:
+            CheckpointError: the model cannot be run so.
+        """
+        backbone, device = self.head.backbone, self.device
+        ids = torch.arange(_PROBE, device=device)[None] % self.head.rows
+        whole = backbone(input_ids=ids, use_cache=True)
+        pairs = [(getattr(layer, "keys", None), getattr(layer, "values", None)) for layer in getattr(getattr(whole, "past_key_values", None), "layers", [])]
+        kept = [(keys, values) for keys, values in pairs if isinstance(keys, Tensor) and isinstance(values, Tensor) and keys.dim() == values.dim() == 4]
+        if not kept or len(kept) != len(pairs):
+            raise CheckpointError(f"{type(self.model).__name__} keeps no keys and values of attention in every layer; a transformer is needed")
+        shapes = [((keys.shape[1], keys.shape[3]), (values.shape[1], values.shape[3])) for keys, values in kept]
+        dtype = kept[0][0].dtype
+        slots = Slots(shapes, dtype, device, cache_bytes)
+        self.slots = slots
+        context = [int(token) for token in ids[0]]
+        self._read([context[: _PROBE // 2]], [""], _PROBE)
+        slots.owners[0] = "probe"
+        last, _ = self._read([context], ["probe"], _PROBE)
+        slots.forget()
+        expected = whole.last_hidden_state[0, -1].float()
+        apart = float((last[0].float() - expected).norm() / expected.norm().clamp(min=1e-12))
+        if not apart <= (1e-3 if dtype == torch.float32 else 0.1):  # also where it is no number
+            raise CheckpointError(f"{type(self.model).__name__} does not go on from kept keys and values as if it had read everything (apart by {apart:.2g})")
+        return slots
+
+
+def _usual_bytes(device: torch.device) -> int:
+    """That keys and values may take where nobody says."""
+    if device.type != "cuda":
+        return 1 << 31
+    cuda: Any = torch.cuda  # its own annotations are partial
+    return int(cuda.get_device_properties(device).total_memory) // 4
+
+
+class _Writing:
+    """Rows that are being written."""
+
+    def __init__(self, contexts: list[list[int]], owners: list[str], uniforms: NDArray[np.float64]) -> None:
+        self.contexts, self.owners, self.uniforms = contexts, owners, uniforms
+        self.tokens: list[list[int]] = [[] for _ in contexts]
+        self.logprobs: list[list[float]] = [[] for _ in contexts]
+
+    def append(self, rows: Sequence[int], tokens: Sequence[int], logprobs: Sequence[float]) -> None:
+        for row, token, logprob in zip(rows, tokens, logprobs, strict=True):
+            self.tokens[row].append(token)
+            self.logprobs[row].append(logprob)
