@@ -20,6 +20,8 @@ from prm_gym.env import StepEnv, StepResult
 from prm_gym.errors import ContractError, OptionError
 from prm_gym.plugins import Registry, make, split_options
 from prm_gym.tools import Tool
+from prm_gym.trajectory import Step
+from prm_gym.transition import Situation
 from prm_gym.verifier import PastStep, Verifier
 
 
@@ -209,6 +211,34 @@ def take(envs: Sequence[StepEnv], actions: Sequence[Action], verifiers: Sequence
     stepped = StepEnv.step_batch([envs[at] for at in acting], [actions[at].text for at in acting], verifiers) if acting else []
     results = dict(zip(acting, stepped, strict=True))
     return [results[at] if at in results else env.spoil(f"the agent failed: {actions[at].failure}", verifiers) for at, env in enumerate(envs)]
+
+
+def recorded(env: StepEnv, before: Situation, action: Action, result: StepResult) -> Step:
+    """The step that was just taken, as it is stored.
+
+    Args:
+        env: in which it was taken; it has not gone on since.
+        before: the situation in which the action was chosen.
+        action: of the agent.
+        result: of `gymnasium.Env.step`.
+    """
+    _, reward, terminated, truncated, info = result
+    past = env.past_steps[-1]
+    return Step(
+        index=len(env.past_steps) - 1,
+        observation=before.observation,
+        action=past.action,
+        actions=before.actions,
+        claims=past.claims,
+        state_key=before.state_key,
+        next_state_key=info["state_key"],
+        reward=reward,
+        verdicts=info["verdicts"],
+        terminated=terminated,
+        truncated=truncated,
+        token_ids=action.token_ids,
+        logprobs=action.logprobs,
+    )
 
 
 def make_agent(spec: str | Agent, **options: Any) -> Agent:

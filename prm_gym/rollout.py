@@ -15,8 +15,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from prm_gym._version import VERSION
-from prm_gym.agent import Action, Agent, prompt_of, take
-from prm_gym.env import StepEnv
+from prm_gym.agent import Action, Agent, prompt_of, recorded, take
+from prm_gym.env import StepEnv, StepResult
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
 from prm_gym.options import stored_options
 from prm_gym.task import Task
@@ -168,26 +168,9 @@ class _Running:
         self.valid = True
         self.ended = False
 
-    def record(self, before: Situation, action: Action, result: tuple[str, float, bool, bool, dict[str, Any]]) -> None:
-        _, reward, terminated, truncated, info = result
-        past = self.env.past_steps[-1]
-        self.steps.append(
-            Step(
-                index=len(self.steps),
-                observation=before.observation,
-                action=past.action,
-                actions=before.actions,
-                claims=past.claims,
-                state_key=before.state_key,
-                next_state_key=info["state_key"],
-                reward=reward,
-                verdicts=info["verdicts"],
-                terminated=terminated,
-                truncated=truncated,
-                token_ids=action.token_ids,
-                logprobs=action.logprobs,
-            )
-        )
+    def record(self, before: Situation, action: Action, result: StepResult) -> None:
+        _, _, terminated, truncated, info = result
+        self.steps.append(recorded(self.env, before, action, result))
         self.outcome, self.valid = info["outcome"], info["valid"]
         self.ended = terminated or truncated
 

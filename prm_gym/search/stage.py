@@ -4,18 +4,16 @@ Brings one to each node that is to be expanded, has the steps judged in one batc
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from prm_gym.agent import Action, Prompt, prompt_of, take
+from prm_gym.agent import Action, Prompt, prompt_of, recorded, take
 from prm_gym.claims import Malformed
-from prm_gym.env import StepEnv
+from prm_gym.env import StepEnv, StepResult
 from prm_gym.errors import ContractError
 from prm_gym.montecarlo.prefix import Prefix
 from prm_gym.montecarlo.standing import Places
 from prm_gym.search.budget import Ledger
 from prm_gym.search.node import Draft, Expand, Node, Request, summed
 from prm_gym.task import Origin, Task
-from prm_gym.trajectory import Step
 from prm_gym.transition import Situation
 from prm_gym.verifier import StepContext, Verifier
 
@@ -148,44 +146,30 @@ class Stage:
             batch: with environments.
             actions: one for each.
         """
-        fresh: dict[tuple[Node, str, bool], int] = {}
+        taken: list[int] = []
+        shared: dict[tuple[Node, str, bool], int] = {}  # what others that take the same action find
         for row, (job, action) in enumerate(zip(batch, actions, strict=True)):
             key = (job.node, action.text, job.judge)
-            if self.can_save and not action.failure and (key in fresh or key[1:] in job.node.children):
+            can_share = self.can_save and not action.failure
+            if can_share and (key in shared or key[1:] in job.node.children):
                 job.ledger.refund(verifier_calls=int(job.judge), env_steps=1)
-            else:
-                fresh[job.node, action.text if self.can_save and not action.failure else f"{row}", job.judge] = row
+                continue
+            taken.append(row)
+            if can_share:
+                shared[key] = row
         made: dict[int, Node] = {}
         for judge in (True, False):
-            rows = [row for row in fresh.values() if batch[row].judge is judge]
+            rows = [row for row in taken if batch[row].judge is judge]
             verifiers = [self._verifier] if judge and self._verifier is not None else []
             results = take([batch[row].place for row in rows], [actions[row] for row in rows], verifiers)
             made.update((row, self._node(batch[row], actions[row], result)) for row, result in zip(rows, results, strict=True))
-        if self.can_save:
-            for (node, text, judge), row in fresh.items():
-                if not actions[row].failure:
-                    node.children[text, judge] = made[row]
+        for (node, text, judge), row in shared.items():
+            node.children[text, judge] = made[row]
         return [made[row] if row in made else job.node.children[actions[row].text, job.judge] for row, job in enumerate(batch)]
 
-    def _node(self, job: Job, action: Action, result: tuple[str, float, bool, bool, dict[str, Any]]) -> Node:
-        env, parent = job.place, job.node
-        _, reward, terminated, truncated, info = result
-        past = env.past_steps[-1]
-        step = Step(
-            index=parent.depth,
-            observation=past.observation,
-            action=past.action,
-            actions=parent.situation.actions,
-            claims=past.claims,
-            state_key=parent.situation.state_key,
-            next_state_key=info["state_key"],
-            reward=reward,
-            verdicts=info["verdicts"],
-            terminated=terminated,
-            truncated=truncated,
-            token_ids=action.token_ids,
-            logprobs=action.logprobs,
-        )
+    def _node(self, job: Job, action: Action, result: StepResult) -> Node:
+        env, parent, info = job.place, job.node, result[4]
+        step = recorded(env, parent.situation, action, result)
         node = Node(env.situation, job.seed, job.episode, parent, step)
         judged = None if self._verifier is None else info["verdicts"].get(self._verifier.id)
         node.scores = (*parent.scores, None if judged is None else judged.score)

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from search_worlds import MarksVerifier, PathAgent, PathEnv, SayingAgent
 
+from prm_gym.agent import Action
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.rollout import make_envs
 from prm_gym.search import METHODS, Budget, Expand, Searcher, SearchMethod, Valuation, reach
@@ -141,6 +142,34 @@ def test_what_the_infrastructure_spoils_says_nothing_of_the_method():
             assert (result.chosen, result.outcome, result.best_outcome) == (None, None, None)
             assert not result.valid
             assert "spoilt every attempt" in result.reason
+
+
+class DyingAgent(PathAgent):
+    """What it stands on dies before every second answer."""
+
+    def act(self, prompts):
+        return [Action(text="", failure="the server died") if at % 2 else action for at, action in enumerate(super().act(prompts))]
+
+
+class DeadAgent(PathAgent):
+    def act(self, prompts):
+        return [Action(text="", failure="the server died") for _ in super().act(prompts)]
+
+
+@pytest.mark.parametrize("env", [PATH, "test_search/LivePathEnv"])
+def test_an_agent_that_fails_spoils_the_attempt_and_takes_no_step(env):
+    verifier = MarksVerifier()
+    with searcher(agent=DeadAgent(), helper=DeadAgent(), verifier=verifier, env=env) as made:
+        for spec in ("best-of-n?n=2", "beam", "smc", "mcts?simulations=3", "speculative"):
+            (result,) = made.search(spec, [0], Budget(agent_steps=30))
+            assert (result.valid, result.chosen, result.outcome) == (False, None, None)
+    assert verifier.asked == 0
+    with searcher(agent=DyingAgent(1.0), env=env) as made:
+        (result,) = made.search("best-of-n?n=4", [0], Budget(agent_steps=30))
+    # Of four attempts every second one fails; what is left of them is always right.
+    assert result.valid
+    assert result.outcome == 1.0
+    assert all(step.action == "right" for step in result.chosen.steps)
 
 
 def test_an_episode_that_cannot_be_begun_is_no_failure_of_the_method():
