@@ -11,16 +11,16 @@ import json
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from prm_gym.agents.causal_lm.columns import StepColumns, require_rows, step_columns
 from prm_gym.agents.causal_lm.learning_options import LearningOptions
 from prm_gym.agents.causal_lm.objectives import Critique, ImitationObjective, Objective, PolicyObjective, PreferenceObjective
-from prm_gym.credit.array_types import FloatArray, IntArray
+from prm_gym.credit.array_types import FloatArray
 from prm_gym.errors import CheckpointError, ContractError, DivergedError, OptionError
 from prm_gym.lm.batching import length_sorted
 from prm_gym.lm.optimizing import Hyperparameters, Optimizer
@@ -56,23 +56,6 @@ class SequencePair(NamedTuple):
     chosen: TokenSequence
     rejected: TokenSequence
     weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StepColumns:
-    """What a policy says of steps, for the columns of a `StepBatch`; NaN where a step is in no sequence.
-
-    Attributes:
-        logprob: [N] float64, of whole actions, in nats.
-        entropy: [N] float64, mean over the tokens of an action; 0 where it had no alternative.
-        n_tokens: [N] float64, tokens of an action that had an alternative.
-        value: [N] float64, of the states in which they were taken; None without a value head.
-    """
-
-    logprob: FloatArray
-    entropy: FloatArray
-    n_tokens: FloatArray
-    value: FloatArray | None
 
 
 class Learner:
@@ -134,7 +117,7 @@ class Learner:
             DivergedError: a loss or gradient is no number; that step was not taken.
         """
         keep = np.ones(advantages.shape, dtype=np.bool_) if keep is None else keep
-        _require_rows(sequences, advantages, keep, "advantages")
+        require_rows(sequences, advantages, keep, "advantages")
         chosen = kept_actions(sequences, keep)
         if not chosen:
             return {}
@@ -175,7 +158,7 @@ class Learner:
             ContractError: weights that are negative or no numbers.
             DivergedError: a loss or gradient is no number; that step was not taken.
         """
-        _require_rows(sequences, weights, np.ones(weights.shape, dtype=np.bool_), "weights")
+        require_rows(sequences, weights, np.ones(weights.shape, dtype=np.bool_), "weights")
         if (weights < 0.0).any():
             raise ContractError("weights of steps are not negative")
         chosen = kept_actions(sequences, weights > 0.0)
@@ -214,19 +197,9 @@ class Learner:
             OptionError: there is no reference.
         """
         table = token_table([sequence for sequence in sequences if sequence.actions])
-        actions = len(table.rows)
-        if reference:
-            logprobs, entropies, values = self._read_reference(table), None, None
-        else:
-            logprobs, entropies, values = self._read(table)
-        sizes = np.bincount(table.steps, minlength=actions).astype(np.float64)
-        found: list[FloatArray] = []
-        for numbers in (logprobs, entropies):
-            given = np.full(len(table.steps), np.nan) if numbers is None else numbers.double().cpu().numpy()
-            found.append(np.bincount(table.steps, weights=given, minlength=actions).astype(np.float64))
-        said = None if values is None else _scattered(values.double().cpu().numpy(), table.rows, count)
-        whole_actions, means = found[0], found[1] / np.maximum(sizes, 1.0)
-        return StepColumns(*(_scattered(each, table.rows, count) for each in (whole_actions, means, sizes)), value=said)
+        said = PolicyReadings(self._read_reference(table), None, None) if reference else self._read(table)
+        logprobs, entropies, values = (None if numbers is None else numbers.double().cpu().numpy() for numbers in said)
+        return step_columns(table, count, logprobs, entropies, values)
 
     def save(self, directory: Path) -> None:
         """Write optimiser, value head, counts and reference beside the weights of the model, which whoever made it saves. Every process has to call this."""
@@ -414,26 +387,6 @@ class Learner:
 def _places(objective: Objective, units: Sequence[int]) -> list[int]:
     """The sequences of some units, in their order."""
     return [unit * objective.unit + half for unit in units for half in range(objective.unit)]
-
-
-def _scattered(numbers: FloatArray, rows: IntArray, count: int) -> FloatArray:
-    """[N] with the numbers of some rows, NaN elsewhere."""
-    found = np.full(count, np.nan)
-    found[rows] = numbers
-    return found
-
-
-def _require_rows(sequences: Sequence[TokenSequence], numbers: FloatArray, keep: npt.NDArray[np.bool_], name: str) -> None:
-    rows = np.array([span.row for sequence in sequences for span in sequence.actions], dtype=np.int64)
-    if numbers.ndim != 1 or keep.shape != numbers.shape:
-        raise ContractError(f"{name} and keep are [N], one entry a step, got {numbers.shape} and {keep.shape}")
-    if rows.size and (rows.min() < 0 or rows.max() >= numbers.size):
-        raise ContractError(f"the rows of the sequences are in [0, {numbers.size}), got {rows.min()} to {rows.max()}")
-    if len(np.unique(rows)) != rows.size:
-        raise ContractError("a step is in two sequences")
-    chosen = rows[keep[rows]]
-    if not np.isfinite(numbers[chosen]).all():
-        raise ContractError(f"{name} must be numbers, and are none at row {int(chosen[~np.isfinite(numbers[chosen])][0])}")
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
