@@ -40,7 +40,7 @@ except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
 
 STATE_FILE, REFERENCE_FILE = "learner.safetensors", "reference.safetensors"
-FORMAT = 1
+FORMAT = 2
 NAMED = 5  # sequences or weights that an error names
 
 
@@ -62,7 +62,7 @@ class Learner:
     """Learns from token sequences."""
 
     def __init__(self, model: nn.Module, options: LearningOptions) -> None:
-        """Take a model as it is: it is the reference, if one is kept.
+        """Take a model as it is: it is the reference, if one is kept, until something is imitated before the first update.
 
         Args:
             model: a causal language model of Hugging Face, on its device, whole or with PEFT's adapters; what requires a gradient is trained.
@@ -91,6 +91,7 @@ class Learner:
         chosen = Hyperparameters(options.learning_rate, options.weight_decay, options.clip_norm)
         self.optimizer = Optimizer(named, chosen, fused=options.parallel != "fsdp")
         self.steps = 0
+        self._begun = False  # with updates or preferences, from which on the reference stays as it is
         self._random = np.random.default_rng(options.seed)
         wanted = {"auto": torch.bfloat16 if self.device.type == "cuda" else torch.float32, "float32": torch.float32, "bfloat16": torch.bfloat16}
         self._precision = wanted[options.precision]
@@ -139,11 +140,12 @@ class Learner:
         critique, explained = self._critique(table, before, returns)
         steps = torch.from_numpy(table.steps).to(self.device)
         objective = PolicyObjective(table, options, scaled[steps], old, reference, critique)
+        self._begun = True
         metrics = self._fit(objective, options.epochs, options.minibatches)
         return metrics | explained | {"advantage_scale": scale, "tokens": float(len(table.steps)), "steps": float(len(table.rows))}
 
     def imitate(self, sequences: Sequence[TokenSequence], weights: FloatArray, epochs: int = 1, minibatches: int = 1) -> dict[str, float]:
-        """Learn to do what was done: weighted maximum likelihood.
+        """Learn to do what was done: weighted maximum likelihood. What is imitated before the first update moves the reference along.
 
         Args:
             sequences: of steps whose rows are in [0, N).
@@ -165,7 +167,12 @@ class Learner:
         if not chosen:
             return {}
         table = token_table(chosen)
-        return self._fit(ImitationObjective(table, self.options, weights[table.rows], self.device), epochs, minibatches)
+        options = self.options
+        rate = options.imitation_rate or options.learning_rate
+        metrics = self._fit(ImitationObjective(table, options, weights[table.rows], self.device), epochs, minibatches, rate / options.learning_rate)
+        if not self._begun:
+            self._move_reference()
+        return metrics
 
     def prefer(self, pairs: Sequence[SequencePair], epochs: int = 1, minibatches: int = 1) -> dict[str, float]:
         """Learn to do the better of two actions.
@@ -183,6 +190,7 @@ class Learner:
         table = token_table([sequence for pair in pairs for sequence in (pair.chosen, pair.rejected)])
         reference = None if self.options.preference == "simpo" else self._read_reference(table)
         weights = np.array([pair.weight for pair in pairs], dtype=np.float64)
+        self._begun = True
         return self._fit(PreferenceObjective(table, self.options, weights, reference, self.device), epochs, minibatches)
 
     def columns(self, sequences: Sequence[TokenSequence], count: int, reference: bool = False) -> StepColumns:
@@ -206,7 +214,7 @@ class Learner:
         tensors = {f"optimizer/{name}": value for name, value in self.optimizer.state().items()}
         if self.network.value_head is not None:
             tensors |= {f"value_head/{name}": whole(value.detach()) for name, value in self.network.value_head.named_parameters()}
-        header = {"format": FORMAT, "steps": self.steps, "random": self._random.bit_generator.state}
+        header = {"format": FORMAT, "steps": self.steps, "begun": self._begun, "random": self._random.bit_generator.state}
         kept = {} if self._reference is None else {name: whole(value.detach()) for name, value in self._reference.named_parameters()}
         if self.parallel.rank == 0:
             directory.mkdir(parents=True, exist_ok=True)
@@ -232,13 +240,13 @@ class Learner:
             _put(self.network.value_head, of_head, directory)
         if self._reference is not None:
             _put(self._reference, read_tensors(directory / REFERENCE_FILE)[0], directory)
-        self.steps = int(said["steps"])
+        self.steps, self._begun = int(said["steps"]), bool(said["begun"])
         self._random.bit_generator.state = said["random"]
 
     # What follows is what updates are made of.
 
-    def _fit(self, objective: Objective, epochs: int, minibatches: int) -> dict[str, float]:
-        """Optimiser steps on all units of an objective, some passes over; their mean metrics."""
+    def _fit(self, objective: Objective, epochs: int, minibatches: int, pace: float = 1.0) -> dict[str, float]:
+        """Optimiser steps on all units of an objective, some passes over, at the learning rate times `pace`; their mean metrics."""
         units = len(objective.table.sequences) // objective.unit
         taken: list[dict[str, float]] = []
         for layer in self._recomputed_layers:
@@ -247,13 +255,13 @@ class Learner:
             for _ in range(epochs):
                 order = self._random.permutation(units)
                 for chosen in np.array_split(order, min(minibatches, units)):
-                    taken.append(self._step(objective, chosen.tolist()))
+                    taken.append(self._step(objective, chosen.tolist(), pace))
         finally:
             for layer in self._recomputed_layers:
                 layer.training = False
         return {name: float(np.mean([metrics[name] for metrics in taken])) for name in taken[0]}
 
-    def _step(self, objective: Objective, units: list[int]) -> dict[str, float]:
+    def _step(self, objective: Objective, units: list[int], pace: float) -> dict[str, float]:
         """One step of the optimiser on some units."""
         size, rank = self.parallel.size, self.parallel.rank
         objective.begin(_places(objective, units))
@@ -276,7 +284,7 @@ class Learner:
         total = float(losses.sum())
         if not (math.isfinite(total) and math.isfinite(norm)):
             self._refuse(objective, units, losses)
-        factor = self._factor()
+        factor = self._factor() * pace
         self.optimizer.step(factor)
         self.steps += 1
         numbers = self.parallel.total(torch.stack(list(figures.values()))).tolist()
@@ -373,6 +381,14 @@ class Learner:
         spread = float(wanted.var())
         rest = float((wanted - before.values.double().cpu().numpy()).var())
         return Critique(torch.from_numpy(wanted.astype(np.float32)).to(self.device), before.values), {"explained": 1.0 - rest / spread} if spread else {}
+
+    @torch.no_grad()
+    def _move_reference(self) -> None:
+        """Make the reference the policy as it is, where it is a copy of its own."""
+        if self._reference is not None:
+            present = dict(self.network.named_parameters())
+            for name, weight in self._reference.named_parameters():
+                weight.copy_(present[name])
 
     def _frozen(self, model: nn.Module) -> PolicyNetwork:
         """A copy that is only read."""

@@ -32,7 +32,8 @@ class LearningOptions(msgspec.Struct, frozen=True, kw_only=True):
         old: of which policy the ratio is taken: "sampled", the log-probabilities that came with the actions; "recomputed", those of the weights before the
             update, computed again. Actions without log-probabilities are recomputed either way.
         importance_cap: with old="recomputed", tokens count with min(pi / pi_sampler, cap), for actions of a server or of another precision; 0 for no weight.
-        kl_weight: of the divergence from the policy as it was when this learner was made (with adapters: from the model without them). >= 0.
+        kl_weight: of the divergence from the reference: the policy as it was before its first update or preference, after what it imitated before these (with
+            adapters: the model without them). >= 0.
         kl_form: k1, k2 or k3 (`kl.kl_estimate`; k1 pulls nowhere).
         keep_reference: keep that policy even where kl_weight is 0: the preferences "dpo" and "ipo" need it.
         entropy_weight: of the entropy of the tokens' distributions, in nats. >= 0.
@@ -41,7 +42,8 @@ class LearningOptions(msgspec.Struct, frozen=True, kw_only=True):
         epochs: passes over a batch in one update.
         minibatches: optimiser steps in each of them, at the most one a sequence.
         batch_tokens: tokens with padding that go through the model at once. The result does not depend on it.
-        learning_rate: the highest, > 0. 1e-6 to 1e-5 for large models, 1e-4 and more for adapters, 1e-3 for a small decoder.
+        learning_rate: of updates and preferences, the highest, > 0. 1e-6 to 1e-5 for large models, 1e-4 and more for adapters, 1e-3 for a small decoder.
+        imitation_rate: the rate of imitation, the highest; 0 for the learning rate. Likelihood bears several times the rate that policy gradients do.
         weight_decay: of matrices.
         clip_norm: of the gradient, > 0.
         warmup: optimiser steps in which the rate rises.
@@ -78,6 +80,7 @@ class LearningOptions(msgspec.Struct, frozen=True, kw_only=True):
     minibatches: int = 1
     batch_tokens: int = 8192
     learning_rate: float = 1e-5
+    imitation_rate: float = 0.0
     weight_decay: float = 0.0
     clip_norm: float = 1.0
     warmup: int = 0
@@ -105,6 +108,7 @@ class LearningOptions(msgspec.Struct, frozen=True, kw_only=True):
             self._require(name, getattr(self, name) > 0.0, "positive")
         for name in (
             "importance_cap",
+            "imitation_rate",
             "kl_weight",
             "entropy_weight",
             "value_weight",

@@ -202,6 +202,20 @@ def test_imitation_is_weighted_maximum_likelihood(small_model):
         learner.imitate(sequences, np.array([1.0, -1.0, 0.0]))
 
 
+def test_the_reference_is_the_policy_after_what_it_imitated_first(small_model):
+    sequences = [TokenSequence((1, 2, 5), (ActionSpan(0, 2, 3),), (None,))]
+    learner = Learner(small_model(), LearningOptions(learning_rate=1e-3, imitation_rate=5e-3, keep_reference=True))
+    untrained = learner.columns(sequences, 1).logprob[0]
+    assert learner.imitate(sequences, np.ones(1))["rate"] == pytest.approx(5e-3)
+    warm = learner.columns(sequences, 1).logprob[0]
+    assert warm > untrained
+    assert learner.columns(sequences, 1, reference=True).logprob[0] == pytest.approx(warm, abs=1e-6)
+    assert learner.update(sequences, np.ones(1))["rate"] == pytest.approx(1e-3)
+    learner.imitate(sequences, np.ones(1))  # what is imitated along with updates moves the policy alone
+    assert learner.columns(sequences, 1, reference=True).logprob[0] == pytest.approx(warm, abs=1e-6)
+    assert learner.columns(sequences, 1).logprob[0] > warm
+
+
 @pytest.mark.parametrize(("form", "beta"), [("dpo", 0.5), ("ipo", 0.2), ("simpo", 2.0)])
 def test_preferences_raise_the_better_action(small_model, form, beta):
     better = TokenSequence((1, 2, 5, 3), (ActionSpan(0, 2, 4),), (None,))
