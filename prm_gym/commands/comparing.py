@@ -30,6 +30,7 @@ def compare(
     transfer_option: tuple[str, ...] = (),
     transfer_tasks: int = 0,
     demonstrations: int = 0,
+    start: str = "",
     method: str = "policy-gradient",
     out: str = "",
     workers: int = 0,
@@ -58,6 +59,7 @@ def compare(
             mode=browser.
         transfer_tasks: on how many of the held-out tasks; 0 for all.
         demonstrations: tasks whose scripted solutions every agent imitates before it is trained; for environments that chance never solves.
+        start: folder of a saved agent of this kind to begin every run with; {seed} in it stands for the seed of the run.
         method: what every run makes of a batch (see `prm-gym train --help`).
         out: folder of the comparison; by default one under runs/ that is named after the settings.
         workers: runs trained at once; 0 for one a core.
@@ -84,6 +86,7 @@ def compare(
         transfer_options=read_options(transfer_option),
         transfer_tasks=transfer_tasks,
         demonstrations=demonstrations,
+        start=start and str(Path(start).resolve()),
         method=method,
         task_file=str(Path(eval_file).resolve()) if eval_file else "",
     )

@@ -79,11 +79,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def runs(self) -> list[tuple[TrainConfig, Path]]:
         """Every run with its folder; seed by seed, so that an interrupted comparison is a balanced one."""
         return [
-            (msgspec.structs.replace(self.base, credit=credit, reward=reward, seed=seed), self.directory / _folder(credit, reward) / f"seed-{seed}")
+            (self._config(credit, reward, seed), self.directory / _folder(credit, reward) / f"seed-{seed}")
             for seed in self.seeds
             for reward in self.rewards
             for credit in self.credits
         ]
+
+    def _config(self, credit: str, reward: str, seed: int) -> TrainConfig:
+        return msgspec.structs.replace(self.base, credit=credit, reward=reward, seed=seed, start=self.base.start.replace("{seed}", str(seed)))
 
 
 def _folder(credit: str, reward: str) -> str:
@@ -115,9 +118,10 @@ def compare(plan: Plan, notice: Notice | None = None) -> Comparison:
         ASSIGNERS.load(credit)
     for reward in plan.rewards:
         make_reward(reward, 1)
-    plan.base.require_known()
+    for config in {config.start: config for config, _ in runs}.values():
+        config.require_known()
     Rollouts(plan.base.env_id, msgspec.structs.replace(plan.base, credit=plan.credits[0], reward=plan.rewards[0]).env_options_for_training(), 1).close()
-    trainable(plan.base).close()
+    trainable(runs[0][0]).close()
     references, bins = _references(plan)
     waiting = [(i, *runs[i]) for i in range(len(runs)) if i not in finished]
     failures: list[str] = []
@@ -283,6 +287,8 @@ def _comparison(plan: Plan, runs: Sequence[RunResult], references: tuple[Referen
         notes.append("Runs whose reward and credit use no verdict are trained without verifiers, so they make no verifier calls.")
     if base.method != "policy-gradient":
         notes.append(f"Every run was trained by the method {base.method}.")
+    if base.start:
+        notes.append(f"Every run began with a trained agent: {base.start}.")
     if base.demonstrations:
         by = f"solutions of {base.demonstrations} tasks by the agent {base.demonstrator}"
         notes.append(f"Before its training every agent imitated {by}, which are no part of the budget.")

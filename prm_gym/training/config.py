@@ -16,7 +16,7 @@ from prm_gym.training.methods import make_method
 TRAINING_SEEDS = 1 << 31
 FIRST_SEED = {"dev": 1 << 31, "test": (1 << 31) + (1 << 30)}
 
-_COUNTS = ("budget", "tasks", "attempts", "evaluate_every", "eval_tasks", "num_envs", "checkpoint_every")
+_COUNTS = ("tasks", "attempts", "evaluate_every", "eval_tasks", "num_envs", "checkpoint_every")
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,9 +31,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         seed: of the run.
         agent: specification of a trainable agent.
         agent_options: its keyword options, without `seed`.
-        start: folder of a saved agent of this kind to begin with (`agent/` of another run); "" for an untrained one.
+        start: folder of a saved agent of this kind to begin with (`agent/` of another run); "" for an untrained one. In a comparison "{seed}" stands for the
+            seed of a run.
         method: what is made of a batch (see `prm_gym.training.methods`), with options where wanted: "expert-iteration?keep=2".
-        budget: environment steps to train on; the batch that crosses it is the last. Steps of groups that are drawn anew, of corrections and of second
+        budget: environment steps to train on; the batch that crosses it is the last, and 0 leaves it at the demonstrations. Steps of groups that are drawn anew, of corrections and of second
             attempts count like any other.
         tasks: tasks in a batch.
         attempts: attempts at each.
@@ -89,7 +90,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("demonstrations", "refills"):
+        for name in ("budget", "demonstrations", "refills"):
             if getattr(self, name) < 0:
                 raise OptionError(f"{name} must be at least 0, got {getattr(self, name)}")
         if self.refills and self.attempts < 2:

@@ -65,6 +65,19 @@ def test_a_wrong_name_fails_before_anything_is_trained(tmp_path, changes, near):
     assert not list(tmp_path.iterdir())
 
 
+def test_every_seed_begins_with_an_agent_of_its_own(tmp_path):
+    warm = _plan(tmp_path / "warm", credits=("grpo",), rewards=("outcome",), budget=0, demonstrations=20)
+    compare(warm)
+    agents = str(warm.runs()[0][1].parent / "seed-{seed}" / "agent")
+    plan = _plan(tmp_path / "trained", credits=("grpo", "gigpo"), rewards=("outcome",), start=agents)
+    assert len(plan.seeds) > 1
+    first = {(run.credit, run.seed): run.curve[0].success for run in compare(plan).runs}
+    shown = {run.seed: run.final_success for run in compare(warm).runs}
+    assert first == {(credit, seed): shown[seed] for credit in plan.credits for seed in plan.seeds}
+    with pytest.raises(OptionError, match="seed-9"):
+        compare(_plan(tmp_path / "other", seeds=(9,), start=agents))
+
+
 def test_other_settings_in_the_same_directory_are_refused(tmp_path):
     compare(_plan(tmp_path, credits=("grpo",), rewards=("outcome",), seeds=(0,)))
     with pytest.raises(OptionError, match="other settings"):

@@ -283,7 +283,7 @@ def test_a_broken_state_is_told(puzzles, tmp_path):
     train(_config(puzzles, budget=10), tmp_path / "run")
 
 
-@pytest.mark.parametrize("name", ["budget", "tasks", "attempts", "evaluate_every", "eval_tasks", "num_envs"])
+@pytest.mark.parametrize("name", ["tasks", "attempts", "evaluate_every", "eval_tasks", "num_envs"])
 def test_counts_below_one_are_refused(puzzles, name):
     with pytest.raises(OptionError, match=f"{name} must be at least 1, got 0"):
         _config(puzzles, **{name: 0})

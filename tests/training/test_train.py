@@ -219,6 +219,10 @@ def test_demonstrations_of_any_agent_and_from_a_file(tmp_path):
     assert by_agent.table == {}
     result = train(config(agent_options={}, demonstrations=4, budget=10), tmp_path / "shown")
     assert result.curve[0].success == 1.0  # four words of three letters hold all letters
+    shown_alone = train(config(agent_options={}, demonstrations=4, budget=0), tmp_path / "shown-alone")
+    assert [(point.env_steps, point.success) for point in shown_alone.curve] == [(0, 1.0)]
+    begun = train(config(agent_options={}, start=str(tmp_path / "shown-alone" / "agent"), budget=10), tmp_path / "begun")
+    assert begun.curve[0].success == 1.0
     rollouts = Rollouts(spelling_world.ENV, {})
     played = rollouts.play(make_agent("scripted"), groups(range(6), 1)) + rollouts.play(make_agent("constant:x"), groups(range(6), 1, "bad-"))
     with TrajectoryWriter(tmp_path / "stored.jsonl") as writer:
