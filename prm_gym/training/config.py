@@ -34,8 +34,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         start: folder of a saved agent of this kind to begin with (`agent/` of another run); "" for an untrained one. In a comparison "{seed}" stands for the
             seed of a run.
         method: what is made of a batch (see `prm_gym.training.methods`), with options where wanted: "expert-iteration?keep=2".
-        budget: environment steps to train on; the batch that crosses it is the last, and 0 leaves it at the demonstrations. Steps of groups that are drawn anew, of corrections and of second
-            attempts count like any other.
+        budget: environment steps to train on; the batch that crosses it is the last, and 0 leaves it at the demonstrations. Steps of groups that are drawn
+            anew, of corrections and of second attempts count like any other.
         tasks: tasks in a batch.
         attempts: attempts at each.
         domains: options of the environment over `env_options`, one set for each kind of task that is trained on; () for `env_options` alone. Evaluation is on
