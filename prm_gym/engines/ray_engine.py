@@ -226,6 +226,7 @@ class RayCrew(HandCrew[JobT, ResultT]):
         options: dict[str, Any] = {"num_cpus": engine.cpus, "num_gpus": engine.gpus, "max_restarts": 0, "max_task_retries": 0}
         self.host = self.ray.remote(_host_class(self.ray)).options(**options, scheduling_strategy="SPREAD")
         self.mailbox: Any = None
+        self._asked: Any = None  # letters that were asked for and are not there yet
 
     def run(self, jobs: Iterable[JobT], notice: Notice | None = None) -> Iterator[Finished[ResultT]]:
         """See `Crew.run`."""
@@ -254,8 +255,13 @@ class RayCrew(HandCrew[JobT, ResultT]):
     def _reports(self) -> list[tuple[Hand, Event]]:
         if self.mailbox is None:
             return []
+        if self._asked is None:
+            self._asked = self.mailbox.take.remote()
+        if not self.ray.wait([self._asked], timeout=0)[0]:
+            return []
+        asked, self._asked = self._asked, None
         try:
-            letters: list[tuple[int, Any]] = self.ray.get(self.mailbox.take.remote(), timeout=_CLOSING_SECONDS)
+            letters: list[tuple[int, Any]] = self.ray.get(asked)
         except self.ray.exceptions.RayError:  # what is reported is for the eye alone, and no work may fail for it
             return []
         doing = {hand.doing: hand for hand in self.hands if hand.doing is not None}
