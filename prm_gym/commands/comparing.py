@@ -62,7 +62,7 @@ def compare(
         demonstrations: tasks whose scripted solutions every agent imitates before it is trained; for environments that chance never solves.
         method: what every run makes of a batch (see `prm-gym train --help`).
         out: folder of the comparison; by default one under runs/ that is named after the settings.
-        engine: where runs are trained: local (processes of this machine), or ray, whose nodes must share the folder of the comparison; its options stand after a
+        engine: where runs are trained: local (processes of this machine), or ray, whose nodes share the folder of the comparison; its options stand after a
             question mark, as "ray?gpus=1".
         workers: runs trained at once; 0 for one a core, on Ray for as many as there is room for.
         ray_address: of a Ray cluster; by default that of RAY_ADDRESS, and where there is none, one is started on this machine.

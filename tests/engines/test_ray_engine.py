@@ -1,8 +1,11 @@
 """Work on a Ray cluster of several node processes, one of them killed in the middle."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -13,17 +16,26 @@ sys.path.insert(0, str(Path(__file__).parent))
 import ray_cluster  # sets what Ray reads when it is imported
 
 pytest.importorskip("ray", reason="Ray is not installed")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 import engine_workers
 import msgspec
 from engine_workers import Mortal, Squares
 
 from prm_gym.agent import make_agent
+from prm_gym.cli import main
 from prm_gym.engines import LocalEngine, make_engine, ray_engine
+from prm_gym.engines.labels import Labelling, LabelWorker
 from prm_gym.engines.ray_engine import RayEngine
 from prm_gym.engines.shards import Shard, ShardWorker, shards
 from prm_gym.errors import EngineError, OptionError
+from prm_gym.montecarlo import LabelOptions, RolloutLabeller
+from prm_gym.report.comparison import RunResult
 from prm_gym.rollout import groups
+from prm_gym.store import BrokenLine, read_trajectories
+from prm_gym.training.compare import Plan, compare
+from prm_gym.training.config import TrainConfig
+from prm_gym.training.run import train
 
 pytestmark = pytest.mark.slow
 
@@ -120,6 +132,182 @@ def test_bad_numbers_and_addresses(nodes):
             RayEngine(**wrong)
     with pytest.raises(OptionError, match="cpu"):
         make_engine("ray?cpu=2")
+
+
+# Commands. What they find alone in this process is what they are to find on the cluster.
+
+
+def _run(*arguments):
+    main([str(argument) for argument in arguments])
+
+
+def test_a_rollout_by_the_command_is_the_same_file(nodes, tmp_path, capsys):
+    command = ("rollout", "--env", "prm_gym/Countdown-v0", "--tasks", 20, "--attempts", 3, "--env-option", "verifiers=[]", "--json", "--out")
+    _run(*command, tmp_path / "here")
+    here = capsys.readouterr().out
+    _run(*command, tmp_path / "there", "--engine", "ray", "--workers", 2, "--ray-address", nodes.address)
+    assert capsys.readouterr().out.replace("/there", "/here") == here
+    assert (tmp_path / "there").read_bytes() == (tmp_path / "here").read_bytes()
+    lines = (tmp_path / "here").read_bytes().splitlines(keepends=True)
+    (tmp_path / "there").write_bytes(b"".join([lines[50], *lines[:7], lines[9][:30]]))  # what a crash may have left
+    with pytest.warns(BrokenLine):
+        _run(*command, tmp_path / "there", "--engine", "ray", "--workers", 2, "--ray-address", nodes.address)
+    assert (tmp_path / "there").read_bytes() == (tmp_path / "here").read_bytes()
+
+
+def test_an_agent_that_draws_from_its_own_generator_stays_in_one_process(nodes, capsys):
+    with pytest.raises(SystemExit):
+        _run("rollout", "--agent", "mixed", "--tasks", 1, "--engine", "ray", "--workers", 1, "--ray-address", nodes.address)
+    assert "the agent 'mixed' does not draw its actions from the seeds" in capsys.readouterr().err
+
+
+def test_labels_are_the_same_though_a_node_is_killed(nodes, tmp_path):
+    file, worker = tmp_path / "played", partial(LabelWorker, ("arithmetic",), partial(RolloutLabeller, "random", LabelOptions(k=4)))
+    _run("rollout", "--env", "prm_gym/Countdown-v0", "--tasks", 24, "--attempts", 1, "--out", file, "--json")
+    found = list(read_trajectories(file))
+    jobs = [Labelling(tuple(found[start : start + 2])) for start in range(0, 24, 2)]
+    with LocalEngine() as here, here.crew(worker) as crew:
+        expected = _played(crew, jobs)
+    victim = nodes.add_node(num_cpus=1)
+    try:
+        with RayEngine(3, nodes.address) as three, three.crew(worker) as crew:
+            assert _played(crew, jobs, lambda: ray_cluster.kill(victim)) == expected  # verdicts are equal when all but their seconds is
+    finally:
+        nodes.remove_node(victim, allow_graceful=False)
+    assert {"arithmetic", "montecarlo"} <= set(expected[0].steps[0].verdicts)
+
+
+def test_the_command_labels_on_a_cluster(nodes, tmp_path, capsys):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps({"problem": f"1 + {n}", "response": f"1 + {n} = {n + 1 + n % 2}", "gold": str(n + 1)}) + "\n" for n in range(70)))
+    command = ("label", rows, "--json", "--out")
+    _run(*command, tmp_path / "here")
+    here = capsys.readouterr().out
+    _run(*command, tmp_path / "there", "--engine", "ray", "--workers", 2, "--ray-address", nodes.address)
+    assert capsys.readouterr().out.replace("/there", "/here") == here
+    assert list(read_trajectories(tmp_path / "there")) == list(read_trajectories(tmp_path / "here"))
+
+
+TRAINED = {"budget": 260, "tasks": 3, "attempts": 4, "evaluate_every": 100, "eval_tasks": 10, "num_envs": 8, "env_options": {"difficulty": 1}, "shard": 4}
+
+
+def _config(**changes):
+    return TrainConfig(env_id="prm_gym/Deduction-v0", **{**TRAINED, "credit": "gigpo", "reward": "dense", "checkpoint_every": 2, **changes})
+
+
+def _course(directory):
+    """What a run leaves behind, seconds aside."""
+    result = msgspec.to_builtins(msgspec.json.decode((directory / "result.json").read_bytes(), type=RunResult))
+    for point in (result, *result["curve"]):
+        point.pop("wall_seconds")
+    weights = torch.load(directory / "agent" / "agent.pt", weights_only=True)["network"]
+    stored = list(read_trajectories(directory / "trajectories.jsonl"))
+    return result, stored, (directory / "metrics.jsonl").read_bytes(), {name: value.tolist() for name, value in weights.items()}
+
+
+class _StopError(Exception):
+    """The interruption."""
+
+
+def test_training_takes_the_same_course_though_it_is_stopped_and_a_node_is_killed(nodes, tmp_path):
+    train(_config(), tmp_path / "here")
+    seen = []
+
+    def stop_at_the_third(_steps):
+        seen.append(None)
+        if len(seen) == 3:
+            raise _StopError
+
+    with RayEngine(2, nodes.address) as two, pytest.raises(_StopError):
+        train(_config(), tmp_path / "there", stop_at_the_third, engine=two)
+    victim = nodes.add_node(num_cpus=1)
+
+    def kill_once(_steps):
+        seen.append(None)
+        if len(seen) == 5:
+            ray_cluster.kill(victim)
+
+    try:
+        with RayEngine(3, nodes.address) as three:
+            train(_config(), tmp_path / "there", kill_once, engine=three)
+    finally:
+        nodes.remove_node(victim, allow_graceful=False)
+    assert len(seen) > 5
+    assert _course(tmp_path / "there") == _course(tmp_path / "here")
+
+
+def test_without_shards_there_is_nothing_for_workers_to_play(engine, tmp_path):
+    with pytest.raises(OptionError, match="--shard 32"):
+        train(_config(shard=0), tmp_path / "run", engine=engine)
+
+
+def test_a_comparison_goes_on_elsewhere_when_a_node_is_killed(nodes, tmp_path):
+    def plan(name):
+        base = _config(budget=3_000, shard=0, evaluate_every=500)
+        return Plan(base=base, credits=("gigpo",), rewards=("outcome",), seeds=(0, 1), directory=tmp_path / name)
+
+    victim = nodes.add_node(num_cpus=1)
+    killed, told = [], []
+
+    def notice(config, steps):
+        told.append((config.seed, steps))
+        if not killed and len(list((tmp_path / "there").glob("*/*/state.json"))) == 2:
+            killed.append(victim)
+            ray_cluster.kill(victim)
+
+    try:
+        with RayEngine(3, nodes.address) as three:
+            there = compare(plan("there"), notice, three)
+    finally:
+        nodes.remove_node(victim, allow_graceful=False)
+    here = compare(plan("here"))
+    assert killed
+    assert {seed for seed, _ in told} == {0, 1}
+    assert [[(point.env_steps, point.success) for point in run.curve] for run in there.runs] == [
+        [(point.env_steps, point.success) for point in run.curve] for run in here.runs
+    ]
+    assert not [note for note in there.notes if "Failed" in note]
+
+
+_INTERRUPTED = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run as a background job, which a shell makes deaf to it
+from prm_gym.cli import main
+if __name__ == "__main__":
+    main(["rollout", "--env", "prm_gym/Countdown-v0", "--engine", "ray", "--workers", "1", "--tasks", "200000", "--attempts", "1", "--out", sys.argv[1]])
+"""
+
+
+def test_an_interruption_leaves_no_process_behind(tmp_path):
+    mark = f"PRM_GYM_TEST_MARK={os.getpid()}-{time.monotonic_ns()}"
+    environment = {**os.environ, **dict([mark.split("=")])}
+    environment.pop("RAY_ADDRESS", None)
+    script, out = tmp_path / "script.py", tmp_path / "out.jsonl"
+    script.write_text(_INTERRUPTED)
+    process = subprocess.Popen([sys.executable, str(script), str(out)], env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 200
+    while not (out.is_file() and out.stat().st_size):
+        assert time.monotonic() < deadline, "no trajectory in time"
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to all of the group
+    _, said = process.communicate(timeout=100)
+    assert process.returncode == 130
+    assert "the same command goes on" in said
+    while (left := _marked(mark)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not left
+
+
+def _marked(mark):
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and mark.encode() in (entry / "environ").read_bytes():
+                found.append((entry / "cmdline").read_bytes())
+        except OSError:
+            continue
+    return found
 
 
 _ALONE = """
