@@ -16,10 +16,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 import ray_cluster  # sets what Ray reads when it is imported
 
 pytest.importorskip("ray", reason="Ray is not installed")
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+pytest.importorskip("torch", reason="PyTorch is not installed")
 
 import engine_workers
 import msgspec
+import torch
 from engine_workers import Mortal, Squares
 
 from prm_gym.agent import make_agent
