@@ -191,7 +191,7 @@ def rollout(
         raise OptionError(f"tasks must be at least 1, got {tasks}")
     options = {**read_env_options(env_option, verifier), "reward": reward}
     player = _player(agent, guide, samples)
-    Rollouts(env, options, 1).close()  # a wrong name or option fails here, once, not in every process
+    Rollouts(env, {**options, "verifiers": []}, 1).close()  # a wrong name or option fails here, before any process is started
     episodes = groups(range(seed, seed + tasks), attempts)
     file = OrderedFile(out, [episode.id for episode in episodes]) if out else None
     tally = Tally()

@@ -73,7 +73,7 @@ class HandCrew(Crew[JobT, ResultT]):
 
         Args:
             workers: hands at most, >= 1.
-            retries: how often a job is done again whose worker died, >= 0; and how many workers in a row may die before they take a job.
+            retries: how often a job is done again whose worker died, >= 0; and how often, in a row, all workers may die before they take a job.
             patience: seconds without any worker after which an error is raised.
         """
         self.workers, self.retries, self.patience = workers, retries, patience
@@ -110,6 +110,7 @@ class HandCrew(Crew[JobT, ResultT]):
                     case "ready":
                         hand.ready, stillborn = True, 0
                     case "refused":
+                        self._let_go(hand)
                         raise event.content
                     case "said":
                         if notice is not None and hand.doing == event.index:
@@ -125,7 +126,7 @@ class HandCrew(Crew[JobT, ResultT]):
                         if index is not None and (lost := course.lose(index, self.retries, event.content)) is not None:
                             yield Finished(index, error=lost)
                         stillborn += not hand.ready
-                        if stillborn > self.retries:
+                        if stillborn > self.retries * self.workers:
                             raise EngineError(f"{stillborn} workers in a row died before they took a job; the last one: {event.content}")
             alive = time.monotonic() if any(hand.ready for hand in self.hands) else alive
             if time.monotonic() - alive > self.patience:

@@ -287,12 +287,17 @@ def test_an_interruption_leaves_no_process_behind(tmp_path):
     script.write_text(_INTERRUPTED)
     process = subprocess.Popen([sys.executable, str(script), str(out)], env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 200
-    while not (out.is_file() and out.stat().st_size):
-        assert time.monotonic() < deadline, "no trajectory in time"
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to all of the group
-    _, said = process.communicate(timeout=100)
+    try:
+        while not (out.is_file() and out.stat().st_size):
+            assert time.monotonic() < deadline, "no trajectory in time"
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to all of the group
+        _, said = process.communicate(timeout=100)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
     assert process.returncode == 130
     assert "the same command goes on" in said
     while (left := _marked(mark)) and time.monotonic() < deadline:
