@@ -189,7 +189,7 @@ def test_the_command_labels_on_a_cluster(nodes, tmp_path, capsys):
     assert list(read_trajectories(tmp_path / "there")) == list(read_trajectories(tmp_path / "here"))
 
 
-TRAINED = {"budget": 260, "tasks": 3, "attempts": 4, "evaluate_every": 100, "eval_tasks": 10, "num_envs": 8, "env_options": {"difficulty": 1}, "shard": 4}
+TRAINED = {"budget": 200, "tasks": 3, "attempts": 4, "evaluate_every": 100, "eval_tasks": 10, "num_envs": 8, "env_options": {"difficulty": 1}, "shard": 4}
 
 
 def _config(**changes):
@@ -212,28 +212,28 @@ class _StopError(Exception):
 
 def test_training_takes_the_same_course_though_it_is_stopped_and_a_node_is_killed(nodes, tmp_path):
     train(_config(), tmp_path / "here")
-    seen = []
+    batches = []
 
     def stop_at_the_third(_steps):
-        seen.append(None)
-        if len(seen) == 3:
+        batches.append(None)
+        if len(batches) == 3:
             raise _StopError
 
-    with RayEngine(2, nodes.address) as two, pytest.raises(_StopError):
-        train(_config(), tmp_path / "there", stop_at_the_third, engine=two)
+    with pytest.raises(_StopError):
+        train(_config(), tmp_path / "there", stop_at_the_third)
     victim = nodes.add_node(num_cpus=1)
 
-    def kill_once(_steps):
-        seen.append(None)
-        if len(seen) == 5:
-            ray_cluster.kill(victim)
+    def kill_at_the_next(_steps):
+        batches.append(None)
+        if len(batches) == 4:
+            ray_cluster.kill(victim)  # one of three nodes with an actor on each
 
     try:
         with RayEngine(3, nodes.address) as three:
-            train(_config(), tmp_path / "there", kill_once, engine=three)
+            train(_config(), tmp_path / "there", kill_at_the_next, engine=three)
     finally:
         nodes.remove_node(victim, allow_graceful=False)
-    assert len(seen) > 5
+    assert len(batches) > 5
     assert _course(tmp_path / "there") == _course(tmp_path / "here")
 
 
@@ -243,30 +243,27 @@ def test_without_shards_there_is_nothing_for_workers_to_play(engine, tmp_path):
 
 
 def test_a_comparison_goes_on_elsewhere_when_a_node_is_killed(nodes, tmp_path):
-    def plan(name):
-        base = _config(budget=3_000, shard=0, evaluate_every=500)
-        return Plan(base=base, credits=("gigpo",), rewards=("outcome",), seeds=(0, 1), directory=tmp_path / name)
-
+    base = _config(budget=250, shard=0)
+    plan = Plan(base=base, credits=("gigpo",), rewards=("outcome",), seeds=(0, 1, 2), directory=tmp_path / "there")
     victim = nodes.add_node(num_cpus=1)
-    killed, told = [], []
+    killed, told = [], set()
 
-    def notice(config, steps):
-        told.append((config.seed, steps))
-        if not killed and len(list((tmp_path / "there").glob("*/*/state.json"))) == 2:
+    def notice(config, _steps):
+        told.add(config.seed)
+        if not killed and len(list(plan.directory.glob("*/*/state.json"))) == 3:
             killed.append(victim)
-            ray_cluster.kill(victim)
+            ray_cluster.kill(victim)  # one of three nodes with a run on each
 
     try:
         with RayEngine(3, nodes.address) as three:
-            there = compare(plan("there"), notice, three)
+            there = compare(plan, notice, three)
     finally:
         nodes.remove_node(victim, allow_graceful=False)
-    here = compare(plan("here"))
     assert killed
-    assert {seed for seed, _ in told} == {0, 1}
-    assert [[(point.env_steps, point.success) for point in run.curve] for run in there.runs] == [
-        [(point.env_steps, point.success) for point in run.curve] for run in here.runs
-    ]
+    assert told == {0, 1, 2}
+    for run in there.runs:
+        here = train(_config(budget=250, shard=0, reward="outcome", seed=run.seed), tmp_path / f"here-{run.seed}")
+        assert [(point.env_steps, point.success) for point in run.curve] == [(point.env_steps, point.success) for point in here.curve]
     assert not [note for note in there.notes if "Failed" in note]
 
 
