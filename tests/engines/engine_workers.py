@@ -24,7 +24,11 @@ class Squares:
 
 
 class Mortal:
-    """Does what a job says: ("square", n), ("raise", text), ("die", folder, times): kill itself so many times, ("sleep", seconds), ("get", shared)."""
+    """Does what a job says.
+
+    ("square", n), ("raise", text), ("odd",), ("die", folder, times): kill itself so many times, ("sleep", seconds), ("meet", folder, workers): wait for the
+    others, ("get", shared), ("say",): report three times.
+    """
 
     def run(self, job, report):
         what, *rest = job
@@ -44,6 +48,15 @@ class Mortal:
                 return lives
             case "sleep":
                 time.sleep(rest[0])
+                return os.getpid()
+            case "meet":
+                folder, count = rest
+                Path(folder, str(os.getpid())).touch()
+                deadline = time.monotonic() + 120
+                while len(list(Path(folder).iterdir())) < count:
+                    if time.monotonic() > deadline:
+                        raise TimeoutError("nobody came")
+                    time.sleep(0.05)
                 return os.getpid()
             case "get":
                 return len(rest[0].get())
