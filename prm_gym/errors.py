@@ -14,6 +14,7 @@
     ├── DivergedError           a training whose numbers are no longer finite
     ├── SandboxError            no sandbox of the tier that is asked for can be had here
     ├── WorkerError             worker processes that cannot start, or a pool that is closed
+    ├── EngineError             an engine that cannot be had, or jobs whose workers keep dying
     ├── RefusedError            a tool of a service refuses a call; the agent is told, and nothing is changed
     └── EnvironmentFault        the infrastructure failed; the episode is invalid and trains nobody
 
@@ -101,6 +102,10 @@ class DivergedError(PrmGymError):
 
 class WorkerError(PrmGymError):
     """Worker processes cannot be started, or their pool is closed; what a job does is no error but a result."""
+
+
+class EngineError(PrmGymError):
+    """An engine cannot be had or is not the one that was meant, or a job's workers have died too often; the message names the job and the last cause."""
 
 
 class RefusedError(PrmGymError):

@@ -1,5 +1,6 @@
-"""The state of a random generator as text, so that it can be stored and put back."""
+"""Random generators that can be had again: their states as text, and seeds that are derived from what they are for."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -25,3 +26,9 @@ def generator_of(random_state: str) -> np.random.Generator:
         return np.random.Generator(bits)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ContractError(f"this is no random state: {type(error).__name__}: {error}") from error
+
+
+def derived_seed(*parts: int | str) -> int:
+    """A seed in [0, 2^62) that depends on all of the parts and on their order."""
+    digest = hashlib.blake2b(" ".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 2

@@ -15,10 +15,11 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from prm_gym._version import VERSION
-from prm_gym.agent import Action, Agent, prompt_of, recorded, take
+from prm_gym.agent import Action, Agent, Prompt, prompt_of, recorded, take
 from prm_gym.env import StepEnv, StepResult
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
 from prm_gym.options import stored_options
+from prm_gym.random_state import derived_seed
 from prm_gym.task import Task
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.transition import Situation
@@ -92,13 +93,15 @@ class Rollouts:
         self.envs.envs[0].reset(seed=seed)
         return self.envs.envs[0].task
 
-    def play(self, agent: Agent, episodes: Sequence[Episode], progress: Callable[[int], None] | None = None) -> list[Trajectory]:
+    def play(self, agent: Agent, episodes: Sequence[Episode], progress: Callable[[int], None] | None = None, *, seed: int | None = None) -> list[Trajectory]:
         """The trajectories of the episodes, in the order given.
 
         Args:
             agent: acts for all of them.
             episodes: with distinct ids.
             progress: called with the number of steps just taken, after every batch.
+            seed: from which, with the episode's id and the step's place, a `seeded` agent draws every action, whatever was played before; None leaves it to
+                the agent's own generator.
 
         Raises:
             OptionError: two episodes have one id.
@@ -106,11 +109,13 @@ class Rollouts:
         distinct = len({episode.id for episode in episodes})
         if distinct != len(episodes):
             raise OptionError(f"{len(episodes)} episodes have only {distinct} distinct ids")
-        by_id = {trajectory.id: trajectory for trajectory in self.stream(agent, episodes, progress)}
+        by_id = {trajectory.id: trajectory for trajectory in self.stream(agent, episodes, progress, seed=seed)}
         return [by_id[episode.id] for episode in episodes]
 
-    def stream(self, agent: Agent, episodes: Iterable[Episode], progress: Callable[[int], None] | None = None) -> Iterator[Trajectory]:
-        """The trajectories as they end."""
+    def stream(
+        self, agent: Agent, episodes: Iterable[Episode], progress: Callable[[int], None] | None = None, *, seed: int | None = None
+    ) -> Iterator[Trajectory]:
+        """The trajectories as they end; see `play`."""
         waiting = deque(episodes)
         free = list(range(self.envs.num_envs - 1, -1, -1))
         running: dict[int, _Running] = {}
@@ -118,7 +123,7 @@ class Rollouts:
             begun: list[_Running] = []
             while waiting and free:
                 slot, episode = free.pop(), waiting.popleft()
-                running[slot] = _Running(episode, self.envs.envs[slot])
+                running[slot] = _Running(episode, self.envs.envs[slot], seed)
                 begun.append(running[slot])
             StepEnv.reset_batch([run.env for run in begun], [run.episode.seed for run in begun], [run.episode.options for run in begun])
             slots = list(running)
@@ -128,18 +133,25 @@ class Rollouts:
                 progress(len(slots))
             for slot in slots:
                 if running[slot].ended:
-                    yield self._finished(running.pop(slot), agent)
+                    trajectory = self._finished(running.pop(slot), agent)
                     free.append(slot)
+                    self.count([trajectory])
+                    yield trajectory
+
+    def count(self, trajectories: Iterable[Trajectory]) -> None:
+        """Count the steps and verdicts of these episodes, which were played here or, in an engine's worker, elsewhere."""
+        for trajectory in trajectories:
+            self.steps_taken += len(trajectory.steps)
+            for step in trajectory.steps:
+                for verifier_id, verdict in step.verdicts.items():
+                    self.verdicts_given[verifier_id] += 1
+                    self.abstentions[verifier_id] += verdict.score is None
 
     def _step(self, running: "Mapping[int, _Running]", slots: Sequence[int], actions: Sequence[Action]) -> None:
         before = [running[slot].env.situation for slot in slots]
         results = take([running[slot].env for slot in slots], actions, self.envs.verifiers)
-        self.steps_taken += len(slots)
         for slot, action, situation, result in zip(slots, actions, before, results, strict=True):
             running[slot].record(situation, action, result)
-            for verifier_id, verdict in result[4]["verdicts"].items():
-                self.verdicts_given[verifier_id] += 1
-                self.abstentions[verifier_id] += verdict.score is None
 
     def _finished(self, run: "_Running", agent: Agent) -> Trajectory:
         return Trajectory(
@@ -160,13 +172,19 @@ class Rollouts:
 class _Running:
     """An episode under way."""
 
-    def __init__(self, episode: Episode, env: StepEnv) -> None:
+    def __init__(self, episode: Episode, env: StepEnv, seed: int | None) -> None:
         self.episode = episode
         self.env = env
+        self.seed = None if seed is None else derived_seed(seed, episode.id)
         self.steps: list[Step] = []
         self.outcome: float | None = None
         self.valid = True
         self.ended = False
+
+    def prompt(self, privileged: bool) -> Prompt:
+        # A number of its own for every step: the agent's generator mixes it.
+        seed = None if self.seed is None else self.seed + 1 + len(self.steps)
+        return prompt_of(self.env, privileged, seed=seed, episode=self.episode.id)
 
     def record(self, before: Situation, action: Action, result: StepResult) -> None:
         _, _, terminated, truncated, info = result
@@ -209,7 +227,7 @@ def _is_ours(spec: Any) -> bool:
 
 
 def _act(agent: Agent, runs: "Sequence[_Running]") -> list[Action]:
-    prompts = [prompt_of(run.env, agent.privileged, episode=run.episode.id) for run in runs]
+    prompts = [run.prompt(agent.privileged) for run in runs]
     actions = agent.act(prompts)
     if len(actions) != len(prompts):
         raise ContractError(f"agent {agent.id!r} gave {len(actions)} actions for {len(prompts)} prompts")

@@ -51,6 +51,11 @@ class TrajectoryWriter:
             count += 1
         return count
 
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return self._file.tell()
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -68,17 +73,29 @@ def read_trajectories(path: Path | str) -> Iterator[Trajectory]:
     Raises:
         StoreError: there is no such file.
     """
+    for _, _, trajectory in read_lines(path):
+        yield trajectory
+
+
+def read_lines(path: Path | str) -> Iterator[tuple[int, int, Trajectory]]:
+    """The trajectories of a file with where their lines begin and how many bytes these have; see `read_trajectories`.
+
+    Raises:
+        StoreError: there is no such file.
+    """
     path = Path(path)
     if not path.is_file():
         raise StoreError(f"there is no trajectory file {path}")
+    start = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
+            begin, start = start, start + len(line)
             if not line.strip():
                 continue
             try:
-                yield _DECODER.decode(line)
+                yield begin, len(line), _DECODER.decode(line)
             except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
-                warnings.warn(f"{path}, line {number}: {error}", BrokenLine, stacklevel=2)
+                warnings.warn(f"{path}, line {number}: {error}", BrokenLine, stacklevel=3)
 
 
 def write_json(path: Path | str, value: Any) -> None:

@@ -94,7 +94,7 @@ def test_a_rollout_plays_again_what_was_spoilt(capsys, tmp_path):
     spoilt = json.loads(second) | {"valid": False, "outcome": None}
     path.write_text("\n".join([first, json.dumps(spoilt), third]) + "\n")
     assert json.loads(_run(capsys, *command))[0]["invalid"] == 0
-    kept, also_kept, new = path.read_text().splitlines()
+    kept, new, also_kept = path.read_text().splitlines()  # in the order of the episodes
     assert (kept, also_kept) == (first, third)
     # Seconds aside, it is what it was before it was spoilt.
     assert [(step["action"], step["reward"]) for step in json.loads(new)["steps"]] == [(step["action"], step["reward"]) for step in json.loads(second)["steps"]]

@@ -33,7 +33,9 @@ def compare(
     start: str = "",
     method: str = "policy-gradient",
     out: str = "",
+    engine: str = "local",
     workers: int = 0,
+    ray_address: str = "",
     json: bool = False,
 ) -> None:
     """Train every combination of credit assigner and reward scheme, and compare them on held-out tasks.
@@ -62,11 +64,15 @@ def compare(
         start: folder of a saved agent of this kind to begin every run with; {seed} in it stands for the seed of the run.
         method: what every run makes of a batch (see `prm-gym train --help`).
         out: folder of the comparison; by default one under runs/ that is named after the settings.
-        workers: runs trained at once; 0 for one a core.
+        engine: where runs are trained: local (processes of this machine), or ray, whose nodes share the folder of the comparison; its options stand after a
+            question mark, as "ray?gpus=1".
+        workers: runs trained at once; 0 for one a core, on Ray for as many as there is room for.
+        ray_address: of a Ray cluster; by default that of RAY_ADDRESS, and where there is none, one is started on this machine.
         json: print the whole result as JSON.
     """
     import os
 
+    from prm_gym.commands.engines import engine_of
     from prm_gym.training.compare import Plan
     from prm_gym.training.compare import compare as run
     from prm_gym.training.config import TrainConfig
@@ -99,8 +105,12 @@ def compare(
         workers=workers or os.cpu_count() or 1,
         command=command_line(),
     )
-    with progress_of(plan, quiet=json) as notice:
-        comparison = run(plan, notice)
+    if engine == "local" and not ray_address:
+        with progress_of(plan, quiet=json) as notice:
+            comparison = run(plan, notice)
+    else:
+        with engine_of(engine, workers, ray_address) as where, progress_of(plan, quiet=json) as notice:
+            comparison = run(msgspec.structs.replace(plan, workers=where.workers), notice, where)
     if json:
         print(msgspec.json.encode(comparison).decode())
         return

@@ -2,8 +2,9 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,8 +17,11 @@ from prm_gym.progress import progress
 
 if TYPE_CHECKING:
     from prm_gym.agent import Agent
+    from prm_gym.engines import Engine
+    from prm_gym.engines.labels import LabelWorker
     from prm_gym.labelling.layouts import LabelPolicy
-    from prm_gym.montecarlo import LabelOptions
+    from prm_gym.montecarlo import LabelOptions, RolloutLabeller
+    from prm_gym.ordered_store import OrderedFile
     from prm_gym.trajectory import Trajectory
     from prm_gym.verifier import Verifier
 
@@ -38,6 +42,9 @@ def label(
     undecided: Literal["leave-out", "right"] = "leave-out",
     neutral: Literal["right", "wrong"] = "right",
     stop_at_error: bool = False,
+    engine: str = "local",
+    workers: int = 0,
+    ray_address: str = "",
     json: bool = False,
 ) -> None:
     r"""Label the steps of solutions in text with formal verifiers, and those of stored episodes by roll-outs, with their evidence.
@@ -75,10 +82,16 @@ def label(
             is dropped), or count them as right.
         neutral: steps that are right and empty, or neither right nor wrong: count them as right or as wrong.
         stop_at_error: leave out what comes after the first wrong step (TRL).
+        engine: where labels are made: local (this process, or several of this machine by --workers) or ray; options of Ray stand after a question mark, as
+            "ray?gpus=0.5".
+        workers: processes at once; 0 for this one alone, on Ray for as many as there is room for.
+        ray_address: of a Ray cluster; by default that of RAY_ADDRESS, and where there is none, one is started on this machine.
         json: print JSON.
     """
+    from prm_gym.commands.engines import engine_of
     from prm_gym.labelling import LabelPolicy
     from prm_gym.labelling.reading import DEFAULT_VERIFIERS, kind_of, read_rows
+    from prm_gym.rescore import require_pure
     from prm_gym.rows import rows_of
     from prm_gym.verifier import make_verifiers
 
@@ -102,8 +115,11 @@ def label(
     versions = {each.id: each.version for each in verifiers} | ({} if played is None else {"montecarlo": played.version})
     if len(versions) < len(verifiers) + (played is not None):
         raise OptionError("--rollouts gives the verdicts of 'montecarlo', and so does the verifier; leave one of them out")
+    require_pure(verifiers)
+    work = _Work(tuple(specs), verifiers, played, versions)
     try:
-        labelled = list(_labelled(trajectories, verifiers, played, versions, out, quiet=json))
+        with engine_of(engine, workers, ray_address) as where:
+            labelled = work.labelled(trajectories, where, out, quiet=json)
     finally:
         for each in verifiers:
             each.close()
@@ -114,12 +130,22 @@ def label(
 class _Rollouts(msgspec.Struct, frozen=True):
     """Who plays on from the steps, and how the labels are made of it."""
 
+    spec: str
+    folder: str
     agent: "Agent"
     options: "LabelOptions"
 
     @property
     def version(self) -> str:
         return self.options.version(self.agent.id)
+
+
+def _labeller(spec: str, folder: str, options: "LabelOptions") -> "RolloutLabeller":
+    """What labels by roll-outs, in a process of its own."""
+    from prm_gym.agent import load_agent
+    from prm_gym.montecarlo import RolloutLabeller
+
+    return RolloutLabeller(load_agent(spec, folder), options)
 
 
 def _rollouts(agent: str, pairs: tuple[str, ...]) -> _Rollouts | None:
@@ -147,43 +173,78 @@ def _rollouts(agent: str, pairs: tuple[str, ...]) -> _Rollouts | None:
         read = msgspec.convert({**options, "source": folder}, LabelOptions)
     except msgspec.ValidationError as error:
         raise OptionError(f"--rollout-option: {error}") from error
-    return _Rollouts(load_agent(agent, folder), read)
+    return _Rollouts(agent, str(Path(folder).resolve()) if folder else "", load_agent(agent, folder), read)
 
 
-def _labelled(
-    trajectories: list["Trajectory"], verifiers: tuple["Verifier", ...], played: _Rollouts | None, versions: dict[str, str], out: str, quiet: bool
-) -> Iterator["Trajectory"]:
-    """The trajectories with verdicts: those of the file first, then the others as they are judged and written."""
-    from prm_gym.labelling import label as judge
-    from prm_gym.montecarlo import label_by_rollouts
-    from prm_gym.store import TrajectoryWriter
+class _Work(msgspec.Struct, frozen=True):
+    """Who judges, and of which versions the verdicts are."""
 
-    done = _stored(out, trajectories, versions)
-    yield from done.values()
-    missing = [trajectory for trajectory in trajectories if trajectory.id not in done]
-    judged = judge(missing, verifiers)
-    if played is not None:
-        judged = label_by_rollouts(judged, played.agent, played.options)
-    with TrajectoryWriter(out) if out else nullcontext() as writer, progress("solutions", quiet) as report:
-        for count, trajectory in enumerate(judged, start=1):
-            if writer is not None:
-                writer.write([trajectory])
-            report("labelling", count, len(missing))
-            yield trajectory
+    specs: tuple[str, ...]
+    verifiers: "tuple[Verifier, ...]"
+    played: _Rollouts | None
+    versions: dict[str, str]
+
+    def labelled(self, trajectories: "list[Trajectory]", engine: "Engine", out: str, quiet: bool) -> "list[Trajectory]":
+        """The valid trajectories with verdicts, in their order; what the file holds is not judged again."""
+        from prm_gym.engines.labels import Labelling
+        from prm_gym.labelling.labeller import CHUNK
+        from prm_gym.ordered_store import OrderedFile
+
+        valid = [trajectory for trajectory in trajectories if trajectory.valid]
+        places = {trajectory.id: place for place, trajectory in enumerate(valid)}
+        if out and len(places) < len(valid):
+            raise OptionError(
+                f"{len(valid)} solutions have only {len(places)} distinct ids, so {out} could not be gone on with; give every row an id of its own"
+            )
+        file = OrderedFile(out, list(places)) if out else None
+        found = {places[identity]: each for identity, each in (_stored(file, trajectories, self.versions) if file is not None else {}).items()}
+        missing = [place for place in range(len(valid)) if place not in found]
+        size = CHUNK if self.played is None else self.played.options.batch
+        parts = [missing[start : start + size] for start in range(0, len(missing), size)]
+        jobs = [Labelling(tuple(valid[place] for place in part)) for part in parts]
+        with file or nullcontext(), progress("solutions", quiet) as report, engine.crew(self._maker(engine.apart)) as crew:
+            done = 0
+            for finished in crew.run(jobs):
+                made = finished.result()
+                found |= zip(parts[finished.index], made, strict=True)
+                done += len(made)
+                if file is not None:
+                    file.write(made)
+                report("labelling", done, len(missing))
+            if file is not None:
+                file.finish()
+        return [found[place] for place in range(len(valid))]
+
+    def _maker(self, apart: bool) -> "Callable[[], LabelWorker]":
+        """Makes a worker: in this process of what is here already, in another one of specifications.
+
+        Raises:
+            OptionError: roll-outs that would not be the same in several processes.
+        """
+        from prm_gym.engines.labels import LabelWorker
+        from prm_gym.engines.shards import require_seeded
+        from prm_gym.montecarlo import RolloutLabeller
+
+        played = self.played
+        if not apart:
+            return partial(LabelWorker, self.verifiers, None if played is None else partial(RolloutLabeller, played.agent, played.options))
+        if played is None:
+            return partial(LabelWorker, self.specs)
+        require_seeded(played.agent, "labels by its roll-outs")
+        if played.options.budget is not None:
+            raise OptionError("a budget of roll-outs is one process's: with several, how it is spent would depend on who is faster; leave it out, or lower k")
+        return partial(LabelWorker, self.specs, partial(_labeller, played.spec, played.folder, played.options))
 
 
-def _stored(out: str, trajectories: list["Trajectory"], versions: dict[str, str]) -> dict[str, "Trajectory"]:
+def _stored(file: "OrderedFile", trajectories: list["Trajectory"], versions: dict[str, str]) -> dict[str, "Trajectory"]:
     """What a file holds of these trajectories, by id.
 
     Raises:
         OptionError: it holds something else, or verdicts of other verifiers or of other versions of them.
     """
-    from prm_gym.store import read_trajectories
-
-    if not out or not Path(out).is_file():
-        return {}
+    out = file.path
     wanted = {trajectory.id: trajectory for trajectory in trajectories}
-    found = {trajectory.id: trajectory for trajectory in read_trajectories(out)}
+    found = {trajectory.id: trajectory for trajectory in file.read() if trajectory.valid}
     for identity, trajectory in found.items():
         asked = wanted.get(identity)
         if asked is None or [step.action for step in asked.steps] != [step.action for step in trajectory.steps]:

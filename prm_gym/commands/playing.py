@@ -1,9 +1,11 @@
 """Episodes by hand and by agents: `play`, `rollout`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from prm_gym.commands.records import print_records, read_env_options, require_seed
 from prm_gym.errors import OptionError
@@ -11,7 +13,10 @@ from prm_gym.options import stored_options
 
 if TYPE_CHECKING:
     from prm_gym.agent import Agent
+    from prm_gym.engines import Engine
     from prm_gym.env import StepEnv
+    from prm_gym.ordered_store import OrderedFile
+    from prm_gym.rollout import Episode
     from prm_gym.trajectory import Trajectory
     from prm_gym.verdict import Verdict
 
@@ -139,15 +144,19 @@ def rollout(
     tasks: int = 20,
     attempts: int = 4,
     seed: int = 0,
+    draw: int = 0,
     reward: str = "dense",
     env_option: tuple[str, ...] = (),
     verifier: tuple[str, ...] = (),
     guide: str = "",
     samples: int = 4,
     out: str = "",
+    engine: str = "local",
+    workers: int = 0,
+    ray_address: str = "",
     json: bool = False,
 ) -> None:
-    """Play groups of episodes and store the trajectories.
+    """Play groups of episodes and store the trajectories: the same ones, whatever the engine and the number of workers.
 
     Args:
         env: id of the environment.
@@ -155,57 +164,88 @@ def rollout(
         tasks: how many tasks.
         attempts: attempts at each.
         seed: of the first task; the next have the following ones.
+        draw: seed of the agent's choices, which are drawn from it, the episode and the step; an agent that takes no seeds from outside draws from its own.
         reward: name of the reward scheme.
         env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'show=["page"]'.
         verifier: specifications of the verifiers that judge its steps, as "z3" or "prm:DIR"; the environment's own unless given.
         guide: specification of a verifier that chooses among actions which the agent proposes, as "prm:DIR": what a reward model is worth in search.
         samples: actions that the agent proposes at each step, where there is a guide.
-        out: file of trajectories (JSON lines); nothing is stored without it. Episodes that it holds already are not played again, but for those that the
-            infrastructure spoilt: these are taken out of it and played anew.
+        out: file of trajectories (JSON lines), in the order of the episodes when all are there; nothing is stored without it. What it holds already is kept,
+            but for episodes that the infrastructure spoilt: these are taken out of it and played anew.
+        engine: where they are played: local (this process, or several of this machine by --workers) or ray; options of Ray stand after a question mark, as
+            "ray?gpus=0.5".
+        workers: processes at once; 0 for this one alone, on Ray for as many as there is room for.
+        ray_address: of a Ray cluster; by default that of RAY_ADDRESS, and where there is none, one is started on this machine.
         json: print JSON.
     """
-    from collections import Counter
-
+    from prm_gym.commands.engines import engine_of
+    from prm_gym.commands.tally import Tally
+    from prm_gym.engines.shards import require_seeded
+    from prm_gym.ordered_store import OrderedFile
     from prm_gym.prm.selection import GuidedAgent
-    from prm_gym.rollout import Rollouts, groups, success_rate
-    from prm_gym.store import TrajectoryWriter
+    from prm_gym.rollout import Rollouts, groups
 
     require_seed(seed)
+    require_seed(draw)
     if tasks < 1:
         raise OptionError(f"tasks must be at least 1, got {tasks}")
-    player = _player(agent, guide, samples)
     options = {**read_env_options(env_option, verifier), "reward": reward}
-    rollouts = Rollouts(env, options)
+    player = _player(agent, guide, samples)
+    Rollouts(env, {**options, "verifiers": []}, 1).close()  # a wrong name or option fails here, before any process is started
     episodes = groups(range(seed, seed + tasks), attempts)
-    trajectories = _stored(out, env, options, player.id, {episode.id: episode.seed for episode in episodes})
-    missing = [episode for episode in episodes if episode.id not in {trajectory.id for trajectory in trajectories}]
-    with TrajectoryWriter(out) if out else nullcontext() as writer:
-        for trajectory in rollouts.stream(player, missing):
-            trajectories.append(trajectory)
-            if writer is not None:
-                writer.write([trajectory])
-    labels: Counter[str] = Counter()
-    for trajectory in trajectories:
-        labels.update(f"{v.verifier}: {v.label or v.status}" for step in trajectory.steps for v in step.verdicts.values())
-    steps = sum(len(trajectory.steps) for trajectory in trajectories)
-    result: dict[str, Any] = {
-        "episodes": len(trajectories),
-        "steps": steps,
-        "success": success_rate(trajectories),
-        "mean_reward": sum(trajectory.total_reward for trajectory in trajectories) / len(trajectories),
-        "invalid": sum(not trajectory.valid for trajectory in trajectories),
-        "verdicts": dict(labels.most_common()),
-        "stored": out or None,
-    }
-    if reasons := _faults(trajectories):
-        result["spoilt by"] = reasons
+    file = OrderedFile(out, [episode.id for episode in episodes]) if out else None
+    tally = Tally()
+    if file is not None:
+        tally.add(_stored(file, env, options, player.id, {episode.id: episode.seed for episode in episodes}))
+    held = file.held if file is not None else set[str]()
+    with file or nullcontext(), engine_of(engine, workers, ray_address) as where:
+        if where.apart:
+            require_seeded(player, "a rollout")
+        plan = _Playing(where, player, partial(_player, agent, guide, samples), env, options)
+        for trajectories in plan.seeded(episodes, held, draw) if player.seeded else plan.unseeded(episodes, held):
+            new = [trajectory for trajectory in trajectories if trajectory.id not in held]
+            tally.add(new)
+            if file is not None:
+                file.write(new)
+        if file is not None:
+            file.finish()
+    result = {**tally.record(), "stored": out or None}
     if spent := player.report():
         result["agent"] = spent
     player.close()
-    rollouts.close()
     if isinstance(player, GuidedAgent):
         player.verifier.close()
     print_records([result], json)
+
+
+class _Playing(msgspec.Struct, frozen=True):
+    """How episodes are played: in shards where an agent takes seeds; as they come, in this process, where it draws from its own."""
+
+    engine: "Engine"
+    player: "Agent"
+    maker: "Callable[[], Agent]"
+    env: str
+    options: dict[str, Any]
+
+    def seeded(self, episodes: "list[Episode]", held: set[str], draw: int) -> "Iterator[Sequence[Trajectory]]":
+        """The shards that are not held whole, as they are finished."""
+        from prm_gym.engines.shards import Shard, ShardWorker, shards
+
+        jobs = [Shard(tuple(part), draw) for part in shards(episodes) if any(episode.id not in held for episode in part)]
+        with self.engine.crew(partial(ShardWorker, self.maker if self.engine.apart else lambda: self.player, self.env, self.options)) as crew:
+            for finished in crew.run(jobs):
+                yield finished.result()
+
+    def unseeded(self, episodes: "list[Episode]", held: set[str]) -> "Iterator[Sequence[Trajectory]]":
+        """The episodes that are not held, each when it ends."""
+        from prm_gym.rollout import Rollouts
+
+        rollouts = Rollouts(self.env, self.options)
+        try:
+            for trajectory in rollouts.stream(self.player, [episode for episode in episodes if episode.id not in held]):
+                yield [trajectory]
+        finally:
+            rollouts.close()
 
 
 def _player(agent: str, guide: str, samples: int) -> "Agent":
@@ -223,32 +263,16 @@ def _player(agent: str, guide: str, samples: int) -> "Agent":
     return GuidedAgent(made, verifier, samples, look="step" if claims_wanted(verifier) else "text")
 
 
-def _faults(trajectories: "Iterable[Trajectory]") -> str:
-    """What spoilt episodes, the first reason in full; empty where none was spoilt."""
-    from prm_gym.claims import Spoilt
-
-    steps = (step for trajectory in trajectories if not trajectory.valid for step in trajectory.steps)
-    reasons = list(dict.fromkeys(claim.reason for step in steps for claim in step.claims if isinstance(claim, Spoilt)))
-    return f"{reasons[0]} (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else "".join(reasons)
-
-
-def _stored(path: str, env: str, options: Mapping[str, Any], agent: str, seeds: Mapping[str, int]) -> "list[Trajectory]":
-    """The trajectories of a file that a rollout goes on with; those that the infrastructure spoilt are taken out of the file.
+def _stored(file: "OrderedFile", env: str, options: Mapping[str, Any], agent: str, seeds: Mapping[str, int]) -> "Iterator[Trajectory]":
+    """The trajectories of a file that a rollout goes on with, without those that the infrastructure spoilt.
 
     Raises:
         OptionError: the file holds something else.
     """
-    from prm_gym.store import read_trajectories, write_json_lines
-
-    if not path or not Path(path).is_file():
-        return []
-    found = list(read_trajectories(path))
-    for trajectory in found:
+    for trajectory in file.read():
         stored = (trajectory.env_id, trajectory.agent, trajectory.env_options, trajectory.seed)
         same = stored == (env, agent, stored_options(options), seeds.get(trajectory.id))
         if not same:
-            raise OptionError(f"{path} holds episodes of another rollout ({trajectory.env_id}, {trajectory.agent}, {trajectory.id}); choose another file")
-    sound = [trajectory for trajectory in found if trajectory.valid]
-    if len(sound) < len(found):
-        write_json_lines(path, sound)
-    return sound
+            raise OptionError(f"{file.path} holds episodes of another rollout ({trajectory.env_id}, {trajectory.agent}, {trajectory.id}); choose another file")
+        if trajectory.valid:
+            yield trajectory

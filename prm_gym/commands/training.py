@@ -43,6 +43,10 @@ def train(
     transfer_option: tuple[str, ...] = (),
     transfer_tasks: int = 0,
     num_envs: int = 64,
+    shard: int = 0,
+    engine: str = "local",
+    workers: int = 0,
+    ray_address: str = "",
     store_groups: int = 1,
     out: str = "",
     tensorboard: bool = False,
@@ -95,12 +99,19 @@ def train(
         transfer_option: options of the environment, NAME=VALUE each, with which the trained agent is evaluated once more.
         transfer_tasks: on how many of the held-out tasks; 0 for all.
         num_envs: episodes played at once.
+        shard: episodes that are played together, as 32: a part of the settings of the run; with the same shards every engine gives the same curve. 0 plays
+            a batch at once, in this process.
+        engine: where shards are played: local (this process, or several of this machine by --workers) or ray; options of Ray stand after a question mark, as
+            "ray?gpus=0.5". The agent learns in this process.
+        workers: processes at once; 0 for this one alone, on Ray for as many as there is room for.
+        ray_address: of a Ray cluster; by default that of RAY_ADDRESS, and where there is none, one is started on this machine.
         store_groups: groups of every batch whose trajectories are stored.
         out: folder of the run; by default one under runs/ that is named after the settings.
         tensorboard: write the figures for TensorBoard too, into tensorboard/ of the folder.
         wandb: project of Weights & Biases to send them to.
         json: print the whole result as JSON.
     """
+    from prm_gym.commands.engines import engine_of
     from prm_gym.training.config import TrainConfig
     from prm_gym.training.interruption import Interruption
     from prm_gym.training.progress import progress_of_run
@@ -135,12 +146,17 @@ def train(
         transfer_options=read_options(transfer_option),
         transfer_tasks=transfer_tasks,
         num_envs=num_envs,
+        shard=shard,
         store_groups=store_groups,
     )
     directory = Path(out) if out else _default_directory(config)
     sinks = _sinks(config, directory, tensorboard, wandb)
-    with Interruption("prm-gym: ending after this batch; Ctrl-C once more ends at once") as stop, progress_of_run(config, quiet=json) as live:
-        result = run(config, directory, sinks=[*sinks, live], stop=stop)
+    with (
+        Interruption("prm-gym: ending after this batch; Ctrl-C once more ends at once") as stop,
+        engine_of(engine, workers, ray_address) as where,
+        progress_of_run(config, quiet=json) as live,
+    ):
+        result = run(config, directory, sinks=[*sinks, live], stop=stop, engine=where)
     if json:
         print(msgspec.json.encode(result).decode())
     else:

@@ -29,14 +29,23 @@ def label(trajectories: Iterable[Trajectory], verifiers: Sequence[Verifier]) -> 
     """
     require_pure(verifiers)
     pending = (trajectory for trajectory in trajectories if trajectory.valid)
-    while chunk := _with_outcomes(list(islice(pending, CHUNK))):
-        verdicts = iter(verify_batch(verifiers, [context for trajectory in chunk for context in contexts(trajectory)]))
-        for trajectory in chunk:
-            steps = tuple(msgspec.structs.replace(step, verdicts={**step.verdicts, **next(verdicts)}) for step in trajectory.steps)
-            yield msgspec.structs.replace(trajectory, steps=steps)
+    while chunk := list(islice(pending, CHUNK)):
+        yield from label_together(chunk, verifiers)
 
 
-def _with_outcomes(chunk: list[Trajectory]) -> list[Trajectory]:
+def label_together(trajectories: Sequence[Trajectory], verifiers: Sequence[Verifier]) -> list[Trajectory]:
+    """Valid trajectories with the verdicts of the verifiers, each of which is called once on all their steps; see `label`."""
+    chunk = _with_outcomes(trajectories)
+    verdicts = iter(verify_batch(verifiers, [context for trajectory in chunk for context in contexts(trajectory)]))
+    return [
+        msgspec.structs.replace(
+            trajectory, steps=tuple(msgspec.structs.replace(step, verdicts={**step.verdicts, **next(verdicts)}) for step in trajectory.steps)
+        )
+        for trajectory in chunk
+    ]
+
+
+def _with_outcomes(chunk: Sequence[Trajectory]) -> list[Trajectory]:
     answers = [_final_answer(trajectory) for trajectory in chunk]
     grades = iter(grade_all([(answer.answer, answer.gold, answer.question) for answer in answers if answer is not None]))
     return [

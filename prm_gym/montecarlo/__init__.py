@@ -10,7 +10,7 @@ label_by_rollouts(trajectories, "random", LabelOptions(method="denoised"))   # S
 
 from prm_gym.montecarlo.estimate import Estimate, Interval, Rollout, wilson
 from prm_gym.montecarlo.estimator import Budget, RolloutEstimator, Spent
-from prm_gym.montecarlo.labelling import LabelOptions, label_by_rollouts, step_verdicts
+from prm_gym.montecarlo.labelling import LabelOptions, RolloutLabeller, label_by_rollouts, step_verdicts
 from prm_gym.montecarlo.labels import agreed_labels, agreed_solution, denoised_labels, error_labels, hard_labels, soft_labels
 from prm_gym.montecarlo.prefix import Prefix, prefix_after, prefix_before, prefix_of, prefixes_of
 from prm_gym.montecarlo.search import FirstError, first_errors
@@ -27,6 +27,7 @@ __all__ = [
     "Prefix",
     "Rollout",
     "RolloutEstimator",
+    "RolloutLabeller",
     "Spent",
     "Tree",
     "TreeOptions",

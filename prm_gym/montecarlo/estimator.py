@@ -7,7 +7,6 @@
 It knows neither labels nor verdicts: what is to be made of the values is said in `prm_gym.montecarlo.labels`.
 """
 
-import hashlib
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
@@ -21,6 +20,7 @@ from prm_gym.errors import ContractError, OptionError
 from prm_gym.montecarlo.estimate import SUCCESS, Estimate, Rollout
 from prm_gym.montecarlo.prefix import Prefix
 from prm_gym.montecarlo.standing import Places, UnreachableError
+from prm_gym.random_state import derived_seed
 from prm_gym.rollout import make_envs
 
 
@@ -290,7 +290,7 @@ class RolloutEstimator:
             return None
         if self._is_used_up:
             return None
-        seed = _seed(self.seed, drawing.key, job.number, job.attempt)
+        seed = derived_seed(self.seed, drawing.key, job.number, job.attempt)
         env.reseed(seed)
         self.spent.rollouts += 1
         return _Running(job, env, seed, self.agent.privileged)
@@ -327,9 +327,3 @@ class RolloutEstimator:
 def _require_rollouts(k: int) -> None:
     if not isinstance(k, int) or k < 1:
         raise OptionError(f"k is a number of roll-outs from 1 on, got {k!r}")
-
-
-def _seed(seed: int, key: str, number: int, attempt: int) -> int:
-    """The seed of a roll-out, in [0, 2^62)."""
-    digest = hashlib.blake2b(f"{seed} {key} {number} {attempt}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 2

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Literal, TypeAlias, get_args
+from types import TracebackType
+from typing import Literal, Self, TypeAlias, get_args
 
 import msgspec
 
@@ -88,29 +89,53 @@ def label_by_rollouts(trajectories: Iterable[Trajectory], agent: str | Agent, op
         UnknownNameError: an environment that is not registered here.
         OptionError: options of an environment that cannot be given again (tasks that were given in the options themselves).
     """
-    made = make_agent(agent)
-    estimators: dict[bytes, RolloutEstimator] = {}
     pending = (trajectory for trajectory in trajectories if trajectory.valid)
-    try:
+    with RolloutLabeller(agent, options) as labeller:
         while chunk := list(islice(pending, options.batch)):
-            rows: dict[bytes, list[int]] = {}
-            for row, trajectory in enumerate(chunk):
-                if not trajectory.steps:
-                    continue
-                key = msgspec.json.encode((trajectory.env_id, trajectory.env_options), order="deterministic")
-                rows.setdefault(key, []).append(row)
-                if key not in estimators:
-                    estimators[key] = RolloutEstimator(
-                        made, trajectory.env_id, trajectory.env_options, num_envs=options.num_envs, seed=options.seed, budget=options.budget
-                    )
-            verdicts: dict[int, list[Verdict]] = {}
-            for key, members in rows.items():
-                verdicts.update(zip(members, step_verdicts(estimators[key], [chunk[row] for row in members], options), strict=True))
-            for row, trajectory in enumerate(chunk):
-                yield _with(trajectory, verdicts.get(row, []), options.version(made.id))
-    finally:
-        for estimator in estimators.values():
+            yield from labeller.label(chunk)
+
+
+class RolloutLabeller:
+    """Labels trajectories by roll-outs; the environments are made once each."""
+
+    def __init__(self, agent: str | Agent, options: LabelOptions = DEFAULT_OPTIONS) -> None:
+        """Make the agent; see `label_by_rollouts`."""
+        self.agent, self.options = make_agent(agent), options
+        self._estimators: dict[bytes, RolloutEstimator] = {}
+
+    def label(self, trajectories: Sequence[Trajectory]) -> list[Trajectory]:
+        """Valid trajectories with a verdict of "montecarlo" on every step; their roll-outs run together."""
+        rows: dict[bytes, list[int]] = {}
+        for row, trajectory in enumerate(trajectories):
+            if trajectory.steps:
+                rows.setdefault(self._key(trajectory), []).append(row)
+        verdicts: dict[int, list[Verdict]] = {}
+        for key, members in rows.items():
+            found = step_verdicts(self._estimators[key], [trajectories[row] for row in members], self.options)
+            verdicts.update(zip(members, found, strict=True))
+        version = self.options.version(self.agent.id)
+        return [_with(trajectory, verdicts.get(row, []), version) for row, trajectory in enumerate(trajectories)]
+
+    def _key(self, trajectory: Trajectory) -> bytes:
+        """Of the estimator for its environment, which is made where there is none."""
+        options = self.options
+        key = msgspec.json.encode((trajectory.env_id, trajectory.env_options), order="deterministic")
+        if key not in self._estimators:
+            self._estimators[key] = RolloutEstimator(
+                self.agent, trajectory.env_id, trajectory.env_options, num_envs=options.num_envs, seed=options.seed, budget=options.budget
+            )
+        return key
+
+    def close(self) -> None:
+        """Close the environments."""
+        for estimator in self._estimators.values():
             estimator.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
 
 
 def step_verdicts(estimator: RolloutEstimator, trajectories: Sequence[Trajectory], options: LabelOptions = DEFAULT_OPTIONS) -> list[list[Verdict]]:

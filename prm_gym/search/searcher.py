@@ -9,7 +9,6 @@ has a seed that depends on the searcher's seed, the task and the place in its tr
 under any method that asks for the same.
 """
 
-import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -22,6 +21,7 @@ from prm_gym._version import VERSION
 from prm_gym.agent import Action, Agent, make_agent
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
 from prm_gym.options import stored_options
+from prm_gym.random_state import derived_seed
 from prm_gym.rollout import make_envs
 from prm_gym.search.budget import Budget, Ledger, Spent
 from prm_gym.search.drafting import DraftingAgent
@@ -308,12 +308,6 @@ class Searcher:
             steps=node.steps,
             library_version=VERSION,
         )
-
-
-def derived_seed(*numbers: int) -> int:
-    """A seed in [0, 2^62) that depends on all of the numbers and on their order."""
-    digest = hashlib.blake2b(" ".join(map(str, numbers)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 2
 
 
 def _written(token_ids: Sequence[int] | None, text: str) -> int | None:

@@ -3,19 +3,13 @@
 Each run lives in a folder of its own and is trained by a process of its own; finished runs are kept, interrupted ones go on from their last checkpoint.
 """
 
-import multiprocessing
-import os
-import queue
 import re
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -23,6 +17,7 @@ import numpy as np
 from prm_gym._version import VERSION
 from prm_gym.agent import Agent, make_agent
 from prm_gym.credit import ASSIGNERS
+from prm_gym.engines import Engine, ProcessEngine, Report
 from prm_gym.errors import MissingExtraError, OptionError, PrmGymError
 from prm_gym.machine import machine_in_words, package_versions
 from prm_gym.options import stored_options
@@ -95,7 +90,7 @@ def _folder(credit: str, reward: str) -> str:
     return f"{credit}-{plain}" if plain == reward else f"{credit}-{plain}-{content_key(reward)[:6]}"
 
 
-def compare(plan: Plan, notice: Notice | None = None) -> Comparison:
+def compare(plan: Plan, notice: Notice | None = None, engine: Engine | None = None) -> Comparison:
     """Train whatever of the plan is not finished, and write the reports.
 
     Ctrl-C (KeyboardInterrupt) ends the running processes, writes the reports of what is finished, and is raised again; the same plan goes on from there.
@@ -103,6 +98,7 @@ def compare(plan: Plan, notice: Notice | None = None) -> Comparison:
     Args:
         plan: what to compare.
         notice: called with a run's configuration and its environment steps so far, whenever they are known.
+        engine: trains the runs, in whose processes the plan's directory must be the same folder; None for `plan.workers` processes of this machine.
 
     Returns:
         The comparison, as written to `results.json`, `report.html` and `curves.png` in the plan's directory.
@@ -123,10 +119,14 @@ def compare(plan: Plan, notice: Notice | None = None) -> Comparison:
     Rollouts(plan.base.env_id, msgspec.structs.replace(plan.base, credit=plan.credits[0], reward=plan.rewards[0]).env_options_for_training(), 1).close()
     trainable(runs[0][0]).close()
     references, bins = _references(plan)
-    waiting = [(i, *runs[i]) for i in range(len(runs)) if i not in finished]
+    waiting = [_Run(config, directory.resolve()) for i, (config, directory) in enumerate(runs) if i not in finished]
     failures: list[str] = []
     try:
-        _Pool(plan.workers, notice).run(waiting, failures)
+        if engine is None:
+            with ProcessEngine(plan.workers) as own:
+                _train(own, plan.base, waiting, notice, failures)
+        else:
+            _train(engine, plan.base, waiting, notice, failures)
     finally:
         done = [result for config, directory in runs if (result := read_result(config, directory)) is not None]
         comparison = _comparison(plan, done, references, bins, failures)
@@ -151,95 +151,51 @@ def _tell(notice: Notice | None, config: TrainConfig, steps: int) -> None:
         notice(config, steps)
 
 
-class _Pool:
-    """Trains runs in processes of their own, `workers` at once."""
+class _Run(msgspec.Struct, frozen=True):
+    """A run as a job."""
 
-    def __init__(self, workers: int, notice: Notice | None) -> None:
-        self.workers = workers
-        self.notice = notice
-        self.context = multiprocessing.get_context("spawn")
-        self.messages: Any = self.context.Queue()
-        self.running: dict[int, tuple[BaseProcess, TrainConfig]] = {}
+    config: TrainConfig
+    directory: Path
 
-    def run(self, waiting: list[tuple[int, TrainConfig, Path]], failures: list[str]) -> None:
-        pending = waiting[::-1]
-        try:
-            while pending or self.running:
-                while pending and len(self.running) < self.workers:
-                    self._start(*pending.pop())
-                self._listen(failures)
-        finally:
-            self._end()
-
-    def _start(self, index: int, config: TrainConfig, directory: Path) -> None:
-        process = self.context.Process(target=_train_in_process, args=(index, msgspec.json.encode(config), directory, self.messages), daemon=True)
-        process.start()
-        self.running[index] = (process, config)
-
-    def _listen(self, failures: list[str]) -> None:
-        # Who has ended is asked first: what it said last is then in the queue, and is read before it is let go.
-        ended = [index for index, (process, _) in self.running.items() if not process.is_alive()]
-        wait = 0.0 if ended else 0.5
-        while True:
-            try:
-                index, steps, problem = self.messages.get(timeout=wait) if wait else self.messages.get_nowait()
-            except queue.Empty:
-                break
-            wait = 0.0
-            if problem:
-                failures.append(problem)
-            elif index in self.running:
-                _tell(self.notice, self.running[index][1], steps)
-        for index in ended:
-            process, config = self.running.pop(index)
-            process.join()
-            if process.exitcode and process.exitcode != _TOLD:
-                failures.append(f"{config.credit} + {config.reward}, seed {config.seed}: the process ended with code {process.exitcode}")
-
-    def _end(self) -> None:
-        for process, _ in self.running.values():
-            process.terminate()
-        for process, _ in self.running.values():
-            process.join()
-        self.messages.cancel_join_thread()
-        self.messages.close()
+    def __str__(self) -> str:
+        return f"{self.config.credit} + {self.config.reward}, seed {self.config.seed}"
 
 
-_TOLD = 3
+class _Trainer:
+    """Trains runs in a process of its own. A run whose process died goes on from its last checkpoint, wherever its folder can be reached."""
+
+    def __init__(self, agent: str) -> None:
+        if "torch" in sys.modules or agent == "candidate":
+            import torch
+
+            torch.set_num_threads(1)
+
+    def run(self, job: _Run, report: Report) -> None:
+        last = 0.0
+
+        def progress(steps: int) -> None:
+            nonlocal last
+            if time.monotonic() - last > 0.5 or steps >= job.config.budget:
+                last = time.monotonic()
+                report(steps)
+
+        train(job.config, job.directory, progress)
+
+    def close(self) -> None:
+        """Nothing is held between two runs."""
 
 
-def _train_in_process(index: int, config: bytes, directory: Path, messages: Any) -> None:
-    """One run in a process of its own; reports its steps, and its failure if it has one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    settings = msgspec.json.decode(config, type=TrainConfig)
-    if "torch" in sys.modules or settings.agent == "candidate":
-        import torch
-
-        torch.set_num_threads(1)
-    last = 0.0
-
-    def progress(steps: int) -> None:
-        nonlocal last
-        if time.monotonic() - last > 0.5 or steps >= settings.budget:
-            last = time.monotonic()
-            messages.put((index, steps, ""))
-
-    try:
-        train(settings, directory, progress)
-    except Exception as error:  # one failed run must not end the comparison; it is named in the report
-        messages.put((index, 0, f"{settings.credit} + {settings.reward}, seed {settings.seed}: {type(error).__name__}: {error}"))
-        if not isinstance(error, PrmGymError):
-            sys.excepthook(type(error), error, error.__traceback__)
-        sys.exit(_TOLD)
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone, however it went."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _train(engine: Engine, base: TrainConfig, waiting: Sequence[_Run], notice: Notice | None, failures: list[str]) -> None:
+    """Train the runs; one that fails must not end the comparison: it is named in the report."""
+    with engine.crew(partial(_Trainer, base.agent)) as crew:
+        for finished in crew.run(waiting, lambda index, steps: _tell(notice, waiting[index].config, steps)):
+            run, error = waiting[finished.index], finished.error
+            if error is None:
+                _tell(notice, run.config, run.config.budget)
+                continue
+            failures.append(f"{run}: {type(error).__name__}: {error}")
+            if not isinstance(error, PrmGymError):
+                sys.excepthook(type(error), error, error.__traceback__)
 
 
 def _references(plan: Plan) -> tuple[tuple[Reference, ...], tuple[str, ...]]:

@@ -47,6 +47,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         eval_tasks: held-out tasks of an evaluation.
         split: which held-out tasks: "dev" to tune settings on, "test" to report.
         num_envs: episodes played at once.
+        shard: episodes that are played together at least, cut between groups, each action drawn from the run's seed, the episode and the step; so an engine may
+            play the shards anywhere, and the curve is the same. 0 plays all that are wanted at once, with actions from the agent's own generator.
         task_file: a file of public tasks to evaluate the trained agent on; "" for none. No task of it is trained on.
         transfer_options: options of the environment over `env_options`, with which the trained agent is evaluated once more; {} for none. JSON values.
         transfer_tasks: on how many of the held-out tasks, the first ones; 0 for all.
@@ -77,6 +79,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     eval_tasks: int = 200
     split: Literal["dev", "test"] = "test"
     num_envs: int = 64
+    shard: int = 0
     task_file: str = ""
     transfer_options: dict[str, Any] = {}
     transfer_tasks: int = 0
@@ -90,7 +93,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("budget", "demonstrations", "refills"):
+        for name in ("budget", "demonstrations", "refills", "shard"):
             if getattr(self, name) < 0:
                 raise OptionError(f"{name} must be at least 0, got {getattr(self, name)}")
         if self.refills and self.attempts < 2:

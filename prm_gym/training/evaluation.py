@@ -5,12 +5,13 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
-from prm_gym.agent import Agent
+from prm_gym.agent import Agent, TrainableAgent
 from prm_gym.errors import OptionError
 from prm_gym.report.comparison import CurvePoint
 from prm_gym.report.transfer import Transferred
-from prm_gym.rollout import Rollouts, success_rate
+from prm_gym.rollout import success_rate
 from prm_gym.training.config import TrainConfig
+from prm_gym.training.ground import Ground
 from prm_gym.training.task_file import TaskFile
 from prm_gym.training.transfer import Transfer
 from prm_gym.trajectory import Trajectory
@@ -35,27 +36,27 @@ class Evaluation:
         held_out: keys of the tasks, and questions where they tell tasks apart.
     """
 
-    def __init__(self, config: TrainConfig, rollouts: Rollouts) -> None:
+    def __init__(self, config: TrainConfig, ground: Ground) -> None:
         """Look at every task once.
 
         Args:
             config: of the run.
-            rollouts: of its environment.
+            ground: where it plays.
 
         Raises:
             OptionError: the file of tasks or the options of the transfer cannot be used.
         """
-        self.rollouts = rollouts
+        self.ground = ground
         self.episodes = config.evaluation()
-        self.held_out = {rollouts.task(episode.seed).key for episode in self.episodes}
+        self.held_out = {ground.home.task(episode.seed).key for episode in self.episodes}
         self.task_file = TaskFile(config.env_id, config.env_options, config.task_file, config.num_envs) if config.task_file else None
         self.transfer = transfer_of(config)
         for part in (self.task_file, self.transfer):
             self.held_out |= part.held_out if part is not None else set()
 
-    def play(self, agent: Agent) -> list[Trajectory]:
-        """The episodes of an evaluation."""
-        return self.rollouts.play(agent, self.episodes)
+    def play(self, agent: TrainableAgent) -> list[Trajectory]:
+        """The episodes of an evaluation, with the most probable actions."""
+        return self.ground.evaluate(agent, self.episodes)
 
     def in_bins(self, agent: Agent) -> tuple[float, ...] | None:
         """Success in each bin of the task file; None without one."""

@@ -1,19 +1,42 @@
 """Ground: where a run plays. The environments of its domains, tasks that are not held out, and what all of it has cost."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from prm_gym.agent import Agent
+from prm_gym.agent import Agent, TrainableAgent
 from prm_gym.credit.array_types import FloatArray, IntArray
 from prm_gym.errors import OptionError
 from prm_gym.rollout import Episode, Rollouts, success_rate
 from prm_gym.tools import Tool
 from prm_gym.trajectory import Trajectory
 
+HOME = -1
+"""The place of the environments that evaluation is played in; domains have the places from 0 on."""
+
 MOST_DRAWS = 100
 """Seeds that are tried for every task that is wanted, before a domain is given up as too small."""
+
+
+class Shards(Protocol):
+    """Plays episodes in shards (see `prm_gym.training.sharded`)."""
+
+    def play(self, rollouts: Rollouts, place: int, agent: Agent, episodes: Sequence[Episode], greedy: bool = False) -> list[Trajectory]:
+        """The trajectories of the episodes, in order, counted in `rollouts`.
+
+        Args:
+            rollouts: the environments here.
+            place: which ones they are (see `Ground.at`).
+            agent: acts; where it is trainable and `greedy`, with its most probable actions.
+            episodes: group after group.
+            greedy: see there.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close what plays elsewhere."""
+        ...
 
 
 class Ground:
@@ -22,6 +45,7 @@ class Ground:
     Attributes:
         home: the environments that evaluation is played in; those of the only domain where there is one.
         held_out: keys and questions of tasks that are not drawn.
+        shards: plays episodes in shards, by an engine where there is one; None for all that are wanted at once.
     """
 
     def __init__(self, env_id: str, options: Mapping[str, Any], domains: Sequence[Mapping[str, Any]] = (), num_envs: int = 64) -> None:
@@ -37,6 +61,7 @@ class Ground:
         self.home = Rollouts(env_id, options, num_envs)
         self.rollouts = [self._domain({**options, **domain}, num_envs) for domain in domains] or [self.home]
         self.held_out: set[str] = set()
+        self.shards: Shards | None = None
         self._domain_of: dict[str, int] = {}
 
     def _domain(self, options: dict[str, Any], num_envs: int) -> Rollouts:
@@ -119,9 +144,21 @@ class Ground:
         played: dict[str, Trajectory] = {}
         for domain, rollouts in enumerate(self.rollouts):
             part = [episode for episode in episodes if self._domain_of[episode.group_id] == domain]
-            if part:
+            if part and self.shards is not None:
+                played |= {trajectory.id: trajectory for trajectory in self.shards.play(rollouts, domain, agent, part)}
+            elif part:
                 played |= {trajectory.id: trajectory for trajectory in rollouts.play(agent, part)}
         return [played[episode.id] for episode in episodes]
+
+    def evaluate(self, agent: TrainableAgent, episodes: Sequence[Episode]) -> list[Trajectory]:
+        """The trajectories of episodes at home, with the most probable actions, in order."""
+        if self.shards is not None:
+            return self.shards.play(self.home, HOME, agent, episodes, greedy=True)
+        return self.home.play(agent.greedy(), episodes)
+
+    def at(self, place: int) -> Rollouts:
+        """The environments of a domain, or those of home."""
+        return self.home if place == HOME else self.rollouts[place]
 
     def again(self, agent: Agent, originals: Sequence[Trajectory], mark: str) -> list[Trajectory]:
         """One more episode at the task of each trajectory, in order; the id and the group's id of its own have the mark behind them.
@@ -148,7 +185,9 @@ class Ground:
         return np.array([success_rate(part) for part in parts], dtype=np.float64)
 
     def close(self) -> None:
-        """Close environments and verifiers."""
+        """Close environments and verifiers, and what plays elsewhere."""
+        if self.shards is not None:
+            self.shards.close()
         for rollouts in self._all():
             rollouts.close()
 

@@ -15,9 +15,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from prm_gym.agent import AGENTS, TrainableAgent, make_agent
-from prm_gym.errors import ContractError, DivergedError, OptionError
-from prm_gym.plugins import split_options
+from prm_gym.engines import Engine
+from prm_gym.errors import DivergedError
 from prm_gym.report.comparison import RunResult
 from prm_gym.report.statistics import area_under_curve
 from prm_gym.rollout import success_rate
@@ -30,32 +29,12 @@ from prm_gym.training.gathering import gather
 from prm_gym.training.ground import Ground
 from prm_gym.training.methods import Practice, make_method
 from prm_gym.training.metrics import JsonLines, Sink, require_finite
+from prm_gym.training.sharded import players
+from prm_gym.training.starting import trainable
 from prm_gym.training.state import RunFolder, RunState
 from prm_gym.trajectory import Trajectory
 
 Progress = Callable[[int], None]
-
-
-def trainable(config: TrainConfig) -> TrainableAgent:
-    """The agent of a run as it begins: untrained, or that of `config.start`.
-
-    Raises:
-        OptionError: an option of the agent does not fit, or its seed is given beside that of the run.
-        ContractError: the agent cannot be trained, or not by this method.
-    """
-    if "seed" in config.agent_options:
-        raise OptionError("the agent's seed is that of the run; leave it out of its options")
-    refusal = f"agent {config.agent!r} cannot be trained: it has no update()"
-    factory = AGENTS.load(split_options(config.agent)[0].partition(":")[0])
-    if isinstance(factory, type) and not issubclass(factory, TrainableAgent):  # said before anything is said about its options
-        raise ContractError(refusal)
-    agent = make_agent(config.agent, seed=config.seed, **config.agent_options)
-    if not isinstance(agent, TrainableAgent):
-        raise ContractError(refusal)
-    make_method(config.method).require_able(agent)
-    if config.start:
-        agent.load(Path(config.start))
-    return agent
 
 
 def train(
@@ -65,6 +44,7 @@ def train(
     *,
     sinks: Sequence[Sink] = (),
     stop: Callable[[], bool] | None = None,
+    engine: Engine | None = None,
 ) -> RunResult:
     """Train one agent, or go on where an interrupted run in the same directory stopped.
 
@@ -74,6 +54,7 @@ def train(
         progress: called with the environment steps trained on so far.
         sinks: take the figures of every batch and evaluation, beside `metrics.jsonl`.
         stop: asked after every batch whether to end.
+        engine: plays the shards of batches and evaluations; the curve is the same with every one. None for this process.
 
     Returns:
         The result; at once, when the directory holds the finished run of the same configuration.
@@ -88,7 +69,7 @@ def train(
     if finished is not None:
         return finished
     config.require_known()
-    run = _Run(config, directory, progress or (lambda _: None), sinks, stop or (lambda: False))
+    run = _Run(config, directory, progress or (lambda _: None), sinks, stop or (lambda: False), engine)
     try:
         return run.to_the_end()
     finally:
@@ -106,15 +87,18 @@ def read_result(config: TrainConfig, directory: Path) -> RunResult | None:
 
 
 class _Run:
-    def __init__(self, config: TrainConfig, directory: Path, progress: Progress, sinks: Sequence[Sink], stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, config: TrainConfig, directory: Path, progress: Progress, sinks: Sequence[Sink], stop: Callable[[], bool], engine: Engine | None
+    ) -> None:
         self.config, self.progress, self.stop = config, progress, stop
         self.folder = RunFolder(directory)
         self.sinks = [JsonLines(directory / "metrics.jsonl"), *sinks]
         self.agent = trainable(config)
         self.method = make_method(config.method)
         self.ground = Ground(config.env_id, config.env_options_for_training(), config.domains, config.num_envs)
+        self.ground.shards = players(config, self.agent, engine)
         self.curriculum = make_curriculum(config.curriculum, self.ground.domains)
-        self.evaluation = Evaluation(config, self.ground.home)
+        self.evaluation = Evaluation(config, self.ground)
         self.ground.held_out = self.evaluation.held_out
         self.state = RunState(config=config)
         self.began = 0.0
@@ -208,7 +192,7 @@ class _Run:
 
     def _evaluate(self) -> list[Trajectory]:
         """Play the held-out tasks with the most probable actions and add a point to the curve."""
-        trajectories = self.evaluation.play(self.agent.greedy())
+        trajectories = self.evaluation.play(self.agent)
         state = self.state
         point = curve_point(trajectories, state.env_steps, state.verifier_calls, time.monotonic() - self.began)
         state.curve = [*(past for past in state.curve if past.env_steps < point.env_steps), point]

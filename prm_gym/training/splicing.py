@@ -4,7 +4,6 @@ The beginning is replayed, which every environment with seeds can do, and anothe
 A continuation counts only if the environment says that it succeeds, and if the replay saw what the attempt had seen.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,6 +13,7 @@ import msgspec
 from prm_gym.agent import AGENTS, Action, Agent, Prompt, make_agent
 from prm_gym.errors import ContractError
 from prm_gym.plugins import split_options
+from prm_gym.random_state import derived_seed
 from prm_gym.training.ground import Ground
 from prm_gym.training.step_standing import first_wrong
 from prm_gym.trajectory import Trajectory
@@ -84,17 +84,12 @@ class SplicedAgent(Agent):
 
     def _shown(self, prompt: Prompt) -> Prompt:
         environment = prompt.environment if self.agent.privileged else None
-        seed = _seed(prompt.episode, len(prompt.history)) if self.agent.seeded else prompt.seed
+        seed = derived_seed(len(prompt.history), prompt.episode) if self.agent.seeded else prompt.seed
         return msgspec.structs.replace(prompt, environment=environment, seed=seed)
 
     def _replayed(self, prompt: Prompt) -> Action | None:
         beginning, done = self.beginnings.get(prompt.episode, ()), len(prompt.history)
         return beginning[done] if done < len(beginning) else None
-
-
-def _seed(episode: str, place: int) -> int:
-    """Of one step of one episode, in [0, 2^62)."""
-    return int.from_bytes(hashlib.blake2b(f"{place} {episode}".encode(), digest_size=8).digest(), "little") >> 2
 
 
 @dataclass(frozen=True, slots=True)

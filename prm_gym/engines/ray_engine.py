@@ -1,0 +1,281 @@
+"""The engine of many machines: workers as actors of a Ray cluster.
+
+An actor whose process or node dies is replaced by another one, wherever there is room. Its class travels by value and compares its version of this package
+with the driver's before it reads anything else that the driver has sent.
+"""
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, cast
+
+from prm_gym._version import VERSION
+from prm_gym.engines.engine import Engine, Finished, JobT, Maker, Notice, ResultT, Shared, ValueT
+from prm_gym.engines.hands import PATIENCE, RETRIES, Event, Hand, HandCrew, in_words, traced
+from prm_gym.errors import EngineError, MissingExtraError, OptionError
+
+_CLOSING_SECONDS = 5.0
+_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Set to 0 before Ray is imported, it makes a cluster of one machine listen on the loopback interface, on every system, in spite of its name."""
+
+
+class RayEngine(Engine):
+    """Workers in actors of a Ray cluster: one that this process is connected to already, an existing one, or one of this machine alone."""
+
+    def __init__(
+        self, workers: int = 0, address: str = "", *, cpus: float = 1.0, gpus: float = 0.0, retries: int = RETRIES, patience: float = PATIENCE
+    ) -> None:
+        """Connect.
+
+        Args:
+            workers: actors at once; 0 for as many as the cluster has room for now.
+            address: of the cluster, as "10.0.0.1:6379"; by default that of `RAY_ADDRESS`, and where there is none, a cluster is started on this machine that
+                listens on the loopback interface alone and ends with the engine.
+            cpus: processors that an actor takes in the cluster, > 0; as many threads does it calculate with, at least one.
+            gpus: graphics cards that an actor takes, a part of one allowed.
+            retries: how often a job is done again whose actor died, >= 0.
+            patience: seconds in which an actor must be had.
+
+        Raises:
+            MissingExtraError: Ray is not installed.
+            EngineError: the cluster cannot be had.
+            OptionError: a number out of range.
+        """
+        if workers < 0 or retries < 0 or not cpus > 0 or not gpus >= 0 or not patience > 0:
+            raise OptionError(f"workers, retries and gpus are at least 0, cpus and patience above 0; got {workers}, {retries}, {gpus}, {cpus}, {patience}")
+        address = address or os.environ.get("RAY_ADDRESS", "")
+        if not address:
+            os.environ.setdefault(_LOOPBACK, "0")
+        try:
+            import ray
+        except ImportError as error:
+            raise MissingExtraError("ray", "ray") from error
+        self.ray: Any = ray
+        self.cpus, self.gpus, self.retries, self.patience = cpus, gpus, retries, patience
+        self._connected = not ray.is_initialized()
+        if self._connected:
+            _connect(ray, address, workers, cpus)
+        room: dict[str, float] = self.ray.cluster_resources()
+        fits = [room.get("CPU", 0.0) / cpus] + ([room.get("GPU", 0.0) / gpus] if gpus else [])
+        self.workers = workers or max(1, int(min(fits)))
+
+    def crew(self, maker: Maker[JobT, ResultT]) -> "RayCrew[JobT, ResultT]":
+        """Actors of a maker."""
+        return RayCrew(self, maker)
+
+    def share(self, value: ValueT) -> Shared[ValueT]:
+        """The value in the object store of this node; the others fetch it once each."""
+        return InStore(self.ray.put(value))
+
+    def close(self) -> None:
+        """Disconnect, and end the cluster, where this engine did the one or the other."""
+        if self._connected and self.ray.is_initialized():
+            self.ray.shutdown()
+
+
+def _connect(ray: Any, address: str, workers: int, cpus: float) -> None:
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        if address:
+            ray.init(address=address, **quiet)
+            return
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        count = max(1, round(workers * cpus)) if workers else os.cpu_count() or 1
+        ray.init(address="local", num_cpus=count, include_dashboard=False, **quiet)
+    except Exception as error:  # ray.init raises errors of many kinds, a bare Exception where a node does not start in time among them
+        said = " ".join(str(error).split())
+        raise EngineError(f"no Ray cluster at {address}: {said}" if address else f"no Ray cluster could be started on this machine: {said}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class InStore(Generic[ValueT]):
+    """A value in the object store of a cluster."""
+
+    reference: Any
+
+    def get(self) -> ValueT:
+        """Fetch it."""
+        import ray
+
+        return cast("ValueT", ray.get(self.reference))
+
+
+def _host_class(ray: Any) -> Any:
+    """The class of the actors. It is made here so that it travels by value, and its methods import what they use: where it arrives may be another version."""
+
+    class Host:
+        def __init__(self) -> None:
+            self.worker: Any = None
+
+        def version(self) -> tuple[str, str]:
+            """Of the package, empty where it is not installed; and the address of the node."""
+            try:
+                from prm_gym import _version
+            except ImportError:
+                return "", ray.util.get_node_ip_address()
+            return _version.VERSION, ray.util.get_node_ip_address()
+
+        def begin(self, maker: bytes, folders: list[str]) -> tuple[str, Any, str]:
+            from prm_gym.engines.hands import portable
+
+            sys.path += [folder for folder in folders if folder not in sys.path]  # as for the processes of multiprocessing
+            try:
+                self.worker = ray.cloudpickle.loads(maker)()
+            except Exception as error:
+                return "refused", portable(error, ray.cloudpickle.dumps, ray.cloudpickle.loads), traceback.format_exc()
+            return "ready", None, ""
+
+        def run(self, index: int, job: Any, mailbox: Any) -> tuple[str, Any, str]:
+            from prm_gym.engines.hands import portable
+
+            def report(content: Any) -> None:
+                if mailbox is not None:
+                    mailbox.put.remote(index, content)
+
+            try:
+                return "done", self.worker.run(job, report), ""
+            except Exception as error:
+                return "failed", portable(error, ray.cloudpickle.dumps, ray.cloudpickle.loads), traceback.format_exc()
+
+        def close(self) -> None:
+            self.worker.close()
+
+    return Host
+
+
+def _mailbox_class() -> Any:
+    """The class of the actor that reports are left with; it travels by value too."""
+
+    class Mailbox:
+        def __init__(self) -> None:
+            self.letters: list[tuple[int, Any]] = []
+
+        def put(self, index: int, content: Any) -> None:
+            self.letters.append((index, content))
+
+        def take(self) -> list[tuple[int, Any]]:
+            letters, self.letters = self.letters, []
+            return letters
+
+    return Mailbox
+
+
+class _RayHand(Hand):
+    """An actor. It is asked for its version first, then given its maker, then jobs.
+
+    Attributes:
+        pending: what it was asked for last, and has not answered.
+        asked: what that is.
+    """
+
+    def __init__(self, crew: "RayCrew[Any, Any]") -> None:
+        super().__init__()
+        self.crew, self.node = crew, ""
+        self.actor = crew.host.remote()
+        self.asked, self.pending = "version", self.actor.version.remote()
+
+    def give(self, index: int, job: Any) -> None:
+        self.asked, self.pending = "run", self.actor.run.remote(index, job, self.crew.mailbox)
+
+    def part(self) -> None:
+        self.asked, self.pending = "close", self.actor.close.remote()
+
+    def dismiss(self) -> None:
+        ray = self.crew.ray
+        with contextlib.suppress(ray.exceptions.RayError, ValueError):  # it is gone, or the cluster is
+            if self.asked == "close":
+                ray.wait([self.pending], timeout=_CLOSING_SECONDS)
+            ray.kill(self.actor)
+
+    def answered(self) -> Event | None:
+        """What its answer means, which is there."""
+        exceptions = self.crew.ray.exceptions
+        pending, self.pending = self.pending, None
+        try:
+            answer = self.crew.ray.get(pending)
+        except exceptions.RayTaskError as error:  # it could not read what it was given
+            problem = EngineError(f"a worker on {self.node} could not read what it was sent: {in_words(error)}")
+            return Event("refused" if self.doing is None else "failed", problem, self.doing if self.doing is not None else -1)
+        except exceptions.RayError as error:
+            return Event("lost", in_words(error))
+        if self.asked == "version":
+            return self._greeted(*answer)
+        kind, content, trace = answer
+        index = -1 if self.doing is None else self.doing
+        return Event(kind, traced(content, trace, f"a worker on {self.node}") if trace else content, index)
+
+    def _greeted(self, version: str, node: str) -> Event | None:
+        self.node = node
+        if version != VERSION:
+            has = f"has prm_gym {version}" if version else "has no prm_gym"
+            return Event("refused", EngineError(f"the node {node} {has}, and this is {VERSION}: install the same version on every node of the cluster"))
+        self.asked, self.pending = "begin", self.actor.begin.remote(self.crew.maker, sys.path)
+        return None
+
+
+class RayCrew(HandCrew[JobT, ResultT]):
+    """Actors."""
+
+    def __init__(self, engine: RayEngine, maker: Maker[JobT, ResultT]) -> None:
+        super().__init__(engine.workers, engine.retries, engine.patience)
+        self.ray: Any = engine.ray
+        self.maker = self.ray.cloudpickle.dumps(maker)
+        options: dict[str, Any] = {"num_cpus": engine.cpus, "num_gpus": engine.gpus, "max_restarts": 0, "max_task_retries": 0}
+        self.host = self.ray.remote(_host_class(self.ray)).options(**options, scheduling_strategy="SPREAD")
+        self.mailbox: Any = None
+        self._asked: Any = None  # letters that were asked for and are not there yet
+
+    def run(self, jobs: Iterable[JobT], notice: Notice | None = None) -> Iterator[Finished[ResultT]]:
+        """See `Crew.run`."""
+        if notice is not None and self.mailbox is None:
+            here = self.ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(self.ray.get_runtime_context().get_node_id(), soft=True)
+            self.mailbox = self.ray.remote(_mailbox_class()).options(num_cpus=0, scheduling_strategy=here).remote()
+        yield from super().run(jobs, notice)
+
+    def hire(self) -> Hand:
+        """Ask for an actor."""
+        return _RayHand(self)
+
+    def events(self, seconds: float) -> list[tuple[Hand, Event]]:
+        """See `HandCrew.events`."""
+        asked = {hand.pending: hand for hand in self.hands if isinstance(hand, _RayHand) and hand.pending is not None}
+        pending = list(asked)
+        self.ray.wait(pending, num_returns=1, timeout=seconds)
+        answered, _ = self.ray.wait(pending, num_returns=len(pending), timeout=0)
+        found = self._reports()
+        for reference in answered:
+            event = asked[reference].answered()
+            if event is not None:
+                found.append((asked[reference], event))
+        return found
+
+    def _reports(self) -> list[tuple[Hand, Event]]:
+        if self.mailbox is None:
+            return []
+        if self._asked is None:
+            self._asked = self.mailbox.take.remote()
+        if not self.ray.wait([self._asked], timeout=0)[0]:
+            return []
+        asked, self._asked = self._asked, None
+        try:
+            letters: list[tuple[int, Any]] = self.ray.get(asked)
+        except self.ray.exceptions.RayError:  # what is reported is for the eye alone, and no work may fail for it
+            return []
+        doing = {hand.doing: hand for hand in self.hands if hand.doing is not None}
+        return [(doing[index], Event("said", content, index)) for index, content in letters if index in doing]
+
+    def shortage(self) -> str:
+        """What the cluster has."""
+        free = {name: count for name, count in self.ray.available_resources().items() if name in ("CPU", "GPU")}
+        return f": the cluster has {free or 'nothing'} to spare, and what is asked for is --workers {self.workers}"
+
+    def close(self) -> None:
+        """See `HandCrew.close`."""
+        super().close()
+        if self.mailbox is not None:
+            with contextlib.suppress(self.ray.exceptions.RayError, ValueError):
+                self.ray.kill(self.mailbox)
+            self.mailbox = None
