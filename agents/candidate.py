@@ -185,7 +185,7 @@ class CandidatePolicy(TrainableAgent):
 
         Returns:
             Means over the gradients: `loss`, `gradient_norm`, `entropy` (nats), `clipped` (share of the steps); `advantage_scale`; with a critic also
-            `value_loss`, and `value_explained`, 1 - Var(G - V) / Var(G) before the update.
+            `value_loss`, and `explained`, 1 - Var(G - V) / Var(G) before the update.
 
         Raises:
             ContractError: a step whose action is none of its candidates, or that was not sampled by this policy.
@@ -207,7 +207,7 @@ class CandidatePolicy(TrainableAgent):
                 count += 1
         loss, norm, entropy, clipped, value = (sums / count).tolist()
         figures = _finite({"loss": loss, "gradient_norm": norm}) | {"entropy": entropy, "clipped": clipped, "advantage_scale": scale}
-        return figures | {"value_loss": value, "value_explained": _explained(lesson)} if self.gives else figures
+        return figures | {"value_loss": value, "explained": _explained(lesson)} if self.gives else figures
 
     def _lesson(self, batch: StepBatch, credit: Credit, rows: NDArray[np.int64], scale: float) -> "_Lesson":
         steps = [batch.steps[row] for row in rows]

@@ -34,6 +34,7 @@ from prm_gym.rewards import make_reward
 from prm_gym.rollout import Rollouts
 from prm_gym.task import content_key
 from prm_gym.tools import typed
+from prm_gym.training.columns import require_fillable
 from prm_gym.training.config import TrainConfig
 from prm_gym.training.evaluation import transfer_of
 from prm_gym.training.methods import make_method
@@ -117,7 +118,10 @@ def compare(plan: Plan, notice: Notice | None = None) -> Comparison:
         make_reward(reward, 1)
     plan.base.require_known()
     Rollouts(plan.base.env_id, msgspec.structs.replace(plan.base, credit=plan.credits[0], reward=plan.rewards[0]).env_options_for_training(), 1).close()
-    trainable(plan.base).close()
+    agent = trainable(plan.base)
+    for credit in plan.credits:
+        require_fillable(credit, plan.base.signals, agent)
+    agent.close()
     references, bins = _references(plan)
     waiting = [(i, *runs[i]) for i in range(len(runs)) if i not in finished]
     failures: list[str] = []

@@ -410,8 +410,8 @@ def test_values_are_fitted_to_the_returns():
     credit = Credit(np.zeros(wanted.size), wanted, np.ones(wanted.size, dtype=bool), {})
     metrics = [policy.update(batch, credit) for _ in range(60)]
     # At first V = 0 and the clip does nothing: the mean of G^2 / 2 is half the share of ones.
-    assert metrics[0]["value_explained"] == 0.0
-    assert metrics[-1]["value_explained"] > 0.9
+    assert metrics[0]["explained"] == 0.0
+    assert metrics[-1]["explained"] > 0.9
     assert np.abs(policy.columns(batch, ["value"])["value"] - wanted).max() < 0.3
 
 
