@@ -468,6 +468,15 @@ def test_a_critic_makes_gae(tmp_path):
         _policy().load(tmp_path)
 
 
+def test_it_learns_from_its_own_values():
+    # As with group baselines: one step an episode, so the advantage is the outcome less what the critic expects.
+    policy, rollouts = _policy(seed=1, learning_rate=1e-2, value_weight=0.5), Rollouts("test_candidate/Echo-v0")
+    for number in range(12):
+        batch = StepBatch.from_trajectories(rollouts.play(policy, groups(range(1000 * number, 1000 * number + 16), 8)))
+        policy.update(batch, assign("gae", batch.with_columns(policy.columns(batch, policy.gives))))
+    assert _success(policy) > 0.95
+
+
 def test_a_weight_of_values_below_zero_is_refused():
     with pytest.raises(OptionError, match="value_weight must be at least 0"):
         _policy(value_weight=-1.0)
