@@ -150,12 +150,17 @@ class CandidatePolicy(TrainableAgent):
         """The values of the states in which steps were taken, and of those in which truncated episodes ended.
 
         NaN where a state lists no actions, since the critic reads them.
+
+        Raises:
+            ContractError: it has no such column.
+            CreditError: the batch was made from arrays.
         """
         if not set(names) <= set(self.gives):
             return super().columns(batch, names)
         found: dict[str, FloatArray] = {}
+        steps = batch.steps  # says what is wrong with a batch of arrays
         if "value" in names:
-            found["value"] = self._values([(step.observation, step.actions) for step in batch.steps])
+            found["value"] = self._values([(step.observation, step.actions) for step in steps])
         if "bootstrap_value" in names:
             found["bootstrap_value"] = np.full(batch.rewards.size, np.nan)
             finals = [None if trajectory.final is None else (trajectory.final.observation, trajectory.final.actions) for trajectory in batch.trajectories or ()]

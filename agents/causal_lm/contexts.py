@@ -102,7 +102,11 @@ class Contexts:
         """What the policy would read next where a trajectory was cut, with an empty action behind it, as the row of its last step.
 
         Left out where nothing is known of that situation, or it does not fit into a context.
+
+        Raises:
+            CreditError: the batch was made from arrays.
         """
+        _ = batch.steps  # says what is wrong with a batch of arrays
         found: list[TokenSequence] = []
         for end, trajectory in zip(batch.offsets[1:].tolist(), batch.trajectories or (), strict=False):
             if trajectory.final is not None:

@@ -10,7 +10,7 @@ from prm_gym import Malformed, Situation, StepEnv, Task, Transition
 from prm_gym.agent import Action, Preference, Prompt, make_agent
 from prm_gym.agents.reading import read
 from prm_gym.credit import Credit, StepBatch, assign
-from prm_gym.errors import CheckpointError, ContractError, OptionError
+from prm_gym.errors import CheckpointError, ContractError, CreditError, OptionError
 from prm_gym.rollout import Rollouts, groups, success_rate
 
 torch = pytest.importorskip("torch")
@@ -398,6 +398,8 @@ def test_a_new_critic_says_nothing_and_changes_nothing():
     assert critic.columns(batch, ["value"])["value"].tolist() == [0.0] * batch.rewards.size
     with pytest.raises(ContractError, match="'candidate' cannot fill the columns value: it fills none"):
         plain.columns(batch, ["value"])
+    with pytest.raises(CreditError, match="made from arrays"):
+        critic.columns(replace(batch, trajectories=None), ["bootstrap_value"])
     with pytest.raises(ContractError, match="cannot fill the columns entropy: it fills value, bootstrap_value"):
         critic.columns(batch, ["entropy"])
 

@@ -11,6 +11,7 @@ from prm_gym.credit import StepBatch, assign, make_signal  # noqa: E402
 from prm_gym.credit.returns import trajectory_returns  # noqa: E402
 from prm_gym.errors import CheckpointError, CreditError, OptionError  # noqa: E402
 from prm_gym.task import Task  # noqa: E402
+from prm_gym.testing import check_signal  # noqa: E402
 from prm_gym.trajectory import Step, Trajectory  # noqa: E402
 
 WORDS = ("red", "green", "blue", "black")
@@ -47,6 +48,10 @@ def test_it_finds_out_what_each_word_is_worth():
     fresh = _batch(99)
     worth = [WORTH[step.action] for step in fresh.steps]
     np.testing.assert_allclose(estimator.column(fresh), worth, atol=0.1)
+
+
+def test_it_keeps_the_contract_of_signals():
+    check_signal(_estimator, _batch(0, count=12))
 
 
 def test_a_new_estimator_says_nothing_and_attributes_all_to_the_end():

@@ -16,6 +16,7 @@ from prm_gym.credit import StepBatch, assign, make_signal
 from prm_gym.errors import CheckpointError, ContractError, OptionError
 from prm_gym.prm.implicit.signal import ImplicitRewardSignal
 from prm_gym.rollout import Rollouts, groups
+from prm_gym.testing import check_signal
 from prm_gym.training.config import TrainConfig
 from prm_gym.training.run import train
 
@@ -69,6 +70,10 @@ def test_it_begins_as_the_policy_and_goes_on_from_what_was_saved(agent, batch, t
     filled = batch.with_columns({"implicit_reward": found})
     for name in ("prime", "istar"):
         assert np.isfinite(assign(name, filled).advantages).all()
+
+
+def test_it_keeps_the_contract_of_signals(agent, batch):
+    check_signal(_signal, batch, agent)
 
 
 def test_what_it_cannot_begin_with(agent, batch, tmp_path):
