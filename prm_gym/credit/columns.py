@@ -18,7 +18,8 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "entropy": f"of an agent that has the distributions of its actions; {_OF_AGENT}",
         "n_tokens": f"of an agent that writes tokens; {_OF_AGENT}",
         "progress": "of the learned signal progress; fit make_signal('progress') to the batch, then take its column(batch)",
-        "implicit_reward": "of the learned signal implicit_reward; fit make_signal('implicit_reward:CHECKPOINT') to the batch, then take its column(batch)",
+        "implicit_reward": "of the learned signal implicit_reward; fit make_signal('implicit_reward:CHECKPOINT') to the batch (without a checkpoint it begins "
+        "as a causal-lm: follow(agent) first), then take its column(batch)",
         "score": "of a process reward model or another verifier; give the environment one",
     }
 )

@@ -26,6 +26,8 @@ from prm_gym.plugins import Registry, make, split_options
 class Signal(ABC):
     """Learns from batches and fills a column of them.
 
+    It is made with keyword options that have defaults, `seed` among them: a run gives it its own.
+
     Attributes:
         name: of the column.
     """
