@@ -184,7 +184,8 @@ class CausalLMPolicy(TrainableAgent):
         if "ref_logprob" in names:
             found["ref_logprob"] = self.learner.columns(self.sequences(batch), count, reference=True).logprob
         if "bootstrap_value" in names:
-            beyond = self.learner.columns(self.contexts.endings(batch), count).value
+            endings = self.contexts.endings(batch)
+            beyond = self.learner.columns(endings, count).value if endings else None
             found["bootstrap_value"] = np.full(count, np.nan) if beyond is None else beyond
         return found
 

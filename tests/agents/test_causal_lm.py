@@ -351,5 +351,7 @@ def test_gae_with_a_causal_policy():
     credit = assign("gae", filled, lam=1.0, bootstrap=False)
     np.testing.assert_allclose(credit.returns, assign("reinforce", batch, gamma=0.99).returns, atol=1e-9)
     assert np.isfinite(agent.update(filled, credit)["value_loss"])
+    finished = StepBatch.from_trajectories(msgspec.structs.replace(trajectory, final=None) for trajectory in batch.trajectories)
+    assert np.isnan(agent.columns(finished, ["bootstrap_value"])["bootstrap_value"]).all()
     with pytest.raises(ContractError, match=r"'causal-lm' cannot fill the columns value: it fills logprob, entropy, n_tokens"):
         policy().columns(batch, ["value"])
