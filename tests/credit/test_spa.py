@@ -67,3 +67,48 @@ def test_what_it_needs():
         spa(one([1.0], [0.5]), residual="first")
     with pytest.raises(OptionError, match="weight must be a finite number"):
         spa(one([1.0], [0.5]), weight=float("nan"))
+
+
+# The gradient of a policy against the true one, in a world of two choices: state 0, then state 1 or 2 by the first action; an outcome for each pair of
+# actions.
+
+OUTCOMES = np.array([[0.1, 0.9], [0.7, 0.0]])
+PAIRS = [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+def expected_outcome(logits):
+    p = 1 / (1 + np.exp(-logits))
+    probability = [(p[0] if a else 1 - p[0]) * (p[1 + a] if b else 1 - p[1 + a]) for a, b in PAIRS]
+    return probability, sum(chance * OUTCOMES[pair] for chance, pair in zip(probability, PAIRS, strict=True))
+
+
+def true_gradient(logits, step=1e-6):
+    """By central differences."""
+    moves = np.eye(3) * step
+    return np.array([(expected_outcome(logits + move)[1] - expected_outcome(logits - move)[1]) / (2 * step) for move in moves])
+
+
+def expected_gradient(logits, **options):
+    """Sum over all episodes of P(episode) sum_t A_t grad log pi(a_t|s_t), with estimates and values that have nothing to do with the world."""
+    rng = np.random.default_rng(0)
+    estimates, values = rng.normal(size=(3, 2)), rng.normal(size=3)
+    columns = {
+        "progress": np.array([[estimates[0, a], estimates[1 + a, b]] for a, b in PAIRS]).ravel(),
+        "value": np.array([[values[0], values[1 + a]] for a, _ in PAIRS]).ravel(),
+    }
+    rewards = np.array([[0.0, OUTCOMES[pair]] for pair in PAIRS]).ravel()
+    batch = StepBatch(rewards, [0, 2, 4, 6, 8], ["g"] * 4, [OUTCOMES[pair] for pair in PAIRS], [False] * 4, columns)
+    advantages = spa(batch, **options).advantages.reshape(4, 2)
+    p = 1 / (1 + np.exp(-logits))
+    gradient = np.zeros(3)
+    for chance, (a, b), advantage in zip(expected_outcome(logits)[0], PAIRS, advantages, strict=True):
+        gradient[0] += chance * advantage[0] * (a - p[0])  # the derivative of log pi of a choice between two by its logit
+        gradient[1 + a] += chance * advantage[1] * (b - p[1 + a])
+    return gradient
+
+
+def test_a_wrong_estimator_leaves_the_gradient_without_bias():
+    logits = np.array([0.3, -0.5, 0.8])
+    np.testing.assert_allclose(expected_gradient(logits, gamma=1.0, lam=1.0), true_gradient(logits), atol=1e-9)
+    # As published, without the residual, it is the gradient of something else.
+    assert np.abs(expected_gradient(logits, gamma=1.0, lam=1.0, residual="none") - true_gradient(logits)).max() > 0.05
