@@ -61,7 +61,8 @@ class Trajectory(msgspec.Struct, frozen=True, kw_only=True):
         valid: False when the infrastructure spoilt the episode; such an episode trains nobody.
         steps: in time order.
         library_version: version of prm_gym that wrote it.
-        final: the situation in which a valid episode was cut, so that a critic can say what might have followed; None where it was finished.
+        final: the situation in which a valid episode was cut, so that a critic can say what might have followed; None where it was finished, or
+            nobody kept it.
     """
 
     id: str
