@@ -27,7 +27,7 @@ class Estimate(NamedTuple):
     known: BoolArray
 
 
-def generalized_advantage(batch: StepBatch, rewards: FloatArray, gamma: float, lam: float, bootstrap: bool = True) -> Estimate:
+def generalized_advantage(batch: StepBatch, rewards: FloatArray, gamma: float, lam: float, bootstrap: bool) -> Estimate:
     """Advantages and value targets by GAE. O(N log T), without a loop over steps.
 
         delta_t = r_t + gamma * V_{t+1} - V_t,    A_t = delta_t + gamma * lam * A_{t+1},    G_t = A_t + V_t
@@ -78,7 +78,7 @@ def _beyond(batch: StepBatch, rows: IntArray) -> FloatArray:
 
 
 @assigner(needs=("value",), uses=("bootstrap_value",))
-def gae(batch: StepBatch, *, gamma: float = 0.99, lam: float = 0.95, bootstrap: bool = True, whiten: bool = False) -> Credit:
+def gae(batch: StepBatch, *, gamma: float = 0.99, lam: float = 0.95, bootstrap: bool = False, whiten: bool = False) -> Credit:
     """Generalised advantage estimation over environment steps, with a critic's values.
 
         A_t = sum_{k>=0} (gamma lam)^k delta_{t+k},    delta_t = r_t + gamma * V_{t+1} - V_t
@@ -90,8 +90,9 @@ def gae(batch: StepBatch, *, gamma: float = 0.99, lam: float = 0.95, bootstrap: 
         batch: N steps with the column `value`, and `bootstrap_value` where the agent can say it.
         gamma: discount, in [0, 1].
         lam: lambda, in [0, 1].
-        bootstrap: whether a truncated trajectory goes on from the value of the state that it ended in; False takes it for a finished one, as verl does. That
-            is right where running out of steps is part of the task.
+        bootstrap: whether a truncated trajectory goes on from the value of the state that it ended in; False takes it for a finished one, as verl does. True is
+            for limits that the task does not know of. Our environments say what an episode that runs out of steps came to (0, mostly): with True an agent is
+            not told so, and learns to take its time.
         whiten: centre the advantages over the batch and divide by their standard deviation, as PPO does. Our agents scale advantages themselves.
 
     Returns:
@@ -99,7 +100,8 @@ def gae(batch: StepBatch, *, gamma: float = 0.99, lam: float = 0.95, bootstrap: 
         `unknown_share`, share in [0, 1] of these steps; `explained`, 1 - Var(G - V) / Var(G) over the others, 0 where all G are equal.
 
     Source: Schulman et al. (2016), arXiv 1506.02438, equation 16. One value an environment step, gamma .99 and lam .95: VL-DAC (Bredis et al. 2025), whose code
-    also takes the last step of a truncated trajectory out, as we do where no value follows. Confidence: high. The step before an unknown value: our reading.
+    also takes the last step of a truncated trajectory out, as we do with `bootstrap` where no value follows. Confidence: high. The step before an unknown
+    value: our reading.
 
     >>> from prm_gym.credit import StepBatch
     >>> batch = StepBatch([0, 1], [0, 2], ["task"], [1], [False], {"value": [0.5, 0.75]})

@@ -90,19 +90,19 @@ def test_true_values_leave_no_advantage():
 def test_a_truncated_trajectory_goes_on_from_the_value_that_follows():
     # gamma = lambda = 1 and no rewards: A_t = V_T - V_t = 0.8 - V_t.
     batch = one([0.0, 0.0], [0.25, 0.5], truncated=True, bootstrap_value=np.array([np.nan, 0.8]))
-    np.testing.assert_allclose(gae(batch, gamma=1.0, lam=1.0).advantages, [0.55, 0.3], atol=1e-15)
-    # As a finished one it ends with 0: A_t = -V_t.
-    assert gae(batch, gamma=1.0, lam=1.0, bootstrap=False).advantages.tolist() == [-0.25, -0.5]
+    np.testing.assert_allclose(gae(batch, gamma=1.0, lam=1.0, bootstrap=True).advantages, [0.55, 0.3], atol=1e-15)
+    # As a finished one, which it is taken for unless asked otherwise, it ends with 0: A_t = -V_t.
+    assert gae(batch, gamma=1.0, lam=1.0).advantages.tolist() == [-0.25, -0.5]
 
 
 def test_a_value_beyond_the_end_of_a_finished_trajectory_is_not_looked_at():
     batch = one([0.0, 1.0], [0.25, 0.5], bootstrap_value=np.array([9.0, 9.0]))
-    assert gae(batch, gamma=0.5, lam=0.5).advantages.tolist() == [0.125, 0.5]
+    assert gae(batch, gamma=0.5, lam=0.5, bootstrap=True).advantages.tolist() == [0.125, 0.5]
 
 
 def test_a_truncated_trajectory_without_a_value_that_follows_loses_its_last_step():
     # The last step says nothing; the one before it sees its value: A_0 = 0 + 1*0.5 - 0.25.
-    credit = gae(one([0.0, 0.0], [0.25, 0.5], truncated=True), gamma=1.0, lam=0.9)
+    credit = gae(one([0.0, 0.0], [0.25, 0.5], truncated=True), gamma=1.0, lam=0.9, bootstrap=True)
     assert credit.keep.tolist() == [True, False]
     assert credit.advantages.tolist() == [0.25, 0.0]
     assert credit.returns.tolist() == [0.5, 0.5]
@@ -118,7 +118,7 @@ def test_a_step_before_an_unknown_value_looks_one_step_further():
 
 
 def test_nothing_known_of_a_trajectory_is_no_credit():
-    credit = gae(one([1.0, 2.0], [np.nan, np.nan], truncated=True))
+    credit = gae(one([1.0, 2.0], [np.nan, np.nan], truncated=True), bootstrap=True)
     assert not credit.keep.any()
     assert credit.advantages.tolist() == [0.0, 0.0]
     assert credit.diagnostics == {"unknown_share": 1.0, "explained": 0.0}
@@ -129,7 +129,7 @@ def test_nothing_known_of_a_trajectory_is_no_credit():
 
 def test_values_that_are_not_known_up_to_an_unknown_end_are_cut_off():
     # Truncated, the last value and what follows are not known: the second step is the last that is known and stands for the rest.
-    credit = gae(one([0.0, 0.0, 5.0], [0.25, 0.5, np.nan], truncated=True), gamma=1.0, lam=0.9)
+    credit = gae(one([0.0, 0.0, 5.0], [0.25, 0.5, np.nan], truncated=True), gamma=1.0, lam=0.9, bootstrap=True)
     assert credit.keep.tolist() == [True, False, False]
     assert credit.advantages.tolist() == [0.25, 0.0, 0.0]
 
@@ -154,9 +154,9 @@ def test_agrees_with_the_loop(make_batch, seed, unknown, gamma, lam, bootstrap):
 def test_a_trajectory_has_the_same_bits_wherever_it_stands():
     values = [0.3, 0.1, 0.7, 0.2, 0.9]
     rewards = [0.1, 0.0, 0.2, 0.0, 1.0]
-    alone = gae(one(rewards, values)).advantages
+    alone = gae(one(rewards, values), bootstrap=True).advantages
     batch = StepBatch([5.0, *rewards, 1.0, 1.0], [0, 1, 6, 8], ["g", "g", "h"], [1, 1, 1], [True, False, True], {"value": np.array([4.0, *values, 2.0, 3.0])})
-    assert gae(batch).advantages[1:6].tolist() == alone.tolist()
+    assert gae(batch, bootstrap=True).advantages[1:6].tolist() == alone.tolist()
 
 
 def test_whitened_advantages():
