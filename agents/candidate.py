@@ -2,7 +2,8 @@
 
 Each candidate is a bag of hashed n-grams (see `prm_gym.agents.reading`): the sum of their embeddings, through two layers, is its vector; a transformer
 block lets the candidates of a state compare themselves; a linear head scores them. Trained from scratch by the clipped policy gradient on per-step
-advantages. The first version was a transformer over tokens: as good a reader, and twenty times slower on a CPU.
+advantages; with `value_weight` a critic reads the value of the state from the same vectors. The first version was a transformer over tokens: as good a
+reader, and twenty times slower on a CPU.
 """
 
 import json
@@ -10,15 +11,18 @@ import math
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prm_gym.agent import Action, Agent, Preference, Prompt, TrainableAgent
-from prm_gym.agents.reading import BUCKETS, read
+from prm_gym.agents.reading import read
+from prm_gym.agents.scorer import Readings, Scorer
 from prm_gym.credit import Credit, StepBatch
+from prm_gym.credit.array_types import FloatArray
 from prm_gym.errors import CheckpointError, ContractError, DivergedError, MissingExtraError, OptionError
+from prm_gym.lm.value import value_loss
 from prm_gym.machine import choose_device
 
 try:
@@ -28,6 +32,8 @@ except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
 
 IMITATION_EPOCHS, IMITATION_MINIBATCH = 10, 32
+VALUE_CLIP = 0.2
+"""How far a value may gain in an update (see `prm_gym.lm.value.value_loss`); outcomes lie in [0, 1]."""
 
 
 class CandidatePolicy(TrainableAgent):
@@ -36,7 +42,7 @@ class CandidatePolicy(TrainableAgent):
     id = "candidate"
     seeded = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is an option of the command line
         self,
         *,
         seed: int = 0,
@@ -48,6 +54,7 @@ class CandidatePolicy(TrainableAgent):
         clip: float = 0.2,
         entropy_weight: float = 0.02,
         preference_beta: float = 0.5,
+        value_weight: float = 0.0,
     ) -> None:
         """Make the network and its optimiser.
 
@@ -61,6 +68,7 @@ class CandidatePolicy(TrainableAgent):
             clip: range of the probability ratio, in (0, 1).
             entropy_weight: of the entropy bonus, in nats, >= 0.
             preference_beta: of the preference loss, > 0; large ones keep closer to the policy before it.
+            value_weight: of the loss of a critic, >= 0, for credit that needs values (`gae`, `spa`); 0 for no critic. 0.5 is usual.
         """
         if width % 2 or width < 4:
             raise OptionError(f"width must be even and at least 4, got {width}")
@@ -69,6 +77,7 @@ class CandidatePolicy(TrainableAgent):
             ("epochs", epochs, 1),
             ("minibatch", minibatch, 1),
             ("entropy_weight", entropy_weight, 0.0),
+            ("value_weight", value_weight, 0.0),
         ):
             if not value >= lowest:
                 raise OptionError(f"{option} must be at least {lowest}, got {value!r}")
@@ -79,10 +88,11 @@ class CandidatePolicy(TrainableAgent):
         self.device = torch.device(choose_device(device))
         self.options = {"seed": seed, "width": width, "learning_rate": learning_rate, "epochs": epochs}
         self.options |= {"minibatch": minibatch, "clip": clip, "entropy_weight": entropy_weight, "preference_beta": preference_beta}
-        self.preference_beta = preference_beta
+        self.options["value_weight"] = value_weight
+        self.preference_beta, self.value_weight = preference_beta, value_weight
         self.epochs, self.minibatch, self.clip, self.entropy_weight = epochs, minibatch, clip, entropy_weight
         self._generator = torch.Generator().manual_seed(seed)
-        self.network = _Scorer(width, self._generator).to(self.device)
+        self.network = Scorer(width, self._generator, critic=value_weight > 0.0).to(self.device)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=learning_rate, eps=1e-5)
 
     @property
@@ -131,12 +141,56 @@ class CandidatePolicy(TrainableAgent):
         ngrams = torch.from_numpy(rows[:, rows.any(axis=0)]).to(self.device).long()  # int16 until it is there: a quarter of the bytes
         return ngrams, torch.from_numpy(table).to(self.device)
 
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """The values of its critic, where it has one."""
+        return ("value", "bootstrap_value") if self.network.critic is not None else ()
+
+    def columns(self, batch: StepBatch, names: Sequence[str]) -> dict[str, FloatArray]:
+        """The values of the states in which steps were taken, and of those in which truncated episodes ended.
+
+        NaN where a state lists no actions, since the critic reads them.
+
+        Raises:
+            ContractError: it has no such column.
+            CreditError: the batch was made from arrays.
+        """
+        if not set(names) <= set(self.gives):
+            return super().columns(batch, names)
+        found: dict[str, FloatArray] = {}
+        steps = batch.steps  # says what is wrong with a batch of arrays
+        if "value" in names:
+            found["value"] = self._values([(step.observation, step.actions) for step in steps])
+        if "bootstrap_value" in names:
+            found["bootstrap_value"] = np.full(batch.rewards.size, np.nan)
+            finals = [None if trajectory.final is None else (trajectory.final.observation, trajectory.final.actions) for trajectory in batch.trajectories or ()]
+            cut = [at for at, final in enumerate(finals) if final is not None]
+            found["bootstrap_value"][batch.offsets[1:][cut] - 1] = self._values([final for final in finals if final is not None])
+        return found
+
+    def _values(self, states: Sequence[tuple[str, tuple[str, ...]]]) -> FloatArray:
+        """[len(states)] float64, what the critic says of them; NaN where nothing is listed."""
+        values = np.full(len(states), np.nan)
+        listed = [at for at, (_, actions) in enumerate(states) if actions]
+        for start in range(0, len(listed), self.minibatch):
+            part = listed[start : start + self.minibatch]
+            with torch.no_grad():
+                said = self.network.read(*self._batch([states[at] for at in part])).values
+            if said is not None:
+                values[part] = said.double().cpu().numpy()
+        return values
+
     def update(self, batch: StepBatch, credit: Credit) -> dict[str, float]:
-        """Clipped policy gradient on the advantages, scaled by their root mean square.
+        """Clipped policy gradient on the advantages, scaled by their root mean square; a critic is fitted to the returns.
 
-            L = -mean_t min(r_t A_t, clip(r_t, 1 - c, 1 + c) A_t) - w H_t,     r_t = pi(a_t|s_t) / pi_old(a_t|s_t)
+            L = -mean_t min(r_t A_t, clip(r_t, 1 - c, 1 + c) A_t) - w H_t + w_v mean_t l(V_t, G_t),     r_t = pi(a_t|s_t) / pi_old(a_t|s_t)
 
-        The scale is taken out (and no mean subtracted) so that assigners whose advantages differ only in scale train alike. The mean is over steps.
+        The scale is taken out (and no mean subtracted) so that assigners whose advantages differ only in scale train alike. The mean is over steps. l is
+        `prm_gym.lm.value.value_loss`.
+
+        Returns:
+            Means over the gradients: `loss`, `gradient_norm`, `entropy` (nats), `clipped` (share of the steps); `advantage_scale`; with a critic also
+            `value_loss`, and `explained`, 1 - Var(G - V) / Var(G) before the update.
 
         Raises:
             ContractError: a step whose action is none of its candidates, or that was not sampled by this policy.
@@ -146,40 +200,50 @@ class CandidatePolicy(TrainableAgent):
         """
         rows = np.flatnonzero(credit.keep)
         scale = math.sqrt(float(np.mean(credit.advantages[rows] ** 2))) if rows.size else 0.0
-        if scale == 0.0:
+        if not rows.size or (scale == 0.0 and not self.gives):
             return {"loss": 0.0, "gradient_norm": 0.0, "entropy": float("nan"), "clipped": 0.0, "advantage_scale": 0.0}
-        steps = batch.steps
-        chosen = np.empty(len(steps), dtype=np.int64)
-        old = np.empty(len(steps), dtype=np.float32)
-        for row in rows:
-            step = steps[row]
-            if step.action not in step.actions or step.logprobs is None:
-                raise ContractError(f"step {step.index} ({step.action[:60]!r}) was not chosen among its candidates by this policy")
-            chosen[row], old[row] = step.actions.index(step.action), sum(step.logprobs)
-        sums = torch.zeros(4, dtype=torch.float64, device=self.device)  # read once, at the end: reading waits for the device
+        lesson = self._lesson(batch, credit, rows, scale)
+        sums = torch.zeros(5, dtype=torch.float64, device=self.device)  # read once, at the end: reading waits for the device
         count = 0
         for _ in range(self.epochs):
-            order = rows[torch.randperm(rows.size, generator=self._generator).numpy()]
+            order = torch.randperm(rows.size, generator=self._generator).numpy()
             for start in range(0, order.size, self.minibatch):
-                part = order[start : start + self.minibatch]
-                advantages = credit.advantages[part] / scale
-                sums += self._gradient_step([(steps[row].observation, steps[row].actions) for row in part], chosen[part], old[part], advantages)
+                sums += self._gradient_step(lesson, order[start : start + self.minibatch])
                 count += 1
-        loss, norm, entropy, clipped = (sums / count).tolist()
-        return _finite({"loss": loss, "gradient_norm": norm}) | {"entropy": entropy, "clipped": clipped, "advantage_scale": scale}
+        loss, norm, entropy, clipped, value = (sums / count).tolist()
+        figures = _finite({"loss": loss, "gradient_norm": norm}) | {"entropy": entropy, "clipped": clipped, "advantage_scale": scale}
+        return figures | {"value_loss": value, "explained": _explained(lesson)} if self.gives else figures
 
-    def _gradient_step(self, states: Sequence[tuple[str, tuple[str, ...]]], chosen: NDArray[Any], old: NDArray[Any], advantages: NDArray[Any]) -> Tensor:
-        logprobs = self.network(*self._batch(states))
-        picked = logprobs.gather(1, torch.from_numpy(chosen).to(self.device)[:, None])[:, 0]
-        ratio = (picked - torch.from_numpy(old).to(self.device)).exp()
-        advantage = torch.from_numpy(advantages.astype(np.float32)).to(self.device)
+    def _lesson(self, batch: StepBatch, credit: Credit, rows: NDArray[np.int64], scale: float) -> "_Lesson":
+        steps = [batch.steps[row] for row in rows]
+        for step in steps:
+            if step.action not in step.actions or step.logprobs is None:
+                raise ContractError(f"step {step.index} ({step.action[:60]!r}) was not chosen among its candidates by this policy")
+        states = [(step.observation, step.actions) for step in steps]
+        return _Lesson(
+            states=states,
+            chosen=np.array([step.actions.index(step.action) for step in steps], dtype=np.int64),
+            old=np.array([sum(step.logprobs or ()) for step in steps], dtype=np.float32),
+            advantages=(credit.advantages[rows] / (scale or 1.0)).astype(np.float32),
+            returns=credit.returns[rows].astype(np.float32),
+            values=(self._values(states) if self.gives else np.zeros(len(rows))).astype(np.float32),
+        )
+
+    def _gradient_step(self, lesson: "_Lesson", part: NDArray[np.int64]) -> Tensor:
+        """One gradient on some of the steps; [5] loss, norm, entropy, clipped, loss of the critic."""
+        chosen, old, advantage, returns, before = (
+            torch.from_numpy(column[part]).to(self.device) for column in (lesson.chosen, lesson.old, lesson.advantages, lesson.returns, lesson.values)
+        )
+        read = self.network.read(*self._batch([lesson.states[at] for at in part]))
+        ratio = (read.logprobs.gather(1, chosen[:, None])[:, 0] - old).exp()
         clipped = ratio.clamp(1 - self.clip, 1 + self.clip)
         gain = torch.minimum(ratio * advantage, clipped * advantage).mean()
-        entropy = -(logprobs.exp() * logprobs.masked_fill(logprobs.isinf(), 0.0)).sum(dim=1).mean()
-        loss = -gain - self.entropy_weight * entropy
+        entropy = _entropies(read).mean()
+        of_values = torch.zeros((), device=self.device) if read.values is None else value_loss(read.values, before, returns, VALUE_CLIP).mean()
+        loss = -gain - self.entropy_weight * entropy + self.value_weight * of_values
         descended = self._descend(loss)
         outside = (ratio != clipped).float().mean()
-        return torch.cat([descended, torch.stack([entropy.detach(), outside]).double()])
+        return torch.cat([descended, torch.stack([entropy.detach(), outside, of_values.detach()]).double()])
 
     def imitate(self, batch: StepBatch, weights: NDArray[np.float64] | None = None) -> dict[str, float]:
         """Ten passes of maximum likelihood over the steps whose action is among their candidates.
@@ -283,7 +347,40 @@ class CandidatePolicy(TrainableAgent):
             self.optimizer.load_state_dict(state["optimizer"])
             self._generator.set_state(state["generator"].cpu())
         except (OSError, RuntimeError, LookupError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as error:
-            raise CheckpointError(f"{file} is no saved policy of width {self.options['width']}: {error}") from error
+            raise CheckpointError(
+                f"{file} is no saved policy of width {self.options['width']} {'with' if self.gives else 'without'} a critic: {error}"
+            ) from error
+
+
+class _Lesson(NamedTuple):
+    """What is learned from, a row for each of the steps that are kept.
+
+    Attributes:
+        states: observation and candidates.
+        chosen: [R] int64, which candidate was taken.
+        old: [R] float32, its log-probability then.
+        advantages: [R] float32, scaled.
+        returns: [R] float32, what the critic is fitted to.
+        values: [R] float32, what it said before; 0 without one.
+    """
+
+    states: list[tuple[str, tuple[str, ...]]]
+    chosen: NDArray[np.int64]
+    old: NDArray[np.float32]
+    advantages: NDArray[np.float32]
+    returns: NDArray[np.float32]
+    values: NDArray[np.float32]
+
+
+def _explained(lesson: _Lesson) -> float:
+    """How much of the returns' variance the critic said already; 0 where there is none."""
+    spread = float(lesson.returns.var())
+    return 1.0 - float((lesson.returns - lesson.values).var()) / spread if spread else 0.0
+
+
+def _entropies(read: Readings) -> Tensor:
+    """[B] float32, in nats."""
+    return -(read.logprobs.exp() * read.logprobs.masked_fill(read.logprobs.isinf(), 0.0)).sum(dim=1)
 
 
 def _finite(figures: dict[str, float]) -> dict[str, float]:
@@ -326,64 +423,3 @@ class _Greedy(Agent):
 def _actions(prompts: Sequence[Prompt], chosen: Tensor, logprobs: Tensor) -> list[Action]:
     picked = logprobs.gather(1, chosen[:, None])[:, 0].tolist()
     return [Action(text=prompt.actions[i], logprobs=(value,)) for prompt, i, value in zip(prompts, chosen.tolist(), picked, strict=True)]
-
-
-class _Block(nn.Module):
-    """Pre-norm transformer block with a key mask."""
-
-    def __init__(self, width: int, heads: int = 4) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm_attention = nn.LayerNorm(width)
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.norm_feed = nn.LayerNorm(width)
-        self.feed = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
-
-    def forward(self, x: Tensor, present: Tensor) -> Tensor:
-        """Mix x [B, T, D] over the places of present [B, T] bool; [B, T, D]."""
-        b, t, d = x.shape
-        q, k, v = self.qkv(self.norm_attention(x)).view(b, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        # Written out: for thousands of short sequences torch's fused attention is several times slower on the CPU.
-        weights = (q @ k.transpose(2, 3) * (d // self.heads) ** -0.5).masked_fill(~present[:, None, None, :], float("-inf")).softmax(dim=3)
-        mixed = weights @ v
-        x = x + self.out(mixed.transpose(1, 2).reshape(b, t, d))
-        return x + self.feed(self.norm_feed(x))
-
-
-class _Scorer(nn.Module):
-    """Log-probabilities of a state's candidates."""
-
-    def __init__(self, width: int, generator: torch.Generator) -> None:
-        super().__init__()
-        wide = 2 * width
-        self.ngrams = nn.EmbeddingBag(BUCKETS, width, mode="sum", padding_idx=0)
-        self.reader = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * wide), nn.GELU(), nn.Linear(2 * wide, wide))
-        self.comparer = _Block(wide)
-        self.norm = nn.LayerNorm(wide)
-        self.score = nn.Linear(wide, 1)
-        with torch.no_grad():  # drawn anew from our own generator: torch's layers draw theirs from the global one
-            for weight in self.parameters():
-                if weight.dim() > 1:
-                    spread = 0.1 if weight.shape[0] == BUCKETS else weight.shape[1] ** -0.5
-                    weight.copy_(torch.randn(weight.shape, generator=generator) * spread)
-            for layer in self.modules():
-                if isinstance(layer, nn.Linear):
-                    layer.bias.zero_()
-            self.score.weight.mul_(0.1)
-
-    def forward(self, ngrams: Tensor, table: Tensor) -> Tensor:
-        """Score the candidates.
-
-        Args:
-            ngrams: [U, F] int64, the n-grams of all candidates; 0 for nothing. Places where no candidate has any may be left out.
-            table: [B, K] int64, the candidates of each state; -1 for none.
-
-        Returns:
-            [B, K] float32, log-probabilities; -inf where there is no candidate.
-        """
-        vectors = self.reader(self.ngrams(ngrams))
-        listed = table >= 0
-        compared = self.comparer(vectors[table.clamp(min=0)], listed)
-        scores = self.score(self.norm(compared))[:, :, 0].masked_fill(~listed, float("-inf"))
-        return torch.log_softmax(scores, dim=1)

@@ -155,6 +155,27 @@ class TrainableAgent(Agent):
         _ = pairs
         raise ContractError(f"agent {self.id!r} cannot learn from preferences: it has no prefer()")
 
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """The columns of a `StepBatch` that `columns` fills: "value" and "bootstrap_value" of an agent with a critic, "entropy" ...; none by default."""
+        return ()
+
+    def columns(self, batch: StepBatch, names: Sequence[str]) -> dict[str, FloatArray]:
+        """What it says of the steps of a batch as it is now, before it learns from them.
+
+        Args:
+            batch: N steps with their trajectories.
+            names: of `gives`.
+
+        Returns:
+            [N] float64 each, by name (see `StepBatch`); NaN where it cannot tell.
+
+        Raises:
+            ContractError: it has no such column.
+        """
+        _ = batch
+        raise ContractError(f"agent {self.id!r} cannot fill the columns {', '.join(names)}: it fills {', '.join(self.gives) or 'none'}")
+
     @abstractmethod
     def save(self, directory: Path) -> None:
         """Write everything that is needed to go on exactly as now (weights, optimiser, random states)."""

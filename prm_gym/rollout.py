@@ -166,6 +166,7 @@ class Rollouts:
             valid=run.valid,
             steps=tuple(run.steps),
             library_version=VERSION,
+            final=run.env.situation if run.valid and run.steps[-1].truncated else None,
         )
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from prm_gym.claims import Claim
 from prm_gym.task import Task
+from prm_gym.transition import Situation
 from prm_gym.verdict import Verdict
 
 
@@ -60,6 +61,8 @@ class Trajectory(msgspec.Struct, frozen=True, kw_only=True):
         valid: False when the infrastructure spoilt the episode; such an episode trains nobody.
         steps: in time order.
         library_version: version of prm_gym that wrote it.
+        final: the situation in which a valid episode was cut, so that a critic can say what might have followed; None where it was finished, or
+            nobody kept it.
     """
 
     id: str
@@ -73,6 +76,7 @@ class Trajectory(msgspec.Struct, frozen=True, kw_only=True):
     valid: bool = True
     env_options: dict[str, Any] = {}
     library_version: str = ""
+    final: Situation | None = None
 
     @property
     def task_key(self) -> str:

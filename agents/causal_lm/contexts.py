@@ -6,7 +6,10 @@ is shown follows from its segments alone, so that it can be found again from a s
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
+
+import msgspec
 
 from prm_gym.agent import Action, Prompt
 from prm_gym.credit import StepBatch
@@ -93,6 +96,24 @@ class Contexts:
         found: list[TokenSequence] = []
         for start, trajectory in zip(batch.offsets.tolist(), batch.trajectories or (), strict=False):
             found += self._of_trajectory(trajectory, start, listed)
+        return found
+
+    def endings(self, batch: StepBatch) -> list[TokenSequence]:
+        """What the policy would read next where a trajectory was cut, with an empty action behind it, as the row of its last step.
+
+        Left out where nothing is known of that situation, or it does not fit into a context.
+
+        Raises:
+            CreditError: the batch was made from arrays.
+        """
+        _ = batch.steps  # says what is wrong with a batch of arrays
+        found: list[TokenSequence] = []
+        for end, trajectory in zip(batch.offsets[1:].tolist(), batch.trajectories or (), strict=False):
+            if trajectory.final is not None:
+                step = Step(index=len(trajectory.steps), observation=trajectory.final.observation, action="", state_key="", next_state_key="", reward=0.0)
+                with suppress(ContractError):
+                    last = self._of_trajectory(msgspec.structs.replace(trajectory, steps=(*trajectory.steps, step)), 0, listed=False)[-1]
+                    found.append(TokenSequence(last.ids, (last.actions[-1]._replace(row=end - 1),), (None,)))
         return found
 
     def sequence(self, prompt: Prompt, action: Action) -> TokenSequence:

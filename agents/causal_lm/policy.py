@@ -161,6 +161,34 @@ class CausalLMPolicy(TrainableAgent):
         seed = int(self._rng.integers(1 << 62)) if prompt.seed is None else prompt.seed
         return np.random.default_rng(seed).random(count)
 
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """What it says of its actions, of states where it has a critic, and of actions under its reference where it keeps one."""
+        values = ("value", "bootstrap_value") if self._learning.value_weight else ()
+        return ("logprob", "entropy", "n_tokens", *values, *(("ref_logprob",) if self._learning.needs_reference else ()))
+
+    def columns(self, batch: StepBatch, names: Sequence[str]) -> dict[str, FloatArray]:
+        """What the policy as it is now says of steps; see `prm_gym.agents.causal_lm.learning.StepColumns`.
+
+        Raises:
+            ContractError: it has no such column, or a step is longer than the context.
+            CreditError: the batch was made from arrays.
+        """
+        if not set(names) <= set(self.gives):
+            return super().columns(batch, names)
+        count, found = batch.rewards.size, dict[str, FloatArray]()
+        if set(names) - {"bootstrap_value", "ref_logprob"}:
+            said = self.learner.columns(self.sequences(batch), count)
+            own = {"logprob": said.logprob, "entropy": said.entropy, "n_tokens": said.n_tokens, "value": said.value}
+            found |= {name: column for name, column in own.items() if name in names and column is not None}
+        if "ref_logprob" in names:
+            found["ref_logprob"] = self.learner.columns(self.sequences(batch), count, reference=True).logprob
+        if "bootstrap_value" in names:
+            endings = self.contexts.endings(batch)
+            beyond = self.learner.columns(endings, count).value if endings else None
+            found["bootstrap_value"] = np.full(count, np.nan) if beyond is None else beyond
+        return found
+
     def update(self, batch: StepBatch, credit: Credit) -> dict[str, float]:
         """Learn from advantages; see `Learner.update`.
 

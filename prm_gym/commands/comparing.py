@@ -20,6 +20,7 @@ def compare(
     verifier: tuple[str, ...] = (),
     agent: str = "candidate",
     agent_option: tuple[str, ...] = (),
+    signal: tuple[str, ...] = (),
     device: Literal["auto", "cpu", "cuda"] = "auto",
     tasks: int = 16,
     attempts: int = 8,
@@ -49,7 +50,8 @@ def compare(
         env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'show=["page"]'.
         verifier: specifications of the verifiers that judge its steps, as "z3" or "prm:DIR"; the environment's own unless given.
         agent: name of a trainable agent.
-        agent_option: its options, NAME=VALUE each.
+        agent_option: its options, NAME=VALUE each; value_weight=0.5 gives it the critic that gae and spa need.
+        signal: learned signals that assigners need, with options: 'progress?learning_rate=0.003'.
         device: where the agent learns.
         tasks: tasks in a training batch.
         attempts: attempts at each.
@@ -90,6 +92,7 @@ def compare(
         eval_tasks=eval_tasks,
         split=split,
         transfer_options=read_options(transfer_option),
+        signals=signal,
         transfer_tasks=transfer_tasks,
         demonstrations=demonstrations,
         start=start and str(Path(start).resolve()),

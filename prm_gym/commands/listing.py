@@ -59,18 +59,21 @@ def verifiers(name: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json:
 
 
 def credit(json: bool = False) -> None:
-    """List the credit assigners, with the columns they need and their options.
+    """List the credit assigners, with the columns they need, where those come from that trajectories do not hold, and their options.
 
     Args:
         json: print JSON.
     """
     from prm_gym.credit import ASSIGNERS
+    from prm_gym.credit.columns import SOURCES
 
     rows: list[dict[str, Any]] = []
     for name in ASSIGNERS.names():
         assigner = ASSIGNERS.load(name)
         options = [f"{option}={default!r}" for option, default in assigner.options.items()]
-        rows.append({"name": name, "summary": assigner.summary, "needs": list(assigner.needs), "options": options})
+        sources = [f"{column}: {SOURCES[column]}" for column in assigner.needs if column in SOURCES]
+        columns = {"needs": list(assigner.needs), "uses": list(assigner.uses), "from": sources}
+        rows.append({"name": name, "summary": assigner.summary, **columns, "options": options})
     print_records(rows, json)
 
 

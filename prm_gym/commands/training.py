@@ -24,6 +24,7 @@ def train(
     method: str = "policy-gradient",
     credit: str = "gigpo",
     credit_option: tuple[str, ...] = (),
+    signal: tuple[str, ...] = (),
     reward: str = "dense",
     seed: int = 0,
     budget: int = 40_000,
@@ -79,6 +80,7 @@ def train(
         method: what is made of a batch; options stand after a question mark: 'correction?corrector=self&tries=4'.
         credit: name of the credit assigner.
         credit_option: its options, NAME=VALUE each.
+        signal: learned signals that it needs, with options: 'progress?learning_rate=0.003', 'implicit_reward:CHECKPOINT?objective=dpo'.
         reward: reward scheme; options stand after a question mark.
         seed: of the run.
         budget: environment steps to train on.
@@ -127,6 +129,7 @@ def train(
         method=method,
         credit=credit,
         credit_options=read_options(credit_option),
+        signals=signal,
         reward=reward,
         seed=seed,
         budget=budget,

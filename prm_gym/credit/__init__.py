@@ -8,28 +8,39 @@ The assigners are pure functions over arrays and may be called directly: `gigpo(
 """
 
 from prm_gym.credit.assigner import Assigner, assigner
+from prm_gym.credit.gae import gae
 from prm_gym.credit.gigpo import gigpo
 from prm_gym.credit.grouping import key_array
 from prm_gym.credit.grpo import dr_grpo, grpo
+from prm_gym.credit.implicit import istar, prime
 from prm_gym.credit.registry import ASSIGNERS, assign
 from prm_gym.credit.reinforce import reinforce
 from prm_gym.credit.result import Credit
 from prm_gym.credit.rloo import rloo
 from prm_gym.credit.salt import salt
+from prm_gym.credit.signal import SIGNALS, Signal, make_signal
+from prm_gym.credit.spa import spa
 from prm_gym.credit.step_batch import StepBatch
 
 __all__ = [
     "ASSIGNERS",
+    "SIGNALS",
     "Assigner",
     "Credit",
+    "Signal",
     "StepBatch",
     "assign",
     "assigner",
     "dr_grpo",
+    "gae",
     "gigpo",
     "grpo",
+    "istar",
     "key_array",
+    "make_signal",
+    "prime",
     "reinforce",
     "rloo",
     "salt",
+    "spa",
 ]

@@ -17,6 +17,7 @@ from typing import Concatenate, Generic, ParamSpec
 
 import numpy as np
 
+from prm_gym.credit.columns import SOURCES
 from prm_gym.credit.grouping import rows_text
 from prm_gym.credit.options import near_miss
 from prm_gym.credit.result import Credit
@@ -33,21 +34,24 @@ class Assigner(Generic[P]):
         name: of the function.
         summary: first line of its docstring.
         needs: columns that the batch must have.
+        uses: columns that it also takes where the batch has them.
         options: default of each option by its name, in the order of the signature.
     """
 
     name: str
     summary: str
     needs: tuple[str, ...]
+    uses: tuple[str, ...]
     options: Mapping[str, object]
     __name__: str
 
-    def __init__(self, function: Callable[Concatenate[StepBatch, P], Credit], needs: tuple[str, ...]) -> None:
+    def __init__(self, function: Callable[Concatenate[StepBatch, P], Credit], needs: tuple[str, ...], uses: tuple[str, ...] = ()) -> None:
         """Read the name, the summary and the options off the function.
 
         Args:
             function: takes the batch, then keyword options that all have defaults.
             needs: columns that the batch must have.
+            uses: columns that it also takes where the batch has them.
 
         Raises:
             ContractError: the signature is another one, or there is no docstring.
@@ -56,7 +60,7 @@ class Assigner(Generic[P]):
         functools.update_wrapper(self, function)
         self._function = function
         self.name = self.__name__
-        self.needs = needs
+        self.needs, self.uses = needs, uses
         summary, *_ = (inspect.getdoc(function) or "").splitlines() or [""]
         if not summary:
             raise ContractError(f"The credit assigner {self.name!r} needs a docstring; its first line is what lists show.")
@@ -87,6 +91,7 @@ class Assigner(Generic[P]):
             present = ", ".join(sorted(batch.columns)) or "none"
             raise CreditError(
                 f"The credit assigner {self.name!r} needs the columns {', '.join(self.needs)}; the batch lacks {', '.join(missing)}. Its columns: {present}."
+                + "".join(f" {name}: {SOURCES[name]}." for name in missing if name in SOURCES)
             )
         credit = self._function(batch, *args, **options)
         if credit.advantages.shape != batch.rewards.shape:
@@ -118,14 +123,15 @@ class Assigner(Generic[P]):
         return f"Assigner({self.name!r}, needs={self.needs!r})"
 
 
-def assigner(*, needs: tuple[str, ...] = ()) -> Callable[[Callable[Concatenate[StepBatch, P], Credit]], Assigner[P]]:
+def assigner(*, needs: tuple[str, ...] = (), uses: tuple[str, ...] = ()) -> Callable[[Callable[Concatenate[StepBatch, P], Credit]], Assigner[P]]:
     """A decorator that makes a function an `Assigner`.
 
     Args:
         needs: columns that the batch must have.
+        uses: columns that it also takes where the batch has them.
     """
 
     def decorate(function: Callable[Concatenate[StepBatch, P], Credit]) -> Assigner[P]:
-        return Assigner(function, needs)
+        return Assigner(function, needs, uses)
 
     return decorate

@@ -51,6 +51,23 @@ def group_stds(centred: FloatArray, groups: Grouping, ddof: int = 1) -> FloatArr
     return np.sqrt(group_sums(centred * centred, groups) / np.maximum(groups.sizes - ddof, 1))
 
 
+def whitened(values: FloatArray) -> FloatArray:
+    """The values of a batch, centred and divided by their standard deviation; all 0.0 where they are all equal, or one alone. O(N).
+
+        y = (x - mean) / sqrt(var + 1e-8),    var with ddof 1
+
+    Args:
+        values: [N] float64; every one counts once, so long trajectories count for more.
+
+    Source: PPO as verl and VL-DAC have it, with the constant inside the root.
+    """
+    if values.size == 0:
+        return values.copy()
+    everything = Grouping(np.zeros(values.size, dtype=np.int64), 1)
+    centred = deviations(values, everything)
+    return centred / np.sqrt(group_stds(centred, everything) ** 2 + 1e-8)[0]
+
+
 def normalized(
     values: FloatArray,
     groups: Grouping,

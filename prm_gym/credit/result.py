@@ -12,8 +12,8 @@ class Credit:
 
     Attributes:
         advantages: [N] float64, per step.
-        returns: [N] float64, per step: return-to-go with the assigner's discount, 1 where it has none; what a critic of the step's state
-            would be fitted to.
+        returns: [N] float64, per step, what a critic of the step's state is fitted to: return-to-go with the assigner's discount, 1 where it
+            has none; of an assigner that uses values, its own estimate of that.
         keep: [N] bool, per step: False for a step that a filter takes out of the update.
         diagnostics: figures for the log (group sizes, shares in [0, 1]); each assigner lists its own.
     """

@@ -47,6 +47,40 @@ def discounted_returns(rewards: FloatArray, offsets: IntArray, gamma: float) -> 
     return returns
 
 
+def linear_recurrence(terms: FloatArray, factors: FloatArray) -> FloatArray:
+    """The solution of a backward linear recurrence over all rows at once, O(N log T) for the longest run T of factors other than 0.
+
+        y_t = b_t + a_t * y_{t+1},    a_t = 0 on the last row of a trajectory
+
+    By recursive doubling: after each pass y_t is written over a row that is twice as far away,
+
+        b_t <- b_t + a_t * b_{t+h},    a_t <- a_t * a_{t+h}
+
+    so a row depends on its own trajectory's future alone. `discounted_returns` is the case of one factor for all rows.
+
+    Args:
+        terms: [N] float64, b.
+        factors: [N] float64, a; 0 on the last row of every trajectory.
+
+    Returns:
+        [N] float64, y.
+
+    >>> import numpy as np
+    >>> linear_recurrence(np.array([0.0, 1.0, 5.0]), np.array([0.5, 0.0, 0.0])).tolist()
+    [0.5, 1.0, 5.0]
+    """
+    solution, reaching = terms.astype(np.float64, copy=True), factors.astype(np.float64, copy=True)
+    if reaching.size:
+        reaching[-1] = 0.0
+    reach = 1
+    while reach < solution.size and reaching.any():
+        solution[:-reach] += reaching[:-reach] * solution[reach:]
+        reaching[:-reach] *= reaching[reach:]
+        reaching[-reach:] = 0.0
+        reach *= 2
+    return solution
+
+
 def trajectory_returns(rewards: FloatArray, offsets: IntArray) -> FloatArray:
     """[M] float64, undiscounted sum of the rewards of each trajectory: R_i = sum_t r_{i,t}. 0 for a trajectory without steps. O(N).
 

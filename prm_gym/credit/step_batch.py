@@ -1,7 +1,7 @@
 """StepBatch: the steps of many trajectories as flat columns, which is what credit is assigned over."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -21,7 +21,9 @@ class StepBatch:
     without trajectories is fine (every episode of an iteration may have been spoilt); its credit is empty.
 
     Columns that the assigners know: `state_key`, `next_state_key`, `action_key`, `belief_key` (keys of any kind: strings, bytes, integers,
-    tuples; lists of them become object arrays); `value`, `score` (of a process reward model), `potential`, `mc_value`, `logprob`,
+    tuples; lists of them become object arrays); `value` (of the state in which the step was taken, by a critic), `bootstrap_value` (of the
+    state that a truncated trajectory ended in, on its last step), `progress` (what the step added to the expected outcome, by a learned
+    estimator), `implicit_reward` (of a learned implicit reward), `score` (of a process reward model), `potential`, `mc_value`, `logprob`,
     `ref_logprob`, `entropy`, `n_tokens` (numbers, NaN where a step has none); `parent`. Others may be added under names of their own.
 
     Attributes:
@@ -107,6 +109,28 @@ class StepBatch:
             columns=columns,
             trajectories=valid,
         )
+
+    def with_columns(self, columns: Mapping[str, Column]) -> "StepBatch":
+        """The same batch with more columns, or with others of the same names.
+
+        Args:
+            columns: [N] each, by name.
+
+        Raises:
+            CreditError: one has another length.
+        """
+        return replace(self, columns={**self.columns, **columns})
+
+    def numbers(self, name: str) -> FloatArray:
+        """[N] float64, the optional column of that name as numbers; NaN where a step has none.
+
+        Raises:
+            CreditError: the batch does not have it, or it holds something else, or infinity; names the rows.
+        """
+        numbers = _numbers(f"the column {name!r}", cast("FloatArray", self.column(name)))
+        if np.isinf(numbers).any():
+            raise CreditError(f"the column {name!r} must be numbers, or NaN where not known, got infinity in {rows_text(np.isinf(numbers))}.")
+        return numbers
 
     @property
     def lengths(self) -> IntArray:

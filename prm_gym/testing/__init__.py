@@ -1,4 +1,4 @@
-"""The contracts as functions: what every environment, verifier, judging protocol and credit assigner must do, ours and yours alike.
+"""The contracts as functions: what every environment, verifier, judging protocol, credit assigner and learned signal must do, ours and yours alike.
 
     from prm_gym.testing import VerifierCase, check_assigner, check_protocol, check_step_env, check_verifier, claim_case
 
@@ -6,6 +6,7 @@
     check_step_env(lambda: PuzzleEnv(difficulty=5), seeds=range(20))
     check_verifier("mine", [claim_case("full", Equality("2 + 2", "4")), VerifierCase(kind="hack", step=looks_right)])
     check_assigner("mine")
+    check_signal(MySignal, StepBatch.from_trajectories(trajectories))
     check_protocol(MyProtocol(), honest_model, [ProtocolCase(chain, ("right", "wrong"))])
 
 Each returns None, or raises a `ContractError` that says what was expected, what came and what to do. They are plain functions for any test runner.
@@ -18,6 +19,7 @@ from prm_gym.testing.environments import check_step_env
 from prm_gym.testing.episodes import EpisodeRecord, play_episode
 from prm_gym.testing.playing import EnvSource
 from prm_gym.testing.protocols import ProtocolCase, answering, check_protocol
+from prm_gym.testing.signals import check_signal
 from prm_gym.testing.texts import NO_STEPS, STRANGE
 from prm_gym.testing.verifiers import CaseKind, VerifierCase, check_verifier, claim_case
 
@@ -32,6 +34,7 @@ __all__ = [
     "answering",
     "check_assigner",
     "check_protocol",
+    "check_signal",
     "check_step_env",
     "check_verifier",
     "claim_case",

@@ -119,5 +119,12 @@ def _sample_batch() -> StepBatch:
         group_ids=key_array(f"task {task}" for task in tasks),
         outcomes=rng.integers(0, 2, tasks.size).astype(np.float64),
         truncated=rng.random(tasks.size) < 0.2,
-        columns={**keys, **shares, **logs, "n_tokens": rng.integers(1, 50, steps)},
+        columns={**keys, **shares, **logs, "n_tokens": rng.integers(1, 50, steps), **_learned(rng, steps)},
     )
+
+
+def _learned(rng: np.random.Generator, steps: int) -> dict[str, Column]:
+    """Columns of critics and learned signals, some of which cannot tell of some steps."""
+    columns: dict[str, Column] = {name: rng.normal(size=steps) for name in ("progress", "implicit_reward", "bootstrap_value")}
+    columns["implicit_reward"][rng.random(steps) < 0.1] = np.nan
+    return columns

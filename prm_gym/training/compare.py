@@ -29,6 +29,7 @@ from prm_gym.rewards import make_reward
 from prm_gym.rollout import Rollouts
 from prm_gym.task import content_key
 from prm_gym.tools import typed
+from prm_gym.training.columns import require_fillable
 from prm_gym.training.config import TrainConfig
 from prm_gym.training.evaluation import transfer_of
 from prm_gym.training.methods import make_method
@@ -117,7 +118,10 @@ def compare(plan: Plan, notice: Notice | None = None, engine: Engine | None = No
     for config in {config.start: config for config, _ in runs}.values():
         config.require_known()
     Rollouts(plan.base.env_id, msgspec.structs.replace(plan.base, credit=plan.credits[0], reward=plan.rewards[0]).env_options_for_training(), 1).close()
-    trainable(runs[0][0]).close()
+    agent = trainable(runs[0][0])
+    for credit in plan.credits:
+        require_fillable(credit, plan.base.signals, agent)
+    agent.close()
     references, bins = _references(plan)
     waiting = [_Run(config, directory.resolve()) for i, (config, directory) in enumerate(runs) if i not in finished]
     failures: list[str] = []

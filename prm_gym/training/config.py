@@ -27,6 +27,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         env_options: keyword options of the environment, without `reward`. JSON values.
         credit: name of the credit assigner.
         credit_options: its options.
+        signals: specifications of learned signals that fill columns of the batch, where they are to have options ("progress?learning_rate=0.003"); one that the
+            assigner needs is made with its defaults without that, and one that it does not take is not made.
         reward: name of the reward scheme.
         seed: of the run.
         agent: specification of a trainable agent.
@@ -62,6 +64,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     env_options: dict[str, Any] = {}
     credit: str = "grpo"
     credit_options: dict[str, Any] = {}
+    signals: tuple[str, ...] = ()
     reward: str = "outcome"
     seed: int = 0
     agent: str = "candidate"

@@ -21,6 +21,7 @@ from prm_gym.report.comparison import RunResult
 from prm_gym.report.statistics import area_under_curve
 from prm_gym.rollout import success_rate
 from prm_gym.store import TrajectoryWriter, write_json
+from prm_gym.training.columns import Columns
 from prm_gym.training.config import TrainConfig
 from prm_gym.training.curricula import make_curriculum
 from prm_gym.training.demonstrations import demonstrate
@@ -94,6 +95,7 @@ class _Run:
         self.folder = RunFolder(directory)
         self.sinks = [JsonLines(directory / "metrics.jsonl"), *sinks]
         self.agent = trainable(config)
+        self.columns = Columns.wanted(config.credit, config.signals, self.agent, config.seed)
         self.method = make_method(config.method)
         self.ground = Ground(config.env_id, config.env_options_for_training(), config.domains, config.num_envs)
         self.ground.shards = players(config, self.agent, engine)
@@ -122,6 +124,7 @@ class _Run:
                     raise KeyboardInterrupt
             state.stored += writer.write(self._evaluate())
         self.agent.save(directory / "agent")
+        self.columns.save(directory / "agent" / "signals")
         result = self._transferred(self._result())
         write_json(directory / "result.json", result)  # first: a checkpoint with the last evaluation in it could not be gone on from
         self._checkpoint()
@@ -141,7 +144,7 @@ class _Run:
             demonstrate(self.config, self.ground, self.agent)
         else:
             self.state = state
-            self.folder.resume(state, self.agent)
+            self.folder.resume(state, self.agent, self.columns)
             self.curriculum.restore(state.curriculum)
             self.progress(state.env_steps)
         for sink in self.sinks:
@@ -150,7 +153,7 @@ class _Run:
     def _checkpoint(self) -> None:
         self.state.wall_seconds = time.monotonic() - self.began
         self.state.curriculum = list(self.curriculum.memory)
-        self.folder.checkpoint(self.state, self.agent)
+        self.folder.checkpoint(self.state, self.agent, self.columns)
 
     def _batch(self, writer: TrajectoryWriter) -> None:
         state, config, ground = self.state, self.config, self.ground
@@ -174,7 +177,7 @@ class _Run:
 
     def _learn(self, trajectories: list[Trajectory]) -> dict[str, float]:
         """What the method makes of a batch; that of a batch without a valid trajectory is nothing."""
-        practice = Practice(self.agent, trajectories, self.ground, self.config.credit, self.config.credit_options)
+        practice = Practice(self.agent, trajectories, self.ground, self.config.credit, self.config.credit_options, self.columns)
         try:
             metrics = self.method.learn(practice)
             require_finite(metrics)

@@ -1,7 +1,7 @@
 """The folder of a run: where it stands, its checkpoint, and files that grow, such that a process killed at any moment goes on along the same curve.
 
     state.json          settings, version, counts, the curve, and the name of the checkpoint; written in one step, always last
-    checkpoint-N/       the agent after batch N: weights, optimiser, random states
+    checkpoint-N/       the agent after batch N: weights, optimiser, random states; in signals/ those of learned signals
     metrics.jsonl, trajectories.jsonl    cut back to what they held at the checkpoint when the run goes on
     result.json, agent/ of a finished run
 
@@ -18,6 +18,7 @@ from prm_gym.agent import TrainableAgent
 from prm_gym.errors import OptionError, StoreError
 from prm_gym.report.comparison import CurvePoint, RunResult
 from prm_gym.store import write_json
+from prm_gym.training.columns import Columns
 from prm_gym.training.config import TrainConfig
 
 GROWING = {"trajectories.jsonl": "stored_bytes", "metrics.jsonl": "metrics_bytes"}
@@ -91,9 +92,10 @@ class RunFolder:
         for name in GROWING:
             self.cut(name, 0)
 
-    def resume(self, state: RunState, agent: TrainableAgent) -> None:
-        """Put the agent back as it was, and drop what was written after the checkpoint: those batches will be played again."""
+    def resume(self, state: RunState, agent: TrainableAgent, columns: Columns) -> None:
+        """Put agent and signals back as they were, and drop what was written after the checkpoint: those batches will be played again."""
         agent.load(self.path / state.checkpoint)
+        columns.load(self.path / state.checkpoint / "signals")
         for name, field in GROWING.items():
             self.cut(name, getattr(state, field))
 
@@ -104,13 +106,14 @@ class RunFolder:
             with path.open("rb+") as file:
                 file.truncate(size)
 
-    def checkpoint(self, state: RunState, agent: TrainableAgent) -> None:
-        """Write agent and state so that a reader sees the old pair or the new one; then the old agent is deleted."""
+    def checkpoint(self, state: RunState, agent: TrainableAgent, columns: Columns) -> None:
+        """Write agent, signals and state so that a reader sees the old pair or the new one; then the old agent is deleted."""
         old = state.checkpoint
         name = f"checkpoint-{state.batches}"
         new = f"{name}-again" if name == old else name  # never over the one that the state on disk names
         shutil.rmtree(self.path / new, ignore_errors=True)  # what a killed process left
         agent.save(self.path / new)
+        columns.save(self.path / new / "signals")
         state.checkpoint = new
         for file, field in GROWING.items():
             setattr(state, field, _size(self.path / file))

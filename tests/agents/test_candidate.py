@@ -10,7 +10,7 @@ from prm_gym import Malformed, Situation, StepEnv, Task, Transition
 from prm_gym.agent import Action, Preference, Prompt, make_agent
 from prm_gym.agents.reading import read
 from prm_gym.credit import Credit, StepBatch, assign
-from prm_gym.errors import ContractError, OptionError
+from prm_gym.errors import CheckpointError, ContractError, CreditError, OptionError
 from prm_gym.rollout import Rollouts, groups, success_rate
 
 torch = pytest.importorskip("torch")
@@ -349,3 +349,136 @@ def test_pairs_of_actions_that_are_not_listed_are_left_out():
 def test_a_preference_beta_must_be_positive():
     with pytest.raises(OptionError, match="preference_beta must be above 0"):
         _policy(preference_beta=0.0)
+
+
+# A critic.
+
+
+class CountEnv(StepEnv):
+    """Say go until the count is at 0: two situations, of which one is cut. What is done is of no account."""
+
+    def __init__(self, **options):
+        super().__init__(max_steps=2, **options)
+
+    def begin(self, options):
+        self.left = 2 + int(self.np_random.integers(2))
+        return Task(key=str(self.left), instructions="", question=""), self._here()
+
+    def _here(self):
+        return Situation(observation=f"say go\nleft: {self.left}", state_key=str(self.left), actions=("go", "on"))
+
+    def advance(self, action):
+        self.left -= 1
+        return Transition(situation=self._here(), terminated=not self.left, outcome=None if self.left else 1.0)
+
+    def save_state(self):
+        return self.left
+
+    def load_state(self, state):
+        self.left = state
+
+    def solution(self):
+        return ["go"]
+
+
+prm_gym.register("test_candidate/Count-v0", f"{__name__}:CountEnv")
+
+
+def _counted(policy, seeds=range(8)):
+    return StepBatch.from_trajectories(Rollouts("test_candidate/Count-v0").play(policy, groups(seeds, 1)))
+
+
+def test_a_new_critic_says_nothing_and_changes_nothing():
+    plain, critic = _policy(seed=3), _policy(seed=3, value_weight=0.5)
+    assert plain.gives == ()
+    assert critic.gives == ("value", "bootstrap_value")
+    assert _same(_weights(plain), _weights(critic)[: len(_weights(plain))])  # the critic's own come last
+    assert critic.parameters > plain.parameters
+    batch = _batch(critic)
+    assert critic.columns(batch, ["value"])["value"].tolist() == [0.0] * batch.rewards.size
+    with pytest.raises(ContractError, match="'candidate' cannot fill the columns value: it fills none"):
+        plain.columns(batch, ["value"])
+    with pytest.raises(CreditError, match="made from arrays"):
+        critic.columns(replace(batch, trajectories=None), ["bootstrap_value"])
+    with pytest.raises(ContractError, match="cannot fill the columns entropy: it fills value, bootstrap_value"):
+        critic.columns(batch, ["entropy"])
+
+
+def test_values_are_fitted_to_the_returns():
+    # Returns of 1 where the word is red or green and 0 elsewhere: the critic comes to tell them apart while the advantages are 0.
+    policy = _policy(value_weight=1.0, learning_rate=1e-2, entropy_weight=0.0)
+    batch = _batch(policy, seeds=range(40), attempts=1)
+    wanted = np.array([float(step.observation in ("say: red", "say: green")) for step in batch.steps])
+    credit = Credit(np.zeros(wanted.size), wanted, np.ones(wanted.size, dtype=bool), {})
+    metrics = [policy.update(batch, credit) for _ in range(60)]
+    # At first V = 0 and the clip does nothing: the mean of G^2 / 2 is half the share of ones.
+    assert metrics[0]["explained"] == 0.0
+    assert metrics[-1]["explained"] > 0.9
+    assert np.abs(policy.columns(batch, ["value"])["value"] - wanted).max() < 0.3
+
+
+def test_the_first_loss_of_the_critic_by_hand():
+    policy = _policy(epochs=1, minibatch=10_000, entropy_weight=0.0, value_weight=0.5)
+    batch = _batch(policy)
+    returns = np.linspace(-1, 2, batch.rewards.size)
+    metrics = policy.update(batch, Credit(np.zeros(returns.size), returns, np.ones(returns.size, dtype=bool), {}))
+    # V = V_old = 0, so both squares of the clipped loss are G^2: the mean of G^2 / 2, and half of that in the loss.
+    assert metrics["value_loss"] == pytest.approx(0.5 * np.mean(returns**2), rel=1e-5)
+    assert metrics["loss"] == pytest.approx(0.25 * np.mean(returns**2), rel=1e-5)
+
+
+def test_a_value_does_not_depend_on_the_order_of_the_candidates_or_on_the_batch():
+    policy = _policy(value_weight=0.5)
+    with torch.no_grad():
+        policy.network.critic.last.weight.normal_(generator=torch.Generator().manual_seed(0))
+    states = [(prompt.observation, prompt.actions) for prompt in _prompts(12)] + [("say: red", ("red", "green"))]
+    together = policy._values(states)
+    assert np.unique(np.round(together, 4)).size > 4
+    np.testing.assert_allclose([policy._values([state])[0] for state in states], together, atol=1e-5)
+    np.testing.assert_allclose(policy._values([(observation, actions[::-1]) for observation, actions in states]), together, atol=1e-5)
+    assert np.isnan(policy._values([("say: red", ())])).all()
+
+
+def test_a_truncated_episode_ends_in_a_situation_with_a_value():
+    policy = _policy(value_weight=0.5)
+    with torch.no_grad():
+        policy.network.critic.last.weight.normal_(generator=torch.Generator().manual_seed(0))
+    batch = _counted(policy)
+    assert 0 < batch.truncated.sum() < 8
+    found = policy.columns(batch, policy.gives)
+    last = batch.offsets[1:] - 1
+    assert np.isnan(found["bootstrap_value"][np.setdiff1d(np.arange(batch.rewards.size), last[batch.truncated])]).all()
+    # Three to go, and one is left when it is cut: what a finished episode saw before its last step.
+    final = {trajectory.final.observation for trajectory in batch.trajectories if trajectory.final is not None}
+    assert final == {"say go\nleft: 1"}
+    expected = found["value"][last[~batch.truncated]][0]
+    np.testing.assert_allclose(found["bootstrap_value"][last[batch.truncated]], expected, atol=1e-5)
+
+
+def test_a_critic_makes_gae(tmp_path):
+    policy = _policy(value_weight=0.5)
+    for _ in range(3):
+        batch = _counted(policy)
+        batch = batch.with_columns(policy.columns(batch, policy.gives))
+        metrics = policy.update(batch, assign("gae", batch))
+        assert np.isfinite(list(metrics.values())).all()
+    policy.save(tmp_path)
+    copy = _policy(seed=9, value_weight=0.5)
+    copy.load(tmp_path)
+    assert copy.columns(batch, ["value"])["value"].tolist() == policy.columns(batch, ["value"])["value"].tolist()
+    with pytest.raises(CheckpointError, match="of width 8 without a critic"):
+        _policy().load(tmp_path)
+
+
+def test_it_learns_from_its_own_values():
+    # As with group baselines: one step an episode, so the advantage is the outcome less what the critic expects.
+    policy, rollouts = _policy(seed=1, learning_rate=1e-2, value_weight=0.5), Rollouts("test_candidate/Echo-v0")
+    for number in range(12):
+        batch = StepBatch.from_trajectories(rollouts.play(policy, groups(range(1000 * number, 1000 * number + 16), 8)))
+        policy.update(batch, assign("gae", batch.with_columns(policy.columns(batch, policy.gives))))
+    assert _success(policy) > 0.95
+
+
+def test_a_weight_of_values_below_zero_is_refused():
+    with pytest.raises(OptionError, match="value_weight must be at least 0"):
+        _policy(value_weight=-1.0)

@@ -298,3 +298,60 @@ def test_a_choice_is_learnt():
         assert metrics["cut_off"] == 0.0
     chosen = [action.text for action in agent.act(prompts)]
     assert chosen.count("up") >= 22
+
+
+# A critic, and other columns of credit.
+
+
+def spoken(agent):
+    """With a value head that says something."""
+    head = agent.learner.network.value_head
+    with torch.no_grad():
+        head.last.weight.normal_(generator=torch.Generator().manual_seed(0))
+    return agent
+
+
+@pytest.mark.parametrize("options", [{}, {"history": 1}, {"context": 520}], ids=["all history", "one step of history", "the context overflows"])
+def test_values_of_states_and_of_the_state_that_an_episode_was_cut_in(options):
+    agent = spoken(policy(choose="listed", learning={"value_weight": 0.5}, max_new_tokens=10, **options))
+    assert agent.gives == ("logprob", "entropy", "n_tokens", "value", "bootstrap_value")
+    batch = StepBatch.from_trajectories(played(agent, max_steps=2, difficulty=3))
+    assert batch.truncated.all()  # two operations with more numbers never end
+    found = agent.columns(batch, ["value", "bootstrap_value", "logprob"])
+    np.testing.assert_allclose(found["logprob"], batch.columns["logprob"], atol=1e-4)
+    last = batch.offsets[1:] - 1
+    assert np.isnan(np.delete(found["bootstrap_value"], last)).all()
+    # The same episodes one step longer: what their third step is read from is what the others were cut before.
+    longer = StepBatch.from_trajectories(
+        msgspec.structs.replace(
+            trajectory,
+            steps=(
+                *trajectory.steps,
+                msgspec.structs.replace(trajectory.steps[-1], observation=trajectory.final.observation, index=2, action="", actions=(), token_ids=None),
+            ),
+            final=None,
+        )
+        for trajectory in batch.trajectories
+    )
+    values = agent.columns(longer, ["value"])["value"]
+    np.testing.assert_allclose(values[longer.offsets[1:] - 1], found["bootstrap_value"][last], atol=1e-5)
+    np.testing.assert_allclose(np.delete(values, longer.offsets[1:] - 1), found["value"], atol=1e-5)
+
+
+def test_gae_with_a_causal_policy():
+    agent = policy(choose="listed", learning={"value_weight": 0.5, "keep_reference": True})
+    batch = StepBatch.from_trajectories(played(agent))
+    found = agent.columns(batch, agent.gives)
+    # Nothing has been learnt: the reference is the policy itself, and the critic says 0.
+    np.testing.assert_allclose(found["ref_logprob"], found["logprob"], atol=1e-5)
+    assert found["value"].tolist() == [0.0] * batch.rewards.size
+    assert (found["n_tokens"] > 0).any()
+    filled = batch.with_columns(agent.columns(batch, ["value", "bootstrap_value"]))
+    # A_t = G_t with values of 0: what is learned from are the discounted returns, and what values are fitted to.
+    credit = assign("gae", filled, lam=1.0, bootstrap=False)
+    np.testing.assert_allclose(credit.returns, assign("reinforce", batch, gamma=0.99).returns, atol=1e-9)
+    assert np.isfinite(agent.update(filled, credit)["value_loss"])
+    finished = StepBatch.from_trajectories(msgspec.structs.replace(trajectory, final=None) for trajectory in batch.trajectories)
+    assert np.isnan(agent.columns(finished, ["bootstrap_value"])["bootstrap_value"]).all()
+    with pytest.raises(ContractError, match=r"'causal-lm' cannot fill the columns value: it fills logprob, entropy, n_tokens"):
+        policy().columns(batch, ["value"])

@@ -8,7 +8,7 @@ from prm_gym.credit import ASSIGNERS, Assigner, StepBatch, assign, assigner, gig
 from prm_gym.errors import ContractError, CreditError, OptionError, UnknownNameError
 from prm_gym.plugins import Registry
 
-OURS = ["dr_grpo", "gigpo", "grpo", "reinforce", "rloo", "salt"]
+OURS = ["dr_grpo", "gae", "gigpo", "grpo", "istar", "prime", "reinforce", "rloo", "salt", "spa"]
 BATCH = StepBatch([0.0, 1.0, 0.0], [0, 2, 3], ["g", "g"], [1.0, 0.0], [False, False], {"state_key": ["s", "u", "s"]})
 
 

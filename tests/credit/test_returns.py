@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prm_gym.credit.returns import discounted_returns, trajectory_returns
+from prm_gym.credit.returns import discounted_returns, linear_recurrence, trajectory_returns
 from prm_gym.errors import OptionError
 
 
@@ -94,3 +94,34 @@ def test_nothing_gives_nothing():
 def test_a_discount_outside_of_the_unit_interval_is_refused(gamma):
     with pytest.raises(OptionError, match=r"gamma must be in \[0, 1\]"):
         discounted_returns(np.ones(2), np.array([0, 2]), gamma)
+
+
+def looped_recurrence(terms, factors):
+    solution, following = [], 0.0
+    for term, factor in zip(reversed(terms), reversed(factors), strict=True):
+        following = term + factor * following
+        solution.append(following)
+    return solution[::-1]
+
+
+@settings(derandomize=True, deadline=None, max_examples=60, database=None)
+@given(lengths=st.lists(st.integers(1, 20), max_size=12), seed=st.integers(0, 1000))
+def test_a_recurrence_with_a_factor_for_each_row_agrees_with_the_loop(lengths, seed):
+    rng = np.random.default_rng(seed)
+    ends = np.cumsum([0, *lengths])[1:] - 1
+    terms, factors = rng.normal(size=sum(lengths)), rng.random(sum(lengths))
+    factors[rng.random(factors.size) < 0.2] = 0.0
+    factors[ends] = 0.0
+    np.testing.assert_allclose(linear_recurrence(terms, factors), looped_recurrence(terms.tolist(), factors.tolist()), rtol=1e-12, atol=1e-12)
+
+
+def test_a_recurrence_by_hand():
+    # y_2 = 4, y_1 = 2 + 3*4 = 14, y_0 = 1 + 0.5*14 = 8; then a row of its own. What follows the last row of all is nothing, whatever its factor.
+    assert linear_recurrence(np.array([1.0, 2.0, 4.0, 7.0]), np.array([0.5, 3.0, 0.0, 9.0])).tolist() == [8.0, 14.0, 4.0, 7.0]
+
+
+def test_one_factor_for_all_rows_is_discounting(make_batch):
+    batch = make_batch(4)
+    factors = np.full(batch.rewards.size, 0.9)
+    factors[batch.offsets[1:] - 1] = 0.0
+    np.testing.assert_allclose(linear_recurrence(batch.rewards, factors), discounted_returns(batch.rewards, batch.offsets, 0.9), rtol=1e-13, atol=1e-13)

@@ -11,6 +11,7 @@ from prm_gym.agent import Preference, TrainableAgent
 from prm_gym.credit import StepBatch, assign
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.errors import ContractError
+from prm_gym.training.columns import Columns
 from prm_gym.training.ground import Ground
 from prm_gym.trajectory import Trajectory
 
@@ -25,6 +26,7 @@ class Practice:
         ground: plays more episodes at the same tasks; what they cost is counted.
         credit: name of the credit assigner.
         credit_options: its options.
+        columns: fills what the assigner wants beside what trajectories hold.
     """
 
     agent: TrainableAgent
@@ -32,17 +34,19 @@ class Practice:
     ground: Ground
     credit: str = "grpo"
     credit_options: Mapping[str, object] = field(default_factory=dict[str, object])
+    columns: Columns = field(default_factory=Columns)
 
     def update(self) -> dict[str, float]:
-        """Let the agent learn from the advantages of the batch; metrics of the agent and of the assigner.
+        """Let the agent learn from the advantages of the batch; metrics of the agent, of the assigner and of learned signals.
 
         Nothing is learned, and nothing reported, where every episode was spoilt or every group left out.
         """
         batch = StepBatch.from_trajectories(self.trajectories)
         if not batch.rewards.size:
             return {}
+        batch, learned = self.columns.filled(batch, self.agent, self.credit)
         credit = assign(self.credit, batch, **self.credit_options)
-        return {**self.agent.update(batch, credit), **credit.diagnostics}
+        return {**learned, **self.agent.update(batch, credit), **credit.diagnostics}
 
     def imitate(self, trajectories: Sequence[Trajectory], weights: FloatArray | None = None) -> dict[str, float]:
         """Let the agent imitate steps; nothing happens where there are none that it could choose.

@@ -1,0 +1,111 @@
+"""iStar and PRIME: the outcome's advantage plus one from an implicit reward of steps.
+
+    r_t = beta * log pi_phi(a_t|s_t) / pi_ref(a_t|s_t)
+
+is the column `implicit_reward`, which a learned signal fills. A step without one (its chain is longer than the model's context) has no part in the term that is
+made of it, and gets 0 from it.
+"""
+
+import numpy as np
+
+from prm_gym.credit.array_types import BoolArray, FloatArray
+from prm_gym.credit.assigner import assigner
+from prm_gym.credit.diagnostics import group_diagnostics
+from prm_gym.credit.grouping import Grouping, factorise, group_sums
+from prm_gym.credit.normalize import normalized, whitened
+from prm_gym.credit.options import require_finite
+from prm_gym.credit.result import Credit
+from prm_gym.credit.returns import discounted_returns, trajectory_returns
+from prm_gym.credit.step_batch import StepBatch
+
+
+@assigner(needs=("implicit_reward",))
+def istar(batch: StepBatch, *, step_weight: float = 1.0, eps: float = 1e-6) -> Credit:
+    """Group-relative advantage of the trajectory plus that of the step's implicit reward among all steps of the task.
+
+        A_{i,t} = A^E_i + step_weight * A^S_{i,t},    A^E_i = (R_i - mean_g R) / (std_g R + eps),    A^S_{i,t} = (r_{i,t} - mean_g r) / (std_g r + eps)
+
+    mean_g R is over the n trajectories of the task, mean_g r over all their steps; both standard deviations with ddof 1. A task with one trajectory has
+    A^E = R_i / (1 + eps), a task with one step A^S = 0. Implicit rewards are used as they are: they are not summed over the steps that follow.
+
+    Args:
+        batch: N steps with the column `implicit_reward`; NaN where not known.
+        step_weight: of the step term, finite.
+        eps: added to standard deviations, outside the root.
+
+    Returns:
+        advantages [N] float64, per step; diagnostics as in `group_diagnostics`: over trajectories, and over the steps whose reward is known with the prefix
+        `step_`; `unknown_share`, share in [0, 1] of the others.
+
+    Source: iStar (2025), arXiv 2509.19199. Confidence: medium; from two accounts of the paper that agree. The authors' code takes mean and n over the first
+    step of each trajectory alone, which is not built here.
+    """
+    require_finite("step_weight", step_weight)
+    owner = batch.trajectory_of_step
+    tasks = factorise(batch.group_ids, "group_ids")
+    episode = normalized(trajectory_returns(batch.rewards, batch.offsets), tasks, scale="std", eps=eps, singleton="raw")
+    rewards = batch.numbers("implicit_reward")
+    known = ~np.isnan(rewards)
+    members = factorise(tasks.codes[owner][known])
+    step = np.zeros_like(rewards)
+    step[known] = normalized(rewards[known], members, scale="std", eps=eps, singleton="zero")
+    return Credit(
+        advantages=episode[owner] + step_weight * step,
+        returns=discounted_returns(batch.rewards, batch.offsets, gamma=1.0),
+        keep=np.ones(owner.size, dtype=np.bool_),
+        diagnostics=group_diagnostics(tasks, episode) | group_diagnostics(members, step[known], prefix="step_") | _unknown(known),
+    )
+
+
+@assigner(needs=("implicit_reward",))
+def prime(batch: StepBatch, *, implicit_weight: float = 1.0, outcome_weight: float = 1.0, whiten: bool = True) -> Credit:
+    """Leave-one-out advantage of the outcome plus the implicit rewards still to come, each against the mean reward of the other attempts.
+
+        A_{i,t} = outcome_weight * (R_i - mean_{j != i} R_j) + implicit_weight * sum_{u >= t} (n r_{i,u} - sum_j mean_u r_{j,u}) / (n - 1)
+
+    over the n trajectories of the task; mean_u r_{j,u} is the mean over the steps of trajectory j, so long attempts do not outweigh short ones. Then, with
+    `whiten`, A is centred over the batch and divided by its standard deviation. A task with one trajectory has no baseline, and 0 in both terms.
+
+    Args:
+        batch: N steps with the column `implicit_reward`; NaN where not known.
+        implicit_weight: of the implicit rewards, finite.
+        outcome_weight: of the outcome, finite.
+        whiten: as in the source; a step that nothing is known of then still gets minus the mean.
+
+    Returns:
+        advantages [N] float64, per step; diagnostics as in `group_diagnostics`, over trajectories; `unknown_share`, share in [0, 1] of the steps without an
+        implicit reward.
+
+    Source: PRIME (Cui et al. 2025), arXiv 2502.01456, and its code (commit 18ad596f) for the baseline. There a step is a token, and rewards are first divided
+    by their greatest sum; here a step is one of the environment, and the two weights stand instead: a reading. Confidence: medium.
+    """
+    require_finite("implicit_weight", implicit_weight)
+    require_finite("outcome_weight", outcome_weight)
+    owner = batch.trajectory_of_step
+    tasks = factorise(batch.group_ids, "group_ids")
+    outcome = normalized(trajectory_returns(batch.rewards, batch.offsets), tasks, centre="leave_one_out", singleton="zero")
+    rewards = batch.numbers("implicit_reward")
+    known = ~np.isnan(rewards)
+    implicit = discounted_returns(_against_others(np.where(known, rewards, 0.0), known, batch, tasks), batch.offsets, gamma=1.0)
+    advantages = outcome_weight * outcome[owner] + implicit_weight * implicit
+    return Credit(
+        advantages=whitened(advantages) if whiten else advantages,
+        returns=discounted_returns(batch.rewards, batch.offsets, gamma=1.0),
+        keep=np.ones(owner.size, dtype=np.bool_),
+        diagnostics=group_diagnostics(tasks, outcome) | _unknown(known),
+    )
+
+
+def _against_others(rewards: FloatArray, known: BoolArray, batch: StepBatch, tasks: Grouping) -> FloatArray:
+    """[N] float64, reward of each known step against the mean of the trajectories' means; n counts the trajectories with a known step."""
+    owner = batch.trajectory_of_step
+    counts = np.bincount(owner[known], minlength=batch.lengths.size)
+    counted = (counts > 0).astype(np.float64)
+    means = trajectory_returns(rewards, batch.offsets) / np.maximum(counts, 1)
+    n = group_sums(counted, tasks)[tasks.codes][owner]
+    total = group_sums(means, tasks)[tasks.codes][owner]
+    return np.where(known & (n > 1), (n * rewards - total) / np.maximum(n - 1, 1), 0.0)
+
+
+def _unknown(known: BoolArray) -> dict[str, float]:
+    return {"unknown_share": float(1.0 - known.mean()) if known.size else 0.0}

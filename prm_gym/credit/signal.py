@@ -1,0 +1,97 @@
+"""Signal: something learned that says a number of every step, as a column that an assigner needs.
+
+    signal = make_signal("progress", seed=0)
+    for batch in ...:
+        metrics = signal.fit(batch)                                     # it learns first, and says what it has learned
+        batch = batch.with_columns({"progress": signal.column(batch)})
+        credit = assign("spa", batch)
+
+A signal is registered under the name of the column that it fills, so that whoever needs the column finds it:
+
+    [project.entry-points."prm_gym.signals"]
+    progress = "my_package:MyEstimator"
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from prm_gym.credit.array_types import FloatArray
+from prm_gym.credit.step_batch import StepBatch
+from prm_gym.errors import ContractError
+from prm_gym.plugins import Registry, make, split_options
+
+
+class Signal(ABC):
+    """Learns from batches and fills a column of them.
+
+    It is made with keyword options that have defaults, `seed` among them: a run gives it its own.
+
+    Attributes:
+        name: of the column.
+    """
+
+    name: str
+
+    def follow(self, agent: object) -> None:  # noqa: B027 - most signals have nothing to do with the agent
+        """Look at the agent whose steps the next batch holds, before `fit`: for signals that compare with the policy that acted.
+
+        Args:
+            agent: a `prm_gym.agent.TrainableAgent`.
+
+        Raises:
+            ContractError: the signal cannot do with this agent.
+        """
+
+    @abstractmethod
+    def fit(self, batch: StepBatch) -> dict[str, float]:
+        """Learn from a batch, once; metrics by name.
+
+        Raises:
+            CreditError: the batch lacks what it learns from.
+            DivergedError: a loss is no number.
+        """
+
+    @abstractmethod
+    def column(self, batch: StepBatch) -> FloatArray:
+        """[N] float64, what it says of each step as it is now; NaN where it cannot tell. Does not learn."""
+
+    @abstractmethod
+    def save(self, directory: Path) -> None:
+        """Write everything that is needed to go on exactly as now (weights, optimiser, random states) into a folder, which is made if need be."""
+
+    @abstractmethod
+    def load(self, directory: Path) -> None:
+        """Put back what `save` wrote.
+
+        Raises:
+            CheckpointError: there is nothing, or it is of another signal.
+        """
+
+
+SignalFactory: TypeAlias = Callable[..., Signal]
+
+SIGNALS: Registry[SignalFactory] = Registry("prm_gym.signals", "learned signal")
+
+
+def make_signal(spec: str, **options: Any) -> Signal:
+    """The signal that a specification names.
+
+    Args:
+        spec: a name ("progress"), with an argument and options where it takes any ("implicit_reward:CHECKPOINT?objective=dpo").
+        **options: further options; what stands in the specification goes first.
+
+    Raises:
+        UnknownNameError: no signal has that name; says the near miss.
+        OptionError: an option does not fit.
+        ContractError: what came out is no signal.
+    """
+    plain, given = split_options(spec)
+    name, separator, argument = plain.partition(":")
+    made: Any = make("learned signal", name, SIGNALS.load(name), *([argument] if separator else []), **{**options, **given})
+    if not isinstance(made, Signal):
+        raise ContractError(f"the learned signal {name!r} made a {type(made).__name__}, not a prm_gym.credit.Signal")
+    if made.name != name:
+        raise ContractError(f"the learned signal {name!r} fills the column {made.name!r}; register it under the name of its column")
+    return made

@@ -1,0 +1,119 @@
+"""Columns: who fills what a credit assigner wants beside what trajectories hold.
+
+batch, metrics = columns.filled(batch, agent, "spa")
+    "value", "bootstrap_value"     agent.columns
+    "progress"                     the learned signal of that name: follow(agent), fit(batch), column(batch)
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from prm_gym.agent import TrainableAgent
+from prm_gym.credit import ASSIGNERS, SIGNALS, Signal, StepBatch, make_signal
+from prm_gym.credit.array_types import Column
+from prm_gym.credit.columns import SOURCES
+from prm_gym.errors import CheckpointError, CreditError, OptionError
+from prm_gym.plugins import split_options
+
+OF_TRAJECTORIES = ("state_key", "next_state_key", "action_key", "logprob", "score")
+"""What `StepBatch.from_trajectories` fills, the last two where agent and verifiers give them."""
+
+
+class Columns:
+    """The learned signals of a run, and the agent's own columns.
+
+    Attributes:
+        signals: by the name of their column.
+    """
+
+    def __init__(self, signals: Mapping[str, Signal] | None = None) -> None:
+        """Take signals that are made; none for columns of the agent alone."""
+        self.signals = dict(signals or {})
+
+    @classmethod
+    def wanted(cls, credit: str, specs: Sequence[str], agent: TrainableAgent, seed: int = 0) -> "Columns":
+        """With the signals that an assigner needs, and no others.
+
+        Args:
+            credit: name of the assigner.
+            specs: of signals, for those that are to have options (see `prm_gym.credit.make_signal`); any other has its defaults.
+            agent: fills what it can.
+            seed: of the signals.
+
+        Raises:
+            CreditError: nobody fills a column that the assigner needs; says how to get it.
+            OptionError: two specifications are of one signal, or an option does not fit.
+            UnknownNameError: no assigner or signal has that name.
+        """
+        named = _by_name(specs)
+        learned = require_fillable(credit, specs, agent)
+        return cls({name: make_signal(named.get(name, name), seed=seed) for name in learned})
+
+    def filled(self, batch: StepBatch, agent: TrainableAgent, credit: str) -> tuple[StepBatch, dict[str, float]]:
+        """The batch with the columns that the assigner takes, and metrics of the signals under their names ("progress_loss").
+
+        Signals learn from the batch first and then say what they make of it.
+
+        Args:
+            batch: made from trajectories of this agent.
+            agent: that acted, and has not learned from them yet.
+            credit: name of the assigner.
+        """
+        chosen = ASSIGNERS.load(credit)
+        absent = [name for name in (*chosen.needs, *chosen.uses) if name not in batch.columns]
+        found: dict[str, Column] = {}
+        own = [name for name in absent if name in agent.gives]
+        if own:
+            found |= agent.columns(batch, own)
+        metrics: dict[str, float] = {}
+        for name in absent:
+            if name in self.signals and name not in found:
+                signal = self.signals[name]
+                signal.follow(agent)
+                metrics |= {f"{name}_{metric}": value for metric, value in signal.fit(batch).items()}
+                found[name] = signal.column(batch)
+        return batch.with_columns(found), metrics
+
+    def save(self, directory: Path) -> None:
+        """Write every signal into a folder of its name; no folder where there is none."""
+        for name, signal in self.signals.items():
+            signal.save(directory / name)
+
+    def load(self, directory: Path) -> None:
+        """Put back what `save` wrote.
+
+        Raises:
+            CheckpointError: a signal is not there, or of another kind.
+        """
+        for name, signal in self.signals.items():
+            if not (directory / name).is_dir():
+                raise CheckpointError(f"{directory} holds no signal {name!r}")
+            signal.load(directory / name)
+
+
+def require_fillable(credit: str, specs: Sequence[str], agent: TrainableAgent) -> list[str]:
+    """The signals that fill what an assigner needs beside trajectories and the agent.
+
+    Raises:
+        CreditError: nobody fills a column that the assigner needs; says how to get it.
+        OptionError: two specifications are of one signal.
+        UnknownNameError: no assigner or signal has that name.
+    """
+    named = _by_name(specs)
+    for name in named:
+        SIGNALS.load(name)
+    chosen = ASSIGNERS.load(credit)
+    known = {*named, *(name for name in chosen.needs if name in SIGNALS.names())}
+    learned = [name for name in (*chosen.needs, *chosen.uses) if name in known and name not in agent.gives]
+    for name in chosen.needs:
+        if name not in (*learned, *agent.gives, *OF_TRAJECTORIES):
+            source = f": {SOURCES[name]}" if name in SOURCES else " (no agent and no learned signal of that name does)"
+            raise CreditError(f"The credit assigner {credit!r} needs the column {name!r}, which the agent {agent.id!r} does not fill{source}.")
+    return learned
+
+
+def _by_name(specs: Sequence[str]) -> dict[str, str]:
+    named = {split_options(spec)[0].partition(":")[0]: spec for spec in specs}
+    if len(named) != len(specs):
+        raise OptionError(f"every learned signal is given once, got {', '.join(specs)}")
+    return named
