@@ -12,6 +12,7 @@ from prm_gym.credit.array_types import FloatArray, IntArray
 from prm_gym.errors import CheckpointError, MissingExtraError
 from prm_gym.lm.batching import length_sorted
 from prm_gym.lm.choices import Choice, ChoiceTrie, choose
+from prm_gym.lm.compiling import compiled_backbone
 from prm_gym.lm.sampling import Sampling, drawn, log_distribution
 from prm_gym.lm.slots import Slots, View
 from prm_gym.lm.vocabulary import VocabularyHead
@@ -49,20 +50,23 @@ class Generator:
         read: tokens that were run through the model, without padding, since the beginning; `written` of them were sampled ones.
     """
 
-    def __init__(self, model: Any, cache_bytes: int | None = None) -> None:
+    def __init__(self, model: Any, cache_bytes: int | None = None, compiled: bool = False) -> None:
         """Take a model, and try on a few tokens whether it goes on from kept keys and values as if it had read everything.
 
         Args:
             model: causal.
             cache_bytes: of keys and values that are kept, at the most; a row of the longest context in any case. None for 2 GiB on a CPU, a quarter of
                 the memory of a card.
+            compiled: run the step that writes one token through torch.compile.
 
         Raises:
+            OptionError: it is to be compiled, and there is no compiler.
             CheckpointError: it does not (a recurrent model, a sliding window that is too short), or is not causal.
         """
         self.model = model
         self.head = VocabularyHead(model)
         self.device = next(model.parameters()).device
+        self._step = compiled_backbone(self.head.backbone, self.device) if compiled else self.head.backbone
         self.read = self.written = 0
         model.eval()
         with torch.no_grad():
@@ -174,7 +178,7 @@ class Generator:
         position = torch.where(column == slots.columns, 0, column)
         span = max(len(slots.tokens[place[row]]) for row in alive)
         visible = torch.arange(span, device=self.device) <= position[:, :, None]
-        hidden = self._forward(numbers[0][:, None], position, visible, View(slots.table, None, column, span))
+        hidden = self._forward(self._step, numbers[0][:, None], position, visible, View(slots.table, None, column, span))
         return hidden[torch.tensor([place[row] for row in alive], device=self.device), 0]
 
     def _read(self, contexts: Sequence[list[int]], owners: Sequence[str], room: int) -> tuple[Tensor, list[int]]:
@@ -236,7 +240,7 @@ class Generator:
             row, node, column = torch.from_numpy(np.concatenate(above, axis=1)).to(self.device)
             visible[row, node, column] = True
         rows = None if list(place) == list(range(len(place))) else torch.tensor(list(place), device=self.device)
-        return self._forward(tensors[0], tensors[2], visible, View(slots.table, rows, tensors[1], max(ends)))
+        return self._forward(self.head.backbone, tensors[0], tensors[2], visible, View(slots.table, rows, tensors[1], max(ends)))
 
     def _asked(self, contexts: Sequence[list[int]], owners: Sequence[str], tries: Sequence[ChoiceTrie], room: int) -> list[FloatArray]:
         """The logits of the asked nodes of every trie, in their order. What is new of a context and its trie are read together."""
@@ -289,18 +293,17 @@ class Generator:
             found[here] = logits[torch.from_numpy(inverse[here] - start).to(self.device), torch.from_numpy(tokens[here]).to(self.device)].double().cpu().numpy()
         return found
 
-    def _forward(self, ids: Tensor, positions: Tensor, visible: Tensor, view: View) -> Tensor:
+    def _forward(self, backbone: Any, ids: Tensor, positions: Tensor, visible: Tensor, view: View) -> Tensor:
         """Hidden states [b, q, H] of new tokens.
 
         Args:
+            backbone: compiled or not.
             ids: [b, q] int64.
             positions: [b, q] int64.
             visible: [b, q, span] bool, which columns each sees; at least one.
             view: of the table.
         """
-        return self.head.backbone(
-            input_ids=ids, position_ids=positions, attention_mask=visible[:, None], past_key_values=view, use_cache=True
-        ).last_hidden_state
+        return backbone(input_ids=ids, position_ids=positions, attention_mask=visible[:, None], past_key_values=view, use_cache=True).last_hidden_state
 
     @contextmanager
     def _evaluating(self) -> Yields[None]:
