@@ -26,6 +26,8 @@ class ModelOptions(msgspec.Struct, frozen=True, kw_only=True):
         lora_dropout: in front of them, in [0, 1).
         lora_targets: names of the layers that get one; all linear ones of the backbone without any.
         dtype: of the weights; "auto" is bfloat16 on CUDA and float32 elsewhere. Adapters are float32.
+        compile: whether torch compiles the step that writes a token. That takes half a minute of the processor in the first episode, and needs a compiler;
+            it pays for a small decoder that writes many actions (benchmarks/agents/throughput).
         trust_remote_code: whether code of the checkpoint may run.
     """
 
@@ -40,6 +42,7 @@ class ModelOptions(msgspec.Struct, frozen=True, kw_only=True):
     lora_dropout: float = 0.0
     lora_targets: tuple[str, ...] = ()
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    compile: bool = False
     trust_remote_code: bool = False
 
     def __post_init__(self) -> None:

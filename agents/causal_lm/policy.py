@@ -88,7 +88,7 @@ class CausalLMPolicy(TrainableAgent):
             raise OptionError(f"max_new_tokens is {acting.max_new_tokens} and the context has {made.context} tokens; it needs room for what is read")
         self._context = made.context
         self._rng = np.random.default_rng(seed)
-        self.generator = Generator(self.model, acting.cache_bytes)
+        self.generator = Generator(self.model, acting.cache_bytes, given.compile)
         self.counters = Counters()
         self._learner: Learner | None = None
         self._speak()

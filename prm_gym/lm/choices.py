@@ -62,6 +62,16 @@ class ChoiceTrie:
         """The nodes whose token's logit is needed: all that have siblings."""
         return [node for below in self._children if len(below) > 1 for node in below.values()]
 
+    def sight(self) -> NDArray[np.bool_]:
+        """[n, n] bool for n = len(read): which of the read nodes each sees, that is those before it on its way, and itself."""
+        found = np.eye(len(self.read), dtype=np.bool_)
+        at = {node: row for row, node in enumerate(self.read)}
+        for row, node in enumerate(self.read):
+            parent = int(self.parents[node])
+            if parent:
+                found[row] |= found[at[parent]]
+        return found
+
     def log_probabilities(self, logits: FloatArray, temperature: float) -> FloatArray:
         """Of each token given those before it, among the listed ones.
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from prm_gym.credit.array_types import FloatArray
+from prm_gym.credit.array_types import FloatArray, IntArray
 from prm_gym.errors import CheckpointError, MissingExtraError
 from prm_gym.lm.batching import length_sorted
 from prm_gym.lm.choices import Choice, ChoiceTrie, choose
+from prm_gym.lm.compiling import compiled_backbone
 from prm_gym.lm.sampling import Sampling, drawn, log_distribution
 from prm_gym.lm.slots import Slots, View
 from prm_gym.lm.vocabulary import VocabularyHead
@@ -49,20 +50,23 @@ class Generator:
         read: tokens that were run through the model, without padding, since the beginning; `written` of them were sampled ones.
     """
 
-    def __init__(self, model: Any, cache_bytes: int | None = None) -> None:
+    def __init__(self, model: Any, cache_bytes: int | None = None, compiled: bool = False) -> None:
         """Take a model, and try on a few tokens whether it goes on from kept keys and values as if it had read everything.
 
         Args:
             model: causal.
             cache_bytes: of keys and values that are kept, at the most; a row of the longest context in any case. None for 2 GiB on a CPU, a quarter of
                 the memory of a card.
+            compiled: run the step that writes one token through torch.compile.
 
         Raises:
+            OptionError: it is to be compiled, and there is no compiler.
             CheckpointError: it does not (a recurrent model, a sliding window that is too short), or is not causal.
         """
         self.model = model
         self.head = VocabularyHead(model)
         self.device = next(model.parameters()).device
+        self._step = compiled_backbone(self.head.backbone, self.device) if compiled else self.head.backbone
         self.read = self.written = 0
         model.eval()
         with torch.no_grad():
@@ -174,59 +178,85 @@ class Generator:
         position = torch.where(column == slots.columns, 0, column)
         span = max(len(slots.tokens[place[row]]) for row in alive)
         visible = torch.arange(span, device=self.device) <= position[:, :, None]
-        hidden = self._forward(numbers[0][:, None], position, visible, View(slots.table, None, column, span))
+        hidden = self._forward(self._step, numbers[0][:, None], position, visible, View(slots.table, None, column, span))
         return hidden[torch.tensor([place[row] for row in alive], device=self.device), 0]
 
     def _read(self, contexts: Sequence[list[int]], owners: Sequence[str], room: int) -> tuple[Tensor, list[int]]:
         """Read contexts to their ends; the last hidden states [B, H], and the row of each."""
-        slots = self.slots
-        place = slots.place(owners, contexts, room)
-        first: dict[tuple[int, ...], int] = {}
-        same = [first.setdefault(tuple(context), row) for row, context in enumerate(contexts)]  # attempts at one task begin alike
-        fresh = sorted(set(same))
-        lengths = [len(contexts[row]) - len(slots.tokens[place[row]]) for row in fresh]
+        place = self.slots.place(owners, contexts, room)
+        origin = _origins(contexts)
+        fresh = sorted(set(origin))
+        lengths = [len(contexts[row]) - len(self.slots.tokens[place[row]]) for row in fresh]
         last: dict[int, Tensor] = {}
         for group in length_sorted(lengths, BATCH_TOKENS[self.device.type]):
-            rows = [fresh[i] for i in group]
-            for row, hidden in zip(rows, self._read_group([contexts[row] for row in rows], [place[row] for row in rows]), strict=True):
-                last[row] = hidden
-        copies = [row for row, origin in enumerate(same) if origin != row]
-        slots.copy([place[same[row]] for row in copies], [place[row] for row in copies], [len(contexts[row]) for row in copies])
-        return torch.stack([last[row] for row in same]), place
+            rows = sorted((fresh[i] for i in group), key=place.__getitem__)
+            ends = torch.tensor([len(contexts[row]) - len(self.slots.tokens[place[row]]) - 1 for row in rows], device=self.device)
+            hidden = self._read_group([contexts[row] for row in rows], [place[row] for row in rows])
+            for row, state in zip(rows, hidden[torch.arange(len(rows), device=self.device), ends], strict=True):
+                last[row] = state
+        self._copy(origin, place, contexts)
+        return torch.stack([last[row] for row in origin]), place
 
-    def _read_group(self, contexts: Sequence[list[int]], place: Sequence[int]) -> Tensor:
-        """Read what is not known of some contexts, padded on the right; the last hidden states [b, H]."""
+    def _copy(self, origin: Sequence[int], place: Sequence[int], contexts: Sequence[list[int]]) -> None:
+        """Give every context that is the same as an earlier one, `origin`, what was read of that."""
+        copies = [row for row, first in enumerate(origin) if first != row]
+        self.slots.copy([place[origin[row]] for row in copies], [place[row] for row in copies], [len(contexts[row]) for row in copies])
+
+    def _read_group(self, contexts: Sequence[list[int]], place: Sequence[int], tries: Sequence[ChoiceTrie] = ()) -> Tensor:
+        """Read what is not known of some contexts, and behind them the nodes of tries that must be read, padded on the right.
+
+        Args:
+            contexts: [b] tokens.
+            place: [b] their rows.
+            tries: [b] each node sees its context and the nodes before it on its way; none for contexts alone.
+
+        Returns:
+            [b, n, H] hidden states, those of the tokens of each context and then those of its nodes.
+        """
         slots = self.slots
         known = [len(slots.tokens[row]) for row in place]
-        width = max(len(context) - length for context, length in zip(contexts, known, strict=True))
-        span = max(map(len, contexts))
-        ids = np.zeros((len(contexts), width), dtype=np.int64)
-        columns = np.full((len(contexts), width), slots.columns, dtype=np.int64)
-        for i, (context, length) in enumerate(zip(contexts, known, strict=True)):
-            new = len(context) - length
+        ends = [len(context) + (len(tries[i].read) if tries else 0) for i, context in enumerate(contexts)]
+        width = max(end - length for end, length in zip(ends, known, strict=True))
+        numbers = np.zeros((4, len(contexts), width), dtype=np.int64)
+        ids, columns, positions, sights = numbers
+        columns[:] = slots.columns
+        above: list[IntArray] = []  # [3, k] of each trie: row, node, and the column of a node that it sees
+        for i, (context, length, end) in enumerate(zip(contexts, known, ends, strict=True)):
+            new, size = len(context) - length, end - length
             ids[i, :new] = context[length:]
-            columns[i, :new] = np.arange(length, len(context))
+            columns[i, :size] = np.arange(length, end)
+            positions[i, :new] = sights[i, :new] = columns[i, :new]
+            if size > new:
+                nodes = tries[i].read
+                ids[i, new:size], positions[i, new:size] = tries[i].tokens[nodes], len(context) - 1 + tries[i].depths[nodes]
+                sights[i, new:size] = len(context) - 1
+                node, seen = tries[i].sight().nonzero()
+                above.append(np.stack([np.full_like(node, i), new + node, len(context) + seen]))
             slots.tokens[place[i]] = list(context)
-            self.read += new
-        column = torch.from_numpy(columns).to(self.device)
-        position = torch.where(column == slots.columns, 0, column)
-        visible = torch.arange(span, device=self.device) <= position[:, :, None]
-        view = View(slots.table, torch.tensor(list(place), device=self.device), column, span)
-        hidden = self._forward(torch.from_numpy(ids).to(self.device), position, visible, view)
-        ends = torch.tensor([len(context) - length - 1 for context, length in zip(contexts, known, strict=True)], device=self.device)
-        return hidden[torch.arange(len(contexts), device=self.device), ends]
+            self.read += size
+        tensors = torch.from_numpy(numbers).to(self.device)
+        visible = torch.arange(max(ends), device=self.device) <= tensors[3][:, :, None]
+        if above:
+            row, node, column = torch.from_numpy(np.concatenate(above, axis=1)).to(self.device)
+            visible[row, node, column] = True
+        rows = None if list(place) == list(range(len(place))) else torch.tensor(list(place), device=self.device)
+        return self._forward(self.head.backbone, tensors[0], tensors[2], visible, View(slots.table, rows, tensors[1], max(ends)))
 
     def _asked(self, contexts: Sequence[list[int]], owners: Sequence[str], tries: Sequence[ChoiceTrie], room: int) -> list[FloatArray]:
-        """The logits of the asked nodes of every trie, in their order."""
-        last, place = self._read(contexts, owners, room)
+        """The logits of the asked nodes of every trie, in their order. What is new of a context and its trie are read together."""
+        slots = self.slots
+        place = slots.place(owners, contexts, room)
+        self._read_alike(contexts, place)
         found: list[FloatArray] = [np.empty(0)] * len(tries)
-        for group in length_sorted([max(1, len(trie.read)) for trie in tries], BATCH_TOKENS[self.device.type]):
-            hidden = self._branches([tries[i] for i in group], [place[i] for i in group])
-            states = torch.cat([last[torch.tensor(group, device=self.device)][:, None], hidden], dim=1)  # after the context, and after each read node
+        sizes = [len(context) - len(slots.tokens[row]) + len(trie.read) for context, row, trie in zip(contexts, place, tries, strict=True)]
+        for batch in length_sorted(sizes, BATCH_TOKENS[self.device.type]):
+            group = sorted(batch, key=place.__getitem__)
+            starts = [len(contexts[row]) - len(slots.tokens[place[row]]) for row in group]
+            states = self._read_group([contexts[row] for row in group], [place[row] for row in group], [tries[row] for row in group])
             wanted: list[tuple[int, int, int]] = []
-            for i, row in enumerate(group):
+            for i, (row, start) in enumerate(zip(group, starts, strict=True)):
                 trie = tries[row]
-                column = {0: 0, **{node: at + 1 for at, node in enumerate(trie.read)}}
+                column = {0: start - 1, **{node: start + at for at, node in enumerate(trie.read)}}
                 wanted += [(i, column[int(trie.parents[node])], int(trie.tokens[node])) for node in trie.asked]
             values = self._logits_of(states, wanted)
             start = 0
@@ -234,6 +264,19 @@ class Generator:
                 size = len(tries[row].asked)
                 found[row], start = values[start : start + size], start + size
         return found
+
+    def _read_alike(self, contexts: Sequence[list[int]], place: Sequence[int]) -> None:
+        """Read contexts that several have once, up to their last token."""
+        origin = _origins(contexts)
+        shared = sorted({first for row, first in enumerate(origin) if first != row and len(contexts[row]) > 1})
+        beginnings = {row: contexts[row][:-1] for row in shared}
+        unread = [row for row in shared if len(self.slots.tokens[place[row]]) < len(beginnings[row])]
+        lengths = [len(beginnings[row]) - len(self.slots.tokens[place[row]]) for row in unread]
+        for batch in length_sorted(lengths, BATCH_TOKENS[self.device.type]):
+            group = sorted((unread[i] for i in batch), key=place.__getitem__)
+            self._read_group([beginnings[row] for row in group], [place[row] for row in group])
+        short = [row for row, first in enumerate(origin) if first in beginnings and len(self.slots.tokens[place[row]]) < len(beginnings[first])]
+        self.slots.copy([place[origin[row]] for row in short], [place[row] for row in short], [len(beginnings[origin[row]]) for row in short])
 
     def _logits_of(self, states: Tensor, wanted: Sequence[tuple[int, int, int]]) -> FloatArray:
         """The logit of a token after a state, for each of (row, column, token)."""
@@ -250,47 +293,17 @@ class Generator:
             found[here] = logits[torch.from_numpy(inverse[here] - start).to(self.device), torch.from_numpy(tokens[here]).to(self.device)].double().cpu().numpy()
         return found
 
-    def _branches(self, tries: Sequence[ChoiceTrie], place: Sequence[int]) -> Tensor:
-        """Hidden states [b, n, H] of the nodes that are read, each of which sees its context and the nodes before it on its way."""
-        slots = self.slots
-        known = [len(slots.tokens[row]) for row in place]
-        width = max(len(trie.read) for trie in tries)
-        if not width:
-            return torch.empty((len(tries), 0, self.head.layer.weight.shape[1]), device=self.device)
-        span = max(length + len(trie.read) for length, trie in zip(known, tries, strict=True))
-        ids = np.zeros((len(tries), width), dtype=np.int64)
-        positions = np.zeros_like(ids)
-        columns = np.full_like(ids, slots.columns)
-        visible = np.zeros((len(tries), width, span), dtype=np.bool_)
-        visible[:, :, 0] = True
-        for i, (trie, length) in enumerate(zip(tries, known, strict=True)):
-            n = len(trie.read)
-            ids[i, :n], positions[i, :n] = trie.tokens[trie.read], length - 1 + trie.depths[trie.read]
-            columns[i, :n] = np.arange(length, length + n)
-            visible[i, :n, :length] = True
-            at = {node: row for row, node in enumerate(trie.read)}
-            for row, node in enumerate(trie.read):
-                parent = int(trie.parents[node])
-                if parent:
-                    visible[i, row, length:] = visible[i, at[parent], length:]
-                visible[i, row, length + row] = True
-            self.read += n
-        tensors = [torch.from_numpy(array).to(self.device) for array in (ids, positions, columns, visible)]
-        view = View(slots.table, torch.tensor(list(place), device=self.device), tensors[2], span)
-        return self._forward(tensors[0], tensors[1], tensors[3], view)
-
-    def _forward(self, ids: Tensor, positions: Tensor, visible: Tensor, view: View) -> Tensor:
+    def _forward(self, backbone: Any, ids: Tensor, positions: Tensor, visible: Tensor, view: View) -> Tensor:
         """Hidden states [b, q, H] of new tokens.
 
         Args:
+            backbone: compiled or not.
             ids: [b, q] int64.
             positions: [b, q] int64.
             visible: [b, q, span] bool, which columns each sees; at least one.
             view: of the table.
         """
-        return self.head.backbone(
-            input_ids=ids, position_ids=positions, attention_mask=visible[:, None], past_key_values=view, use_cache=True
-        ).last_hidden_state
+        return backbone(input_ids=ids, position_ids=positions, attention_mask=visible[:, None], past_key_values=view, use_cache=True).last_hidden_state
 
     @contextmanager
     def _evaluating(self) -> Yields[None]:
@@ -338,6 +351,12 @@ def _usual_bytes(device: torch.device) -> int:
         return 1 << 31
     cuda: Any = torch.cuda  # its own annotations are partial
     return int(cuda.get_device_properties(device).total_memory) // 4
+
+
+def _origins(contexts: Sequence[list[int]]) -> list[int]:
+    """For each context the first that is the same: attempts at one task begin alike."""
+    first: dict[tuple[int, ...], int] = {}
+    return [first.setdefault(tuple(context), row) for row, context in enumerate(contexts)]
 
 
 class _Writing:

@@ -35,16 +35,15 @@ class View(_Cache):
         """Look at the table."""
         super().__init__(layers=[])
         self.table, self.rows, self.columns, self.span = table, rows, columns, span
+        self._places = (torch.arange(len(columns), device=columns.device) if rows is None else rows)[:, None]
 
     def update(self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
         """Write the new keys and values [B, H, Q, D] of a layer, and give those of all columns that are read [B, H, span, D]."""
-        batch = key_states.shape[0]
-        places = torch.arange(batch, device=self.columns.device) if self.rows is None else self.rows
+        rows = slice(len(self.columns)) if self.rows is None else self.rows  # a slice is looked at, other rows are copied
         found: list[Tensor] = []
         for whole, new in zip(self.table[layer_idx], (key_states, value_states), strict=True):
-            whole[places[:, None], :, self.columns] = new.transpose(1, 2).to(whole.dtype)
-            rows = whole[:batch] if self.rows is None else whole[self.rows]
-            found.append(rows[:, :, : self.span].to(new.dtype))
+            whole[self._places, :, self.columns] = new.transpose(1, 2).to(whole.dtype)
+            found.append(whole[rows, :, : self.span].to(new.dtype))
         return found[0], found[1]
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
@@ -172,11 +171,15 @@ class Slots:
         lengths: dict[int, int] = {}
         donors: dict[int, int] = {}
         for row, context in zip(rows, contexts, strict=True):
-            lengths[row] = min(_shared(self.tokens[row], context), len(context) - 1)
+            known = min(_shared(self.tokens[row], context), len(context) - 1)
             for other, tokens in enumerate(self.tokens):
-                least = lengths[row] + _WORTH_COPYING
-                if other != row and tokens[:least] == context[:least] and len(tokens) >= least < len(context):
-                    lengths[row], donors[row] = min(_shared(tokens, context), len(context) - 1), other
+                least = known + _WORTH_COPYING
+                if least >= len(context):
+                    break
+                # What would be won is compared first: it differs in nearly every row, and the whole beginnings are long.
+                if other != row and tokens[known:least] == context[known:least] and tokens[:known] == context[:known]:
+                    known, donors[row] = min(_shared(tokens, context), len(context) - 1), other
+            lengths[row] = known
         self.copy(list(donors.values()), list(donors), [lengths[row] for row in donors])
         for row, context in zip(rows, contexts, strict=True):
             self.tokens[row] = context[: lengths[row]]

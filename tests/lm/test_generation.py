@@ -224,3 +224,63 @@ def test_whatever_episodes_do_what_is_said_is_what_a_whole_forward_says(limit):
                 assert sum(each.logprobs) == pytest.approx(by_hand(net, told[name], ACTIONS, 1.0)[each.token_ids], abs=1e-4)
             told[name] = told[name] + list(each.token_ids)
     assert generator.slots.bytes <= max(limit, 129 * 256)  # a single row is there in any case
+
+
+def test_a_choice_at_a_known_context_is_one_forward():
+    net = model()
+    generator = Generator(net)
+    forwards = []
+    net.model.register_forward_hook(lambda *_: forwards.append(1))
+    given, names = contexts((30, 30, 30)), ["a", "b", "c"]
+    generator.choose(given, names, [ChoiceTrie(ACTIONS)] * 3, [None] * 3, 1.0)
+    # What is new of the contexts and the nodes of the list go through the model together.
+    assert len(forwards) == 1
+    later = [context + extra for context, extra in zip(given, contexts((7, 7, 7), 1), strict=True)]
+    before = generator.read
+    generator.choose(later, names, [ChoiceTrie(ACTIONS)] * 3, [None] * 3, 1.0)
+    assert len(forwards) == 2
+    assert generator.read - before == 3 * (7 + 3)  # the new tokens, and the three nodes that must be read
+
+
+def test_choices_of_attempts_at_one_task_read_the_context_once():
+    net = model()
+    generator = Generator(net)
+    start, context = generator.read, contexts((40,))[0]
+    found = generator.choose([context] * 8, [f"{i}" for i in range(8)], [ChoiceTrie(ACTIONS)] * 8, [None] * 8, 1.0)
+    # All but the last token once, and then for each that token and the three nodes of its list.
+    assert generator.read - start == 39 + 8 * (1 + 3)
+    alone = Generator(net).choose([context], [""], [ChoiceTrie(ACTIONS)], [None], 1.0)[0]
+    assert {each.token_ids for each in found} == {alone.token_ids}
+    assert all(each.logprobs == pytest.approx(alone.logprobs, abs=1e-5) for each in found)
+
+
+def test_a_beginning_is_taken_over_from_an_episode_that_began_alike():
+    generator = Generator(model())
+    common = contexts((50,))[0]
+    first, second = ([*common, *tail] for tail in contexts((9, 30), 3))
+    generator.sample([first, contexts((60,), 4)[0]], ["a", "b"], uniforms(2), Sampling(), ended)
+    before = generator.read - generator.written
+    generator.sample([second], ["c"], uniforms(1), Sampling(), ended)
+    assert generator.read - generator.written - before == 30
+    # Less than 16 tokens in common are read again.
+    before = generator.read - generator.written
+    generator.sample([[*common[:15], *contexts((5,), 5)[0]]], ["d"], uniforms(1), Sampling(), ended)
+    assert generator.read - generator.written - before == 20
+
+
+def test_a_view_reads_the_columns_of_its_rows_and_copies_nothing_else():
+    from prm_gym.lm.slots import View
+
+    rng = torch.Generator().manual_seed(0)
+    table = [(torch.randn((4, 2, 101, 8), generator=rng), torch.randn((4, 2, 101, 8), generator=rng))]
+    new = torch.randn((2, 2, 1, 8), generator=rng)
+    columns = torch.tensor([[5], [9]])
+    for rows, places in ((None, [0, 1]), (torch.tensor([3, 1]), [3, 1])):
+        keys, values = View(table, rows, columns, 10).update(new, 2 * new, 0)
+        assert keys.shape == values.shape == (2, 2, 10, 8)
+        assert torch.equal(keys, table[0][0][places, :, :10])
+        assert torch.equal(table[0][1][places, :, columns[:, 0]], 2 * new[:, :, 0])
+        # Rows at the front are looked at where they lie; of others only the columns that are read are copied.
+        storage = keys.untyped_storage()
+        assert (storage.data_ptr() == table[0][0].untyped_storage().data_ptr()) == (rows is None)
+        assert rows is None or storage.nbytes() == 2 * 2 * 10 * 8 * 4
