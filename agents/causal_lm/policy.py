@@ -35,10 +35,12 @@ class Counters:
     Attributes:
         actions: that it has taken.
         cut_off: of them, those that came to the limit of tokens.
+        overflowed: prompts that had no room in the context even without their history; nothing was written there.
     """
 
     actions: int = 0
     cut_off: int = 0
+    overflowed: int = 0
 
 
 class CausalLMPolicy(TrainableAgent):
@@ -46,6 +48,10 @@ class CausalLMPolicy(TrainableAgent):
 
     `seeded` holds to rounding: a batch of another shape multiplies in another order, and a draw that falls on the border between two tokens may fall on the
     other side. In float32 that is one token in a million; in bfloat16 it is one in some hundred.
+
+    What does not fit: where an episode is longer than the context, its oldest steps are left out, and the text says so. Where what is seen now does not fit
+    alone, the policy writes nothing, which is a malformed action: its own limit, which counts against it, and no broken infrastructure. The episode goes on or
+    ends by its own rules, nothing is learned from that step, and `report()` counts it.
 
     Attributes:
         model: of Hugging Face, or of PEFT around it.
@@ -97,7 +103,7 @@ class CausalLMPolicy(TrainableAgent):
         """An action for every prompt, with its tokens and their log-probabilities under the distribution that they were drawn from.
 
         Raises:
-            ContractError: a prompt is longer than the context; or choose="listed" and nothing is listed.
+            ContractError: choose="listed" and nothing is listed.
         """
         return self._acted(prompts, greedy=False)
 
@@ -113,16 +119,27 @@ class CausalLMPolicy(TrainableAgent):
         """Whether an action of this policy came to the limit of tokens before its end."""
         return action.token_ids is not None and not self.turns.ended(action.token_ids)
 
+    def report(self) -> dict[str, float]:
+        """Actions that were taken, those that came to the limit of tokens, prompts whose history was shortened, and those that did not fit even without it."""
+        counters = self.counters
+        return {
+            "actions": float(counters.actions),
+            "cut_off": float(counters.cut_off),
+            "shortened": float(self.contexts.shortened),
+            "overflowed": float(counters.overflowed),
+        }
+
     def _acted(self, prompts: Sequence[Prompt], greedy: bool) -> list[Action]:
-        contexts = [self.contexts.context(prompt) for prompt in prompts]
+        contexts = {row: ids for row, prompt in enumerate(prompts) if (ids := self.contexts.context(prompt)) is not None}
         choosing = [self._chooses(prompt) for prompt in prompts]
         found: dict[int, Action] = {}
         for kind, act in ((True, self._chosen), (False, self._written)):
-            rows = [row for row, chooses in enumerate(choosing) if chooses is kind]
+            rows = [row for row in contexts if choosing[row] is kind]
             if rows:
                 actions = act([prompts[row] for row in rows], [contexts[row] for row in rows], greedy)
                 found |= dict(zip(rows, actions, strict=True))
-        actions = [found[row] for row in range(len(prompts))]
+        self.counters.overflowed += len(prompts) - len(contexts)
+        actions = [found.get(row, Action(text="")) for row in range(len(prompts))]
         for prompt, action in zip(prompts, actions, strict=True):
             self.contexts.remember(prompt, action.text, action.token_ids or ())
             self.counters.actions += 1
@@ -136,12 +153,6 @@ class CausalLMPolicy(TrainableAgent):
 
     def _chosen(self, prompts: Sequence[Prompt], contexts: Sequence[list[int]], greedy: bool) -> list[Action]:
         tries = [ChoiceTrie([self.turns.action(text) for text in prompt.actions]) for prompt in prompts]
-        for trie, context in zip(tries, contexts, strict=True):
-            if len(context) + int(trie.depths.max()) > self._context:
-                raise ContractError(
-                    f"a listed action of {int(trie.depths.max()):,} tokens does not fit behind {len(context):,} tokens into a context of {self._context:,}; "
-                    "raise max_new_tokens to the longest action, and more of the history is left out"
-                )
         uniforms = [None if greedy else float(self._uniforms(prompt, 1)[0]) for prompt in prompts]
         choices = self.generator.choose(contexts, [prompt.episode for prompt in prompts], tries, uniforms, self.acting.temperature)
         return [
@@ -165,13 +176,13 @@ class CausalLMPolicy(TrainableAgent):
         """Learn from advantages; see `Learner.update`.
 
         Raises:
-            ContractError: a step is longer than the context.
             CreditError: the batch was made from arrays.
             DivergedError: a loss or gradient is no number; that step was not taken.
         """
-        metrics = self.learner.update(self.sequences(batch), credit.advantages, credit.keep, credit.returns)
+        sequences = self.sequences(batch)
+        metrics = self.learner.update(sequences, credit.advantages, credit.keep, credit.returns)
         self.generator.forget()
-        return metrics | self._marked(batch)
+        return metrics | self._marked(batch) | _unread(sequences, batch)
 
     def imitate(self, batch: StepBatch, weights: FloatArray | None = None) -> dict[str, float]:
         """Learn to write what was done, token by token, whether it could have been chosen from a list or not.
@@ -179,7 +190,7 @@ class CausalLMPolicy(TrainableAgent):
             L = -sum_t w_t sum_i log pi(a_ti | s_t, a_t,<i) / sum_t w_t |a_t|
 
         Raises:
-            ContractError: a step is longer than the context, or a weight is negative.
+            ContractError: a weight is negative.
             CreditError: the batch was made from arrays.
             DivergedError: a loss or gradient is no number; that step was not taken.
         """
@@ -189,23 +200,25 @@ class CausalLMPolicy(TrainableAgent):
         minibatches = -(-len(sequences) // imitation.imitation_minibatch)
         metrics = self.learner.imitate(sequences, weights, imitation.imitation_epochs, minibatches)
         self.generator.forget()
-        return metrics
+        return metrics | _unread(sequences, batch)
 
     def prefer(self, pairs: Sequence[Preference]) -> dict[str, float]:
         """Learn to do the better of two actions; see `Learner.prefer`.
 
         Raises:
-            ContractError: a prompt is longer than the context.
             OptionError: the form of the loss needs a reference, and none is kept.
             DivergedError: a loss or gradient is no number; that step was not taken.
         """
         from prm_gym.agents.causal_lm.learning import SequencePair
 
-        sequence = self.contexts.sequence
-        made = [SequencePair(sequence(pair.prompt, pair.chosen), sequence(pair.prompt, pair.rejected), pair.weight) for pair in pairs]
+        made: list[SequencePair] = []
+        for pair in pairs:
+            chosen, rejected = (self.contexts.sequence(pair.prompt, action) for action in (pair.chosen, pair.rejected))
+            if chosen is not None and rejected is not None:
+                made.append(SequencePair(chosen, rejected, pair.weight))
         metrics = self.learner.prefer(made)
         self.generator.forget()
-        return metrics
+        return metrics | ({"overflowed": 1.0 - len(made) / len(pairs)} if len(made) < len(pairs) else {})
 
     def sequences(self, batch: StepBatch) -> list[TokenSequence]:
         """The steps of a batch as this policy read and took them; for loops of one's own over `learner`."""
@@ -252,7 +265,8 @@ class CausalLMPolicy(TrainableAgent):
         ends: list[int] = [named] if isinstance(named, int) else list(named or ())
         self.turns = TurnFormat(self.tokenizer, thinking=acting.thinking, lines=acting.stop == "line", ends=ends)
         history = None if acting.history == "episode" else acting.history
-        self.contexts = Contexts(self.turns, self._context - acting.max_new_tokens, history, acting.instructions)
+        chooses = acting.choose != "free" and not acting.thinking
+        self.contexts = Contexts(self.turns, self._context, acting.max_new_tokens, history, instructions=acting.instructions, listed=chooses)
 
     def _marked(self, batch: StepBatch) -> dict[str, float]:
         """The share of the steps that this policy wrote whose action was cut off."""
@@ -269,6 +283,12 @@ class _Greedy(Agent):
 
     def act(self, prompts: Sequence[Prompt]) -> list[Action]:
         return self._policy.most_probable(prompts)
+
+
+def _unread(sequences: Sequence[TokenSequence], batch: StepBatch) -> dict[str, float]:
+    """The share of the steps that have no room in the context, where there are any: nothing was learned from them."""
+    missing = batch.rewards.size - sum(len(sequence.actions) for sequence in sequences)
+    return {"overflowed": missing / batch.rewards.size} if missing else {}
 
 
 def _parted(options: Mapping[str, Any], *kinds: type[msgspec.Struct]) -> list[Any]:
