@@ -15,6 +15,7 @@ from prm_gym.agents.causal_lm.models import build
 from prm_gym.agents.causal_lm.options import ActingOptions, ImitationOptions, ModelOptions
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.credit.array_types import FloatArray
+from prm_gym.drafting import Draft, DraftingAgent
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
 from prm_gym.lm.choices import ChoiceTrie
 from prm_gym.lm.generation import Generator
@@ -43,7 +44,7 @@ class Counters:
     overflowed: int = 0
 
 
-class CausalLMPolicy(TrainableAgent):
+class CausalLMPolicy(TrainableAgent, DraftingAgent):
     """A causal language model that writes actions, or chooses among those that are listed.
 
     `seeded` holds to rounding: a batch of another shape multiplies in another order, and a draw that falls on the border between two tokens may fall on the
@@ -129,22 +130,59 @@ class CausalLMPolicy(TrainableAgent):
             "overflowed": float(counters.overflowed),
         }
 
+    def draft(self, prompts: Sequence[Prompt], most_tokens: int) -> list[Draft]:
+        """The beginning of one action a prompt; of listed actions, and where there is no room, the whole of it.
+
+        Args:
+            prompts: as for `act`.
+            most_tokens: of each beginning, >= 1.
+
+        Raises:
+            ContractError: choose="listed" and nothing is listed.
+        """
+        if most_tokens < 1:
+            raise ContractError(f"a beginning has at least one token, got most_tokens={most_tokens}")
+        drafts: list[Draft] = []
+        for prompt, action in zip(prompts, self._said(prompts, greedy=False, most_tokens=most_tokens), strict=True):
+            ids = action.token_ids
+            whole = ids is None or self._chooses(prompt) or self.turns.ended(ids) or len(ids) >= self.acting.max_new_tokens
+            drafts.append(Draft(action.text, ids, whole, logprobs=action.logprobs))
+        return drafts
+
+    def complete(self, prompts: Sequence[Prompt], drafts: Sequence[Draft]) -> list[Action]:
+        """The actions that begin so. With the seeds of the drafts they are those that `act` would have given: the same draws, token by token.
+
+        Args:
+            prompts: those of the drafts.
+            drafts: one a prompt; one without tokens is tokenised, and the action then has no log-probabilities.
+        """
+        return self._noted(prompts, self._said(prompts, greedy=False, drafts=drafts))
+
     def _acted(self, prompts: Sequence[Prompt], greedy: bool) -> list[Action]:
-        contexts = {row: ids for row, prompt in enumerate(prompts) if (ids := self.contexts.context(prompt)) is not None}
-        choosing = [self._chooses(prompt) for prompt in prompts]
-        found: dict[int, Action] = {}
-        for kind, act in ((True, self._chosen), (False, self._written)):
-            rows = [row for row in contexts if choosing[row] is kind]
-            if rows:
-                actions = act([prompts[row] for row in rows], [contexts[row] for row in rows], greedy)
-                found |= dict(zip(rows, actions, strict=True))
-        self.counters.overflowed += len(prompts) - len(contexts)
-        actions = [found.get(row, Action(text="")) for row in range(len(prompts))]
+        return self._noted(prompts, self._said(prompts, greedy))
+
+    def _noted(self, prompts: Sequence[Prompt], actions: list[Action]) -> list[Action]:
+        """The actions, which are counted and remembered from now on."""
         for prompt, action in zip(prompts, actions, strict=True):
             self.contexts.remember(prompt, action.text, action.token_ids or ())
             self.counters.actions += 1
             self.counters.cut_off += self.cut_off(action)
+            self.counters.overflowed += action.token_ids is None and not action.failure
         return actions
+
+    def _said(self, prompts: Sequence[Prompt], greedy: bool, drafts: Sequence[Draft] | None = None, most_tokens: int | None = None) -> list[Action]:
+        """Actions, or with `most_tokens` their beginnings; an empty one where there is no room."""
+        found = {row: _action_of(draft) for row, draft in enumerate(drafts or ()) if draft.whole}
+        contexts = {row: ids for row, prompt in enumerate(prompts) if row not in found and (ids := self.contexts.context(prompt)) is not None}
+        chosen = [row for row in contexts if self._chooses(prompts[row])]
+        written = [row for row in contexts if not self._chooses(prompts[row])]
+        if chosen:
+            found |= zip(chosen, self._chosen([prompts[row] for row in chosen], [contexts[row] for row in chosen], greedy), strict=True)
+        if written:
+            begun = [_action_of(drafts[row]) if drafts else Action(text="", token_ids=(), logprobs=()) for row in written]
+            limit = min(most_tokens or self.acting.max_new_tokens, self.acting.max_new_tokens)
+            found |= zip(written, self._written([prompts[row] for row in written], [contexts[row] for row in written], greedy, begun, limit), strict=True)
+        return [found.get(row, Action(text="")) for row in range(len(prompts))]
 
     def _chooses(self, prompt: Prompt) -> bool:
         if self.acting.choose == "listed" and not prompt.actions:
@@ -160,12 +198,18 @@ class CausalLMPolicy(TrainableAgent):
             for prompt, choice in zip(prompts, choices, strict=True)
         ]
 
-    def _written(self, prompts: Sequence[Prompt], contexts: Sequence[list[int]], greedy: bool) -> list[Action]:
-        limit = self.acting.max_new_tokens
+    def _written(self, prompts: Sequence[Prompt], contexts: Sequence[list[int]], greedy: bool, begun: Sequence[Action], limit: int) -> list[Action]:
+        """Free text of at most so many tokens, what was begun included."""
         uniforms = np.stack([np.zeros(limit) if greedy else self._uniforms(prompt, limit) for prompt in prompts])
         owners = [prompt.episode for prompt in prompts]
-        found = self.generator.sample(contexts, owners, uniforms, self.acting.sampling(greedy), self.turns.ended)
-        return [Action(text=self.turns.text(each.token_ids), token_ids=each.token_ids, logprobs=each.logprobs) for each in found]
+        ids = [action.token_ids if action.token_ids is not None else self.turns.action(action.text)[:-1] for action in begun]
+        found = self.generator.sample(contexts, owners, uniforms, self.acting.sampling(greedy), self.turns.ended, ids)
+        actions: list[Action] = []
+        for before, action, sampled in zip(ids, begun, found, strict=True):
+            logprobs = None if action.logprobs is None else (*action.logprobs, *sampled.logprobs)
+            whole = (*before, *sampled.token_ids)
+            actions.append(Action(text=self.turns.text(whole), token_ids=whole, logprobs=logprobs))
+        return actions
 
     def _uniforms(self, prompt: Prompt, count: int) -> FloatArray:
         """Of the prompt's own seed, or of one that is drawn for it."""
@@ -283,6 +327,10 @@ class _Greedy(Agent):
 
     def act(self, prompts: Sequence[Prompt]) -> list[Action]:
         return self._policy.most_probable(prompts)
+
+
+def _action_of(draft: Draft) -> Action:
+    return Action(text=draft.text, token_ids=draft.token_ids, logprobs=draft.logprobs)
 
 
 def _unread(sequences: Sequence[TokenSequence], batch: StepBatch) -> dict[str, float]:
