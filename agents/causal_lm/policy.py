@@ -19,6 +19,7 @@ from prm_gym.drafting import Draft, DraftingAgent
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
 from prm_gym.lm.choices import ChoiceTrie
 from prm_gym.lm.generation import Generator
+from prm_gym.lm.parallel import whole
 from prm_gym.lm.sequences import TokenSequence
 from prm_gym.lm.turns import TurnFormat
 from prm_gym.machine import choose_device
@@ -54,6 +55,9 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
     alone, the policy writes nothing, which is a malformed action: its own limit, which counts against it, and no broken infrastructure. The episode goes on or
     ends by its own rules, nothing is learned from that step, and `report()` counts it.
 
+    A pickled copy (for processes that play or search elsewhere) acts from the same weights and random state. It is made from the options, so a model that was
+    loaded from a folder is loaded from there again. What it has learned with (optimiser, reference) stays with the original; `save` and `load` carry that.
+
     Attributes:
         model: of Hugging Face, or of PEFT around it.
         tokenizer: of Hugging Face.
@@ -82,14 +86,40 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
             OptionError: there is no such option, or it does not fit; says the near miss.
             CheckpointError: the model cannot be loaded, or is not causal.
         """
+        self._begin({"path": path, "seed": seed, "learning": dict(learning or {}), **options}, device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        from prm_gym.lm.tensor_files import packed
+
+        state = {"options": self.options, "device": self._device, "random": self._rng.bit_generator.state, "tokenizer": self.tokenizer}
+        return state | {"weights": packed({name: whole(value) for name, value in checkpoint.weights_of(self.model).items()})}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from prm_gym.lm.tensor_files import unpacked
+
+        self._begin(state["options"], state["device"], state["tokenizer"])
+        checkpoint.put(self.model, unpacked(state["weights"]), "the pickled policy")
+        self._rng.bit_generator.state = state["random"]
+
+    def _begin(self, said: Mapping[str, Any], device: str, tokenizer: Any = None) -> None:
+        """Make everything from the options.
+
+        Args:
+            said: `options`.
+            device: as it was asked for.
+            tokenizer: in place of the one that the options give.
+        """
         from prm_gym.agents.causal_lm.learning_options import LearningOptions
 
-        given, acting, self.imitation = _parted(options, ModelOptions, ActingOptions, ImitationOptions)
+        self.options: dict[str, Any] = dict(said)
+        path, seed, learning = said["path"], said["seed"], said["learning"]
+        own = {name: value for name, value in said.items() if name not in ("path", "seed", "learning")}
+        given, acting, self.imitation = _parted(own, ModelOptions, ActingOptions, ImitationOptions)
         self.acting: ActingOptions = acting
         usual = {"learning_rate": LORA_RATE} if given.lora else {} if path else {"learning_rate": SCRATCH_RATE}
-        (self._learning,) = _parted({**usual, **(learning or {}), "temperature": acting.temperature, "seed": seed}, LearningOptions)
-        self.options: dict[str, Any] = {"path": path, "seed": seed, "learning": dict(learning or {}), **options}
-        made = build(path, given, seed, choose_device(device))
+        (self._learning,) = _parted({**usual, **learning, "temperature": acting.temperature, "seed": seed}, LearningOptions)
+        self._device = device
+        made = build(path, given, seed, choose_device(device), tokenizer)
         self.model, self.tokenizer = made.model, made.tokenizer
         if acting.max_new_tokens >= made.context:
             raise OptionError(f"max_new_tokens is {acting.max_new_tokens} and the context has {made.context} tokens; it needs room for what is read")
