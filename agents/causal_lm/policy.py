@@ -12,15 +12,17 @@ from prm_gym.agent import Action, Agent, Preference, Prompt, TrainableAgent
 from prm_gym.agents.causal_lm import checkpoint
 from prm_gym.agents.causal_lm.contexts import Contexts
 from prm_gym.agents.causal_lm.models import build
-from prm_gym.agents.causal_lm.options import ActingOptions, ImitationOptions, ModelOptions
+from prm_gym.agents.causal_lm.options import ActingOptions, ImitationOptions, ModelOptions, ServerOptions, parted
+from prm_gym.agents.causal_lm.serving import Served, ServedWriter, served_seed
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.drafting import Draft, DraftingAgent
-from prm_gym.errors import ContractError, OptionError, UnknownNameError
+from prm_gym.errors import ContractError, OptionError
 from prm_gym.lm.choices import ChoiceTrie
 from prm_gym.lm.generation import Generator
 from prm_gym.lm.parallel import whole
 from prm_gym.lm.sequences import TokenSequence
+from prm_gym.lm.token_server import NoAnswer
 from prm_gym.lm.turns import TurnFormat
 from prm_gym.machine import choose_device
 
@@ -58,6 +60,9 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
     A pickled copy (for processes that play or search elsewhere) acts from the same weights and random state. It is made from the options, so a model that was
     loaded from a folder is loaded from there again. What it has learned with (optimiser, reference) stays with the original; `save` and `load` carry that.
 
+    With `server=` free text is written by vLLM or SGLang (see `ServerOptions`), and learned from as what was sampled here; it is not `seeded` then. A server
+    that fails spoils the episode (`Action.failure`). For what the numbers of another program differ by there is `importance_cap` (see `LearningOptions`).
+
     Attributes:
         model: of Hugging Face, or of PEFT around it.
         tokenizer: of Hugging Face.
@@ -66,6 +71,8 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         contexts: what it reads.
         generator: writes and chooses.
         counters: what it has done.
+        version: updates that it has learned from; stored with each action.
+        writer: the server that writes free text; None without one.
     """
 
     id = "causal-lm"
@@ -80,7 +87,7 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
             device: "cpu", "cuda", "cuda:1" ..., or "auto" (CUDA where there is one).
             learning: how it learns, see `LearningOptions`; without its `seed` and `temperature`, which are those of the policy. The learning rate is 1e-3 for a
                 decoder from scratch and 1e-4 for adapters, unless it is given.
-            **options: see `ModelOptions`, `ActingOptions` and `ImitationOptions`.
+            **options: see `ModelOptions`, `ActingOptions`, `ImitationOptions` and `ServerOptions`.
 
         Raises:
             OptionError: there is no such option, or it does not fit; says the near miss.
@@ -91,7 +98,10 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
     def __getstate__(self) -> dict[str, Any]:
         from prm_gym.lm.tensor_files import packed
 
-        state = {"options": self.options, "device": self._device, "random": self._rng.bit_generator.state, "tokenizer": self.tokenizer}
+        state = {"options": self.options, "device": self._device, "random": self._rng.bit_generator.state, "tokenizer": self.tokenizer, "version": self.version}
+        if self.writer is not None:
+            self.writer.hand_over(self.version)  # once, and not by every copy
+            state["given"] = self.writer.given
         return state | {"weights": packed({name: whole(value) for name, value in checkpoint.weights_of(self.model).items()})}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -99,7 +109,9 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
 
         self._begin(state["options"], state["device"], state["tokenizer"])
         checkpoint.put(self.model, unpacked(state["weights"]), "the pickled policy")
-        self._rng.bit_generator.state = state["random"]
+        self._rng.bit_generator.state, self.version = state["random"], state["version"]
+        if self.writer is not None:
+            self.writer.given = state["given"]
 
     def _begin(self, said: Mapping[str, Any], device: str, tokenizer: Any = None) -> None:
         """Make everything from the options.
@@ -114,10 +126,10 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         self.options: dict[str, Any] = dict(said)
         path, seed, learning = said["path"], said["seed"], said["learning"]
         own = {name: value for name, value in said.items() if name not in ("path", "seed", "learning")}
-        given, acting, self.imitation = _parted(own, ModelOptions, ActingOptions, ImitationOptions)
+        given, acting, self.imitation, served = parted(own, ModelOptions, ActingOptions, ImitationOptions, ServerOptions)
         self.acting: ActingOptions = acting
         usual = {"learning_rate": LORA_RATE} if given.lora else {} if path else {"learning_rate": SCRATCH_RATE}
-        (self._learning,) = _parted({**usual, **learning, "temperature": acting.temperature, "seed": seed}, LearningOptions)
+        (self._learning,) = parted({**usual, **learning, "temperature": acting.temperature, "seed": seed}, LearningOptions)
         self._device = device
         made = build(path, given, seed, choose_device(device), tokenizer)
         self.model, self.tokenizer = made.model, made.tokenizer
@@ -126,7 +138,9 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         self._context = made.context
         self._rng = np.random.default_rng(seed)
         self.generator = Generator(self.model, acting.cache_bytes)
-        self.counters = Counters()
+        self.counters, self.version = Counters(), 0
+        self.seeded = not served.server
+        self.writer = ServedWriter(served, self.generator, self._write_weights, bool(given.lora)) if served.server else None
         self._learner: Learner | None = None
         self._speak()
 
@@ -158,7 +172,12 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
             "cut_off": float(counters.cut_off),
             "shortened": float(self.contexts.shortened),
             "overflowed": float(counters.overflowed),
-        }
+        } | self._served()
+
+    def close(self) -> None:
+        """Close the connection to a server; it opens again."""
+        if self.writer is not None:
+            self.writer.server.close()
 
     def draft(self, prompts: Sequence[Prompt], most_tokens: int) -> list[Draft]:
         """The beginning of one action a prompt; of listed actions, and where there is no room, the whole of it.
@@ -192,7 +211,9 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         return self._noted(prompts, self._said(prompts, greedy))
 
     def _noted(self, prompts: Sequence[Prompt], actions: list[Action]) -> list[Action]:
-        """The actions, which are counted and remembered from now on."""
+        """The actions with the version of what wrote them, counted and remembered from now on."""
+        versioned = msgspec.structs.replace
+        actions = [versioned(each, policy_version=self.version) if each.token_ids is not None and each.policy_version is None else each for each in actions]
         for prompt, action in zip(prompts, actions, strict=True):
             self.contexts.remember(prompt, action.text, action.token_ids or ())
             self.counters.actions += 1
@@ -230,15 +251,22 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
 
     def _written(self, prompts: Sequence[Prompt], contexts: Sequence[list[int]], greedy: bool, begun: Sequence[Action], limit: int) -> list[Action]:
         """Free text of at most so many tokens, what was begun included."""
-        uniforms = np.stack([np.zeros(limit) if greedy else self._uniforms(prompt, limit) for prompt in prompts])
-        owners = [prompt.episode for prompt in prompts]
         ids = [action.token_ids if action.token_ids is not None else self.turns.action(action.text)[:-1] for action in begun]
-        found = self.generator.sample(contexts, owners, uniforms, self.acting.sampling(greedy), self.turns.ended, ids)
+        sampling = self.acting.sampling(greedy)
+        if self.writer is None:
+            uniforms = np.stack([np.zeros(limit) if greedy else self._uniforms(prompt, limit) for prompt in prompts])
+            found = self.generator.sample(contexts, [prompt.episode for prompt in prompts], uniforms, sampling, self.turns.ended, ids)
+        else:
+            seeds = [None if greedy or prompt.seed is None else served_seed(prompt.seed, len(tokens)) for prompt, tokens in zip(prompts, ids, strict=True)]
+            found = self.writer.sample(contexts, ids, seeds, limit, sampling, self.turns, self.version)
         actions: list[Action] = []
-        for before, action, sampled in zip(ids, begun, found, strict=True):
-            logprobs = None if action.logprobs is None else (*action.logprobs, *sampled.logprobs)
-            whole = (*before, *sampled.token_ids)
-            actions.append(Action(text=self.turns.text(whole), token_ids=whole, logprobs=logprobs))
+        for before, action, said in zip(ids, begun, found, strict=True):
+            if isinstance(said, NoAnswer):
+                actions.append(Action(text="", failure=said.reason))
+                continue
+            logprobs = None if action.logprobs is None or said.logprobs is None else (*action.logprobs, *said.logprobs)
+            whole, version = (*before, *said.token_ids), said.version if isinstance(said, Served) else None
+            actions.append(Action(text=self.turns.text(whole), token_ids=whole, logprobs=logprobs, policy_version=version))
         return actions
 
     def _uniforms(self, prompt: Prompt, count: int) -> FloatArray:
@@ -253,10 +281,10 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
             CreditError: the batch was made from arrays.
             DivergedError: a loss or gradient is no number; that step was not taken.
         """
-        sequences = self.sequences(batch)
+        sequences, marked = self.sequences(batch), self._marked(batch)
         metrics = self.learner.update(sequences, credit.advantages, credit.keep, credit.returns)
-        self.generator.forget()
-        return metrics | self._marked(batch) | _unread(sequences, batch)
+        self._learned(metrics)
+        return metrics | marked | _unread(sequences, batch)
 
     def imitate(self, batch: StepBatch, weights: FloatArray | None = None) -> dict[str, float]:
         """Learn to write what was done, token by token, whether it could have been chosen from a list or not.
@@ -273,7 +301,7 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         imitation = self.imitation
         minibatches = -(-len(sequences) // imitation.imitation_minibatch)
         metrics = self.learner.imitate(sequences, weights, imitation.imitation_epochs, minibatches)
-        self.generator.forget()
+        self._learned(metrics)
         return metrics | _unread(sequences, batch)
 
     def prefer(self, pairs: Sequence[Preference]) -> dict[str, float]:
@@ -291,7 +319,7 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
             if chosen is not None and rejected is not None:
                 made.append(SequencePair(chosen, rejected, pair.weight))
         metrics = self.learner.prefer(made)
-        self.generator.forget()
+        self._learned(metrics)
         return metrics | ({"overflowed": 1.0 - len(made) / len(pairs)} if len(made) < len(pairs) else {})
 
     def sequences(self, batch: StepBatch) -> list[TokenSequence]:
@@ -314,7 +342,7 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
 
     def save(self, directory: Path) -> None:
         """Write a folder that `load`, Hugging Face's loaders (PEFT's, with adapters) and the argument of this agent take; see `checkpoint.save`."""
-        state = {"random": self._rng.bit_generator.state, "options": self.options}
+        state = {"random": self._rng.bit_generator.state, "options": self.options, "version": self.version}
         checkpoint.save(directory, self.model, self.tokenizer, self._learner, state)
 
     def load(self, directory: Path) -> None:
@@ -328,8 +356,10 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         if stored.learner is not None:
             self.learner.load(stored.learner)
         self.tokenizer = stored.tokenizer
-        self._rng.bit_generator.state = stored.state["random"]
+        self._rng.bit_generator.state, self.version = stored.state["random"], int(stored.state.get("version", 0))
         self.generator.forget()
+        if self.writer is not None:
+            self.writer.given = (None, self.writer.server.adapter)  # what the server has is of another run
         self._speak()
 
     def _speak(self) -> None:
@@ -343,16 +373,30 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         self.contexts = Contexts(self.turns, self._context, acting.max_new_tokens, history, instructions=acting.instructions, listed=chooses)
 
     def _marked(self, batch: StepBatch) -> dict[str, float]:
-        """The share of the steps that this policy wrote whose action was cut off."""
+        """The share of the steps that this policy wrote whose action was cut off; with a server how many updates old what wrote them is, in the mean."""
         cut = [not self.turns.ended(step.token_ids) for step in batch.steps if step.token_ids]
-        return {"cut_off": sum(cut) / len(cut)} if cut else {}
+        ages = [self.version - step.policy_version for step in batch.steps if step.policy_version is not None] if self.writer is not None else []
+        return ({"cut_off": sum(cut) / len(cut)} if cut else {}) | ({"staleness": sum(ages) / len(ages)} if ages else {}) | self._served()
+
+    def _learned(self, metrics: Mapping[str, float]) -> None:
+        """The weights have changed, if anything was learned from."""
+        self.generator.forget()
+        self.version += bool(metrics)
+
+    def _served(self) -> dict[str, float]:
+        """What there is to say of a server."""
+        if self.writer is None:
+            return {}
+        gap = self.writer.gap
+        return {"server_failures": float(self.writer.server.failures)} | ({} if gap is None else {"server_gap": gap})
+
+    def _write_weights(self, directory: Path) -> None:
+        checkpoint.save(directory, self.model, self.tokenizer, None, {"version": self.version})
 
 
 class _Greedy(Agent):
-    seeded = True
-
     def __init__(self, policy: CausalLMPolicy) -> None:
-        self.id = f"{policy.id}:greedy"
+        self.id, self.seeded = f"{policy.id}:greedy", policy.seeded
         self._policy = policy
 
     def act(self, prompts: Sequence[Prompt]) -> list[Action]:
@@ -367,22 +411,3 @@ def _unread(sequences: Sequence[TokenSequence], batch: StepBatch) -> dict[str, f
     """The share of the steps that have no room in the context, where there are any: nothing was learned from them."""
     missing = batch.rewards.size - sum(len(sequence.actions) for sequence in sequences)
     return {"overflowed": missing / batch.rewards.size} if missing else {}
-
-
-def _parted(options: Mapping[str, Any], *kinds: type[msgspec.Struct]) -> list[Any]:
-    """Options as structs, each of those that it names.
-
-    Raises:
-        OptionError: none of them names one (says the near miss), or a value does not fit.
-    """
-    names = {name: kind for kind in kinds for name in kind.__struct_fields__}
-    for option in options:
-        if option not in names:
-            raise OptionError(str(UnknownNameError("option of the agent 'causal-lm'", option, names)))
-    found: list[Any] = []
-    for kind in kinds:
-        try:
-            found.append(msgspec.convert({name: value for name, value in options.items() if names[name] is kind}, kind))
-        except msgspec.ValidationError as error:
-            raise OptionError(f"agent 'causal-lm': {error}") from error
-    return found

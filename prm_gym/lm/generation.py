@@ -105,6 +105,20 @@ class Generator:
                 found += self._written(writer, room, sampling, ended)
         return found
 
+    def log_probabilities(self, context: Sequence[int], token_ids: Sequence[int], sampling: Sampling) -> list[float]:
+        """Of tokens behind a context, by one forward over both, without anything kept.
+
+        Args:
+            context: at least one token.
+            token_ids: behind it.
+            sampling: the distribution.
+        """
+        with self._evaluating():
+            ids = torch.tensor([[*context, *token_ids]], device=self.device)
+            hidden = self.head.backbone(input_ids=ids[:, :-1], use_cache=False).last_hidden_state[0, len(context) - 1 :]
+            found = log_distribution(self.head.logits(hidden), sampling).gather(1, ids[0, len(context) :, None])[:, 0]
+        return cast("list[float]", found.double().tolist())
+
     def choose(
         self, contexts: Sequence[list[int]], owners: Sequence[str], tries: Sequence[ChoiceTrie], uniforms: Sequence[float | None], temperature: float
     ) -> list[Choice]:
