@@ -193,9 +193,9 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
             raise ContractError(f"a beginning has at least one token, got most_tokens={most_tokens}")
         drafts: list[Draft] = []
         for prompt, action in zip(prompts, self._said(prompts, greedy=False, most_tokens=most_tokens), strict=True):
-            ids = action.token_ids
+            ids = () if action.failure else action.token_ids  # what failed is tried once more when it is to be finished
             whole = ids is None or self._chooses(prompt) or self.turns.ended(ids) or len(ids) >= self.acting.max_new_tokens
-            drafts.append(Draft(action.text, ids, whole, logprobs=action.logprobs))
+            drafts.append(Draft(action.text, ids, whole, logprobs=() if action.failure else action.logprobs))
         return drafts
 
     def complete(self, prompts: Sequence[Prompt], drafts: Sequence[Draft]) -> list[Action]:

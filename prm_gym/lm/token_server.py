@@ -22,6 +22,7 @@ import msgspec
 
 from prm_gym import event_loop
 from prm_gym.chat.bounded import bounded
+from prm_gym.chat.wire import is_too_long
 from prm_gym.errors import OptionError
 from prm_gym.lm.sampling import Sampling
 
@@ -265,17 +266,18 @@ class TokenServer:
         else:
             calls.append((f"{root}/update_weights_from_disk", {"model_path": folder, "weight_version": str(version)}))
         for address, body in calls:
-            content = await self._sent(address, body, loading=True)
+            content = await self._sent(address, body)
             if isinstance(content, NoAnswer):
                 return content
             _require_success(content, address)
         if adapters:
             self.adapter = name
             if before:
-                await self._sent(f"{place}unload_lora_adapter", {"lora_name": before}, loading=True)
+                with suppress(OptionError):  # it has dropped it by itself
+                    await self._sent(f"{place}unload_lora_adapter", {"lora_name": before})
         return None
 
-    async def _sent(self, path: str, body: Mapping[str, Any] | None, loading: bool = False) -> bytes | NoAnswer:
+    async def _sent(self, path: str, body: Mapping[str, Any] | None) -> bytes | NoAnswer:
         """The body of a good response; what fails for a while is sent again by the official client.
 
         Raises:
@@ -291,10 +293,12 @@ class TokenServer:
             self._reached = True
             if error.status_code >= 500 or error.status_code in (408, 409, 425, 429):
                 return NoAnswer(f"{where} failed {self.settings.attempts} times: HTTP status {error.status_code}: {str(error)[:_SHOWN]}")
-            if error.status_code == 404 and self.adapter and not loading:
-                name, self.adapter = self.adapter, ""
+            name = body.get("lora_path", body["model"]) if body is not None and "prompt" in body else self._model
+            if error.status_code == 404 and name != self._model:
+                self.adapter = ""
                 return NoAnswer(f"{where} no longer has the adapter {name!r}; it was started anew")
-            raise OptionError(f"{where} refuses {path.rpartition('/')[2]}: HTTP status {error.status_code}: {str(error)[:_SHOWN]}{_advice(path)}") from error
+            said = f"HTTP status {error.status_code}: {str(error)[:_SHOWN]}{_advice(path, str(error))}"
+            raise OptionError(f"{where} refuses {path.rpartition('/')[2]}: {said}") from error
         except openai.OpenAIError as error:  # no connection, no answer in time
             if not self._reached:
                 raise OptionError(f"{where} cannot be reached: {error}") from error
@@ -344,14 +348,14 @@ def _require_success(content: bytes, address: str) -> None:
         raise OptionError(f"{address} did not take the weights: {said.message[:_SHOWN]}")
 
 
-def _advice(path: str) -> str:
+def _advice(path: str, message: str) -> str:
     """What a server is to be started with for a request that it refuses."""
     match path.rpartition("/")[2]:
         case "load_lora_adapter" | "unload_lora_adapter":
             return " (vLLM: --enable-lora --max-lora-rank RANK, and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True; SGLang: --enable-lora --max-lora-rank RANK)"
         case "collective_rpc" | "reset_prefix_cache":
             return " (vLLM: VLLM_SERVER_DEV_MODE=1)"
-        case "completions":
-            return " (a context that is too long: start the server with that of the policy, --max-model-len or --context-length)"
+        case "completions" if is_too_long(message):
+            return " (start the server with the context of the policy: --max-model-len for vLLM, --context-length for SGLang)"
         case _:
             return ""

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("torch")
+pytest.importorskip("transformers")
 
-from prm_gym.agents.causal_lm.learning_options import LearningOptions  # noqa: E402
-from prm_gym.agents.causal_lm.options import ActingOptions, ImitationOptions, ModelOptions, ServerOptions  # noqa: E402
+from prm_gym.agents.causal_lm.learning_options import LearningOptions
+from prm_gym.agents.causal_lm.options import ActingOptions, ImitationOptions, ModelOptions, ServerOptions
 
 PAGE = Path(__file__).parents[3] / "docs" / "language_models.md"
 

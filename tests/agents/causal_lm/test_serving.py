@@ -19,6 +19,7 @@ from completions_server import CompletionsServer  # noqa: E402
 from prm_gym.agent import Action, Preference, Prompt  # noqa: E402
 from prm_gym.agents.causal_lm import CausalLMPolicy  # noqa: E402
 from prm_gym.credit import Credit, StepBatch  # noqa: E402
+from prm_gym.drafting import Draft  # noqa: E402
 from prm_gym.errors import OptionError  # noqa: E402
 from prm_gym.lm.sampling import Sampling  # noqa: E402
 from prm_gym.rollout import Rollouts, groups  # noqa: E402
@@ -208,6 +209,9 @@ def test_a_server_that_dies_spoils_its_episodes_and_nothing_else(policy, folder)
     with CompletionsServer(folder, dies_after=14) as server:
         agent = policy(folder, server)
         played = rollouts.play(agent, groups(range(4), 2))
+        drafts = agent.draft(prompts(1), 2)
+        assert drafts == [Draft("", (), logprobs=())]
+        assert "does not answer" in agent.complete(prompts(1), drafts)[0].failure
     rollouts.close()
     # Eight episodes of three steps are 24 texts, of which 14 were written: four episodes were finished with the first twelve.
     assert [trajectory.valid for trajectory in played].count(True) == 4
