@@ -17,7 +17,8 @@ class CompletionsServer:
     """Serves on loopback until it is closed.
 
     `faults`: what it does wrong: "no ids", "no logprobs", "another prompt", "foreign tokens", "raw" (log-probabilities before the temperature, as vLLM's
-    default), "deaf" (takes weights and keeps its own), "no developer".
+    default), "deaf" (takes weights and keeps its own), "no developer" (vLLM without its development mode), "no room" (SGLang cannot load), "busy" (for once),
+    "short" (a context shorter than the policy's).
     """
 
     def __init__(self, folder, kind="vllm", faults=(), dies_after=None):
@@ -73,6 +74,10 @@ class CompletionsServer:
                 if self.dies_after is not None and len(self.requests) >= self.dies_after:
                     return 0, None
                 self.requests.append(body)
+                if "busy" in self.faults and len(self.requests) == 1:
+                    return 503, {"message": "try again"}
+                if "short" in self.faults:
+                    return 400, {"message": "This model's maximum context length is 16 tokens."}
                 return self._completed(body)
             self.calls.append((path, body))
             return self._weights(path, body)
@@ -89,6 +94,8 @@ class CompletionsServer:
             del self.adapters[body["lora_name"]]
         elif self.kind == "vllm" and path in ("/collective_rpc", "/reset_prefix_cache") and "no developer" not in self.faults:
             folder = self.folder if body.get("method") == "reload_weights" else None
+        elif "no room" in self.faults:
+            return 200, {"success": False, "message": "out of memory"}
         elif self.kind == "sglang" and path == "/update_weights_from_disk":
             folder, self.version = body["model_path"], body["weight_version"]
         else:

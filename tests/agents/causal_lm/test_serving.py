@@ -1,6 +1,7 @@
 """Free text from a server with vLLM's or SGLang's interface is what the policy itself would have written, and is learnt from as such."""
 
 import math
+import pickle
 import sys
 from collections import Counter
 from pathlib import Path
@@ -190,6 +191,26 @@ def test_a_server_that_keeps_its_weights_is_found_out(policy, folder, tmp_path):
         assert agent.report()["server_gap"] > 0.05
 
 
+def test_a_copy_asks_the_same_server_and_gives_it_nothing_again(policy, folder, tmp_path):
+    with CompletionsServer(folder, "sglang") as server:
+        agent = learnt(policy(folder, server, server_weights=str(tmp_path), learning={"preference": "simpo"}), prompts(2))
+        copies = [pickle.loads(pickle.dumps(agent)) for _ in range(2)]
+        for each in copies:
+            assert [action.policy_version for action in each.act(prompts(2))] == [2, 2]
+            assert each.report()["server_gap"] < 1e-4
+            each.close()
+        agent.act(prompts(2))
+        assert len(server.calls) == 1
+
+
+def test_a_busy_server_is_asked_again(policy, folder):
+    with CompletionsServer(folder, faults=["busy"]) as server:
+        agent = policy(folder, server, server_attempts=2)
+        assert not agent.act(prompts(1))[0].failure
+        assert len(server.requests) == 2
+        assert agent.report()["server_failures"] == 0.0
+
+
 def test_stale_text_is_known_by_its_version(policy, folder):
     rollouts = Rollouts("prm_gym/Countdown-v0", {"verifiers": [], "reward": "outcome", "difficulty": 1, "max_steps": 2}, num_envs=4)
     with CompletionsServer(folder) as server:
@@ -242,8 +263,15 @@ def test_servers_that_cannot_do_it_are_refused_by_name(policy, folder, tmp_path)
         learnt(agent, prompts(1))
         with pytest.raises(OptionError, match=r"refuses collective_rpc: HTTP status 404.*VLLM_SERVER_DEV_MODE=1"):
             agent.act(prompts(1))
-        with pytest.raises(OptionError, match="`nobody` does not exist"):
-            policy(folder, server, server_model="nobody").act(prompts(1))
+    with CompletionsServer(folder, "sglang", faults=["no room"]) as server:
+        agent = policy(folder, server, server_weights=str(tmp_path / "other"), learning={"preference": "simpo"})
+        learnt(agent, prompts(1))
+        with pytest.raises(OptionError, match="did not take the weights: out of memory"):
+            agent.act(prompts(1))
+    with CompletionsServer(folder, faults=["short"]) as server, pytest.raises(OptionError, match=r"maximum context length is 16.*--max-model-len"):
+        policy(folder, server).act(prompts(1))
+    with CompletionsServer(folder) as server, pytest.raises(OptionError, match="`nobody` does not exist"):
+        policy(folder, server, server_model="nobody").act(prompts(1))
     with pytest.raises(OptionError, match="cannot be reached"):
         policy(folder, server).act(prompts(1))
     with pytest.raises(OptionError, match="begins with http"):
