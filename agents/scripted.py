@@ -13,7 +13,7 @@ class ScriptedAgent(Agent):
 
     id = "scripted"
     privileged: ClassVar[bool] = True
-    seeded: ClassVar[bool] = True
+    seeded = True
 
     def act(self, prompts: Sequence[Prompt]) -> list[Action]:
         """The next action of each environment's solution.

@@ -60,6 +60,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         text: the action.
         token_ids: its tokens, if the agent has them.
         logprobs: log-probability of each token under the acting policy; one entry for the whole action when it chose among candidates.
+        policy_version: which weights wrote it, as the agent counts its updates; None where nobody says.
         failure: why there is no action: what the agent stands on has failed (a server that died), which says nothing of the agent. The episode is spoilt:
             it ends truncated and invalid and trains nobody (see `take`). Empty for an action, however bad.
     """
@@ -67,6 +68,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[float, ...] | None = None
+    policy_version: int | None = None
     failure: str = ""
 
 
@@ -98,7 +100,7 @@ class Agent(ABC):
 
     id: str
     privileged: ClassVar[bool] = False
-    seeded: ClassVar[bool] = False
+    seeded: bool = False
 
     @abstractmethod
     def act(self, prompts: Sequence[Prompt]) -> list[Action]:
@@ -259,6 +261,7 @@ def recorded(env: StepEnv, before: Situation, action: Action, result: StepResult
         truncated=truncated,
         token_ids=action.token_ids,
         logprobs=action.logprobs,
+        policy_version=action.policy_version,
     )
 
 

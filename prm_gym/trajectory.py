@@ -28,6 +28,7 @@ class Step(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         parent: id of the step it branches from, for trees; None in a plain episode.
         token_ids: tokens of the action, if the agent has them.
         logprobs: log-probability of each token under the policy that acted; of the whole action (one entry) when it chose among candidates.
+        policy_version: which weights wrote it, as the agent counts its updates; None where nobody says.
     """
 
     index: int
@@ -44,6 +45,7 @@ class Step(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     parent: str | None = None
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[float, ...] | None = None
+    policy_version: int | None = None
 
 
 class Trajectory(msgspec.Struct, frozen=True, kw_only=True):

@@ -63,7 +63,7 @@ def save(directory: Path, model: Any, tokenizer: Any, learner: Learning | None, 
     if learner is not None:
         learner.save(directory / name)
     said = {"format": FORMAT, "version": VERSION, "learner": name, "state": dict(state)}
-    write_tensors(directory / _file_of(model), _weights(model), {"format": "pt", "prm_gym": json.dumps(said, default=str)})
+    write_tensors(directory / _file_of(model), weights_of(model), {"format": "pt", "prm_gym": json.dumps(said, default=str)})
     for other in directory.glob("learner-*"):
         if other.name != name:
             shutil.rmtree(other)
@@ -90,7 +90,7 @@ def load(directory: Path, model: Any) -> Stored:
             f"{path} was written by prm_gym {said.get('version', '(unknown)')} in the format {said.get('format')!r}; this version ({VERSION}) reads {FORMAT}. "
             "Its weights alone can be loaded: name the folder as the agent's argument"
         )
-    _put(model, tensors, path)
+    put(model, tensors, str(path))
     with quiet():
         tokenizer = library("transformers").AutoTokenizer.from_pretrained(directory, local_files_only=True)
     return Stored(tokenizer, directory / said["learner"] if said["learner"] else None, said["state"])
@@ -104,8 +104,8 @@ def _file_of(model: Any) -> str:
     return "adapter_model.safetensors" if _adapted(model) else "model.safetensors"
 
 
-def _weights(model: Any) -> dict[str, Tensor]:
-    """By the names that Hugging Face's and PEFT's loaders know; tied ones once."""
+def weights_of(model: Any) -> dict[str, Tensor]:
+    """What is trained of a model (its adapters, where it has any), by the names that Hugging Face's and PEFT's loaders know; tied weights once."""
     if _adapted(model):
         named: dict[str, Tensor] = library("peft").get_peft_model_state_dict(model, save_embedding_layers=False)
     else:
@@ -120,11 +120,16 @@ def _weights(model: Any) -> dict[str, Tensor]:
     return found
 
 
-def _put(model: Any, tensors: Mapping[str, Tensor], path: Path) -> None:
-    wanted = _weights(model)
+def put(model: Any, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Put back what `weights_of` gave.
+
+    Raises:
+        CheckpointError: it is of another model.
+    """
+    wanted = weights_of(model)
     odd = sorted({*wanted.keys() ^ tensors.keys(), *(name for name in wanted.keys() & tensors.keys() if wanted[name].shape != tensors[name].shape)})
     if odd:
-        raise CheckpointError(f"{path} is of another model: {', '.join(odd[:3])}{' and others' if len(odd) > 3 else ''} do not fit")
+        raise CheckpointError(f"{source} is of another model: {', '.join(odd[:3])}{' and others' if len(odd) > 3 else ''} do not fit")
     if _adapted(model):
         library("peft").set_peft_model_state_dict(model, dict(tensors))
     else:

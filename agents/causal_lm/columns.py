@@ -29,21 +29,23 @@ class StepColumns:
     value: FloatArray | None
 
 
-def step_columns(table: TokenTable, count: int, logprobs: FloatArray, entropies: FloatArray | None, values: FloatArray | None) -> StepColumns:
+def step_columns(
+    table: TokenTable, count: int, logprobs: FloatArray | None, entropies: FloatArray | None = None, values: FloatArray | None = None
+) -> StepColumns:
     """The columns of a table's steps.
 
     Args:
         table: R tokens of K actions.
         count: N.
-        logprobs: [R] float64, of each token.
-        entropies: [R] float64, of its distribution; None where nobody says.
-        values: [K] float64, of the state before each action; None where nobody says.
+        logprobs: [R] float64, of each token; None where nobody says.
+        entropies: [R] float64, of its distribution; likewise.
+        values: [K] float64, of the state before each action; likewise.
     """
     actions = len(table.rows)
     sizes = np.bincount(table.steps, minlength=actions).astype(np.float64)
+    unknown = np.full(len(table.steps), np.nan)
     summed = [
-        np.bincount(table.steps, weights=numbers, minlength=actions).astype(np.float64)
-        for numbers in (logprobs, np.full(len(table.steps), np.nan) if entropies is None else entropies)
+        np.bincount(table.steps, weights=unknown if numbers is None else numbers, minlength=actions).astype(np.float64) for numbers in (logprobs, entropies)
     ]
     found = (summed[0], summed[1] / np.maximum(sizes, 1.0), sizes)
     return StepColumns(*(_scattered(each, table.rows, count) for each in found), value=None if values is None else _scattered(values, table.rows, count))

@@ -205,9 +205,8 @@ class Learner:
             OptionError: there is no reference.
         """
         table = token_table([sequence for sequence in sequences if sequence.actions])
-        said = PolicyReadings(self._read_reference(table), None, None) if reference else self._read(table)
-        logprobs, entropies, values = (None if numbers is None else numbers.double().cpu().numpy() for numbers in said)
-        return step_columns(table, count, logprobs, entropies, values)
+        said: Sequence[Tensor | None] = [self._read_reference(table)] if reference else self._read(table)
+        return step_columns(table, count, *(None if numbers is None else numbers.double().cpu().numpy() for numbers in said))
 
     def save(self, directory: Path) -> None:
         """Write optimiser, value head, counts and reference beside the weights of the model, which whoever made it saves. Every process has to call this."""

@@ -40,7 +40,7 @@ class PolicyModel(NamedTuple):
     context: int
 
 
-def build(path: str, options: ModelOptions, seed: int, device: str) -> PolicyModel:
+def build(path: str, options: ModelOptions, seed: int, device: str, tokenizer: Any = None) -> PolicyModel:
     """The model of a path, or a decoder from scratch, on its device.
 
     Args:
@@ -48,6 +48,7 @@ def build(path: str, options: ModelOptions, seed: int, device: str) -> PolicyMod
         options: which.
         seed: of new weights. The random state of torch is as it was when this returns.
         device: "cpu", "cuda", ...
+        tokenizer: of the model, where it is known already.
 
     Raises:
         CheckpointError: the model cannot be loaded, or is not causal.
@@ -57,7 +58,7 @@ def build(path: str, options: ModelOptions, seed: int, device: str) -> PolicyMod
     wanted = ("bfloat16" if device.startswith("cuda") else "float32") if options.dtype == "auto" else options.dtype
     with torch.random.fork_rng(devices=devices), quiet():
         torch.manual_seed(seed)
-        tokenizer, model = _pretrained(path, options) if path else _scratch(options)
+        tokenizer, model = _pretrained(path, options, tokenizer) if path else _scratch(options, tokenizer)
         model = model.to(getattr(torch, wanted))
         if options.lora:
             from prm_gym.lm.adapters import with_adapters
@@ -67,7 +68,7 @@ def build(path: str, options: ModelOptions, seed: int, device: str) -> PolicyMod
     return PolicyModel(model, tokenizer, _context(model.config, tokenizer, options))
 
 
-def _pretrained(path: str, options: ModelOptions) -> tuple[Any, Any]:
+def _pretrained(path: str, options: ModelOptions, tokenizer: Any) -> tuple[Any, Any]:
     transformers = library("transformers")
     extra: dict[str, Any] = {"trust_remote_code": options.trust_remote_code}
     if Path(path).is_dir():
@@ -75,7 +76,7 @@ def _pretrained(path: str, options: ModelOptions) -> tuple[Any, Any]:
     elif path.startswith((".", "/", "~")) or path.count("/") > 1:
         raise CheckpointError(f"There is no folder {path!r}. A model is a folder, or a name on the Hugging Face hub.")
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(path, **extra)
+        tokenizer = tokenizer or transformers.AutoTokenizer.from_pretrained(path, **extra)
         # The attention that takes a mask of its own for every token.
         model = transformers.AutoModelForCausalLM.from_pretrained(path, dtype="auto", attn_implementation="sdpa", **extra)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
@@ -85,10 +86,11 @@ def _pretrained(path: str, options: ModelOptions) -> tuple[Any, Any]:
     return tokenizer, model
 
 
-def _scratch(options: ModelOptions) -> tuple[Any, Any]:
+def _scratch(options: ModelOptions, tokenizer: Any) -> tuple[Any, Any]:
     wanted = options.vocabulary if options.texts else 0
-    tokenizer = byte_tokenizer(_texts(options.texts), wanted, (SEE, ACT))
-    tokenizer.chat_template = TEMPLATE
+    if tokenizer is None:
+        tokenizer = byte_tokenizer(_texts(options.texts), wanted, (SEE, ACT))
+        tokenizer.chat_template = TEMPLATE
     rows = max(wanted, len(tokenizer))  # as many whatever the texts gave, so that weights fit the tokenizer of a checkpoint
     config = decoder_config(rows, tokenizer.eos_token_id, width=options.width, layers=options.layers, heads=options.heads, context=options.context)
     return tokenizer, library("transformers").Qwen2ForCausalLM(config)

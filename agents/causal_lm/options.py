@@ -1,11 +1,13 @@
 """The options of a causal-LM policy."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 
-from prm_gym.errors import OptionError
+from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.lm.sampling import Sampling
+from prm_gym.lm.token_server import ServerKind, ServerSettings
 
 Choosing = Literal["auto", "listed", "free"]
 Stopping = Literal["end", "line"]
@@ -111,6 +113,77 @@ class ImitationOptions(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse what is no pass."""
         for name in ("imitation_epochs", "imitation_minibatch"):
             _require(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
+
+
+class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """A server of vLLM or SGLang that writes the free text; listed actions are chosen by the model itself.
+
+    Attributes:
+        server: its address with the version, as http://localhost:8000/v1; "" for none.
+        server_kind: which.
+        server_model: as the server names it; "" for the first that it lists.
+        server_weights: a folder for this alone that policy and server both see: after an update the weights (or the adapters alone) are written there, and the
+            server is told to load them before the next text. "" for never: the server's texts are then those of the weights that it began with.
+        server_concurrency: texts that are asked for at once.
+        server_seconds: that one attempt at a text may take.
+        server_attempts: how often a text is asked for, before its episode is spoilt.
+        server_key_variable: the environment variable that holds the server's key, if it has one.
+    """
+
+    server: str = ""
+    server_kind: ServerKind = "vllm"
+    server_model: str = ""
+    server_weights: str = ""
+    server_concurrency: int = 64
+    server_seconds: float = 300.0
+    server_attempts: int = 4
+    server_key_variable: str = "OPENAI_API_KEY"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be asked."""
+        if self.server and not self.server.startswith(("http://", "https://")):
+            raise OptionError(f"server begins with http:// or https://, got {self.server!r}")
+        for name in ("server_concurrency", "server_attempts"):
+            _require(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
+        _require("server_seconds", self.server_seconds, 0.0 < self.server_seconds < float("inf"), "positive")
+        if not self.server and self.server_weights:
+            raise OptionError("server_weights needs a server that takes them: server=http://...")
+
+    def settings(self, rows: int) -> ServerSettings:
+        """Of the connection.
+
+        Args:
+            rows: tokens of the vocabulary.
+        """
+        return ServerSettings(
+            url=self.server,
+            kind=self.server_kind,
+            model=self.server_model,
+            concurrency=self.server_concurrency,
+            seconds=self.server_seconds,
+            attempts=self.server_attempts,
+            key_variable=self.server_key_variable,
+            rows=rows,
+        )
+
+
+def parted(options: Mapping[str, Any], *kinds: type[msgspec.Struct]) -> list[Any]:
+    """Options as structs, each of those that it names.
+
+    Raises:
+        OptionError: none of them names one (says the near miss), or a value does not fit.
+    """
+    names = {name: kind for kind in kinds for name in kind.__struct_fields__}
+    for option in options:
+        if option not in names:
+            raise OptionError(str(UnknownNameError("option of the agent 'causal-lm'", option, names)))
+    found: list[Any] = []
+    for kind in kinds:
+        try:
+            found.append(msgspec.convert({name: value for name, value in options.items() if names[name] is kind}, kind))
+        except msgspec.ValidationError as error:
+            raise OptionError(f"agent 'causal-lm': {error}") from error
+    return found
 
 
 def _require(name: str, value: Any, fits: bool, wanted: str) -> None:

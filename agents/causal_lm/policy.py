@@ -12,13 +12,17 @@ from prm_gym.agent import Action, Agent, Preference, Prompt, TrainableAgent
 from prm_gym.agents.causal_lm import checkpoint
 from prm_gym.agents.causal_lm.contexts import Contexts
 from prm_gym.agents.causal_lm.models import build
-from prm_gym.agents.causal_lm.options import ActingOptions, ImitationOptions, ModelOptions
+from prm_gym.agents.causal_lm.options import ActingOptions, ImitationOptions, ModelOptions, ServerOptions, parted
+from prm_gym.agents.causal_lm.serving import Served, ServedWriter, served_seed
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.credit.array_types import FloatArray
-from prm_gym.errors import ContractError, OptionError, UnknownNameError
+from prm_gym.drafting import Draft, DraftingAgent
+from prm_gym.errors import ContractError, OptionError
 from prm_gym.lm.choices import ChoiceTrie
 from prm_gym.lm.generation import Generator
+from prm_gym.lm.parallel import whole
 from prm_gym.lm.sequences import TokenSequence
+from prm_gym.lm.token_server import NoAnswer
 from prm_gym.lm.turns import TurnFormat
 from prm_gym.machine import choose_device
 
@@ -35,17 +39,29 @@ class Counters:
     Attributes:
         actions: that it has taken.
         cut_off: of them, those that came to the limit of tokens.
+        overflowed: prompts that had no room in the context even without their history; nothing was written there.
     """
 
     actions: int = 0
     cut_off: int = 0
+    overflowed: int = 0
 
 
-class CausalLMPolicy(TrainableAgent):
+class CausalLMPolicy(TrainableAgent, DraftingAgent):
     """A causal language model that writes actions, or chooses among those that are listed.
 
     `seeded` holds to rounding: a batch of another shape multiplies in another order, and a draw that falls on the border between two tokens may fall on the
     other side. In float32 that is one token in a million; in bfloat16 it is one in some hundred.
+
+    What does not fit: where an episode is longer than the context, its oldest steps are left out, and the text says so. Where what is seen now does not fit
+    alone, the policy writes nothing, which is a malformed action: its own limit, which counts against it, and no broken infrastructure. The episode goes on or
+    ends by its own rules, nothing is learned from that step, and `report()` counts it.
+
+    A pickled copy (for processes that play or search elsewhere) acts from the same weights and random state. It is made from the options, so a model that was
+    loaded from a folder is loaded from there again. What it has learned with (optimiser, reference) stays with the original; `save` and `load` carry that.
+
+    With `server=` free text is written by vLLM or SGLang (see `ServerOptions`), and learned from as what was sampled here; it is not `seeded` then. A server
+    that fails spoils the episode (`Action.failure`). For what the numbers of another program differ by there is `importance_cap` (see `LearningOptions`).
 
     Attributes:
         model: of Hugging Face, or of PEFT around it.
@@ -55,6 +71,8 @@ class CausalLMPolicy(TrainableAgent):
         contexts: what it reads.
         generator: writes and chooses.
         counters: what it has done.
+        version: updates that it has learned from; stored with each action.
+        writer: the server that writes free text; None without one.
     """
 
     id = "causal-lm"
@@ -69,27 +87,60 @@ class CausalLMPolicy(TrainableAgent):
             device: "cpu", "cuda", "cuda:1" ..., or "auto" (CUDA where there is one).
             learning: how it learns, see `LearningOptions`; without its `seed` and `temperature`, which are those of the policy. The learning rate is 1e-3 for a
                 decoder from scratch and 1e-4 for adapters, unless it is given.
-            **options: see `ModelOptions`, `ActingOptions` and `ImitationOptions`.
+            **options: see `ModelOptions`, `ActingOptions`, `ImitationOptions` and `ServerOptions`.
 
         Raises:
             OptionError: there is no such option, or it does not fit; says the near miss.
             CheckpointError: the model cannot be loaded, or is not causal.
         """
+        self._begin({"path": path, "seed": seed, "learning": dict(learning or {}), **options}, device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        from prm_gym.lm.tensor_files import packed
+
+        state = {"options": self.options, "device": self._device, "random": self._rng.bit_generator.state, "tokenizer": self.tokenizer, "version": self.version}
+        if self.writer is not None:
+            self.writer.hand_over(self.version)  # once, and not by every copy
+            state["given"] = self.writer.given
+        return state | {"weights": packed({name: whole(value) for name, value in checkpoint.weights_of(self.model).items()})}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from prm_gym.lm.tensor_files import unpacked
+
+        self._begin(state["options"], state["device"], state["tokenizer"])
+        checkpoint.put(self.model, unpacked(state["weights"]), "the pickled policy")
+        self._rng.bit_generator.state, self.version = state["random"], state["version"]
+        if self.writer is not None:
+            self.writer.given = state["given"]
+
+    def _begin(self, said: Mapping[str, Any], device: str, tokenizer: Any = None) -> None:
+        """Make everything from the options.
+
+        Args:
+            said: `options`.
+            device: as it was asked for.
+            tokenizer: in place of the one that the options give.
+        """
         from prm_gym.agents.causal_lm.learning_options import LearningOptions
 
-        given, acting, self.imitation = _parted(options, ModelOptions, ActingOptions, ImitationOptions)
+        self.options: dict[str, Any] = dict(said)
+        path, seed, learning = said["path"], said["seed"], said["learning"]
+        own = {name: value for name, value in said.items() if name not in ("path", "seed", "learning")}
+        given, acting, self.imitation, served = parted(own, ModelOptions, ActingOptions, ImitationOptions, ServerOptions)
         self.acting: ActingOptions = acting
         usual = {"learning_rate": LORA_RATE} if given.lora else {} if path else {"learning_rate": SCRATCH_RATE}
-        (self._learning,) = _parted({**usual, **(learning or {}), "temperature": acting.temperature, "seed": seed}, LearningOptions)
-        self.options: dict[str, Any] = {"path": path, "seed": seed, "learning": dict(learning or {}), **options}
-        made = build(path, given, seed, choose_device(device))
+        (self._learning,) = parted({**usual, **learning, "temperature": acting.temperature, "seed": seed}, LearningOptions)
+        self._device = device
+        made = build(path, given, seed, choose_device(device), tokenizer)
         self.model, self.tokenizer = made.model, made.tokenizer
         if acting.max_new_tokens >= made.context:
             raise OptionError(f"max_new_tokens is {acting.max_new_tokens} and the context has {made.context} tokens; it needs room for what is read")
         self._context = made.context
         self._rng = np.random.default_rng(seed)
         self.generator = Generator(self.model, acting.cache_bytes, given.compile)
-        self.counters = Counters()
+        self.counters, self.version = Counters(), 0
+        self.seeded = not served.server
+        self.writer = ServedWriter(served, self.generator, self._write_weights, bool(given.lora)) if served.server else None
         self._learner: Learner | None = None
         self._speak()
 
@@ -97,7 +148,7 @@ class CausalLMPolicy(TrainableAgent):
         """An action for every prompt, with its tokens and their log-probabilities under the distribution that they were drawn from.
 
         Raises:
-            ContractError: a prompt is longer than the context; or choose="listed" and nothing is listed.
+            ContractError: choose="listed" and nothing is listed.
         """
         return self._acted(prompts, greedy=False)
 
@@ -113,21 +164,76 @@ class CausalLMPolicy(TrainableAgent):
         """Whether an action of this policy came to the limit of tokens before its end."""
         return action.token_ids is not None and not self.turns.ended(action.token_ids)
 
+    def report(self) -> dict[str, float]:
+        """Actions that were taken, those that came to the limit of tokens, prompts whose history was shortened, and those that did not fit even without it."""
+        counters = self.counters
+        return {
+            "actions": float(counters.actions),
+            "cut_off": float(counters.cut_off),
+            "shortened": float(self.contexts.shortened),
+            "overflowed": float(counters.overflowed),
+        } | self._served()
+
+    def close(self) -> None:
+        """Close the connection to a server; it opens again."""
+        if self.writer is not None:
+            self.writer.server.close()
+
+    def draft(self, prompts: Sequence[Prompt], most_tokens: int) -> list[Draft]:
+        """The beginning of one action a prompt; of listed actions, and where there is no room, the whole of it.
+
+        Args:
+            prompts: as for `act`.
+            most_tokens: of each beginning, >= 1.
+
+        Raises:
+            ContractError: choose="listed" and nothing is listed.
+        """
+        if most_tokens < 1:
+            raise ContractError(f"a beginning has at least one token, got most_tokens={most_tokens}")
+        drafts: list[Draft] = []
+        for prompt, action in zip(prompts, self._said(prompts, greedy=False, most_tokens=most_tokens), strict=True):
+            ids = () if action.failure else action.token_ids  # what failed is tried once more when it is to be finished
+            whole = ids is None or self._chooses(prompt) or self.turns.ended(ids) or len(ids) >= self.acting.max_new_tokens
+            drafts.append(Draft(action.text, ids, whole, logprobs=() if action.failure else action.logprobs))
+        return drafts
+
+    def complete(self, prompts: Sequence[Prompt], drafts: Sequence[Draft]) -> list[Action]:
+        """The actions that begin so. With the seeds of the drafts they are those that `act` would have given: the same draws, token by token.
+
+        Args:
+            prompts: those of the drafts.
+            drafts: one a prompt; one without tokens is tokenised, and the action then has no log-probabilities.
+        """
+        return self._noted(prompts, self._said(prompts, greedy=False, drafts=drafts))
+
     def _acted(self, prompts: Sequence[Prompt], greedy: bool) -> list[Action]:
-        contexts = [self.contexts.context(prompt) for prompt in prompts]
-        choosing = [self._chooses(prompt) for prompt in prompts]
-        found: dict[int, Action] = {}
-        for kind, act in ((True, self._chosen), (False, self._written)):
-            rows = [row for row, chooses in enumerate(choosing) if chooses is kind]
-            if rows:
-                actions = act([prompts[row] for row in rows], [contexts[row] for row in rows], greedy)
-                found |= dict(zip(rows, actions, strict=True))
-        actions = [found[row] for row in range(len(prompts))]
+        return self._noted(prompts, self._said(prompts, greedy))
+
+    def _noted(self, prompts: Sequence[Prompt], actions: list[Action]) -> list[Action]:
+        """The actions with the version of what wrote them, counted and remembered from now on."""
+        versioned = msgspec.structs.replace
+        actions = [versioned(each, policy_version=self.version) if each.token_ids is not None and each.policy_version is None else each for each in actions]
         for prompt, action in zip(prompts, actions, strict=True):
             self.contexts.remember(prompt, action.text, action.token_ids or ())
             self.counters.actions += 1
             self.counters.cut_off += self.cut_off(action)
+            self.counters.overflowed += action.token_ids is None and not action.failure
         return actions
+
+    def _said(self, prompts: Sequence[Prompt], greedy: bool, drafts: Sequence[Draft] | None = None, most_tokens: int | None = None) -> list[Action]:
+        """Actions, or with `most_tokens` their beginnings; an empty one where there is no room."""
+        found = {row: _action_of(draft) for row, draft in enumerate(drafts or ()) if draft.whole}
+        contexts = {row: ids for row, prompt in enumerate(prompts) if row not in found and (ids := self.contexts.context(prompt)) is not None}
+        chosen = [row for row in contexts if self._chooses(prompts[row])]
+        written = [row for row in contexts if not self._chooses(prompts[row])]
+        if chosen:
+            found |= zip(chosen, self._chosen([prompts[row] for row in chosen], [contexts[row] for row in chosen], greedy), strict=True)
+        if written:
+            begun = [_action_of(drafts[row]) if drafts else Action(text="", token_ids=(), logprobs=()) for row in written]
+            limit = min(most_tokens or self.acting.max_new_tokens, self.acting.max_new_tokens)
+            found |= zip(written, self._written([prompts[row] for row in written], [contexts[row] for row in written], greedy, begun, limit), strict=True)
+        return [found.get(row, Action(text="")) for row in range(len(prompts))]
 
     def _chooses(self, prompt: Prompt) -> bool:
         if self.acting.choose == "listed" and not prompt.actions:
@@ -136,12 +242,6 @@ class CausalLMPolicy(TrainableAgent):
 
     def _chosen(self, prompts: Sequence[Prompt], contexts: Sequence[list[int]], greedy: bool) -> list[Action]:
         tries = [ChoiceTrie([self.turns.action(text) for text in prompt.actions]) for prompt in prompts]
-        for trie, context in zip(tries, contexts, strict=True):
-            if len(context) + int(trie.depths.max()) > self._context:
-                raise ContractError(
-                    f"a listed action of {int(trie.depths.max()):,} tokens does not fit behind {len(context):,} tokens into a context of {self._context:,}; "
-                    "raise max_new_tokens to the longest action, and more of the history is left out"
-                )
         uniforms = [None if greedy else float(self._uniforms(prompt, 1)[0]) for prompt in prompts]
         choices = self.generator.choose(contexts, [prompt.episode for prompt in prompts], tries, uniforms, self.acting.temperature)
         return [
@@ -149,12 +249,25 @@ class CausalLMPolicy(TrainableAgent):
             for prompt, choice in zip(prompts, choices, strict=True)
         ]
 
-    def _written(self, prompts: Sequence[Prompt], contexts: Sequence[list[int]], greedy: bool) -> list[Action]:
-        limit = self.acting.max_new_tokens
-        uniforms = np.stack([np.zeros(limit) if greedy else self._uniforms(prompt, limit) for prompt in prompts])
-        owners = [prompt.episode for prompt in prompts]
-        found = self.generator.sample(contexts, owners, uniforms, self.acting.sampling(greedy), self.turns.ended)
-        return [Action(text=self.turns.text(each.token_ids), token_ids=each.token_ids, logprobs=each.logprobs) for each in found]
+    def _written(self, prompts: Sequence[Prompt], contexts: Sequence[list[int]], greedy: bool, begun: Sequence[Action], limit: int) -> list[Action]:
+        """Free text of at most so many tokens, what was begun included."""
+        ids = [action.token_ids if action.token_ids is not None else self.turns.action(action.text)[:-1] for action in begun]
+        sampling = self.acting.sampling(greedy)
+        if self.writer is None:
+            uniforms = np.stack([np.zeros(limit) if greedy else self._uniforms(prompt, limit) for prompt in prompts])
+            found = self.generator.sample(contexts, [prompt.episode for prompt in prompts], uniforms, sampling, self.turns.ended, ids)
+        else:
+            seeds = [None if greedy or prompt.seed is None else served_seed(prompt.seed, len(tokens)) for prompt, tokens in zip(prompts, ids, strict=True)]
+            found = self.writer.sample(contexts, ids, seeds, limit, sampling, self.turns, self.version)
+        actions: list[Action] = []
+        for before, action, said in zip(ids, begun, found, strict=True):
+            if isinstance(said, NoAnswer):
+                actions.append(Action(text="", failure=said.reason))
+                continue
+            logprobs = None if action.logprobs is None or said.logprobs is None else (*action.logprobs, *said.logprobs)
+            whole, version = (*before, *said.token_ids), said.version if isinstance(said, Served) else None
+            actions.append(Action(text=self.turns.text(whole), token_ids=whole, logprobs=logprobs, policy_version=version))
+        return actions
 
     def _uniforms(self, prompt: Prompt, count: int) -> FloatArray:
         """Of the prompt's own seed, or of one that is drawn for it."""
@@ -193,13 +306,13 @@ class CausalLMPolicy(TrainableAgent):
         """Learn from advantages; see `Learner.update`.
 
         Raises:
-            ContractError: a step is longer than the context.
             CreditError: the batch was made from arrays.
             DivergedError: a loss or gradient is no number; that step was not taken.
         """
-        metrics = self.learner.update(self.sequences(batch), credit.advantages, credit.keep, credit.returns)
-        self.generator.forget()
-        return metrics | self._marked(batch)
+        sequences, marked = self.sequences(batch), self._marked(batch)
+        metrics = self.learner.update(sequences, credit.advantages, credit.keep, credit.returns)
+        self._learned(metrics)
+        return metrics | marked | _unread(sequences, batch)
 
     def imitate(self, batch: StepBatch, weights: FloatArray | None = None) -> dict[str, float]:
         """Learn to write what was done, token by token, whether it could have been chosen from a list or not.
@@ -207,7 +320,7 @@ class CausalLMPolicy(TrainableAgent):
             L = -sum_t w_t sum_i log pi(a_ti | s_t, a_t,<i) / sum_t w_t |a_t|
 
         Raises:
-            ContractError: a step is longer than the context, or a weight is negative.
+            ContractError: a weight is negative.
             CreditError: the batch was made from arrays.
             DivergedError: a loss or gradient is no number; that step was not taken.
         """
@@ -216,24 +329,26 @@ class CausalLMPolicy(TrainableAgent):
         imitation = self.imitation
         minibatches = -(-len(sequences) // imitation.imitation_minibatch)
         metrics = self.learner.imitate(sequences, weights, imitation.imitation_epochs, minibatches)
-        self.generator.forget()
-        return metrics
+        self._learned(metrics)
+        return metrics | _unread(sequences, batch)
 
     def prefer(self, pairs: Sequence[Preference]) -> dict[str, float]:
         """Learn to do the better of two actions; see `Learner.prefer`.
 
         Raises:
-            ContractError: a prompt is longer than the context.
             OptionError: the form of the loss needs a reference, and none is kept.
             DivergedError: a loss or gradient is no number; that step was not taken.
         """
         from prm_gym.agents.causal_lm.learning import SequencePair
 
-        sequence = self.contexts.sequence
-        made = [SequencePair(sequence(pair.prompt, pair.chosen), sequence(pair.prompt, pair.rejected), pair.weight) for pair in pairs]
+        made: list[SequencePair] = []
+        for pair in pairs:
+            chosen, rejected = (self.contexts.sequence(pair.prompt, action) for action in (pair.chosen, pair.rejected))
+            if chosen is not None and rejected is not None:
+                made.append(SequencePair(chosen, rejected, pair.weight))
         metrics = self.learner.prefer(made)
-        self.generator.forget()
-        return metrics
+        self._learned(metrics)
+        return metrics | ({"overflowed": 1.0 - len(made) / len(pairs)} if len(made) < len(pairs) else {})
 
     def sequences(self, batch: StepBatch) -> list[TokenSequence]:
         """The steps of a batch as this policy read and took them; for loops of one's own over `learner`."""
@@ -255,7 +370,7 @@ class CausalLMPolicy(TrainableAgent):
 
     def save(self, directory: Path) -> None:
         """Write a folder that `load`, Hugging Face's loaders (PEFT's, with adapters) and the argument of this agent take; see `checkpoint.save`."""
-        state = {"random": self._rng.bit_generator.state, "options": self.options}
+        state = {"random": self._rng.bit_generator.state, "options": self.options, "version": self.version}
         checkpoint.save(directory, self.model, self.tokenizer, self._learner, state)
 
     def load(self, directory: Path) -> None:
@@ -269,8 +384,10 @@ class CausalLMPolicy(TrainableAgent):
         if stored.learner is not None:
             self.learner.load(stored.learner)
         self.tokenizer = stored.tokenizer
-        self._rng.bit_generator.state = stored.state["random"]
+        self._rng.bit_generator.state, self.version = stored.state["random"], int(stored.state.get("version", 0))
         self.generator.forget()
+        if self.writer is not None:
+            self.writer.given = (None, self.writer.server.adapter)  # what the server has is of another run
         self._speak()
 
     def _speak(self) -> None:
@@ -280,39 +397,45 @@ class CausalLMPolicy(TrainableAgent):
         ends: list[int] = [named] if isinstance(named, int) else list(named or ())
         self.turns = TurnFormat(self.tokenizer, thinking=acting.thinking, lines=acting.stop == "line", ends=ends)
         history = None if acting.history == "episode" else acting.history
-        self.contexts = Contexts(self.turns, self._context - acting.max_new_tokens, history, acting.instructions)
+        chooses = acting.choose != "free" and not acting.thinking
+        self.contexts = Contexts(self.turns, self._context, acting.max_new_tokens, history, instructions=acting.instructions, listed=chooses)
 
     def _marked(self, batch: StepBatch) -> dict[str, float]:
-        """The share of the steps that this policy wrote whose action was cut off."""
+        """The share of the steps that this policy wrote whose action was cut off; with a server how many updates old what wrote them is, in the mean."""
         cut = [not self.turns.ended(step.token_ids) for step in batch.steps if step.token_ids]
-        return {"cut_off": sum(cut) / len(cut)} if cut else {}
+        ages = [self.version - step.policy_version for step in batch.steps if step.policy_version is not None] if self.writer is not None else []
+        return ({"cut_off": sum(cut) / len(cut)} if cut else {}) | ({"staleness": sum(ages) / len(ages)} if ages else {}) | self._served()
+
+    def _learned(self, metrics: Mapping[str, float]) -> None:
+        """The weights have changed, if anything was learned from."""
+        self.generator.forget()
+        self.version += bool(metrics)
+
+    def _served(self) -> dict[str, float]:
+        """What there is to say of a server."""
+        if self.writer is None:
+            return {}
+        gap = self.writer.gap
+        return {"server_failures": float(self.writer.server.failures)} | ({} if gap is None else {"server_gap": gap})
+
+    def _write_weights(self, directory: Path) -> None:
+        checkpoint.save(directory, self.model, self.tokenizer, None, {"version": self.version})
 
 
 class _Greedy(Agent):
-    seeded = True
-
     def __init__(self, policy: CausalLMPolicy) -> None:
-        self.id = f"{policy.id}:greedy"
+        self.id, self.seeded = f"{policy.id}:greedy", policy.seeded
         self._policy = policy
 
     def act(self, prompts: Sequence[Prompt]) -> list[Action]:
         return self._policy.most_probable(prompts)
 
 
-def _parted(options: Mapping[str, Any], *kinds: type[msgspec.Struct]) -> list[Any]:
-    """Options as structs, each of those that it names.
+def _action_of(draft: Draft) -> Action:
+    return Action(text=draft.text, token_ids=draft.token_ids, logprobs=draft.logprobs)
 
-    Raises:
-        OptionError: none of them names one (says the near miss), or a value does not fit.
-    """
-    names = {name: kind for kind in kinds for name in kind.__struct_fields__}
-    for option in options:
-        if option not in names:
-            raise OptionError(str(UnknownNameError("option of the agent 'causal-lm'", option, names)))
-    found: list[Any] = []
-    for kind in kinds:
-        try:
-            found.append(msgspec.convert({name: value for name, value in options.items() if names[name] is kind}, kind))
-        except msgspec.ValidationError as error:
-            raise OptionError(f"agent 'causal-lm': {error}") from error
-    return found
+
+def _unread(sequences: Sequence[TokenSequence], batch: StepBatch) -> dict[str, float]:
+    """The share of the steps that have no room in the context, where there are any: nothing was learned from them."""
+    missing = batch.rewards.size - sum(len(sequence.actions) for sequence in sequences)
+    return {"overflowed": missing / batch.rewards.size} if missing else {}

@@ -83,6 +83,7 @@ class Generator:
         uniforms: NDArray[np.float64],
         sampling: Sampling,
         ended: Callable[[list[int]], bool],
+        begun: Sequence[Sequence[int]] = (),
     ) -> list[Sampled]:
         """Continue every context until it has ended.
 
@@ -92,19 +93,35 @@ class Generator:
             uniforms: [B, L] in [0, 1), one for each token that may be written: L is the limit.
             sampling: how tokens are drawn.
             ended: whether a row has come to its end with the tokens that it has written.
+            begun: [B] of these, those that are written already, fewer than L and without an end; nothing where none are.
 
         Returns:
-            [B], in order.
+            [B], in order, without what was begun: token i of a text is drawn with uniform i whether the text is written in one go or in two.
         """
         found: list[Sampled] = []
+        begun = begun or [()] * len(contexts)
         room = max(map(len, contexts), default=0) + uniforms.shape[1]
         part = self.slots.capacity(room)
         for start in range(0, len(contexts), part):
             rows = slice(start, start + part)
-            writer = _Writing(list(contexts[rows]), list(owners[rows]), uniforms[rows])
+            writer = _Writing(list(contexts[rows]), list(owners[rows]), uniforms[rows], begun[rows])
             with self._evaluating():
                 found += self._written(writer, room, sampling, ended)
         return found
+
+    def log_probabilities(self, context: Sequence[int], token_ids: Sequence[int], sampling: Sampling) -> list[float]:
+        """Of tokens behind a context, by one forward over both, without anything kept.
+
+        Args:
+            context: at least one token.
+            token_ids: behind it.
+            sampling: the distribution.
+        """
+        with self._evaluating():
+            ids = torch.tensor([[*context, *token_ids]], device=self.device)
+            hidden = self.head.backbone(input_ids=ids[:, :-1], use_cache=False).last_hidden_state[0, len(context) - 1 :]
+            found = log_distribution(self.head.logits(hidden), sampling).gather(1, ids[0, len(context) :, None])[:, 0]
+        return cast("list[float]", found.double().tolist())
 
     def choose(
         self, contexts: Sequence[list[int]], owners: Sequence[str], tries: Sequence[ChoiceTrie], uniforms: Sequence[float | None], temperature: float
@@ -134,15 +151,13 @@ class Generator:
 
     def _written(self, writing: "_Writing", room: int, sampling: Sampling, ended: Callable[[list[int]], bool]) -> list[Sampled]:
         slots = self.slots
-        hidden, place = self._read(writing.contexts, writing.owners, room)
+        hidden, place = self._read([[*context, *tokens] for context, tokens in zip(writing.contexts, writing.tokens, strict=True)], writing.owners, room)
         alive = list(range(len(place)))
-        limit = writing.uniforms.shape[1]
-        for at in range(limit):
-            chosen, logprobs = self._drawn(hidden, torch.from_numpy(writing.uniforms[alive, at]), sampling)
+        while True:
+            chosen, logprobs = self._drawn(hidden, torch.from_numpy(writing.next_uniforms(alive)), sampling)
             writing.append(alive, chosen, logprobs)
-            going = [i for i, row in enumerate(alive) if not ended(writing.tokens[row])]
-            alive = [alive[i] for i in going]
-            if not alive or at == limit - 1:
+            alive = [row for row in alive if not writing.is_full(row) and not ended(writing.tokens[row])]
+            if not alive:
                 break
             width = max(place[row] for row in alive) + 1
             if 4 * len(alive) <= 3 * width:
@@ -150,7 +165,7 @@ class Generator:
                 place = [moved.get(row, row) for row in place]
                 width = len(alive)
             hidden = self._next(alive, place, writing, width)
-        return [Sampled(tuple(tokens), tuple(values)) for tokens, values in zip(writing.tokens, writing.logprobs, strict=True)]
+        return writing.written()
 
     def _drawn(self, hidden: Tensor, uniforms: Tensor, sampling: Sampling) -> tuple[list[int], list[float]]:
         """The next token of each row of hidden states [B, H], and its log-probability; as many rows at a time as logits fit."""
@@ -362,10 +377,19 @@ def _origins(contexts: Sequence[list[int]]) -> list[int]:
 class _Writing:
     """Rows that are being written."""
 
-    def __init__(self, contexts: list[list[int]], owners: list[str], uniforms: NDArray[np.float64]) -> None:
+    def __init__(self, contexts: list[list[int]], owners: list[str], uniforms: NDArray[np.float64], begun: Sequence[Sequence[int]]) -> None:
         self.contexts, self.owners, self.uniforms = contexts, owners, uniforms
-        self.tokens: list[list[int]] = [[] for _ in contexts]
+        self.tokens: list[list[int]] = [list(tokens) for tokens in begun]
         self.logprobs: list[list[float]] = [[] for _ in contexts]
+
+    def next_uniforms(self, rows: Sequence[int]) -> NDArray[np.float64]:
+        return self.uniforms[list(rows), [len(self.tokens[row]) for row in rows]]
+
+    def is_full(self, row: int) -> bool:
+        return len(self.tokens[row]) == self.uniforms.shape[1]
+
+    def written(self) -> list[Sampled]:
+        return [Sampled(tuple(tokens[len(tokens) - len(values) :]), tuple(values)) for tokens, values in zip(self.tokens, self.logprobs, strict=True)]
 
     def append(self, rows: Sequence[int], tokens: Sequence[int], logprobs: Sequence[float]) -> None:
         for row, token, logprob in zip(rows, tokens, logprobs, strict=True):

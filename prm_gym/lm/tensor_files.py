@@ -15,6 +15,8 @@ except ImportError as error:
 
 _open: Any = safetensors.safe_open  # its own annotations are partial
 _save: Any = vars(safetensors.torch)["save_file"]
+_pack: Any = vars(safetensors.torch)["save"]
+_unpack: Any = vars(safetensors.torch)["load"]
 _UNREADABLE = (OSError, RuntimeError, safetensors.SafetensorError)
 
 
@@ -34,16 +36,31 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
     """Write a file over the one before; its folder is made if need be."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
-    apart: dict[str, Tensor] = {}
-    places: set[int] = set()
-    for name, tensor in tensors.items():
-        value = tensor.detach().cpu().contiguous()
-        apart[name] = value.clone() if value.untyped_storage().data_ptr() in places else value  # the format knows no shared memory
-        places.add(apart[name].untyped_storage().data_ptr())
-    _save(apart, temporary, dict(header))
+    _save(_apart(tensors), temporary, dict(header))
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def packed(tensors: Mapping[str, Tensor]) -> bytes:
+    """Tensors as bytes, for another process."""
+    return _pack(_apart(tensors))
+
+
+def unpacked(content: bytes) -> dict[str, Tensor]:
+    """The tensors of `packed`."""
+    return _unpack(content)
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """On the CPU, each with memory of its own: the format knows no shared memory."""
+    found: dict[str, Tensor] = {}
+    places: set[int] = set()
+    for name, tensor in tensors.items():
+        value = tensor.detach().cpu().contiguous()
+        found[name] = value.clone() if value.untyped_storage().data_ptr() in places else value
+        places.add(found[name].untyped_storage().data_ptr())
+    return found
 
 
 def read_header(path: Path) -> dict[str, str]:

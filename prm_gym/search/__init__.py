@@ -16,13 +16,13 @@ A method is chosen by its verifier's scores alone: no outcome, no gold answer. V
 formal verifier reaches is what a perfect critic would give.
 """
 
+from prm_gym.drafting import Draft, DraftingAgent
 from prm_gym.search.attempts import BestOfN
 from prm_gym.search.beam import Beam
 from prm_gym.search.budget import Budget, Ledger, Spent, Unit
-from prm_gym.search.drafting import DraftingAgent
 from prm_gym.search.mcts import Mcts
 from prm_gym.search.method import METHODS, Choice, SearchMethod, Tree, Valuation, make_method
-from prm_gym.search.node import Asking, Begin, Draft, Expand, Node, Take, begin, play_out, reach
+from prm_gym.search.node import Asking, Begin, Expand, Node, Take, begin, play_out, reach
 from prm_gym.search.omega import Omega
 from prm_gym.search.pruning import Prune
 from prm_gym.search.refined import RefinedBestOfN

@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from prm_gym.agent import Action
+from prm_gym.drafting import Draft
 from prm_gym.task import Origin
 from prm_gym.trajectory import Step
 from prm_gym.transition import Situation
@@ -91,22 +92,6 @@ class Node:
     def steps(self) -> tuple[Step, ...]:
         """[depth] the steps on the way."""
         return tuple(node.step for node in self.path if node.step is not None)
-
-
-class Draft(msgspec.Struct, frozen=True):
-    """The beginning of an action.
-
-    Attributes:
-        text: so far.
-        token_ids: so far, if the agent has them.
-        whole: it is the whole action already.
-        score: of the text so far, in [0, 1]; None where the verifier cannot tell.
-    """
-
-    text: str
-    token_ids: tuple[int, ...] | None = None
-    whole: bool = False
-    score: float | None = None
 
 
 class Expand(msgspec.Struct, frozen=True):

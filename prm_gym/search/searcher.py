@@ -15,18 +15,19 @@ from types import TracebackType
 from typing import Any, Self
 from zlib import crc32
 
+import msgspec
 import numpy as np
 
 from prm_gym._version import VERSION
 from prm_gym.agent import Action, Agent, make_agent
+from prm_gym.drafting import Draft, DraftingAgent
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
 from prm_gym.options import stored_options
 from prm_gym.random_state import derived_seed
 from prm_gym.rollout import make_envs
 from prm_gym.search.budget import Budget, Ledger, Spent
-from prm_gym.search.drafting import DraftingAgent
 from prm_gym.search.method import Choice, SearchMethod, Tree, Valuation, make_method
-from prm_gym.search.node import Asking, Begin, Draft, Expand, Node, Reply, Request, Take
+from prm_gym.search.node import Asking, Begin, Expand, Node, Reply, Request, Take
 from prm_gym.search.result import Candidate, SearchResult
 from prm_gym.search.stage import Job, Stage
 from prm_gym.task import Task
@@ -234,7 +235,7 @@ class Searcher:
         if not jobs:
             return
         if not isinstance(agent, DraftingAgent) or self._verifier is None:
-            raise OptionError(f"the agent {agent.id!r} cannot begin an action and finish it later (prm_gym.search.DraftingAgent): leave early rejection out")
+            raise OptionError(f"the agent {agent.id!r} cannot begin an action and finish it later (prm_gym.drafting.DraftingAgent): leave early rejection out")
         for batch in self._stage.batches(jobs):
             prompts = self._stage.prompts(batch, agent.privileged)
             drafts: list[Draft] = []
@@ -246,7 +247,7 @@ class Searcher:
             texts = [self._stage.context(job, by_row[row].text) for row, job in enumerate(batch)]
             scores = [found[self._verifier.id].score for found in verify_batch([self._verifier], texts)]
             for row, score in enumerate(scores):
-                yield Draft(by_row[row].text, by_row[row].token_ids, by_row[row].whole, score)
+                yield msgspec.structs.replace(by_row[row], score=score)
 
     def _move(self, jobs: Sequence[Job]) -> Iterator[Node]:
         """The nodes that the steps lead to; what comes to a state that is known already is that node."""

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from prm_gym.agent import Action, Prompt, prompt_of, recorded, take
 from prm_gym.claims import Malformed
+from prm_gym.drafting import Draft
 from prm_gym.env import StepEnv, StepResult
 from prm_gym.errors import ContractError
 from prm_gym.montecarlo.prefix import Prefix
 from prm_gym.montecarlo.standing import Places
 from prm_gym.search.budget import Ledger
-from prm_gym.search.node import Draft, Expand, Node, Request, summed
+from prm_gym.search.node import Expand, Node, Request, summed
 from prm_gym.task import Origin, Task
 from prm_gym.transition import Situation
 from prm_gym.verifier import StepContext, Verifier

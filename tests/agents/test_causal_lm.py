@@ -104,14 +104,37 @@ def test_free_text_that_is_cut_off_is_marked():
     assert all(len(action.token_ids) <= 3 for action in actions)
 
 
-def test_a_prompt_that_does_not_fit_is_refused():
+def test_a_prompt_that_does_not_fit_ends_nothing_but_its_own_chance():
     agent = policy(context=100, max_new_tokens=10)
-    with pytest.raises(ContractError, match=r"observation of step 0 are 2\d\d tokens, and a context may have 90"):
-        agent.act([Prompt(instructions="x" * 100, observation="y" * 100)])
-    with pytest.raises(ContractError, match=r"a listed action of 2\d tokens does not fit"):
-        agent.act([Prompt(instructions="x" * 40, observation="y" * 40, actions=("z" * 20, "a"))])
+    long = Prompt(instructions="x" * 100, observation="y" * 100)
+    listed = Prompt(instructions="x" * 40, observation="y" * 40, actions=("z" * 20, "a"))  # 40 + 2 + 40 bytes and the frame, and no room for 20
+    short = Prompt(instructions="", observation="y", seed=3)
+    actions = agent.act([long, short, listed])
+    assert [actions[0], actions[2]] == [Action(text="")] * 2
+    assert actions[1] == agent.act([short])[0]
+    assert agent.report() == {"actions": 4.0, "cut_off": agent.counters.cut_off, "shortened": 0.0, "overflowed": 2.0}
     with pytest.raises(ContractError, match="lists its admissible actions"):
         policy(choose="listed").act([Prompt(instructions="", observation="")])
+
+
+def test_what_was_not_read_is_not_learnt_from_and_the_rest_is():
+    # Three steps of an episode, the second of which shows 300 bytes to a policy of 120; and a fourth whose action is too long.
+    agent = policy(context=120, max_new_tokens=20, instructions=False, choose="free")
+    episode = played(make_agent("scripted"), tasks=1, attempts=1)[0]
+    shown = [("a", "go"), ("y" * 300, ""), ("b", "on"), ("c", "z" * 130)]
+    steps = [msgspec.structs.replace(episode.steps[0], index=at, observation=see, action=do, actions=()) for at, (see, do) in enumerate(shown)]
+    batch = StepBatch.from_trajectories([msgspec.structs.replace(episode, steps=tuple(steps))])
+    sequences = agent.sequences(batch)
+    assert [span.row for sequence in sequences for span in sequence.actions] == [0, 2]
+    assert agent.tokenizer.decode(sequences[1].ids) == "<|see|>(2 earlier steps are left out.)\n\nb<|act|>on<|end|>"
+    history = tuple(PastStep(see, do) for see, do in shown[:2])
+    assert agent.contexts.context(Prompt(instructions="", observation="b", history=history)) == list(sequences[1].ids[:-3])  # "on" and the end
+    assert agent.imitate(batch)["overflowed"] == 0.5
+    metrics = agent.update(batch, Credit(advantages=np.array([1.0, 9.0, -1.0, 9.0]), returns=np.zeros(4), keep=np.ones(4, dtype=bool), diagnostics={}))
+    assert (metrics["overflowed"], metrics["steps"]) == (0.5, 2.0)
+    prompt = Prompt(instructions="", observation="y" * 300)
+    pairs = [Preference(prompt=prompt, chosen=Action(text="a"), rejected=Action(text="b"))]
+    assert agent.prefer(pairs) == {"overflowed": 1.0}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ class SkilledAgent(Agent):
     """Tries the listed steps out in an environment of its own, once a state; its choice is drawn from the seed of the prompt."""
 
     privileged: ClassVar[bool] = True
-    seeded: ClassVar[bool] = True
+    seeded = True
 
     def __init__(self, skill: float, env_id: str, options: dict[str, Any], right: dict[Any, tuple[str, ...]]) -> None:
         """Set the skill.

@@ -3,8 +3,27 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 
+import msgspec
+
 from prm_gym.agent import Action, Agent, Prompt
-from prm_gym.search.node import Draft
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """The beginning of an action.
+
+    Attributes:
+        text: so far.
+        token_ids: so far, if the agent has them.
+        whole: it is the whole action already.
+        score: of the text so far, in [0, 1]; None where the verifier cannot tell.
+        logprobs: of the tokens so far, if the agent has them.
+    """
+
+    text: str
+    token_ids: tuple[int, ...] | None = None
+    whole: bool = False
+    score: float | None = None
+    logprobs: tuple[float, ...] | None = None
 
 
 class DraftingAgent(Agent):
