@@ -1,0 +1,1 @@
+"""More than one machine: rollouts, comparisons, labels, training and verifiers on Ray."""
