@@ -124,6 +124,11 @@ class Seat:
 _KEPT: set[Any] = set()
 
 
+def forget() -> None:
+    """Let go of all actors, before the process leaves Ray."""
+    _KEPT.clear()
+
+
 def said(error: BaseException) -> str:
     """An error in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

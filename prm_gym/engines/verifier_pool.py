@@ -11,8 +11,10 @@ import math
 import os
 import pickle
 import random
+import threading
 import time
 import uuid
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +22,7 @@ from prm_gym._version import VERSION
 from prm_gym.compose import one_verifier
 from prm_gym.engines.pool_call import Counts, PoolCall
 from prm_gym.engines.pool_options import PoolOptions
-from prm_gym.engines.pool_seat import Seat
+from prm_gym.engines.pool_seat import Seat, forget
 from prm_gym.engines.verifier_actor import HELD_CHUNKS, Description, VerifierActor
 from prm_gym.errors import MissingExtraError, OptionError, WorkerError
 from prm_gym.plugins import make, split_options
@@ -81,7 +83,7 @@ class RayVerifier(Verifier):
             retries: actors that may die over a step beyond the first, before it gets the status `error`.
             start_seconds: how long to wait for an actor.
             idle_seconds: after which a pool with a name ends when nobody asks.
-            address: of the cluster; empty for that of RAY_ADDRESS, else for one on this machine alone, which ends with this process.
+            address: of the cluster; empty for that of RAY_ADDRESS, else for one on this machine alone. Of a process that is connected already, that cluster.
 
         Raises:
             MissingExtraError: Ray is not installed.
@@ -129,6 +131,7 @@ class RayVerifier(Verifier):
         """The actors, asked what they are when they are new."""
         if not self._seats:
             ray = connect(self.options)
+            _OPEN.add(self)
             self._user = uuid.uuid4().hex
             self._seats = [Seat(ray, self._actor(ray, place), (self._user, VERSION, self._member)) for place in range(self.options.actors)]
             random.Random(self._user).shuffle(self._seats)  # callers begin with different ones
@@ -193,14 +196,27 @@ class RayVerifier(Verifier):
             self.counts = self.counts.plus(call.counts)
 
     def close(self) -> None:
-        """Leave the pool; actors that nobody else uses end. Asked again, it finds the pool or makes it."""
+        """Leave the pool; actors that nobody else uses end, and so does the connection to Ray, where a pool has made it and this is the last.
+
+        Asked again, it finds the pool or makes it.
+        """
         seats, self._seats = self._seats, []
         if not seats:
             return
+        _OPEN.discard(self)
         ray = load_ray()
         if ray.is_initialized():
             for seat in seats:
                 seat.leave(self._user, PARTING_SECONDS)
+            if _OURS.is_set() and not _OPEN:
+                _OURS.clear()
+                forget()
+                ray.shutdown()
+
+
+# The verifiers of this process that use a pool, and whether it is one of them that connected the process to Ray.
+_OPEN: "weakref.WeakSet[RayVerifier]" = weakref.WeakSet()
+_OURS = threading.Event()
 
 
 def ray_composition(members: Sequence[str]) -> Verifier:
@@ -234,18 +250,23 @@ def connect(options: PoolOptions) -> Any:
         MissingExtraError: Ray is not installed.
         WorkerError: there is no cluster at that address.
     """
+    address = options.address or os.environ.get("RAY_ADDRESS", "")
+    if not address:
+        # Read when Ray is imported: a cluster of this machine alone listens on the loopback interface, on every system, in spite of the name.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray = load_ray()
     if ray.is_initialized():
         return ray
-    address = options.address or os.environ.get("RAY_ADDRESS", "")
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address:
         try:
             ray.init(address=address, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise WorkerError(f"there is no Ray cluster to join at {address!r}: {error}") from error
+        _OURS.set()
         return ray
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     cores = max(os.cpu_count() or 1, math.ceil(options.actors * options.cpus))
-    ray.init(address="local", num_cpus=cores, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+    ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
+    _OURS.set()
     return ray

@@ -10,6 +10,7 @@ from pathlib import Path
 
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # before Ray is imported: the nodes listen on the loopback interface alone
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_worker_niceness"] = "0"  # by default workers stand behind everything else on the machine
 
 import psutil
 import ray
@@ -190,6 +191,16 @@ def killed(cluster, node):
     return said
 
 
+def alone():
+    """In a process that is not connected: a cluster of this machine alone, for as long as a pool is open."""
+    pool, other = RayVerifier("arithmetic", actors=1), RayVerifier("arithmetic", actors=1)
+    left = pool.processes
+    pool.close()
+    said = [ray.is_initialized(), other.processes == left, gone(left, 0.0)]
+    other.close()
+    return [*said, ray.is_initialized(), gone(left)]
+
+
 def main():
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     node = cluster.add_node(num_cpus=1)
@@ -201,6 +212,7 @@ def main():
     said["killed"] = killed(cluster, node)
     ray.shutdown()
     cluster.shutdown()
+    said["alone"] = alone()
     print(json.dumps(said))  # noqa: T201 - its answer
 
 

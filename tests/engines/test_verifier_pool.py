@@ -36,7 +36,7 @@ def on_a_cluster(tmp_path_factory):
     """What the script says, which starts the cluster, and stops it."""
     pytest.importorskip("ray", reason="Ray is not installed: pools are not tested here")
     pytest.importorskip("psutil")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(FOLDER), *sys.path])}
+    environment = {**{name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}, "PYTHONPATH": os.pathsep.join([str(FOLDER), *sys.path])}
     command = [sys.executable, str(FOLDER / "pool_in_ray.py"), str(tmp_path_factory.mktemp("judged"))]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
@@ -111,6 +111,13 @@ def test_a_node_that_is_killed_costs_nothing_but_time(on_a_cluster):
     assert 1 <= said["resent"] <= 2
     assert said["judged twice"] <= 16
     assert said["queued"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1000)
+def test_a_pool_of_this_machine_alone_brings_its_cluster_and_takes_it_away(on_a_cluster):
+    # Of two pools that are one, the first is closed: connected, the same actor, which is not gone. The second is: not connected, gone.
+    assert on_a_cluster["alone"] == [True, True, False, False, True]
 
 
 # The actor, in this process.
