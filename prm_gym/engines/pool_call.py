@@ -83,8 +83,6 @@ class PoolCall:
         self._flights: dict[Any, _Flight] = {}
         self._verdicts: dict[int, Verdict] = {}
         self._began = self._hopeful = time.monotonic()
-        for seat in seats:
-            seat.flying, seat.alone = 0, False
 
     def run(self, hopeless: Callable[[], str]) -> list[Verdict]:
         """One verdict per step, in order.
@@ -123,25 +121,32 @@ class PoolCall:
         while self._waiting:
             chunk = self._waiting[0]
             alone = chunk.deaths > 0
-            room = 1 if alone else self._options.in_flight
-            free = [seat for seat in self._seats if seat.description is not None and not seat.alone and seat.flying < room]
+            free = [(len(held), place) for place, seat in enumerate(self._seats) if (held := self._held(seat)) is not None and self._room(held, alone)]
             if not free:
                 return
             payload = self._payload(self._waiting.popleft())
             if payload is None:
                 continue
             chunk, data = payload
-            seat = min(free, key=lambda seat: seat.flying)
+            load, place = min(free)
+            seat = self._seats[place]
             try:
                 ref = seat.handle.verify.remote(self._user, data, alone)
             except self._ray.exceptions.RayError as error:
                 self._waiting.appendleft(chunk)
                 seat.lost(error, seat.generation)
                 continue
-            seat.flying, seat.alone = seat.flying + 1, alone
             self._flights[ref] = _Flight(chunk, seat, seat.generation, len(data))
             in_flight = sum(flight.size for flight in self._flights.values())
-            self.counts = self.counts.plus(Counts(sent=1, resent=int(alone), most_in_flight=seat.flying, most_bytes=in_flight))
+            self.counts = self.counts.plus(Counts(sent=1, resent=int(alone), most_in_flight=load + 1, most_bytes=in_flight))
+
+    def _held(self, seat: Seat) -> list[_Flight] | None:
+        """What an actor has in hand for this call; None where it cannot judge."""
+        return None if seat.description is None else [flight for flight in self._flights.values() if flight.seat is seat]
+
+    def _room(self, held: Sequence[_Flight], alone: bool) -> bool:
+        """Whether one more chunk goes beside those."""
+        return not held if alone else len(held) < self._options.in_flight and not any(flight.chunk.deaths for flight in held)
 
     def _payload(self, chunk: _Chunk) -> tuple[_Chunk, bytes] | None:
         """The chunk pickled, or as much of it as is small enough; None where it cannot be pickled."""
@@ -165,8 +170,6 @@ class PoolCall:
         return _Chunk(chunk.start, middle, chunk.deaths)
 
     def _take(self, ref: Any, flight: _Flight) -> None:
-        flight.seat.flying -= 1
-        flight.seat.alone = False
         try:
             judged = pickle.loads(self._ray.get(ref))
         except self._ray.exceptions.RayTaskError as error:

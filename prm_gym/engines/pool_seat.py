@@ -15,7 +15,7 @@ MAX_REASON = 300
 
 
 class Seat:
-    """Whether the actor can judge, and what it has in hand for the caller.
+    """Whether the actor can judge.
 
     Attributes:
         handle: of the actor; None until it has been made or found.
@@ -23,8 +23,6 @@ class Seat:
         refusal: the error with which it refused to say what it judges.
         cause: why it cannot judge, in words; empty where nothing is known.
         generation: counts its losses; what was sent before the last one tells nothing about the actor of now.
-        flying: chunks of the call under way that it has in hand.
-        alone: one of them is to be judged with nothing beside it.
     """
 
     def __init__(self, ray: Any, find: Callable[[], Any], greeting: tuple[Any, ...]) -> None:
@@ -41,8 +39,6 @@ class Seat:
         self.refusal: PrmGymError | None = None
         self.cause = ""
         self.generation = 0
-        self.flying = 0
-        self.alone = False
         self._ray, self._find, self._greeting = ray, find, greeting
         self._pause = FIRST_PAUSE
         self._again = 0.0

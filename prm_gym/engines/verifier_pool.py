@@ -49,6 +49,7 @@ class RayVerifier(Verifier):
     an actor, in it, and on the way, lost attempts included.
 
     A verifier that can hang hangs its actor: write `ray(isolated(z3))`. One that remembers earlier steps should not be pooled, for it sees a part of them.
+    A verifier is asked by one thread at a time; several threads take one each, which share the pool.
     """
 
     def __init__(  # noqa: PLR0913 - what a specification may say
@@ -80,7 +81,7 @@ class RayVerifier(Verifier):
             chunk_mb: MiB of a chunk, at most, where it has more than one step.
             batch_steps: that an actor judges in one call, of several callers together, at most.
             in_flight: chunks an actor under way in a call, at most.
-            retries: actors that may die over a step beyond the first, before it gets the status `error`.
+            retries: actors that may die over a step beyond the first, before it gets the status `error`; below 2 its neighbours in the chunk may get it too.
             start_seconds: how long to wait for an actor.
             idle_seconds: after which a pool with a name ends when nobody asks.
             address: of the cluster; empty for that of RAY_ADDRESS, else for one on this machine alone. Of a process that is connected already, that cluster.

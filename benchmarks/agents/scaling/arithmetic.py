@@ -29,7 +29,7 @@ from prm_gym.rollout import Rollouts, groups
 from prm_gym.trajectory import Trajectory
 from prm_gym.verifier import StepContext, Verifier, make_verifier, verify_batch
 
-# Environment, verifier, and how often each task is tried. Their agent takes the next step of a solution, or any listed action, with equal chance.
+# Environments and the verifiers that judge them. The agent takes the next step of a solution, or any listed action, with equal chance.
 WORLDS = (
     ("Deduction", "z3"),
     ("Countdown", "sequence(arithmetic, reachable)"),
@@ -206,7 +206,7 @@ def own_prm(steps: Sequence[StepContext]) -> dict[str, float]:
         made: Verifier = make_verifier(f"prm:{tiny_checkpoint('prm_gym', Path(folder), **OWN_PRM)}?cached_steps=0&prefix_megabytes=0&device=cpu")
         verify_batch([made], list(steps[:8]))
         _, spent = cost(lambda: verify_batch([made], list(steps)))
-        parameters = sum(weight.numel() for weight in made.scorer.checkpoint.model.parameters())  # pyright: ignore[reportAttributeAccessIssue] - of PrmVerifier
+        parameters = sum(weight.numel() for weight in made.scorer.checkpoint.backbone.parameters())  # pyright: ignore[reportAttributeAccessIssue] - of PrmVerifier
     return {"parameters": parameters, "seconds a step": spent / len(steps)}
 
 
