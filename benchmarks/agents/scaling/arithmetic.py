@@ -16,12 +16,14 @@ import pickle
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from prm_gym.agent import make_agent
+from prm_gym.agent import TrainableAgent, make_agent
 from prm_gym.claims import decode_claims
 from prm_gym.credit import StepBatch, assign
 from prm_gym.rescore import contexts
@@ -59,7 +61,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
         judged_bytes: of a step as a verifier pool is sent it, in chunks of a batch of environments.
         verdict_bytes: of its verdict on the way back.
         env_seconds: of a step of the environment, with an agent that costs next to nothing and no verifier.
-        verifier_seconds: of a step.
+        verifier_seconds: of a step, in the process of the environment, which has worked out a part of it already (Deduction: entailments).
+        pooled_seconds: of a step, in a process of the verifier's own, as in a pool.
         driver_seconds: of a step for whoever gathers: read the message, write the line, make the batch, assign credit (GiGPO).
     """
 
@@ -73,6 +76,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     verdict_bytes: float
     env_seconds: float
     verifier_seconds: float
+    pooled_seconds: float
     driver_seconds: float
 
 
@@ -92,7 +96,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     cores: int = 32
     bandwidth: float = 1.25e9
     episodes: int = 16_384
-    weight_bytes: float = 2 * 362_306
+    weight_bytes: float = 1.25e6
     agent_seconds: float = 0.0
     message_seconds: float = 1e-3
     shard: int = 32
@@ -121,6 +125,13 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
             if slowest != "workers":
                 return nodes, slowest
         raise AssertionError
+
+
+CASES = {
+    "An agent that costs next to nothing, 1.25 MB of weights": Cluster(),
+    "An agent of 0.1 s a step and core, 1 GB of weights": Cluster(agent_seconds=0.1, weight_bytes=1e9),
+    "An agent of 1 s a step and core, 14 GB of weights (7 billion parameters in bfloat16)": Cluster(agent_seconds=1.0, weight_bytes=14e9),
+}
 
 
 def tree_seconds() -> float:
@@ -155,7 +166,8 @@ def measured(env: str, spec: str, episodes: int) -> World:
     """What the environment costs."""
     agent, warm, wanted = make_agent(AGENT), groups(range(10**6, 10**6 + 8), ATTEMPTS), groups(range(episodes // ATTEMPTS), ATTEMPTS)
     bare, verifier = Rollouts(f"prm_gym/{env}-v0", {"verifiers": []}, AT_ONCE), make_verifier(spec)
-    verify_batch([verifier], [step for trajectory in bare.play(agent, warm) for step in contexts(trajectory)])
+    others = [step for trajectory in bare.play(agent, warm) for step in contexts(trajectory)]
+    verify_batch([verifier], others)
     unjudged, env_seconds = cost(lambda: bare.play(agent, wanted))
     steps = [step for trajectory in unjudged for step in contexts(trajectory)]
     columns = chunks(steps)
@@ -163,6 +175,8 @@ def measured(env: str, spec: str, episodes: int) -> World:
     verdicts = [row[verifier.id] for column in rows for row in column]
     verifier.close()
     bare.close()
+    with ProcessPoolExecutor(1, get_context("spawn")) as other:
+        pooled_seconds = other.submit(judged_alone, spec, others, columns).result()
     judging = Rollouts(f"prm_gym/{env}-v0", {"verifiers": [spec]}, AT_ONCE)
     found = judging.play(agent, wanted)
     judging.close()
@@ -184,8 +198,28 @@ def measured(env: str, spec: str, episodes: int) -> World:
         verdict_bytes=len(pickle.dumps(verdicts, 5)) / count,
         env_seconds=env_seconds / count,
         verifier_seconds=verifier_seconds / count,
+        pooled_seconds=pooled_seconds / count,
         driver_seconds=driver_seconds / DRIVER_ROUNDS / count,
     )
+
+
+def judged_alone(spec: str, others: Sequence[StepContext], columns: Sequence[Sequence[StepContext]]) -> float:
+    """Processor seconds of judging the columns in this process, after others."""
+    verifier = make_verifier(spec)
+    verify_batch([verifier], others)
+    _, spent = cost(lambda: [verify_batch([verifier], column) for column in columns])
+    verifier.close()
+    return spent
+
+
+def policy_bytes() -> int:
+    """Bytes of the checkpoint of the agent `candidate`."""
+    with tempfile.TemporaryDirectory() as folder:
+        agent = make_agent("candidate")
+        if not isinstance(agent, TrainableAgent):
+            raise SystemExit("the agent candidate is not trainable")
+        agent.save(Path(folder))
+        return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
 
 
 def _gather(messages: Sequence[bytes]) -> None:
@@ -210,22 +244,26 @@ def own_prm(steps: Sequence[StepContext]) -> dict[str, float]:
     return {"parameters": parameters, "seconds a step": spent / len(steps)}
 
 
-def report(worlds: Sequence[World], prm: dict[str, float], cluster: Cluster) -> None:
+def report(worlds: Sequence[World], prm: dict[str, float], weights: int) -> None:
     """Print the tables of docs/cluster.md."""
     print("| | steps a trajectory | bytes a step: JSON line | msgpack | message | to a pool | verdict back |\n|---|---|---|---|---|---|---|")
     for world in worlds:
         sizes = (world.jsonl_bytes, world.msgpack_bytes, world.message_bytes, world.judged_bytes, world.verdict_bytes)
         print(f"| {world.env} | {world.steps:.1f} | {' | '.join(f'{size:,.0f}' for size in sizes)} |")
-    print("\n| | verifier | environment, ms a step | verifier, ms | driver, ms | environment steps/s of one core |\n|---|---|---|---|---|---|")
+    print("\n| | verifier | environment, ms a step | verifier beside it, ms | verifier by itself, ms | driver, ms | environment steps/s of one core |")
+    print("|---|---|---|---|---|---|---|")
     for world in worlds:
-        times = (world.env_seconds, world.verifier_seconds, world.driver_seconds)
-        print(f"| {world.env} | `{world.verifier}` | {' | '.join(f'{1e3 * time:.2f}' for time in times)} | {1 / world.env_seconds:,.0f} |")
-    print(f"\nOwn PRM: {prm['parameters']:,.0f} parameters, {1e3 * prm['seconds a step']:.2f} ms a step on one core\n")
-    print("| | workers, s at 1 node | driver, s | network, s | weights, s a node | held up first from | by |\n|---|---|---|---|---|---|---|")
-    for world in worlds:
-        parts, (nodes, limit) = cluster.parts(world, 1), cluster.first_limit(world)
-        numbers = " | ".join(f"{parts[part]:,.4g}" for part in ("workers", "driver", "network", "weights"))
-        print(f"| {world.env} | {numbers} | {nodes:,} nodes | {limit} |")
+        times = (world.env_seconds, world.verifier_seconds, world.pooled_seconds, world.driver_seconds)
+        print(f"| {world.env} | `{world.verifier}` | {' | '.join(f'{1e3 * time:.3f}' for time in times)} | {1 / world.env_seconds:,.0f} |")
+    print(
+        f"\nOwn PRM: {prm['parameters']:,.0f} parameters, {1e3 * prm['seconds a step']:.2f} ms a step on one core; checkpoint of `candidate`: {weights:,} bytes\n"
+    )
+    for name, cluster in CASES.items():
+        print(f"\n{name}\n\n| | workers, s on 1 node | driver, s | network, s | weights, s a node | held up from | by |\n|---|---|---|---|---|---|---|")
+        for world in worlds:
+            parts, (nodes, limit) = cluster.parts(world, 1), cluster.first_limit(world)
+            numbers = " | ".join(f"{parts[part]:,.3g}" for part in ("workers", "driver", "network", "weights"))
+            print(f"| {world.env} | {numbers} | {nodes:,} nodes | {limit} |")
 
 
 def main() -> None:
@@ -237,12 +275,13 @@ def main() -> None:
     worlds = [measured(env, spec, arguments.episodes) for env, spec in WORLDS]
     problems = Rollouts("prm_gym/WordProblems-v0", {"verifiers": []}, AT_ONCE)
     prm = own_prm([step for trajectory in problems.play(make_agent("scripted"), groups(range(64), 1)) for step in contexts(trajectory)])
-    cluster = Cluster()
+    weights = policy_bytes()
     if arguments.json:
-        limits = {world.env: cluster.first_limit(world) for world in worlds}
-        print(json.dumps({"worlds": msgspec.to_builtins(worlds), "prm": prm, "cluster": msgspec.to_builtins(cluster), "first limit": limits}, indent=1))
+        limits = {name: {world.env: cluster.first_limit(world) for world in worlds} for name, cluster in CASES.items()}
+        found = {"worlds": worlds, "prm": prm, "weights": weights, "cases": CASES, "first limit": limits}
+        print(json.dumps(msgspec.to_builtins(found), indent=1))
     else:
-        report(worlds, prm, cluster)
+        report(worlds, prm, weights)
 
 
 if __name__ == "__main__":
