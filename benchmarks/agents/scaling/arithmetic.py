@@ -255,9 +255,8 @@ def report(worlds: Sequence[World], prm: dict[str, float], weights: int) -> None
     for world in worlds:
         times = (world.env_seconds, world.verifier_seconds, world.pooled_seconds, world.driver_seconds)
         print(f"| {world.env} | `{world.verifier}` | {' | '.join(f'{1e3 * time:.3f}' for time in times)} | {1 / world.env_seconds:,.0f} |")
-    print(
-        f"\nOwn PRM: {prm['parameters']:,.0f} parameters, {1e3 * prm['seconds a step']:.2f} ms a step on one core; checkpoint of `candidate`: {weights:,} bytes\n"
-    )
+    print(f"\nOwn PRM: {prm['parameters']:,.0f} parameters, {1e3 * prm['seconds a step']:.2f} ms a step on one core")
+    print(f"Checkpoint of `candidate`: {weights:,} bytes")
     for name, cluster in CASES.items():
         print(f"\n{name}\n\n| | workers, s on 1 node | driver, s | network, s | weights, s a node | held up from | by |\n|---|---|---|---|---|---|---|")
         for world in worlds:
