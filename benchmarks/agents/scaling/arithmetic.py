@@ -258,11 +258,11 @@ def report(worlds: Sequence[World], prm: dict[str, float], weights: int) -> None
     print(f"\nOwn PRM: {prm['parameters']:,.0f} parameters, {1e3 * prm['seconds a step']:.2f} ms a step on one core")
     print(f"Checkpoint of `candidate`: {weights:,} bytes")
     for name, cluster in CASES.items():
-        print(f"\n{name}\n\n| | workers, s on 1 node | driver, s | network, s | weights, s a node | held up from | by |\n|---|---|---|---|---|---|---|")
+        print(f"\n{name}\n\n| | workers, s on 1 node | driver, s | network, s | weights, s a node | held up from, nodes | by |\n|---|---|---|---|---|---|---|")
         for world in worlds:
             parts, (nodes, limit) = cluster.parts(world, 1), cluster.first_limit(world)
             numbers = " | ".join(f"{parts[part]:,.3g}" for part in ("workers", "driver", "network", "weights"))
-            print(f"| {world.env} | {numbers} | {nodes:,} nodes | {limit} |")
+            print(f"| {world.env} | {numbers} | {nodes:,} | {limit} |")
 
 
 def main() -> None:
