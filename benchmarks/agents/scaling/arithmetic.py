@@ -2,9 +2,9 @@
 
     python benchmarks/agents/scaling/arithmetic.py [--episodes 200] [--json]
 
-Bytes are exact and the same on every machine. Seconds are processor seconds of this process and of the processes that it starts, each part after a
-warm-up with other tasks, so that other work on the machine changes them little. Nothing here runs on more than one machine: what is said of many nodes is
-arithmetic, with the assumptions of `Cluster`.
+Bytes are the same on every machine, but for the digits of timings. Seconds are processor seconds of this process and of the processes that it starts, each
+part after a warm-up with other tasks, so that other work on the machine changes them little. Nothing here runs on more than one machine: what is said of many
+nodes is arithmetic, with the assumptions of `Cluster`.
 """
 
 import argparse
