@@ -22,6 +22,8 @@ from typing import Any
 
 import msgspec
 
+from prm_gym.store import read_trajectories
+
 # Environment, its options, and the agent. Both have a verifier that works: Z3, and the sandbox.
 WORLDS: dict[str, list[str]] = {
     "Deduction, z3": ["--env", "prm_gym/Deduction-v0", "--agent", "random"],
@@ -94,12 +96,11 @@ def command(world: str, way: Sequence[str], tasks: int) -> Run:
 
 def _digest(path: Path) -> str:
     digest = hashlib.sha256()
-    for line in path.read_bytes().splitlines():
-        trajectory: Any = json.loads(line)
-        for step in trajectory["steps"]:
-            for verdict in step["verdicts"].values():
-                verdict["run_seconds"] = verdict["queued_seconds"] = 0.0
-        digest.update(json.dumps(trajectory, sort_keys=True).encode())
+    for trajectory in read_trajectories(path):
+        for step in trajectory.steps:
+            verdicts = {name: msgspec.structs.replace(verdict, run_seconds=0.0, queued_seconds=0.0) for name, verdict in sorted(step.verdicts.items())}
+            digest.update(repr(msgspec.structs.replace(step, verdicts=verdicts)).encode())
+        digest.update(repr(msgspec.structs.replace(trajectory, steps=())).encode())
     return digest.hexdigest()
 
 
