@@ -1,20 +1,20 @@
-"""Verifiers made of verifiers: sequence, all, any, weighted, consensus, cached, isolated.
+"""Verifiers made of verifiers: sequence, all, any, weighted, consensus, cached, isolated; and those of the entry point group `prm_gym.compositions`: ray.
 
 Each is itself a verifier, so they nest. In a specification string: `all(arithmetic, reachable)`, `weighted(z3=0.7, prm:PATH=0.3)`,
-`sequence(arithmetic, judge:MODEL)`, `cached(prm:PATH)`, `isolated(z3, deadline=2, workers=4)`. "Cannot tell" (score None) is handled by each as
-its docstring says, and never turned into a number.
+`sequence(arithmetic, judge:MODEL)`, `cached(prm:PATH)`, `isolated(z3, deadline=2, workers=4)`, `ray(prm:PATH, actors=4)`. "Cannot tell" (score None) is
+handled by each as its docstring says, and never turned into a number.
 """
 
 import math
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from prm_gym.errors import OptionError, UnknownNameError
-from prm_gym.plugins import make
+from prm_gym.plugins import Registry, make
 from prm_gym.verdict import Verdict, abstained, judged
 from prm_gym.verifier import StepContext, Verifier, badness, make_verifiers, verify_batch
 
@@ -201,21 +201,38 @@ def _isolated(members: Sequence[str]) -> Verifier:
     """One pure verifier in killable worker processes with a deadline: `isolated(z3)`, `isolated(z3, deadline=2.5, workers=4, memory_mb=512)`."""
     from prm_gym.workers import Isolated
 
-    verifiers = [member for member in members if not _OPTION.fullmatch(member)]
-    if len(verifiers) != 1:
-        raise OptionError(f"isolated takes exactly one verifier, got {', '.join(verifiers) or 'none'}")
+    verifier, texts = one_verifier("isolated", members)
     options: dict[str, Any] = {}
-    for name, value in (match.groups() for match in map(_OPTION.fullmatch, members) if match is not None):
+    for name, value in texts.items():
         try:
             options[name] = float(value) if name == "deadline" else int(value)
         except ValueError as error:
             raise OptionError(f"isolated: {name} is a number, got {value!r}") from error
-    return make("composition of verifiers", "isolated", Isolated, verifiers[0], **options)
+    return make("composition of verifiers", "isolated", Isolated, verifier, **options)
+
+
+def one_verifier(name: str, members: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """What stands between the parentheses of a composition of one verifier with options: the verifier, and the options as they are written.
+
+    Args:
+        name: of the composition, for the error.
+        members: between the parentheses.
+
+    Raises:
+        OptionError: there is not exactly one verifier.
+    """
+    options = [match for match in map(_OPTION.fullmatch, members) if match is not None]
+    verifiers = [member for member in members if not _OPTION.fullmatch(member)]
+    if len(verifiers) != 1:
+        raise OptionError(f"{name} takes exactly one verifier, got {', '.join(verifiers) or 'none'}")
+    return verifiers[0], {match[1]: match[2].strip() for match in options}
 
 
 _OPTION = re.compile(r"(\w+)\s*=\s*([^()=]*)")
 
-COMPOSITIONS: dict[str, Callable[[Sequence[str]], Verifier]] = {
+Composition: TypeAlias = Callable[[Sequence[str]], Verifier]
+
+COMPOSITIONS: dict[str, Composition] = {
     "all": AllOf,
     "any": AnyOf,
     "cached": Cached,
@@ -224,6 +241,26 @@ COMPOSITIONS: dict[str, Callable[[Sequence[str]], Verifier]] = {
     "sequence": InSequence,
     "weighted": _weighted,
 }
+# What other packages bring, and what stands on more than the core.
+FURTHER: Registry[Composition] = Registry("prm_gym.compositions", "composition of verifiers")
+
+
+def load_composition(name: str) -> Composition:
+    """What makes the composition of a name.
+
+    Raises:
+        UnknownNameError: no composition has that name; says the near miss.
+    """
+    if name in COMPOSITIONS:
+        return COMPOSITIONS[name]
+    if name not in FURTHER.names():
+        raise UnknownNameError("composition of verifiers", name, composition_names())
+    return FURTHER.load(name)
+
+
+def composition_names() -> list[str]:
+    """The names of all compositions, sorted."""
+    return sorted({*COMPOSITIONS, *FURTHER.names()})
 
 
 def make_composition(text: str) -> Verifier:
@@ -235,8 +272,7 @@ def make_composition(text: str) -> Verifier:
     """
     name, _, rest = text.strip().partition("(")
     name = name.strip()
-    if name not in COMPOSITIONS:
-        raise UnknownNameError("composition of verifiers", name, COMPOSITIONS)
+    composition = load_composition(name)
     members: list[str] = []
     depth, start, body = 0, 0, rest[:-1]
     for position, character in enumerate(body):
@@ -249,7 +285,20 @@ def make_composition(text: str) -> Verifier:
     if depth != 0:
         raise OptionError(f"the parentheses of {text!r} do not match")
     members.append(body[start:].strip())
-    return COMPOSITIONS[name]([member for member in members if member])
+    return composition([member for member in members if member])
 
 
-__all__ = ["COMPOSITIONS", "AllOf", "AnyOf", "Cached", "Consensus", "InSequence", "Weighted", "make_composition"]
+__all__ = [
+    "COMPOSITIONS",
+    "AllOf",
+    "AnyOf",
+    "Cached",
+    "Composition",
+    "Consensus",
+    "InSequence",
+    "Weighted",
+    "composition_names",
+    "load_composition",
+    "make_composition",
+    "one_verifier",
+]

@@ -39,19 +39,20 @@ def verifiers(name: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json:
         name: which; all of them unless given.
         json: print JSON.
     """
-    from prm_gym.compose import COMPOSITIONS
+    from prm_gym.compose import composition_names, load_composition
     from prm_gym.errors import UnknownNameError
     from prm_gym.option_docs import options_of
     from prm_gym.verifier import VERIFIERS
 
-    known = [*VERIFIERS.names(), *COMPOSITIONS]
+    compositions = composition_names()
+    known = [*VERIFIERS.names(), *compositions]
     for each in name:
         if each not in known:
             raise UnknownNameError("verifier", each, known)
     rows: list[dict[str, Any]] = []
     for each in name or known:
-        composed = each in COMPOSITIONS
-        factory: Any = COMPOSITIONS[each] if composed else VERIFIERS.load(each)
+        composed = each in compositions
+        factory: Any = load_composition(each) if composed else VERIFIERS.load(each)
         claims = ["those of its members"] if composed else [claim.__name__ for claim in getattr(factory, "claims", ())] or ["the step's text"]
         options = [] if composed else [msgspec.to_builtins(option) for option in options_of(factory)]
         rows.append({"name": f"{each}(...)" if composed else each, "summary": _summary(factory), "claims": claims, "options": options})
