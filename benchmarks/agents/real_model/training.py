@@ -67,7 +67,7 @@ def before(config: TrainConfig) -> dict[str, float]:
 def main() -> None:
     """Measure, train, write what came out."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--demonstrations", type=int, default=150, help="solved tasks that are imitated, once each")
+    parser.add_argument("--demonstrations", type=int, default=48, help="solved tasks that are imitated, once each")
     parser.add_argument("--budget", type=int, default=384, help="environment steps of reinforcement")
     parser.add_argument("--evaluated", type=int, default=50, help="held-out tasks")
     parser.add_argument("--out", type=Path, default=Path("runs/real_model"))
