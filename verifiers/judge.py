@@ -22,8 +22,8 @@ class JudgeVerifier(ChainVerifier):
 
     - What is asked and how the answer is read is the protocol's. Of whole chains: `critic` (ProcessBench), `thinkprm`, `capo`, `spark`, `first_error` (which
       mends it), `refine`, `bidirectional`. Of one step by what came before it: `genprm` (with programs), `hierarchical`, `dimensions`, `rubric_guided`,
-      `pairwise`, `checklist` and `screenshot` (pages). Or another of the entry point group `prm_gym.judging`. Its options stand beside those of the client
-      (`ChatSettings`: `deadline`, `concurrency`, `cache`, `most_cost` ...).
+      `pairwise`, `checklist` and `screenshot` (pages), `token_probability` (one token, of which the log-probabilities are read). Or another of the entry point
+      group `prm_gym.judging`. Its options stand beside those of the client (`ChatSettings`: `deadline`, `concurrency`, `cache`, `most_cost` ...).
     - An endpoint that fails gives no score: the verdict is `timeout` or `error` with the reason. An answer that is no well-formed verdict on every step is an
       abstention. With `cache=FILE`, whatever was answered is kept, and a rerun asks only for what is missing.
     - The deadline is that of a batch, with all rounds of its protocol; programs of `genprm` that run when it comes are waited for. What was asked, answered

@@ -4,10 +4,11 @@ For tests and benchmarks of protocols and of what stands around them; a protocol
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
 
-from prm_gym.chat import ChatRequest
+from prm_gym.chat import ChatReply, ChatRequest, TokenLogprob
 from prm_gym.testing.scripted_judge import holds
 
 HonestJudge = Callable[[ChatRequest], str]
@@ -134,6 +135,13 @@ def _with_words(request: ChatRequest) -> str:
             break
     whole = [f"All steps are correct: \\boxed{{{'Yes' if all(map(is_right, shown.values())) else 'No'}}}"] if every else []
     return "\n".join([*lines, *whole])
+
+
+def in_one_token(request: ChatRequest) -> ChatReply:
+    """For `token_probability`, which reads no text: Yes or No with a probability of 0.7, the other with 0.2."""
+    word, other = ("Yes", "No") if _judged(request) else ("No", "Yes")
+    listed = {word: math.log(0.7), other: math.log(0.2), "The": math.log(0.1)}
+    return ChatReply(text=word, finished=False, logprobs=(TokenLogprob(word, listed[word], listed),))
 
 
 HONEST_JUDGES: dict[str, HonestJudge] = {

@@ -198,7 +198,8 @@ def _failing(model: Model) -> dict[str, Model]:
         return ChatReply(text=text[: 2 * len(text) // 3])
 
     def unfinished(request: ChatRequest) -> ChatReply:
-        return msgspec.structs.replace(honest(request), finished=False)
+        reply = msgspec.structs.replace(honest(request), finished=False)
+        return reply if request.max_tokens > 1 else msgspec.structs.replace(reply, text="", logprobs=())  # before the only token that was asked for
 
     def thinking(request: ChatRequest) -> ChatReply:
         return ChatReply(text=f"<think>{honest(request).text}")

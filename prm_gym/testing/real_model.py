@@ -13,6 +13,7 @@ import argparse
 import importlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -103,7 +104,12 @@ def model_folder(cache: Path | str) -> Path:
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
     model.save_pretrained(temporary)
     tokenizer.save_pretrained(temporary)
-    temporary.replace(folder)
+    try:
+        temporary.replace(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+        shutil.rmtree(temporary)  # another process was first
     return folder
 
 

@@ -9,7 +9,7 @@ from prm_gym.chains import Chain, ChainStep, written
 from prm_gym.errors import ContractError
 from prm_gym.judging import PROTOCOLS, Judgement, Protocol, make_protocol
 from prm_gym.testing import ProtocolCase, check_protocol
-from prm_gym.testing.honest_judges import HONEST_JUDGES
+from prm_gym.testing.honest_judges import HONEST_JUDGES, in_one_token
 
 PNG = b"\x89PNG\r\n\x1a\n"
 SUMS = [
@@ -39,19 +39,21 @@ OPTIONS = {
     "screenshot": [{}, {"graded": "appearance", "votes": 2}],
     "spark": [{}, {"votes": 1, "rounds": 1}, {"level": "outcome", "votes": 3}],
     "thinkprm": [{}, {"votes": 2}],
+    "token_probability": [{}, {"least": 0.8, "alternatives": 2}],
 }
+JUDGES = HONEST_JUDGES | {"token_probability": in_one_token}
 LEFT_TO_THE_VERIFIER = ("capo", "critic", "spark", "thinkprm")  # to see that a step says nothing
 
 
 @pytest.mark.parametrize(("name", "options"), [(name, options) for name, each in OPTIONS.items() for options in each])
 def test_protocols(name, options):
     cases = PAGES if name == "screenshot" else [*SUMS, *PAGES] if name == "checklist" else SUMS[:3] if name in LEFT_TO_THE_VERIFIER else SUMS
-    check_protocol(make_protocol(name, **options), HONEST_JUDGES[name], cases)
+    check_protocol(make_protocol(name, **options), JUDGES[name], cases)
 
 
 def test_every_protocol_is_tried():
     declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["entry-points"]["prm_gym.judging"]
-    assert set(OPTIONS) == set(HONEST_JUDGES) == set(declared)
+    assert set(OPTIONS) == set(JUDGES) == set(declared)
     assert set(declared) <= set(PROTOCOLS.names())
 
 

@@ -23,6 +23,7 @@ from prm_gym.chains import Chain, written
 from prm_gym.chat import ChatClient, ChatReply, ChatRequest, ChatSettings, Message
 from prm_gym.claims import Malformed
 from prm_gym.experience import ExperienceLibrary
+from prm_gym.prm.evaluation.ranking import Ranked
 from prm_gym.rollout import Rollouts, groups
 from prm_gym.testing.real_model import MODEL, model_folder, served
 from prm_gym.tools import Message as Said
@@ -32,6 +33,12 @@ from prm_gym.verifiers.judge import JudgeVerifier
 
 TASKS, TOOL_TASKS, SUMS = 6, 2, 8
 _PATIENT: dict[str, Any] = {"deadline": 7_200, "request_seconds": 3_600}  # on a busy machine an answer takes minutes
+# Protocols of the judge, how many sums each is asked about, and options.
+JUDGES: tuple[tuple[str, int, dict[str, Any]], ...] = (
+    ("critic", SUMS, {"max_tokens": 64}),
+    ("dimensions", SUMS, {"max_tokens": 64}),
+    ("token_probability", 120, {}),
+)
 TASK_SEED, LIBRARY_SEED = 0, 1_000  # tasks that are played, and those that examples come from
 QUESTIONS = (
     "What is the capital of France?",
@@ -105,13 +112,13 @@ def sums(count: int, seed: int) -> tuple[list[Chain], list[bool]]:
 
 
 def judge(url: str) -> list[dict[str, Any]]:
-    """The model as a judge of sums: what share of its answers can be read, and how many of these are right."""
-    chains, labels = sums(SUMS, 0)
+    """The model as a judge of sums: what share of its answers can be read, how many of these are right, and whether right sums score above wrong ones."""
     rows: list[dict[str, Any]] = []
-    for protocol in ("critic", "dimensions"):
-        verifier = JudgeVerifier(MODEL, protocol=protocol, base_url=url, max_tokens=64, **_PATIENT)
+    for protocol, count, options in JUDGES:
+        chains, labels = sums(count, 0)
+        verifier = JudgeVerifier(MODEL, protocol=protocol, base_url=url, **options, **_PATIENT)
         scores = [judgement.scores[0] if judgement.scores else None for judgement in verifier.judge(chains)]
-        read = [(score >= 0.5, label) for score, label in zip(scores, labels, strict=True) if score is not None]
+        read = [(score, label) for score, label in zip(scores, labels, strict=True) if score is not None]
         counters = verifier.client.counters
         rows.append(
             {
@@ -119,8 +126,9 @@ def judge(url: str) -> list[dict[str, Any]]:
                 "chains": len(chains),
                 "failed": counters.failed,
                 "read": len(read),
-                "right": sum(said == label for said, label in read),
-                "called_correct": sum(said for said, _ in read),
+                "right": sum((score >= 0.5) == label for score, label in read),
+                "called_correct": sum(score >= 0.5 for score, _ in read),
+                "auc": Ranked(np.array([score for score, _ in read]), [not label for _, label in read]).roc_auc() if read else None,
                 "prompt_tokens": counters.prompt_tokens,
                 "completion_tokens": counters.completion_tokens,
             }
