@@ -4,10 +4,11 @@ A group is several attempts at one task, which is what group baselines are taken
 verifier is called once on it; a slot that ends takes the next episode at once.
 """
 
+import hashlib
 import importlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import msgspec
@@ -59,6 +60,36 @@ def groups(seeds: Iterable[int], attempts: int, prefix: str = "") -> list[Episod
     return [Episode(int(seed), f"{prefix}{seed}", attempt) for seed in seeds for attempt in range(attempts)]
 
 
+def action_seed(seed: int, episode: str, step: int) -> int:
+    """Of one action, in [0, 2^62): the same wherever and in whatever company the episode is played.
+
+    Args:
+        seed: of the run.
+        episode: its id.
+        step: its number, from 0.
+    """
+    return int.from_bytes(hashlib.blake2b(f"{seed} {step} {episode}".encode(), digest_size=8).digest(), "little") >> 2
+
+
+class Spent(NamedTuple):
+    """What playing has cost.
+
+    Attributes:
+        steps: taken in the environments.
+        verdicts: given, by the verifier's id.
+        abstentions: those of them without a score.
+    """
+
+    steps: int
+    verdicts: dict[str, int]
+    abstentions: dict[str, int]
+
+    def since(self, before: "Spent") -> "Spent":
+        """What has been spent after that."""
+        counts = ({name: count - old.get(name, 0) for name, count in now.items()} for now, old in zip(self[1:], before[1:], strict=True))
+        return Spent(self.steps - before.steps, *counts)
+
+
 class Rollouts:
     """Plays episodes in `num_envs` environments at once.
 
@@ -92,13 +123,26 @@ class Rollouts:
         self.envs.envs[0].reset(seed=seed)
         return self.envs.envs[0].task
 
-    def play(self, agent: Agent, episodes: Sequence[Episode], progress: Callable[[int], None] | None = None) -> list[Trajectory]:
+    @property
+    def spent(self) -> Spent:
+        """What playing has cost so far."""
+        return Spent(self.steps_taken, dict(self.verdicts_given), dict(self.abstentions))
+
+    def add(self, spent: Spent) -> None:
+        """Count what was spent elsewhere, for episodes of this run that other processes have played."""
+        self.steps_taken += spent.steps
+        for counts, more in ((self.verdicts_given, spent.verdicts), (self.abstentions, spent.abstentions)):
+            for name, count in more.items():
+                counts[name] += count
+
+    def play(self, agent: Agent, episodes: Sequence[Episode], progress: Callable[[int], None] | None = None, seed: int | None = None) -> list[Trajectory]:
         """The trajectories of the episodes, in the order given.
 
         Args:
             agent: acts for all of them.
             episodes: with distinct ids.
             progress: called with the number of steps just taken, after every batch.
+            seed: from which, with the episode's id and the number of the step, each action of an agent that is `seeded` is drawn; None: as the agent likes.
 
         Raises:
             OptionError: two episodes have one id.
@@ -106,10 +150,10 @@ class Rollouts:
         distinct = len({episode.id for episode in episodes})
         if distinct != len(episodes):
             raise OptionError(f"{len(episodes)} episodes have only {distinct} distinct ids")
-        by_id = {trajectory.id: trajectory for trajectory in self.stream(agent, episodes, progress)}
+        by_id = {trajectory.id: trajectory for trajectory in self.stream(agent, episodes, progress, seed)}
         return [by_id[episode.id] for episode in episodes]
 
-    def stream(self, agent: Agent, episodes: Iterable[Episode], progress: Callable[[int], None] | None = None) -> Iterator[Trajectory]:
+    def stream(self, agent: Agent, episodes: Iterable[Episode], progress: Callable[[int], None] | None = None, seed: int | None = None) -> Iterator[Trajectory]:
         """The trajectories as they end."""
         waiting = deque(episodes)
         free = list(range(self.envs.num_envs - 1, -1, -1))
@@ -122,7 +166,7 @@ class Rollouts:
                 begun.append(running[slot])
             StepEnv.reset_batch([run.env for run in begun], [run.episode.seed for run in begun], [run.episode.options for run in begun])
             slots = list(running)
-            actions = _act(agent, list(running.values()))
+            actions = _act(agent, list(running.values()), seed)
             self._step(running, slots, actions)
             if progress is not None:
                 progress(len(slots))
@@ -208,8 +252,9 @@ def _is_ours(spec: Any) -> bool:
     return str(spec.vector_entry_point).startswith("prm_gym.vector:")
 
 
-def _act(agent: Agent, runs: "Sequence[_Running]") -> list[Action]:
-    prompts = [prompt_of(run.env, agent.privileged, episode=run.episode.id) for run in runs]
+def _act(agent: Agent, runs: "Sequence[_Running]", seed: int | None) -> list[Action]:
+    seeds = [None if seed is None else action_seed(seed, run.episode.id, len(run.steps)) for run in runs]
+    prompts = [prompt_of(run.env, agent.privileged, own, run.episode.id) for run, own in zip(runs, seeds, strict=True)]
     actions = agent.act(prompts)
     if len(actions) != len(prompts):
         raise ContractError(f"agent {agent.id!r} gave {len(actions)} actions for {len(prompts)} prompts")

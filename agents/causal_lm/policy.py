@@ -1,5 +1,6 @@
 """CausalLMPolicy: acts in batches, and keeps token for token what it acted on, so that it learns from exactly that."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,6 +82,7 @@ class CausalLMPolicy(TrainableAgent):
         self.acting: ActingOptions = acting
         usual = {"learning_rate": LORA_RATE} if given.lora else {} if path else {"learning_rate": SCRATCH_RATE}
         (self._learning,) = _parted({**usual, **(learning or {}), "temperature": acting.temperature, "seed": seed}, LearningOptions)
+        self.together = self._learning.parallel != "none"
         self.options: dict[str, Any] = {"path": path, "seed": seed, "learning": dict(learning or {}), **options}
         made = build(path, given, seed, choose_device(device))
         self.model, self.tokenizer = made.model, made.tokenizer
@@ -170,7 +172,7 @@ class CausalLMPolicy(TrainableAgent):
             DivergedError: a loss or gradient is no number; that step was not taken.
         """
         metrics = self.learner.update(self.sequences(batch), credit.advantages, credit.keep, credit.returns)
-        self.generator.forget()
+        self._learned()
         return metrics | self._marked(batch)
 
     def imitate(self, batch: StepBatch, weights: FloatArray | None = None) -> dict[str, float]:
@@ -188,7 +190,7 @@ class CausalLMPolicy(TrainableAgent):
         imitation = self.imitation
         minibatches = -(-len(sequences) // imitation.imitation_minibatch)
         metrics = self.learner.imitate(sequences, weights, imitation.imitation_epochs, minibatches)
-        self.generator.forget()
+        self._learned()
         return metrics
 
     def prefer(self, pairs: Sequence[Preference]) -> dict[str, float]:
@@ -204,7 +206,7 @@ class CausalLMPolicy(TrainableAgent):
         sequence = self.contexts.sequence
         made = [SequencePair(sequence(pair.prompt, pair.chosen), sequence(pair.prompt, pair.rejected), pair.weight) for pair in pairs]
         metrics = self.learner.prefer(made)
-        self.generator.forget()
+        self._learned()
         return metrics
 
     def sequences(self, batch: StepBatch) -> list[TokenSequence]:
@@ -218,17 +220,37 @@ class CausalLMPolicy(TrainableAgent):
 
     @property
     def learner(self) -> "Learner":
-        """What trains the model; made when it is first asked for, and the model as it then is is its reference, if it keeps one."""
+        """What trains the model; made when it is first asked for, and the model as it then is is its reference, if it keeps one.
+
+        With parallel="fsdp" it trains a copy, of which every process has a share, and `model` acts with all weights: processes write texts of different
+        lengths, and could not gather the weights together at every token.
+        """
         if self._learner is None:
             from prm_gym.agents.causal_lm.learning import Learner
 
-            self._learner = Learner(self.model, self._learning)
+            self._learner = Learner(copy.deepcopy(self.model) if self._sharded else self.model, self._learning)
         return self._learner
+
+    @property
+    def _sharded(self) -> bool:
+        return self._learning.parallel == "fsdp"
+
+    def _learned(self) -> None:
+        """The weights have changed: what was kept of the episodes is worth nothing."""
+        if self._sharded:
+            from prm_gym.lm.parallel import gather
+
+            gather(self.learner.network.model, self.model)
+        self.generator.forget()
 
     def save(self, directory: Path) -> None:
         """Write a folder that `load`, Hugging Face's loaders (PEFT's, with adapters) and the argument of this agent take; see `checkpoint.save`."""
+        learner = self.learner if self.together else self._learner
+        if learner is not None and learner.parallel.rank:
+            learner.save(directory)  # it gives its shards of the state, which the first process writes
+            return
         state = {"random": self._rng.bit_generator.state, "options": self.options}
-        checkpoint.save(directory, self.model, self.tokenizer, self._learner, state)
+        checkpoint.save(directory, self.model, self.tokenizer, learner, state)
 
     def load(self, directory: Path) -> None:
         """Put back what `save` wrote into a policy of the same model.

@@ -104,6 +104,7 @@ def train(
     from prm_gym.training.config import TrainConfig
     from prm_gym.training.interruption import Interruption
     from prm_gym.training.progress import progress_of_run
+    from prm_gym.training.ranks import is_first
     from prm_gym.training.run import train as run
 
     require_seed(seed)
@@ -138,9 +139,13 @@ def train(
         store_groups=store_groups,
     )
     directory = Path(out) if out else _default_directory(config)
-    sinks = _sinks(config, directory, tensorboard, wandb)
-    with Interruption("prm-gym: ending after this batch; Ctrl-C once more ends at once") as stop, progress_of_run(config, quiet=json) as live:
+    first = is_first()
+    sinks = _sinks(config, directory, tensorboard, wandb) if first else []
+    said = "prm-gym: ending after this batch; Ctrl-C once more ends at once" if first else ""
+    with Interruption(said) as stop, progress_of_run(config, quiet=json or not first) as live:
         result = run(config, directory, sinks=[*sinks, live], stop=stop)
+    if not first:
+        return
     if json:
         print(msgspec.json.encode(result).decode())
     else:

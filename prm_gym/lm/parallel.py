@@ -46,7 +46,7 @@ class Parallel:
         if not distributed.is_available() or not (distributed.is_initialized() or distributed.is_torchelastic_launched()):
             raise OptionError(f"parallel={strategy!r} needs processes: start the training with torchrun")
         if not distributed.is_initialized():
-            distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
         self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
 
     def wrapped(self, network: nn.Module, layers: nn.ModuleList | None, frozen: bool = False) -> nn.Module:
@@ -89,6 +89,15 @@ class Parallel:
 def whole(tensor: Tensor) -> Tensor:
     """A tensor with all its shards, for which every process has to ask."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def gather(sharded: nn.Module, model: nn.Module) -> None:
+    """Copy the weights that are trained, whole, into a model of the same kind; every process has to call it."""
+    weights = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, weight in sharded.named_parameters():
+            if weight.requires_grad:
+                weights[name].copy_(whole(weight.detach()))
 
 
 def like(value: Tensor, weight: Tensor) -> Tensor:

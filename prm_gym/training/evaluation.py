@@ -11,6 +11,7 @@ from prm_gym.report.comparison import CurvePoint
 from prm_gym.report.transfer import Transferred
 from prm_gym.rollout import Rollouts, success_rate
 from prm_gym.training.config import TrainConfig
+from prm_gym.training.ground import Play
 from prm_gym.training.task_file import TaskFile
 from prm_gym.training.transfer import Transfer
 from prm_gym.trajectory import Trajectory
@@ -35,17 +36,18 @@ class Evaluation:
         held_out: keys of the tasks, and questions where they tell tasks apart.
     """
 
-    def __init__(self, config: TrainConfig, rollouts: Rollouts) -> None:
+    def __init__(self, config: TrainConfig, rollouts: Rollouts, play: Play = Rollouts.play) -> None:
         """Look at every task once.
 
         Args:
             config: of the run.
             rollouts: of its environment.
+            play: how the held-out tasks are played in it.
 
         Raises:
             OptionError: the file of tasks or the options of the transfer cannot be used.
         """
-        self.rollouts = rollouts
+        self.rollouts, self._play = rollouts, play
         self.episodes = config.evaluation()
         self.held_out = {rollouts.task(episode.seed).key for episode in self.episodes}
         self.task_file = TaskFile(config.env_id, config.env_options, config.task_file, config.num_envs) if config.task_file else None
@@ -55,7 +57,7 @@ class Evaluation:
 
     def play(self, agent: Agent) -> list[Trajectory]:
         """The episodes of an evaluation."""
-        return self.rollouts.play(agent, self.episodes)
+        return self._play(self.rollouts, agent, self.episodes)
 
     def in_bins(self, agent: Agent) -> tuple[float, ...] | None:
         """Success in each bin of the task file; None without one."""

@@ -1,7 +1,7 @@
 """Ground: where a run plays. The environments of its domains, tasks that are not held out, and what all of it has cost."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from prm_gym.errors import OptionError
 from prm_gym.rollout import Episode, Rollouts, success_rate
 from prm_gym.tools import Tool
 from prm_gym.trajectory import Trajectory
+
+Play: TypeAlias = Callable[[Rollouts, Agent, Sequence[Episode]], list[Trajectory]]
 
 MOST_DRAWS = 100
 """Seeds that are tried for every task that is wanted, before a domain is given up as too small."""
@@ -24,7 +26,9 @@ class Ground:
         held_out: keys and questions of tasks that are not drawn.
     """
 
-    def __init__(self, env_id: str, options: Mapping[str, Any], domains: Sequence[Mapping[str, Any]] = (), num_envs: int = 64) -> None:
+    def __init__(
+        self, env_id: str, options: Mapping[str, Any], domains: Sequence[Mapping[str, Any]] = (), num_envs: int = 64, play: Play = Rollouts.play
+    ) -> None:
         """Make the environments.
 
         Args:
@@ -32,8 +36,10 @@ class Ground:
             options: of the environment.
             domains: options over these, one set a domain; () for one domain without any.
             num_envs: episodes played at once, in each domain.
+            play: how episodes are played in environments: here, or shared out among processes.
         """
         self.env_id = env_id
+        self._play = play
         self.home = Rollouts(env_id, options, num_envs)
         self.rollouts = [self._domain({**options, **domain}, num_envs) for domain in domains] or [self.home]
         self.held_out: set[str] = set()
@@ -120,7 +126,7 @@ class Ground:
         for domain, rollouts in enumerate(self.rollouts):
             part = [episode for episode in episodes if self._domain_of[episode.group_id] == domain]
             if part:
-                played |= {trajectory.id: trajectory for trajectory in rollouts.play(agent, part)}
+                played |= {trajectory.id: trajectory for trajectory in self._play(rollouts, agent, part)}
         return [played[episode.id] for episode in episodes]
 
     def again(self, agent: Agent, originals: Sequence[Trajectory], mark: str) -> list[Trajectory]:
