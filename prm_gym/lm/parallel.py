@@ -6,8 +6,9 @@ Every process is given the same batch and computes its share of it. What a token
 the gradient; torch averages over processes, which is undone.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any, Literal, TypeAlias
 
 from prm_gym.errors import MissingExtraError, OptionError
@@ -20,6 +21,10 @@ try:
     from torch.nn.parallel import DistributedDataParallel
 except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
+
+# Newer versions of torch have another name for it, and warn of the old one.
+_RENAMED = "forward_sync_buffers" in signature(DistributedDataParallel.__init__).parameters
+_NO_BUFFERS: dict[str, Any] = {"forward_sync_buffers" if _RENAMED else "broadcast_buffers": False}
 
 Strategy: TypeAlias = Literal["none", "ddp", "fsdp"]
 
@@ -65,7 +70,16 @@ class Parallel:
         if self.strategy == "none" or frozen:
             return network
         # A value head is not part of every loss, and no buffer ever changes.
-        return DistributedDataParallel(network, find_unused_parameters=True, broadcast_buffers=False)
+        return DistributedDataParallel(network, find_unused_parameters=True, **_NO_BUFFERS)
+
+    def room(self, lengths: Sequence[int], most: int) -> int:
+        """Tokens of a part of a batch such that every process gets one, at the most `most`.
+
+        Args:
+            lengths: of the sequences of the batch.
+            most: that fit the memory.
+        """
+        return min(most, max(max(lengths, default=1), -(-sum(lengths) // self.size)))
 
     @contextmanager
     def part(self, module: nn.Module, last: bool) -> Generator[None]:

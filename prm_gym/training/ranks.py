@@ -9,10 +9,13 @@ alone, so that it makes no difference who plays which episode. The first process
 """
 
 import os
+import signal
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
 from prm_gym.agent import Agent, TrainableAgent
@@ -66,6 +69,7 @@ class Ranks:
         """
         self.rank, self.size, self.seed = 0, 1, None
         self._group: Any = None
+        self._before: Any = None
         if started_by_torchrun():
             self.seed = seed
             self._group = _joined(cards)
@@ -77,14 +81,26 @@ class Ranks:
         return self.rank == 0
 
     def __enter__(self) -> Self:
+        if self._group is not None and threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, self._terminated)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
         if self._group is not None and isinstance(error, RuntimeError) and not isinstance(error, PrmGymError) and _is_lost(error):
-            raise WorkerError(
-                f"process {self.rank} of {self.size} has lost another one, which was killed or has failed (what it said is above): the run is ended. "
-                "The same command goes on from its last checkpoint"
-            ) from error
+            raise WorkerError(self._ending()) from error
+
+    def _ending(self) -> str:
+        return (
+            f"process {self.rank} of {self.size} ends since another was killed or has failed; its last words, if it had any, are above. "
+            "The same command goes on from the last checkpoint"
+        )
+
+    def _terminated(self, _number: int, _frame: FrameType | None) -> None:
+        """What torchrun does to the others when one has ended."""
+        print(f"prm-gym: {self._ending()}", file=sys.stderr, flush=True)
+        sys.exit(128 + signal.SIGTERM)
 
     def require_able(self, agent: TrainableAgent) -> None:
         """Refuse an agent that cannot be trained by several processes.
