@@ -23,7 +23,8 @@ except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
 
 # Newer versions of torch have another name for it, and warn of the old one.
-_RENAMED = "forward_sync_buffers" in signature(DistributedDataParallel.__init__).parameters
+_DDP: Any = DistributedDataParallel
+_RENAMED = "forward_sync_buffers" in signature(_DDP).parameters
 _NO_BUFFERS: dict[str, Any] = {"forward_sync_buffers" if _RENAMED else "broadcast_buffers": False}
 
 Strategy: TypeAlias = Literal["none", "ddp", "fsdp"]
