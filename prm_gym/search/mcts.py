@@ -72,8 +72,8 @@ class Mcts(SearchMethod, frozen=True, kw_only=True):
         choose: "best": the attempt of the highest rank; "visits": the best one below the most visited next step, at every step, as long as any ended there.
 
     Sources of the widening: Coulom 2007, Computing Elo ratings of move patterns in the game of Go (moves are added as a state is visited more often); Chaslot
-    et al. 2008, Progressive strategies for Monte-Carlo tree search (progressive unpruning). Both count by a logarithm; the power is that of Couetoux et al. 2011,
-    Continuous upper confidence trees.
+    et al. 2008, Progressive strategies for Monte-Carlo tree search (progressive unpruning). Both count by a logarithm; the power is that of Couetoux et al.
+    2011, Continuous upper confidence trees.
     """
 
     select: str = "uct"

@@ -22,9 +22,12 @@ def locked(directory: Path) -> Generator[None]:
     """Hold the lock of a folder, which is made if need be.
 
     Raises:
-        OptionError: another process holds it; says which.
+        OptionError: another process holds it (says which), or the folder cannot be made.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(f"the folder {directory} cannot be made: {error}") from error
     path = directory / NAME
     held = _held(path)
     try:

@@ -25,10 +25,13 @@ from prm_gym.rollout import Rollouts, Spent, action_seed, groups
 from prm_gym.store import read_trajectories
 from prm_gym.training.ranks import Ranks
 
+# Every process imports torch and transformers, and a machine may be busy.
+pytestmark = pytest.mark.timeout(2 * torchrun.LONGEST)
+
 SMALL = ["width=16", "layers=1", "heads=2", "history=0", "instructions=false"]
 RUN = [
     *("--env", "prm_gym/Countdown-v0", "--agent", "causal-lm", "--device", "cpu", "--credit", "grpo", "--reward", "dense"),
-    *("--budget", "150", "--tasks", "3", "--attempts", "2", "--evaluate-every", "60", "--checkpoint-every", "1", "--eval-tasks", "3", "--num-envs", "4"),
+    *("--budget", "100", "--tasks", "3", "--attempts", "2", "--evaluate-every", "40", "--checkpoint-every", "1", "--eval-tasks", "3", "--num-envs", "4"),
 ]
 
 
@@ -82,11 +85,12 @@ def test_two_processes_train_along_the_curve_of_one(alone, tmp_path, strategy):
 def test_a_process_that_is_killed_ends_all_and_the_run_goes_on_along_the_same_curve(alone, tmp_path):
     process, state = _train(2, "ddp", tmp_path / "run"), tmp_path / "run" / "state.json"
     deadline = time.monotonic() + torchrun.LONGEST
-    while not (state.is_file() and json.loads(state.read_bytes())["batches"] >= 1):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    os.kill(torchrun.process_of_rank(process, 0), signal.SIGKILL)
+    with torchrun.ending(process):
+        while not (state.is_file() and json.loads(state.read_bytes())["batches"] >= 1):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        os.kill(torchrun.process_of_rank(process, 0), signal.SIGKILL)
     status, _, err = torchrun.ended(process)
     assert status != 0
     assert "process 1 of 2 ends since another was killed or has failed" in err

@@ -5,9 +5,10 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
-LONGEST = 900
+LONGEST = 600
 
 
 def start(processes, *command):
@@ -21,14 +22,21 @@ def start(processes, *command):
 
 
 def ended(process):
-    """Its exit status and what it wrote on standard output and standard error; with all its children it is ended after a while."""
-    try:
+    """Its exit status and what it wrote on standard output and standard error, once it has ended."""
+    with ending(process):
         out, err = process.communicate(timeout=LONGEST)
-    except subprocess.TimeoutExpired:
+    return process.returncode, out, err
+
+
+@contextmanager
+def ending(process):
+    """Whatever happens inside, the processes do not outlive it."""
+    try:
+        yield
+    except BaseException:
         process.send_signal(signal.SIGTERM)  # torchrun hands it on to its children, and kills those that stay
         process.communicate()
         raise
-    return process.returncode, out, err
 
 
 def process_of_rank(process, rank):
