@@ -51,6 +51,8 @@ def train(
 ) -> None:
     """Train one agent. Interrupted at any moment, the same command goes on along the same curve; Ctrl-C once ends after the batch, twice at once.
 
+    On several processes: torchrun --nproc-per-node N -m prm_gym train ..., with --agent causal-lm and --agent-option 'learning={"parallel":"ddp"}' or "fsdp".
+
     A method is one of
 
     policy-gradient     advantages by --credit from --reward
