@@ -6,6 +6,9 @@ The groups of a batch are dealt out whole, every process plays its share, and wh
 there on all do the same. Credit is assigned over the whole batch by each of them, which costs little and is exact for every assigner, those that look across
 groups too; the update is shared out by the agent, whose gradient is that of the whole batch. Actions are drawn from the run's seed, the episode and the step
 alone, so that it makes no difference who plays which episode. The first process alone writes.
+
+Agents that keep to no seeds and yet leave something to chance (a demonstrator or corrector like `mixed:0.5`) draw in each process by themselves: with them the
+course depends on how many processes there are, and is the same again for as many.
 """
 
 import os
@@ -93,7 +96,7 @@ class Ranks:
 
     def _ending(self) -> str:
         return (
-            f"process {self.rank} of {self.size} ends since another was killed or has failed; its last words, if it had any, are above. "
+            f"process {self.rank} of {self.size} ends: another was killed or has failed (what it said last is above), or all were told to end. "
             "The same command goes on from the last checkpoint"
         )
 

@@ -93,7 +93,7 @@ def test_a_process_that_is_killed_ends_all_and_the_run_goes_on_along_the_same_cu
         os.kill(torchrun.process_of_rank(process, 0), signal.SIGKILL)
     status, _, err = torchrun.ended(process)
     assert status != 0
-    assert "process 1 of 2 ends since another was killed or has failed" in err
+    assert "process 1 of 2 ends: another was killed or has failed" in err
     assert "goes on from the last checkpoint" in err
     assert not (tmp_path / "run" / "result.json").exists()
     status, _, err = torchrun.ended(_train(2, "ddp", tmp_path / "run"))
