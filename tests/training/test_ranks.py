@@ -117,6 +117,8 @@ def test_what_processes_exchange(tmp_path):
     assert status == 0, err
     one, other = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert (one.pop("place"), other.pop("place")) == ([0, 2, True, True], [1, 2, False, False])
+    # Who fails raises what it raised itself, and the other is told.
+    assert (one.pop("other"), other.pop("other")) == ("WorkerError: process 1 of 2 failed: ValueError: of Python's own", "ValueError: of Python's own")
     assert one == other
     # The scripted speller plays three groups of two in this process alone as the two played them, with as many steps.
     spelling_world.register()
