@@ -115,7 +115,14 @@ class Agent(ABC):
 
 
 class TrainableAgent(Agent):
-    """An agent that learns from advantages and can be saved."""
+    """An agent that learns from advantages and can be saved.
+
+    Attributes:
+        together: it learns in all processes that torchrun has started: each calls `update`, `imitate`, `prefer`, `save` and `load` in the same order with the
+            same arguments, the agent shares the work out, and the first process alone writes.
+    """
+
+    together: bool = False
 
     @abstractmethod
     def update(self, batch: StepBatch, credit: Credit) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Settings of all tests."""
 
 import functools
+import gc
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,21 @@ PACKAGES = {
     "implicit": "transformers",
     "prm": "transformers",
 }
+BROWSER_TESTS = Path(__file__).parent / "browser"
 IN_A_BROWSER = {"page_tests", "prm_gym/MiniWoB-v0", "prm_gym/PageBuilding-v0"}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Collect without collecting garbage: tests of everything are hundreds of thousands of objects, which all stay, and were looked through again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+_found = functools.cache(find_spec)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -31,7 +46,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         values = item.callspec.params.values() if hasattr(item, "callspec") else ()
         for package in sorted({PACKAGES[value] for value in values if isinstance(value, str) and value in PACKAGES}):
-            if find_spec(package) is None:
+            if _found(package) is None:
                 item.add_marker(pytest.mark.skip(reason=f"the package {package} is not installed"))
         if _needs_a_browser(item, values) and (missing := _missing_browser()) and not os.environ.get("CI"):
             item.add_marker(pytest.mark.skip(reason=f"NO REAL BROWSER: {missing}"))
@@ -45,7 +60,7 @@ def chromium():
 
 
 def _needs_a_browser(item, values):
-    in_one = "chromium" in getattr(item, "fixturenames", ()) or item.path.parent == Path(__file__).parent / "browser"
+    in_one = "chromium" in getattr(item, "fixturenames", ()) or item.path.parent == BROWSER_TESTS
     return in_one or any(isinstance(value, str) and value in IN_A_BROWSER for value in values)
 
 

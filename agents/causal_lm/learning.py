@@ -293,7 +293,7 @@ class Learner:
         """The units in parts that fit the memory, the longest first."""
         lengths = objective.table.lengths
         longest = [int(lengths[_places(objective, [unit])].max()) * objective.unit for unit in units]
-        return [[units[at] for at in part] for part in length_sorted(longest, self.options.batch_tokens)]
+        return [[units[at] for at in part] for part in length_sorted(longest, self.parallel.room(longest, self.options.batch_tokens))]
 
     def _ask(self, module: nn.Module, table: TokenTable, places: Sequence[int]) -> PolicyReadings:
         with self._autocast():
@@ -343,7 +343,8 @@ class Learner:
     @torch.no_grad()
     def _read(self, table: TokenTable, network: nn.Module | None = None) -> PolicyReadings:
         """What a network says of all tokens [R] and actions [K] of a table, each process asking about its share."""
-        parts = length_sorted(table.lengths.tolist(), self.options.batch_tokens)
+        lengths = table.lengths.tolist()
+        parts = length_sorted(lengths, self.parallel.room(lengths, self.options.batch_tokens))
         size, rank = self.parallel.size, self.parallel.rank
         logprobs, entropies = (torch.zeros(len(table.steps), device=self.device) for _ in range(2))
         values = torch.zeros(len(table.rows), device=self.device)

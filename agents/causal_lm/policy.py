@@ -1,5 +1,6 @@
 """CausalLMPolicy: acts in batches, and keeps token for token what it acted on, so that it learns from exactly that."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -130,6 +131,7 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         self.acting: ActingOptions = acting
         usual = {"learning_rate": LORA_RATE} if given.lora else {} if path else {"learning_rate": SCRATCH_RATE}
         (self._learning,) = parted({**usual, **learning, "temperature": acting.temperature, "seed": seed}, LearningOptions)
+        self.together = self._learning.parallel != "none"
         self._device = device
         made = build(path, given, seed, choose_device(device), tokenizer)
         self.model, self.tokenizer = made.model, made.tokenizer
@@ -361,17 +363,29 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
 
     @property
     def learner(self) -> "Learner":
-        """What trains the model; made when it is first asked for, and the model as it then is is its reference, if it keeps one."""
+        """What trains the model; made when it is first asked for, and the model as it then is is its reference, if it keeps one.
+
+        With parallel="fsdp" it trains a copy, of which every process has a share, and `model` acts with all weights: processes write texts of different
+        lengths, and could not gather the weights together at every token.
+        """
         if self._learner is None:
             from prm_gym.agents.causal_lm.learning import Learner
 
-            self._learner = Learner(self.model, self._learning)
+            self._learner = Learner(copy.deepcopy(self.model) if self._sharded else self.model, self._learning)
         return self._learner
+
+    @property
+    def _sharded(self) -> bool:
+        return self._learning.parallel == "fsdp"
 
     def save(self, directory: Path) -> None:
         """Write a folder that `load`, Hugging Face's loaders (PEFT's, with adapters) and the argument of this agent take; see `checkpoint.save`."""
+        learner = self.learner if self.together else self._learner
+        if learner is not None and learner.parallel.rank:
+            learner.save(directory)  # it gives its shards of the state, which the first process writes
+            return
         state = {"random": self._rng.bit_generator.state, "options": self.options, "version": self.version}
-        checkpoint.save(directory, self.model, self.tokenizer, self._learner, state)
+        checkpoint.save(directory, self.model, self.tokenizer, learner, state)
 
     def load(self, directory: Path) -> None:
         """Put back what `save` wrote into a policy of the same model.
@@ -407,7 +421,11 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         return ({"cut_off": sum(cut) / len(cut)} if cut else {}) | ({"staleness": sum(ages) / len(ages)} if ages else {}) | self._served()
 
     def _learned(self, metrics: Mapping[str, float]) -> None:
-        """The weights have changed, if anything was learned from."""
+        """The weights have changed, if anything was learned from: what was kept of the episodes is worth nothing then."""
+        if self._sharded:
+            from prm_gym.lm.parallel import gather
+
+            gather(self.learner.network.model, self.model)
         self.generator.forget()
         self.version += bool(metrics)
 

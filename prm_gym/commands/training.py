@@ -56,6 +56,8 @@ def train(
 ) -> None:
     """Train one agent. Interrupted at any moment, the same command goes on along the same curve; Ctrl-C once ends after the batch, twice at once.
 
+    On several processes: torchrun --nproc-per-node N -m prm_gym train ..., with --agent causal-lm and --agent-option 'learning={"parallel":"ddp"}' or "fsdp".
+
     A method is one of
 
     policy-gradient     advantages by --credit from --reward
@@ -117,6 +119,7 @@ def train(
     from prm_gym.training.config import TrainConfig
     from prm_gym.training.interruption import Interruption
     from prm_gym.training.progress import progress_of_run
+    from prm_gym.training.ranks import is_first
     from prm_gym.training.run import train as run
 
     require_seed(seed)
@@ -153,13 +156,13 @@ def train(
         store_groups=store_groups,
     )
     directory = Path(out) if out else _default_directory(config)
-    sinks = _sinks(config, directory, tensorboard, wandb)
-    with (
-        Interruption("prm-gym: ending after this batch; Ctrl-C once more ends at once") as stop,
-        engine_of(engine, workers, ray_address) as where,
-        progress_of_run(config, quiet=json) as live,
-    ):
+    first = is_first()
+    sinks = _sinks(config, directory, tensorboard, wandb) if first else []
+    said = "prm-gym: ending after this batch; Ctrl-C once more ends at once" if first else ""
+    with Interruption(said) as stop, engine_of(engine, workers, ray_address) as where, progress_of_run(config, quiet=json or not first) as live:
         result = run(config, directory, sinks=[*sinks, live], stop=stop, engine=where)
+    if not first:
+        return
     if json:
         print(msgspec.json.encode(result).decode())
     else:

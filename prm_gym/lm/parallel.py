@@ -6,8 +6,9 @@ Every process is given the same batch and computes its share of it. What a token
 the gradient; torch averages over processes, which is undone.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any, Literal, TypeAlias
 
 from prm_gym.errors import MissingExtraError, OptionError
@@ -20,6 +21,11 @@ try:
     from torch.nn.parallel import DistributedDataParallel
 except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
+
+# Newer versions of torch have another name for it, and warn of the old one.
+_DDP: Any = DistributedDataParallel
+_RENAMED = "forward_sync_buffers" in signature(_DDP).parameters
+_NO_BUFFERS: dict[str, Any] = {"forward_sync_buffers" if _RENAMED else "broadcast_buffers": False}
 
 Strategy: TypeAlias = Literal["none", "ddp", "fsdp"]
 
@@ -46,7 +52,7 @@ class Parallel:
         if not distributed.is_available() or not (distributed.is_initialized() or distributed.is_torchelastic_launched()):
             raise OptionError(f"parallel={strategy!r} needs processes: start the training with torchrun")
         if not distributed.is_initialized():
-            distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
         self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
 
     def wrapped(self, network: nn.Module, layers: nn.ModuleList | None, frozen: bool = False) -> nn.Module:
@@ -65,7 +71,16 @@ class Parallel:
         if self.strategy == "none" or frozen:
             return network
         # A value head is not part of every loss, and no buffer ever changes.
-        return DistributedDataParallel(network, find_unused_parameters=True, broadcast_buffers=False)
+        return DistributedDataParallel(network, find_unused_parameters=True, **_NO_BUFFERS)
+
+    def room(self, lengths: Sequence[int], most: int) -> int:
+        """Tokens of a part of a batch such that every process gets one, at the most `most`.
+
+        Args:
+            lengths: of the sequences of the batch.
+            most: that fit the memory.
+        """
+        return min(most, max(max(lengths, default=1), -(-sum(lengths) // self.size)))
 
     @contextmanager
     def part(self, module: nn.Module, last: bool) -> Generator[None]:
@@ -89,6 +104,15 @@ class Parallel:
 def whole(tensor: Tensor) -> Tensor:
     """A tensor with all its shards, for which every process has to ask."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def gather(sharded: nn.Module, model: nn.Module) -> None:
+    """Copy the weights that are trained, whole, into a model of the same kind; every process has to call it."""
+    weights = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, weight in sharded.named_parameters():
+            if weight.requires_grad:
+                weights[name].copy_(whole(weight.detach()))
 
 
 def like(value: Tensor, weight: Tensor) -> Tensor:

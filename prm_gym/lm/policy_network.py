@@ -4,6 +4,7 @@ from typing import Any, NamedTuple, cast
 
 from prm_gym.errors import CheckpointError, MissingExtraError
 from prm_gym.lm.logprobs import LogitShape, token_readings
+from prm_gym.lm.recomputing import recompute_activations
 from prm_gym.lm.token_table import SequenceBatch
 from prm_gym.lm.value import StepHead
 
@@ -78,11 +79,7 @@ class PolicyNetwork(nn.Module):
             The modules whose own flag `training` says whether that is done: it is set while learning, on them alone, so that dropout stays off.
         """
         inner = _unwrapped(self.model)
-        switch = getattr(inner, "activation_checkpointing_enable", None)  # its name in transformers 5
-        if switch is None:
-            inner.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        else:
-            switch({"use_reentrant": False})
+        recompute_activations(inner)
         return [module for module in cast("nn.Module", inner).modules() if getattr(module, "gradient_checkpointing", False)]
 
     def forward(self, batch: SequenceBatch) -> PolicyReadings:

@@ -52,31 +52,41 @@ def puct(mean: float, visits: int, parent_visits: int, prior: float, c: float) -
 class Mcts(SearchMethod, frozen=True, kw_only=True):
     """Selects a state by UCT or PUCT, adds a next step to it, values that, and carries the value back to the root.
 
-    A state has up to `branches` next steps, drawn from the agent (those that come to the same are one), or all that its environment lists. A new state is
-    valued by the end of the attempt that the agent plays out from it, or by its own value; an ended one always by its own. Every attempt that ended is a
-    candidate, those of the play-outs too.
+    A state has up to `branches` next steps, drawn from the agent (those that come to the same are one), or all that its environment lists. With widening one
+    that is visited more often has more of them, so that a search with a large budget is not confined to the first few that were drawn:
+
+        wanted(N) = ceil(branches N^widening)
+
+    A new state is valued by the end of the attempt that the agent plays out from it, or by its own value; an ended one always by its own. Every attempt that
+    ended is a candidate, those of the play-outs too.
 
     Attributes:
         select: "uct" or "puct". The prior of PUCT is the agent's probability of the step, scaled to sum to 1 over the steps that are there; where the agent
             does not say, the share in which it was drawn.
         c: weight of exploration, >= 0.
         branches: next steps that are drawn from a state, >= 1.
+        widening: in [0, 0.99]; 0 for `branches` however often the state is visited. 0.5 draws twice as many steps from a state with four times the visits.
         listed: take the listed actions as next steps instead, each once; then no agent is asked for them.
         evaluate: "rollout" or "value".
         simulations: >= 1; None for as many as the budget holds (4,096 at most), and 64 without one.
         choose: "best": the attempt of the highest rank; "visits": the best one below the most visited next step, at every step, as long as any ended there.
+
+    Sources of the widening: Coulom 2007, Computing Elo ratings of move patterns in the game of Go (moves are added as a state is visited more often); Chaslot
+    et al. 2008, Progressive strategies for Monte-Carlo tree search (progressive unpruning). Both count by a logarithm; the power is that of Couetoux et al.
+    2011, Continuous upper confidence trees.
     """
 
     select: str = "uct"
     c: float = 1.0
     branches: int = 4
+    widening: float = 0.0
     listed: bool = False
     evaluate: str = "rollout"
     simulations: int | None = None
     choose: str = "best"
 
     def __post_init__(self) -> None:
-        require(self, c=(0.0, float("inf")), branches=(1, float("inf")), simulations=(1, float("inf")))
+        require(self, c=(0.0, float("inf")), branches=(1, float("inf")), simulations=(1, float("inf")), widening=(0.0, 0.99))
         if self.select not in ("uct", "puct") or self.evaluate not in ("rollout", "value") or self.choose not in ("best", "visits"):
             raise OptionError(f"select is 'uct' or 'puct', evaluate 'rollout' or 'value', choose 'best' or 'visits', got {self!r}")
 
@@ -84,9 +94,7 @@ class Mcts(SearchMethod, frozen=True, kw_only=True):
         """The search, as `Searcher` runs it."""
         known: dict[Node, Statistics] = {tree.root: Statistics()}
         ended: list[Node] = []
-        bound = tree.ledger.holds(1, judge=True) is not None
-        most = self.simulations or (MOST_SIMULATIONS if bound else DEFAULT_SIMULATIONS)
-        done = 0
+        most, done = tree.most(self.simulations, MOST_SIMULATIONS, DEFAULT_SIMULATIONS), 0
         while done < most:
             leaf = yield from self._leaf(tree.root, known)
             if leaf is None:
@@ -115,7 +123,7 @@ class Mcts(SearchMethod, frozen=True, kw_only=True):
             found = known[node]
             if self.listed and not node.situation.actions:
                 raise OptionError("listed=true needs an environment that lists its actions")
-            wanted = len(node.situation.actions) if self.listed else self.branches
+            wanted = len(node.situation.actions) if self.listed else self._wanted(found.visits)
             if found.asked < wanted:
                 request = Take(node, node.situation.actions[found.asked]) if self.listed else Expand(node)
                 (child,) = yield from reach([request])
@@ -130,6 +138,10 @@ class Mcts(SearchMethod, frozen=True, kw_only=True):
                 return None
             node = self._selected(found, known)
         return node
+
+    def _wanted(self, visits: int) -> int:
+        """How many next steps a state has after so many visits."""
+        return math.ceil(self.branches * max(1, visits) ** self.widening)
 
     def _selected(self, found: Statistics, known: Mapping[Node, Statistics]) -> Node:
         priors = priors_of(found.children)

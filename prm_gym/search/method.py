@@ -129,6 +129,12 @@ class Tree:
             return default if wanted is None else wanted
         return max(1, min(held, MOST_ATTEMPTS if wanted is None else wanted))
 
+    def most(self, wanted: int | None, bounded: int, default: int) -> int:
+        """How often to search: as often as is wanted; else `bounded` times, of which the budget stops the most, and `default` times without a budget."""
+        if wanted is not None:
+            return wanted
+        return default if self.ledger.holds(1, judge=True) is None else bounded
+
 
 class SearchMethod(msgspec.Struct, frozen=True, kw_only=True):
     """A method of search: its options are its fields."""

@@ -57,9 +57,7 @@ class Omega(SearchMethod, frozen=True, kw_only=True):
         """The search, as `Searcher` runs it."""
         known: dict[Node, _State] = {}
         pool: dict[tuple[Node, Node], None] = {}
-        bound = tree.ledger.holds(1, judge=True) is not None
-        most = (MOST_ATTEMPTS if bound else DEFAULT_SEARCHES) if self.searches is None else self.searches
-        done = 0
+        most, done = tree.most(self.searches, MOST_ATTEMPTS, DEFAULT_SEARCHES), 0
         yield from self._played(tree, tree.root, known, pool)
         while done < most and not tree.ledger.refused:
             done += 1

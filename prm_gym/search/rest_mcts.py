@@ -53,8 +53,7 @@ class RestMcts(SearchMethod, frozen=True, kw_only=True):
         """The search, as `Searcher` runs it."""
         known = {tree.root: _Count(tree.value(tree.root))}
         ended: list[Node] = []
-        bound = tree.ledger.holds(1, judge=True) is not None
-        most, done = self.simulations or (MOST_SIMULATIONS if bound else DEFAULT_SIMULATIONS), 0
+        most, done = tree.most(self.simulations, MOST_SIMULATIONS, DEFAULT_SIMULATIONS), 0
         while done < most and not any(node.finished and tree.value(node) >= self.enough for node in ended):
             leaf = self._selected(tree.root, known)
             if leaf is None:

@@ -33,6 +33,7 @@ from prm_gym.training.columns import require_fillable
 from prm_gym.training.config import TrainConfig
 from prm_gym.training.evaluation import transfer_of
 from prm_gym.training.methods import make_method
+from prm_gym.training.ranks import started_by_torchrun
 from prm_gym.training.run import read_result, train, trainable
 from prm_gym.training.task_file import TaskFile
 
@@ -107,6 +108,8 @@ def compare(plan: Plan, notice: Notice | None = None, engine: Engine | None = No
     Raises:
         OptionError: a name or option is unknown, or the directory holds runs with other settings.
     """
+    if started_by_torchrun():
+        raise OptionError("a comparison starts its own processes, one a run: start it without torchrun")
     runs = plan.runs()
     finished = {i: result for i, (config, directory) in enumerate(runs) if (result := read_result(config, directory)) is not None}
     for index in finished:

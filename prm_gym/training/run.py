@@ -10,6 +10,7 @@ on along the same curve.
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -28,8 +29,10 @@ from prm_gym.training.demonstrations import demonstrate
 from prm_gym.training.evaluation import Evaluation, curve_point, fields_of
 from prm_gym.training.gathering import gather
 from prm_gym.training.ground import Ground
+from prm_gym.training.lock import locked
 from prm_gym.training.methods import Practice, make_method
 from prm_gym.training.metrics import JsonLines, Sink, require_finite
+from prm_gym.training.ranks import Ranks
 from prm_gym.training.sharded import players
 from prm_gym.training.starting import trainable
 from prm_gym.training.state import RunFolder, RunState
@@ -70,11 +73,11 @@ def train(
     if finished is not None:
         return finished
     config.require_known()
-    run = _Run(config, directory, progress or (lambda _: None), sinks, stop or (lambda: False), engine)
-    try:
+    with Ranks(config, cards=config.agent_options.get("device") != "cpu") as ranks, ExitStack() as stack:
+        ranks.by_first(lambda: stack.enter_context(locked(directory)))
+        run = _Run(config, directory, ranks, progress or (lambda _: None), sinks, stop or (lambda: False), engine)
+        stack.callback(run.close)
         return run.to_the_end()
-    finally:
-        run.close()
 
 
 def read_result(config: TrainConfig, directory: Path) -> RunResult | None:
@@ -89,16 +92,24 @@ def read_result(config: TrainConfig, directory: Path) -> RunResult | None:
 
 class _Run:
     def __init__(
-        self, config: TrainConfig, directory: Path, progress: Progress, sinks: Sequence[Sink], stop: Callable[[], bool], engine: Engine | None
+        self,
+        config: TrainConfig,
+        directory: Path,
+        ranks: Ranks,
+        progress: Progress,
+        sinks: Sequence[Sink],
+        stop: Callable[[], bool],
+        engine: Engine | None,
     ) -> None:
-        self.config, self.progress, self.stop = config, progress, stop
-        self.folder = RunFolder(directory)
-        self.sinks = [JsonLines(directory / "metrics.jsonl"), *sinks]
+        self.config, self.ranks, self.progress, self.stop = config, ranks, progress, stop
+        self.folder = RunFolder(directory, writes=ranks.first)
+        self.sinks = [JsonLines(directory / "metrics.jsonl"), *sinks] if ranks.first else []
         self.agent = trainable(config)
+        ranks.require_able(self.agent, engine)
         self.columns = Columns.wanted(config.credit, config.signals, self.agent, config.seed)
         self.method = make_method(config.method)
         self.ground = Ground(config.env_id, config.env_options_for_training(), config.domains, config.num_envs)
-        self.ground.shards = players(config, self.agent, engine)
+        self.ground.shards = players(config, self.agent, engine) if ranks.alone else ranks
         self.curriculum = make_curriculum(config.curriculum, self.ground.domains)
         self.evaluation = Evaluation(config, self.ground)
         self.ground.held_out = self.evaluation.held_out
@@ -110,23 +121,24 @@ class _Run:
         self._resume()
         self.began = time.monotonic() - self.state.wall_seconds
         state, directory = self.state, self.folder.path
-        with TrajectoryWriter(directory / "trajectories.jsonl") as writer:
+        with self.folder.writer("trajectories.jsonl") as writer:
             while state.env_steps < self.config.budget:
                 if state.env_steps >= state.next_evaluation:
                     self._evaluate()
                     self._checkpoint()
                 self._batch(writer)
                 self.progress(state.env_steps)
-                stopped = self.stop()
+                stopped = self.ranks.any(self.stop())
                 if stopped or state.batches % self.config.checkpoint_every == 0:
                     self._checkpoint()
                 if stopped:
                     raise KeyboardInterrupt
             state.stored += writer.write(self._evaluate())
         self.agent.save(directory / "agent")
-        self.columns.save(directory / "agent" / "signals")
         result = self._transferred(self._result())
-        write_json(directory / "result.json", result)  # first: a checkpoint with the last evaluation in it could not be gone on from
+        if self.ranks.first:
+            self.columns.save(directory / "agent" / "signals")
+            write_json(directory / "result.json", result)  # first: a checkpoint with the last evaluation in it could not be gone on from
         self._checkpoint()
         return result
 
@@ -139,6 +151,7 @@ class _Run:
 
     def _resume(self) -> None:
         state = self.folder.read(self.config)
+        self.ranks.require_same("where the run on disk stands (they need one file system)", state and state.checkpoint)
         if state is None:
             self.folder.begin()
             demonstrate(self.config, self.ground, self.agent)
@@ -181,6 +194,7 @@ class _Run:
         try:
             metrics = self.method.learn(practice)
             require_finite(metrics)
+            self.ranks.require_same(f"the metrics of batch {self.state.batches + 1}", metrics)
         except DivergedError as error:
             kept = self.folder.path / self.state.checkpoint
             raise DivergedError(
@@ -206,12 +220,12 @@ class _Run:
 
     def _transferred(self, result: RunResult) -> RunResult:
         """The result with the transfer in it, whose episodes are stored in a file of their own."""
-        found = self.evaluation.transferred(self.agent.greedy)
+        found = self.ranks.by_first(lambda: self.evaluation.transferred(self.agent.greedy))
         if found is None:
             return result
         figures, trajectories = found
         self.folder.cut("transfer.jsonl", 0)
-        with TrajectoryWriter(self.folder.path / "transfer.jsonl") as writer:
+        with self.folder.writer("transfer.jsonl") as writer:
             stored = result.trajectories + writer.write(trajectories)
         return msgspec.structs.replace(result, **fields_of(figures), trajectories=stored)
 
@@ -229,6 +243,6 @@ class _Run:
             verifier_calls=state.verifier_calls,
             abstentions=state.abstentions,
             wall_seconds=time.monotonic() - self.began,
-            file_success=self.evaluation.in_bins(self.agent.greedy()),
+            file_success=self.ranks.by_first(lambda: self.evaluation.in_bins(self.agent.greedy())),
             trajectories=state.stored,
         )

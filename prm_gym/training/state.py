@@ -4,10 +4,12 @@
     checkpoint-N/       the agent after batch N: weights, optimiser, random states; in signals/ those of learned signals
     metrics.jsonl, trajectories.jsonl    cut back to what they held at the checkpoint when the run goes on
     result.json, agent/ of a finished run
+    run.lock            while a process writes the run
 
 Environments have no state of their own in a checkpoint: one is made between batches, when no episode runs, and every episode begins from its seed.
 """
 
+import os
 import shutil
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from prm_gym._version import VERSION
 from prm_gym.agent import TrainableAgent
 from prm_gym.errors import OptionError, StoreError
 from prm_gym.report.comparison import CurvePoint, RunResult
-from prm_gym.store import write_json
+from prm_gym.store import TrajectoryWriter, write_json
 from prm_gym.training.columns import Columns
 from prm_gym.training.config import TrainConfig
 
@@ -52,9 +54,14 @@ class _Version(msgspec.Struct):
 class RunFolder:
     """A run on disk."""
 
-    def __init__(self, path: Path) -> None:
-        """Name the folder; nothing is written yet."""
-        self.path = path
+    def __init__(self, path: Path, writes: bool = True) -> None:
+        """Name the folder; nothing is written yet.
+
+        Args:
+            path: of it.
+            writes: False in a process of a run that another one writes: it takes part in what all have to do for a checkpoint, and writes nothing.
+        """
+        self.path, self.writes = path, writes
 
     def read(self, config: TrainConfig) -> RunState | None:
         """Where the run of these settings stands; None where none has a checkpoint.
@@ -88,9 +95,12 @@ class RunFolder:
 
     def begin(self) -> None:
         """Empty the files that grow: what is in them is of a run that came to no checkpoint."""
-        self.path.mkdir(parents=True, exist_ok=True)
         for name in GROWING:
             self.cut(name, 0)
+
+    def writer(self, name: str) -> TrajectoryWriter:
+        """Appends to a file of the folder; to none in a process that does not write, where it only counts."""
+        return TrajectoryWriter(self.path / name if self.writes else os.devnull)
 
     def resume(self, state: RunState, agent: TrainableAgent, columns: Columns) -> None:
         """Put agent and signals back as they were, and drop what was written after the checkpoint: those batches will be played again."""
@@ -102,7 +112,7 @@ class RunFolder:
     def cut(self, name: str, size: int) -> None:
         """Shorten a file to so many bytes, if it is there."""
         path = self.path / name
-        if path.is_file():
+        if self.writes and path.is_file():
             with path.open("rb+") as file:
                 file.truncate(size)
 
@@ -111,10 +121,13 @@ class RunFolder:
         old = state.checkpoint
         name = f"checkpoint-{state.batches}"
         new = f"{name}-again" if name == old else name  # never over the one that the state on disk names
-        shutil.rmtree(self.path / new, ignore_errors=True)  # what a killed process left
+        if self.writes:
+            shutil.rmtree(self.path / new, ignore_errors=True)  # what a killed process left
         agent.save(self.path / new)
-        columns.save(self.path / new / "signals")
         state.checkpoint = new
+        if not self.writes:
+            return
+        columns.save(self.path / new / "signals")
         for file, field in GROWING.items():
             setattr(state, field, _size(self.path / file))
         write_json(self.path / "state.json", state)

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from search_worlds import MarksVerifier, PathAgent, SayingAgent
 
+from prm_gym.errors import OptionError
 from prm_gym.search import Budget, Searcher, Valuation
 from prm_gym.search.mcts import priors_of, puct, uct
 from prm_gym.search.node import Node
@@ -160,6 +161,18 @@ def test_a_tree_search_by_values_needs_no_play_outs():
     (result,) = searched("mcts?listed=true&evaluate=value&simulations=60", agent="random", verifier=MarksVerifier(TREE), how="product", options=WORLD)
     assert (actions(result.chosen), result.spent.agent_steps) == ("R R", 0)
     assert result.spent.env_steps == 6  # all states of the tree, once
+
+
+def test_a_state_that_is_visited_more_often_gets_more_next_steps():
+    # The root has ceil(2 sqrt(N)) next steps after N visits: a new one is drawn at N = 0, 1, 2, 3, 5, 7, 10, 13: eight in 16 simulations.
+    words = [f"w{number}" for number in range(16)]
+    options = {"depth": 1, "words": words, "leaves": dict.fromkeys(words, 0.0)}
+    for widening, steps in ((0.5, 8), (0.0, 2)):
+        spec = f"mcts?branches=2&widening={widening}&simulations=16&evaluate=value"
+        (result,) = searched(spec, agent=SayingAgent(*words), verifier=MarksVerifier(outcome=True), options=options)
+        assert (result.spent.agent_steps, result.notes["simulations"], result.notes["nodes"]) == (steps, 16.0, 1.0 + steps)
+    with pytest.raises(OptionError, match=r"widening of Mcts lies from 0 to 0\.99"):
+        searched("mcts?widening=1")
 
 
 def test_rest_mcts_carries_back_the_mean_of_its_children_by_visits():

@@ -17,6 +17,7 @@ import numpy as np
 from prm_gym._version import VERSION
 from prm_gym.errors import CheckpointError, MissingExtraError, OptionError
 from prm_gym.lm.libraries import library, quiet
+from prm_gym.lm.recomputing import recompute_activations
 from prm_gym.prm.implicit.card import TrainingReport, model_card
 from prm_gym.prm.implicit.encoding import SEPARATOR, ChainEncoder, Template
 from prm_gym.prm.implicit.learner import Example, ImplicitLearner, LearningOptions
@@ -259,10 +260,7 @@ def _prepared(model: Any, options: TrainingOptions) -> Any:
     else:
         model.requires_grad_(True)
     if options.gradient_checkpointing:
-        with calm():  # the name of it changes in transformers 6
-            model.gradient_checkpointing_enable()
-            if options.lora_rank:
-                model.enable_input_require_grads()
+        recompute_activations(model.get_base_model() if options.lora_rank else model)
         model.train()
         for layer in model.modules():
             if isinstance(layer, torch.nn.Dropout):

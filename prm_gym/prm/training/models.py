@@ -11,6 +11,7 @@ from prm_gym.errors import CheckpointError, MissingExtraError
 from prm_gym.lm.adapters import name_of, with_adapters
 from prm_gym.lm.decoder import DECODER_CONTEXT, byte_tokenizer, decoder_config, kept_tokenizer
 from prm_gym.lm.libraries import library
+from prm_gym.lm.recomputing import recompute_activations
 from prm_gym.lm.vocabulary import logit_scale
 from prm_gym.prm.families.own import OwnFamily, OwnSettings, add_tokens
 from prm_gym.prm.loading import locate
@@ -163,7 +164,7 @@ def build_model(options: ModelOptions, texts: Iterable[str], seed: int, device: 
         if new:
             _set_new_rows(model, [int(tokenizer.convert_tokens_to_ids(token)) for token in new], rows)
         if options.gradient_checkpointing:
-            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            recompute_activations(model)
         model = (_with_adapters(model, options, tokens, dtype) if options.lora else model.to(torch.float32)).to(device)
     limit = int(getattr(model.config, "max_position_embeddings", 0) or 0)
     context = min(options.max_context or limit or DECODER_CONTEXT, limit or options.max_context or DECODER_CONTEXT)
