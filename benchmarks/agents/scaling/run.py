@@ -121,6 +121,8 @@ def measure(world: str, workers: Sequence[int], rounds: int, seconds: float) -> 
     for _ in range(rounds):
         for way, options in ways.items():
             short, long = command(world, options, FEW), command(world, options, many)
+            if long.seconds <= short.seconds:
+                raise SystemExit(f"{world}, {way}: {long.episodes} episodes took no longer than {short.episodes}: give more --seconds")
             rate = (long.episodes - short.episodes) / (long.seconds - short.seconds)
             rates[way].append(rate)
             starts[way].append(short.seconds - short.episodes / rate)
