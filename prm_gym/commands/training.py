@@ -80,7 +80,7 @@ def train(
         device: where the agent learns; empty for an agent without such an option.
         start: folder of a saved agent of this kind to begin with.
         method: what is made of a batch; options stand after a question mark: 'correction?corrector=self&tries=4'.
-        credit: name of the credit assigner.
+        credit: the credit assigner; options stand after a question mark: 'gigpo?step_weight=0.5&gamma=0.9'.
         credit_option: its options, NAME=VALUE each.
         signal: learned signals that it needs, with options: 'progress?learning_rate=0.003', 'implicit_reward:CHECKPOINT?objective=dpo'.
         reward: reward scheme; options stand after a question mark.

@@ -13,7 +13,7 @@ from prm_gym.credit.gigpo import gigpo
 from prm_gym.credit.grouping import key_array
 from prm_gym.credit.grpo import dr_grpo, grpo
 from prm_gym.credit.implicit import istar, prime
-from prm_gym.credit.registry import ASSIGNERS, assign
+from prm_gym.credit.registry import ASSIGNERS, assign, find_assigner
 from prm_gym.credit.reinforce import reinforce
 from prm_gym.credit.result import Credit
 from prm_gym.credit.rloo import rloo
@@ -32,6 +32,7 @@ __all__ = [
     "assign",
     "assigner",
     "dr_grpo",
+    "find_assigner",
     "gae",
     "gigpo",
     "grpo",

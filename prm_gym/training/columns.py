@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prm_gym.agent import TrainableAgent
-from prm_gym.credit import ASSIGNERS, SIGNALS, Signal, StepBatch, make_signal
+from prm_gym.credit import SIGNALS, Signal, StepBatch, find_assigner, make_signal
 from prm_gym.credit.array_types import Column
 from prm_gym.credit.columns import SOURCES
 from prm_gym.errors import CheckpointError, CreditError, OptionError
@@ -59,7 +59,7 @@ class Columns:
             agent: that acted, and has not learned from them yet.
             credit: name of the assigner.
         """
-        chosen = ASSIGNERS.load(credit)
+        chosen = find_assigner(credit)[0]
         absent = [name for name in (*chosen.needs, *chosen.uses) if name not in batch.columns]
         found: dict[str, Column] = {}
         own = [name for name in absent if name in agent.gives]
@@ -102,7 +102,7 @@ def require_fillable(credit: str, specs: Sequence[str], agent: TrainableAgent) -
     named = _by_name(specs)
     for name in named:
         SIGNALS.load(name)
-    chosen = ASSIGNERS.load(credit)
+    chosen = find_assigner(credit)[0]
     known = {*named, *(name for name in chosen.needs if name in SIGNALS.names())}
     learned = [name for name in (*chosen.needs, *chosen.uses) if name in known and name not in agent.gives]
     for name in chosen.needs:

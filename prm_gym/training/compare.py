@@ -16,7 +16,7 @@ import numpy as np
 
 from prm_gym._version import VERSION
 from prm_gym.agent import Agent, make_agent
-from prm_gym.credit import ASSIGNERS
+from prm_gym.credit import find_assigner
 from prm_gym.engines import Engine, ProcessEngine, Report
 from prm_gym.errors import MissingExtraError, OptionError, PrmGymError
 from prm_gym.machine import machine_in_words, package_versions
@@ -48,7 +48,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         base: what all runs share; its credit, reward and seed are replaced.
-        credits: names of credit assigners.
+        credits: credit assigners, with options where wanted ("reinforce?gamma=0.5").
         rewards: reward schemes: names, with options where wanted ("dense?verifier=z3").
         seeds: of the runs.
         directory: gets a folder a run, and the reports.
@@ -87,9 +87,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _folder(credit: str, reward: str) -> str:
-    """The name of a combination's folder; the options of a reward scheme may hold characters that no path or address should."""
-    plain = re.sub(r"[^\w.-]+", "-", reward)
-    return f"{credit}-{plain}" if plain == reward else f"{credit}-{plain}-{content_key(reward)[:6]}"
+    """The name of a combination's folder; options may hold characters that no path or address should."""
+    return f"{_plain(credit)}-{_plain(reward)}"
+
+
+def _plain(spec: str) -> str:
+    plain = re.sub(r"[^\w.-]+", "-", spec)
+    return plain if plain == spec else f"{plain}-{content_key(spec)[:6]}"
 
 
 def compare(plan: Plan, notice: Notice | None = None, engine: Engine | None = None) -> Comparison:
@@ -115,7 +119,7 @@ def compare(plan: Plan, notice: Notice | None = None, engine: Engine | None = No
     for index in finished:
         _tell(notice, runs[index][0], runs[index][0].budget)
     for credit in plan.credits:  # a wrong name or option fails here, once, not in every process
-        ASSIGNERS.load(credit)
+        find_assigner(credit)
     for reward in plan.rewards:
         make_reward(reward, 1)
     for config in {config.start: config for config, _ in runs}.values():

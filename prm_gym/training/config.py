@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from prm_gym.credit import ASSIGNERS
+from prm_gym.credit import find_assigner
 from prm_gym.errors import OptionError
 from prm_gym.rewards import make_reward
 from prm_gym.rollout import Episode
@@ -25,8 +25,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         env_id: registered id.
         env_options: keyword options of the environment, without `reward`. JSON values.
-        credit: name of the credit assigner.
-        credit_options: its options.
+        credit: the credit assigner, with options where wanted: "gigpo?step_weight=0.5".
+        credit_options: its options, beside those.
         signals: specifications of learned signals that fill columns of the batch, where they are to have options ("progress?learning_rate=0.003"); one that the
             assigner needs is made with its defaults without that, and one that it does not take is not made.
         reward: name of the reward scheme.
@@ -131,7 +131,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     def env_options_for_training(self) -> dict[str, Any]:
         """Options of the environment; without verifiers where neither the reward nor the assigner nor the method uses a verdict."""
         options = {**self.env_options, "reward": self.reward}
-        used = make_reward(self.reward, 1).needs_verdicts or "score" in ASSIGNERS.load(self.credit).needs or make_method(self.method).needs_verdicts
+        used = make_reward(self.reward, 1).needs_verdicts or "score" in find_assigner(self.credit)[0].needs or make_method(self.method).needs_verdicts
         if "verifiers" not in options and not used:
             options["verifiers"] = []
         return options

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import prm_gym.credit
-from prm_gym.credit import ASSIGNERS, Assigner, StepBatch, assign, assigner, gigpo
+from prm_gym.credit import ASSIGNERS, Assigner, StepBatch, assign, assigner, find_assigner, gigpo
 from prm_gym.errors import ContractError, CreditError, OptionError, UnknownNameError
 from prm_gym.plugins import Registry
 
@@ -57,3 +57,14 @@ def test_third_parties_register_their_own(monkeypatch):
     registry.register("bare", lambda batch: None)
     with pytest.raises(ContractError, match=r"'bare' .* must be an Assigner"):
         assign("bare", BATCH)
+
+
+def test_options_in_a_specification_are_those_beside_it():
+    batch = StepBatch([0, 0, 1], [0, 3], ["task"], [1], [False])
+    said = assign("reinforce?gamma=0.5", batch)
+    assert said.advantages.tolist() == assign("reinforce", batch, gamma=0.5).advantages.tolist() == [0.25, 0.5, 1.0]
+    assert find_assigner("gigpo?step_weight=0.5")[1] == {"step_weight": 0.5}
+    with pytest.raises(OptionError, match="gamma .* stands in the specification and beside it"):
+        assign("reinforce?gamma=0.5", batch, gamma=0.9)
+    with pytest.raises(OptionError, match="gamma"):
+        find_assigner("reinforce?gama=0.5")
