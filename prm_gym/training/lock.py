@@ -9,7 +9,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prm_gym.errors import OptionError
@@ -19,28 +19,32 @@ NAME = "run.lock"
 
 @contextmanager
 def locked(directory: Path) -> Generator[None]:
-    """Hold the lock of a folder, which is made if need be.
+    """Hold the lock of a folder, which is made if need be, and is gone again where nothing was written into it.
 
     Raises:
         OptionError: another process holds it (says which), or the folder cannot be made.
     """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionError(f"the folder {directory} cannot be made: {error}") from error
     path = directory / NAME
     held = _held(path)
     try:
         yield
     finally:
         path.unlink(missing_ok=True)  # before it is let go: whoever has opened it by then finds that its name is gone, and opens it anew
+        with suppress(OSError):  # it holds something, or somebody has just begun there
+            directory.rmdir()
         os.close(held)
 
 
 def _held(path: Path) -> int:
     """The descriptor of a file that is locked and is the one that its name leads to."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:  # whoever held it has just taken the empty folder away
+            continue
+        except OSError as error:
+            raise OptionError(f"the folder {path.parent} cannot be made or written: {error}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _leads_to(path, descriptor):
