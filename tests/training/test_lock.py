@@ -37,9 +37,10 @@ def test_a_lock_is_held_once_and_leaves_nothing_behind(tmp_path):
             with locked(directory):
                 pass
         assert (directory / NAME).is_file()  # the one who was refused took nothing away
-    assert not list(directory.iterdir())
+    assert not directory.exists()  # nothing was written into it
     with locked(directory):
-        pass
+        (directory / "kept").write_text("")
+    assert [path.name for path in directory.iterdir()] == ["kept"]
 
 
 def test_another_process_is_named_and_its_death_frees_the_folder(tmp_path):
@@ -91,8 +92,9 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 def test_a_run_that_another_process_writes_is_not_touched(tmp_path):
     spelling_world.register()
-    with locked(tmp_path), pytest.raises(OptionError, match="is being written by process"):
-        train(spelling_world.config(), tmp_path)
+    with locked(tmp_path / "run"), pytest.raises(OptionError, match="is being written by process"):
+        train(spelling_world.config(), tmp_path / "run")
     assert not list(tmp_path.iterdir())
-    train(spelling_world.config(), tmp_path)
-    assert not (tmp_path / NAME).exists()
+    train(spelling_world.config(), tmp_path / "run")
+    assert (tmp_path / "run" / "result.json").is_file()
+    assert not (tmp_path / "run" / NAME).exists()
