@@ -26,7 +26,7 @@ from prm_gym.rollout import Rollouts, groups
 from prm_gym.training.compare import Plan, compare
 from prm_gym.training.config import TrainConfig
 
-CREDITS = ("grpo", "gigpo", "salt", "reinforce?gamma=0.3&baseline=batch")
+CREDITS = ("grpo", "gigpo", "reinforce?gamma=0.3&baseline=batch")
 DECODER: dict[str, Any] = {"width": 64, "layers": 3, "heads": 4, "vocabulary": 320, "instructions": False, "imitation_epochs": 1, "device": "cpu"}
 LEARNING: dict[str, Any] = {"imitation_rate": 2e-3, "learning_rate": 5e-4, "minibatches": 2, "entropy_weight": 0.01}
 
@@ -43,6 +43,7 @@ class Part(NamedTuple):
         attempts: at each of them.
         reward: scheme.
         acting: options of the policy over `DECODER`.
+        learning: of its learning, over `LEARNING`.
     """
 
     env: str
@@ -53,20 +54,22 @@ class Part(NamedTuple):
     attempts: int
     reward: str
     acting: dict[str, Any]
+    learning: dict[str, Any]
 
 
 PARTS = {
-    "algebra": Part("prm_gym/Algebra-v0", {}, 3_000, 16_000, 32, 8, "dense", {"history": 0, "imitation_minibatch": 16}),
-    "sudoku": Part("prm_gym/Sudoku-v0", {}, 2_500, 10_000, 16, 4, "dense?step_weight=8", {"history": 0, "imitation_minibatch": 16}),
+    "algebra": Part("prm_gym/Algebra-v0", {}, 3_000, 16_000, 32, 8, "dense", {"history": 0, "imitation_minibatch": 16}, {}),
+    "sudoku": Part("prm_gym/Sudoku-v0", {}, 2_500, 10_000, 16, 4, "dense?step_weight=8", {"history": 0, "imitation_minibatch": 16}, {}),
     "python": Part(
         "prm_gym/PythonTool-v0",
         {"families": ["power_sums", "prime_sums"]},
         2_500,
-        4_000,
-        16,
-        8,
-        "dense",
+        5_000,
+        32,
+        4,
+        "outcome",
         {"imitation_minibatch": 8, "vocabulary": 400, "max_new_tokens": 90},
+        {"minibatches": 4, "normalization": "sequence-mean", "entropy_weight": 0.0},
     ),
 }
 
@@ -77,7 +80,7 @@ def base(part: Part, texts: Path, split: str, eval_tasks: int) -> TrainConfig:
         env_id=part.env,
         env_options={"difficulty": 1, **part.options},
         agent="causal-lm",
-        agent_options={**DECODER, **part.acting, "texts": str(texts.resolve()), "learning": LEARNING},
+        agent_options={**DECODER, **part.acting, "texts": str(texts.resolve()), "learning": {**LEARNING, **part.learning}},
         budget=part.budget,
         tasks=part.tasks,
         attempts=part.attempts,
