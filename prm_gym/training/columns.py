@@ -81,19 +81,15 @@ class Columns:
         for name, signal in self.signals.items():
             signal.save(directory / name)
 
-    def begin(self, directory: Path) -> list[str]:
+    def begin(self, directory: Path) -> None:
         """Take on the signals that `save` wrote for another run; those that it did not have begin anew.
-
-        Returns:
-            Names of those that are taken on.
 
         Raises:
             CheckpointError: a signal is of another kind.
         """
-        found = [name for name in self.signals if (directory / name).is_dir()]
-        for name in found:
-            self.signals[name].load(directory / name)
-        return found
+        for name, signal in self.signals.items():
+            if (directory / name).is_dir():
+                signal.load(directory / name)
 
     def load(self, directory: Path) -> None:
         """Put back what `save` wrote.

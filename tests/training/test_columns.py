@@ -1,5 +1,7 @@
 """Columns of critics and learned signals in a run: who fills them, and that a run that was stopped goes on along the same curve."""
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -137,6 +139,7 @@ def test_a_signal_that_is_a_baseline_speaks_before_it_learns(monkeypatch):
     # SPA's potential is one: the estimator says 0 of the first batch, so that the outcome stands whole at the end, and it has learned afterwards.
     columns = Columns.wanted("spa", ["progress?width=4&device=cpu"], agent)
     batch = _batch(agent)
+    batch = replace(batch, rewards=np.ones(batch.rewards.size))  # something to learn: these few episodes may all have failed
     assert set(columns.filled(batch, agent, "spa")[0].columns["progress"].tolist()) == {0.0}
     assert set(columns.signals["progress"].column(batch).tolist()) != {0.0}
 
