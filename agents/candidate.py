@@ -191,8 +191,8 @@ class CandidatePolicy(TrainableAgent):
 
         Returns:
             Means over the gradients: `loss`, `gradient_norm`, `entropy` (nats), `clipped` (share of the steps); `advantage_scale`; with a critic also
-            `value_loss`, and `explained`, 1 - Var(G - V) / Var(G) before the update, left out where all G are equal. It stays about 0 while returns hardly depend on
-            the state (an untrained agent succeeds by chance), and over the first batches in any case: these are a few gradients each.
+            `value_loss`, and `explained`, 1 - Var(G - V) / Var(G) before the update, left out where all G are equal. It stays about 0 while returns hardly
+            depend on the state (an untrained agent succeeds by chance), and over the first batches in any case: these are a few gradients each.
 
         Raises:
             ContractError: a step whose action is none of its candidates, or that was not sampled by this policy.
