@@ -21,6 +21,7 @@ from prm_gym.agents.reading import read
 from prm_gym.agents.scorer import Readings, Scorer
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.credit.array_types import FloatArray
+from prm_gym.credit.diagnostics import explained_share
 from prm_gym.errors import CheckpointError, ContractError, DivergedError, MissingExtraError, OptionError
 from prm_gym.lm.value import value_loss
 from prm_gym.machine import choose_device
@@ -190,7 +191,8 @@ class CandidatePolicy(TrainableAgent):
 
         Returns:
             Means over the gradients: `loss`, `gradient_norm`, `entropy` (nats), `clipped` (share of the steps); `advantage_scale`; with a critic also
-            `value_loss`, and `explained`, 1 - Var(G - V) / Var(G) before the update.
+            `value_loss`, and `explained`, 1 - Var(G - V) / Var(G) before the update, left out where all G are equal. It stays about 0 while returns hardly
+            depend on the state (an untrained agent succeeds by chance), and over the first batches in any case: these are a few gradients each.
 
         Raises:
             ContractError: a step whose action is none of its candidates, or that was not sampled by this policy.
@@ -212,7 +214,7 @@ class CandidatePolicy(TrainableAgent):
                 count += 1
         loss, norm, entropy, clipped, value = (sums / count).tolist()
         figures = _finite({"loss": loss, "gradient_norm": norm}) | {"entropy": entropy, "clipped": clipped, "advantage_scale": scale}
-        return figures | {"value_loss": value, "explained": _explained(lesson)} if self.gives else figures
+        return figures | {"value_loss": value} | explained_share(credit.returns[rows], lesson.values.astype(np.float64)) if self.gives else figures
 
     def _lesson(self, batch: StepBatch, credit: Credit, rows: NDArray[np.int64], scale: float) -> "_Lesson":
         steps = [batch.steps[row] for row in rows]
@@ -370,12 +372,6 @@ class _Lesson(NamedTuple):
     advantages: NDArray[np.float32]
     returns: NDArray[np.float32]
     values: NDArray[np.float32]
-
-
-def _explained(lesson: _Lesson) -> float:
-    """How much of the returns' variance the critic said already; 0 where there is none."""
-    spread = float(lesson.returns.var())
-    return 1.0 - float((lesson.returns - lesson.values).var()) / spread if spread else 0.0
 
 
 def _entropies(read: Readings) -> Tensor:

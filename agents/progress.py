@@ -6,7 +6,8 @@ f reads the observation and the action as the candidate policy reads a candidate
 number. The assigner `spa` makes rewards of it.
 
 Source: SPA-RL (Wang et al. 2025): the estimator, its loss, and its number read at the end of each step. There it is a head on the language model itself, which
-sees the whole episode so far, and it is fitted once to episodes that were collected before; here it sees the step alone, and learns from every batch.
+sees the whole episode so far, and it is fitted once to episodes that were collected before; here it sees the step alone, and learns from every batch, after
+it has said what it makes of it.
 """
 
 import math
@@ -19,6 +20,7 @@ import numpy as np
 from prm_gym.agents.reading import BUCKETS, read
 from prm_gym.credit import Signal, StepBatch
 from prm_gym.credit.array_types import FloatArray
+from prm_gym.credit.diagnostics import variance
 from prm_gym.credit.returns import trajectory_returns
 from prm_gym.errors import CheckpointError, DivergedError, MissingExtraError, OptionError
 from prm_gym.lm.value import StepHead
@@ -39,6 +41,7 @@ class ProgressEstimator(Signal):
     """Attributes the outcome of an episode to its steps; the estimates of an episode sum to what it expects the episode to come to."""
 
     name = "progress"
+    learns_first = False  # `spa` takes the sum of its estimates for a baseline
 
     def __init__(self, *, seed: int = 0, device: str = "auto", width: int = 32, learning_rate: float = 3e-3, epochs: int = 4, minibatch: int = 32) -> None:
         """Make the network; it says 0 of every step at first.
@@ -66,8 +69,8 @@ class ProgressEstimator(Signal):
         """Some passes over the episodes.
 
         Returns:
-            `explained`, 1 - L / Var(R) before it learned (0 where all R are equal): how much it knew of episodes that it had not seen; `loss`, mean L over the
-            last pass.
+            `loss`, mean L over the last pass; `explained`, 1 - L / Var(R) before it learned, left out where all R are equal: how much it knew of episodes that
+            it had not seen.
 
         Raises:
             CreditError: the batch was made from arrays.
@@ -76,7 +79,7 @@ class ProgressEstimator(Signal):
         if not batch.rewards.size:
             return {}
         steps, wanted = batch.steps, trajectory_returns(batch.rewards, batch.offsets)
-        spread = float(wanted.var())
+        spread = variance(wanted)
         missed = trajectory_returns(self.column(batch), batch.offsets) - wanted
         losses: list[Tensor] = []
         for _ in range(self.epochs):
@@ -86,7 +89,7 @@ class ProgressEstimator(Signal):
         loss = float(torch.stack(losses).mean())
         if not math.isfinite(loss):
             raise DivergedError(f"the loss of the progress estimator is {loss}; a lower learning rate may help")
-        return {"explained": 1.0 - float(np.mean(missed**2)) / spread if spread else 0.0, "loss": loss}
+        return {"loss": loss} | ({"explained": 1.0 - float(np.mean(missed**2)) / spread} if spread else {})
 
     def _gradient_step(self, steps: Sequence[Step], batch: StepBatch, episodes: Sequence[int], wanted: FloatArray) -> Tensor:
         spans = [range(int(batch.offsets[at]), int(batch.offsets[at + 1])) for at in episodes]

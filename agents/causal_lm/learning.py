@@ -21,6 +21,7 @@ from prm_gym.agents.causal_lm.columns import StepColumns, require_rows, step_col
 from prm_gym.agents.causal_lm.learning_options import LearningOptions
 from prm_gym.agents.causal_lm.objectives import Critique, ImitationObjective, Objective, PolicyObjective, PreferenceObjective
 from prm_gym.credit.array_types import FloatArray
+from prm_gym.credit.diagnostics import explained_share
 from prm_gym.errors import CheckpointError, ContractError, DivergedError, OptionError
 from prm_gym.lm.batching import length_sorted
 from prm_gym.lm.optimizing import Hyperparameters, Optimizer
@@ -378,9 +379,8 @@ class Learner:
         if returns is None or not np.isfinite(returns[table.rows]).all():
             raise ContractError("a value head is fitted to the returns of the steps, which are not given or no numbers")
         wanted = returns[table.rows]
-        spread = float(wanted.var())
-        rest = float((wanted - before.values.double().cpu().numpy()).var())
-        return Critique(torch.from_numpy(wanted.astype(np.float32)).to(self.device), before.values), {"explained": 1.0 - rest / spread} if spread else {}
+        explained = explained_share(wanted, before.values.double().cpu().numpy())
+        return Critique(torch.from_numpy(wanted.astype(np.float32)).to(self.device), before.values), explained
 
     @torch.no_grad()
     def _move_reference(self) -> None:

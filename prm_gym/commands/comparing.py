@@ -63,7 +63,7 @@ def compare(
             mode=browser.
         transfer_tasks: on how many of the held-out tasks; 0 for all.
         demonstrations: tasks whose scripted solutions every agent imitates before it is trained; for environments that chance never solves.
-        start: folder of a saved agent of this kind to begin every run with; {seed} in it stands for the seed of the run.
+        start: folder of a saved agent of this kind, and of learned signals, to begin every run with; {seed} in it stands for the seed of the run.
         method: what every run makes of a batch (see `prm-gym train --help`).
         out: folder of the comparison; by default one under runs/ that is named after the settings.
         engine: where runs are trained: local (processes of this machine), or ray, whose nodes share the folder of the comparison; its options stand after a

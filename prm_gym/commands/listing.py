@@ -62,6 +62,8 @@ def verifiers(name: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json:
 def credit(json: bool = False) -> None:
     """List the credit assigners, with the columns they need, where those come from that trajectories do not hold, and their options.
 
+    Options stand after a question mark: `gigpo?gamma=0.9&step_weight=0.5`.
+
     Args:
         json: print JSON.
     """

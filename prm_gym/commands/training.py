@@ -78,7 +78,7 @@ def train(
         agent: name of a trainable agent, with an argument where it takes one.
         agent_option: its options, NAME=VALUE each.
         device: where the agent learns; empty for an agent without such an option.
-        start: folder of a saved agent of this kind to begin with.
+        start: folder of a saved agent of this kind to begin with, and with the learned signals that lie in it.
         method: what is made of a batch; options stand after a question mark: 'correction?corrector=self&tries=4'.
         credit: the credit assigner; options stand after a question mark: 'gigpo?step_weight=0.5&gamma=0.9'.
         credit_option: its options, NAME=VALUE each.

@@ -17,7 +17,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "ref_logprob": f"of an agent that keeps a reference (for causal-lm learning={{'keep_reference': true}}); {_OF_AGENT}",
         "entropy": f"of an agent that has the distributions of its actions; {_OF_AGENT}",
         "n_tokens": f"of an agent that writes tokens; {_OF_AGENT}",
-        "progress": "of the learned signal progress; fit make_signal('progress') to the batch, then take its column(batch)",
+        "progress": "of the learned signal progress; take column(batch) of make_signal('progress'), then fit it to the batch",
         "implicit_reward": "of the learned signal implicit_reward; fit make_signal('implicit_reward:CHECKPOINT') to the batch (without a checkpoint it begins "
         "as a causal-lm: follow(agent) first), then take its column(batch)",
         "score": "of a process reward model or another verifier; give the environment one",

@@ -4,6 +4,7 @@ import numpy as np
 
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.grouping import Grouping
+from prm_gym.credit.normalize import deviations
 
 
 def group_diagnostics(groups: Grouping, advantages: FloatArray, prefix: str = "") -> dict[str, float]:
@@ -31,6 +32,30 @@ def group_diagnostics(groups: Grouping, advantages: FloatArray, prefix: str = ""
         "zero_std_share": _ratio(int(np.count_nonzero(several & ~moved)), int(np.count_nonzero(several))),
     }
     return {prefix + name: value for name, value in report.items()}
+
+
+def explained_share(wanted: FloatArray, said: FloatArray) -> dict[str, float]:
+    """How much of what was wanted an estimate said.
+
+        explained = 1 - Var(wanted - said) / Var(wanted)
+
+    Args:
+        wanted: [N] float64, such as returns.
+        said: [N] float64, such as values.
+
+    Returns:
+        `explained`, at most 1: 0 for the estimate that says the same of all, less for a worse one. Left out where it cannot be told, since nothing is wanted or
+        all that is wanted is equal, rounding aside.
+    """
+    spread = variance(wanted)
+    return {"explained": float(1.0 - (wanted - said).var() / spread)} if spread else {}
+
+
+def variance(values: FloatArray) -> float:
+    """The mean squared deviation of [N] float64 from their mean; exactly 0 where they are all equal, rounding aside, and where there are none."""
+    if not values.size:
+        return 0.0
+    return float(np.square(deviations(values, Grouping(np.zeros(values.size, dtype=np.int64), 1))).mean())
 
 
 def _ratio(part: int, whole: int) -> float:

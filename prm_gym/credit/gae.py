@@ -6,6 +6,7 @@ import numpy as np
 
 from prm_gym.credit.array_types import BoolArray, FloatArray, IntArray
 from prm_gym.credit.assigner import assigner
+from prm_gym.credit.diagnostics import explained_share
 from prm_gym.credit.normalize import whitened
 from prm_gym.credit.options import require_between
 from prm_gym.credit.result import Credit
@@ -97,7 +98,7 @@ def gae(batch: StepBatch, *, gamma: float = 0.99, lam: float = 0.95, bootstrap: 
 
     Returns:
         advantages [N] float64, per step; returns G_t = A_t + V_t, to which the critic is fitted; keep False where there is no advantage; diagnostics
-        `unknown_share`, share in [0, 1] of these steps; `explained`, 1 - Var(G - V) / Var(G) over the others, 0 where all G are equal.
+        `unknown_share`, share in [0, 1] of these steps; `explained`, 1 - Var(G - V) / Var(G) over the others, left out where all G are equal.
 
     Source: Schulman et al. (2016), arXiv 1506.02438, equation 16. One value an environment step, gamma .99 and lam .95: VL-DAC (Bredis et al. 2025), whose code
     also takes the last step of a truncated trajectory out, as we do with `bootstrap` where no value follows. Confidence: high. The step before an unknown
@@ -117,11 +118,9 @@ def credit_of(batch: StepBatch, estimate: Estimate, whiten: bool) -> Credit:
     if whiten:
         advantages = advantages.copy()
         advantages[known] = whitened(advantages[known])
-    spread = float(returns[known].var()) if known.any() else 0.0
-    rest = float((returns - np.nan_to_num(batch.numbers("value")))[known].var()) if known.any() else 0.0
     return Credit(
         advantages=advantages,
         returns=returns,
         keep=known,
-        diagnostics={"unknown_share": float(1.0 - known.mean()) if known.size else 0.0, "explained": 1.0 - rest / spread if spread else 0.0},
+        diagnostics={"unknown_share": float(1.0 - known.mean()) if known.size else 0.0} | explained_share(returns[known], batch.numbers("value")[known]),
     )

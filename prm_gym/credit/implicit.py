@@ -38,7 +38,8 @@ def istar(batch: StepBatch, *, step_weight: float = 1.0, eps: float = 1e-6) -> C
         `step_`; `unknown_share`, share in [0, 1] of the others.
 
     Source: iStar (2025), arXiv 2509.19199. Confidence: medium; from two accounts of the paper that agree. The authors' code takes mean and n over the first
-    step of each trajectory alone, which is not built here.
+    step of each trajectory alone, which is not built here. Its implicit reward is that of the signal `implicit_reward?objective=dpo&reference=policy`; with no
+    options that signal is PRIME's.
     """
     require_finite("step_weight", step_weight)
     owner = batch.trajectory_of_step

@@ -2,9 +2,9 @@
 
     signal = make_signal("progress", seed=0)
     for batch in ...:
-        metrics = signal.fit(batch)                                     # it learns first, and says what it has learned
         batch = batch.with_columns({"progress": signal.column(batch)})
         credit = assign("spa", batch)
+        metrics = signal.fit(batch)                                     # others learn first, and say what they have learned (`learns_first`)
 
 A signal is registered under the name of the column that it fills, so that whoever needs the column finds it:
 
@@ -30,9 +30,12 @@ class Signal(ABC):
 
     Attributes:
         name: of the column.
+        learns_first: whether a run fits it to a batch before it says something of it. False for a signal whose say is a baseline: one that has seen what the
+            episodes came to depends on the actions that were taken later, and biases the gradient.
     """
 
     name: str
+    learns_first: bool = True
 
     def follow(self, agent: object) -> None:  # noqa: B027 - most signals have nothing to do with the agent
         """Look at the agent whose steps the next batch holds, before `fit`: for signals that compare with the policy that acted.

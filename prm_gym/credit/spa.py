@@ -24,7 +24,7 @@ def progress_rewards(batch: StepBatch, *, residual: Residual = "last", weight: f
 
     With residual "last", weight 1 and grounding 0 the rewards of a trajectory sum to R, whatever the estimator says: c is the difference of a potential
     Phi_t = sum_{u<t} c_u, and the return-to-go is R - Phi_t without discount. Phi_t depends on what came before step t alone, so it is a baseline: the
-    expected policy gradient is that of R, and a poor estimator costs variance and no bias.
+    expected policy gradient is that of R, and a poor estimator costs variance and no bias, as long as it has not been fitted to these very episodes.
 
     A step without an estimate adds 0; the residual takes in what it may have added.
 

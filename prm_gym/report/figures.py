@@ -81,7 +81,7 @@ def strip_panel(comparison: Comparison, cells: tuple[Cell, ...], reward: str) ->
         reward: which panel.
     """
     own = [cell for cell in cells if cell.reward == reward]
-    room = min(150.0, 14.0 + CHARACTER * max(len(cell.credit) for cell in cells))
+    room = min(150.0, 14.0 + CHARACTER * max(len(line) for cell in cells for line in _spec_lines(cell.credit)))
     x = Scale(0.0, 1.0, room, WIDTH - 14.0)
     row, top = 46.0, 26.0
     height = top + row * len(own) + 34.0
@@ -240,8 +240,18 @@ def _strip_row(comparison: Comparison, cell: Cell, x: Scale, y: float) -> Html:
     whisker = () if value.low is None or value.high is None else (element("line", x1=x(value.low), x2=x(value.high), y1=y + 7, y2=y + 7, class_="whisker"),)
     title = element("title", f"{cell.name}: {interval(value)}")
     mean = element("path", title, d=_marker_path(marker(series), x(value.mean), y + 7.0, 4.6), class_="marker")
-    name = element("text", _shortened(cell.credit, 20), element("title", cell.credit), x=0, y=y + 4.0, class_="name")
-    return element("g", name, *dots, *whisker, mean, class_=f"series-{colour_index(series)}")
+    lines = _spec_lines(cell.credit)
+    heights = (y + 4.0,) if len(lines) == 1 else (y - 3.0, y + 11.0)
+    names = [
+        element("text", _shortened(line, 20), element("title", cell.credit), x=0, y=height, class_="name") for line, height in zip(lines, heights, strict=True)
+    ]
+    return element("g", *names, *dots, *whisker, mean, class_=f"series-{colour_index(series)}")
+
+
+def _spec_lines(spec: str) -> tuple[str, ...]:
+    """The name of a specification, and below it its options: those of one assigner differ in nothing else."""
+    name, mark, options = spec.partition("?")
+    return (name, options) if mark else (name,)
 
 
 def _bin_marks(comparison: Comparison, credit: str, values: tuple[Interval, ...], xs: list[float], y: Scale) -> Html:

@@ -2,7 +2,8 @@
 
 batch, metrics = columns.filled(batch, agent, "spa")
     "value", "bootstrap_value"     agent.columns
-    "progress"                     the learned signal of that name: follow(agent), fit(batch), column(batch)
+    "progress"                     the learned signal of that name: follow(agent), column(batch), fit(batch)
+    "implicit_reward"              likewise, but fit(batch) comes first
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +53,7 @@ class Columns:
     def filled(self, batch: StepBatch, agent: TrainableAgent, credit: str) -> tuple[StepBatch, dict[str, float]]:
         """The batch with the columns that the assigner takes, and metrics of the signals under their names ("progress_loss").
 
-        Signals learn from the batch first and then say what they make of it.
+        Signals learn from the batch, and say what they make of it: after that, or before it where they ask so (`Signal.learns_first`).
 
         Args:
             batch: made from trajectories of this agent.
@@ -70,14 +71,25 @@ class Columns:
             if name in self.signals and name not in found:
                 signal = self.signals[name]
                 signal.follow(agent)
+                before = None if signal.learns_first else signal.column(batch)
                 metrics |= {f"{name}_{metric}": value for metric, value in signal.fit(batch).items()}
-                found[name] = signal.column(batch)
+                found[name] = signal.column(batch) if before is None else before
         return batch.with_columns(found), metrics
 
     def save(self, directory: Path) -> None:
         """Write every signal into a folder of its name; no folder where there is none."""
         for name, signal in self.signals.items():
             signal.save(directory / name)
+
+    def begin(self, directory: Path) -> None:
+        """Take on the signals that `save` wrote for another run; those that it did not have begin anew.
+
+        Raises:
+            CheckpointError: a signal is of another kind.
+        """
+        for name, signal in self.signals.items():
+            if (directory / name).is_dir():
+                signal.load(directory / name)
 
     def load(self, directory: Path) -> None:
         """Put back what `save` wrote.

@@ -33,8 +33,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         seed: of the run.
         agent: specification of a trainable agent.
         agent_options: its keyword options, without `seed`.
-        start: folder of a saved agent of this kind to begin with (`agent/` of another run); "" for an untrained one. In a comparison "{seed}" stands for the
-            seed of a run.
+        start: folder of a saved agent of this kind to begin with (`agent/` of another run), and with those of the learned signals in it that are
+            needed; "" for untrained ones. In a comparison "{seed}" stands for the seed of a run.
         method: what is made of a batch (see `prm_gym.training.methods`), with options where wanted: "expert-iteration?keep=2".
         budget: environment steps to train on; the batch that crosses it is the last, and 0 leaves it at the demonstrations. Steps of groups that are drawn
             anew, of corrections and of second attempts count like any other.

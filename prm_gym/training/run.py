@@ -154,6 +154,8 @@ class _Run:
         self.ranks.require_same("where the run on disk stands (they need one file system)", state and state.checkpoint)
         if state is None:
             self.folder.begin()
+            if self.config.start:
+                self.columns.begin(Path(self.config.start) / "signals")
             demonstrate(self.config, self.ground, self.agent)
         else:
             self.state = state

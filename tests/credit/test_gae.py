@@ -121,7 +121,7 @@ def test_nothing_known_of_a_trajectory_is_no_credit():
     credit = gae(one([1.0, 2.0], [np.nan, np.nan], truncated=True), bootstrap=True)
     assert not credit.keep.any()
     assert credit.advantages.tolist() == [0.0, 0.0]
-    assert credit.diagnostics == {"unknown_share": 1.0, "explained": 0.0}
+    assert credit.diagnostics == {"unknown_share": 1.0}  # how much values explain of nothing cannot be told
     # A finished trajectory has a known end, and its first step the whole return, 1 + 0.5*2, against its value.
     credit = gae(one([1.0, 2.0], [0.5, np.nan]), gamma=0.5, lam=0.0)
     assert credit.advantages.tolist() == [1.5, 0.0]
@@ -165,6 +165,15 @@ def test_whitened_advantages():
     np.testing.assert_allclose(gae(batch, whiten=True).advantages, np.array([1.0, -1.0]) / np.sqrt(2.0 + 1e-8), rtol=1e-14)
     equal = StepBatch([0.7] * 7, range(8), ["g"] * 7, [1] * 7, [False] * 7, {"value": np.zeros(7)})
     assert gae(equal, whiten=True).advantages.tolist() == [0.0] * 7
+
+
+def test_what_values_explain_of_returns_that_are_all_equal_cannot_be_told():
+    # Every episode comes to 0.7, so G = A + V is 0.7 but for the last bits: they are no variance, against which values would look wrong by 30 powers of ten.
+    values = np.random.default_rng(0).normal(size=50)
+    batch = StepBatch([0.7] * 50, range(51), ["g"] * 50, [0.7] * 50, [False] * 50, {"value": values})
+    credit = gae(batch, gamma=1.0, lam=1.0)
+    assert credit.returns.std() > 0.0
+    assert credit.diagnostics == {"unknown_share": 0.0}
 
 
 def test_what_it_needs():

@@ -88,12 +88,13 @@ def true_gradient(logits, step=1e-6):
     return np.array([(expected_outcome(logits + move)[1] - expected_outcome(logits - move)[1]) / (2 * step) for move in moves])
 
 
-def expected_gradient(logits, **options):
-    """Sum over all episodes of P(episode) sum_t A_t grad log pi(a_t|s_t), with estimates and values that have nothing to do with the world."""
+def expected_gradient(logits, progress=None, **options):
+    """Sum over all episodes of P(episode) sum_t A_t grad log pi(a_t|s_t), with values that have nothing to do with the world, and nor have estimates, if [4, 2]
+    are not given."""
     rng = np.random.default_rng(0)
     estimates, values = rng.normal(size=(3, 2)), rng.normal(size=3)
     columns = {
-        "progress": np.array([[estimates[0, a], estimates[1 + a, b]] for a, b in PAIRS]).ravel(),
+        "progress": np.ravel([[estimates[0, a], estimates[1 + a, b]] for a, b in PAIRS] if progress is None else progress),
         "value": np.array([[values[0], values[1 + a]] for a, _ in PAIRS]).ravel(),
     }
     rewards = np.array([[0.0, OUTCOMES[pair]] for pair in PAIRS]).ravel()
@@ -112,3 +113,11 @@ def test_a_wrong_estimator_leaves_the_gradient_without_bias():
     np.testing.assert_allclose(expected_gradient(logits, gamma=1.0, lam=1.0), true_gradient(logits), atol=1e-9)
     # As published, without the residual, it is the gradient of something else.
     assert np.abs(expected_gradient(logits, gamma=1.0, lam=1.0, residual="none") - true_gradient(logits)).max() > 0.05
+
+
+def test_an_estimator_that_has_learned_from_these_episodes_would_bias_the_gradient():
+    # Fitted to an episode until it knows it by heart, c = R/2 on both steps: A_0 = R - V_0 is as it should be, but A_1 = R/2 - V_1, and the second choices
+    # are reinforced half as much. Hence `ProgressEstimator.learns_first` is False.
+    logits = np.array([0.3, -0.5, 0.8])
+    by_heart = np.array([[OUTCOMES[pair] / 2] * 2 for pair in PAIRS])
+    np.testing.assert_allclose(expected_gradient(logits, by_heart, gamma=1.0, lam=1.0), true_gradient(logits) * [1.0, 0.5, 0.5], atol=1e-9)

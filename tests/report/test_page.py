@@ -62,6 +62,13 @@ def test_every_page_is_well_formed(synthetic, odd):
     assert {attrs["aria-labelledby"] for attrs in page.all("section")} <= set(identities)
 
 
+def test_assigners_that_differ_in_an_option_alone_are_told_apart(synthetic):
+    # Twenty characters have room beside the dots, and the first twenty are the same.
+    credits = ("reinforce?gamma=0.3&baseline=batch", "reinforce?gamma=0.3&whiten=1")
+    page = Reader(render_page(synthetic(credits=credits, rewards=("dense",))))
+    assert {"reinforce", "gamma=0.3&baseline=…", "gamma=0.3&whiten=1"} <= {data for tag, data in page.text if tag == "text"}
+
+
 @pytest.mark.parametrize("odd", ODD)
 def test_no_coordinate_is_lost(synthetic, odd):
     for tag, attrs in Reader(render_page(synthetic(**odd))).elements:

@@ -1,5 +1,7 @@
 """Columns of critics and learned signals in a run: who fills them, and that a run that was stopped goes on along the same curve."""
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -128,6 +130,20 @@ def test_the_agent_fills_its_values_and_a_signal_its_column():
     assert columns.filled(given, agent, "gae")[0].columns["value"].tolist() == [1.0] * batch.rewards.size
 
 
+def test_a_signal_that_is_a_baseline_speaks_before_it_learns(monkeypatch):
+    agent = CandidatePolicy(device="cpu", width=8, value_weight=0.5)
+    monkeypatch.setattr(Counter, "learns_first", False)
+    filled, metrics = Columns({"count_of_batches": Counter(start=4)}).filled(_batch(agent), agent, "test_counted")
+    assert set(filled.columns["count_of_batches"].tolist()) == {4.0}
+    assert metrics == {"count_of_batches_count": 5.0}
+    # SPA's potential is one: the estimator says 0 of the first batch, so that the outcome stands whole at the end, and it has learned afterwards.
+    columns = Columns.wanted("spa", ["progress?width=4&device=cpu"], agent)
+    batch = _batch(agent)
+    batch = replace(batch, rewards=np.ones(batch.rewards.size))  # something to learn: these few episodes may all have failed
+    assert set(columns.filled(batch, agent, "spa")[0].columns["progress"].tolist()) == {0.0}
+    assert set(columns.signals["progress"].column(batch).tolist()) != {0.0}
+
+
 def test_signals_are_made_where_they_are_needed():
     agent = CandidatePolicy(device="cpu", width=8, value_weight=0.5)
     assert Columns.wanted("gae", ["progress?width=4"], agent).signals == {}
@@ -204,7 +220,7 @@ def test_a_run_that_was_stopped_goes_on_along_the_same_curve(tmp_path, credit, b
     train(config, tmp_path / "cut")
     assert _course(tmp_path / "cut") == _course(tmp_path / "whole")
     metrics = [msgspec.json.decode(line) for line in (tmp_path / "cut" / "metrics.jsonl").read_bytes().splitlines()]
-    wanted = {"value_loss", "explained", "unknown_share"} | ({"progress_loss", "progress_explained", "progress_error"} if credit == "spa" else set())
+    wanted = {"value_loss", "unknown_share"} | ({"progress_loss", "progress_error"} if credit == "spa" else set())
     assert all(wanted <= line.keys() for line in metrics)
     assert (tmp_path / "cut" / "agent" / "signals" / "progress").is_dir() is (credit == "spa")
 
@@ -213,6 +229,21 @@ def test_the_signal_is_saved_with_the_agent(tmp_path):
     train(_config(credit="test_counted"), tmp_path)
     batches = len((tmp_path / "metrics.jsonl").read_bytes().splitlines())
     assert (tmp_path / "agent" / "signals" / "count_of_batches" / "count").read_text() == str(batches)
+
+
+def test_a_run_begins_with_the_signals_beside_the_agent_that_it_begins_with(tmp_path):
+    train(_config(credit="test_counted"), tmp_path / "first")
+    batches = len((tmp_path / "first" / "metrics.jsonl").read_bytes().splitlines())
+    start = str(tmp_path / "first" / "agent")
+    train(_config(credit="test_counted", start=start), tmp_path / "second")
+    counts = [msgspec.json.decode(line)["count_of_batches_count"] for line in (tmp_path / "second" / "metrics.jsonl").read_bytes().splitlines()]
+    assert counts == [float(batches + at) for at in range(1, len(counts) + 1)]  # it counts on
+    # A signal that the first run did not have begins anew: progress_explained is at most 0 of an estimator that says 0 of everything.
+    train(_config(credit="spa", signals=("progress?width=4&device=cpu",), start=start), tmp_path / "third")
+    # A signal of another kind is refused.
+    (tmp_path / "third" / "agent" / "signals" / "progress" / "progress.pt").write_bytes(b"no weights")
+    with pytest.raises(CheckpointError, match="no saved progress estimator"):
+        train(_config(credit="spa", signals=("progress?width=4&device=cpu",), start=str(tmp_path / "third" / "agent")), tmp_path / "fourth")
 
 
 def test_a_comparison_with_and_without_learned_signals(tmp_path):
