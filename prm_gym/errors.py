@@ -97,7 +97,10 @@ class CheckpointError(PrmGymError, ValueError):
 
 
 class DivergedError(PrmGymError):
-    """A loss or its gradient is NaN or infinite. The message says where and, from a training run, which checkpoint is the last good one."""
+    """A loss, its gradient or what a policy says of its next token is NaN or infinite.
+
+    The message says where and, from a training run, which checkpoint is the last good one.
+    """
 
 
 class WorkerError(PrmGymError):

@@ -205,7 +205,8 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
 
         Args:
             prompts: those of the drafts.
-            drafts: one a prompt; one without tokens is tokenised, and the action then has no log-probabilities.
+            drafts: one a prompt; one without tokens is tokenised, and the action then has no log-probabilities. One that has come to an end or to the limit
+                of tokens is the action, without what stands beyond.
         """
         return self._noted(prompts, self._said(prompts, greedy=False, drafts=drafts))
 
@@ -231,11 +232,23 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         written = [row for row in contexts if not self._chooses(prompts[row])]
         if chosen:
             found |= zip(chosen, self._chosen([prompts[row] for row in chosen], [contexts[row] for row in chosen], greedy), strict=True)
+        begun = {row: self._begun(drafts[row]) if drafts else Draft("", (), logprobs=()) for row in written}
+        found |= {row: _action_of(draft) for row, draft in begun.items() if draft.whole}
+        written = [row for row in written if not begun[row].whole]
         if written:
-            begun = [_action_of(drafts[row]) if drafts else Action(text="", token_ids=(), logprobs=()) for row in written]
+            said = [_action_of(begun[row]) for row in written]
             limit = min(most_tokens or self.acting.max_new_tokens, self.acting.max_new_tokens)
-            found |= zip(written, self._written([prompts[row] for row in written], [contexts[row] for row in written], greedy, begun, limit), strict=True)
+            found |= zip(written, self._written([prompts[row] for row in written], [contexts[row] for row in written], greedy, said, limit), strict=True)
         return [found.get(row, Action(text="")) for row in range(len(prompts))]
+
+    def _begun(self, draft: Draft) -> Draft:
+        """A beginning in tokens of this vocabulary, without what stands beyond an end or the limit of tokens; whole where it comes to one of these."""
+        ids = draft.token_ids if draft.token_ids is not None else self.turns.action(draft.text)[:-1]
+        limit = self.acting.max_new_tokens
+        size = next((n for n in range(1, min(len(ids), limit) + 1) if n == limit or self.turns.ended(ids[:n])), None)
+        if size is None:
+            return Draft(draft.text, ids, logprobs=draft.logprobs)
+        return Draft(self.turns.text(ids[:size]), ids[:size], True, logprobs=draft.logprobs and draft.logprobs[:size])
 
     def _chooses(self, prompt: Prompt) -> bool:
         if self.acting.choose == "listed" and not prompt.actions:
@@ -252,8 +265,8 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         ]
 
     def _written(self, prompts: Sequence[Prompt], contexts: Sequence[list[int]], greedy: bool, begun: Sequence[Action], limit: int) -> list[Action]:
-        """Free text of at most so many tokens, what was begun included."""
-        ids = [action.token_ids if action.token_ids is not None else self.turns.action(action.text)[:-1] for action in begun]
+        """Free text of at most so many tokens, what was begun included; that has tokens, fewer than these."""
+        ids = [action.token_ids or () for action in begun]
         sampling = self.acting.sampling(greedy)
         if self.writer is None:
             uniforms = np.stack([np.zeros(limit) if greedy else self._uniforms(prompt, limit) for prompt in prompts])

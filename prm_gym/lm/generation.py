@@ -1,5 +1,6 @@
 """Generator: text that a causal language model writes, or chooses from lists, for many episodes at once; keys and values are kept between their steps."""
 
+import math
 from collections.abc import Callable, Sequence
 from collections.abc import Generator as Yields
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prm_gym.credit.array_types import FloatArray, IntArray
-from prm_gym.errors import CheckpointError, MissingExtraError
+from prm_gym.errors import CheckpointError, DivergedError, MissingExtraError
 from prm_gym.lm.batching import length_sorted
 from prm_gym.lm.choices import Choice, ChoiceTrie, choose
 from prm_gym.lm.compiling import compiled_backbone
@@ -26,6 +27,7 @@ except ImportError as error:
 BATCH_TOKENS = {"cpu": 1 << 12, "cuda": 1 << 15}  # that are read in one forward, with padding
 LOGITS = {"cpu": 1 << 22, "cuda": 1 << 27}  # at a time
 _PROBE = 12
+_NO_NUMBERS = "what the model says of the next token is no number (its weights have diverged, or its dtype is too narrow); nothing can be drawn from it"
 
 
 class Sampled(NamedTuple):
@@ -146,6 +148,8 @@ class Generator:
             with self._evaluating():
                 logits = self._asked(list(contexts[rows]), list(owners[rows]), list(tries[rows]), room)
             for trie, values, uniform in zip(tries[rows], logits, uniforms[rows], strict=True):
+                if not np.isfinite(values).all():
+                    raise DivergedError(_NO_NUMBERS)
                 found.append(choose(trie, trie.log_probabilities(values, temperature), uniform))
         return found
 
@@ -177,6 +181,8 @@ class Generator:
             chosen = distribution.argmax(dim=-1) if sampling.greedy else drawn(distribution, numbers[start : start + size])
             found.append(torch.stack([chosen.double(), distribution.gather(1, chosen[:, None])[:, 0].double()]))
         tokens, values = cast("list[list[float]]", torch.cat(found, dim=1).tolist())  # one copy to the host
+        if not all(map(math.isfinite, values)):
+            raise DivergedError(_NO_NUMBERS)
         return [int(token) for token in tokens], values
 
     def _next(self, alive: Sequence[int], place: Sequence[int], writing: "_Writing", width: int) -> Tensor:
@@ -322,12 +328,15 @@ class Generator:
 
     @contextmanager
     def _evaluating(self) -> Yields[None]:
-        """Without gradients and dropout; the model is put back as it was."""
+        """Without gradients and dropout; the model is put back as it was. What breaks off (Ctrl-C, too little memory) leaves nothing that is taken for read."""
         training = bool(self.model.training)
         self.model.eval()
         try:
             with torch.no_grad():
                 yield
+        except BaseException:
+            self.slots.invalidate()
+            raise
         finally:
             self.model.train(training)
 

@@ -79,10 +79,10 @@ def drawn(log_probabilities: Tensor, uniforms: Tensor) -> Tensor:
         uniforms: [B] float64, in [0, 1).
 
     Returns:
-        [B] int64; never one of probability 0.
+        [B] int64; never one of probability 0. The last where the probabilities are no numbers: an index beyond would end all work on a card.
     """
     cumulated = log_probabilities.double().exp().cumsum(dim=-1)
     whole = cumulated[:, -1:]
     # Scaled by the sum, which rounding may keep from 1, and below it. On the right: a token of probability 0 adds nothing and is passed over.
     wanted = torch.minimum(uniforms[:, None] * whole, torch.nextafter(whole, torch.zeros_like(whole)))
-    return torch.searchsorted(cumulated, wanted, right=True)[:, 0]
+    return torch.searchsorted(cumulated, wanted, right=True)[:, 0].clamp(max=cumulated.shape[-1] - 1)

@@ -83,7 +83,13 @@ class Slots:
         self._used: list[int] = []
 
     def invalidate(self) -> None:
-        """Forget what the rows hold and keep their memory."""
+        """Forget what the rows hold and keep their memory.
+
+        It is wiped, too: what is masked is multiplied by 0, and where weights had become no numbers, 0 times what they left would be none either.
+        """
+        for pair in self.table:
+            for whole in pair:
+                whole.zero_()
         self.tokens = [[] for _ in self.tokens]
         self.owners = ["" for _ in self.owners]
 

@@ -4,7 +4,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from prm_gym.errors import CheckpointError  # noqa: E402
+from prm_gym.errors import CheckpointError, DivergedError  # noqa: E402
 from prm_gym.lm.choices import ChoiceTrie  # noqa: E402
 from prm_gym.lm.generation import Generator  # noqa: E402
 from prm_gym.lm.libraries import library  # noqa: E402
@@ -284,3 +284,52 @@ def test_a_view_reads_the_columns_of_its_rows_and_copies_nothing_else():
         storage = keys.untyped_storage()
         assert (storage.data_ptr() == table[0][0].untyped_storage().data_ptr()) == (rows is None)
         assert rows is None or storage.nbytes() == 2 * 2 * 10 * 8 * 4
+
+
+def test_weights_that_are_no_numbers_are_an_error_and_leave_nothing_behind():
+    net = model()
+    generator, given = Generator(net), contexts((3, 17, 9))
+    trie = ChoiceTrie([[5, END], [6, END]])
+
+    def said():
+        """In the order of the rows and in another one, so that short contexts come to lie where long ones were."""
+        texts = [sampled for order in (given, given[::-1]) for sampled in generator.sample(order, [""] * 3, uniforms(3), Sampling(), ended)]
+        return [value for sampled in texts for value in sampled.logprobs] + list(generator.choose(given[:1], [""], [trie], [0.5], 1.0)[0].logprobs)
+
+    expected = said()
+    weights = [parameter.detach().clone() for parameter in net.parameters()]
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.fill_(float("nan"))
+    generator.forget()
+    for sampling in (Sampling(), Sampling(top_k=3), Sampling(greedy=True)):
+        with pytest.raises(DivergedError, match="no number"):
+            generator.sample(given, [""] * 3, uniforms(3), sampling, ended)
+    with pytest.raises(DivergedError, match="no number"):
+        generator.choose(given[:1], [""], [trie], [0.5], 1.0)
+    with torch.no_grad():
+        for parameter, weight in zip(net.parameters(), weights, strict=True):
+            parameter.copy_(weight)
+    generator.forget()
+    assert said() == pytest.approx(expected, abs=1e-5)
+
+
+def test_what_was_broken_off_is_not_taken_for_read():
+    net = model()
+    generator, given = Generator(net), contexts((20, 31))
+    expected = Generator(net).sample(given, ["a", "b"], uniforms(2), Sampling(), ended)
+
+    def broken_off(*_):
+        raise KeyboardInterrupt
+
+    for layer in (net.model.layers[-1], net.model.norm):
+        hook = layer.register_forward_pre_hook(broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            generator.sample(given, ["a", "b"], uniforms(2), Sampling(), ended)
+        hook.remove()
+        found = generator.sample(given, ["a", "b"], uniforms(2), Sampling(), ended)
+        assert [sampled.token_ids for sampled in found] == [sampled.token_ids for sampled in expected]
+        assert [value for sampled in found for value in sampled.logprobs] == pytest.approx(
+            [value for sampled in expected for value in sampled.logprobs], abs=1e-5
+        )
+        generator.forget()

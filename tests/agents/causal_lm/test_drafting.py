@@ -92,6 +92,19 @@ def test_beginnings_of_others_are_gone_on_from():
         agent.draft(prompts(), 0)
 
 
+def test_a_beginning_beyond_an_end_or_the_limit_is_the_action():
+    agent = policy(choose="free", context=40)
+    asked = [Prompt(instructions="", observation="x", seed=1)]
+    letters = agent.turns.action("g" * 100)[:-1]  # more than the context holds
+    found = agent.complete(
+        asked * 3, [Draft("g" * 100), Draft("g" * LIMIT, letters[:LIMIT], logprobs=(-1.0,) * LIMIT), Draft("g", (letters[1], agent.turns.end, 5))]
+    )
+    assert [action.token_ids for action in found] == [letters[:LIMIT], letters[:LIMIT], (letters[1], agent.turns.end)]
+    assert [action.logprobs for action in found] == [None, (-1.0,) * LIMIT, None]
+    assert [action.text for action in found] == [agent.turns.text(letters[:LIMIT])] * 2 + ["g"]
+    assert agent.counters.cut_off == 2
+
+
 def test_what_does_not_fit_has_no_beginning():
     agent = policy(context=60)
     prompt = Prompt(instructions="", observation="y" * 100)
