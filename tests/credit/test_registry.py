@@ -64,7 +64,7 @@ def test_options_in_a_specification_are_those_beside_it():
     said = assign("reinforce?gamma=0.5", batch)
     assert said.advantages.tolist() == assign("reinforce", batch, gamma=0.5).advantages.tolist() == [0.25, 0.5, 1.0]
     assert find_assigner("gigpo?step_weight=0.5")[1] == {"step_weight": 0.5}
-    with pytest.raises(OptionError, match="gamma .* stands in the specification and beside it"):
+    with pytest.raises(OptionError, match=r"gamma .* stands in the specification and beside it"):
         assign("reinforce?gamma=0.5", batch, gamma=0.9)
     with pytest.raises(OptionError, match="gamma"):
         find_assigner("reinforce?gama=0.5")
