@@ -109,8 +109,16 @@ class VerifierActor:
         with self._call():
             made = self._thread.submit(self._made).result()
         extras = {name: value for name in ("threshold", "aggregation") if isinstance(value := getattr(made, name, None), str | float)}
-        said = {"id": made.id, "version": made.version, "claims": made.claims, "wants_claims": made.wants_claims, "pure": made.pure}
-        return Description(**said, extras=extras, process=os.getpid(), node=_node())
+        return Description(
+            id=made.id,
+            version=made.version,
+            claims=made.claims,
+            wants_claims=made.wants_claims,
+            pure=made.pure,
+            extras=extras,
+            process=os.getpid(),
+            node=_node(),
+        )
 
     def verify(self, user: str, payload: bytes, alone: bool) -> bytes:
         """The verdicts of a chunk, pickled (`Judged`).
