@@ -30,6 +30,11 @@ class _Composition(Verifier):
         self.version = "+".join(member.version for member in self.members)
         self.pure = all(member.pure for member in self.members)
 
+    @property
+    def wants_claims(self) -> bool:
+        """Whether any member judges claims."""
+        return any(member.wants_claims for member in self.members)
+
     def close(self) -> None:
         """Close the members."""
         for member in self.members:

@@ -69,6 +69,11 @@ class Verifier(ABC):
     claims: ClassVar[tuple[type[Claim], ...]] = ()
     pure: bool = True
 
+    @property
+    def wants_claims(self) -> bool:
+        """Whether it, or a verifier that it is made of, judges claims. One made of others that judge claims and text has no `claims` of its own."""
+        return bool(self.claims)
+
     @abstractmethod
     def verify(self, steps: Sequence[StepContext]) -> list[Verdict]:
         """One verdict per step, in order.

@@ -1,5 +1,6 @@
 """The base of all claims, the two that fit everywhere, and how stored claims are read."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -12,7 +13,31 @@ else:
     Json = Any  # msgspec reads no type that names itself
 
 
-class Claim:
+class Sparse:
+    """A struct with `omit_defaults` that is written alike before and after it has been pickled.
+
+    msgspec leaves a field out where it holds the very object that is the default, not an equal one; a pickled default would come back as another object and be
+    written. So what holds the default itself is not pickled. Every claim is one; a record within a claim that has `omit_defaults` names it as a base too.
+    """
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """What makes an equal struct: its class and the fields that do not hold the default itself."""
+        kind: Any = type(self)
+        names: tuple[str, ...] = kind.__struct_fields__
+        values = {name: getattr(self, name) for name in names}
+        for name, default in zip(reversed(names), reversed(kind.__struct_defaults__), strict=False):  # defaults are those of the last fields
+            if values[name] is default:
+                del values[name]
+        return _made, (kind, values)
+
+
+def _made(kind: Callable[..., Any], values: dict[str, Any]) -> Any:
+    return kind(**values)
+
+
+class Claim(Sparse):
     """A checkable statement about one step. Subclasses are frozen msgspec structs with a tag of their own."""
 
     __slots__ = ()

@@ -4,12 +4,12 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from prm_gym.claims.claim import Claim
+from prm_gym.claims.claim import Claim, Sparse
 
 PageDeed: TypeAlias = Literal["click", "fill", "choose", "press", "reload", "shows", "hides", "reads", "has", "lacks", "holds", "is", "is_not", "orders"]
 
 
-class PageTestStep(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class PageTestStep(Sparse, msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A step of a test: something that is done on a page, or something that must be seen then. Elements are meant by role and name.
 
     Attributes:

@@ -4,12 +4,12 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from prm_gym.claims.claim import Claim, Json
+from prm_gym.claims.claim import Claim, Json, Sparse
 
 TraceQuestion: TypeAlias = Literal["next_line", "value", "type", "branch", "iterations", "output", "result"]
 
 
-class Case(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Case(Sparse, msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A call of a function and what it should return.
 
     Attributes:

@@ -2,10 +2,10 @@
 
 import msgspec
 
-from prm_gym.claims.claim import Claim
+from prm_gym.claims.claim import Claim, Sparse
 
 
-class Hop(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Hop(Sparse, msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A fact that the answer rests on.
 
     Attributes:

@@ -4,13 +4,13 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from prm_gym.claims.claim import Claim
+from prm_gym.claims.claim import Claim, Sparse
 
 Value: TypeAlias = str | int | float | None
 StepKind: TypeAlias = Literal["read", "write", "say", "end"]
 
 
-class RowChange(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class RowChange(Sparse, msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A cell of the database that a step changed. A row that appears has None before in every column, one that goes None after.
 
     Attributes:
@@ -40,7 +40,7 @@ class RowChange(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return self.table, self.key
 
 
-class Gap(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Gap(Sparse, msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A cell that is not as it should be in the end.
 
     Attributes:
@@ -82,7 +82,7 @@ class Gap(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return self.now != self.start
 
 
-class Reference(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Reference(Sparse, msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A thing that an argument names.
 
     Attributes:
@@ -100,7 +100,7 @@ class Reference(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     astray: bool = False
 
 
-class Rule(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Rule(Sparse, msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A rule of the policy that applies to a step.
 
     Attributes:

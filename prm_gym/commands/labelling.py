@@ -91,7 +91,6 @@ def label(
     from prm_gym.commands.engines import engine_of
     from prm_gym.labelling import LabelPolicy
     from prm_gym.labelling.reading import DEFAULT_VERIFIERS, kind_of, read_rows
-    from prm_gym.rescore import require_pure
     from prm_gym.rows import rows_of
     from prm_gym.verifier import make_verifiers
 
@@ -111,20 +110,16 @@ def label(
         raise OptionError(f"no row of {path} can be read")
     if played is not None and any(kind_of(row) != "trajectory" for row in rows):
         raise OptionError(f"--rollouts plays on in the environments of stored trajectories; {path} holds other rows, which have none")
-    verifiers = make_verifiers(specs)
-    versions = {each.id: each.version for each in verifiers} | ({} if played is None else {"montecarlo": played.version})
-    if len(versions) < len(verifiers) + (played is not None):
-        raise OptionError("--rollouts gives the verdicts of 'montecarlo', and so does the verifier; leave one of them out")
-    require_pure(verifiers)
-    work = _Work(tuple(specs), verifiers, played, versions)
-    try:
-        with engine_of(engine, workers, ray_address) as where:
+    with engine_of(engine, workers, ray_address) as where:  # before the verifiers: a pool of them finds its cluster
+        verifiers = make_verifiers(specs)
+        try:
+            work = _Work(tuple(specs), verifiers, played, _versions(verifiers, played))
             labelled = work.labelled(trajectories, where, out, quiet=json)
-    finally:
-        for each in verifiers:
-            each.close()
+        finally:
+            for each in verifiers:
+                each.close()
     exported = {"trl": _export(labelled, policy, trl, "trl"), "processbench": _export(labelled, policy, processbench, "processbench")}
-    print_records([_summary(labelled, list(versions), len(unread), policy, exported, out)], json)
+    print_records([_summary(labelled, list(work.versions), len(unread), policy, exported, out)], json)
 
 
 class _Rollouts(msgspec.Struct, frozen=True):
@@ -174,6 +169,21 @@ def _rollouts(agent: str, pairs: tuple[str, ...]) -> _Rollouts | None:
     except msgspec.ValidationError as error:
         raise OptionError(f"--rollout-option: {error}") from error
     return _Rollouts(agent, str(Path(folder).resolve()) if folder else "", load_agent(agent, folder), read)
+
+
+def _versions(verifiers: "tuple[Verifier, ...]", played: _Rollouts | None) -> dict[str, str]:
+    """The version of every judge by its id, roll-outs among them.
+
+    Raises:
+        OptionError: two of them have one id, or a verifier is not pure.
+    """
+    from prm_gym.rescore import require_pure
+
+    versions = {each.id: each.version for each in verifiers} | ({} if played is None else {"montecarlo": played.version})
+    if len(versions) < len(verifiers) + (played is not None):
+        raise OptionError("--rollouts gives the verdicts of 'montecarlo', and so does the verifier; leave one of them out")
+    require_pure(verifiers)
+    return versions
 
 
 class _Work(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """Episodes by hand and by agents: `play`, `rollout`."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prm_gym.rollout import Episode
     from prm_gym.trajectory import Trajectory
     from prm_gym.verdict import Verdict
+    from prm_gym.verifier import Verifier
 
 
 MOST_LISTED = 24
@@ -178,11 +179,11 @@ def rollout(
         ray_address: of a Ray cluster; by default that of RAY_ADDRESS, and where there is none, one is started on this machine.
         json: print JSON.
     """
+    from prm_gym.agent import make_agent
     from prm_gym.commands.engines import engine_of
     from prm_gym.commands.tally import Tally
     from prm_gym.engines.shards import require_seeded
     from prm_gym.ordered_store import OrderedFile
-    from prm_gym.prm.selection import GuidedAgent
     from prm_gym.rollout import Rollouts, groups
 
     require_seed(seed)
@@ -190,31 +191,27 @@ def rollout(
     if tasks < 1:
         raise OptionError(f"tasks must be at least 1, got {tasks}")
     options = {**read_env_options(env_option, verifier), "reward": reward}
-    player = _player(agent, guide, samples)
     Rollouts(env, {**options, "verifiers": []}, 1).close()  # a wrong name or option fails here, before any process is started
     episodes = groups(range(seed, seed + tasks), attempts)
     file = OrderedFile(out, [episode.id for episode in episodes]) if out else None
     tally = Tally()
-    if file is not None:
-        tally.add(_stored(file, env, options, player.id, {episode.id: episode.seed for episode in episodes}))
-    held = file.held if file is not None else set[str]()
-    with file or nullcontext(), engine_of(engine, workers, ray_address) as where:
+    with closing(make_agent(agent)) as made, engine_of(engine, workers, ray_address) as where, _guided(made, guide, samples) as player:
         if where.apart:
             require_seeded(player, "a rollout")
-        plan = _Playing(where, player, partial(_player, agent, guide, samples), env, options)
-        for trajectories in plan.seeded(episodes, held, draw) if player.seeded else plan.unseeded(episodes, held):
-            new = [trajectory for trajectory in trajectories if trajectory.id not in held]
-            tally.add(new)
-            if file is not None:
-                file.write(new)
         if file is not None:
-            file.finish()
-    result = {**tally.record(), "stored": out or None}
-    if spent := player.report():
-        result["agent"] = spent
-    player.close()
-    if isinstance(player, GuidedAgent):
-        player.verifier.close()
+            tally.add(_stored(file, env, options, player.id, {episode.id: episode.seed for episode in episodes}))
+        held = file.held if file is not None else set[str]()
+        plan = _Playing(where, player, partial(_player, agent, guide, samples), env, options)
+        with file or nullcontext():
+            for trajectories in plan.seeded(episodes, held, draw) if player.seeded else plan.unseeded(episodes, held):
+                new = [trajectory for trajectory in trajectories if trajectory.id not in held]
+                tally.add(new)
+                if file is not None:
+                    file.write(new)
+            if file is not None:
+                file.finish()
+        spent = player.report()
+    result = {**tally.record(), "stored": out or None} | ({"agent": spent} if spent else {})
     print_records([result], json)
 
 
@@ -248,19 +245,32 @@ class _Playing(msgspec.Struct, frozen=True):
             rollouts.close()
 
 
-def _player(agent: str, guide: str, samples: int) -> "Agent":
-    """The agent, with the verifier that guides it, if there is one; a verifier of claims sees the step that an action makes, others its text."""
-    from prm_gym.agent import make_agent
-
-    made = make_agent(agent)
+@contextmanager
+def _guided(agent: "Agent", guide: str, samples: int) -> "Generator[Agent]":
+    """The agent, with the verifier that guides it, if there is one. It is made when the engine is there, so that a guide in a pool finds the same cluster."""
     if not guide:
-        return made
-    from prm_gym.prm.evaluation.scoring import claims_wanted
-    from prm_gym.prm.selection import GuidedAgent
+        yield agent
+        return
     from prm_gym.verifier import make_verifier
 
-    verifier = make_verifier(guide)
-    return GuidedAgent(made, verifier, samples, look="step" if claims_wanted(verifier) else "text")
+    with closing(make_verifier(guide)) as verifier:
+        yield _with_guide(agent, verifier, samples)
+
+
+def _player(agent: str, guide: str, samples: int) -> "Agent":
+    """The agent with its guide, in a process of its own, with which they end."""
+    from prm_gym.agent import make_agent
+    from prm_gym.verifier import make_verifier
+
+    made = make_agent(agent)
+    return _with_guide(made, make_verifier(guide), samples) if guide else made
+
+
+def _with_guide(agent: "Agent", verifier: "Verifier", samples: int) -> "Agent":
+    """An agent among whose proposals a verifier chooses; one of claims sees the step that an action makes, others its text."""
+    from prm_gym.prm.selection import GuidedAgent
+
+    return GuidedAgent(agent, verifier, samples, look="step" if verifier.wants_claims else "text")
 
 
 def _stored(file: "OrderedFile", env: str, options: Mapping[str, Any], agent: str, seeds: Mapping[str, int]) -> "Iterator[Trajectory]":

@@ -5,7 +5,6 @@ with the driver's before it reads anything else that the driver has sent.
 """
 
 import contextlib
-import os
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
@@ -15,11 +14,10 @@ from typing import Any, Generic, cast
 from prm_gym._version import VERSION
 from prm_gym.engines.engine import Engine, Finished, JobT, Maker, Notice, ResultT, Shared, ValueT
 from prm_gym.engines.hands import PATIENCE, RETRIES, Event, Hand, HandCrew, in_words, traced
-from prm_gym.errors import EngineError, MissingExtraError, OptionError
+from prm_gym.engines.ray_connection import connect
+from prm_gym.errors import EngineError, OptionError
 
 _CLOSING_SECONDS = 5.0
-_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-"""Set to 0 before Ray is imported, it makes a cluster of one machine listen on the loopback interface, on every system, in spite of its name."""
 
 
 class RayEngine(Engine):
@@ -46,18 +44,8 @@ class RayEngine(Engine):
         """
         if workers < 0 or retries < 0 or not cpus > 0 or not gpus >= 0 or not patience > 0:
             raise OptionError(f"workers, retries and gpus are at least 0, cpus and patience above 0; got {workers}, {retries}, {gpus}, {cpus}, {patience}")
-        address = address or os.environ.get("RAY_ADDRESS", "")
-        if not address:
-            os.environ.setdefault(_LOOPBACK, "0")
-        try:
-            import ray
-        except ImportError as error:
-            raise MissingExtraError("ray", "ray") from error
-        self.ray: Any = ray
         self.cpus, self.gpus, self.retries, self.patience = cpus, gpus, retries, patience
-        self._connected = not ray.is_initialized()
-        if self._connected:
-            _connect(ray, address, workers, cpus)
+        self.ray, self._connected = connect(address, workers * cpus)
         room: dict[str, float] = self.ray.cluster_resources()
         fits = [room.get("CPU", 0.0) / cpus] + ([room.get("GPU", 0.0) / gpus] if gpus else [])
         self.workers = workers or max(1, int(min(fits)))
@@ -74,20 +62,6 @@ class RayEngine(Engine):
         """Disconnect, and end the cluster, where this engine did the one or the other."""
         if self._connected and self.ray.is_initialized():
             self.ray.shutdown()
-
-
-def _connect(ray: Any, address: str, workers: int, cpus: float) -> None:
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    try:
-        if address:
-            ray.init(address=address, **quiet)
-            return
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        count = max(1, round(workers * cpus)) if workers else os.cpu_count() or 1
-        ray.init(address="local", num_cpus=count, include_dashboard=False, **quiet)
-    except Exception as error:  # ray.init raises errors of many kinds, a bare Exception where a node does not start in time among them
-        said = " ".join(str(error).split())
-        raise EngineError(f"no Ray cluster at {address}: {said}" if address else f"no Ray cluster could be started on this machine: {said}") from error
 
 
 @dataclass(frozen=True, slots=True)

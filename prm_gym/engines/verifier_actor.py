@@ -30,6 +30,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
         id: of the verifier.
         version: of the verifier.
         claims: the claim types that it understands.
+        wants_claims: whether it, or a verifier that it is made of, judges claims.
         pure: whether the same input always gets the same verdict.
         extras: its `threshold` and `aggregation`, where it declares them.
         process: id of the actor's process.
@@ -39,6 +40,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     version: str
     claims: tuple[type[Claim], ...]
+    wants_claims: bool
     pure: bool
     extras: dict[str, Any]
     process: int
@@ -107,7 +109,16 @@ class VerifierActor:
         with self._call():
             made = self._thread.submit(self._made).result()
         extras = {name: value for name in ("threshold", "aggregation") if isinstance(value := getattr(made, name, None), str | float)}
-        return Description(id=made.id, version=made.version, claims=made.claims, pure=made.pure, extras=extras, process=os.getpid(), node=_node())
+        return Description(
+            id=made.id,
+            version=made.version,
+            claims=made.claims,
+            wants_claims=made.wants_claims,
+            pure=made.pure,
+            extras=extras,
+            process=os.getpid(),
+            node=_node(),
+        )
 
     def verify(self, user: str, payload: bytes, alone: bool) -> bytes:
         """The verdicts of a chunk, pickled (`Judged`).

@@ -7,8 +7,6 @@ verifier with the same options gets the same actors, and they end with the job a
 it ends when its last user has closed it or nobody has asked for `idle_seconds`.
 """
 
-import math
-import os
 import pickle
 import random
 import threading
@@ -23,8 +21,9 @@ from prm_gym.compose import one_verifier
 from prm_gym.engines.pool_call import Counts, PoolCall
 from prm_gym.engines.pool_options import PoolOptions
 from prm_gym.engines.pool_seat import Seat, forget
+from prm_gym.engines.ray_connection import connect, load_ray
 from prm_gym.engines.verifier_actor import HELD_CHUNKS, Description, VerifierActor
-from prm_gym.errors import MissingExtraError, OptionError, WorkerError
+from prm_gym.errors import EngineError, OptionError, WorkerError
 from prm_gym.plugins import make, split_options
 from prm_gym.task import content_key
 from prm_gym.verdict import Verdict
@@ -116,8 +115,14 @@ class RayVerifier(Verifier):
         said = self._await_first()
         self.id, self.version, self.pure = said.id, said.version, said.pure
         self.claims = said.claims  # pyright: ignore[reportAttributeAccessIssue] - those of its member
+        self._wants_claims = said.wants_claims
         for attribute, value in said.extras.items():
             setattr(self, attribute, value)
+
+    @property
+    def wants_claims(self) -> bool:
+        """Whether its member judges claims."""
+        return self._wants_claims
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy finds the pool again, in another process of the job too."""
@@ -131,7 +136,7 @@ class RayVerifier(Verifier):
     def _open(self) -> list[Seat]:
         """The actors, asked what they are when they are new."""
         if not self._seats:
-            ray = connect(self.options)
+            ray = _connected(self.options)
             _OPEN.add(self)
             self._user = uuid.uuid4().hex
             self._seats = [Seat(ray, self._actor(ray, place), (self._user, VERSION, self._member)) for place in range(self.options.actors)]
@@ -179,7 +184,7 @@ class RayVerifier(Verifier):
     def _nobody(self) -> str:
         options = self.options
         causes = sorted({seat.cause for seat in self._seats if seat.cause})
-        free = connect(options).available_resources()
+        free = _connected(options).available_resources()
         return (
             f"no actor of the pool could be had within {options.start_seconds:g} s; each wants {options.cpus:g} CPU and {options.gpus:g} GPU, and "
             f"{free.get('CPU', 0.0):g} CPU and {free.get('GPU', 0.0):g} GPU are free in the cluster{': ' if causes else ''}{'; '.join(causes)}"
@@ -189,7 +194,7 @@ class RayVerifier(Verifier):
         """One verdict per step, in order."""
         if not steps:
             return []
-        call = PoolCall(connect(self.options), self._open(), steps, self.options, self._user, self.id)
+        call = PoolCall(_connected(self.options), self._open(), steps, self.options, self._user, self.id)
         try:
             return call.run(self._nobody)
         finally:
@@ -231,43 +236,17 @@ def ray_composition(members: Sequence[str]) -> Verifier:
     return make("composition of verifiers", "ray", RayVerifier, verifier, **options)
 
 
-def load_ray() -> Any:
-    """The module.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtraError("ray", "ray") from error
-    return ray
-
-
-def connect(options: PoolOptions) -> Any:
-    """Ray, connected: as this process is already, or to the address, or to a cluster on this machine alone that ends with this process.
+def _connected(options: PoolOptions) -> Any:
+    """Ray, connected to the cluster of the pool.
 
     Raises:
         MissingExtraError: Ray is not installed.
-        WorkerError: there is no cluster at that address.
+        WorkerError: the cluster cannot be had.
     """
-    address = options.address or os.environ.get("RAY_ADDRESS", "")
-    if not address:
-        # Read when Ray is imported: a cluster of this machine alone listens on the loopback interface, on every system, in spite of the name.
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    ray = load_ray()
-    if ray.is_initialized():
-        return ray
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
-    if address:
-        try:
-            ray.init(address=address, **quiet)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise WorkerError(f"there is no Ray cluster to join at {address!r}: {error}") from error
+    try:
+        ray, made = connect(options.address, options.actors * options.cpus)
+    except EngineError as error:
+        raise WorkerError(f"{error}; the pool of verifiers has no place") from error
+    if made:
         _OURS.set()
-        return ray
-    cores = max(os.cpu_count() or 1, math.ceil(options.actors * options.cpus))
-    ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
-    _OURS.set()
     return ray

@@ -42,10 +42,16 @@ class Isolated(Verifier):
             raise OptionError(f"isolated takes a pure verifier: what {inner.id!r} remembers would differ from worker to worker")
         self.id, self.version = inner.id, inner.version
         self.claims = inner.claims  # pyright: ignore[reportAttributeAccessIssue] - those of its member
+        self._wants_claims = inner.wants_claims
         self.deadline = deadline
         self._member = member
         self._options: dict[str, Any] = {"workers": workers, "deadline": deadline, "memory_mb": memory_mb, "recycle_after": recycle_after}
         self._pool: WorkerPool | None = self._make_pool()  # says now whether everything is in order; no process is started yet
+
+    @property
+    def wants_claims(self) -> bool:
+        """Whether its member judges claims."""
+        return self._wants_claims
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy makes a pool of its own where it cannot share."""

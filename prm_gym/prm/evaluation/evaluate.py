@@ -19,7 +19,7 @@ from prm_gym.prm.evaluation.first_error import Tuned, tune_threshold
 from prm_gym.prm.evaluation.pair_tables import pair_tables, preferences_of
 from prm_gym.prm.evaluation.probing import probe_tables, run_probes
 from prm_gym.prm.evaluation.result import Evaluation, Figures, Table
-from prm_gym.prm.evaluation.scoring import BATCH, ChainRequest, Scored, ScoreFile, StepScore, claims_wanted, score_chains
+from prm_gym.prm.evaluation.scoring import BATCH, ChainRequest, Scored, ScoreFile, StepScore, score_chains
 from prm_gym.prm.evaluation.solution_tables import best_of_n_tables, length_tables, solution_tables
 from prm_gym.prm.evaluation.step_tables import (
     agent_tables,
@@ -287,7 +287,7 @@ def _way(verifier: Verifier, settings: Settings, tuned: Tuned | None, tune: Data
 
 def reading_of(verifier: Verifier, settings: Settings) -> Undecided:
     """What steps without a score come to."""
-    return settings.undecided or ("right" if claims_wanted(verifier) else "miss")
+    return settings.undecided or ("right" if verifier.wants_claims else "miss")
 
 
 def _notes(study: Study) -> list[str]:

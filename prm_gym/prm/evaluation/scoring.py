@@ -183,7 +183,7 @@ def score_chains(
 
 
 def _judged(verifier: Verifier, part: Sequence[tuple[str, ChainRequest]]) -> Iterator[tuple[str, tuple[StepScore, ...]]]:
-    claims = claims_wanted(verifier)
+    claims = verifier.wants_claims
     contexts = [_contexts(request, claims) for _, request in part]
     verdicts = iter(verify_batch([verifier], [context for own in contexts for context in own]))
     for (key, _), own in zip(part, contexts, strict=True):
@@ -194,12 +194,6 @@ def _contexts(request: ChainRequest, claims: bool) -> list[StepContext]:
     if request.contexts:
         return list(request.contexts[-1:] if request.ends_only else request.contexts)
     return contexts_of(request.chain, request.gold, with_claims=claims, ends_only=request.ends_only)
-
-
-def claims_wanted(verifier: Verifier) -> bool:
-    """Whether a verifier, or one that it is made of, judges claims."""
-    members = getattr(verifier, "members", ())
-    return bool(verifier.claims) or any(claims_wanted(member) for member in members)
 
 
 def _score(verdict: Verdict) -> StepScore:

@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import pytest
 
@@ -7,7 +8,7 @@ from prm_gym.chains import Chain, ChainStep, chain_of, written
 from prm_gym.claims import Equality, FinalAnswer
 from prm_gym.errors import OptionError, StoreError
 from prm_gym.prm.evaluation.contexts import contexts_of
-from prm_gym.prm.evaluation.scoring import ChainRequest, ScoreFile, claims_wanted, score_chains
+from prm_gym.prm.evaluation.scoring import ChainRequest, ScoreFile, score_chains
 from prm_gym.verdict import failed, judged
 from prm_gym.verifier import Verifier, make_verifier
 
@@ -137,6 +138,15 @@ def test_progress_and_bad_input(tmp_path):
 
 
 def test_which_verifiers_want_claims():
-    assert claims_wanted(make_verifier("arithmetic"))
-    assert claims_wanted(make_verifier("all(arithmetic, reachable)"))
-    assert not claims_wanted(Lengths())
+    assert make_verifier("arithmetic").wants_claims
+    assert make_verifier("all(arithmetic, reachable)").wants_claims
+    assert make_verifier("isolated(all(arithmetic, reachable))").wants_claims
+    assert pickle.loads(pickle.dumps(make_verifier("isolated(all(arithmetic, reachable))"))).wants_claims
+    assert not Lengths().wants_claims
+
+
+def test_what_is_isolated_gets_the_claims_of_its_members():
+    chain = ChainRequest(Chain("What is 2 + 2?", (ChainStep("2 + 2 = 4"), ChainStep("2 + 2 = 5"))))
+    alone, isolated = (score_chains(make_verifier(spec), [chain]).steps for spec in ("all(arithmetic)", "isolated(all(arithmetic), deadline=60)"))
+    assert [step.score for step in alone[0]] == [1.0, 0.0]
+    assert isolated == alone
