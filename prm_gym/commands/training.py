@@ -75,7 +75,7 @@ def train(
     Args:
         env: id of the environment.
         env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'verifiers=["prm:DIR"]'.
-        agent: name of a trainable agent, with an argument where it takes one.
+        agent: name of a trainable agent, with an argument where it takes one: "candidate", "causal-lm", "causal-lm:NAME_OR_FOLDER".
         agent_option: its options, NAME=VALUE each.
         device: where the agent learns; empty for an agent without such an option.
         start: folder of a saved agent of this kind to begin with, and with the learned signals that lie in it.
