@@ -110,8 +110,11 @@ def test_rollout_says_what_an_agent_has_taken(capsys):
 
 def test_rollout_says_why_episodes_were_spoilt(capsys):
     spec = "openai:m?base_url=http://127.0.0.1:9/v1&attempts=1"
-    (row,) = json.loads(_run(capsys, "rollout", "--agent", spec, "--tasks", "2", "--attempts", "1", "--env-option", "difficulty=1", "--json"))
-    assert row["invalid"] == 2
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["rollout", "--agent", spec, "--tasks", "2", "--attempts", "1", "--env-option", "difficulty=1", "--json"])
+    assert ended.value.code == 1
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["invalid"], row["success"]) == (2, None)
     assert "the endpoint cannot be reached" in row["spoilt by"]
 
 

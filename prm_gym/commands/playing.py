@@ -1,5 +1,6 @@
 """Episodes by hand and by agents: `play`, `rollout`."""
 
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from functools import partial
@@ -159,6 +160,8 @@ def rollout(
 ) -> None:
     """Play groups of episodes and store the trajectories: the same ones, whatever the engine and the number of workers.
 
+    Where the infrastructure spoilt episodes, the exit status is 1, and the same command plays these anew.
+
     Args:
         env: id of the environment.
         agent: name of the agent, as "random", "scripted", "constant:UNKNOWN" or "openai:MODEL?base_url=http://localhost:8000/v1".
@@ -213,6 +216,8 @@ def rollout(
         spent = player.report()
     result = {**tally.record(), "stored": out or None} | ({"agent": spent} if spent else {})
     print_records([result], json)
+    if tally.invalid:
+        sys.exit(1)
 
 
 class _Playing(msgspec.Struct, frozen=True):

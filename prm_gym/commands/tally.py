@@ -48,6 +48,6 @@ class Tally:
         return found
 
 
-def _mean(counts: Counter[float]) -> float:
-    """The mean, summed in a fixed order; NaN of nothing."""
-    return sum(value * count for value, count in sorted(counts.items())) / counts.total() if counts else float("nan")
+def _mean(counts: Counter[float]) -> float | None:
+    """The mean, summed in a fixed order; None of nothing."""
+    return sum(value * count for value, count in sorted(counts.items())) / counts.total() if counts else None

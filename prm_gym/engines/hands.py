@@ -120,6 +120,7 @@ class HandCrew(Crew[JobT, ResultT]):
                         course.finish(event.index)
                         done = event.kind == "done"
                         yield Finished(event.index, event.content if done else None, None if done else event.content)
+                        alive = time.monotonic()  # the caller's time is not that of the workers
                     case "lost":
                         index = hand.doing
                         self._let_go(hand)

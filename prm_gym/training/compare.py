@@ -32,12 +32,15 @@ from prm_gym.tools import typed
 from prm_gym.training.columns import require_fillable
 from prm_gym.training.config import TrainConfig
 from prm_gym.training.evaluation import transfer_of
+from prm_gym.training.lock import LockedError
 from prm_gym.training.methods import make_method
 from prm_gym.training.ranks import started_by_torchrun
 from prm_gym.training.run import read_result, train, trainable
 from prm_gym.training.task_file import TaskFile
 
 RANDOM_ATTEMPTS = 5
+PATIENCE = 20.0
+"""Seconds that a run waits for another process to leave its folder."""
 _PACKAGES = ("gymnasium", "numpy", "torch", "z3-solver")
 
 Notice = Callable[[TrainConfig, int], None]
@@ -176,7 +179,7 @@ class _Trainer:
     """Trains runs in a process of its own. A run whose process died goes on from its last checkpoint, wherever its folder can be reached."""
 
     def __init__(self, agent: str) -> None:
-        if "torch" in sys.modules or agent == "candidate":
+        if "torch" in sys.modules or agent.startswith(("candidate", "causal-lm")):
             import torch
 
             torch.set_num_threads(1)
@@ -190,7 +193,16 @@ class _Trainer:
                 last = time.monotonic()
                 report(steps)
 
-        train(job.config, job.directory, progress)
+        patient = time.monotonic() + PATIENCE
+        while True:
+            try:
+                train(job.config, job.directory, progress)
+            except LockedError:  # by the process that was lost with its node, and has not ended yet
+                if time.monotonic() > patient:
+                    raise
+                time.sleep(1.0)
+            else:
+                return
 
     def close(self) -> None:
         """Nothing is held between two runs."""

@@ -17,12 +17,17 @@ from prm_gym.errors import OptionError
 NAME = "run.lock"
 
 
+class LockedError(OptionError):
+    """Another process writes the run."""
+
+
 @contextmanager
 def locked(directory: Path) -> Generator[None]:
     """Hold the lock of a folder, which is made if need be, and is gone again where nothing was written into it.
 
     Raises:
-        OptionError: another process holds it (says which), or the folder cannot be made.
+        LockedError: another process holds it; says which.
+        OptionError: the folder cannot be made, or not be locked.
     """
     path = directory / NAME
     held = _held(path)
@@ -54,7 +59,7 @@ def _held(path: Path) -> int:
         except BlockingIOError as error:
             holder = os.read(descriptor, 200).decode(errors="replace") or "another process"
             os.close(descriptor)
-            raise OptionError(f"{path.parent} is being written by {holder}; wait for it, end it, or choose another directory") from error
+            raise LockedError(f"{path.parent} is being written by {holder}; wait for it, end it, or choose another directory") from error
         except OSError as error:  # a file system without locks
             os.close(descriptor)
             raise OptionError(f"{path} cannot be locked ({error}); choose a directory on another file system") from error
