@@ -101,7 +101,7 @@ def write_texts(part: Part, path: Path) -> None:
     rollouts.close()
 
 
-def run(name: str, out: Path, seeds: tuple[int, ...], workers: int, split: str, eval_tasks: int) -> None:
+def run(name: str, credits: tuple[str, ...], out: Path, seeds: tuple[int, ...], workers: int, split: str, eval_tasks: int) -> None:
     """Warm starts and comparison of a part; adds the processor seconds to `seconds.json`."""
     part, directory = PARTS[name], out / name
     directory.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def run(name: str, out: Path, seeds: tuple[int, ...], workers: int, split: str, 
     between = getrusage(RUSAGE_CHILDREN)
     start = str(first.runs()[0][1].resolve().parent / "seed-{seed}" / "agent")
     begun = msgspec.structs.replace(shared, start=start)
-    plan = Plan(base=begun, credits=CREDITS, rewards=(part.reward,), seeds=seeds, directory=directory, workers=workers, command=command)
+    plan = Plan(base=begun, credits=credits, rewards=(part.reward,), seeds=seeds, directory=directory, workers=workers, command=command)
     compare(plan, lambda config, steps: print(f"{name} {config.credit} seed {config.seed}: {steps} steps", file=sys.stderr, flush=True))
     after = getrusage(RUSAGE_CHILDREN)
     path = out / "seconds.json"
@@ -161,6 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/from-scratch"))
     parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--credits", default=",".join(CREDITS))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--split", choices=("dev", "test"), default="test")
@@ -169,7 +170,7 @@ def main() -> None:
     names = [name for name in arguments.parts.split(",") if name]
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name in names:
-        run(name, arguments.out, tuple(range(arguments.seeds)), arguments.workers, arguments.split, arguments.eval_tasks)
+        run(name, tuple(arguments.credits.split(",")), arguments.out, tuple(range(arguments.seeds)), arguments.workers, arguments.split, arguments.eval_tasks)
     seconds = json.loads((arguments.out / "seconds.json").read_text())
     print("| environment | trained by | held-out success | every seed | gain over imitation | processor seconds |")
     print("|---|---|---|---|---|---|")
