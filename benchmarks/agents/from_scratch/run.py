@@ -141,7 +141,7 @@ def table(name: str, comparison: Comparison, seconds: list[float]) -> str:
             rows.append(f"| | {credit} | {len(by_seed)} of {len(seeds)} runs are finished | | | |")
             continue
         final = np.array([by_seed[seed] for seed in seeds])
-        interval, gain = bootstrap_interval(final, rng), paired_difference(final, before, rng)
+        interval, gain = bootstrap_interval(final, rng), paired_difference(final, before, rng).interval
         gained = _between(gain.mean, gain.low, gain.high, "+.3f")
         each = seconds[1] / len(comparison.runs)
         rows.append(f"| | {credit} | {_between(interval.mean, interval.low, interval.high)} | {_listed(final)} | {gained} | {each:.0f} |")
