@@ -18,6 +18,7 @@ from prm_gym.engines.ray_connection import connect
 from prm_gym.errors import EngineError, OptionError
 
 _CLOSING_SECONDS = 5.0
+_LETTER_SECONDS = 5.0
 
 
 class RayEngine(Engine):
@@ -102,17 +103,23 @@ def _host_class(ray: Any) -> Any:
                 return "refused", portable(error, ray.cloudpickle.dumps, ray.cloudpickle.loads), traceback.format_exc()
             return "ready", None, ""
 
-        def run(self, index: int, job: Any, mailbox: Any) -> tuple[str, Any, str]:
+        def run(self, index: int, job: Any, mailbox: Any, seconds: float) -> tuple[str, Any, str]:
             from prm_gym.engines.hands import portable
 
+            last: Any = None
+
             def report(content: Any) -> None:
+                nonlocal last
                 if mailbox is not None:
-                    mailbox.put.remote(index, content)
+                    last = mailbox.put.remote(index, content)
 
             try:
                 return "done", self.worker.run(job, report), ""
             except Exception as error:
                 return "failed", portable(error, ray.cloudpickle.dumps, ray.cloudpickle.loads), traceback.format_exc()
+            finally:  # letters of one actor come in their order: with the last one, all are there before the answer is
+                if last is not None:
+                    ray.wait([last], timeout=seconds)
 
         def close(self) -> None:
             self.worker.close()
@@ -152,7 +159,7 @@ class _RayHand(Hand):
         self.asked, self.pending = "version", self.actor.version.remote()
 
     def give(self, index: int, job: Any) -> None:
-        self.asked, self.pending = "run", self.actor.run.remote(index, job, self.crew.mailbox)
+        self.asked, self.pending = "run", self.actor.run.remote(index, job, self.crew.mailbox, _LETTER_SECONDS)
 
     def part(self) -> None:
         self.asked, self.pending = "close", self.actor.close.remote()
@@ -219,27 +226,32 @@ class RayCrew(HandCrew[JobT, ResultT]):
         pending = list(asked)
         self.ray.wait(pending, num_returns=1, timeout=seconds)
         answered, _ = self.ray.wait(pending, num_returns=len(pending), timeout=0)
-        found = self._reports()
+        found = self._reports(_LETTER_SECONDS if any(asked[reference].asked == "run" for reference in answered) else 0.0)
         for reference in answered:
             event = asked[reference].answered()
             if event is not None:
                 found.append((asked[reference], event))
         return found
 
-    def _reports(self) -> list[tuple[Hand, Event]]:
+    def _reports(self, seconds: float) -> list[tuple[Hand, Event]]:
+        """What was reported; where a job has ended it is waited for, `seconds` at most, for it belongs before the end of the job."""
         if self.mailbox is None:
             return []
-        if self._asked is None:
-            self._asked = self.mailbox.take.remote()
-        if not self.ray.wait([self._asked], timeout=0)[0]:
+        if self._asked is not None and not self.ray.wait([self._asked], timeout=seconds)[0]:
             return []
-        asked, self._asked = self._asked, None
-        try:
-            letters: list[tuple[int, Any]] = self.ray.get(asked)
-        except self.ray.exceptions.RayError:  # what is reported is for the eye alone, and no work may fail for it
-            return []
+        letters = self._letters()
+        self._asked = self.mailbox.take.remote()
+        if self.ray.wait([self._asked], timeout=seconds)[0]:
+            letters += self._letters()
         doing = {hand.doing: hand for hand in self.hands if hand.doing is not None}
         return [(doing[index], Event("said", content, index)) for index, content in letters if index in doing]
+
+    def _letters(self) -> list[tuple[int, Any]]:
+        asked, self._asked = self._asked, None
+        try:
+            return self.ray.get(asked) if asked is not None else []
+        except self.ray.exceptions.RayError:  # what is reported is for the eye alone, and no work may fail for it
+            return []
 
     def shortage(self) -> str:
         """What the cluster has."""

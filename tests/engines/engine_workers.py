@@ -63,8 +63,6 @@ class Mortal:
             case "say":
                 for number in range(3):
                     report(number)
-                    time.sleep(0.1)
-                time.sleep(0.7)
                 return None
 
     def close(self):

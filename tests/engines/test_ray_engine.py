@@ -91,8 +91,8 @@ def test_jobs_on_a_cluster(engine, tmp_path):
     shared = engine.share([1, 2, 3])
     jobs = [("square", 3), ("raise", "x"), ("get", shared), ("die", str(dying), 2), ("die", str(doomed), 99)]
     with engine.crew(Mortal) as crew:
+        list(crew.run([("square", 1), ("say",)], lambda index, content: said.append((index, content))))
         found = {finished.index: finished for finished in crew.run(jobs, lambda *_: None)}
-        list(crew.run([("square", 1), ("say",)], lambda index, content: said.append((index, content))))  # by now it is there who takes the reports
     assert [found[index].result() for index in (0, 2, 3)] == [9, 3, 2]
     with pytest.raises(KeyError, match="x") as raised:
         found[1].result()
