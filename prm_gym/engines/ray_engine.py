@@ -14,7 +14,7 @@ from typing import Any, Generic, cast
 from prm_gym._version import VERSION
 from prm_gym.engines.engine import Engine, Finished, JobT, Maker, Notice, ResultT, Shared, ValueT
 from prm_gym.engines.hands import PATIENCE, RETRIES, Event, Hand, HandCrew, in_words, traced
-from prm_gym.engines.ray_connection import connect
+from prm_gym.engines.ray_connection import connect, leave
 from prm_gym.errors import EngineError, OptionError
 
 _CLOSING_SECONDS = 5.0
@@ -40,13 +40,13 @@ class RayEngine(Engine):
 
         Raises:
             MissingExtraError: Ray is not installed.
-            EngineError: the cluster cannot be had.
+            EngineError: the cluster cannot be had, or this process is connected to another one.
             OptionError: a number out of range.
         """
         if workers < 0 or retries < 0 or not cpus > 0 or not gpus >= 0 or not patience > 0:
             raise OptionError(f"workers, retries and gpus are at least 0, cpus and patience above 0; got {workers}, {retries}, {gpus}, {cpus}, {patience}")
         self.cpus, self.gpus, self.retries, self.patience = cpus, gpus, retries, patience
-        self.ray, self._connected = connect(address, workers * cpus)
+        self.ray = connect(self, address, workers * cpus)
         room: dict[str, float] = self.ray.cluster_resources()
         fits = [room.get("CPU", 0.0) / cpus] + ([room.get("GPU", 0.0) / gpus] if gpus else [])
         self.workers = workers or max(1, int(min(fits)))
@@ -60,9 +60,8 @@ class RayEngine(Engine):
         return InStore(self.ray.put(value))
 
     def close(self) -> None:
-        """Disconnect, and end the cluster, where this engine did the one or the other."""
-        if self._connected and self.ray.is_initialized():
-            self.ray.shutdown()
+        """Disconnect, and end a cluster of its own, unless this process was connected before or something else uses the connection (a pool of verifiers)."""
+        leave(self)
 
 
 @dataclass(frozen=True, slots=True)

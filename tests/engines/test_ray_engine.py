@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -25,9 +26,11 @@ from engine_workers import Mortal, Squares
 from sharded_runs import course, sharded
 from stopped_runs import StopError
 
+from prm_gym import StepContext, Task
 from prm_gym.agent import make_agent
+from prm_gym.claims import Equality
 from prm_gym.cli import main
-from prm_gym.engines import LocalEngine, make_engine, ray_engine
+from prm_gym.engines import LocalEngine, make_engine, ray_connection, ray_engine
 from prm_gym.engines.labels import Labelling, LabelWorker
 from prm_gym.engines.ray_engine import RayEngine
 from prm_gym.engines.shards import Shard, ShardWorker, shards
@@ -37,6 +40,7 @@ from prm_gym.rollout import groups
 from prm_gym.store import BrokenLine, read_trajectories
 from prm_gym.training.compare import Plan, compare
 from prm_gym.training.run import train
+from prm_gym.verifier import make_verifier
 
 pytestmark = pytest.mark.slow
 
@@ -125,6 +129,57 @@ def test_a_cluster_without_room_says_so(nodes):
     said = "no worker could be had within 2 s: the cluster has"
     with RayEngine(1, nodes.address, cpus=64, patience=2) as engine, engine.crew(Mortal) as crew, pytest.raises(EngineError, match=said):
         list(crew.run([("square", 1)]))
+
+
+def test_an_address_where_nothing_listens_is_told_at_once():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(EngineError, match=rf"no Ray cluster at {address}: nothing answers there .*ray start --head"):
+            RayEngine(1, address)
+    assert time.monotonic() - began < ray_connection.ANSWER_SECONDS + 5  # Ray itself takes more than a minute
+
+
+def test_one_process_has_one_cluster(nodes, engine):
+    port = nodes.address.rpartition(":")[2]
+    other = "127.0.0.1:1" if port != "1" else "127.0.0.1:2"
+    with pytest.raises(EngineError, match=rf"connected to the Ray cluster at {nodes.address}, and the one at {other} is asked for"):
+        RayEngine(1, other)
+    for same in (nodes.address, f"localhost:{port}", "auto", ""):
+        RayEngine(1, same).close()
+    assert engine.ray.is_initialized()  # which is not theirs to end
+
+
+def test_the_connection_ends_with_the_last_that_uses_it(nodes):
+    step = StepContext(task=Task(key="t", instructions="", question=""), observation="", action="", claims=(Equality("2 * 3", "6"),))
+    first = RayEngine(1, nodes.address)
+    pool = make_verifier("ray(arithmetic, actors=1)")
+    try:
+        first.close()
+        first.close()
+        assert pool.verify([step])[0].status == "ok"  # its actors are there: the engine that had made the connection was not alone with it
+        second = RayEngine(1)
+        pool.close()
+        assert first.ray.is_initialized()
+        with second.crew(Mortal) as crew:
+            assert [finished.result() for finished in crew.run([("square", 3)])] == [9]
+        second.close()
+        assert not first.ray.is_initialized()
+    finally:
+        pool.close()
+        first.ray.shutdown()
+
+
+def test_a_connection_of_the_callers_own_is_left_alone(nodes):
+    ray = RayEngine(1, nodes.address).ray
+    ray.shutdown()
+    ray.init(address=nodes.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        RayEngine(1).close()
+        assert ray.is_initialized()
+    finally:
+        ray.shutdown()
 
 
 def test_bad_numbers_and_addresses(nodes):
