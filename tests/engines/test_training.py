@@ -32,6 +32,36 @@ def test_processes_and_this_one_take_the_samecourse(tmp_path):
     assert course(tmp_path / "there") == course(tmp_path / "here")
 
 
+class Counted(LocalEngine):
+    """Workers that are given what they would be given elsewhere, here; keeps what was shared."""
+
+    apart = True
+
+    def __init__(self):
+        self.shared = []
+
+    def share(self, value):
+        self.shared.append(value)
+        return super().share(value)
+
+
+CAUSAL = {"agent": "causal-lm", "agent_options": {"width": 16, "layers": 1, "heads": 2, "choose": "listed", "device": "cpu"}, "credit": "grpo"}
+
+
+@pytest.mark.parametrize(("changes", "named"), [({}, "weights.pt"), ({**CAUSAL, "budget": 40, "evaluate_every": 20, "eval_tasks": 2}, "model.safetensors")])
+def test_weights_are_shared_once_an_update_and_nothing_else_is(tmp_path, changes, named):
+    if changes:
+        pytest.importorskip("transformers")
+    engine = Counted()
+    result = train(sharded(**changes), tmp_path, engine=engine)
+    batches = len((tmp_path / "metrics.jsonl").read_text().splitlines())
+    # The weights at the beginning, and those after each update: evaluations play with some of these.
+    assert len(result.curve) > 1
+    assert len(engine.shared) == batches + 1
+    assert len({files[named] for files in engine.shared}) == batches + 1
+    assert not [name for files in engine.shared for name in files if name.startswith("learner") or name == "agent.pt"]
+
+
 def test_what_is_counted_and_drawn_does_not_depend_on_how_many_play(tmp_path):
     # All episodes of one shard, or one group a shard: a seeded agent draws the same, and the batch is put together in the same order.
     train(sharded(shard=4), tmp_path / "small")
