@@ -19,6 +19,7 @@ from prm_gym.errors import EngineError, OptionError
 
 _CLOSING_SECONDS = 5.0
 _LETTER_SECONDS = 5.0
+_OPENING_SECONDS = 30.0
 
 
 class RayEngine(Engine):
@@ -158,7 +159,7 @@ class _RayHand(Hand):
         self.asked, self.pending = "version", self.actor.version.remote()
 
     def give(self, index: int, job: Any) -> None:
-        self.asked, self.pending = "run", self.actor.run.remote(index, job, self.crew.mailbox, _LETTER_SECONDS)
+        self.asked, self.pending = "run", self.actor.run.remote(index, job, self.crew.open_mailbox(), _LETTER_SECONDS)
 
     def part(self) -> None:
         self.asked, self.pending = "close", self.actor.close.remote()
@@ -206,6 +207,7 @@ class RayCrew(HandCrew[JobT, ResultT]):
         options: dict[str, Any] = {"num_cpus": engine.cpus, "num_gpus": engine.gpus, "max_restarts": 0, "max_task_retries": 0}
         self.host = self.ray.remote(_host_class(self.ray)).options(**options, scheduling_strategy="SPREAD")
         self.mailbox: Any = None
+        self._opening: Any = None  # the first look into the mailbox, until it was there
         self._asked: Any = None  # letters that were asked for and are not there yet
 
     def run(self, jobs: Iterable[JobT], notice: Notice | None = None) -> Iterator[Finished[ResultT]]:
@@ -213,7 +215,15 @@ class RayCrew(HandCrew[JobT, ResultT]):
         if notice is not None and self.mailbox is None:
             here = self.ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(self.ray.get_runtime_context().get_node_id(), soft=True)
             self.mailbox = self.ray.remote(_mailbox_class()).options(num_cpus=0, scheduling_strategy=here).remote()
+            self._opening = self.mailbox.take.remote()
         yield from super().run(jobs, notice)
+
+    def open_mailbox(self) -> Any:
+        """The mailbox, which is there now: on a busy machine it may begin after the workers, and letters do not wait for it as long."""
+        if self._opening is not None:
+            self.ray.wait([self._opening], timeout=_OPENING_SECONDS)
+            self._opening = None
+        return self.mailbox
 
     def hire(self) -> Hand:
         """Ask for an actor."""
