@@ -100,13 +100,14 @@ def _where(ray: Any) -> tuple[str, str]:
 def _require_same(ray: Any, asked: str) -> None:
     """Whether an address is that of the cluster that this process is connected to.
 
-    In a worker of the cluster it is not asked: there is one cluster there, which another machine may have called by another name.
+    It is not asked in a worker of the cluster, which has no other, and may have another name for it than the machine that sent the address; nor of an address
+    of Ray's client ("ray://..."), which is not that of the cluster itself.
 
     Raises:
         EngineError: it is another one.
     """
     context = ray.get_runtime_context()
-    if asked == "auto" or context.worker.mode == ray.WORKER_MODE or _numeric(asked) == _numeric(context.gcs_address):
+    if asked == "auto" or "://" in asked or context.worker.mode == ray.WORKER_MODE or _numeric(asked) == _numeric(context.gcs_address):
         return
     raise EngineError(
         f"this process is connected to the Ray cluster at {context.gcs_address}, and the one at {asked} is asked for: one process has one cluster. "
