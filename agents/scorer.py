@@ -1,9 +1,12 @@
 """The network of the candidate policy: candidates as vectors that compare themselves, a score for each, and the value of their state."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from prm_gym.agents.reading import BUCKETS
-from prm_gym.errors import MissingExtraError
+import numpy as np
+
+from prm_gym.agents.reading import BUCKETS, read
+from prm_gym.errors import ContractError, MissingExtraError
 from prm_gym.lm.value import StepHead
 
 try:
@@ -100,3 +103,18 @@ class Scorer(nn.Module):
         if self.critic is not None:
             values = self.critic((compared * listed[:, :, None]).sum(dim=1) / listed.sum(dim=1, keepdim=True))
         return Readings(torch.log_softmax(scores, dim=1), values)
+
+
+def batched(states: Sequence[tuple[str, tuple[str, ...]]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """The n-grams of all candidates [U, up to FEATURES] and, for every state, which of them are its own [B, K] (-1: none)."""
+    if any(not actions for _, actions in states):
+        raise ContractError("the candidate policy needs an environment that lists its admissible actions")
+    bags = [read(observation, actions) for observation, actions in states]
+    table = np.full((len(bags), max(len(bag) for bag in bags)), -1, dtype=np.int64)
+    start = 0
+    for state, bag in enumerate(bags):
+        table[state, : len(bag)] = np.arange(start, start + len(bag))
+        start += len(bag)
+    rows = np.concatenate(bags)
+    ngrams = torch.from_numpy(rows[:, rows.any(axis=0)]).to(device).long()  # int16 until it is there: a quarter of the bytes
+    return ngrams, torch.from_numpy(table).to(device)

@@ -193,6 +193,14 @@ class TrainableAgent(Agent):
     def load(self, directory: Path) -> None:
         """Put back what `save` wrote."""
 
+    def save_acting(self, directory: Path) -> None:
+        """Write what acting needs, for copies that play elsewhere; equal files for an agent that would act alike. All that `save` writes, by default."""
+        self.save(directory)
+
+    def load_acting(self, directory: Path) -> None:
+        """Put back what `save_acting` wrote; the copy is not learned with any more."""
+        self.load(directory)
+
     @abstractmethod
     def greedy(self) -> Agent:
         """This agent with its most probable action instead of a sampled one, for evaluation; shares the weights."""

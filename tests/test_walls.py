@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 WINGS = ("agents", "envs", "verifiers")
-HEAVY = ("torch", "z3", "openai", "playwright", "matplotlib", "tyro", "rich", "starlette", "uvicorn", "transformers", "scipy", "pandas", "mcp")
+HEAVY = ("torch", "z3", "openai", "playwright", "matplotlib", "tyro", "rich", "starlette", "uvicorn", "transformers", "scipy", "pandas", "mcp", "ray")
 
 
 def _sources(folder):
@@ -85,7 +85,7 @@ def _run(program):
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["prm_gym", "prm_gym.rollout", "prm_gym.credit", "prm_gym.search", "prm_gym.store"])
+@pytest.mark.parametrize("module", ["prm_gym", "prm_gym.rollout", "prm_gym.credit", "prm_gym.search", "prm_gym.store", "prm_gym.engines"])
 def test_importing_brings_nothing_heavy(module):
     assert _run(f"import sys, {module}; print(sorted(set(sys.modules) & set({HEAVY!r})))") == "[]"
 

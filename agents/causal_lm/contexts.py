@@ -8,7 +8,7 @@ cannot read it, writes nothing there, and learns nothing from it.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -68,6 +68,14 @@ class Contexts:
             self._sampled.move_to_end(key)
             if len(self._sampled) > _REMEMBERED:
                 self._sampled.popitem(last=False)
+
+    def remembered(self) -> list[tuple[tuple[str, int, str], tuple[int, ...]]]:
+        """What `remember` has kept, the oldest first: for a copy that is to go on with running episodes token for token."""
+        return list(self._sampled.items())
+
+    def recall(self, remembered: Iterable[tuple[tuple[str, int, str], tuple[int, ...]]]) -> None:
+        """Know what another one's `remembered` says, and nothing else."""
+        self._sampled = OrderedDict(remembered)
 
     def context(self, prompt: Prompt) -> list[int] | None:
         """The tokens before the action; None where instructions and observation alone leave no room for it.

@@ -11,19 +11,18 @@ import numpy as np
 
 from prm_gym.agent import Action, Agent, Preference, Prompt, TrainableAgent
 from prm_gym.agents.causal_lm import checkpoint
+from prm_gym.agents.causal_lm.acting import Actor
 from prm_gym.agents.causal_lm.contexts import Contexts
 from prm_gym.agents.causal_lm.models import build
 from prm_gym.agents.causal_lm.options import ActingOptions, ImitationOptions, ModelOptions, ServerOptions, parted
-from prm_gym.agents.causal_lm.serving import Served, ServedWriter, served_seed
+from prm_gym.agents.causal_lm.serving import ServedWriter
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.drafting import Draft, DraftingAgent
-from prm_gym.errors import ContractError, OptionError
-from prm_gym.lm.choices import ChoiceTrie
+from prm_gym.errors import OptionError
 from prm_gym.lm.generation import Generator
 from prm_gym.lm.parallel import whole
 from prm_gym.lm.sequences import TokenSequence
-from prm_gym.lm.token_server import NoAnswer
 from prm_gym.lm.turns import TurnFormat
 from prm_gym.machine import choose_device
 
@@ -72,7 +71,6 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         contexts: what it reads.
         generator: writes and chooses.
         counters: what it has done.
-        version: updates that it has learned from; stored with each action.
         writer: the server that writes free text; None without one.
     """
 
@@ -100,6 +98,7 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         from prm_gym.lm.tensor_files import packed
 
         state = {"options": self.options, "device": self._device, "random": self._rng.bit_generator.state, "tokenizer": self.tokenizer, "version": self.version}
+        state["sampled"] = self.contexts.remembered()
         if self.writer is not None:
             self.writer.hand_over(self.version)  # once, and not by every copy
             state["given"] = self.writer.given
@@ -110,7 +109,8 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
 
         self._begin(state["options"], state["device"], state["tokenizer"])
         checkpoint.put(self.model, unpacked(state["weights"]), "the pickled policy")
-        self._rng.bit_generator.state, self.version = state["random"], state["version"]
+        self.contexts.recall(state["sampled"])
+        self._rng.bit_generator.state, self._version = state["random"], state["version"]
         if self.writer is not None:
             self.writer.given = state["given"]
 
@@ -140,9 +140,10 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         self._context = made.context
         self._rng = np.random.default_rng(seed)
         self.generator = Generator(self.model, acting.cache_bytes, given.compile)
-        self.counters, self.version = Counters(), 0
+        self.counters = Counters()
+        self._version = self._steps = 0
         self.seeded = not served.server
-        self.writer = ServedWriter(served, self.generator, self._write_weights, bool(given.lora)) if served.server else None
+        self.writer = ServedWriter(served, self.generator, self.save_acting, bool(given.lora)) if served.server else None
         self._learner: Learner | None = None
         self._speak()
 
@@ -191,14 +192,7 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         Raises:
             ContractError: choose="listed" and nothing is listed.
         """
-        if most_tokens < 1:
-            raise ContractError(f"a beginning has at least one token, got most_tokens={most_tokens}")
-        drafts: list[Draft] = []
-        for prompt, action in zip(prompts, self._said(prompts, greedy=False, most_tokens=most_tokens), strict=True):
-            ids = () if action.failure else action.token_ids  # what failed is tried once more when it is to be finished
-            whole = ids is None or self._chooses(prompt) or self.turns.ended(ids) or len(ids) >= self.acting.max_new_tokens
-            drafts.append(Draft(action.text, ids, whole, logprobs=() if action.failure else action.logprobs))
-        return drafts
+        return self._actor().draft(prompts, self.version, most_tokens)
 
     def complete(self, prompts: Sequence[Prompt], drafts: Sequence[Draft]) -> list[Action]:
         """The actions that begin so. With the seeds of the drafts they are those that `act` would have given: the same draws, token by token.
@@ -208,10 +202,10 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
             drafts: one a prompt; one without tokens is tokenised, and the action then has no log-probabilities. One that has come to an end or to the limit
                 of tokens is the action, without what stands beyond.
         """
-        return self._noted(prompts, self._said(prompts, greedy=False, drafts=drafts))
+        return self._noted(prompts, self._actor().act(prompts, self.version, drafts=drafts))
 
     def _acted(self, prompts: Sequence[Prompt], greedy: bool) -> list[Action]:
-        return self._noted(prompts, self._said(prompts, greedy))
+        return self._noted(prompts, self._actor().act(prompts, self.version, greedy=greedy))
 
     def _noted(self, prompts: Sequence[Prompt], actions: list[Action]) -> list[Action]:
         """The actions with the version of what wrote them, counted and remembered from now on."""
@@ -223,71 +217,6 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
             self.counters.cut_off += self.cut_off(action)
             self.counters.overflowed += action.token_ids is None and not action.failure
         return actions
-
-    def _said(self, prompts: Sequence[Prompt], greedy: bool, drafts: Sequence[Draft] | None = None, most_tokens: int | None = None) -> list[Action]:
-        """Actions, or with `most_tokens` their beginnings; an empty one where there is no room."""
-        found = {row: _action_of(draft) for row, draft in enumerate(drafts or ()) if draft.whole}
-        contexts = {row: ids for row, prompt in enumerate(prompts) if row not in found and (ids := self.contexts.context(prompt)) is not None}
-        chosen = [row for row in contexts if self._chooses(prompts[row])]
-        written = [row for row in contexts if not self._chooses(prompts[row])]
-        if chosen:
-            found |= zip(chosen, self._chosen([prompts[row] for row in chosen], [contexts[row] for row in chosen], greedy), strict=True)
-        begun = {row: self._begun(drafts[row]) if drafts else Draft("", (), logprobs=()) for row in written}
-        found |= {row: _action_of(draft) for row, draft in begun.items() if draft.whole}
-        written = [row for row in written if not begun[row].whole]
-        if written:
-            said = [_action_of(begun[row]) for row in written]
-            limit = min(most_tokens or self.acting.max_new_tokens, self.acting.max_new_tokens)
-            found |= zip(written, self._written([prompts[row] for row in written], [contexts[row] for row in written], greedy, said, limit), strict=True)
-        return [found.get(row, Action(text="")) for row in range(len(prompts))]
-
-    def _begun(self, draft: Draft) -> Draft:
-        """A beginning in tokens of this vocabulary, without what stands beyond an end or the limit of tokens; whole where it comes to one of these."""
-        ids = draft.token_ids if draft.token_ids is not None else self.turns.action(draft.text)[:-1]
-        limit = self.acting.max_new_tokens
-        size = next((n for n in range(1, min(len(ids), limit) + 1) if n == limit or self.turns.ended(ids[:n])), None)
-        if size is None:
-            return Draft(draft.text, ids, logprobs=draft.logprobs)
-        return Draft(self.turns.text(ids[:size]), ids[:size], True, logprobs=draft.logprobs and draft.logprobs[:size])
-
-    def _chooses(self, prompt: Prompt) -> bool:
-        if self.acting.choose == "listed" and not prompt.actions:
-            raise ContractError("choose='listed' needs an environment that lists its admissible actions; choose='free' writes them")
-        return bool(prompt.actions) and self.acting.choose != "free" and not self.acting.thinking
-
-    def _chosen(self, prompts: Sequence[Prompt], contexts: Sequence[list[int]], greedy: bool) -> list[Action]:
-        tries = [ChoiceTrie([self.turns.action(text) for text in prompt.actions]) for prompt in prompts]
-        uniforms = [None if greedy else float(self._uniforms(prompt, 1)[0]) for prompt in prompts]
-        choices = self.generator.choose(contexts, [prompt.episode for prompt in prompts], tries, uniforms, self.acting.temperature)
-        return [
-            Action(text=prompt.actions[choice.place], token_ids=choice.token_ids, logprobs=choice.logprobs)
-            for prompt, choice in zip(prompts, choices, strict=True)
-        ]
-
-    def _written(self, prompts: Sequence[Prompt], contexts: Sequence[list[int]], greedy: bool, begun: Sequence[Action], limit: int) -> list[Action]:
-        """Free text of at most so many tokens, what was begun included; that has tokens, fewer than these."""
-        ids = [action.token_ids or () for action in begun]
-        sampling = self.acting.sampling(greedy)
-        if self.writer is None:
-            uniforms = np.stack([np.zeros(limit) if greedy else self._uniforms(prompt, limit) for prompt in prompts])
-            found = self.generator.sample(contexts, [prompt.episode for prompt in prompts], uniforms, sampling, self.turns.ended, ids)
-        else:
-            seeds = [None if greedy or prompt.seed is None else served_seed(prompt.seed, len(tokens)) for prompt, tokens in zip(prompts, ids, strict=True)]
-            found = self.writer.sample(contexts, ids, seeds, limit, sampling, self.turns, self.version)
-        actions: list[Action] = []
-        for before, action, said in zip(ids, begun, found, strict=True):
-            if isinstance(said, NoAnswer):
-                actions.append(Action(text="", failure=said.reason))
-                continue
-            logprobs = None if action.logprobs is None or said.logprobs is None else (*action.logprobs, *said.logprobs)
-            whole, version = (*before, *said.token_ids), said.version if isinstance(said, Served) else None
-            actions.append(Action(text=self.turns.text(whole), token_ids=whole, logprobs=logprobs, policy_version=version))
-        return actions
-
-    def _uniforms(self, prompt: Prompt, count: int) -> FloatArray:
-        """Of the prompt's own seed, or of one that is drawn for it."""
-        seed = int(self._rng.integers(1 << 62)) if prompt.seed is None else prompt.seed
-        return np.random.default_rng(seed).random(count)
 
     @property
     def gives(self) -> tuple[str, ...]:
@@ -326,7 +255,7 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         """
         sequences, marked = self.sequences(batch), self._marked(batch)
         metrics = self.learner.update(sequences, credit.advantages, credit.keep, credit.returns)
-        self._learned(metrics)
+        self._learned()
         return metrics | marked | _unread(sequences, batch)
 
     def imitate(self, batch: StepBatch, weights: FloatArray | None = None) -> dict[str, float]:
@@ -344,7 +273,7 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         imitation = self.imitation
         minibatches = -(-len(sequences) // imitation.imitation_minibatch)
         metrics = self.learner.imitate(sequences, weights, imitation.imitation_epochs, minibatches)
-        self._learned(metrics)
+        self._learned()
         return metrics | _unread(sequences, batch)
 
     def prefer(self, pairs: Sequence[Preference]) -> dict[str, float]:
@@ -362,7 +291,7 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
             if chosen is not None and rejected is not None:
                 made.append(SequencePair(chosen, rejected, pair.weight))
         metrics = self.learner.prefer(made)
-        self._learned(metrics)
+        self._learned()
         return metrics | ({"overflowed": 1.0 - len(made) / len(pairs)} if len(made) < len(pairs) else {})
 
     def sequences(self, batch: StepBatch) -> list[TokenSequence]:
@@ -379,7 +308,8 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         """What trains the model; made when it is first asked for, and the model as it then is is its reference, if it keeps one.
 
         With parallel="fsdp" it trains a copy, of which every process has a share, and `model` acts with all weights: processes write texts of different
-        lengths, and could not gather the weights together at every token.
+        lengths, and could not gather the weights together at every token. `update`, `imitate` and `prefer` bring them there; a loop of one's own over this
+        learner does so with `prm_gym.lm.parallel.gather`. Otherwise nothing is to be done after an update: the policy sees that the learner has taken steps.
         """
         if self._learner is None:
             from prm_gym.agents.causal_lm.learning import Learner
@@ -400,8 +330,12 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         state = {"random": self._rng.bit_generator.state, "options": self.options, "version": self.version}
         checkpoint.save(directory, self.model, self.tokenizer, learner, state)
 
+    def save_acting(self, directory: Path) -> None:
+        """Write a folder as `save` does, of weights and tokenizer alone."""
+        checkpoint.save(directory, self.model, self.tokenizer, None, {"version": self.version})
+
     def load(self, directory: Path) -> None:
-        """Put back what `save` wrote into a policy of the same model.
+        """Put back what `save` or `save_acting` wrote into a policy of the same model.
 
         Raises:
             CheckpointError: it is of another model or another version, or cannot be read.
@@ -410,8 +344,10 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         self._learner = None  # its optimiser would know the weights as they were
         if stored.learner is not None:
             self.learner.load(stored.learner)
+        self._steps = 0 if self._learner is None else self._learner.steps
         self.tokenizer = stored.tokenizer
-        self._rng.bit_generator.state, self.version = stored.state["random"], int(stored.state.get("version", 0))
+        self._rng.bit_generator.state = stored.state.get("random", self._rng.bit_generator.state)  # which copies for acting do without
+        self._version = int(stored.state.get("version", 0))
         self.generator.forget()
         if self.writer is not None:
             self.writer.given = (None, self.writer.server.adapter)  # what the server has is of another run
@@ -426,6 +362,7 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         history = None if acting.history == "episode" else acting.history
         chooses = acting.choose != "free" and not acting.thinking
         self.contexts = Contexts(self.turns, self._context, acting.max_new_tokens, history, instructions=acting.instructions, listed=chooses)
+        self._acts = Actor(acting, self.contexts, self.generator, self.writer, self._rng)
 
     def _marked(self, batch: StepBatch) -> dict[str, float]:
         """The share of the steps that this policy wrote whose action was cut off; with a server how many updates old what wrote them is, in the mean."""
@@ -433,14 +370,32 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
         ages = [self.version - step.policy_version for step in batch.steps if step.policy_version is not None] if self.writer is not None else []
         return ({"cut_off": sum(cut) / len(cut)} if cut else {}) | ({"staleness": sum(ages) / len(ages)} if ages else {}) | self._served()
 
-    def _learned(self, metrics: Mapping[str, float]) -> None:
-        """The weights have changed, if anything was learned from: what was kept of the episodes is worth nothing then."""
+    @property
+    def version(self) -> int:
+        """Updates that it has learned from, whoever called for them; stored with each action. Several between two actions are one."""
+        self._notice()
+        return self._version
+
+    def _notice(self) -> None:
+        """Where the learner has taken steps, what was kept of the episodes is worth nothing any more, and what is done from now on is of another version."""
+        steps = 0 if self._learner is None else self._learner.steps
+        if steps != self._steps:
+            self._steps = steps
+            self._version += 1
+            self.generator.forget()
+
+    def _learned(self) -> None:
+        """Have the model that acts follow the one that learns."""
         if self._sharded:
             from prm_gym.lm.parallel import gather
 
             gather(self.learner.network.model, self.model)
-        self.generator.forget()
-        self.version += bool(metrics)
+        self._notice()
+
+    def _actor(self) -> Actor:
+        """What acts with the weights as they are."""
+        self._notice()
+        return self._acts
 
     def _served(self) -> dict[str, float]:
         """What there is to say of a server."""
@@ -448,9 +403,6 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
             return {}
         gap = self.writer.gap
         return {"server_failures": float(self.writer.server.failures)} | ({} if gap is None else {"server_gap": gap})
-
-    def _write_weights(self, directory: Path) -> None:
-        checkpoint.save(directory, self.model, self.tokenizer, None, {"version": self.version})
 
 
 class _Greedy(Agent):
@@ -460,10 +412,6 @@ class _Greedy(Agent):
 
     def act(self, prompts: Sequence[Prompt]) -> list[Action]:
         return self._policy.most_probable(prompts)
-
-
-def _action_of(draft: Draft) -> Action:
-    return Action(text=draft.text, token_ids=draft.token_ids, logprobs=draft.logprobs)
 
 
 def _unread(sequences: Sequence[TokenSequence], batch: StepBatch) -> dict[str, float]:

@@ -12,7 +12,7 @@ A server of one's own, a task, and a predicate that looks into the server when t
     env = gym.make("prm_gym/MCP-v0", server=["python", "notes_server.py"], tasks=tasks, predicate=done)
     env = gym.make("prm_gym/MCP-v0", server="http://127.0.0.1:8000/mcp", tasks=tasks, predicate=done)
 
-A command is started for each environment, and anew for each episode; a server at an address keeps what was done: let `setup` put it back.
+A command is started for each environment that plays, and anew for each episode; a server at an address keeps what was done: let `setup` put it back.
 
 Source: the Model Context Protocol (https://modelcontextprotocol.io), through its official SDK for Python.
 """
@@ -31,7 +31,7 @@ from prm_gym.claims import Json, PastCall, ToolUse
 from prm_gym.env import ACTION_LENGTH, StepEnv
 from prm_gym.envs.adapters.mcp_tasks import DEMO, DEMO_HIDDEN, DEMO_PREDICATE, Given, PastReply, Predicate, ServerView, demo_task, load_tasks
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError
-from prm_gym.mcp import ListedTool, McpServer, McpSession, Reply, ServerGoneError, ServerHangsError
+from prm_gym.mcp import ListedTool, McpServer, McpSession, Reply, ServerGoneError, ServerHangsError, require_sdk
 from prm_gym.mcp.pool import Lease
 from prm_gym.mcp.server import server_of
 from prm_gym.task import Task, content_key
@@ -98,7 +98,7 @@ class McpEnv(StepEnv):
         reuse: bool = False,
         **options: Any,
     ) -> None:
-        """Choose the server and the tasks, and begin a session to learn what its tools are.
+        """Choose the server and the tasks. A session begins with the first `reset`, or when somebody asks for `tools`, and says what the tools are.
 
         Args:
             server: a command as a list, an address, or a `McpServer` with its limits; None for the demonstration server.
@@ -111,17 +111,16 @@ class McpEnv(StepEnv):
             **options: see `StepOptions`.
 
         Raises:
-            OptionError: an option out of range, a `setup` or `solution` that calls a tool that the server has not, or a tool of the server that has the name of
-                the one that ends the episode.
+            OptionError: an option out of range. What does not fit the tools of the server (`hidden`, `end`, or a `setup` or `solution` that calls a tool which
+                it has not) is found when the session begins.
             MissingExtraError: the SDK is not installed (`pip install 'prm-gym[mcp]'`).
-            ServerGoneError: the server cannot be started.
-            ServerHangsError: it is not ready in time.
         """
         super().__init__(**options)
         if server is None and (tasks is not None or predicate is not None):
             raise OptionError("tasks and predicate belong to a server of yours: give it too")
         if server is not None and (tasks is None or predicate is None):
             raise OptionError("a server of yours needs tasks=... (what is to be done) and predicate=... (whether it is done)")
+        require_sdk()
         self.server = DEMO if server is None else server_of(server)
         self._tasks = None if tasks is None else load_tasks(tasks)
         self._predicate = _predicate(predicate or DEMO_PREDICATE)
@@ -130,22 +129,11 @@ class McpEnv(StepEnv):
         if self.reuse and not all(given.setup for given in self._tasks or ()):
             raise OptionError("reuse=True hands the server on as it was left: every task needs a 'setup' that brings it back to its beginning")
         self._lease = Lease(self, self.server, self.reuse)
-        hidden = hidden if server is not None else DEMO_HIDDEN
-        listed = self._lease.take().tools
-        called = {"hidden": set(hidden), "setup": {call.name for given in self._tasks or () for call in given.setup}}
-        called["solution"] = {call.name for given in self._tasks or () for call in given.solution or ()}
-        for field, names in called.items():
-            unknown = names - {tool.name for tool in listed}
-            if unknown:
-                self._lease.end()
-                raise OptionError(f"{field} names tools that the server does not have: {', '.join(sorted(unknown))}")
-        self._listed = {tool.tool.name: tool for tool in listed if tool.name not in hidden}
+        self._hidden = frozenset(hidden if server is not None else DEMO_HIDDEN)
+        self._known: dict[str, ListedTool] | None = None  # tools of the server that are shown, by the names that agents read
         self._finish = Tool(
             end, "Ends the task.", {"answer": {"type": "string", "maxLength": ANSWER_LENGTH, "description": "If one is asked for."}}, ("answer",)
         )
-        if end in self._listed:
-            self._lease.end()
-            raise OptionError(f"the server has a tool {end!r}: give another name for the one that ends the episode, end=...")
         self._transcript: list[PastReply] = []
         self._made: list[str] | None = None  # keys of the calls that the session has behind it, setup and all; None for a session that is not set up
         self._broken = False  # a call of the agent has brought the server down in this episode
@@ -163,8 +151,17 @@ class McpEnv(StepEnv):
 
     @property
     def tools(self) -> tuple[Tool, ...]:
-        """The tools of the server that are not hidden, and the one that ends the episode."""
+        """The tools of the server that are not hidden, and the one that ends the episode; begins a session where there was none yet.
+
+        Raises:
+            OptionError: an option names a tool that the server has not, or has given the name of one of its tools to the end.
+        """
         return (*(listed.tool for listed in self._listed.values()), self._finish)
+
+    @property
+    def resets_wait(self) -> bool:
+        """The first one waits for the server."""
+        return True
 
     @property
     def task_count(self) -> int | None:
@@ -250,6 +247,26 @@ class McpEnv(StepEnv):
         self._made = None
 
     # The server.
+
+    @property
+    def _listed(self) -> dict[str, ListedTool]:
+        if self._known is None:
+            self._known = self._fitting(self._lease.take().tools)
+        return self._known
+
+    def _fitting(self, listed: Sequence[ListedTool]) -> dict[str, ListedTool]:
+        """The tools that agents are shown, if the options fit those that there are."""
+        called = {"hidden": self._hidden, "setup": {call.name for given in self._tasks or () for call in given.setup}}
+        called["solution"] = {call.name for given in self._tasks or () for call in given.solution or ()}
+        names = {tool.name for tool in listed}
+        shown = {tool.tool.name: tool for tool in listed if tool.name not in self._hidden}
+        wrong = [f"{field} names tools that the server does not have: {', '.join(sorted(odd))}" for field, said in called.items() if (odd := said - names)]
+        if self._finish.name in shown:
+            wrong.append(f"the server has a tool {self._finish.name!r}: give another name for the one that ends the episode, end=...")
+        if wrong:
+            self._lease.end()
+            raise OptionError("; ".join(wrong))
+        return shown
 
     def _call(self, call: ToolCall, listed: ListedTool) -> Transition:
         lost, reply = "", Reply("")

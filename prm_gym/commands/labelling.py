@@ -57,7 +57,7 @@ def label(
 
     equations   {"equation": "2x + 3 = 7", "steps": ["2x = 4", "x = 2"]}              of a system the whole on every line: "x + y = 3; x - y = 1"
 
-    trajectory  what `prm-gym rollout --out` stored: its verdicts are the labels
+    trajectory  what `prm-gym rollout --out` stored: its verdicts are the labels; episodes that the infrastructure spoilt are counted and left out
 
     Where an episode has tools, the prompt of the layouts holds its instructions too, and a step begins with what was seen before it, as <observation> ...
     </observation>, for a label cannot be learned without.
@@ -108,6 +108,9 @@ def label(
         print(f"prm-gym: {path}, row {row.number} is left out: {row.reason}", file=sys.stderr)
     if not trajectories:
         raise OptionError(f"no row of {path} can be read")
+    spoilt = sum(not trajectory.valid for trajectory in trajectories)
+    if spoilt:
+        print(f"prm-gym: {path}: {spoilt} of {len(trajectories)} episodes are left out, since the infrastructure spoilt them (valid is false)", file=sys.stderr)
     if played is not None and any(kind_of(row) != "trajectory" for row in rows):
         raise OptionError(f"--rollouts plays on in the environments of stored trajectories; {path} holds other rows, which have none")
     with engine_of(engine, workers, ray_address) as where:  # before the verifiers: a pool of them finds its cluster
@@ -119,7 +122,7 @@ def label(
             for each in verifiers:
                 each.close()
     exported = {"trl": _export(labelled, policy, trl, "trl"), "processbench": _export(labelled, policy, processbench, "processbench")}
-    print_records([_summary(labelled, list(work.versions), len(unread), policy, exported, out)], json)
+    print_records([_summary(labelled, list(work.versions), {"rows": len(unread), "spoilt": spoilt}, policy, exported, out)], json)
 
 
 class _Rollouts(msgspec.Struct, frozen=True):
@@ -285,7 +288,7 @@ def _export(labelled: list["Trajectory"], policy: "LabelPolicy", path: str, layo
 
 
 def _summary(
-    labelled: list["Trajectory"], verifier_ids: list[str], unread: int, policy: "LabelPolicy", exported: dict[str, int | None], out: str
+    labelled: list["Trajectory"], verifier_ids: list[str], left_out: dict[str, int], policy: "LabelPolicy", exported: dict[str, int | None], out: str
 ) -> dict[str, Any]:
     from prm_gym.labelling import ratings
 
@@ -298,7 +301,8 @@ def _summary(
     outcomes = Counter("unknown" if t.outcome is None else "right" if t.outcome == 1.0 else "wrong" for t in labelled)
     return {
         "solutions": len(labelled),
-        "rows left out": unread,
+        "rows left out": left_out["rows"],
+        "spoilt episodes left out": left_out["spoilt"],
         "steps": dict(rated.most_common()),
         "final answers": dict(outcomes.most_common()),
         "verifiers": verifier_ids,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from prm_gym.engines.ray_connection import HANDLES
 from prm_gym.engines.verifier_actor import Description
 from prm_gym.errors import PrmGymError, WorkerError
 
@@ -77,7 +78,7 @@ class Seat:
         self.generation += 1
         self.description, self.probe, self.cause = None, None, said(error)
         if isinstance(error, self._ray.exceptions.ActorDiedError):
-            _KEPT.discard(self.handle)
+            HANDLES.discard(self.handle)
             self.handle = None  # for good: another must be made
         self._later()
 
@@ -99,13 +100,13 @@ class Seat:
             return  # dead already, or at work for others: it ends when they leave, or with the job
         if left == 0:
             self._ray.kill(self.handle)
-            _KEPT.discard(self.handle)
+            HANDLES.discard(self.handle)
 
     def _ask(self) -> None:
         try:
             if self.handle is None:
                 self.handle = self._find()
-                _KEPT.add(self.handle)
+                HANDLES.add(self.handle)
             self.probe = self.handle.describe.remote(*self._greeting)
         except (ValueError, self._ray.exceptions.RayError) as error:  # one of that name is just ending
             self.handle, self.cause = None, said(error)
@@ -114,15 +115,6 @@ class Seat:
     def _later(self) -> None:
         self._again = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
-
-
-# Ray ends an actor of the job when the handle goes with which it was made. Others may use it: it is kept until the last of them leaves, or the process ends.
-_KEPT: set[Any] = set()
-
-
-def forget() -> None:
-    """Let go of all actors, before the process leaves Ray."""
-    _KEPT.clear()
 
 
 def said(error: BaseException) -> str:

@@ -14,11 +14,12 @@ from typing import Any, Generic, cast
 from prm_gym._version import VERSION
 from prm_gym.engines.engine import Engine, Finished, JobT, Maker, Notice, ResultT, Shared, ValueT
 from prm_gym.engines.hands import PATIENCE, RETRIES, Event, Hand, HandCrew, in_words, traced
-from prm_gym.engines.ray_connection import connect
+from prm_gym.engines.ray_connection import connect, leave
 from prm_gym.errors import EngineError, OptionError
 
 _CLOSING_SECONDS = 5.0
 _LETTER_SECONDS = 5.0
+_OPENING_SECONDS = 30.0
 
 
 class RayEngine(Engine):
@@ -40,13 +41,13 @@ class RayEngine(Engine):
 
         Raises:
             MissingExtraError: Ray is not installed.
-            EngineError: the cluster cannot be had.
+            EngineError: the cluster cannot be had, or this process is connected to another one.
             OptionError: a number out of range.
         """
         if workers < 0 or retries < 0 or not cpus > 0 or not gpus >= 0 or not patience > 0:
             raise OptionError(f"workers, retries and gpus are at least 0, cpus and patience above 0; got {workers}, {retries}, {gpus}, {cpus}, {patience}")
         self.cpus, self.gpus, self.retries, self.patience = cpus, gpus, retries, patience
-        self.ray, self._connected = connect(address, workers * cpus)
+        self.ray = connect(self, address, workers * cpus)
         room: dict[str, float] = self.ray.cluster_resources()
         fits = [room.get("CPU", 0.0) / cpus] + ([room.get("GPU", 0.0) / gpus] if gpus else [])
         self.workers = workers or max(1, int(min(fits)))
@@ -60,9 +61,8 @@ class RayEngine(Engine):
         return InStore(self.ray.put(value))
 
     def close(self) -> None:
-        """Disconnect, and end the cluster, where this engine did the one or the other."""
-        if self._connected and self.ray.is_initialized():
-            self.ray.shutdown()
+        """Disconnect, and end a cluster of its own, unless this process was connected before or something else uses the connection (a pool of verifiers)."""
+        leave(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class _RayHand(Hand):
         self.asked, self.pending = "version", self.actor.version.remote()
 
     def give(self, index: int, job: Any) -> None:
-        self.asked, self.pending = "run", self.actor.run.remote(index, job, self.crew.mailbox, _LETTER_SECONDS)
+        self.asked, self.pending = "run", self.actor.run.remote(index, job, self.crew.open_mailbox(), _LETTER_SECONDS)
 
     def part(self) -> None:
         self.asked, self.pending = "close", self.actor.close.remote()
@@ -207,6 +207,7 @@ class RayCrew(HandCrew[JobT, ResultT]):
         options: dict[str, Any] = {"num_cpus": engine.cpus, "num_gpus": engine.gpus, "max_restarts": 0, "max_task_retries": 0}
         self.host = self.ray.remote(_host_class(self.ray)).options(**options, scheduling_strategy="SPREAD")
         self.mailbox: Any = None
+        self._opening: Any = None  # the first look into the mailbox, until it was there
         self._asked: Any = None  # letters that were asked for and are not there yet
 
     def run(self, jobs: Iterable[JobT], notice: Notice | None = None) -> Iterator[Finished[ResultT]]:
@@ -214,7 +215,15 @@ class RayCrew(HandCrew[JobT, ResultT]):
         if notice is not None and self.mailbox is None:
             here = self.ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(self.ray.get_runtime_context().get_node_id(), soft=True)
             self.mailbox = self.ray.remote(_mailbox_class()).options(num_cpus=0, scheduling_strategy=here).remote()
+            self._opening = self.mailbox.take.remote()
         yield from super().run(jobs, notice)
+
+    def open_mailbox(self) -> Any:
+        """The mailbox, which is there now: on a busy machine it may begin after the workers, and letters do not wait for it as long."""
+        if self._opening is not None:
+            self.ray.wait([self._opening], timeout=_OPENING_SECONDS)
+            self._opening = None
+        return self.mailbox
 
     def hire(self) -> Hand:
         """Ask for an actor."""

@@ -9,10 +9,8 @@ it ends when its last user has closed it or nobody has asked for `idle_seconds`.
 
 import pickle
 import random
-import threading
 import time
 import uuid
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,8 +18,8 @@ from prm_gym._version import VERSION
 from prm_gym.compose import one_verifier
 from prm_gym.engines.pool_call import Counts, PoolCall
 from prm_gym.engines.pool_options import PoolOptions
-from prm_gym.engines.pool_seat import Seat, forget
-from prm_gym.engines.ray_connection import connect, load_ray
+from prm_gym.engines.pool_seat import Seat
+from prm_gym.engines.ray_connection import connect, leave, load_ray
 from prm_gym.engines.verifier_actor import HELD_CHUNKS, Description, VerifierActor
 from prm_gym.errors import EngineError, OptionError, WorkerError
 from prm_gym.plugins import make, split_options
@@ -133,11 +131,22 @@ class RayVerifier(Verifier):
         """Process ids of the actors that can judge, each on its own node."""
         return [seat.description.process for seat in self._seats if seat.description is not None]
 
+    def _connected(self) -> Any:
+        """Ray, connected to the cluster of the pool.
+
+        Raises:
+            MissingExtraError: Ray is not installed.
+            WorkerError: the cluster cannot be had.
+        """
+        try:
+            return connect(self, self.options.address, self.options.actors * self.options.cpus)
+        except EngineError as error:
+            raise WorkerError(f"{error}; the pool of verifiers has no place") from error
+
     def _open(self) -> list[Seat]:
         """The actors, asked what they are when they are new."""
         if not self._seats:
-            ray = _connected(self.options)
-            _OPEN.add(self)
+            ray = self._connected()
             self._user = uuid.uuid4().hex
             self._seats = [Seat(ray, self._actor(ray, place), (self._user, VERSION, self._member)) for place in range(self.options.actors)]
             random.Random(self._user).shuffle(self._seats)  # callers begin with different ones
@@ -184,7 +193,7 @@ class RayVerifier(Verifier):
     def _nobody(self) -> str:
         options = self.options
         causes = sorted({seat.cause for seat in self._seats if seat.cause})
-        free = _connected(options).available_resources()
+        free = self._connected().available_resources()
         return (
             f"no actor of the pool could be had within {options.start_seconds:g} s; each wants {options.cpus:g} CPU and {options.gpus:g} GPU, and "
             f"{free.get('CPU', 0.0):g} CPU and {free.get('GPU', 0.0):g} GPU are free in the cluster{': ' if causes else ''}{'; '.join(causes)}"
@@ -194,7 +203,7 @@ class RayVerifier(Verifier):
         """One verdict per step, in order."""
         if not steps:
             return []
-        call = PoolCall(_connected(self.options), self._open(), steps, self.options, self._user, self.id)
+        call = PoolCall(self._connected(), self._open(), steps, self.options, self._user, self.id)
         try:
             return call.run(self._nobody)
         finally:
@@ -202,27 +211,15 @@ class RayVerifier(Verifier):
             self.counts = self.counts.plus(call.counts)
 
     def close(self) -> None:
-        """Leave the pool; actors that nobody else uses end, and so does the connection to Ray, where a pool has made it and this is the last.
+        """Leave the pool; actors that nobody else uses end, and so does the connection to Ray, where it was made for a pool or an engine and this is the last.
 
         Asked again, it finds the pool or makes it.
         """
         seats, self._seats = self._seats, []
-        if not seats:
-            return
-        _OPEN.discard(self)
-        ray = load_ray()
-        if ray.is_initialized():
+        if seats and load_ray().is_initialized():
             for seat in seats:
                 seat.leave(self._user, PARTING_SECONDS)
-            if _OURS.is_set() and not _OPEN:
-                _OURS.clear()
-                forget()
-                ray.shutdown()
-
-
-# The verifiers of this process that use a pool, and whether it is one of them that connected the process to Ray.
-_OPEN: "weakref.WeakSet[RayVerifier]" = weakref.WeakSet()
-_OURS = threading.Event()
+        leave(self)
 
 
 def ray_composition(members: Sequence[str]) -> Verifier:
@@ -234,19 +231,3 @@ def ray_composition(members: Sequence[str]) -> Verifier:
     verifier, texts = one_verifier("ray", members)
     _, options = split_options("?" + "&".join(f"{name}={value}" for name, value in texts.items()))
     return make("composition of verifiers", "ray", RayVerifier, verifier, **options)
-
-
-def _connected(options: PoolOptions) -> Any:
-    """Ray, connected to the cluster of the pool.
-
-    Raises:
-        MissingExtraError: Ray is not installed.
-        WorkerError: the cluster cannot be had.
-    """
-    try:
-        ray, made = connect(options.address, options.actors * options.cpus)
-    except EngineError as error:
-        raise WorkerError(f"{error}; the pool of verifiers has no place") from error
-    if made:
-        _OURS.set()
-    return ray

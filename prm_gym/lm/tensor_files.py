@@ -1,9 +1,10 @@
 """Tensors with a header in one file, written in one step: a process that is killed leaves the old file or the new one. Nothing in it is executed when read."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from prm_gym.errors import CheckpointError, MissingExtraError
 
@@ -33,13 +34,29 @@ class TensorFile(NamedTuple):
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
-    """Write a file over the one before; its folder is made if need be."""
+    """Write a file over the one before; its folder is made if need be. Equal contents are equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     _save(_apart(tensors), temporary, dict(header))
-    with temporary.open("rb") as file:
+    with temporary.open("r+b") as file:
+        _sort_texts(file)
+        file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def _sort_texts(file: BinaryIO) -> None:
+    """Put the texts of a file in the order of their names; the library writes them in another order every time.
+
+    Source: https://github.com/huggingface/safetensors, "Format": eight bytes of length, then the header in JSON, which spaces may fill up.
+    """
+    size = int.from_bytes(file.read(8), "little")
+    header: dict[str, Any] = json.loads(file.read(size))
+    header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    if len(text) <= size:
+        file.seek(8)
+        file.write(text.ljust(size))
 
 
 def packed(tensors: Mapping[str, Tensor]) -> bytes:

@@ -9,7 +9,7 @@ The package `mcp` (the official SDK, extra `mcp`) is imported when the first ses
 
 from prm_gym.mcp.reply import Reply
 from prm_gym.mcp.server import McpServer
-from prm_gym.mcp.session import McpSession, ServerGoneError, ServerHangsError
+from prm_gym.mcp.session import McpSession, ServerGoneError, ServerHangsError, require_sdk
 from prm_gym.mcp.tool_list import ListedTool
 
-__all__ = ["ListedTool", "McpServer", "McpSession", "Reply", "ServerGoneError", "ServerHangsError"]
+__all__ = ["ListedTool", "McpServer", "McpSession", "Reply", "ServerGoneError", "ServerHangsError", "require_sdk"]

@@ -1,6 +1,7 @@
 """McpSession: one conversation with a server, from any thread, with a deadline on every call."""
 
 import asyncio
+import importlib
 import json
 import os
 import weakref
@@ -8,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from prm_gym import event_loop as loop
 from prm_gym.claims import Json
@@ -18,6 +19,9 @@ from prm_gym.mcp.reply import Reply, cut, reply_of
 from prm_gym.mcp.server import McpServer
 from prm_gym.mcp.tool_list import MOST_TOOLS, ListedTool, listed_tools
 from prm_gym.mcp.transport import Child, over_pipes
+
+if TYPE_CHECKING:
+    from mcp import Client
 
 _GRACE_SECONDS = 5.0  # beyond a deadline, for the loop itself
 _CLOSING_SECONDS = 4.0
@@ -31,6 +35,18 @@ class ServerGoneError(EnvironmentFault):
 
 class ServerHangsError(EnvironmentFault):
     """The server did not answer in time."""
+
+
+def require_sdk() -> None:
+    """Import the official SDK, which takes a while.
+
+    Raises:
+        MissingExtraError: it is not installed (`pip install 'prm-gym[mcp]'`).
+    """
+    try:
+        importlib.import_module("mcp")
+    except ImportError as error:
+        raise MissingExtraError("mcp", "mcp") from error
 
 
 class McpSession:
@@ -53,13 +69,10 @@ class McpSession:
             ServerGoneError: there is no server, or it ends or fails while it starts; says what it complained of.
             ServerHangsError: it takes too long.
         """
-        try:
-            import mcp
-        except ImportError as error:
-            raise MissingExtraError("mcp", "mcp") from error
+        require_sdk()
         self.server = server
         self.tools: tuple[ListedTool, ...] = ()
-        self._client: mcp.Client | None = None
+        self._client: Client | None = None
         self._process_id = os.getpid()
         self.child = Child()
         self._stop: asyncio.Event | None = None

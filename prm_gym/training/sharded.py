@@ -1,6 +1,6 @@
 """Batches and evaluations in shards, which an engine may play anywhere: with the same shards every engine gives the same curve.
 
-The agent learns here. For every batch it is saved once, what was written is shared with the workers of the engine, and each loads it once.
+The agent learns here. What acting needs of it is shared with the workers of the engine once for each of its updates, and each worker loads it once.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ class Turn(msgspec.Struct, frozen=True):
         place: of the environments.
         episodes: of the shard.
         greedy: the agent takes its most probable actions.
-        saved: files of the agent, by name.
+        saved: files of the agent (see `TrainableAgent.save_acting`), by name.
         version: of these; equal only for the same files.
     """
 
@@ -95,9 +95,9 @@ class ShardedPlay:
         return played
 
     def _share(self, engine: Engine) -> Shared[dict[str, bytes]]:
-        """The files of the agent as it is now; the same as before where it has not learned since."""
+        """What acting needs of the agent as it is now; the same as before where it has not learned since."""
         with tempfile.TemporaryDirectory() as folder:
-            self.agent.save(Path(folder))
+            self.agent.save_acting(Path(folder))
             files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(Path(folder).rglob("*")) if path.is_file()}
         version = hashlib.blake2b(b"".join(b"%d %d %s%s" % (len(name), len(data), name.encode(), data) for name, data in files.items())).hexdigest()
         if self._saved is None or version != self._version:
@@ -132,4 +132,4 @@ def _load(agent: TrainableAgent, files: dict[str, bytes]) -> None:
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        agent.load(Path(folder))
+        agent.load_acting(Path(folder))

@@ -432,11 +432,11 @@ def test_a_value_does_not_depend_on_the_order_of_the_candidates_or_on_the_batch(
     with torch.no_grad():
         policy.network.critic.last.weight.normal_(generator=torch.Generator().manual_seed(0))
     states = [(prompt.observation, prompt.actions) for prompt in _prompts(12)] + [("say: red", ("red", "green"))]
-    together = policy._values(states)
+    together = policy.learner.values(states)
     assert np.unique(np.round(together, 4)).size > 4
-    np.testing.assert_allclose([policy._values([state])[0] for state in states], together, atol=1e-5)
-    np.testing.assert_allclose(policy._values([(observation, actions[::-1]) for observation, actions in states]), together, atol=1e-5)
-    assert np.isnan(policy._values([("say: red", ())])).all()
+    np.testing.assert_allclose([policy.learner.values([state])[0] for state in states], together, atol=1e-5)
+    np.testing.assert_allclose(policy.learner.values([(observation, actions[::-1]) for observation, actions in states]), together, atol=1e-5)
+    assert np.isnan(policy.learner.values([("say: red", ())])).all()
 
 
 def test_a_truncated_episode_ends_in_a_situation_with_a_value():

@@ -9,6 +9,7 @@ os.environ.update(
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback only; read when Ray is imported
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_worker_niceness": "0",  # by default workers stand behind everything else on the machine
+        "RAY_raylet_start_wait_time_s": "120",  # a machine with other work
     }
 )
 

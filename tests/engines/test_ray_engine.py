@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 
 import ray_cluster  # sets what Ray reads when it is imported
 
@@ -20,23 +22,25 @@ pytest.importorskip("torch", reason="PyTorch is not installed")
 
 import engine_workers
 import msgspec
-import torch
 from engine_workers import Mortal, Squares
+from sharded_runs import course, sharded
+from stopped_runs import StopError
 
+from prm_gym import StepContext, Task
 from prm_gym.agent import make_agent
+from prm_gym.claims import Equality
 from prm_gym.cli import main
-from prm_gym.engines import LocalEngine, make_engine, ray_engine
+from prm_gym.engines import LocalEngine, make_engine, ray_connection, ray_engine
 from prm_gym.engines.labels import Labelling, LabelWorker
 from prm_gym.engines.ray_engine import RayEngine
 from prm_gym.engines.shards import Shard, ShardWorker, shards
 from prm_gym.errors import EngineError, OptionError
 from prm_gym.montecarlo import LabelOptions, RolloutLabeller
-from prm_gym.report.comparison import RunResult
 from prm_gym.rollout import groups
 from prm_gym.store import BrokenLine, read_trajectories
 from prm_gym.training.compare import Plan, compare
-from prm_gym.training.config import TrainConfig
 from prm_gym.training.run import train
+from prm_gym.verifier import make_verifier
 
 pytestmark = pytest.mark.slow
 
@@ -127,6 +131,57 @@ def test_a_cluster_without_room_says_so(nodes):
         list(crew.run([("square", 1)]))
 
 
+def test_an_address_where_nothing_listens_is_told_at_once():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(EngineError, match=rf"no Ray cluster at {address}: nothing answers there .*ray start --head"):
+            RayEngine(1, address)
+    assert time.monotonic() - began < ray_connection.ANSWER_SECONDS + 5  # Ray itself takes more than a minute
+
+
+def test_one_process_has_one_cluster(nodes, engine):
+    port = nodes.address.rpartition(":")[2]
+    other = "127.0.0.1:1" if port != "1" else "127.0.0.1:2"
+    with pytest.raises(EngineError, match=rf"connected to the Ray cluster at {nodes.address}, and the one at {other} is asked for"):
+        RayEngine(1, other)
+    for same in (nodes.address, f"localhost:{port}", "auto", ""):
+        RayEngine(1, same).close()
+    assert engine.ray.is_initialized()  # which is not theirs to end
+
+
+def test_the_connection_ends_with_the_last_that_uses_it(nodes):
+    step = StepContext(task=Task(key="t", instructions="", question=""), observation="", action="", claims=(Equality("2 * 3", "6"),))
+    first = RayEngine(1, nodes.address)
+    pool = make_verifier("ray(arithmetic, actors=1)")
+    try:
+        first.close()
+        first.close()
+        assert pool.verify([step])[0].status == "ok"  # its actors are there: the engine that had made the connection was not alone with it
+        second = RayEngine(1)
+        pool.close()
+        assert first.ray.is_initialized()
+        with second.crew(Mortal) as crew:
+            assert [finished.result() for finished in crew.run([("square", 3)])] == [9]
+        second.close()
+        assert not first.ray.is_initialized()
+    finally:
+        pool.close()
+        first.ray.shutdown()
+
+
+def test_a_connection_of_the_callers_own_is_left_alone(nodes):
+    ray = RayEngine(1, nodes.address).ray
+    ray.shutdown()
+    ray.init(address=nodes.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        RayEngine(1).close()
+        assert ray.is_initialized()
+    finally:
+        ray.shutdown()
+
+
 def test_bad_numbers_and_addresses(nodes):
     for wrong in ({"workers": -1}, {"cpus": 0}, {"gpus": -1}, {"retries": -1}, {"patience": 0}):
         with pytest.raises(OptionError, match="above 0"):
@@ -189,38 +244,21 @@ def test_the_command_labels_on_a_cluster(nodes, tmp_path, capsys):
     assert list(read_trajectories(tmp_path / "there")) == list(read_trajectories(tmp_path / "here"))
 
 
-TRAINED = {"budget": 200, "tasks": 3, "attempts": 4, "evaluate_every": 100, "eval_tasks": 10, "num_envs": 8, "env_options": {"difficulty": 1}, "shard": 4}
-
-
-def _config(**changes):
-    return TrainConfig(env_id="prm_gym/Deduction-v0", **{**TRAINED, "credit": "gigpo", "reward": "dense", "checkpoint_every": 2, **changes})
-
-
-def _course(directory):
-    """What a run leaves behind, seconds aside."""
-    result = msgspec.to_builtins(msgspec.json.decode((directory / "result.json").read_bytes(), type=RunResult))
-    for point in (result, *result["curve"]):
-        point.pop("wall_seconds")
-    weights = torch.load(directory / "agent" / "agent.pt", weights_only=True)["network"]
-    stored = list(read_trajectories(directory / "trajectories.jsonl"))
-    return result, stored, (directory / "metrics.jsonl").read_bytes(), {name: value.tolist() for name, value in weights.items()}
-
-
-class _StopError(Exception):
-    """The interruption."""
+def _trained(**changes):
+    return sharded(**{"budget": 200, "checkpoint_every": 2, **changes})
 
 
 def test_training_takes_the_same_course_though_it_is_stopped_and_a_node_is_killed(nodes, tmp_path):
-    train(_config(), tmp_path / "here")
+    train(_trained(), tmp_path / "here")
     batches = []
 
     def stop_at_the_third(_steps):
         batches.append(None)
         if len(batches) == 3:
-            raise _StopError
+            raise StopError
 
-    with pytest.raises(_StopError):
-        train(_config(), tmp_path / "there", stop_at_the_third)
+    with pytest.raises(StopError):
+        train(_trained(), tmp_path / "there", stop_at_the_third)
     victim = nodes.add_node(num_cpus=1)
 
     def kill_at_the_next(_steps):
@@ -230,20 +268,20 @@ def test_training_takes_the_same_course_though_it_is_stopped_and_a_node_is_kille
 
     try:
         with RayEngine(3, nodes.address) as three:
-            train(_config(), tmp_path / "there", kill_at_the_next, engine=three)
+            train(_trained(), tmp_path / "there", kill_at_the_next, engine=three)
     finally:
         nodes.remove_node(victim, allow_graceful=False)
     assert len(batches) > 5
-    assert _course(tmp_path / "there") == _course(tmp_path / "here")
+    assert course(tmp_path / "there") == course(tmp_path / "here")
 
 
 def test_without_shards_there_is_nothing_for_workers_to_play(engine, tmp_path):
     with pytest.raises(OptionError, match="--shard 32"):
-        train(_config(shard=0), tmp_path / "run", engine=engine)
+        train(_trained(shard=0), tmp_path / "run", engine=engine)
 
 
 def test_a_comparison_goes_on_elsewhere_when_a_node_is_killed(nodes, tmp_path):
-    base = _config(budget=250, shard=0)
+    base = _trained(budget=250, shard=0)
     plan = Plan(base=base, credits=("gigpo",), rewards=("outcome",), seeds=(0, 1, 2), directory=tmp_path / "there")
     victim = nodes.add_node(num_cpus=1)
     killed, told = [], set()
@@ -262,7 +300,7 @@ def test_a_comparison_goes_on_elsewhere_when_a_node_is_killed(nodes, tmp_path):
     assert killed
     assert told == {0, 1, 2}
     for run in there.runs:
-        here = train(_config(budget=250, shard=0, reward="outcome", seed=run.seed), tmp_path / f"here-{run.seed}")
+        here = train(_trained(budget=250, shard=0, reward="outcome", seed=run.seed), tmp_path / f"here-{run.seed}")
         assert [(point.env_steps, point.success) for point in run.curve] == [(point.env_steps, point.success) for point in here.curve]
     assert not [note for note in there.notes if "Failed" in note]
 

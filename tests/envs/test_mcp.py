@@ -418,9 +418,6 @@ def test_a_task_without_a_solution_says_so():
         ({"server": ODD, "tasks": [TASK], "predicate": "no_such_module:f"}, "cannot be imported"),
         ({"server": ODD, "tasks": [TASK], "predicate": "json:nothing"}, "cannot be imported"),
         ({"server": ODD, "tasks": [TASK], "predicate": 7}, "a predicate is a callable"),
-        ({"server": ODD, "tasks": [TASK], "predicate": bumped, "hidden": ["x"]}, "does not have: x"),
-        ({"server": ODD, "tasks": [TASK], "predicate": bumped, "end": "look"}, "the server has a tool 'look'"),
-        ({"server": ODD, "tasks": [{**TASK, "setup": [{"name": "wipe"}]}], "predicate": bumped}, "setup names tools that the server does not have: wipe"),
         ({"server": ODD, "tasks": [TASK], "predicate": bumped, "reuse": True}, "every task needs a 'setup'"),
         ({"server": "python -m x", "tasks": [TASK], "predicate": bumped}, "single text"),
     ],
@@ -430,7 +427,43 @@ def test_options(options, says):
         gym.make("prm_gym/MCP-v0", **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"hidden": ["x"]}, "hidden names tools that the server does not have: x"),
+        ({"end": "look"}, "the server has a tool 'look'"),
+        ({"tasks": [{**TASK, "setup": [{"name": "wipe"}]}], "hidden": ["x", "y"]}, "have: x, y; setup names tools that the server does not have: wipe"),
+    ],
+)
+def test_what_does_not_fit_the_tools_is_told_when_the_session_begins(options, says):
+    env = _odd(**options)
+    for _ in range(2):  # and again, with another session
+        with pytest.raises(OptionError, match=re.escape(says)):
+            env.reset(seed=0)
+    assert env._lease.session is None
+
+
 # Sessions.
+
+
+def test_a_server_is_started_for_who_plays_once_and_goes_with_close(tmp_path):
+    log = tmp_path / "starts"
+    command = [sys.executable, "-c", f"open({str(log)!r}, 'a').write('x'); import runpy; runpy.run_path({ODD[-1]!r}, run_name='__main__')"]
+    envs = [gym.make("prm_gym/MCP-v0", server=command, tasks=[TASK], predicate=bumped).unwrapped for _ in range(3)]
+    assert not log.exists()  # a search makes environments by the dozen, and plays in some of them
+    StepEnv.reset_batch(envs[:2], [0, 1], [None, None])
+    assert log.read_text() == "xx"
+    assert [tool.name for tool in envs[0].tools][-1] == "finish"
+    envs[0].step(call_text("bump"))
+    assert log.read_text() == "xx"
+    for env in envs:
+        env.close()
+    assert [env._lease.session for env in envs] == [None] * 3
+    envs[0].reset(seed=0)  # closed is not gone: the tools are known, and the next call starts a server
+    assert log.read_text() == "xx"
+    envs[0].step(call_text("look"))
+    assert log.read_text() == "xxx"
+    envs[0].close()
 
 
 def test_closing_ends_the_server_and_so_does_forgetting():
@@ -450,15 +483,15 @@ def test_closing_ends_the_server_and_so_does_forgetting():
 
 
 def test_a_storeroom_is_lent_on_and_is_another_one_for_everybody():
-    first = gym.make("prm_gym/MCP-v0").unwrapped
+    first, second, third = (gym.make("prm_gym/MCP-v0").unwrapped for _ in range(3))
+    first.reset(seed=1)
     session = first._lease.session
     first.close()
-    second, third = gym.make("prm_gym/MCP-v0").unwrapped, gym.make("prm_gym/MCP-v0").unwrapped
     try:
-        assert second._lease.session is session
-        assert third._lease.session is not session
         for env in (second, third):
             env.reset(seed=4)
+        assert second._lease.session is session
+        assert third._lease.session is not session
         pairs = [(second.step(action), third.step(action)) for action in second.solution()]
         assert all(one[:4] == other[:4] for one, other in pairs)
         assert pairs[-1][0][1] == 1.0

@@ -112,6 +112,19 @@ def test_stored_trajectories_are_labelled_by_the_verdicts_they_have(capsys, tmp_
         assert all(row["labels"])
 
 
+def test_spoilt_episodes_are_counted_and_left_out(capsys, tmp_path):
+    cli.main(["rollout", "--env", "prm_gym/Countdown-v0", "--tasks", "3", "--attempts", "1", "--out", str(tmp_path / "played")])
+    played = _rows(tmp_path / "played")
+    path = _file(tmp_path, [played[0], {**played[1], "valid": False}, played[2]])
+    capsys.readouterr()
+    cli.main(["label", path, "--out", str(tmp_path / "out"), "--json"])
+    shown = capsys.readouterr()
+    (summary,) = json.loads(shown.out)
+    assert (summary["solutions"], summary["rows left out"], summary["spoilt episodes left out"]) == (2, 0, 1)
+    assert "1 of 3 episodes are left out, since the infrastructure spoilt them" in shown.err
+    assert [row["id"] for row in _rows(tmp_path / "out")] == [played[0]["id"], played[2]["id"]]
+
+
 def test_rows_of_an_episode_with_tools_hold_all_that_its_agent_had_seen(capsys, tmp_path):
     played, trl = tmp_path / "played.jsonl", tmp_path / "trl.jsonl"
     cli.main(["rollout", "--env", "prm_gym/Retail-v0", "--agent", "scripted", "--tasks", "2", "--attempts", "1", "--out", str(played)])

@@ -22,6 +22,17 @@ def test_what_was_written_is_read_and_the_last_one_stands(tmp_path):
     assert [each.name for each in path.parent.iterdir()] == ["state.safetensors"]
 
 
+def test_equal_contents_are_equal_bytes(tmp_path):
+    tensors = {"weights": torch.arange(6.0), "größer": torch.zeros(2, 2)}
+    texts = {"format": "pt", "b": 'a "quoted"\n\x01 text of ümläuts', "a": "1", "": ""}
+    for at in range(8):  # the library orders texts by chance: 1 of 24 orders eight times
+        write_tensors(tmp_path / f"{at}.safetensors", tensors, dict(reversed(texts.items())) if at % 2 else texts)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+    found = read_tensors(tmp_path / "0.safetensors")
+    assert found.header == texts
+    assert torch.equal(found.tensors["weights"], tensors["weights"])
+
+
 @pytest.mark.parametrize("content", [None, b"", b"torn", b"\x10" + b"\x00" * 7 + b"{not json here}"])
 def test_what_cannot_be_read_is_an_error(tmp_path, content):
     path = tmp_path / "state.safetensors"

@@ -1,6 +1,8 @@
 """Columns of critics and learned signals in a run: who fills them, and that a run that was stopped goes on along the same curve."""
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -8,15 +10,17 @@ import pytest
 
 pytest.importorskip("torch")
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from stopped_runs import StopError, left_behind, stopping_after
+
 from prm_gym.agent import Action, TrainableAgent, make_agent
 from prm_gym.agents.candidate import CandidatePolicy
 from prm_gym.cli import main
 from prm_gym.credit import ASSIGNERS, Credit, Signal, StepBatch, assigner, make_signal
 from prm_gym.credit.signal import SIGNALS
 from prm_gym.errors import CheckpointError, ContractError, CreditError, OptionError, UnknownNameError
-from prm_gym.report.comparison import RunResult
 from prm_gym.rollout import Rollouts, groups
-from prm_gym.store import read_trajectories
 from prm_gym.training.columns import Columns, require_fillable
 from prm_gym.training.compare import Plan, compare
 from prm_gym.training.config import TrainConfig
@@ -188,37 +192,14 @@ def test_signals_that_are_not_in_a_checkpoint_are_missed(tmp_path):
 # Runs.
 
 
-class _StopError(Exception):
-    """The interruption."""
-
-
-def _stopping_after(batches):
-    seen = []
-
-    def progress(steps):
-        seen.append(steps)
-        if len(seen) == batches:
-            raise _StopError
-
-    return progress
-
-
-def _course(directory):
-    """Everything that a run leaves behind, times aside."""
-    result = msgspec.to_builtins(msgspec.json.decode((directory / "result.json").read_bytes(), type=RunResult))
-    for point in (result, *result["curve"]):
-        point.pop("wall_seconds")
-    return result, list(read_trajectories(directory / "trajectories.jsonl")), (directory / "metrics.jsonl").read_bytes()
-
-
 @pytest.mark.parametrize(("credit", "batches"), [("spa", 2), ("spa", 3), ("gae", 3)])
 def test_a_run_that_was_stopped_goes_on_along_the_same_curve(tmp_path, credit, batches):
     config = _config(credit=credit, signals=("progress?width=8&device=cpu",))
     train(config, tmp_path / "whole")
-    with pytest.raises(_StopError):
-        train(config, tmp_path / "cut", _stopping_after(batches))
+    with pytest.raises(StopError):
+        train(config, tmp_path / "cut", stopping_after(batches))
     train(config, tmp_path / "cut")
-    assert _course(tmp_path / "cut") == _course(tmp_path / "whole")
+    assert left_behind(tmp_path / "cut") == left_behind(tmp_path / "whole")
     metrics = [msgspec.json.decode(line) for line in (tmp_path / "cut" / "metrics.jsonl").read_bytes().splitlines()]
     wanted = {"value_loss", "unknown_share"} | ({"progress_loss", "progress_error"} if credit == "spa" else set())
     assert all(wanted <= line.keys() for line in metrics)

@@ -1,13 +1,18 @@
 import itertools
 import shutil
+import sys
 from collections import Counter
+from pathlib import Path
 
 import msgspec
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from stopped_runs import StopError, left_behind, stopping_after
+
 from prm_gym.agent import make_agent
 from prm_gym.errors import ContractError, OptionError, StoreError, UnknownNameError
-from prm_gym.report.comparison import RunResult
 from prm_gym.report.statistics import area_under_curve
 from prm_gym.rollout import Rollouts
 from prm_gym.store import read_trajectories
@@ -42,36 +47,6 @@ def _config(puzzles, **changes):
         "num_envs": 5,
     }
     return TrainConfig(**{**fields, **changes})
-
-
-def _timeless(value):
-    """A result, or a metric, without wall times."""
-    data = msgspec.to_builtins(value)
-    for point in (data, *data.get("curve", ())):
-        point.pop("wall_seconds", None)
-    return data
-
-
-def _course(directory):
-    """Everything that a run leaves behind, times aside."""
-    metrics = [msgspec.json.decode(line) for line in (directory / "metrics.jsonl").read_bytes().splitlines()]
-    result = msgspec.json.decode((directory / "result.json").read_bytes(), type=RunResult)
-    return _timeless(result), list(read_trajectories(directory / "trajectories.jsonl")), metrics
-
-
-class _StopError(Exception):
-    """The interruption."""
-
-
-def _stopping_after(batches):
-    seen = []
-
-    def progress(steps):
-        seen.append(steps)
-        if len(seen) == batches:
-            raise _StopError
-
-    return progress
 
 
 def test_a_run(puzzles, tmp_path):
@@ -109,8 +84,8 @@ def test_a_seed_decides_the_run(puzzles, tmp_path):
     train(_config(puzzles), tmp_path / "one")
     train(_config(puzzles), tmp_path / "two")
     train(_config(puzzles, seed=1), tmp_path / "other")
-    assert _course(tmp_path / "one") == _course(tmp_path / "two")
-    assert _course(tmp_path / "one")[1] != _course(tmp_path / "other")[1]
+    assert left_behind(tmp_path / "one") == left_behind(tmp_path / "two")
+    assert left_behind(tmp_path / "one")[1] != left_behind(tmp_path / "other")[1]
 
 
 # Interruptions. About six batches make the budget; evaluations with checkpoints stand before the first, third and fifth or so.
@@ -119,37 +94,37 @@ def test_a_seed_decides_the_run(puzzles, tmp_path):
 @pytest.fixture
 def uninterrupted(puzzles, tmp_path):
     train(_config(puzzles), tmp_path / "whole")
-    return _course(tmp_path / "whole")
+    return left_behind(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("batches", [1, 2, 3, 4, 5])
 def test_a_run_that_was_stopped_goes_on_along_the_same_curve(puzzles, tmp_path, uninterrupted, batches):
-    with pytest.raises(_StopError):
-        train(_config(puzzles), tmp_path / "cut", _stopping_after(batches))
+    with pytest.raises(StopError):
+        train(_config(puzzles), tmp_path / "cut", stopping_after(batches))
     assert read_result(_config(puzzles), tmp_path / "cut") is None
     train(_config(puzzles), tmp_path / "cut")
-    assert _course(tmp_path / "cut") == uninterrupted
+    assert left_behind(tmp_path / "cut") == uninterrupted
 
 
 def test_a_run_that_was_stopped_again_and_again(puzzles, tmp_path, uninterrupted):
     for _ in range(20):
         try:
             # The first call says where the run stands, so every life plays three batches: enough to come to the next checkpoint.
-            train(_config(puzzles), tmp_path / "cut", _stopping_after(4))
+            train(_config(puzzles), tmp_path / "cut", stopping_after(4))
             break
-        except _StopError:
+        except StopError:
             continue
-    assert _course(tmp_path / "cut") == uninterrupted
+    assert left_behind(tmp_path / "cut") == uninterrupted
 
 
 def test_a_run_that_was_stopped_with_a_torn_line(puzzles, tmp_path, uninterrupted):
-    with pytest.raises(_StopError):
-        train(_config(puzzles), tmp_path / "cut", _stopping_after(4))
+    with pytest.raises(StopError):
+        train(_config(puzzles), tmp_path / "cut", stopping_after(4))
     for name in ("trajectories.jsonl", "metrics.jsonl"):
         path = tmp_path / "cut" / name
         path.write_bytes(path.read_bytes()[:-20])
     train(_config(puzzles), tmp_path / "cut")
-    assert _course(tmp_path / "cut") == uninterrupted
+    assert left_behind(tmp_path / "cut") == uninterrupted
 
 
 def test_a_run_that_was_stopped_before_its_result_was_written(puzzles, tmp_path, uninterrupted):
@@ -159,7 +134,7 @@ def test_a_run_that_was_stopped_before_its_result_was_written(puzzles, tmp_path,
         train(_config(puzzles), tmp_path / "cut")
     (tmp_path / "cut" / "result.json").rmdir()
     train(_config(puzzles), tmp_path / "cut")
-    assert _course(tmp_path / "cut") == uninterrupted
+    assert left_behind(tmp_path / "cut") == uninterrupted
 
 
 def test_a_run_that_was_stopped_before_its_first_checkpoint(puzzles, tmp_path, uninterrupted):
@@ -167,7 +142,7 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint(puzzles, tmp_path, u
     (tmp_path / "cut" / "trajectories.jsonl").write_text("half a line")
     (tmp_path / "cut" / "metrics.jsonl").write_text('{"batch": 1}\n{"ba')
     train(_config(puzzles), tmp_path / "cut")
-    assert _course(tmp_path / "cut") == uninterrupted
+    assert left_behind(tmp_path / "cut") == uninterrupted
 
 
 # Held-out tasks.
@@ -274,8 +249,8 @@ def test_a_run_of_another_version_is_not_gone_on_with(puzzles, tmp_path, monkeyp
 
 
 def test_a_broken_state_is_told(puzzles, tmp_path):
-    with pytest.raises(_StopError):
-        train(_config(puzzles), tmp_path / "run", _stopping_after(2))
+    with pytest.raises(StopError):
+        train(_config(puzzles), tmp_path / "run", stopping_after(2))
     (tmp_path / "run" / "state.json").write_text("{")
     with pytest.raises(StoreError, match=r"state\.json cannot be read .*remove .* to start the run again"):
         train(_config(puzzles), tmp_path / "run")

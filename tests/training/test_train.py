@@ -14,13 +14,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import spelling_world
 from spelling_world import LONG, config
+from stopped_runs import StopError, left_behind, stopping_after
 
 from prm_gym.agent import make_agent
 from prm_gym.cli import main
 from prm_gym.errors import CheckpointError, ContractError, DivergedError, MissingExtraError, OptionError
 from prm_gym.report.comparison import RunResult
 from prm_gym.rollout import Rollouts, groups
-from prm_gym.store import TrajectoryWriter, read_trajectories
+from prm_gym.store import TrajectoryWriter
 from prm_gym.training.interruption import Interruption
 from prm_gym.training.methods import METHODS
 from prm_gym.training.metrics import Sink, TensorBoard, WeightsAndBiases, require_finite
@@ -34,31 +35,7 @@ def _known():
 
 
 def _course(directory):
-    """Everything that a run leaves behind, times aside."""
-    result = msgspec.to_builtins(msgspec.json.decode((directory / "result.json").read_bytes(), type=RunResult))
-    for point in (result, *result["curve"]):
-        point.pop("wall_seconds")
-    metrics = (directory / "metrics.jsonl").read_bytes()
-    return result, list(read_trajectories(directory / "trajectories.jsonl")), metrics, (directory / "agent" / "speller.json").read_text()
-
-
-def _after(batches, what):
-    seen = []
-
-    def progress(_steps):
-        seen.append(None)
-        if len(seen) == batches:
-            what()
-
-    return progress
-
-
-class _StopError(Exception):
-    """The interruption."""
-
-
-def _stop():
-    raise _StopError
+    return *left_behind(directory), (directory / "agent" / "speller.json").read_text()
 
 
 # Every method and curriculum goes on along the same curve.
@@ -81,8 +58,8 @@ def test_a_run_that_was_stopped_goes_on_along_the_same_curve(tmp_path, changes):
     changes = {"budget": 400, "agent_options": {"explore": 0.5, "knows": "A"}, **changes}
     train(config(**changes), tmp_path / "whole")
     for life in (2, 3, 2, 4):  # batches until it is stopped; there is a checkpoint after every second one
-        with pytest.raises(_StopError):
-            train(config(**changes), tmp_path / "cut", _after(life, _stop))
+        with pytest.raises(StopError):
+            train(config(**changes), tmp_path / "cut", stopping_after(life))
     train(config(**changes), tmp_path / "cut")
     assert _course(tmp_path / "cut") == _course(tmp_path / "whole")
 
@@ -257,8 +234,8 @@ def test_sinks_are_told_of_batches_and_evaluations_and_closed(tmp_path):
             self.closed += 1
 
     first, second = Noting(), Noting()
-    with pytest.raises(_StopError):
-        train(config(), tmp_path, _after(3, _stop), sinks=[first])
+    with pytest.raises(StopError):
+        train(config(), tmp_path, stopping_after(3), sinks=[first])
     result = train(config(), tmp_path, sinks=[second])
     assert (first.begun, second.begun) == ([0], [2])
     assert (first.closed, second.closed) == (1, 1)

@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import flaky
+from stopped_runs import StopError, stopping_after, timeless
 
 import prm_gym
 from prm_gym.agent import make_agent
@@ -92,13 +93,6 @@ def test_where_everything_is_spoilt_there_is_no_figure(flaky_id):
 # In a run.
 
 
-def _timeless(result):
-    data = msgspec.to_builtins(result)
-    for point in (data, *data["curve"]):
-        del point["wall_seconds"]
-    return data
-
-
 def test_a_run_ends_with_the_transfer(tmp_path):
     result = train(_config(transfer_tasks=6), tmp_path)
     moved = list(read_trajectories(tmp_path / "transfer.jsonl"))
@@ -116,25 +110,17 @@ def test_the_transfer_changes_nothing_else_of_a_run(tmp_path):
 
 
 def test_an_interrupted_run_goes_on_to_its_transfer(tmp_path):
-    class StopError(Exception):
-        pass
-
-    def stop(_):
-        seen.append(1)
-        if len(seen) == 3:
-            raise StopError
-
-    whole, seen = train(_config(), tmp_path / "whole"), []
+    whole = train(_config(), tmp_path / "whole")
     with pytest.raises(StopError):
-        train(_config(), tmp_path / "cut", stop)
-    assert _timeless(train(_config(), tmp_path / "cut")) == _timeless(whole)
+        train(_config(), tmp_path / "cut", stopping_after(3))
+    assert timeless(train(_config(), tmp_path / "cut")) == timeless(whole)
     # Stopped while the transfer was being stored: a folder in the place of its file lets everything before happen.
     (tmp_path / "late" / "transfer.jsonl").mkdir(parents=True)
     with pytest.raises(OSError, match=r"transfer\.jsonl"):
         train(_config(), tmp_path / "late")
     (tmp_path / "late" / "transfer.jsonl").rmdir()
     (tmp_path / "late" / "transfer.jsonl").write_text("half a line")
-    assert _timeless(train(_config(), tmp_path / "late")) == _timeless(whole)
+    assert timeless(train(_config(), tmp_path / "late")) == timeless(whole)
     assert len(list(read_trajectories(tmp_path / "late" / "transfer.jsonl"))) == 8
 
 

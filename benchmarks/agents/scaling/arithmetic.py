@@ -213,12 +213,12 @@ def judged_alone(spec: str, others: Sequence[StepContext], columns: Sequence[Seq
 
 
 def policy_bytes() -> int:
-    """Bytes of the checkpoint of the agent `candidate`."""
+    """Bytes of what workers are sent of the agent `candidate`."""
     with tempfile.TemporaryDirectory() as folder:
         agent = make_agent("candidate")
         if not isinstance(agent, TrainableAgent):
             raise SystemExit("the agent candidate is not trainable")
-        agent.save(Path(folder))
+        agent.save_acting(Path(folder))
         return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
 
 
@@ -256,7 +256,7 @@ def report(worlds: Sequence[World], prm: dict[str, float], weights: int) -> None
         times = (world.env_seconds, world.verifier_seconds, world.pooled_seconds, world.driver_seconds)
         print(f"| {world.env} | `{world.verifier}` | {' | '.join(f'{1e3 * time:.3f}' for time in times)} | {1 / world.env_seconds:,.0f} |")
     print(f"\nOwn PRM: {prm['parameters']:,.0f} parameters, {1e3 * prm['seconds a step']:.2f} ms a step on one core")
-    print(f"Checkpoint of `candidate`: {weights:,} bytes")
+    print(f"What workers are sent of `candidate`: {weights:,} bytes")
     for name, cluster in CASES.items():
         print(f"\n{name}\n\n| | workers, s on 1 node | driver, s | network, s | weights, s a node | held up from, nodes | by |\n|---|---|---|---|---|---|---|")
         for world in worlds:

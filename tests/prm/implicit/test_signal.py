@@ -1,6 +1,8 @@
 """The implicit reward as a signal of credit assignment, with a causal policy that it begins from."""
 
 import json
+import sys
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -9,6 +11,10 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("tokenizers")
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "training"))
+
+from stopped_runs import StopError, stopping_after
 
 from prm_gym.agents.candidate import CandidatePolicy
 from prm_gym.agents.causal_lm import CausalLMPolicy
@@ -109,10 +115,6 @@ def test_options_that_cannot_be_honoured(spec, says):
         make_signal(spec)
 
 
-class _StopError(Exception):
-    """The interruption."""
-
-
 def test_a_run_that_was_stopped_goes_on_along_the_same_curve(tmp_path):
     config = TrainConfig(
         env_id="prm_gym/Countdown-v0",
@@ -129,15 +131,8 @@ def test_a_run_that_was_stopped_goes_on_along_the_same_curve(tmp_path):
         num_envs=4,
     )
     train(config, tmp_path / "whole")
-    seen = []
-
-    def stopping(steps):
-        seen.append(steps)
-        if len(seen) == 2:
-            raise _StopError
-
-    with pytest.raises(_StopError):
-        train(config, tmp_path / "cut", stopping)
+    with pytest.raises(StopError):
+        train(config, tmp_path / "cut", stopping_after(2))
     train(config, tmp_path / "cut")
     metrics = [(tmp_path / name / "metrics.jsonl").read_bytes() for name in ("whole", "cut")]
     assert metrics[0] == metrics[1]
