@@ -21,6 +21,12 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "implicit_reward": "of the learned signal implicit_reward; fit make_signal('implicit_reward:CHECKPOINT') to the batch (without a checkpoint it begins "
         "as a causal-lm: follow(agent) first), then take its column(batch)",
         "score": "of a process reward model or another verifier; give the environment one",
+        "label": "of verifiers that call steps right or wrong (z3, algebra, execution and others); give the environment one",
+        "potential": "of verifiers that state progress (milestones of a task: state, path, rubric and others); or the probability of the right answer, or "
+        "another worth of the state before each step: batch.with_columns({'potential': ..., 'final_potential': ...})",
+        "final_potential": "as for potential, of the state after the last step",
+        "mc_value": "expected return of each state, by fresh roll-outs from it; batch.with_columns({'mc_value': ...})",
+        "answer_key": "a key of each trajectory's final answer, equal where the answers are, on all its steps; batch.with_columns({'answer_key': ...})",
     }
 )
 """How to get a column that a batch lacks, for error messages and lists."""
