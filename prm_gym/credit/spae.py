@@ -58,16 +58,16 @@ def spae(
     differences = potential_differences(batch)
     known = ~np.isnan(differences)
     shaped = np.zeros_like(differences)
-    shaped[known] = _shaped(differences[known])
+    shaped[known] = _shaped(differences[known], float(np.abs(batch.numbers("potential")[known]).max(initial=0.0)))
     saturated = _saturated_before(batch, saturation)
     advantages = outcome[batch.trajectory_of_step] * (1.0 - alpha * (1.0 - np.exp(-saturated))) + xi * shaped
     figures = group_diagnostics(tasks, outcome) | unknown_share(known) | {"saturated_share": float((saturated > 0).mean()) if saturated.size else 0.0}
     return process_credit(batch, whitened(advantages) if whiten else advantages, figures)
 
 
-def _shaped(differences: FloatArray) -> FloatArray:
-    """Exp of the differences in [0, 1], less its mean; 0 where they are all equal."""
-    if not differences.size or np.ptp(differences) <= NOISE * np.abs(differences).max():
+def _shaped(differences: FloatArray, size: float) -> FloatArray:
+    """The exponential of the differences in [0, 1], less its mean; 0 where they are all equal, up to the rounding of potentials of that size."""
+    if not differences.size or np.ptp(differences) <= NOISE * size:
         return np.zeros_like(differences)
     grown = np.exp((differences - differences.min()) / np.ptp(differences))
     return grown - grown.mean()

@@ -139,7 +139,7 @@ def test_what_they_need():
             assign(name, bare)
     with pytest.raises(CreditError, match=r"the column 'potential' must be in \[0, 1\]"):
         step_grpo(batch_of((1,), potential=[3.0]))
-    with pytest.raises(CreditError, match="the column 'score' must be numbers, .* infinity in row 1"):
+    with pytest.raises(CreditError, match=r"the column 'score' must be numbers, .* infinity in row 1"):
         grpo_ps(batch_of(score=[0.0, np.inf, 0.0]))
     with pytest.raises(OptionError, match="step_weight must be a finite number"):
         key_steps(batch_of((1,), potential=[0.0]), step_weight=NAN)
