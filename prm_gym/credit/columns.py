@@ -7,6 +7,9 @@ of its actions) or from a learned signal (`prm_gym.credit.signal`), which is fit
 from collections.abc import Mapping
 from types import MappingProxyType
 
+OF_VERDICTS = ("score", "label", "potential", "final_potential")
+"""Columns that come of verdicts: an environment without verifiers has none of them."""
+
 _OF_AGENT = "fill it with agent.columns(batch, ...)"
 
 SOURCES: Mapping[str, str] = MappingProxyType(
@@ -25,7 +28,6 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "potential": "of verifiers that state progress (milestones of a task: state, path, rubric and others); or the probability of the right answer, or "
         "another worth of the state before each step: batch.with_columns({'potential': ..., 'final_potential': ...})",
         "final_potential": "as for potential, of the state after the last step",
-        "mc_value": "expected return of each state, by fresh roll-outs from it; batch.with_columns({'mc_value': ...})",
         "answer_key": "a key of each trajectory's final answer, equal where the answers are, on all its steps; batch.with_columns({'answer_key': ...})",
     }
 )
