@@ -10,11 +10,11 @@ from prm_gym.credit.diagnostics import group_diagnostics
 from prm_gym.credit.grouping import Grouping, factorise, group_means
 from prm_gym.credit.normalize import normalized
 from prm_gym.credit.options import require_between, require_choice, require_finite
-from prm_gym.credit.process_supervision import process_credit
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.step_signals import label_signs, unknown_share
+from prm_gym.credit.step_signals import label_signs
+from prm_gym.credit.stepwise import process_credit, unknown_share
 
 Scheme = Literal["decouple", "allocation"]
 

@@ -10,11 +10,11 @@ from prm_gym.credit.diagnostics import group_diagnostics
 from prm_gym.credit.grouping import Grouping, factorise, group_sums, intersection
 from prm_gym.credit.normalize import normalized
 from prm_gym.credit.options import require_between, require_choice
-from prm_gym.credit.process_supervision import process_credit, task_of_step
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.step_signals import information_gain, normalized_known, shares, unknown_share
+from prm_gym.credit.step_signals import information_gain, shares
+from prm_gym.credit.stepwise import normalized_known, process_credit, task_of_step, unknown_share
 
 Gain = Literal["difference", "log"]
 Normalise = Literal["joint", "separate"]
@@ -80,7 +80,7 @@ def siop(batch: StepBatch, *, damping: float = 0.5, support_weight: float = 0.0,
         batch: N steps with the columns `answer_key` (None on the steps of an attempt without an answer: nothing is known of those) and `potential`, p of the
             attempt's own answer, in [0, 1]; `final_potential`, p after the last step; NaN where not known: such a step adds 0.
         damping: lambda, in [0, 1].
-        support_weight: eta, at least 0; above 0 the column `score` is needed: the support of an attempt is the mean of its known scores, 0 without any.
+        support_weight: eta, in [0, 100]; above 0 the column `score` is needed: the support of an attempt is the mean of its known scores, 0 without any.
         gamma: discount, in [0, 1].
         eps: added to the standard deviation, outside the root.
         ddof: of the standard deviation.
@@ -93,7 +93,7 @@ def siop(batch: StepBatch, *, damping: float = 0.5, support_weight: float = 0.0,
     and support is what the tool's outputs entail: readings are a key of the answer, and scores of verifiers.
     """
     require_between("damping", damping, 0.0, 1.0)
-    require_between("support_weight", support_weight, 0.0, np.inf)
+    require_between("support_weight", support_weight, 0.0, 100.0)
     last = batch.offsets[1:] - 1
     weights, answers = _answer_weights(batch, support_weight)
     gains = information_gain(batch, log=True)
@@ -115,7 +115,7 @@ def _answer_weights(batch: StepBatch, support_weight: float) -> tuple[FloatArray
     support = _support(batch)[answered] if support_weight > 0.0 else np.zeros(answers.codes.size)
     mass = np.exp(support_weight * group_sums(support, answers) / answers.sizes)[answers.codes]  # summed over the attempts of c it is m_c exp(eta S_c)
     weights = np.full(answered.size, np.nan)
-    weights[answered] = (group_sums(mass, answers)[answers.codes]) / group_sums(mass, tasks)[tasks.codes]
+    weights[answered] = group_sums(mass, answers)[answers.codes] / group_sums(mass, tasks)[tasks.codes]
     return weights, answers
 
 

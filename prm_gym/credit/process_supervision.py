@@ -6,12 +6,13 @@ from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
 from prm_gym.credit.grouping import Grouping, factorise, group_maxima
-from prm_gym.credit.normalize import Singleton, normalized
+from prm_gym.credit.normalize import Singleton
 from prm_gym.credit.options import require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.step_signals import key_step_rewards, label_signs, normalized_known, potentials_after, shares, unknown_share
+from prm_gym.credit.step_signals import key_step_rewards, label_signs, potentials_after, shares
+from prm_gym.credit.stepwise import normalized_known, outcome_and_steps, process_credit, task_of_step, unknown_share
 
 
 @assigner(needs=("score",))
@@ -69,13 +70,7 @@ def key_steps(batch: StepBatch, *, step_weight: float = 1.0, eps: float = 1e-6, 
     Source: ours, a reading: rewards for key steps that a reference solution names, as in R1-VL (Zhang et al. 2025), arXiv 2503.12937, but paid where they are
     reached. Confidence: low.
     """
-    require_finite("step_weight", step_weight)
-    tasks = factorise(batch.group_ids, "group_ids")
-    owner = batch.trajectory_of_step
-    episode = normalized(trajectory_returns(batch.rewards, batch.offsets), tasks, scale="std", eps=eps, ddof=ddof, singleton=singleton)
-    relative = normalized_known(key_step_rewards(batch), tasks.rows(owner), scale="std", eps=eps, ddof=ddof)
-    figures = group_diagnostics(relative.members, relative.values[relative.known], prefix="step_") | unknown_share(relative.known)
-    return process_credit(batch, episode[owner] + step_weight * relative.values, group_diagnostics(tasks, episode) | figures)
+    return outcome_and_steps(batch, key_step_rewards(batch), step_weight=step_weight, eps=eps, ddof=ddof, singleton=singleton)
 
 
 @assigner(needs=("potential",), uses=("final_potential", "label", "answer_key"))
@@ -124,16 +119,6 @@ def step_grpo(
     known = relative.known[owner]
     figures = group_diagnostics(relative.members, relative.values[relative.known]) | unknown_share(known)
     return Credit(relative.values[owner], discounted_returns(batch.rewards, batch.offsets, gamma=1.0), known, figures)
-
-
-def process_credit(batch: StepBatch, advantages: FloatArray, figures: dict[str, float]) -> Credit:
-    """The credit of an assigner that keeps every step and has no discount of its own."""
-    return Credit(advantages, discounted_returns(batch.rewards, batch.offsets, gamma=1.0), np.ones(batch.rewards.size, dtype=np.bool_), figures)
-
-
-def task_of_step(batch: StepBatch) -> Grouping:
-    """The steps of the same task, over all its trajectories."""
-    return factorise(batch.group_ids, "group_ids").rows(batch.trajectory_of_step)
 
 
 def _farthest(batch: StepBatch) -> FloatArray:

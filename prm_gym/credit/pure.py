@@ -8,11 +8,11 @@ from prm_gym.credit.diagnostics import group_diagnostics
 from prm_gym.credit.grouping import Grouping, factorise
 from prm_gym.credit.normalize import normalized
 from prm_gym.credit.options import require_finite
-from prm_gym.credit.process_supervision import process_credit
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.step_signals import min_form_weights, prm_margins, unknown_share
+from prm_gym.credit.step_signals import min_form_weights, prm_margins
+from prm_gym.credit.stepwise import process_credit, unknown_share
 
 
 @assigner(needs=("score",))

@@ -12,17 +12,15 @@
     renorm_rewards                  score + outcome - 1                                   score
     progress_rewards                the outcome, attributed by a progress estimator       progress
 
-Where nothing is known of a step, a signal is NaN, never 0. `normalized_known` leaves such steps out of means and standard deviations and gives them 0, the
-share of them stands in the diagnostics of every assigner as `unknown_share`.
+Where nothing is known of a step, a signal is NaN, never 0; `prm_gym.credit.stepwise` says what assigners make of that.
 """
 
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
-from prm_gym.credit.array_types import BoolArray, FloatArray, IntArray
-from prm_gym.credit.grouping import Grouping, factorise, group_maxima, rows_text
-from prm_gym.credit.normalize import Centre, Scale, Singleton, normalized
+from prm_gym.credit.array_types import FloatArray, IntArray
+from prm_gym.credit.grouping import Grouping, group_maxima, rows_text
 from prm_gym.credit.options import require_between, require_choice, require_finite
 from prm_gym.credit.returns import trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
@@ -272,46 +270,6 @@ def shares(batch: StepBatch, name: str) -> FloatArray:
     values = batch.numbers(name)
     _require_shares(f"the column {name!r}", values)
     return values
-
-
-class Relative(NamedTuple):
-    """A signal against the rest of its group.
-
-    Attributes:
-        values: [N] float64; 0 where nothing is known.
-        known: [N] bool.
-        members: which of the known rows belong together.
-    """
-
-    values: FloatArray
-    known: BoolArray
-    members: Grouping
-
-
-def normalized_known(
-    signal: FloatArray, groups: Grouping, *, centre: Centre = "mean", scale: Scale = "none", ddof: int = 1, eps: float = 1e-6, singleton: Singleton = "zero"
-) -> Relative:
-    """The signal, centred and scaled within its groups as `normalized` does it, over the rows where it is known; 0 on the others.
-
-    Args:
-        signal: [N] float64; NaN where not known.
-        groups: of the N rows.
-        centre: see `normalized`, as for the other options.
-        scale: likewise.
-        ddof: likewise.
-        eps: likewise.
-        singleton: likewise; a row is alone when no other of its group is known.
-    """
-    known = ~np.isnan(signal)
-    members = factorise(groups.codes[known])
-    values = np.zeros_like(signal)
-    values[known] = normalized(signal[known], members, centre=centre, scale=scale, ddof=ddof, eps=eps, singleton=singleton)
-    return Relative(values, known, members)
-
-
-def unknown_share(known: BoolArray) -> dict[str, float]:
-    """Share in [0, 1] of the steps of which nothing is known, under `unknown_share`; 0 without steps."""
-    return {"unknown_share": float(1.0 - known.mean()) if known.size else 0.0}
 
 
 def _shifted(before: FloatArray, beyond: FloatArray, offsets: IntArray) -> FloatArray:

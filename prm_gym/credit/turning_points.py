@@ -9,11 +9,11 @@ from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
 from prm_gym.credit.grouping import factorise, intersection
 from prm_gym.credit.options import require_choice, require_finite
-from prm_gym.credit.process_supervision import process_credit, task_of_step
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.step_signals import normalized_known, potentials_after, unknown_share
+from prm_gym.credit.step_signals import potentials_after
+from prm_gym.credit.stepwise import normalized_known, process_credit, task_of_step, unknown_share
 
 Rule = Literal["replace", "bonus"]
 Compare = Literal["time", "task"]

@@ -13,14 +13,13 @@ from prm_gym.credit.step_signals import (
     log_ratio_rewards,
     min_form_weights,
     monte_carlo_differences,
-    normalized_known,
     potential_differences,
     prm_margins,
     probe_potentials,
     renorm_rewards,
     running_maxima,
-    unknown_share,
 )
+from prm_gym.credit.stepwise import normalized_known, unknown_share
 from prm_gym.errors import CreditError, OptionError
 
 NAN = float("nan")
