@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from prm_gym.credit import ASSIGNERS, StepBatch
+from prm_gym.credit.array_types import Column
 
 SEED = 20250501
 ATTEMPTS, LENGTH, STATES, ACTIONS = 8, 30, 200, 5
@@ -44,14 +45,19 @@ def make_batch(groups: int) -> StepBatch:
     steps = attempts * LENGTH
     rewards = np.zeros(steps)
     rewards[LENGTH - 1 :: LENGTH] = random.integers(0, 2, attempts)
-    keys = {name: random.integers(0, size, steps) for name, size in (("state_key", STATES), ("action_key", ACTIONS), ("next_state_key", STATES))}
+    sizes = (("state_key", STATES), ("action_key", ACTIONS), ("next_state_key", STATES))
+    keys: dict[str, Column] = {name: random.integers(0, size, steps) for name, size in sizes}
+    keys["answer_key"] = np.repeat(random.integers(0, ACTIONS, attempts), LENGTH)
+    normal = {name: random.normal(size=steps) for name in ("value", "bootstrap_value", "progress", "implicit_reward")}
+    shares = {name: random.random(steps) for name in ("score", "potential", "final_potential", "mc_value", "bootstrap_mc_value")}
+    shares["label"] = random.choice([0.0, 1.0, np.nan], steps)
     return StepBatch(
         rewards=rewards,
         offsets=np.arange(attempts + 1, dtype=np.int64) * LENGTH,
         group_ids=np.arange(attempts) // ATTEMPTS,
         outcomes=rewards[LENGTH - 1 :: LENGTH],
         truncated=random.random(attempts) < 0.2,
-        columns={**keys, **{name: random.normal(size=steps) for name in ("value", "bootstrap_value", "progress", "implicit_reward", "score")}},
+        columns={**keys, **normal, **shares},
     )
 
 

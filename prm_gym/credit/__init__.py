@@ -7,20 +7,28 @@
 The assigners are pure functions over arrays and may be called directly: `gigpo(batch, gamma=0.95)`.
 """
 
+from prm_gym.credit.adca import adca
+from prm_gym.credit.answer_gain import igpo, siop
 from prm_gym.credit.assigner import Assigner, assigner
 from prm_gym.credit.gae import gae
 from prm_gym.credit.gigpo import gigpo
 from prm_gym.credit.grouping import key_array
 from prm_gym.credit.grpo import dr_grpo, grpo
 from prm_gym.credit.implicit import istar, prime
+from prm_gym.credit.process_supervision import grpo_ps, key_steps, step_grpo
+from prm_gym.credit.pure import pure
 from prm_gym.credit.registry import ASSIGNERS, assign, find_assigner
 from prm_gym.credit.reinforce import reinforce
+from prm_gym.credit.renorm import renorm
 from prm_gym.credit.result import Credit
 from prm_gym.credit.rloo import rloo
 from prm_gym.credit.salt import salt
 from prm_gym.credit.signal import SIGNALS, Signal, make_signal
 from prm_gym.credit.spa import spa
+from prm_gym.credit.spae import spae
 from prm_gym.credit.step_batch import StepBatch
+from prm_gym.credit.turning_points import turning_points
+from prm_gym.credit.vsrm import vsrm
 
 __all__ = [
     "ASSIGNERS",
@@ -29,6 +37,7 @@ __all__ = [
     "Credit",
     "Signal",
     "StepBatch",
+    "adca",
     "assign",
     "assigner",
     "dr_grpo",
@@ -36,12 +45,22 @@ __all__ = [
     "gae",
     "gigpo",
     "grpo",
+    "grpo_ps",
+    "igpo",
     "istar",
     "key_array",
+    "key_steps",
     "make_signal",
     "prime",
+    "pure",
     "reinforce",
+    "renorm",
     "rloo",
     "salt",
+    "siop",
     "spa",
+    "spae",
+    "step_grpo",
+    "turning_points",
+    "vsrm",
 ]

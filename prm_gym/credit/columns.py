@@ -7,6 +7,9 @@ of its actions) or from a learned signal (`prm_gym.credit.signal`), which is fit
 from collections.abc import Mapping
 from types import MappingProxyType
 
+OF_VERDICTS = ("score", "label", "potential", "final_potential")
+"""Columns that come of verdicts: an environment without verifiers has none of them."""
+
 _OF_AGENT = "fill it with agent.columns(batch, ...)"
 
 SOURCES: Mapping[str, str] = MappingProxyType(
@@ -21,6 +24,11 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "implicit_reward": "of the learned signal implicit_reward; fit make_signal('implicit_reward:CHECKPOINT') to the batch (without a checkpoint it begins "
         "as a causal-lm: follow(agent) first), then take its column(batch)",
         "score": "of a process reward model or another verifier; give the environment one",
+        "label": "of verifiers that call steps right or wrong (z3, algebra, execution and others); give the environment one",
+        "potential": "of verifiers that state progress (milestones of a task: state, path, rubric and others); or the probability of the right answer, or "
+        "another worth of the state before each step: batch.with_columns({'potential': ..., 'final_potential': ...})",
+        "final_potential": "as for potential, of the state after the last step",
+        "answer_key": "a key of each trajectory's final answer, equal where the answers are, on all its steps; batch.with_columns({'answer_key': ...})",
     }
 )
 """How to get a column that a batch lacks, for error messages and lists."""

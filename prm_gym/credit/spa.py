@@ -1,60 +1,13 @@
 """SPA: the outcome attributed to steps by a learned progress estimator."""
 
-from typing import Literal, get_args
-
 import numpy as np
 
-from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.gae import credit_of, generalized_advantage
-from prm_gym.credit.grouping import rows_text
-from prm_gym.credit.options import require_choice, require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.errors import CreditError
-
-Residual = Literal["last", "none"]
-
-
-def progress_rewards(batch: StepBatch, *, residual: Residual = "last", weight: float = 1.0, grounding: float = 0.0) -> FloatArray:
-    """[N] float64, the reward of each step by what it added to the expected outcome.
-
-        r_t = weight * c_t + grounding * r^env_t + [t last and residual "last"] weight * (R - sum_u c_u),    R = sum_t r^env_t
-
-    With residual "last", weight 1 and grounding 0 the rewards of a trajectory sum to R, whatever the estimator says: c is the difference of a potential
-    Phi_t = sum_{u<t} c_u, and the return-to-go is R - Phi_t without discount. Phi_t depends on what came before step t alone, so it is a baseline: the
-    expected policy gradient is that of R, and a poor estimator costs variance and no bias, as long as it has not been fitted to these very episodes.
-
-    A step without an estimate adds 0; the residual takes in what it may have added.
-
-    Args:
-        batch: with the column `progress`, c; NaN where not known.
-        residual: "last", or "none" for the estimator's rewards alone, as published.
-        weight: of the attributed outcome, finite.
-        grounding: of the environment's own rewards (SPA: whether the environment accepted the action), finite.
-
-    Raises:
-        OptionError: an option is none of its choices, or not finite.
-        CreditError: the column is missing, or a trajectory has no estimate at all; names the trajectories.
-
-    >>> from prm_gym.credit import StepBatch
-    >>> batch = StepBatch([0, 0, 1], [0, 3], ["task"], [1], [False], {"progress": [0.25, 0.5, 0.125]})
-    >>> progress_rewards(batch).tolist()
-    [0.25, 0.5, 0.25]
-    """
-    require_choice("residual", residual, get_args(Residual))
-    require_finite("weight", weight)
-    require_finite("grounding", grounding)
-    progress = batch.numbers("progress")
-    unknown = np.isnan(progress)
-    blind = np.bincount(batch.trajectory_of_step[~unknown], minlength=batch.lengths.size) == 0
-    if blind.any():
-        raise CreditError(f"progress is not known on any step of the trajectories in {rows_text(blind)}; leave them out, or look into the estimator.")
-    attributed = np.where(unknown, 0.0, progress)
-    if residual == "last":
-        attributed[batch.offsets[1:] - 1] += trajectory_returns(batch.rewards, batch.offsets) - trajectory_returns(attributed, batch.offsets)
-    return weight * attributed + grounding * batch.rewards
+from prm_gym.credit.step_signals import Residual, progress_rewards
 
 
 @assigner(needs=("progress", "value"), uses=("bootstrap_value",))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from prm_gym.credit.array_types import BoolArray, Column, FloatArray, IntArray
 from prm_gym.credit.grouping import key_array, rows_text
+from prm_gym.credit.verdict_columns import verdict_columns
 from prm_gym.errors import CreditError
 from prm_gym.trajectory import Step, Trajectory
 
@@ -23,8 +24,11 @@ class StepBatch:
     Columns that the assigners know: `state_key`, `next_state_key`, `action_key`, `belief_key` (keys of any kind: strings, bytes, integers,
     tuples; lists of them become object arrays); `value` (of the state in which the step was taken, by a critic), `bootstrap_value` (of the
     state that a truncated trajectory ended in, on its last step), `progress` (what the step added to the expected outcome, by a learned
-    estimator), `implicit_reward` (of a learned implicit reward), `score` (of a process reward model), `potential`, `mc_value`, `logprob`,
-    `ref_logprob`, `entropy`, `n_tokens` (numbers, NaN where a step has none); `parent`. Others may be added under names of their own.
+    estimator), `implicit_reward` (of a learned implicit reward), `score` (of a process reward model), `label` (1 the step is right, 0 wrong),
+    `potential` (of the state before the step), `final_potential` (of the state that the trajectory ended in, on its last step), `mc_value`
+    (expected return from the state before the step, by fresh roll-outs), `bootstrap_mc_value` (as `bootstrap_value`), `logprob`, `ref_logprob`,
+    `entropy`, `n_tokens` (numbers, NaN where a step has none); `answer_key` (of the trajectory's final answer, on all its steps; None where there
+    is none); `parent`. Others may be added under names of their own.
 
     Attributes:
         rewards: [N] float64, per step, finite.
@@ -75,8 +79,8 @@ class StepBatch:
         """The batch of the valid trajectories, with the columns that they can fill.
 
         Trajectories with `valid=False` are left out: they train nobody. Columns: `state_key`, `next_state_key`, `action_key` (the action's
-        text); `logprob`, the sum of a step's log-probabilities, when every step has them; `score`, the mean over the verifiers that gave the
-        step a score, NaN on a step where none did, when at least one step has one.
+        text); `logprob`, the sum of a step's log-probabilities, when every step has them; `score`, `label`, `potential` and `final_potential` from the
+        verdicts, each where something is known of one step at least (see `verdict_columns`).
 
         Args:
             trajectories: of any number of tasks; `group_id` says which belong together.
@@ -97,9 +101,7 @@ class StepBatch:
         logprobs = [sum(step.logprobs) for step in steps if step.logprobs is not None]
         if steps and len(logprobs) == len(steps):
             columns["logprob"] = np.array(logprobs, dtype=np.float64)
-        scores = np.array([_mean_score(step) for step in steps], dtype=np.float64)
-        if not np.isnan(scores).all():
-            columns["score"] = scores
+        columns |= verdict_columns(valid)
         return cls(
             rewards=np.array([step.reward for step in steps], dtype=np.float64),
             offsets=np.cumsum([0, *(len(trajectory.steps) for trajectory in valid)], dtype=np.int64),
@@ -210,8 +212,3 @@ def _require_source(trajectories: tuple[Trajectory, ...] | None, lengths: IntArr
     given = [len(trajectory.steps) for trajectory in trajectories]
     if given != lengths.tolist():
         raise CreditError(f"trajectories must be the source of the rows: their {len(given)} step counts differ from the {lengths.size} of offsets.")
-
-
-def _mean_score(step: Step) -> float:
-    scores = [verdict.score for verdict in step.verdicts.values() if verdict.score is not None]
-    return sum(scores) / len(scores) if scores else float("nan")

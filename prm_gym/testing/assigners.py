@@ -109,9 +109,10 @@ def _sample_batch() -> StepBatch:
         "next_state_key": key_array(f"state {state}" for state in (states + actions) % 6),
         "action_key": key_array(f"action {action}" for action in actions),
         "belief_key": key_array(f"belief {state % 3}" for state in states),
+        "answer_key": key_array("yes" if length % 3 else None for length in lengths[owner].tolist()),
         "parent": key_array(f"{trajectory}/{step}" for step, trajectory in enumerate(owner)),
     }
-    shares = {name: rng.random(steps) for name in ("value", "score", "potential", "mc_value", "entropy")}
+    shares = {name: rng.random(steps) for name in ("value", "score", "potential", "final_potential", "mc_value", "entropy")}
     logs = {name: -rng.random(steps) for name in ("logprob", "ref_logprob")}
     return StepBatch(
         rewards=rewards,
@@ -125,6 +126,7 @@ def _sample_batch() -> StepBatch:
 
 def _learned(rng: np.random.Generator, steps: int) -> dict[str, Column]:
     """Columns of critics and learned signals, some of which cannot tell of some steps."""
-    columns: dict[str, Column] = {name: rng.normal(size=steps) for name in ("progress", "implicit_reward", "bootstrap_value")}
+    columns: dict[str, Column] = {name: rng.normal(size=steps) for name in ("progress", "implicit_reward", "bootstrap_value", "bootstrap_mc_value")}
     columns["implicit_reward"][rng.random(steps) < 0.1] = np.nan
+    columns["label"] = rng.choice([0.0, 1.0, np.nan], steps)
     return columns

@@ -12,12 +12,12 @@ from pathlib import Path
 from prm_gym.agent import TrainableAgent
 from prm_gym.credit import SIGNALS, Signal, StepBatch, find_assigner, make_signal
 from prm_gym.credit.array_types import Column
-from prm_gym.credit.columns import SOURCES
+from prm_gym.credit.columns import OF_VERDICTS, SOURCES
 from prm_gym.errors import CheckpointError, CreditError, OptionError
 from prm_gym.plugins import split_options
 
-OF_TRAJECTORIES = ("state_key", "next_state_key", "action_key", "logprob", "score")
-"""What `StepBatch.from_trajectories` fills, the last two where agent and verifiers give them."""
+OF_TRAJECTORIES = ("state_key", "next_state_key", "action_key", "logprob", *OF_VERDICTS)
+"""What `StepBatch.from_trajectories` fills, from `logprob` on where agent and verifiers give them."""
 
 
 class Columns:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from prm_gym.credit import find_assigner
+from prm_gym.credit.columns import OF_VERDICTS
 from prm_gym.errors import OptionError
 from prm_gym.rewards import make_reward
 from prm_gym.rollout import Episode
@@ -131,7 +132,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     def env_options_for_training(self) -> dict[str, Any]:
         """Options of the environment; without verifiers where neither the reward nor the assigner nor the method uses a verdict."""
         options = {**self.env_options, "reward": self.reward}
-        used = make_reward(self.reward, 1).needs_verdicts or "score" in find_assigner(self.credit)[0].needs or make_method(self.method).needs_verdicts
+        judged = not set(OF_VERDICTS).isdisjoint(find_assigner(self.credit)[0].needs)
+        used = judged or make_reward(self.reward, 1).needs_verdicts or make_method(self.method).needs_verdicts
         if "verifiers" not in options and not used:
             options["verifiers"] = []
         return options

@@ -31,3 +31,23 @@ def ragged_batch(seed, *, tasks=5, states=6, actions=3, longest=9):
 @pytest.fixture(scope="session")
 def make_batch():
     return ragged_batch
+
+
+def process_batch(seed, **options):
+    """A ragged batch with all that is said of its steps, some of it not known: quarters, so that equal numbers stand side by side."""
+    batch = ragged_batch(seed, **options)
+    rng = np.random.default_rng(seed + 1000)
+    steps, owner = batch.rewards.size, batch.trajectory_of_step
+
+    def quarters(unknown=0.2):
+        return np.where(rng.random(steps) < unknown, np.nan, rng.integers(0, 5, steps) / 4)
+
+    names = ("score", "potential", "final_potential", "mc_value", "bootstrap_mc_value")
+    answers = rng.choice(["yes", "no", None], batch.lengths.size)
+    labels = np.where(rng.random(steps) < 0.2, np.nan, rng.integers(0, 2, steps))
+    return batch.with_columns({**{name: quarters() for name in names}, "value": quarters(0.0), "label": labels, "answer_key": key_array(answers[owner])})
+
+
+@pytest.fixture(scope="session")
+def make_process_batch():
+    return process_batch

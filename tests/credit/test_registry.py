@@ -8,7 +8,29 @@ from prm_gym.credit import ASSIGNERS, Assigner, StepBatch, assign, assigner, fin
 from prm_gym.errors import ContractError, CreditError, OptionError, UnknownNameError
 from prm_gym.plugins import Registry
 
-OURS = ["dr_grpo", "gae", "gigpo", "grpo", "istar", "prime", "reinforce", "rloo", "salt", "spa"]
+OURS = [
+    "adca",
+    "dr_grpo",
+    "gae",
+    "gigpo",
+    "grpo",
+    "grpo_ps",
+    "igpo",
+    "istar",
+    "key_steps",
+    "prime",
+    "pure",
+    "reinforce",
+    "renorm",
+    "rloo",
+    "salt",
+    "siop",
+    "spa",
+    "spae",
+    "step_grpo",
+    "turning_points",
+    "vsrm",
+]
 BATCH = StepBatch([0.0, 1.0, 0.0], [0, 2, 3], ["g", "g"], [1.0, 0.0], [False, False], {"state_key": ["s", "u", "s"]})
 
 

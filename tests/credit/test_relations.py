@@ -7,7 +7,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prm_gym.credit import StepBatch, dr_grpo, gigpo, grpo, key_array, reinforce, rloo, salt
+from prm_gym.credit import (
+    StepBatch,
+    adca,
+    dr_grpo,
+    gigpo,
+    grpo,
+    grpo_ps,
+    igpo,
+    key_array,
+    key_steps,
+    pure,
+    reinforce,
+    renorm,
+    rloo,
+    salt,
+    siop,
+    spae,
+    step_grpo,
+    turning_points,
+    vsrm,
+)
 
 # Quarters are exact in binary, so that sums of rewards carry no rounding of their own.
 REWARDS = st.integers(-8, 8).map(lambda quarters: quarters / 4)
@@ -23,6 +43,20 @@ ALL = [
     ("gigpo, per row", lambda batch: gigpo(batch, episode_baseline="per_row")),
     ("salt", salt),
     ("salt, history", lambda batch: salt(batch, base="rloo", history_length=1)),
+    ("adca", adca),
+    ("adca, allocation", lambda batch: adca(batch, scheme="allocation")),
+    ("grpo_ps", grpo_ps),
+    ("igpo", igpo),
+    ("igpo, separate", lambda batch: igpo(batch, normalize="separate", gain="log")),
+    ("key_steps", key_steps),
+    ("pure", pure),
+    ("renorm", renorm),
+    ("siop", siop),
+    ("spae", spae),
+    ("step_grpo", step_grpo),
+    ("turning_points", turning_points),
+    ("turning_points, bonus", lambda batch: turning_points(batch, rule="bonus", consistent=False, compare="task")),
+    ("vsrm", vsrm),
 ]
 # The same answer up to the order of summation; a division by the standard deviation of near-equal returns magnifies that a little.
 CLOSE = {"rtol": 1e-9, "atol": 1e-10}
@@ -43,8 +77,20 @@ def batches(draw, shared_states=True, longest=5):
         key_array(f"task {task}" for task, _ in trajectories),
         np.zeros(len(lengths)),
         np.zeros(len(lengths), dtype=bool),
-        {"state_key": key_array(places), "action_key": key_array(place % 2 for place in places), "next_state_key": key_array(places)},
+        {"state_key": key_array(places), "action_key": key_array(place % 2 for place in places), "next_state_key": key_array(places)}
+        | said_of([reward for _, rewards in trajectories for reward in rewards], np.repeat(np.arange(len(lengths)), lengths)),
     )
+
+
+def said_of(rewards, owner):
+    """What is said of the steps, made out of the quarters of the rewards; each thing is not known for one value of them."""
+    quarters = np.floor(np.array(rewards, dtype=float) * 4)
+    columns = {
+        name: np.where(quarters == shift - 4, np.nan, (quarters + shift) % 5 / 4)
+        for shift, name in enumerate(("score", "potential", "final_potential", "mc_value"))
+    }
+    answers = key_array(("yes", "no", None)[place % 3] for place in owner.tolist())
+    return columns | {"value": quarters % 3, "label": np.where(quarters == 1, np.nan, quarters % 2), "answer_key": answers}
 
 
 def changed(batch, **changes):
@@ -82,7 +128,11 @@ def test_permuting_the_trajectories_permutes_the_advantages(assigner, batch, dat
     np.testing.assert_allclose(assigner(permuted).advantages, assigner(batch).advantages[rows], **CLOSE)
 
 
-@pytest.mark.parametrize("assigner", [rloo, grpo, dr_grpo, gigpo, salt], ids=lambda assigner: assigner.name)
+@pytest.mark.parametrize(
+    "assigner",
+    [rloo, grpo, dr_grpo, gigpo, salt, adca, grpo_ps, igpo, key_steps, pure, renorm, siop, step_grpo, turning_points],
+    ids=lambda assigner: assigner.name,
+)
 @relation
 @given(batch=batches())
 def test_a_task_does_not_see_the_other_tasks(assigner, batch):
@@ -101,8 +151,13 @@ def test_a_task_does_not_see_the_other_tasks(assigner, batch):
         lambda batch: gigpo(batch, gamma=1.0, episode_baseline="per_row"),
         lambda batch: gigpo(batch, gamma=1.0, normalize="mean_std", episode_baseline="per_row"),
         lambda batch: reinforce(batch, baseline="batch"),
+        adca,
+        lambda batch: igpo(batch, normalize="separate"),
+        key_steps,
+        pure,
+        lambda batch: spae(batch, whiten=False),
     ],
-    ids=["grpo", "dr_grpo", "rloo", "gigpo", "gigpo, std", "reinforce"],
+    ids=["grpo", "dr_grpo", "rloo", "gigpo", "gigpo, std", "reinforce", "adca", "igpo", "key_steps", "pure", "spae"],
 )
 @relation
 @given(batch=batches(), bonus=REWARDS)
@@ -110,6 +165,37 @@ def test_a_bonus_for_everybody_changes_nothing(assigner, batch, bonus):
     # Without discount a bonus on the last reward moves every return of the batch by the same amount. Doubled trajectories: no group of one.
     batch, _ = taken(batch, [*range(len(batch.group_ids))] * 2)
     np.testing.assert_allclose(assigner(with_terminal_bonus(batch, bonus)).advantages, assigner(batch).advantages, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    "assigner",
+    [
+        adca,
+        lambda batch: adca(batch, scheme="allocation"),
+        lambda batch: grpo_ps(batch, ddof=0),
+        lambda batch: key_steps(batch, ddof=0, singleton="zero"),
+        siop,
+        lambda batch: spae(batch, whiten=False, singleton="zero"),
+        lambda batch: step_grpo(batch, ddof=0, singleton="zero"),
+        turning_points,
+        lambda batch: turning_points(batch, rule="bonus", compare="task"),
+    ],
+    ids=["adca", "adca, allocation", "grpo_ps", "key_steps", "siop", "spae", "step_grpo", "turning_points", "turning_points, bonus"],
+)
+@relation
+@given(batch=batches())
+def test_doubling_every_attempt_changes_nothing(assigner, batch):
+    # Means, populations' standard deviations, extremes and shares of answers stay as they are.
+    doubled, rows = taken(batch, [*range(len(batch.group_ids))] * 2)
+    np.testing.assert_allclose(assigner(doubled).advantages, assigner(batch).advantages[rows], **CLOSE)
+
+
+@relation
+@given(batch=batches())
+def test_what_failed_attempts_are_paid_is_never_positive(batch):
+    # ReNorm, values of 0: returns of a failed attempt are sums of what is at most 0; the outcomes of these batches are all 0.
+    blind = batch.with_columns({"value": np.zeros(batch.rewards.size)})
+    assert (renorm(blind, lam=1.0).advantages <= 0.0).all()
 
 
 @pytest.mark.parametrize(
@@ -228,7 +314,7 @@ def test_truncated_attempts_end_with_value_zero_like_finished_ones(assigner, bat
 @every_assigner
 def test_an_empty_batch_has_empty_credit(assigner):
     nothing = key_array([])
-    columns = dict.fromkeys(("state_key", "action_key", "next_state_key"), nothing)
+    columns = dict.fromkeys(("state_key", "action_key", "next_state_key"), nothing) | said_of([], np.zeros(0, dtype=int))
     credit = assigner(StepBatch([], [0], nothing, [], [], columns))
     assert credit.advantages.shape == credit.returns.shape == credit.keep.shape == (0,)
     assert credit.advantages.dtype == np.float64
@@ -237,11 +323,11 @@ def test_an_empty_batch_has_empty_credit(assigner):
 
 @every_assigner
 def test_the_batch_is_not_written_to(assigner, make_batch):
-    batch, untouched = make_batch(5), make_batch(5)
+    batch, untouched = (each.with_columns(said_of(each.rewards, each.trajectory_of_step)) for each in (make_batch(5), make_batch(5)))
     credit = assigner(batch)
     credit.advantages[:] = credit.returns[:] = 99.0
     assert np.array_equal(batch.rewards, untouched.rewards)
-    assert all(batch.column(name).tolist() == untouched.column(name).tolist() for name in batch.columns)
+    assert all(str(batch.column(name).tolist()) == str(untouched.column(name).tolist()) for name in batch.columns)  # as texts: NaN is not equal to itself
 
 
 @every_assigner
@@ -251,6 +337,7 @@ def test_a_quarter_of_a_million_steps_take_a_fraction_of_a_second(assigner):
     steps, length = 245_760, 30
     attempts = steps // length
     columns = {name: rng.integers(0, 50, steps) for name in ("state_key", "action_key", "next_state_key")}
+    columns |= said_of(rng.integers(-8, 9, steps) / 4, np.repeat(np.arange(attempts), length))
     batch = StepBatch(rng.normal(size=steps), np.arange(attempts + 1) * length, np.arange(attempts) // 8, np.zeros(attempts), np.zeros(attempts, bool), columns)
     start = time.process_time()
     assert assigner(batch).advantages.size == steps

@@ -3,7 +3,7 @@ import pytest
 
 from prm_gym.credit import StepBatch, assign, gae, spa
 from prm_gym.credit.returns import trajectory_returns
-from prm_gym.credit.spa import progress_rewards
+from prm_gym.credit.step_signals import progress_rewards
 from prm_gym.errors import CreditError, OptionError
 
 

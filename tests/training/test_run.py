@@ -218,7 +218,15 @@ def test_a_file_of_public_tasks(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("credit", "reward", "judged"), [("grpo", "outcome", False), ("gigpo", "outcome", False), ("grpo", "dense", True), ("grpo", "potential", True)]
+    ("credit", "reward", "judged"),
+    [
+        ("grpo", "outcome", False),
+        ("gigpo", "outcome", False),
+        ("grpo", "dense", True),
+        ("grpo", "potential", True),
+        ("grpo_ps", "outcome", True),
+        ("adca", "outcome", True),
+    ],
 )
 def test_verifiers_are_not_paid_for_where_nobody_looks(puzzles, tmp_path, credit, reward, judged):
     config = _config(puzzles, credit=credit, reward=reward, budget=10)
