@@ -6,7 +6,6 @@ advantages; with `value_weight` a critic reads the value of the state from the s
 reader, and twenty times slower on a CPU.
 """
 
-import json
 import math
 import pickle
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from prm_gym.credit.diagnostics import explained_share
 from prm_gym.errors import CheckpointError, ContractError, DivergedError, MissingExtraError, OptionError
 from prm_gym.lm.value import value_loss
 from prm_gym.machine import choose_device
+from prm_gym.saved_agents import describe
 
 try:
     import torch
@@ -333,7 +333,7 @@ class CandidatePolicy(TrainableAgent):
         state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "generator": self._generator.get_state()}
         temporary = directory / "agent.pt.tmp"
         torch.save(state, temporary)
-        (directory / "agent.json").write_text(json.dumps({"id": self.id, "options": self.options}))
+        describe(directory, self.id, self.options)
         temporary.replace(directory / "agent.pt")
 
     def load(self, directory: Path) -> None:

@@ -26,6 +26,7 @@ from prm_gym.lm.sequences import TokenSequence
 from prm_gym.lm.token_server import NoAnswer
 from prm_gym.lm.turns import TurnFormat
 from prm_gym.machine import choose_device
+from prm_gym.saved_agents import describe
 
 if TYPE_CHECKING:
     from prm_gym.agents.causal_lm.learning import Learner
@@ -398,6 +399,7 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
             learner.save(directory)  # it gives its shards of the state, which the first process writes
             return
         state = {"random": self._rng.bit_generator.state, "options": self.options, "version": self.version}
+        describe(directory, self.id, self.options)
         checkpoint.save(directory, self.model, self.tokenizer, learner, state)
 
     def load(self, directory: Path) -> None:

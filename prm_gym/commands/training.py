@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from prm_gym.commands.records import read_options, require_seed
+from prm_gym.commands.records import read_options, require_seed, resolved
 from prm_gym.errors import OptionError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ def train(
     agent: str = "candidate",
     agent_option: tuple[str, ...] = (),
     device: Literal["", "auto", "cpu", "cuda"] = "auto",
-    start: str = "",
     method: str = "policy-gradient",
     credit: str = "gigpo",
     credit_option: tuple[str, ...] = (),
@@ -75,10 +74,10 @@ def train(
     Args:
         env: id of the environment.
         env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'verifiers=["prm:DIR"]'.
-        agent: name of a trainable agent, with an argument where it takes one: "candidate", "causal-lm", "causal-lm:NAME_OR_FOLDER".
-        agent_option: its options, NAME=VALUE each.
+        agent: a trainable agent: its name, with an argument where it takes one ("candidate", "causal-lm", "causal-lm:NAME_OR_FOLDER"), or the folder of a saved
+            one to go on with, and with the learned signals beside it: "runs/first/agent", or a checkpoint of a run.
+        agent_option: its options, NAME=VALUE each; of a saved one over those that it was made with.
         device: where the agent learns; empty for an agent without such an option.
-        start: folder of a saved agent of this kind to begin with, and with the learned signals that lie in it.
         method: what is made of a batch; options stand after a question mark: 'correction?corrector=self&tries=4'.
         credit: the credit assigner; options stand after a question mark: 'gigpo?step_weight=0.5&gamma=0.9'.
         credit_option: its options, NAME=VALUE each.
@@ -126,9 +125,8 @@ def train(
     config = TrainConfig(
         env_id=env,
         env_options=read_options(env_option),
-        agent=agent,
+        agent=resolved(agent),
         agent_options={**read_options(agent_option), **({"device": device} if device else {})},
-        start=str(Path(start).resolve()) if start else "",
         method=method,
         credit=credit,
         credit_options=read_options(credit_option),

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from prm_gym.agent import find_saved
 from prm_gym.engines import Engine
 from prm_gym.errors import DivergedError
 from prm_gym.report.comparison import RunResult
@@ -154,8 +155,9 @@ class _Run:
         self.ranks.require_same("where the run on disk stands (they need one file system)", state and state.checkpoint)
         if state is None:
             self.folder.begin()
-            if self.config.start:
-                self.columns.begin(Path(self.config.start) / "signals")
+            saved = find_saved(self.config.agent)
+            if saved is not None:
+                self.columns.begin(saved.folder / "signals")
             demonstrate(self.config, self.ground, self.agent)
         else:
             self.state = state
@@ -201,7 +203,7 @@ class _Run:
             kept = self.folder.path / self.state.checkpoint
             raise DivergedError(
                 f"training diverged in batch {self.state.batches + 1}, after {self.state.env_steps} environment steps: {error}. The last good checkpoint is "
-                f"kept in {kept}; begin another run with start={str(kept)!r} and other settings (a lower learning rate, say)"
+                f"kept in {kept}; begin another run with that folder as its agent (agent={str(kept)!r}) and other settings, a lower learning rate say"
             ) from error
         return metrics
 

@@ -156,7 +156,7 @@ def test_the_verifier_is_the_environments_own_unless_another_is_named(capsys):
         ((), None),
         (("--verifier", "arithmetic"), None),
         (("--verifier", "none"), "needs a verifier"),
-        (("--checkpoint", "nowhere"), "cannot be loaded"),
+        (("--agent", "./nowhere"), "no folder './nowhere' with a saved agent"),
     ):
         if error is None:
             cli.main([*COMMAND, *verifier, "--json"])
@@ -173,7 +173,7 @@ def test_a_saved_policy_searches(capsys, tmp_path):
 
     made = make_agent("candidate", seed=3, device="cpu")
     made.save(tmp_path / "saved")
-    cli.main([*COMMAND, "--agent", "candidate", "--agent-option", "device=cpu", "--checkpoint", str(tmp_path / "saved"), "--json"])
+    cli.main([*COMMAND, "--agent", str(tmp_path / "saved"), "--agent-option", "device=cpu", "--json"])
     assert len(json.loads(capsys.readouterr().out)) == 4
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from prm_gym.errors import OptionError, UnknownNameError
+from prm_gym.errors import CheckpointError, OptionError, UnknownNameError
 from prm_gym.report.comparison import read_results
 from prm_gym.store import read_trajectories
 from prm_gym.training.compare import Plan, compare
@@ -69,13 +69,13 @@ def test_every_seed_begins_with_an_agent_of_its_own(tmp_path):
     warm = _plan(tmp_path / "warm", credits=("grpo",), rewards=("outcome",), budget=0, demonstrations=20)
     compare(warm)
     agents = str(warm.runs()[0][1].parent / "seed-{seed}" / "agent")
-    plan = _plan(tmp_path / "trained", credits=("grpo", "gigpo"), rewards=("outcome",), start=agents)
+    plan = _plan(tmp_path / "trained", credits=("grpo", "gigpo"), rewards=("outcome",), agent=agents)
     assert len(plan.seeds) > 1
     first = {(run.credit, run.seed): run.curve[0].success for run in compare(plan).runs}
     shown = {run.seed: run.final_success for run in compare(warm).runs}
     assert first == {(credit, seed): shown[seed] for credit in plan.credits for seed in plan.seeds}
-    with pytest.raises(OptionError, match="seed-9"):
-        compare(_plan(tmp_path / "other", seeds=(9,), start=agents))
+    with pytest.raises(CheckpointError, match="seed-9"):
+        compare(_plan(tmp_path / "other", seeds=(9,), agent=agents))
 
 
 def test_other_settings_in_the_same_directory_are_refused(tmp_path):
