@@ -45,7 +45,7 @@ def compare(
         credit: credit assigners, with commas between them; options stand after a question mark: `gigpo?step_weight=0.5&gamma=0.9`.
         reward: reward schemes, likewise; options stand after a question mark: `dense?verifier=z3&penalty=0.5`.
         seeds: how many seeds of each combination.
-        budget: environment steps of every run.
+        budget: environment steps of every run; the batch that crosses it is the last, and is played to its end.
         env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'show=["page"]'.
         verifier: specifications of the verifiers that judge its steps, as "z3" or "prm:DIR"; the environment's own unless given.
         agent: name of a trainable agent, or the folder of a saved one to begin every run with; {seed} in it stands for the seed of the run.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 MOST_LISTED = 24
+SPOILT_IN_VAIN = 8  # episodes: where so many are played and all are spoilt, what the agent or the environment stands on is not there
 
 
 def play(
@@ -196,7 +197,8 @@ def rollout(
 ) -> None:
     """Play groups of episodes and store the trajectories: the same ones, whatever the engine and the number of workers.
 
-    Where the infrastructure spoilt episodes, the exit status is 1, and the same command plays these anew.
+    Where the infrastructure spoilt episodes, the exit status is 1, and the same command plays these anew. Where it spoils all from the beginning (nothing
+    answers at an address), the rest is not tried.
 
     Args:
         env: id of the environment.
@@ -247,8 +249,15 @@ def rollout(
                 tally.add(new)
                 if file is not None:
                     file.write(new)
-            if file is not None:
-                file.finish()
+                if SPOILT_IN_VAIN <= tally.invalid == tally.episodes < len(episodes):
+                    print(
+                        f"prm-gym: the first {tally.episodes} episodes were all spoilt; the other {len(episodes) - tally.episodes} are not tried",
+                        file=sys.stderr,
+                    )
+                    break
+            else:
+                if file is not None:
+                    file.finish()
         spent = player.report()
     result = {**tally.record(), "stored": out or None} | ({"agent": spent} if spent else {})
     print_records([result], json)

@@ -24,7 +24,8 @@ class Tally:
         for trajectory in trajectories:
             self.episodes += 1
             self.steps += len(trajectory.steps)
-            self.rewards[trajectory.total_reward] += 1
+            if trajectory.valid:
+                self.rewards[trajectory.total_reward] += 1
             if trajectory.valid and trajectory.outcome is not None:
                 self.outcomes[trajectory.outcome] += 1
             self.labels.update(f"{v.verifier}: {v.label or v.status}" for step in trajectory.steps for v in step.verdicts.values())

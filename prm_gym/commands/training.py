@@ -84,7 +84,7 @@ def train(
         signal: learned signals that it needs, with options: 'progress?learning_rate=0.003', 'implicit_reward:CHECKPOINT?objective=dpo'.
         reward: reward scheme; options stand after a question mark.
         seed: of the run.
-        budget: environment steps to train on.
+        budget: environment steps to train on. The batch that crosses it is the last, and is played to its end: a run takes up to a batch more.
         tasks: tasks in a batch.
         attempts: attempts at each.
         domain: kinds of tasks to train on: options of the environment with & between them, as 'difficulty=1&max_steps=6' 'difficulty=2'; for the curriculum
@@ -164,7 +164,7 @@ def train(
     if json:
         print(msgspec.json.encode(result).decode())
     else:
-        _summarise(result, directory)
+        _summarise(result, config.budget, directory)
 
 
 def _domain(text: str) -> dict[str, Any]:
@@ -189,11 +189,13 @@ def _sinks(config: "TrainConfig", directory: Path, tensorboard: bool, wandb: str
     return [*sinks, WeightsAndBiases(directory, wandb, msgspec.to_builtins(config))] if wandb else sinks
 
 
-def _summarise(result: "RunResult", directory: Path) -> None:
+def _summarise(result: "RunResult", budget: int, directory: Path) -> None:
     print("steps    success  mean steps")
     for point in result.curve:
         print(f"{point.env_steps:<8} {point.success:<8.3f} {point.mean_steps:.1f}")
-    print(f"\n{result.verifier_calls} verdicts, {result.abstentions} without a score; {result.wall_seconds:.0f} s")
+    taken = result.curve[-1].env_steps
+    over = f", {taken - budget:,} over the budget of {budget:,} with the last batch" if taken > budget else ""
+    print(f"\n{taken:,} environment steps{over}; {result.verifier_calls} verdicts, {result.abstentions} without a score; {result.wall_seconds:.0f} s")
     if result.file_success is not None:
         print("success on the file, easy to hard: " + ", ".join(f"{value:.3f}" for value in result.file_success))
     if result.transfer_success is not None:

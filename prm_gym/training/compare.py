@@ -270,6 +270,9 @@ def _comparison(plan: Plan, runs: Sequence[RunResult], references: tuple[Referen
         notes.append("Runs whose reward and credit use no verdict are trained without verifiers, so they make no verifier calls.")
     if base.method != "policy-gradient":
         notes.append(f"Every run was trained by the method {base.method}.")
+    taken = sorted(run.curve[-1].env_steps for run in runs if run.curve)
+    if taken and taken[-1] > base.budget:
+        notes.append(f"A run ends with the batch that crosses its budget of {base.budget:,} environment steps: they took {taken[0]:,} to {taken[-1]:,}.")
     if find_saved(plan.runs()[0][0].agent) is not None:
         notes.append(f"Every run began with a saved agent: {base.agent}.")
     if base.demonstrations:
