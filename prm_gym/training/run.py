@@ -116,6 +116,7 @@ class _Run:
         self.ground.held_out = self.evaluation.held_out
         self.state = RunState(config=config)
         self.began = 0.0
+        self.playing, self.ground.watch = ("", 0), self._watched
 
     def to_the_end(self) -> RunResult:
         """Train until the budget is spent, evaluate, write the result."""
@@ -158,6 +159,7 @@ class _Run:
             saved = find_saved(self.config.agent)
             if saved is not None:
                 self.columns.begin(saved.folder / "signals")
+            self.playing = ("demonstrations", 0)
             demonstrate(self.config, self.ground, self.agent)
         else:
             self.state = state
@@ -176,6 +178,7 @@ class _Run:
         state, config, ground = self.state, self.config, self.ground
         before = ground.env_steps, ground.verdicts, ground.abstentions
         ground.forget()
+        self.playing = (f"batch {state.batches + 1}", 0)
         rng = np.random.default_rng([config.seed, state.batches])
         prefix = f"{state.batches}-"
         batch = gather(ground, self.agent, self.curriculum, rng, tasks=config.tasks, attempts=config.attempts, refills=config.refills, prefix=prefix)
@@ -207,12 +210,20 @@ class _Run:
             ) from error
         return metrics
 
+    def _watched(self, steps: int) -> None:
+        """Tell the sinks that so many more steps were taken."""
+        what, before = self.playing
+        self.playing = (what, before + steps)
+        for sink in self.sinks:
+            sink.playing(*self.playing)
+
     def _record(self, figures: dict[str, float]) -> None:
         for sink in self.sinks:
             sink.record(figures)
 
     def _evaluate(self) -> list[Trajectory]:
         """Play the held-out tasks with the most probable actions and add a point to the curve."""
+        self.playing = ("evaluation", 0)
         trajectories = self.evaluation.play(self.agent)
         state = self.state
         point = curve_point(trajectories, state.env_steps, state.verifier_calls, time.monotonic() - self.began)
