@@ -32,6 +32,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
 
+FASTEST = 1e30  # learning rate: with more, a step of the optimiser is no float32
 IMITATION_EPOCHS, IMITATION_MINIBATCH = 10, 32
 VALUE_CLIP = 0.2
 """How far a value may gain in an update (see `prm_gym.lm.value.value_loss`); outcomes lie in [0, 1]."""
@@ -82,6 +83,8 @@ class CandidatePolicy(TrainableAgent):
         ):
             if not value >= lowest:
                 raise OptionError(f"{option} must be at least {lowest}, got {value!r}")
+        if not learning_rate <= FASTEST:
+            raise OptionError(f"learning_rate must be at most {FASTEST:g}, got {learning_rate!r}")
         if not 0.0 < clip < 1.0:
             raise OptionError(f"clip must lie in (0, 1), got {clip!r}")
         if not preference_beta > 0.0:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 
 MOST_LISTED = 24
-SPOILT_IN_VAIN = 8  # episodes: where so many are played and all are spoilt, what the agent or the environment stands on is not there
 
 
 def play(
@@ -222,7 +221,7 @@ def rollout(
         json: print JSON.
     """
     from prm_gym.commands.engines import engine_of
-    from prm_gym.commands.tally import Tally
+    from prm_gym.commands.tally import SPOILT_IN_VAIN, Tally
     from prm_gym.engines.shards import require_seeded
     from prm_gym.ordered_store import OrderedFile
     from prm_gym.rollout import Rollouts, groups

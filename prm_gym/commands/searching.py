@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from prm_gym.commands.records import print_records, read_names, read_options, require_seed
-from prm_gym.errors import OptionError
+from prm_gym.commands.tally import SPOILT_IN_VAIN
+from prm_gym.errors import EnvironmentFault, OptionError
 
 if TYPE_CHECKING:
     from prm_gym.report.statistics import Interval
@@ -56,7 +57,7 @@ def search(
         horizon: steps that an attempt is expected to take at most, by which budgets are shared out; 0 for the environment's limit.
         num_envs: states that are expanded in one batch.
         search_seed: of the searches.
-        out: file of rows (JSON lines), one a search; searches that it holds already are not done again.
+        out: file of rows (JSON lines), one a search; searches that it holds already are not done again, but for those that the infrastructure spoilt.
         plot: picture file of success against budget.
         json: print JSON.
     """
@@ -84,7 +85,7 @@ def search(
         num_envs=num_envs,
         seed=search_seed,
     )
-    rows = study.run(Path(out) if out else None, None if json else _Progress())
+    rows = study.run(Path(out) if out else None, _Progress(quiet=json))
     points = summary(study, rows)
     if plot:
         from prm_gym.report.search_curves import draw_search
@@ -114,14 +115,18 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 class _Progress:
-    """Says on standard error how far the searches are: every ten seconds, and at the end."""
+    """Says on standard error how far the searches are: every ten seconds, and at the end. Ends them where all are spoilt from the beginning."""
 
-    def __init__(self) -> None:
+    def __init__(self, quiet: bool) -> None:
+        self._quiet, self._spoilt = quiet, 0
         self._began = self._said = time.monotonic()
 
     def __call__(self, row: "Row", done: int, total: int) -> None:
+        self._spoilt += row.outcome is None
+        if SPOILT_IN_VAIN <= self._spoilt == done < total:
+            raise EnvironmentFault(f"the first {done} searches were all spoilt; the other {total - done} are not tried. {row.reason}")
         now = time.monotonic()
-        if now - self._said > 10 or done == total:
+        if not self._quiet and (now - self._said > 10 or done == total):
             self._said = now
             print(f"{done}/{total} searches, {row.method} at {row.budget} ({now - self._began:.0f} s)", file=sys.stderr, flush=True)
 

@@ -7,6 +7,8 @@ from typing import Any
 from prm_gym.claims import Spoilt
 from prm_gym.trajectory import Trajectory
 
+SPOILT_IN_VAIN = 8  # episodes or searches: where so many are played and all are spoilt, what agent or environment stand on is not there
+
 
 class Tally:
     """Counts episodes, steps, outcomes, rewards and verdicts."""
