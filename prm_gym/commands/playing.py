@@ -80,15 +80,15 @@ def _show(env: "StepEnv", agent: "Agent", seed: int) -> None:
     from prm_gym.agent import prompt_of
     from prm_gym.tools import typed
 
-    ended = False
-    while not ended:
+    while True:
         print(f"\n{env.situation.observation}\n")
         (action,) = agent.act([prompt_of(env, agent.privileged, seed=seed + len(env.past_steps), episode="shown")])
         print(f"> {typed(action.text, env.tools)}")
         _, reward, terminated, truncated, info = env.spoil(f"the agent failed: {action.failure}") if action.failure else env.step(action.text)
         _judged(info, reward)
-        ended = terminated or truncated
-    print(f"\nThe episode is over. Outcome: {info['outcome']}")
+        if terminated or truncated:
+            print(f"\nThe episode is over. Outcome: {info['outcome']}")
+            return
 
 
 def _judged(info: dict[str, Any], reward: float) -> None:
