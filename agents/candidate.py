@@ -32,7 +32,6 @@ try:
 except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
 
-FASTEST = 1e30  # learning rate: with more, a step of the optimiser is no float32
 IMITATION_EPOCHS, IMITATION_MINIBATCH = 10, 32
 VALUE_CLIP = 0.2
 """How far a value may gain in an update (see `prm_gym.lm.value.value_loss`); outcomes lie in [0, 1]."""
@@ -83,8 +82,6 @@ class CandidatePolicy(TrainableAgent):
         ):
             if not value >= lowest:
                 raise OptionError(f"{option} must be at least {lowest}, got {value!r}")
-        if not learning_rate <= FASTEST:
-            raise OptionError(f"learning_rate must be at most {FASTEST:g}, got {learning_rate!r}")
         if not 0.0 < clip < 1.0:
             raise OptionError(f"clip must lie in (0, 1), got {clip!r}")
         if not preference_beta > 0.0:
@@ -340,7 +337,7 @@ class CandidatePolicy(TrainableAgent):
         temporary.replace(directory / "agent.pt")
 
     def load(self, directory: Path) -> None:
-        """Put back what `save` wrote into a policy of the same width.
+        """Put back what `save` wrote into a policy of the same width; what is no weight or state (learning rate ...) stays as it is.
 
         Raises:
             CheckpointError: there is nothing, it cannot be read, or it is of a policy of another width.
@@ -350,6 +347,7 @@ class CandidatePolicy(TrainableAgent):
             state = torch.load(file, map_location=self.device, weights_only=True)
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
+            self.optimizer.param_groups[0]["lr"] = self.options["learning_rate"]  # its own: the state holds that of whoever saved it
             self._generator.set_state(state["generator"].cpu())
         except (OSError, RuntimeError, LookupError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as error:
             raise CheckpointError(
