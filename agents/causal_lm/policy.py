@@ -399,7 +399,8 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
             learner.save(directory)  # it gives its shards of the state, which the first process writes
             return
         state = {"random": self._rng.bit_generator.state, "options": self.options, "version": self.version}
-        describe(directory, self.id, self.options)
+        places = {name: str(Path(place).resolve()) for name in ("path", "texts") if (place := self.options.get(name)) and Path(place).exists()}
+        describe(directory, self.id, self.options | places)
         checkpoint.save(directory, self.model, self.tokenizer, learner, state)
 
     def load(self, directory: Path) -> None:

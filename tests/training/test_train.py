@@ -310,7 +310,11 @@ def test_the_command_trains_says_so_and_is_done_the_second_time(tmp_path, capsys
     command += ["--curriculum", "window", "--out", str(tmp_path)]
     main(command)
     shown = capsys.readouterr()
+    assert shown.err.splitlines()[0] == f"{spelling_world.ENV}, speller: evaluation on 5 held-out tasks, then 150 environment steps"
     assert "held-out success 1.000" in shown.err
+    taken = msgspec.json.decode((tmp_path / "result.json").read_bytes(), type=RunResult).curve[-1].env_steps
+    over = f", {taken - 150} over the budget of 150 with the last batch" if taken > 150 else ""
+    assert f"{taken} environment steps{over}; " in shown.out
     assert shown.out.splitlines()[0] == "steps    success  mean steps"
     main([*command, "--json"])
     result = msgspec.json.decode(capsys.readouterr().out, type=RunResult)
