@@ -6,7 +6,6 @@ advantages; with `value_weight` a critic reads the value of the state from the s
 reader, and twenty times slower on a CPU.
 """
 
-import json
 import pickle
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from prm_gym.credit import Credit, StepBatch
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.errors import CheckpointError, MissingExtraError, OptionError
 from prm_gym.machine import choose_device
+from prm_gym.saved_agents import describe
 
 try:
     import torch
@@ -168,7 +168,7 @@ class CandidatePolicy(TrainableAgent):
         state = {"network": self.network.state_dict(), "optimizer": self.learner.optimizer.state_dict(), "generator": self._generator.get_state()}
         temporary = directory / "agent.pt.tmp"
         torch.save(state, temporary)
-        (directory / "agent.json").write_text(json.dumps({"id": self.id, "options": self.options}))
+        describe(directory, self.id, self.options)
         temporary.replace(directory / "agent.pt")
 
     def save_acting(self, directory: Path) -> None:
@@ -186,7 +186,7 @@ class CandidatePolicy(TrainableAgent):
             self.network.load_state_dict(weights)
 
     def load(self, directory: Path) -> None:
-        """Put back what `save` wrote into a policy of the same width.
+        """Put back what `save` wrote into a policy of the same width; what is no weight or state (learning rate ...) stays as it is.
 
         Raises:
             CheckpointError: there is nothing, it cannot be read, or it is of a policy of another width.
@@ -194,6 +194,7 @@ class CandidatePolicy(TrainableAgent):
         with self._reading(directory / "agent.pt") as state:
             self.network.load_state_dict(state["network"])
             self.learner.optimizer.load_state_dict(state["optimizer"])
+            self.learner.optimizer.param_groups[0]["lr"] = self.options["learning_rate"]  # its own: the state holds that of whoever saved it
             self._generator.set_state(state["generator"].cpu())
 
     @contextmanager

@@ -60,7 +60,7 @@ class ProgressEstimator(Signal):
         if not (math.isfinite(learning_rate) and learning_rate > 0.0):
             raise OptionError(f"learning_rate must be above 0, got {learning_rate!r}")
         self.device = torch.device(choose_device(device))
-        self.width, self.epochs, self.minibatch = width, epochs, minibatch
+        self.width, self.learning_rate, self.epochs, self.minibatch = width, learning_rate, epochs, minibatch
         self._generator = torch.Generator().manual_seed(seed)
         self.network = _Estimator(width, self._generator).to(self.device)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=learning_rate)
@@ -129,7 +129,7 @@ class ProgressEstimator(Signal):
         temporary.replace(directory / FILE)
 
     def load(self, directory: Path) -> None:
-        """Put back what `save` wrote into an estimator of the same width.
+        """Put back what `save` wrote into an estimator of the same width; the learning rate stays as it is.
 
         Raises:
             CheckpointError: there is nothing, it cannot be read, or it is of another width.
@@ -139,6 +139,7 @@ class ProgressEstimator(Signal):
             state = torch.load(file, map_location=self.device, weights_only=True)
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
+            self.optimizer.param_groups[0]["lr"] = self.learning_rate  # its own: the state holds that of whoever saved it
             self._generator.set_state(state["generator"].cpu())
         except (OSError, RuntimeError, LookupError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as error:
             raise CheckpointError(f"{file} is no saved progress estimator of width {self.width}: {error}") from error

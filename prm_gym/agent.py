@@ -8,17 +8,19 @@ class Mine(Agent):
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
+from prm_gym._version import VERSION
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.env import StepEnv, StepResult
-from prm_gym.errors import ContractError, OptionError
+from prm_gym.errors import CheckpointError, ContractError, OptionError
 from prm_gym.plugins import Registry, make, split_options
+from prm_gym.saved_agents import SavedAgent, saved_agent
 from prm_gym.tools import Tool
 from prm_gym.trajectory import Step
 from prm_gym.transition import Situation
@@ -187,7 +189,10 @@ class TrainableAgent(Agent):
 
     @abstractmethod
     def save(self, directory: Path) -> None:
-        """Write everything that is needed to go on exactly as now (weights, optimiser, random states)."""
+        """Write everything that is needed to go on exactly as now (weights, optimiser, random states).
+
+        And which agent it is, by `prm_gym.saved_agents.describe`: the folder then names it wherever an agent is named.
+        """
 
     @abstractmethod
     def load(self, directory: Path) -> None:
@@ -284,12 +289,14 @@ def make_agent(spec: str | Agent, **options: Any) -> Agent:
     """The agent that a specification names.
 
     Args:
-        spec: a name ("random"), a name with an argument and options ("constant:UNKNOWN", "openai:MODEL?temperature=0.2"), or an agent.
-        **options: keyword options of the agent.
+        spec: a name ("random"), a name with an argument and options ("constant:UNKNOWN", "openai:MODEL?temperature=0.2"), the folder of a saved agent
+            ("runs/first/agent", with options too), or an agent. A name goes before a folder of that name, which is then written "./random".
+        **options: keyword options of the agent; of a saved one over those that it was made with.
 
     Raises:
         UnknownNameError: no agent has that name; says the near miss.
         OptionError: an option does not fit, or is given twice.
+        CheckpointError: no agent lies in the folder, or it cannot be loaded.
         ContractError: what came out is no agent.
     """
     if isinstance(spec, Agent):
@@ -298,6 +305,9 @@ def make_agent(spec: str | Agent, **options: Any) -> Agent:
     twice = sorted(given.keys() & options.keys())
     if twice:
         raise OptionError(f"{', '.join(twice)} of the agent {plain!r} stands in the specification and beside it")
+    saved = find_saved(spec)
+    if saved is not None:
+        return _loaded(saved, {**given, **options})
     name, separator, argument = plain.partition(":")
     agent: Any = make("agent", name, AGENTS.load(name), *([argument] if separator else []), **given, **options)
     if not isinstance(agent, Agent):
@@ -305,22 +315,26 @@ def make_agent(spec: str | Agent, **options: Any) -> Agent:
     return agent
 
 
-def load_agent(spec: str | Agent, folder: str | Path = "") -> Agent:
-    """The agent that a specification names, as it was saved into a folder.
-
-    Args:
-        spec: see `make_agent`.
-        folder: of a trainable agent; empty for the agent as it is made.
+def find_saved(spec: str) -> SavedAgent | None:
+    """The saved agent that a specification names; None where it names another.
 
     Raises:
-        UnknownNameError: no agent has that name; says the near miss.
-        OptionError: the agent cannot be loaded.
-        ContractError: what came out is no agent.
+        CheckpointError: it is a path, and no agent lies there.
     """
-    made = make_agent(spec)
-    if not str(folder):
-        return made
-    if not isinstance(made, TrainableAgent):
-        raise OptionError(f"the agent {made.id!r} cannot be loaded from a folder")
-    made.load(Path(folder))
+    plain = split_options(spec)[0]
+    return None if plain.partition(":")[0] in AGENTS.names() else saved_agent(plain)
+
+
+def _loaded(saved: SavedAgent, options: Mapping[str, Any]) -> TrainableAgent:
+    """The agent of a folder."""
+    try:
+        made: Any = make("agent", saved.id, AGENTS.load(saved.id), **saved.with_options(options))
+        if not isinstance(made, TrainableAgent):
+            raise ContractError(f"{saved.folder} is said to hold the agent {saved.id!r}, which cannot be saved")
+        made.load(saved.folder)
+    except (OptionError, CheckpointError) as error:
+        if saved.version == VERSION:
+            raise
+        by = f"prm_gym {saved.version}" if saved.version else "an unknown version"
+        raise CheckpointError(f"the agent in {saved.folder} was saved by {by}, and this is {VERSION}: {error}") from error
     return made

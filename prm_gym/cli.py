@@ -1,9 +1,13 @@
 """`prm-gym`: the command line. Every command has `--help`; those that report take `--json`."""
 
+import inspect
 import os
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tyro
 
@@ -17,7 +21,76 @@ from prm_gym.commands.searching import search
 from prm_gym.commands.training import train
 from prm_gym.commands.training_implicit import train_confidence, train_implicit
 from prm_gym.commands.training_prm import train_prm
-from prm_gym.errors import PrmGymError
+from prm_gym.errors import PrmGymError, UnknownNameError
+
+
+class Command(NamedTuple):
+    """A command and what it does, in a line of a narrow terminal."""
+
+    run: Callable[..., Any]
+    says: str
+
+
+COMMANDS: dict[str, dict[str, Command]] = {
+    "Look around": {
+        "envs": Command(envs, "list the environments"),
+        "verifiers": Command(verifiers, "list the verifiers and their options"),
+        "credit": Command(credit, "list the credit assigners and what they need"),
+        "doctor": Command(doctor, "say what works here, and how to get the rest"),
+        "play": Command(play, "take the steps of an episode yourself, or watch an agent"),
+    },
+    "Play and train": {
+        "rollout": Command(rollout, "play episodes of an agent and store the trajectories"),
+        "search": Command(search, "search at test time: success against budget"),
+        "train": Command(train, "train one agent"),
+        "compare": Command(compare, "train with several credits and rewards, and compare"),
+        "report": Command(report, "print a finished comparison again"),
+    },
+    "Judge steps": {
+        "label": Command(label, "label steps by verifiers or roll-outs"),
+        "rescore": Command(rescore, "judge stored trajectories anew, and show what changed"),
+        "train-prm": Command(train_prm, "train a process reward model from step labels"),
+        "train-implicit": Command(train_implicit, "train an implicit reward from outcomes"),
+        "train-confidence": Command(train_confidence, "train a small head over a frozen model"),
+        "eval-prm": Command(eval_prm, "measure how good a verifier's scores of steps are"),
+    },
+}
+
+
+def overview() -> str:
+    """All commands, a line each."""
+    lines = ["usage: prm-gym COMMAND [OPTIONS]", "", "Environments for agents that reason in steps, every step checked.", ""]
+    for group, commands in COMMANDS.items():
+        lines += [group, *(f"  {name:17} {command.says}" for name, command in commands.items()), ""]
+    return "\n".join([*lines, "prm-gym COMMAND --help has the options of a command, with their defaults."])
+
+
+def laid_out(text: str, width: int) -> str:
+    r"""A docstring for a terminal: every paragraph and every argument on one line, as tyro wants them; the lines of tables broken under their second column.
+
+    Args:
+        text: the docstring.
+        width: of the terminal, in characters.
+
+    >>> print(laid_out("Play\nit.\n\none   it plays very well.\n\nArgs:\n    seed: of the\n        task.", 26))
+    Play it.
+    <BLANKLINE>
+    one   it plays very well.
+    <BLANKLINE>
+    Args:
+        seed: of the task.
+    """
+    words, arguments, listed = inspect.cleandoc(text).partition("\n\nArgs:\n")
+    paragraphs = [_broken(paragraph, width) for paragraph in words.split("\n\n")]
+    return "\n\n".join(paragraphs) + arguments + re.sub(r"\n {8,}", " ", listed)
+
+
+def _broken(paragraph: str, width: int) -> str:
+    name = re.match(r"\S.*? {2,}", paragraph)
+    if name is None:
+        return " ".join(paragraph.split())
+    lines = textwrap.wrap(paragraph[name.end() :], max(20, width - name.end()), break_long_words=False, break_on_hyphens=False)
+    return name[0] + ("\n" + " " * name.end()).join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -25,26 +98,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     The exit status is 0 (done), 1 (some or all of the work failed), 2 (the command cannot be honoured), 130 (interrupted) or 141 (nobody reads the output).
     """
-    commands: dict[str, Callable[..., Any]] = {
-        "envs": envs,
-        "verifiers": verifiers,
-        "credit": credit,
-        "play": play,
-        "rollout": rollout,
-        "compare": compare,
-        "report": report,
-        "rescore": rescore,
-        "label": label,
-        "search": search,
-        "train": train,
-        "train-prm": train_prm,
-        "train-implicit": train_implicit,
-        "train-confidence": train_confidence,
-        "eval-prm": eval_prm,
-        "doctor": doctor,
-    }
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if not given or given[0] in ("-h", "--help"):
+        print(overview(), file=sys.stdout if given else sys.stderr)
+        sys.exit(0 if given else 2)
+    commands = {name: command.run for group in COMMANDS.values() for name, command in group.items()}
+    width = shutil.get_terminal_size().columns
     try:
-        tyro.extras.subcommand_cli_from_dict(commands, prog="prm-gym", args=arguments, description=__doc__)
+        if given[0] not in commands:
+            raise UnknownNameError("command", given[0], commands)
+        run = commands[given[0]]
+        run.__doc__ = laid_out(run.__doc__ or "", width)
+        tyro.extras.subcommand_cli_from_dict(commands, prog="prm-gym", args=given, description=__doc__)
     except PrmGymError as error:
         print(f"prm-gym: {error}", file=sys.stderr)
         sys.exit(2)
@@ -52,9 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except KeyboardInterrupt:
-        given = sys.argv[1:] if arguments is None else list(arguments)
         always, with_out = ("compare", "train", "train-prm", "train-implicit"), ("rollout", "label", "search", "eval-prm")
-        goes_on = given[:1] != [] and (given[0] in always or (given[0] in with_out and "--out" in given))
+        goes_on = given[0] in always or (given[0] in with_out and "--out" in given)
         print("prm-gym: interrupted" + ("; what was finished is kept, and the same command goes on" if goes_on else ""), file=sys.stderr)
         sys.exit(130)
 

@@ -29,6 +29,18 @@ class PrmGymError(Exception):
     """Root of every error that this package raises on purpose."""
 
 
+NEAR = 0.65  # similarity from which a name is offered: 'trained' must not get 'random' (0.62)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The name that was probably meant, whatever its case and separators: one that begins so, or looks like it; "" for none."""
+    plain = {each.lower().replace("_", "-"): each for each in known}
+    said = name.lower().replace("_", "-")
+    begins = [each for each in plain if len(said) >= 3 and each.startswith(said)]
+    near = begins if len(begins) == 1 else difflib.get_close_matches(said, plain, n=1, cutoff=NEAR)
+    return plain[near[0]] if near else ""
+
+
 class UnknownNameError(PrmGymError, LookupError):
     """A name was asked for that the registry does not hold."""
 
@@ -41,8 +53,8 @@ class UnknownNameError(PrmGymError, LookupError):
             known: the names that exist.
         """
         self.kind, self.name, self.known = kind, name, sorted(known)
-        near = difflib.get_close_matches(name, self.known, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        near = _nearest(name, self.known)
+        hint = f" Did you mean {near!r}?" if near else ""
         listed = ", ".join(self.known) or "none"
         super().__init__(f"There is no {kind} named {name!r}.{hint} Known: {listed}.")
 

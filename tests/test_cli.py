@@ -118,6 +118,43 @@ def test_rollout_says_why_episodes_were_spoilt(capsys):
     assert "the endpoint cannot be reached" in row["spoilt by"]
 
 
+def test_a_rollout_ends_soon_where_nothing_answers(capsys, tmp_path):
+    # After the first eight it is clear; 32 of 40 are left. What is spoilt counts for nothing.
+    out = tmp_path / "played.jsonl"
+    command = ["rollout", "--tasks", "40", "--attempts", "1", "--env-option", "difficulty=1", "--out", str(out), "--json", "--agent"]
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command, "openai:m?base_url=http://127.0.0.1:9/v1&attempts=1"])
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    (row,) = json.loads(said.out)
+    assert (row["episodes"], row["invalid"], row["success"], row["mean_reward"]) == (8, 8, None, None)
+    assert "the first 8 episodes were all spoilt; the other 32 are not tried" in said.err
+    # The same command plays them anew when somebody answers.
+    with ChatServer(lambda body: "1") as server:
+        (row,) = json.loads(_run(capsys, *command, f"openai:m?base_url={server.url}&choose=listed"))
+    assert (row["episodes"], row["invalid"]) == (40, 0)
+    assert [trajectory.seed for trajectory in read_trajectories(out)] == list(range(40))
+
+
+def test_the_overview_has_a_line_a_command_and_fits_a_narrow_terminal(capsys):
+    shown = _run_ended(capsys, 0, "--help").out
+    assert max(map(len, shown.splitlines())) < 80
+    assert len(shown.splitlines()) < 40
+    names = [line.split()[0] for line in shown.splitlines() if line.startswith("  ")]
+    assert len(names) == len(set(names)) == 16
+    for name in names:
+        assert "--help" in _run_ended(capsys, 0, name, "--help").out
+    assert _run_ended(capsys, 2).err == shown
+    assert "Did you mean 'train'?" in _run_ended(capsys, 2, "trian", "--seed", "1").err
+
+
+def _run_ended(capsys, code, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == code
+    return capsys.readouterr()
+
+
 def test_rollout_stores_and_rescore_finds_nothing_new_in_it(capsys, tmp_path):
     path = tmp_path / "played.jsonl"
     (played,) = json.loads(_run(capsys, "rollout", "--tasks", "3", "--attempts", "2", "--env-option", "difficulty=1", "--out", str(path), "--json"))

@@ -8,7 +8,7 @@ Source: Wang et al. 2023, Math-Shepherd (hard and soft estimation); the logic is
 from collections.abc import Sequence
 from typing import Any
 
-from prm_gym.agent import Agent, TrainableAgent, load_agent
+from prm_gym.agent import Agent, TrainableAgent, make_agent
 from prm_gym.errors import OptionError
 from prm_gym.montecarlo import Budget, Estimate, RolloutEstimator, prefix_after
 from prm_gym.montecarlo.verdicts import Mode, Reading, malformed
@@ -45,7 +45,6 @@ class MonteCarloVerifier(Verifier):
         mode: Mode = "soft",
         seed: int = 0,
         threshold: float = 0.5,
-        load: str = "",
         num_envs: int = 32,
         rollouts: int | None = None,
         **options: Any,
@@ -53,13 +52,12 @@ class MonteCarloVerifier(Verifier):
         """Make the agent and the environments.
 
         Args:
-            agent: an agent or its specification.
+            agent: an agent or its specification; the folder of a saved one is one too: montecarlo:runs/first/agent?env=...
             env: id of the environment that the steps are taken in.
             k: roll-outs of a step, >= 1; of "hard", at most so many.
             mode: "soft" or "hard".
             seed: of the roll-outs.
             threshold: a step is called correct from this score on.
-            load: folder from which a trainable agent is loaded.
             num_envs: roll-outs that run at once.
             rollouts: that may be spent in all; None for no bound.
             **options: of the environment: the same as those of the environment whose steps are judged.
@@ -72,7 +70,7 @@ class MonteCarloVerifier(Verifier):
             raise OptionError("montecarlo needs the environment to play on in: montecarlo:AGENT?env=prm_gym/Countdown-v0, and its options")
         if not isinstance(k, int) or k < 1:
             raise OptionError(f"k is a number of roll-outs from 1 on, got {k!r}")
-        made = load_agent(agent, load)
+        made = make_agent(agent)
         self.k, self.mode = k, mode
         self._settings: dict[str, Any] = {"num_envs": num_envs, "seed": seed, "budget": Budget(rollouts=rollouts)}
         self._agent, self._env, self._options = made, env, options

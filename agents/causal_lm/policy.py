@@ -25,6 +25,7 @@ from prm_gym.lm.parallel import whole
 from prm_gym.lm.sequences import TokenSequence
 from prm_gym.lm.turns import TurnFormat
 from prm_gym.machine import choose_device
+from prm_gym.saved_agents import describe
 
 if TYPE_CHECKING:
     from prm_gym.agents.causal_lm.learning import Learner
@@ -328,6 +329,8 @@ class CausalLMPolicy(TrainableAgent, DraftingAgent):
             learner.save(directory)  # it gives its shards of the state, which the first process writes
             return
         state = {"random": self._rng.bit_generator.state, "options": self.options, "version": self.version}
+        places = {name: str(Path(place).resolve()) for name in ("path", "texts") if (place := self.options.get(name)) and Path(place).exists()}
+        describe(directory, self.id, self.options | places)
         checkpoint.save(directory, self.model, self.tokenizer, learner, state)
 
     def save_acting(self, directory: Path) -> None:

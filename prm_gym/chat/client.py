@@ -34,6 +34,7 @@ class ChatClient:
 
     - What fails for a while (429, 5xx, no connection, half an answer, an empty one, something else) is asked again, later and later; where the endpoint asks to
       wait, all requests do. What does not come within the deadline is given up. Nothing that a server does raises.
+    - An endpoint that was never reached is given all attempts once; from then on a request gets one, until something is heard of it.
     - With a cache, every answer is on the disk before it counts: a run that is interrupted or killed, or that missed some answers, asks only for the rest when
       it is run again.
     - Options that the model refuses are left out from then on; `notes` and `ChatReply.without` say so.

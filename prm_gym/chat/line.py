@@ -83,6 +83,7 @@ class Line:
         self._held_until = 0.0  # the endpoint has asked everybody to wait
         self._failing_since: float | None = None
         self._locked_out = ""  # why no request at all can succeed
+        self._reached = self._nobody_there = False  # whether anything was ever heard of the endpoint; whether all attempts were made in vain before that
         self._random = random.Random()
         self._secrets: tuple[str, ...] = ()  # of what was sent; an endpoint may say them back, and so may a library in its errors
         self._opening = threading.Lock()  # of the cache: batches of several threads look it up at once
@@ -205,7 +206,7 @@ class Line:
                 self.counters.fault(error.kind)
                 await self._wait(batch, at, error)
                 continue
-            self._failing_since = None
+            self._failing_since, self._reached = None, True
             batch.results[at] = reply
             if settings.cache is not None:  # it is kept even if the deadline passes meanwhile
                 await asyncio.shield(asyncio.ensure_future(self._keep(batch.keys[at], reply)))
@@ -215,12 +216,17 @@ class Line:
         """Wait before the next attempt, or give up."""
         settings, now = self.settings, time.monotonic()
         self._failing_since = self._failing_since or now
+        self._reached |= error.kind != "no connection"
+        if self._nobody_there and not self._reached:
+            raise _GiveUpError("exhausted", f"the endpoint was never reached: {error.reason}")
         # That there are too many requests says nothing of this one: it is sent again as long as the deadline and the patience allow.
         batch.throttled[at] += error.kind == "429"
         attempts = batch.attempts[at] - (0 if error.kind == "429" else batch.throttled[at])
         if error.kind != "429" and attempts >= settings.attempts:
+            self._nobody_there = not self._reached
             raise _GiveUpError("exhausted", f"{attempts} attempts failed; the last one: {error.reason}")
         if now - self._failing_since > settings.patience:
+            self._nobody_there = not self._reached
             raise _GiveUpError("exhausted", f"the endpoint has answered nothing for {settings.patience:g} s; the last attempt: {error.reason}")
         wait = min(settings.longest_wait, settings.first_wait * 2 ** min(attempts - 1, 30)) * self._random.uniform(0.5, 1.0)
         if error.wait is not None:

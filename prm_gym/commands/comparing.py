@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import tyro
 
-from prm_gym.commands.records import command_line, read_env_options, read_names, read_options
+from prm_gym.commands.records import command_line, read_env_options, read_names, read_options, resolved
 
 
 def compare(
@@ -31,7 +31,6 @@ def compare(
     transfer_option: tuple[str, ...] = (),
     transfer_tasks: int = 0,
     demonstrations: int = 0,
-    start: str = "",
     method: str = "policy-gradient",
     out: str = "",
     engine: str = "local",
@@ -46,10 +45,10 @@ def compare(
         credit: credit assigners, with commas between them; options stand after a question mark: `gigpo?step_weight=0.5&gamma=0.9`.
         reward: reward schemes, likewise; options stand after a question mark: `dense?verifier=z3&penalty=0.5`.
         seeds: how many seeds of each combination.
-        budget: environment steps of every run.
+        budget: environment steps of every run; the batch that crosses it is the last, and is played to its end.
         env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'show=["page"]'.
         verifier: specifications of the verifiers that judge its steps, as "z3" or "prm:DIR"; the environment's own unless given.
-        agent: name of a trainable agent.
+        agent: name of a trainable agent, or the folder of a saved one to begin every run with; {seed} in it stands for the seed of the run.
         agent_option: its options, NAME=VALUE each; value_weight=0.5 gives it the critic that gae and spa need.
         signal: learned signals that assigners need, with options: 'progress?learning_rate=0.003'.
         device: where the agent learns.
@@ -63,7 +62,6 @@ def compare(
             mode=browser.
         transfer_tasks: on how many of the held-out tasks; 0 for all.
         demonstrations: tasks whose scripted solutions every agent imitates before it is trained; for environments that chance never solves.
-        start: folder of a saved agent of this kind, and of learned signals, to begin every run with; {seed} in it stands for the seed of the run.
         method: what every run makes of a batch (see `prm-gym train --help`).
         out: folder of the comparison; by default one under runs/ that is named after the settings.
         engine: where runs are trained: local (processes of this machine), or ray, whose nodes share the folder of the comparison; its options stand after a
@@ -83,7 +81,7 @@ def compare(
     base = TrainConfig(
         env_id=env,
         env_options=read_env_options(env_option, verifier),
-        agent=agent,
+        agent=resolved(agent),
         agent_options={**read_options(agent_option), "device": device},
         budget=budget,
         tasks=tasks,
@@ -95,7 +93,6 @@ def compare(
         signals=signal,
         transfer_tasks=transfer_tasks,
         demonstrations=demonstrations,
-        start=start and str(Path(start).resolve()),
         method=method,
         task_file=str(Path(eval_file).resolve()) if eval_file else "",
     )

@@ -5,13 +5,12 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import tyro
 
-from prm_gym.commands.records import print_records, read_options
+from prm_gym.commands.records import print_records, read_options, resolved
 from prm_gym.errors import OptionError
 from prm_gym.progress import progress
 
@@ -71,10 +70,10 @@ def label(
         trl: file for TRL's stepwise supervision (`prompt`, `completions`, `labels`), as JSON lines.
         processbench: file for the layout of ProcessBench (`label` is the index of the first wrong step), as a JSON array, or lines if it ends in .jsonl.
         verifier: specifications of pure verifiers; by default those that fit the kinds of the rows (`arithmetic` and `equivalence`, `z3`, or `algebra`).
-        rollouts: agent that plays on from every step of stored trajectories, in the environments that they name: whether it succeeds is the label, as a verdict
-            of "montecarlo". Interrupted, the same command goes on with what --out does not hold yet.
+        rollouts: agent (a name, or the folder of a saved one) that plays on from every step of stored trajectories, in the environments that they name: whether
+            it succeeds is the label, as a verdict of "montecarlo". Interrupted, the same command goes on with what --out does not hold yet.
         rollout_option: NAME=VALUE each: method (soft, hard, search for the first error, denoised as SCAN's), k (roll-outs of a prefix, 8), seed, threshold,
-            load=DIR (of a trained agent), batch (trajectories at once), num_envs, budget={"rollouts": N}, and least_confidence and tolerance of denoised.
+            batch (trajectories at once), num_envs, budget={"rollouts": N}, and least_confidence and tolerance of denoised.
         kind: what the rows are; told by their fields unless it is given.
         split: how the text of a solution is split into steps: auto, line, paragraph or sentence.
         notation: of the formulas of proofs: fld, folio, tptp or smtlib.
@@ -129,7 +128,6 @@ class _Rollouts(msgspec.Struct, frozen=True):
     """Who plays on from the steps, and how the labels are made of it."""
 
     spec: str
-    folder: str
     agent: "Agent"
     options: "LabelOptions"
 
@@ -138,12 +136,12 @@ class _Rollouts(msgspec.Struct, frozen=True):
         return self.options.version(self.agent.id)
 
 
-def _labeller(spec: str, folder: str, options: "LabelOptions") -> "RolloutLabeller":
+def _labeller(spec: str, options: "LabelOptions") -> "RolloutLabeller":
     """What labels by roll-outs, in a process of its own."""
-    from prm_gym.agent import load_agent
+    from prm_gym.agent import make_agent
     from prm_gym.montecarlo import RolloutLabeller
 
-    return RolloutLabeller(load_agent(spec, folder), options)
+    return RolloutLabeller(make_agent(spec), options)
 
 
 def _rollouts(agent: str, pairs: tuple[str, ...]) -> _Rollouts | None:
@@ -153,7 +151,7 @@ def _rollouts(agent: str, pairs: tuple[str, ...]) -> _Rollouts | None:
         OptionError: an option that there is not, or of another kind.
         UnknownNameError: no such agent.
     """
-    from prm_gym.agent import load_agent
+    from prm_gym.agent import find_saved, make_agent
     from prm_gym.errors import UnknownNameError
     from prm_gym.montecarlo import LabelOptions
 
@@ -162,16 +160,15 @@ def _rollouts(agent: str, pairs: tuple[str, ...]) -> _Rollouts | None:
             raise OptionError("--rollout-option says how --rollouts AGENT labels; name the agent")
         return None
     options = read_options(pairs)
-    folder = str(options.pop("load", ""))
     known = [name for name in LabelOptions.__struct_fields__ if name != "source"]
     for name in options:
         if name not in known:
-            raise OptionError(str(UnknownNameError("option of roll-outs", name, [*known, "load"])))
+            raise OptionError(str(UnknownNameError("option of roll-outs", name, known)))
     try:
-        read = msgspec.convert({**options, "source": folder}, LabelOptions)
+        read = msgspec.convert({**options, "source": agent if find_saved(agent) is not None else ""}, LabelOptions)
     except msgspec.ValidationError as error:
         raise OptionError(f"--rollout-option: {error}") from error
-    return _Rollouts(agent, str(Path(folder).resolve()) if folder else "", load_agent(agent, folder), read)
+    return _Rollouts(resolved(agent), make_agent(agent), read)
 
 
 def _versions(verifiers: "tuple[Verifier, ...]", played: _Rollouts | None) -> dict[str, str]:
@@ -246,7 +243,7 @@ class _Work(msgspec.Struct, frozen=True):
         require_seeded(played.agent, "labels by its roll-outs")
         if played.options.budget is not None:
             raise OptionError("a budget of roll-outs is one process's: with several, how it is spent would depend on who is faster; leave it out, or lower k")
-        return partial(LabelWorker, self.specs, partial(_labeller, played.spec, played.folder, played.options))
+        return partial(LabelWorker, self.specs, partial(_labeller, played.spec, played.options))
 
 
 def _stored(file: "OrderedFile", trajectories: list["Trajectory"], versions: dict[str, str]) -> dict[str, "Trajectory"]:

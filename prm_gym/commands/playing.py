@@ -26,8 +26,17 @@ if TYPE_CHECKING:
 MOST_LISTED = 24
 
 
-def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str, ...] = (), verifier: tuple[str, ...] = (), headed: bool = False) -> None:
-    """Take the steps yourself and see the verdicts. A number takes a listed action; anything else is the action itself; an empty line ends.
+def play(
+    env: str = "prm_gym/Deduction-v0",
+    seed: int = 0,
+    env_option: tuple[str, ...] = (),
+    verifier: tuple[str, ...] = (),
+    agent: str = "",
+    headed: bool = False,
+) -> None:
+    """Take the steps yourself, or see an agent take them, and see the verdicts.
+
+    A number takes a listed action; anything else is the action itself; an empty line ends.
 
     Where actions are calls of tools, the name of a tool and its arguments will do: `answer 42`, `refund order_id=17 reason="too late"`. The name alone of a
     tool that takes one text begins a text of several lines; a line with a single dot ends it.
@@ -40,23 +49,52 @@ def play(env: str = "prm_gym/Deduction-v0", seed: int = 0, env_option: tuple[str
         seed: of the task.
         env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'show=["page"]'.
         verifier: specifications of the verifiers that judge its steps, as "z3" or "prm:DIR"; the environment's own unless given.
+        agent: takes the steps instead of you: a name, as for `rollout`, or the folder of a saved one.
         headed: in a visible browser.
     """
+    from prm_gym.agent import make_agent
     from prm_gym.commands.headed import headed_options, watch
     from prm_gym.rollout import make_envs
 
     options = read_env_options(env_option, verifier)
-    made = make_envs(env, 1, headed_options(env, options) if headed else options).envs[0]
     require_seed(seed)
-    try:
+    if agent and headed:
+        raise OptionError("with --headed the steps are yours; leave --agent out")
+    with (
+        closing(make_agent(agent)) if agent else nullcontext() as player,
+        closing(make_envs(env, 1, headed_options(env, options) if headed else options).envs[0]) as made,
+    ):
         observation, info = made.reset(seed=seed)
         if headed:
             watch(made)
-        else:
-            print(_instructions(made))
+            return
+        print(_instructions(made))
+        if player is None:
             _play(made, observation, info)
-    finally:
-        made.close()
+        else:
+            _show(made, player, seed)
+
+
+def _show(env: "StepEnv", agent: "Agent", seed: int) -> None:
+    """An episode of an agent, its actions and the verdicts on them."""
+    from prm_gym.agent import prompt_of
+    from prm_gym.tools import typed
+
+    while True:
+        print(f"\n{env.situation.observation}\n")
+        (action,) = agent.act([prompt_of(env, agent.privileged, seed=seed + len(env.past_steps), episode="shown")])
+        print(f"> {typed(action.text, env.tools)}")
+        _, reward, terminated, truncated, info = env.spoil(f"the agent failed: {action.failure}") if action.failure else env.step(action.text)
+        _judged(info, reward)
+        if terminated or truncated:
+            print(f"\nThe episode is over. Outcome: {info['outcome']}")
+            return
+
+
+def _judged(info: dict[str, Any], reward: float) -> None:
+    for line in verdict_lines(info["verdicts"]):
+        print(line)
+    print(f"  reward {reward:.3f}")
 
 
 def _play(env: "StepEnv", observation: str, info: dict[str, Any]) -> None:
@@ -86,9 +124,7 @@ def _play(env: "StepEnv", observation: str, info: dict[str, Any]) -> None:
         elif text.isdecimal() and 1 <= int(text) <= len(info["actions"]):
             text = info["actions"][int(text) - 1]
         observation, reward, terminated, truncated, info = env.step(text)
-        for line in verdict_lines(info["verdicts"]):
-            print(line)
-        print(f"  reward {reward:.3f}")
+        _judged(info, reward)
         ended = terminated or truncated
     print(f"\nThe episode is over. Outcome: {info['outcome']}")
 
@@ -160,11 +196,13 @@ def rollout(
 ) -> None:
     """Play groups of episodes and store the trajectories: the same ones, whatever the engine and the number of workers.
 
-    Where the infrastructure spoilt episodes, the exit status is 1, and the same command plays these anew.
+    Where the infrastructure spoilt episodes, the exit status is 1, and the same command plays these anew. Where it spoils all from the beginning (nothing
+    answers at an address), the rest is not tried.
 
     Args:
         env: id of the environment.
-        agent: name of the agent, as "random", "scripted", "constant:UNKNOWN" or "openai:MODEL?base_url=http://localhost:8000/v1".
+        agent: name of the agent, as "random", "scripted", "constant:UNKNOWN" or "openai:MODEL?base_url=http://localhost:8000/v1", or the folder of a saved
+            one, as "runs/first/agent".
         tasks: how many tasks.
         attempts: attempts at each.
         seed: of the first task; the next have the following ones.
@@ -182,9 +220,8 @@ def rollout(
         ray_address: of a Ray cluster; by default that of RAY_ADDRESS, and where there is none, one is started on this machine.
         json: print JSON.
     """
-    from prm_gym.agent import make_agent
     from prm_gym.commands.engines import engine_of
-    from prm_gym.commands.tally import Tally
+    from prm_gym.commands.tally import SPOILT_IN_VAIN, Tally
     from prm_gym.engines.shards import require_seeded
     from prm_gym.ordered_store import OrderedFile
     from prm_gym.rollout import Rollouts, groups
@@ -198,7 +235,7 @@ def rollout(
     episodes = groups(range(seed, seed + tasks), attempts)
     file = OrderedFile(out, [episode.id for episode in episodes]) if out else None
     tally = Tally()
-    with closing(make_agent(agent)) as made, engine_of(engine, workers, ray_address) as where, _guided(made, guide, samples) as player:
+    with closing(_named(agent)) as made, engine_of(engine, workers, ray_address) as where, _guided(made, guide, samples) as player:
         if where.apart:
             require_seeded(player, "a rollout")
         if file is not None:
@@ -211,8 +248,15 @@ def rollout(
                 tally.add(new)
                 if file is not None:
                     file.write(new)
-            if file is not None:
-                file.finish()
+                if SPOILT_IN_VAIN <= tally.invalid == tally.episodes < len(episodes):
+                    print(
+                        f"prm-gym: the first {tally.episodes} episodes were all spoilt; the other {len(episodes) - tally.episodes} are not tried",
+                        file=sys.stderr,
+                    )
+                    break
+            else:
+                if file is not None:
+                    file.finish()
         spent = player.report()
     result = {**tally.record(), "stored": out or None} | ({"agent": spent} if spent else {})
     print_records([result], json)
@@ -262,12 +306,21 @@ def _guided(agent: "Agent", guide: str, samples: int) -> "Generator[Agent]":
         yield _with_guide(agent, verifier, samples)
 
 
+def _named(spec: str) -> "Agent":
+    """The agent; a saved one with its folder in its name, so that a file tells the episodes of two of them apart."""
+    from prm_gym.agent import find_saved, make_agent
+
+    made = make_agent(spec)
+    if find_saved(spec) is not None:
+        made.id = f"{made.id}:{spec}"
+    return made
+
+
 def _player(agent: str, guide: str, samples: int) -> "Agent":
     """The agent with its guide, in a process of its own, with which they end."""
-    from prm_gym.agent import make_agent
     from prm_gym.verifier import make_verifier
 
-    made = make_agent(agent)
+    made = _named(agent)
     return _with_guide(made, make_verifier(guide), samples) if guide else made
 
 

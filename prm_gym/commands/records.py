@@ -3,11 +3,13 @@
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 
 from prm_gym.errors import OptionError
+from prm_gym.plugins import split_options
 
 
 def read_options(pairs: Sequence[str]) -> dict[str, Any]:
@@ -46,6 +48,22 @@ def read_names(text: str) -> tuple[str, ...]:
     if not names:
         raise OptionError(f"expected names with commas between them, got {text!r}")
     return names
+
+
+def resolved(agent: str) -> str:
+    """The specification of an agent; the folder of a saved one by its whole path, so that the same command finds the same run from anywhere.
+
+    `{seed}` in a path stands for the seed of a run, whose folder is looked for when the run begins.
+
+    Raises:
+        CheckpointError: it is a path, and no agent lies there.
+    """
+    from prm_gym.agent import AGENTS, find_saved
+
+    path = split_options(agent)[0]
+    if path.partition(":")[0] in AGENTS.names() or ("{seed}" not in path and find_saved(agent) is None):
+        return agent
+    return f"{Path(path).expanduser().resolve()}{agent.removeprefix(path)}"
 
 
 def command_line() -> str:

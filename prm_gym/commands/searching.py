@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from prm_gym.commands.records import print_records, read_names, read_options, require_seed
-from prm_gym.errors import OptionError
+from prm_gym.commands.tally import SPOILT_IN_VAIN
+from prm_gym.errors import EnvironmentFault, OptionError
 
 if TYPE_CHECKING:
-    from prm_gym.agent import Agent
     from prm_gym.report.statistics import Interval
     from prm_gym.search.study import Point, Row, Study
 
@@ -27,7 +27,6 @@ def search(
     seed: int = 0,
     env_option: tuple[str, ...] = (),
     agent_option: tuple[str, ...] = (),
-    checkpoint: str = "",
     how: str = "min",
     horizon: int = 0,
     num_envs: int = 32,
@@ -43,7 +42,7 @@ def search(
 
     Args:
         env: id of the environment.
-        agent: name of the agent.
+        agent: name of the agent, with an argument and options where it takes some, or the folder of a saved one: "runs/first/agent".
         verifier: specification of the verifier; by default the environment's own. "none" for none.
         helper: name of a second agent, which speculative steps ask.
         method: methods, with commas between them; the others are compared with the first.
@@ -54,15 +53,15 @@ def search(
         seed: of the first task; the next have the following ones.
         env_option: options of the environment, NAME=VALUE each.
         agent_option: options of the agent, NAME=VALUE each.
-        checkpoint: folder that the agent was saved in.
         how: from the scores of steps to that of an attempt: min, product, mean, last or soft-min.
         horizon: steps that an attempt is expected to take at most, by which budgets are shared out; 0 for the environment's limit.
         num_envs: states that are expanded in one batch.
         search_seed: of the searches.
-        out: file of rows (JSON lines), one a search; searches that it holds already are not done again.
+        out: file of rows (JSON lines), one a search; searches that it holds already are not done again, but for those that the infrastructure spoilt.
         plot: picture file of success against budget.
         json: print JSON.
     """
+    from prm_gym.agent import make_agent
     from prm_gym.search.study import Study, summary
 
     require_seed(seed)
@@ -72,8 +71,8 @@ def search(
     study = Study(
         env_id=env,
         env_options=options,
-        agent=_agent(agent, read_options(agent_option), checkpoint),
-        agent_name=" ".join([agent, *agent_option, checkpoint]).strip(),
+        agent=make_agent(agent, **read_options(agent_option)),
+        agent_name=" ".join([agent, *agent_option]),
         verifier=None if verifier == "none" else verifier or _own_verifier(env, options),
         helper=helper or None,
         methods=read_names(method),
@@ -86,7 +85,7 @@ def search(
         num_envs=num_envs,
         seed=search_seed,
     )
-    rows = study.run(Path(out) if out else None, None if json else _Progress())
+    rows = study.run(Path(out) if out else None, _Progress(quiet=json))
     points = summary(study, rows)
     if plot:
         from prm_gym.report.search_curves import draw_search
@@ -96,17 +95,6 @@ def search(
         print_records([_record(point, unit) for point in points], as_json=True)
     else:
         _print(study, points)
-
-
-def _agent(name: str, options: dict[str, Any], checkpoint: str) -> "Agent":
-    from prm_gym.agent import TrainableAgent, make_agent
-
-    made = make_agent(name, **options)
-    if checkpoint:
-        if not isinstance(made, TrainableAgent):
-            raise OptionError(f"the agent {name!r} cannot be loaded from a checkpoint")
-        made.load(Path(checkpoint))
-    return made
 
 
 def _own_verifier(env: str, options: dict[str, Any]) -> str | None:
@@ -127,14 +115,18 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 class _Progress:
-    """Says on standard error how far the searches are: every ten seconds, and at the end."""
+    """Says on standard error how far the searches are: every ten seconds, and at the end. Ends them where all are spoilt from the beginning."""
 
-    def __init__(self) -> None:
+    def __init__(self, quiet: bool) -> None:
+        self._quiet, self._spoilt = quiet, 0
         self._began = self._said = time.monotonic()
 
     def __call__(self, row: "Row", done: int, total: int) -> None:
+        self._spoilt += row.outcome is None
+        if SPOILT_IN_VAIN <= self._spoilt == done < total:
+            raise EnvironmentFault(f"the first {done} searches were all spoilt; the other {total - done} are not tried. {row.reason}")
         now = time.monotonic()
-        if now - self._said > 10 or done == total:
+        if not self._quiet and (now - self._said > 10 or done == total):
             self._said = now
             print(f"{done}/{total} searches, {row.method} at {row.budget} ({now - self._began:.0f} s)", file=sys.stderr, flush=True)
 

@@ -7,6 +7,8 @@ from typing import Any
 from prm_gym.claims import Spoilt
 from prm_gym.trajectory import Trajectory
 
+SPOILT_IN_VAIN = 8  # episodes or searches: where so many are played and all are spoilt, what agent or environment stand on is not there
+
 
 class Tally:
     """Counts episodes, steps, outcomes, rewards and verdicts."""
@@ -24,7 +26,8 @@ class Tally:
         for trajectory in trajectories:
             self.episodes += 1
             self.steps += len(trajectory.steps)
-            self.rewards[trajectory.total_reward] += 1
+            if trajectory.valid:
+                self.rewards[trajectory.total_reward] += 1
             if trajectory.valid and trajectory.outcome is not None:
                 self.outcomes[trajectory.outcome] += 1
             self.labels.update(f"{v.verifier}: {v.label or v.status}" for step in trajectory.steps for v in step.verdicts.values())

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from prm_gym.commands.records import read_options, require_seed
+from prm_gym.commands.records import read_options, require_seed, resolved
 from prm_gym.errors import OptionError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ def train(
     agent: str = "candidate",
     agent_option: tuple[str, ...] = (),
     device: Literal["", "auto", "cpu", "cuda"] = "auto",
-    start: str = "",
     method: str = "policy-gradient",
     credit: str = "gigpo",
     credit_option: tuple[str, ...] = (),
@@ -75,17 +74,17 @@ def train(
     Args:
         env: id of the environment.
         env_option: options of the environment, NAME=VALUE each; a list is JSON, as 'verifiers=["prm:DIR"]'.
-        agent: name of a trainable agent, with an argument where it takes one: "candidate", "causal-lm", "causal-lm:NAME_OR_FOLDER".
-        agent_option: its options, NAME=VALUE each.
+        agent: a trainable agent: its name, with an argument where it takes one ("candidate", "causal-lm", "causal-lm:NAME_OR_FOLDER"), or the folder of a saved
+            one to go on with, and with the learned signals beside it: "runs/first/agent", or a checkpoint of a run.
+        agent_option: its options, NAME=VALUE each; of a saved one over those that it was made with.
         device: where the agent learns; empty for an agent without such an option.
-        start: folder of a saved agent of this kind to begin with, and with the learned signals that lie in it.
         method: what is made of a batch; options stand after a question mark: 'correction?corrector=self&tries=4'.
         credit: the credit assigner; options stand after a question mark: 'gigpo?step_weight=0.5&gamma=0.9'.
         credit_option: its options, NAME=VALUE each.
         signal: learned signals that it needs, with options: 'progress?learning_rate=0.003', 'implicit_reward:CHECKPOINT?objective=dpo'.
         reward: reward scheme; options stand after a question mark.
         seed: of the run.
-        budget: environment steps to train on.
+        budget: environment steps to train on. The batch that crosses it is the last, and is played to its end: a run takes up to a batch more.
         tasks: tasks in a batch.
         attempts: attempts at each.
         domain: kinds of tasks to train on: options of the environment with & between them, as 'difficulty=1&max_steps=6' 'difficulty=2'; for the curriculum
@@ -126,9 +125,8 @@ def train(
     config = TrainConfig(
         env_id=env,
         env_options=read_options(env_option),
-        agent=agent,
+        agent=resolved(agent),
         agent_options={**read_options(agent_option), **({"device": device} if device else {})},
-        start=str(Path(start).resolve()) if start else "",
         method=method,
         credit=credit,
         credit_options=read_options(credit_option),
@@ -166,7 +164,7 @@ def train(
     if json:
         print(msgspec.json.encode(result).decode())
     else:
-        _summarise(result, directory)
+        _summarise(result, config.budget, directory)
 
 
 def _domain(text: str) -> dict[str, Any]:
@@ -191,11 +189,13 @@ def _sinks(config: "TrainConfig", directory: Path, tensorboard: bool, wandb: str
     return [*sinks, WeightsAndBiases(directory, wandb, msgspec.to_builtins(config))] if wandb else sinks
 
 
-def _summarise(result: "RunResult", directory: Path) -> None:
+def _summarise(result: "RunResult", budget: int, directory: Path) -> None:
     print("steps    success  mean steps")
     for point in result.curve:
         print(f"{point.env_steps:<8} {point.success:<8.3f} {point.mean_steps:.1f}")
-    print(f"\n{result.verifier_calls} verdicts, {result.abstentions} without a score; {result.wall_seconds:.0f} s")
+    taken = result.curve[-1].env_steps
+    over = f", {taken - budget:,} over the budget of {budget:,} with the last batch" if taken > budget else ""
+    print(f"\n{taken:,} environment steps{over}; {result.verifier_calls} verdicts, {result.abstentions} without a score; {result.wall_seconds:.0f} s")
     if result.file_success is not None:
         print("success on the file, easy to hard: " + ", ".join(f"{value:.3f}" for value in result.file_success))
     if result.transfer_success is not None:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import msgspec
 import numpy as np
 
+from prm_gym.claims import Spoilt
 from prm_gym.errors import ContractError, OptionError
 from prm_gym.plugins import Registry, make, split_options
 from prm_gym.prm.aggregation import AGGREGATORS, aggregate, check_undecided
@@ -113,7 +114,8 @@ class Tree:
         node = chosen or self.best(ended)
         if node is not None:
             return Choice(node=node, attempts=ended, notes=notes)
-        reason = "the infrastructure spoilt every attempt" if self.spoilt else "no attempt came to an end"
+        why = next((claim.reason for each in ended if each.step is not None for claim in each.step.claims if isinstance(claim, Spoilt)), "")
+        reason = f"the infrastructure spoilt every attempt{f': {why}' if why else ''}" if self.spoilt else "no attempt came to an end"
         return Choice(node=None, attempts=ended, reason=reason + (": the budget was used up" if self.ledger.refused else ""), notes=notes)
 
     def wave(self, wanted: int | None, default: int, judge: bool = True) -> int:

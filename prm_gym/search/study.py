@@ -187,7 +187,8 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         for row in read_rows(path) if path.is_file() else ():
             if row.setting != self.setting:
                 raise OptionError(f"{path} holds searches with other settings; choose another file")
-            rows[row.method, row.budget, row.seed] = row
+            if row.outcome is not None:  # what the infrastructure spoilt is searched again
+                rows[row.method, row.budget, row.seed] = row
         return rows
 
 

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from prm_gym._version import VERSION
-from prm_gym.agent import Agent, make_agent
+from prm_gym.agent import Agent, find_saved, make_agent
 from prm_gym.credit import find_assigner
 from prm_gym.engines import Engine, ProcessEngine, Report
 from prm_gym.errors import MissingExtraError, OptionError, PrmGymError
@@ -86,7 +86,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     def _config(self, credit: str, reward: str, seed: int) -> TrainConfig:
-        return msgspec.structs.replace(self.base, credit=credit, reward=reward, seed=seed, start=self.base.start.replace("{seed}", str(seed)))
+        return msgspec.structs.replace(self.base, credit=credit, reward=reward, seed=seed, agent=self.base.agent.replace("{seed}", str(seed)))
 
 
 def _folder(credit: str, reward: str) -> str:
@@ -125,8 +125,9 @@ def compare(plan: Plan, notice: Notice | None = None, engine: Engine | None = No
         find_assigner(credit)
     for reward in plan.rewards:
         make_reward(reward, 1)
-    for config in {config.start: config for config, _ in runs}.values():
-        config.require_known()
+    plan.base.require_known()
+    for agent in {config.agent for config, _ in runs}:
+        find_saved(agent)
     Rollouts(plan.base.env_id, msgspec.structs.replace(plan.base, credit=plan.credits[0], reward=plan.rewards[0]).env_options_for_training(), 1).close()
     agent = trainable(runs[0][0])
     for credit in plan.credits:
@@ -138,9 +139,9 @@ def compare(plan: Plan, notice: Notice | None = None, engine: Engine | None = No
     try:
         if engine is None:
             with ProcessEngine(plan.workers) as own:
-                _train(own, plan.base, waiting, notice, failures)
+                _train(own, waiting, notice, failures)
         else:
-            _train(engine, plan.base, waiting, notice, failures)
+            _train(engine, waiting, notice, failures)
     finally:
         done = [result for config, directory in runs if (result := read_result(config, directory)) is not None]
         comparison = _comparison(plan, done, references, bins, failures)
@@ -179,7 +180,8 @@ class _Trainer:
     """Trains runs in a process of its own. A run whose process died goes on from its last checkpoint, wherever its folder can be reached."""
 
     def __init__(self, agent: str) -> None:
-        if "torch" in sys.modules or agent.startswith(("candidate", "causal-lm")):
+        saved = find_saved(agent)
+        if "torch" in sys.modules or (saved.id if saved is not None else agent).startswith(("candidate", "causal-lm")):
             import torch
 
             torch.set_num_threads(1)
@@ -208,9 +210,11 @@ class _Trainer:
         """Nothing is held between two runs."""
 
 
-def _train(engine: Engine, base: TrainConfig, waiting: Sequence[_Run], notice: Notice | None, failures: list[str]) -> None:
+def _train(engine: Engine, waiting: Sequence[_Run], notice: Notice | None, failures: list[str]) -> None:
     """Train the runs; one that fails must not end the comparison: it is named in the report."""
-    with engine.crew(partial(_Trainer, base.agent)) as crew:
+    if not waiting:
+        return
+    with engine.crew(partial(_Trainer, waiting[0].config.agent)) as crew:
         for finished in crew.run(waiting, lambda index, steps: _tell(notice, waiting[index].config, steps)):
             run, error = waiting[finished.index], finished.error
             if error is None:
@@ -266,8 +270,11 @@ def _comparison(plan: Plan, runs: Sequence[RunResult], references: tuple[Referen
         notes.append("Runs whose reward and credit use no verdict are trained without verifiers, so they make no verifier calls.")
     if base.method != "policy-gradient":
         notes.append(f"Every run was trained by the method {base.method}.")
-    if base.start:
-        notes.append(f"Every run began with a trained agent: {base.start}.")
+    taken = sorted(run.curve[-1].env_steps for run in runs if run.curve)
+    if taken and taken[-1] > base.budget:
+        notes.append(f"A run ends with the batch that crosses its budget of {base.budget:,} environment steps: they took {taken[0]:,} to {taken[-1]:,}.")
+    if find_saved(plan.runs()[0][0].agent) is not None:
+        notes.append(f"Every run began with a saved agent: {base.agent}.")
     if base.demonstrations:
         by = f"solutions of {base.demonstrations} tasks by the agent {base.demonstrator}"
         notes.append(f"Before its training every agent imitated {by}, which are no part of the budget.")

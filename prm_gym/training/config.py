@@ -32,10 +32,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
             assigner needs is made with its defaults without that, and one that it does not take is not made.
         reward: name of the reward scheme.
         seed: of the run.
-        agent: specification of a trainable agent.
-        agent_options: its keyword options, without `seed`.
-        start: folder of a saved agent of this kind to begin with (`agent/` of another run), and with those of the learned signals in it that are
-            needed; "" for untrained ones. In a comparison "{seed}" stands for the seed of a run.
+        agent: specification of a trainable agent, untrained ("candidate") or saved (`agent/` of another run): then the run begins with it, and with those of
+            the learned signals in its folder that are needed. In a comparison "{seed}" stands for the seed of a run.
+        agent_options: its keyword options, without `seed`; of a saved one over those that it was made with.
         method: what is made of a batch (see `prm_gym.training.methods`), with options where wanted: "expert-iteration?keep=2".
         budget: environment steps to train on; the batch that crosses it is the last, and 0 leaves it at the demonstrations. Steps of groups that are drawn
             anew, of corrections and of second attempts count like any other.
@@ -70,7 +69,6 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     agent: str = "candidate"
     agent_options: dict[str, Any] = {}
-    start: str = ""
     method: str = "policy-gradient"
     budget: int = 20_000
     tasks: int = 16
@@ -111,7 +109,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
                 raise OptionError(f"{name} is the same in all domains; leave it out of them")
 
     def require_known(self) -> None:
-        """Refuse a method, curriculum, demonstrator's file or starting point that is not there, before anything is played.
+        """Refuse a method, curriculum or demonstrator's file that is not there, before anything is played.
 
         Raises:
             UnknownNameError: no such method or curriculum; says the near miss.
@@ -121,8 +119,6 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         make_curriculum(self.curriculum, max(1, len(self.domains)))
         if self.demonstration_file and not Path(self.demonstration_file).is_file():
             raise OptionError(f"there is no file of demonstrations {self.demonstration_file}")
-        if self.start and not Path(self.start).is_dir():
-            raise OptionError(f"there is no folder {self.start} with a saved agent to start from")
 
     def evaluation(self, attempts: int = 1) -> list[Episode]:
         """The episodes of an evaluation."""

@@ -208,6 +208,7 @@ def make_curriculum(spec: str, domains: int) -> Curriculum:
     name, options = split_options(spec)
     if name not in CURRICULA:
         raise UnknownNameError("curriculum", name, CURRICULA)
+    made = make("curriculum", name, CURRICULA[name], domains, **options)
     if domains < 2 and name != "even":
-        raise OptionError(f"the curriculum {name!r} shares tasks out among domains, and there is one; give two or more")
-    return make("curriculum", name, CURRICULA[name], domains, **options)
+        raise OptionError(f"the curriculum {name!r} shares tasks out among domains, and there is one; give two or more (--domain)")
+    return made

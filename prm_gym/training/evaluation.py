@@ -84,8 +84,8 @@ def curve_point(trajectories: list[Trajectory], env_steps: int, verifier_calls: 
     return CurvePoint(
         env_steps=env_steps,
         success=success,
-        mean_reward=float(np.mean([trajectory.total_reward for trajectory in trajectories])),
-        mean_steps=float(np.mean([len(trajectory.steps) for trajectory in trajectories])),
+        mean_reward=float(np.mean([trajectory.total_reward for trajectory in trajectories if trajectory.valid])),
+        mean_steps=float(np.mean([len(trajectory.steps) for trajectory in trajectories if trajectory.valid])),
         verifier_calls=verifier_calls,
         wall_seconds=wall_seconds,
     )

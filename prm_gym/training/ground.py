@@ -1,6 +1,6 @@
 """Ground: where a run plays. The environments of its domains, tasks that are not held out, and what all of it has cost."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -46,6 +46,7 @@ class Ground:
         home: the environments that evaluation is played in; those of the only domain where there is one.
         held_out: keys and questions of tasks that are not drawn.
         shards: plays episodes in shards, by an engine where there is one; None for all that are wanted at once.
+        watch: called with the number of steps just taken, after every batch of them, where there are no shards.
     """
 
     def __init__(self, env_id: str, options: Mapping[str, Any], domains: Sequence[Mapping[str, Any]] = (), num_envs: int = 64) -> None:
@@ -62,6 +63,7 @@ class Ground:
         self.rollouts = [self._domain({**options, **domain}, num_envs) for domain in domains] or [self.home]
         self.held_out: set[str] = set()
         self.shards: Shards | None = None
+        self.watch: Callable[[int], None] | None = None
         self._domain_of: dict[str, int] = {}
 
     def _domain(self, options: dict[str, Any], num_envs: int) -> Rollouts:
@@ -147,14 +149,14 @@ class Ground:
             if part and self.shards is not None:
                 played |= {trajectory.id: trajectory for trajectory in self.shards.play(rollouts, domain, agent, part)}
             elif part:
-                played |= {trajectory.id: trajectory for trajectory in rollouts.play(agent, part)}
+                played |= {trajectory.id: trajectory for trajectory in rollouts.play(agent, part, self.watch)}
         return [played[episode.id] for episode in episodes]
 
     def evaluate(self, agent: TrainableAgent, episodes: Sequence[Episode]) -> list[Trajectory]:
         """The trajectories of episodes at home, with the most probable actions, in order."""
         if self.shards is not None:
             return self.shards.play(self.home, HOME, agent, episodes, greedy=True)
-        return self.home.play(agent.greedy(), episodes)
+        return self.home.play(agent.greedy(), episodes, self.watch)
 
     def at(self, place: int) -> Rollouts:
         """The environments of a domain, or those of home."""

@@ -34,6 +34,15 @@ class Sink(ABC):
             figures: by name; "batch" and "env_steps" say when. NaN is "not known".
         """
 
+    def playing(self, what: str, steps: int) -> None:
+        """Told while episodes are played in this process, which may take minutes.
+
+        Args:
+            what: they are played for: "evaluation", "batch 3".
+            steps: taken for it so far.
+        """
+        _ = what, steps
+
     def close(self) -> None:  # noqa: B027 - most sinks hold nothing
         """Write what is left."""
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
-from prm_gym.progress import Report, bars
+from prm_gym.progress import SECONDS, Report, bars
 from prm_gym.training.compare import Notice, Plan
 from prm_gym.training.config import TrainConfig
 from prm_gym.training.metrics import Sink
@@ -58,12 +58,28 @@ class _Quiet(Sink):
 
 
 class _Lines(Sink):
-    """A line for every evaluation."""
+    """A line for every evaluation, and every ten seconds one that says how far the run is."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.said = time.monotonic()
+        shown = f"{config.demonstrations} demonstrations, " if config.demonstrations else ""
+        self._say(f"{config.env_id}, {config.agent}: {shown}evaluation on {config.eval_tasks} held-out tasks, then {config.budget:,} environment steps")
 
     def record(self, figures: Mapping[str, float]) -> None:
         """Print it."""
         if "held_out_success" in figures:
-            print(f"{int(figures['env_steps'])} steps: held-out success {figures['held_out_success']:.3f}", file=sys.stderr, flush=True)
+            self._say(f"{int(figures['env_steps'])} steps: held-out success {figures['held_out_success']:.3f}")
+        elif time.monotonic() - self.said > SECONDS:
+            self._say(f"{int(figures['env_steps'])} steps: success {figures['success']:.3f} in batch {int(figures['batch'])}")
+
+    def playing(self, what: str, steps: int) -> None:
+        """Say that something goes on."""
+        if time.monotonic() - self.said > SECONDS:
+            self._say(f"{what}: {steps} steps so far")
+
+    def _say(self, line: str) -> None:
+        self.said = time.monotonic()
+        print(line, file=sys.stderr, flush=True)
 
 
 class _Bar(Sink):
@@ -71,7 +87,9 @@ class _Bar(Sink):
 
     def __init__(self, report: Report, budget: int) -> None:
         self.report, self.budget = report, budget
+        self.done = 0
         self.batch = self.held_out = "-"
+        self._show("beginning")
 
     def record(self, figures: Mapping[str, float]) -> None:
         """Move it."""
@@ -79,7 +97,15 @@ class _Bar(Sink):
             self.held_out = f"{figures['held_out_success']:.3f}"
         else:
             self.batch = f"{figures['success']:.3f}"
-        self.report("training", min(int(figures["env_steps"]), self.budget), self.budget, f", success {self.batch}, held out {self.held_out}")
+        self.done = min(int(figures["env_steps"]), self.budget)
+        self._show("learning")
+
+    def playing(self, what: str, steps: int) -> None:
+        """Say what goes on."""
+        self._show(f"{what}, step {steps}")
+
+    def _show(self, now: str) -> None:
+        self.report("training", self.done, self.budget, f", success {self.batch}, held out {self.held_out}, {now}")
 
 
 @contextmanager
@@ -93,7 +119,7 @@ def progress_of_run(config: TrainConfig, quiet: bool = False) -> Generator[Sink]
     if quiet:
         yield _Quiet()
     elif not sys.stderr.isatty():
-        yield _Lines()
+        yield _Lines(config)
     else:
         with bars("steps") as report:
             yield _Bar(report, config.budget)

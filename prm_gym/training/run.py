@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from prm_gym.agent import find_saved
 from prm_gym.engines import Engine
 from prm_gym.errors import DivergedError
 from prm_gym.report.comparison import RunResult
@@ -115,6 +116,7 @@ class _Run:
         self.ground.held_out = self.evaluation.held_out
         self.state = RunState(config=config)
         self.began = 0.0
+        self.playing, self.ground.watch = ("", 0), self._watched
 
     def to_the_end(self) -> RunResult:
         """Train until the budget is spent, evaluate, write the result."""
@@ -154,8 +156,10 @@ class _Run:
         self.ranks.require_same("where the run on disk stands (they need one file system)", state and state.checkpoint)
         if state is None:
             self.folder.begin()
-            if self.config.start:
-                self.columns.begin(Path(self.config.start) / "signals")
+            saved = find_saved(self.config.agent)
+            if saved is not None:
+                self.columns.begin(saved.folder / "signals")
+            self.playing = ("demonstrations", 0)
             demonstrate(self.config, self.ground, self.agent)
         else:
             self.state = state
@@ -174,6 +178,7 @@ class _Run:
         state, config, ground = self.state, self.config, self.ground
         before = ground.env_steps, ground.verdicts, ground.abstentions
         ground.forget()
+        self.playing = (f"batch {state.batches + 1}", 0)
         rng = np.random.default_rng([config.seed, state.batches])
         prefix = f"{state.batches}-"
         batch = gather(ground, self.agent, self.curriculum, rng, tasks=config.tasks, attempts=config.attempts, refills=config.refills, prefix=prefix)
@@ -201,9 +206,16 @@ class _Run:
             kept = self.folder.path / self.state.checkpoint
             raise DivergedError(
                 f"training diverged in batch {self.state.batches + 1}, after {self.state.env_steps} environment steps: {error}. The last good checkpoint is "
-                f"kept in {kept}; begin another run with start={str(kept)!r} and other settings (a lower learning rate, say)"
+                f"kept in {kept}; begin another run with that folder as its agent (agent={str(kept)!r}) and other settings, a lower learning rate say"
             ) from error
         return metrics
+
+    def _watched(self, steps: int) -> None:
+        """Tell the sinks that so many more steps were taken."""
+        what, before = self.playing
+        self.playing = (what, before + steps)
+        for sink in self.sinks:
+            sink.playing(*self.playing)
 
     def _record(self, figures: dict[str, float]) -> None:
         for sink in self.sinks:
@@ -211,6 +223,7 @@ class _Run:
 
     def _evaluate(self) -> list[Trajectory]:
         """Play the held-out tasks with the most probable actions and add a point to the curve."""
+        self.playing = ("evaluation", 0)
         trajectories = self.evaluation.play(self.agent)
         state = self.state
         point = curve_point(trajectories, state.env_steps, state.verifier_calls, time.monotonic() - self.began)

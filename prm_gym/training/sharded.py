@@ -18,7 +18,7 @@ from prm_gym.errors import OptionError
 from prm_gym.rollout import Episode, Rollouts
 from prm_gym.training.config import TrainConfig
 from prm_gym.training.ground import Ground
-from prm_gym.training.starting import trainable
+from prm_gym.training.starting import as_new, trainable
 from prm_gym.trajectory import Trajectory
 
 
@@ -48,7 +48,7 @@ class TurnPlayer:
 
     def __init__(self, config: TrainConfig) -> None:
         """Make the agent, whose weights come with the jobs, and the environments."""
-        self.config = msgspec.structs.replace(config, start="")
+        self.config = as_new(config)
         self.agent = trainable(self.config)
         self.ground = Ground(config.env_id, config.env_options_for_training(), config.domains, config.num_envs)
         self.version = ""

@@ -267,6 +267,19 @@ def test_a_saved_policy_goes_on_exactly_as_the_original(tmp_path):
     assert policy.act(_prompts(20)) == copy.act(_prompts(20))
 
 
+def test_a_saved_policy_learns_at_the_rate_that_it_is_given(tmp_path):
+    policy = _policy(seed=5)
+    _learn(policy, 1)
+    policy.save(tmp_path)
+    # Adam moves a weight by its rate times something: at the rate 0 none moves, at the saved one they do.
+    still, moving = make_agent(str(tmp_path), device="cpu", learning_rate=0.0), make_agent(str(tmp_path), device="cpu")
+    for agent in (still, moving):
+        assert _same(_weights(policy), _weights(agent))
+        _learn(agent, 1)
+    assert _same(_weights(policy), _weights(still))
+    assert not _same(_weights(policy), _weights(moving))
+
+
 def test_saving_again_replaces_what_was_there(tmp_path):
     policy = _policy()
     policy.save(tmp_path)

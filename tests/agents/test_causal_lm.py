@@ -211,6 +211,11 @@ def test_saved_and_put_back_everything_goes_on_as_it_was(tmp_path):
     saved.load(tmp_path)
     assert all(torch.equal(one, two) for one, two in zip(_state(again).values(), _state(saved).values(), strict=True))
     assert again.turns.action("6 * 7 = 42") == agent.turns.action("6 * 7 = 42")
+    # And as an agent: everything, its options among them, with others over these.
+    named = make_agent(str(tmp_path), device="cpu", learning={"entropy_weight": 0.25})
+    assert named.options == {**agent.options, "learning": {"entropy_weight": 0.25}}
+    assert named.learner.steps == 1
+    assert all(torch.equal(one, two) for one, two in zip(_state(named).values(), _state(saved).values(), strict=True))
 
 
 def credit_of(agent):

@@ -63,6 +63,23 @@ def test_a_dead_endpoint_is_given_up_soon():
     client.close()
 
 
+def test_an_endpoint_that_was_never_reached_gets_all_attempts_once():
+    server = ChatServer(shout).start()
+    server.stop()  # nothing listens at its address now
+    with client_of(server, attempts=3) as client:
+        (found,) = client.ask(questions(1))
+        assert (found.attempts, "3 attempts failed" in found.reason) == (3, True)
+        again = client.ask(questions(5))
+        assert {result.attempts for result in again} == {1}
+        assert all("the endpoint was never reached: " in result.reason for result in again)
+        # When somebody answers all attempts count again.
+        server.start()
+        assert texts(client.ask([question("a")])) == ["A"]
+        server.stop()
+        (lost,) = client.ask([question("b")])
+        assert lost.attempts == 3
+
+
 def test_a_server_that_comes_back_loses_nothing():
     server = ChatServer(shout).start()
     client = client_of(server, attempts=50)

@@ -68,6 +68,27 @@ def test_rows_of_another_study_are_refused(tmp_path, changed):
         study(**changed).run(path)
 
 
+def test_searches_that_were_spoilt_are_searched_again(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    whole = study(methods=("majority",)).run(path)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[1] |= {"outcome": None, "best_outcome": None, "reason": "the infrastructure spoilt every attempt"}
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    again: list[int] = []
+    assert study(methods=("majority",)).run(path, lambda row, *_: again.append(row.seed)) == whole
+    assert again == [lines[1]["seed"]]
+
+
+def test_a_search_ends_soon_where_nothing_answers(capsys):
+    pytest.importorskip("openai")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["search", "--agent", "openai:m?base_url=http://127.0.0.1:9/v1&attempts=1", "--tasks", "10", "--method", "majority", "--budget", "4"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "the first 8 searches were all spoilt; the other 2 are not tried. the infrastructure spoilt every attempt: " in said
+    assert "the endpoint cannot be reached" in said
+
+
 def test_more_budgets_methods_and_tasks_are_added_to_the_same_file(tmp_path):
     path = tmp_path / "rows.jsonl"
     first = study(budgets=(6,)).run(path)
@@ -156,7 +177,7 @@ def test_the_verifier_is_the_environments_own_unless_another_is_named(capsys):
         ((), None),
         (("--verifier", "arithmetic"), None),
         (("--verifier", "none"), "needs a verifier"),
-        (("--checkpoint", "nowhere"), "cannot be loaded"),
+        (("--agent", "./nowhere"), "no folder './nowhere' with a saved agent"),
     ):
         if error is None:
             cli.main([*COMMAND, *verifier, "--json"])
@@ -173,7 +194,7 @@ def test_a_saved_policy_searches(capsys, tmp_path):
 
     made = make_agent("candidate", seed=3, device="cpu")
     made.save(tmp_path / "saved")
-    cli.main([*COMMAND, "--agent", "candidate", "--agent-option", "device=cpu", "--checkpoint", str(tmp_path / "saved"), "--json"])
+    cli.main([*COMMAND, "--agent", str(tmp_path / "saved"), "--agent-option", "device=cpu", "--json"])
     assert len(json.loads(capsys.readouterr().out)) == 4
 
 

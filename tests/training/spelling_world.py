@@ -15,6 +15,7 @@ import numpy as np
 import prm_gym
 from prm_gym import Situation, StepEnv, Task, Transition, Verifier
 from prm_gym.agent import AGENTS, Action, Agent, TrainableAgent
+from prm_gym.saved_agents import describe
 from prm_gym.training.config import TrainConfig
 from prm_gym.training.run import train
 from prm_gym.verdict import abstained, judged
@@ -130,6 +131,7 @@ class Speller(TrainableAgent):
         directory.mkdir(parents=True, exist_ok=True)
         state = {"table": self.table, "rng": self.rng.bit_generator.state, "updates": self.updates}
         (directory / "speller.json").write_text(json.dumps(state))
+        describe(directory, self.id, {"explore": self.explore, "wrong": self.wrong})
 
     def load(self, directory):
         state = json.loads((directory / "speller.json").read_text())

@@ -216,15 +216,15 @@ def test_a_run_begins_with_the_signals_beside_the_agent_that_it_begins_with(tmp_
     train(_config(credit="test_counted"), tmp_path / "first")
     batches = len((tmp_path / "first" / "metrics.jsonl").read_bytes().splitlines())
     start = str(tmp_path / "first" / "agent")
-    train(_config(credit="test_counted", start=start), tmp_path / "second")
+    train(_config(credit="test_counted", agent=start), tmp_path / "second")
     counts = [msgspec.json.decode(line)["count_of_batches_count"] for line in (tmp_path / "second" / "metrics.jsonl").read_bytes().splitlines()]
     assert counts == [float(batches + at) for at in range(1, len(counts) + 1)]  # it counts on
     # A signal that the first run did not have begins anew: progress_explained is at most 0 of an estimator that says 0 of everything.
-    train(_config(credit="spa", signals=("progress?width=4&device=cpu",), start=start), tmp_path / "third")
+    train(_config(credit="spa", signals=("progress?width=4&device=cpu",), agent=start), tmp_path / "third")
     # A signal of another kind is refused.
     (tmp_path / "third" / "agent" / "signals" / "progress" / "progress.pt").write_bytes(b"no weights")
     with pytest.raises(CheckpointError, match="no saved progress estimator"):
-        train(_config(credit="spa", signals=("progress?width=4&device=cpu",), start=str(tmp_path / "third" / "agent")), tmp_path / "fourth")
+        train(_config(credit="spa", signals=("progress?width=4&device=cpu",), agent=str(tmp_path / "third" / "agent")), tmp_path / "fourth")
 
 
 def test_a_comparison_with_and_without_learned_signals(tmp_path):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from prm_gym.errors import OptionError, UnknownNameError
+from prm_gym.errors import CheckpointError, OptionError, UnknownNameError
 from prm_gym.report.comparison import read_results
 from prm_gym.store import read_trajectories
 from prm_gym.training.compare import Plan, compare
@@ -41,6 +41,8 @@ def test_every_combination_is_trained_once_and_reported(tmp_path):
         assert (run.verifier_calls == 0) == (run.reward == "outcome")
         assert run.curve[0].env_steps == 0
         assert run.curve[-1].env_steps >= TINY["budget"]
+    most = max(run.curve[-1].env_steps for run in comparison.runs)
+    assert any("crosses its budget of 60 environment steps" in note and f"to {most}." in note for note in comparison.notes) == (most > TINY["budget"])
     stored = list(read_trajectories(tmp_path / "grpo-dense" / "seed-1" / "trajectories.jsonl"))
     assert len(stored) == next(run.trajectories for run in comparison.runs if (run.credit, run.reward, run.seed) == ("grpo", "dense", 1))
 
@@ -69,13 +71,15 @@ def test_every_seed_begins_with_an_agent_of_its_own(tmp_path):
     warm = _plan(tmp_path / "warm", credits=("grpo",), rewards=("outcome",), budget=0, demonstrations=20)
     compare(warm)
     agents = str(warm.runs()[0][1].parent / "seed-{seed}" / "agent")
-    plan = _plan(tmp_path / "trained", credits=("grpo", "gigpo"), rewards=("outcome",), start=agents)
+    plan = _plan(tmp_path / "trained", credits=("grpo", "gigpo"), rewards=("outcome",), agent=agents)
     assert len(plan.seeds) > 1
-    first = {(run.credit, run.seed): run.curve[0].success for run in compare(plan).runs}
+    trained = compare(plan)
+    assert f"Every run began with a saved agent: {agents}." in trained.notes
+    first = {(run.credit, run.seed): run.curve[0].success for run in trained.runs}
     shown = {run.seed: run.final_success for run in compare(warm).runs}
     assert first == {(credit, seed): shown[seed] for credit in plan.credits for seed in plan.seeds}
-    with pytest.raises(OptionError, match="seed-9"):
-        compare(_plan(tmp_path / "other", seeds=(9,), start=agents))
+    with pytest.raises(CheckpointError, match="seed-9"):
+        compare(_plan(tmp_path / "other", seeds=(9,), agent=agents))
 
 
 def test_other_settings_in_the_same_directory_are_refused(tmp_path):

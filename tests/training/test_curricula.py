@@ -84,6 +84,7 @@ def test_task_values_by_hand():
     [
         ("windw", 2, UnknownNameError, "Did you mean 'window'"),
         ("window", 1, OptionError, "there is one; give two or more"),
+        ("window?foo=1", 1, OptionError, "no option of the curriculum 'window' named 'foo'"),
         ("window?low=0.9", 2, OptionError, "low < high"),
         ("window?hihg=0.9", 2, OptionError, "Did you mean 'high'"),
         ("domain-weights?tau=0", 2, OptionError, "tau is above 0"),

@@ -143,14 +143,14 @@ def test_the_checkpoint_that_counts_is_never_written_over(tmp_path):
 
 def test_a_loss_that_is_no_number_ends_the_run_and_the_last_checkpoint_is_good(tmp_path):
     options = {"explore": 0.5, "breaks_at": 4}
-    with pytest.raises(DivergedError, match=r"diverged in batch 4, after \d+ environment steps: loss is nan.*kept in .*checkpoint-2; .*start="):
+    with pytest.raises(DivergedError, match=r"diverged in batch 4, after \d+ environment steps: loss is nan.*kept in .*checkpoint-2; .*agent="):
         train(config(agent_options=options, evaluate_every=10_000), tmp_path / "run")
     # Batches 1 and 2 are in the checkpoint; another run may begin with its agent.
     kept = tmp_path / "run" / "checkpoint-2"
     assert msgspec.json.decode((kept / "speller.json").read_bytes())["updates"] == 2
-    begun = trainable(config(start=str(kept)))
+    begun = trainable(config(agent=str(kept)))
     assert begun.updates == 2
-    assert train(config(start=str(kept), budget=20), tmp_path / "other").curve
+    assert train(config(agent=str(kept), budget=20), tmp_path / "other").curve
 
 
 @pytest.mark.parametrize("name", ["loss", "imitation_loss", "gradient_norm"])
@@ -174,7 +174,7 @@ def test_a_checkpoint_of_another_version_whatever_its_layout(tmp_path):
     [
         ({"method": "expert-iteration", "agent": "mute"}, ContractError, r"agent 'mute' has no imitate\(\)"),
         ({"demonstration_file": "nowhere.jsonl"}, OptionError, "no file of demonstrations nowhere.jsonl"),
-        ({"start": "nowhere"}, OptionError, "no folder nowhere"),
+        ({"agent": "./nowhere"}, CheckpointError, "no folder './nowhere' with a saved agent"),
         ({"curriculum": "window"}, OptionError, "give two or more"),
         ({"refills": 1, "attempts": 1}, OptionError, "which one attempt always does"),
         ({"refills": -1}, OptionError, "refills must be at least 0"),
@@ -198,7 +198,7 @@ def test_demonstrations_of_any_agent_and_from_a_file(tmp_path):
     assert result.curve[0].success == 1.0  # four words of three letters hold all letters
     shown_alone = train(config(agent_options={}, demonstrations=4, budget=0), tmp_path / "shown-alone")
     assert [(point.env_steps, point.success) for point in shown_alone.curve] == [(0, 1.0)]
-    begun = train(config(agent_options={}, start=str(tmp_path / "shown-alone" / "agent"), budget=10), tmp_path / "begun")
+    begun = train(config(agent_options={}, agent=str(tmp_path / "shown-alone" / "agent"), budget=10), tmp_path / "begun")
     assert begun.curve[0].success == 1.0
     rollouts = Rollouts(spelling_world.ENV, {})
     played = rollouts.play(make_agent("scripted"), groups(range(6), 1)) + rollouts.play(make_agent("constant:x"), groups(range(6), 1, "bad-"))
@@ -287,7 +287,11 @@ def test_the_command_trains_says_so_and_is_done_the_second_time(tmp_path, capsys
     command += ["--curriculum", "window", "--out", str(tmp_path)]
     main(command)
     shown = capsys.readouterr()
+    assert shown.err.splitlines()[0] == f"{spelling_world.ENV}, speller: evaluation on 5 held-out tasks, then 150 environment steps"
     assert "held-out success 1.000" in shown.err
+    taken = msgspec.json.decode((tmp_path / "result.json").read_bytes(), type=RunResult).curve[-1].env_steps
+    over = f", {taken - 150} over the budget of 150 with the last batch" if taken > 150 else ""
+    assert f"{taken} environment steps{over}; " in shown.out
     assert shown.out.splitlines()[0] == "steps    success  mean steps"
     main([*command, "--json"])
     result = msgspec.json.decode(capsys.readouterr().out, type=RunResult)
