@@ -51,7 +51,7 @@ def make_batch(groups: int) -> StepBatch:
         group_ids=np.arange(attempts) // ATTEMPTS,
         outcomes=rewards[LENGTH - 1 :: LENGTH],
         truncated=random.random(attempts) < 0.2,
-        columns={**keys, **{name: random.normal(size=steps) for name in ("value", "bootstrap_value", "progress", "implicit_reward", "score")}},
+        columns={**keys, **{name: random.normal(size=steps) for name in ("value", "bootstrap_value", "progress", "implicit_reward", "score", "greedy_return")}},
     )
 
 

@@ -20,6 +20,8 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "progress": "of the learned signal progress; take column(batch) of make_signal('progress'), then fit it to the batch",
         "implicit_reward": "of the learned signal implicit_reward; fit make_signal('implicit_reward:CHECKPOINT') to the batch (without a checkpoint it begins "
         "as a causal-lm: follow(agent) first), then take its column(batch)",
+        "greedy_return": "play each task once more without sampling, greedy = rollouts.play(agent.greedy(), groups(seeds, 1)), then "
+        "batch.with_columns(greedy_returns(batch, greedy)) of prm_gym.credit; a training run does not fill it",
         "score": "of a process reward model or another verifier; give the environment one",
     }
 )
