@@ -121,7 +121,8 @@ def _chances(ranks: IntArray, sizes: IntArray, drawn: int | None) -> FloatArray:
     tables: list[FloatArray] = []
     for n in distinct.tolist():
         m = np.arange(n, 0, -1, dtype=np.float64)
-        tables.append(np.cumprod(np.concatenate([[1.0], np.maximum(m - (n if drawn is None else drawn), 0.0) / m]))[::-1])
+        shrink: FloatArray = np.maximum(m - (n if drawn is None else drawn), 0.0) / m
+        tables.append(np.cumprod(np.concatenate([np.ones(1), shrink]), dtype=np.float64)[::-1])
     starts = np.cumsum([0, *(table.size for table in tables)])
     return np.concatenate([*tables, np.zeros(0)])[starts[np.searchsorted(distinct, sizes)] + np.minimum(ranks, sizes)]
 

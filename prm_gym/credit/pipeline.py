@@ -192,7 +192,8 @@ def _moved(parents: Column, rows: IntArray, size: int) -> Column:
     moved = place[parents.astype(np.int64)]
     lost = (parents.astype(np.int64) >= 0) & (moved < 0)
     if lost.any():
-        raise CreditError(f"A filter leaves out trajectories from which those in {rows_text(lost)} branched off; filters are for independent attempts.")
+        named = rows_text(np.isin(np.arange(size), rows[lost]))
+        raise CreditError(f"A filter leaves out trajectories from which those in {named} branched off; filters are for independent attempts.")
     return moved
 
 

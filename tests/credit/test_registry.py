@@ -8,7 +8,8 @@ from prm_gym.credit import ASSIGNERS, Assigner, StepBatch, assign, assigner, fin
 from prm_gym.errors import ContractError, CreditError, OptionError, UnknownNameError
 from prm_gym.plugins import Registry
 
-OURS = ["dr_grpo", "gae", "gigpo", "grpo", "istar", "prime", "reinforce", "rloo", "salt", "spa"]
+OURS = ["dr_grpo", "gae", "gigpo", "gpg", "grpo", "istar", "opo", "p_grpo", "pass_at_k", "prime", "prof_grpo", "reinforce", "reinforce_pp"]
+OURS += ["reinforce_pp_baseline", "remax", "rloo", "salt", "spa", "trust_grpo"]
 BATCH = StepBatch([0.0, 1.0, 0.0], [0, 2, 3], ["g", "g"], [1.0, 0.0], [False, False], {"state_key": ["s", "u", "s"]})
 
 

@@ -7,7 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prm_gym.credit import StepBatch, dr_grpo, gigpo, grpo, key_array, reinforce, rloo, salt
+from prm_gym.credit import (
+    StepBatch,
+    assign,
+    dr_grpo,
+    gigpo,
+    gpg,
+    grpo,
+    key_array,
+    opo,
+    pass_at_k,
+    reinforce,
+    reinforce_pp,
+    reinforce_pp_baseline,
+    rloo,
+    salt,
+)
 
 # Quarters are exact in binary, so that sums of rewards carry no rounding of their own.
 REWARDS = st.integers(-8, 8).map(lambda quarters: quarters / 4)
@@ -23,6 +38,13 @@ ALL = [
     ("gigpo, per row", lambda batch: gigpo(batch, episode_baseline="per_row")),
     ("salt", salt),
     ("salt, history", lambda batch: salt(batch, base="rloo", history_length=1)),
+    ("reinforce_pp", lambda batch: reinforce_pp(batch, gamma=0.9)),
+    ("reinforce_pp_baseline", reinforce_pp_baseline),
+    ("opo", opo),
+    ("gpg", gpg),
+    ("pass_at_k", pass_at_k),
+    ("pass_at_k, group", lambda batch: pass_at_k(batch, k=2, baseline="group")),
+    ("zero_variance|gigpo|whiten", lambda batch: assign("zero_variance|gigpo|whiten|clip?limit=2", batch)),
 ]
 # The same answer up to the order of summation; a division by the standard deviation of near-equal returns magnifies that a little.
 CLOSE = {"rtol": 1e-9, "atol": 1e-10}
@@ -82,7 +104,7 @@ def test_permuting_the_trajectories_permutes_the_advantages(assigner, batch, dat
     np.testing.assert_allclose(assigner(permuted).advantages, assigner(batch).advantages[rows], **CLOSE)
 
 
-@pytest.mark.parametrize("assigner", [rloo, grpo, dr_grpo, gigpo, salt], ids=lambda assigner: assigner.name)
+@pytest.mark.parametrize("assigner", [rloo, grpo, dr_grpo, gigpo, salt, opo, pass_at_k], ids=lambda assigner: assigner.name)
 @relation
 @given(batch=batches())
 def test_a_task_does_not_see_the_other_tasks(assigner, batch):
@@ -101,8 +123,14 @@ def test_a_task_does_not_see_the_other_tasks(assigner, batch):
         lambda batch: gigpo(batch, gamma=1.0, episode_baseline="per_row"),
         lambda batch: gigpo(batch, gamma=1.0, normalize="mean_std", episode_baseline="per_row"),
         lambda batch: reinforce(batch, baseline="batch"),
+        reinforce_pp,
+        lambda batch: reinforce_pp_baseline(batch, singleton="zero"),
+        lambda batch: opo(batch, singleton="zero"),
+        pass_at_k,
+        lambda batch: pass_at_k(batch, k=2, baseline="group"),
+        lambda batch: gpg(batch, counted="informative", singleton="zero"),
     ],
-    ids=["grpo", "dr_grpo", "rloo", "gigpo", "gigpo, std", "reinforce"],
+    ids=["grpo", "dr_grpo", "rloo", "gigpo", "gigpo, std", "reinforce", "reinforce_pp", "reinforce_pp_baseline", "opo", "pass_at_k", "group", "gpg"],
 )
 @relation
 @given(batch=batches(), bonus=REWARDS)
@@ -113,7 +141,9 @@ def test_a_bonus_for_everybody_changes_nothing(assigner, batch, bonus):
 
 
 @pytest.mark.parametrize(
-    "assigner", [reinforce, rloo, dr_grpo, gigpo, lambda batch: salt(batch, base="rloo")], ids=["reinforce", "rloo", "dr_grpo", "gigpo", "salt"]
+    "assigner",
+    [reinforce, rloo, dr_grpo, gigpo, lambda batch: salt(batch, base="rloo"), opo, gpg],
+    ids=["reinforce", "rloo", "dr_grpo", "gigpo", "salt", "opo", "gpg"],
 )
 @relation
 @given(batch=batches(), factor=st.sampled_from([-2.0, 0.25, 3.0]))
