@@ -45,6 +45,7 @@ def credit(name: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json: bo
         for kind, heading in _HEADINGS.items():
             _print_kind(heading, [row for row in rows if row["kind"] == kind])
         _print_columns(rows)
+        print("\nIn brackets: how sure the formula is; a reading is one that a source does not spell out. `prm-gym credit NAME` shows equation and source.")
 
 
 def _row(name: str, stage: "Stage") -> dict[str, Any]:

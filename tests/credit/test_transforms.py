@@ -100,7 +100,9 @@ def test_what_is_not_known_neither_helps_nor_harms():
 
 
 @pytest.mark.parametrize(
-    ("named", "pipeline"), [(p_grpo, "posterior_gate|grpo"), (trust_grpo, "trust_weights|grpo"), (prof_grpo, "prof|grpo")], ids=["p_grpo", "trust_grpo", "prof_grpo"]
+    ("named", "pipeline"),
+    [(p_grpo, "posterior_gate|grpo"), (trust_grpo, "trust_weights|grpo"), (prof_grpo, "prof|grpo")],
+    ids=["p_grpo", "trust_grpo", "prof_grpo"],
 )
 def test_named_algorithms_are_their_pipelines(named, pipeline, make_batch):
     batch = scored(make_batch(9))
