@@ -12,7 +12,7 @@ from prm_gym.credit.array_types import BoolArray, FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
 from prm_gym.credit.grouping import Grouping, factorise, group_sums
-from prm_gym.credit.normalize import Singleton, normalized, whitened
+from prm_gym.credit.normalize import normalized, whitened
 from prm_gym.credit.options import require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
@@ -20,21 +20,18 @@ from prm_gym.credit.step_batch import StepBatch
 
 
 @assigner(needs=("implicit_reward",))
-def istar(batch: StepBatch, *, step_weight: float = 1.0, eps: float = 1e-6, ddof: int = 1, singleton: Singleton = "raw") -> Credit:
+def istar(batch: StepBatch, *, step_weight: float = 1.0, eps: float = 1e-6) -> Credit:
     """Group-relative advantage of the trajectory plus that of the step's implicit reward among all steps of the task.
 
         A_{i,t} = A^E_i + step_weight * A^S_{i,t},    A^E_i = (R_i - mean_g R) / (std_g R + eps),    A^S_{i,t} = (r_{i,t} - mean_g r) / (std_g r + eps)
 
-    mean_g R is over the n trajectories of the task, mean_g r over all their steps; both standard deviations with ddof 1 unless said. A task with one
-    trajectory has A^E = R_i / (1 + eps) unless said, a task with one step A^S = 0. Implicit rewards are used as they are: they are not summed over the steps
-    that follow.
+    mean_g R is over the n trajectories of the task, mean_g r over all their steps; both standard deviations with ddof 1. A task with one trajectory has
+    A^E = R_i / (1 + eps), a task with one step A^S = 0. Implicit rewards are used as they are: they are not summed over the steps that follow.
 
     Args:
         batch: N steps with the column `implicit_reward`; NaN where not known.
         step_weight: of the step term, finite.
         eps: added to standard deviations, outside the root.
-        ddof: of both standard deviations; 1 as torch.std has it.
-        singleton: A^E of a trajectory that is alone in its task: "raw", R_i / (1 + eps); "zero", 0.
 
     Returns:
         advantages [N] float64, per step; diagnostics as in `group_diagnostics`: over trajectories, and over the steps whose reward is known with the prefix
@@ -47,12 +44,12 @@ def istar(batch: StepBatch, *, step_weight: float = 1.0, eps: float = 1e-6, ddof
     require_finite("step_weight", step_weight)
     owner = batch.trajectory_of_step
     tasks = factorise(batch.group_ids, "group_ids")
-    episode = normalized(trajectory_returns(batch.rewards, batch.offsets), tasks, scale="std", eps=eps, ddof=ddof, singleton=singleton)
+    episode = normalized(trajectory_returns(batch.rewards, batch.offsets), tasks, scale="std", eps=eps, singleton="raw")
     rewards = batch.numbers("implicit_reward")
     known = ~np.isnan(rewards)
     members = factorise(tasks.codes[owner][known])
     step = np.zeros_like(rewards)
-    step[known] = normalized(rewards[known], members, scale="std", eps=eps, ddof=ddof, singleton="zero")
+    step[known] = normalized(rewards[known], members, scale="std", eps=eps, singleton="zero")
     return Credit(
         advantages=episode[owner] + step_weight * step,
         returns=discounted_returns(batch.rewards, batch.offsets, gamma=1.0),
