@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import tyro
 
 from prm_gym.commands.comparing import compare, report
+from prm_gym.commands.crediting import credit
 from prm_gym.commands.evaluating_prm import eval_prm
 from prm_gym.commands.labelling import label
-from prm_gym.commands.listing import credit, doctor, envs, verifiers
+from prm_gym.commands.listing import doctor, envs, verifiers
 from prm_gym.commands.playing import play, rollout
 from prm_gym.commands.rescoring import rescore
 from prm_gym.commands.searching import search

@@ -141,7 +141,7 @@ def make(kind: str, name: str, factory: Callable[..., T], /, *arguments: Any, **
             if option not in named:
                 raise OptionError(str(UnknownNameError(f"option of the {kind} {name!r}", option, named)))
     for option, value in options.items():
-        wanted = _misfit(signature.parameters[option].annotation, value) if option in named else ""
+        wanted = misfit(signature.parameters[option].annotation, value) if option in named else ""
         if wanted:
             raise OptionError(f"{option} of the {kind} {name!r} is {wanted}, got {value!r}")
     try:
@@ -151,7 +151,7 @@ def make(kind: str, name: str, factory: Callable[..., T], /, *arguments: Any, **
     return factory(*arguments, **options)
 
 
-def _misfit(annotation: Any, value: Any) -> str:
+def misfit(annotation: Any, value: Any) -> str:
     """What an option that is annotated as a number or as true or false wants, where the value is none; empty where it fits, or is annotated otherwise."""
     kinds = set(get_args(annotation)) if isinstance(annotation, UnionType) else {annotation}
     if type(value) not in (str, bool, int, float) or not kinds <= _WANTED.keys() | {NoneType} or type(value) in kinds:

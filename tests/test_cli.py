@@ -235,3 +235,25 @@ def test_what_cannot_be_honoured_says_the_near_miss_and_exits_with_2(capsys, tmp
         cli.main([str(tmp_path) if argument == "OUT" else argument for argument in arguments])
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_credit_is_listed_with_transforms_and_how_sure_it_is(capsys):
+    rows = {row["name"]: row for row in json.loads(_run(capsys, "credit", "--json"))}
+    for group in ("prm_gym.credit", "prm_gym.credit_transforms"):
+        for each in entry_points(group=group):  # whoever adds one says how sure its formula is; other tests may have registered more
+            if each.value.startswith("prm_gym."):
+                assert rows[each.name]["confidence"] in ("high", "medium", "low"), each.name
+    assert (rows["grpo"]["kind"], rows["grpo"]["confidence"], rows["grpo"]["reading"]) == ("credit assigner", "high", False)
+    assert (rows["aem"]["kind"], rows["aem"]["needs"], rows["aem"]["reading"]) == ("credit transform", ["entropy"], True)
+    assert rows["prof"]["kind"] == "trajectory filter"
+    shown = _run(capsys, "credit")
+    assert "  salt  [medium, a reading]" in shown
+    assert shown.index("Credit assigners") < shown.index("  grpo  [high]") < shown.index("Credit transforms") < shown.index("  aem  [")
+    one = _run(capsys, "credit", "aem")
+    assert "alpha_i A_{i,t}" in one
+    assert "entropy: of an agent" in one
+    assert "gigpo" not in one
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["credit", "aemm"])
+    assert ended.value.code == 2
+    assert "Did you mean 'aem'" in capsys.readouterr().err

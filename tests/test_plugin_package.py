@@ -79,7 +79,7 @@ options = {"difficulty": 1, "verifiers": ["short:5", "all(arithmetic, short)"], 
 rollouts = Rollouts("prm_gym/Countdown-v0", options)
 played = rollouts.play(make_agent("example_first"), groups([1], 2))
 batch = StepBatch.from_trajectories(played)
-credit = assign("example_last_step", batch, bonus=2.0)
+credit = assign("example_last_step|example_halved?times=2", batch, bonus=8.0)
 print(json.dumps({
     "actions": [[step.action, step.actions[0]] for step in played[0].steps],
     "verdicts": [{name: [v.verifier, v.version, v.score, v.reason] for name, v in step.verdicts.items()} for step in played[0].steps],

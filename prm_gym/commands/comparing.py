@@ -42,7 +42,8 @@ def compare(
 
     Args:
         env: id of the environment.
-        credit: credit assigners, with commas between them; options stand after a question mark: `gigpo?step_weight=0.5&gamma=0.9`.
+        credit: credit assigners, with commas between them; options stand after a question mark: `gigpo?step_weight=0.5&gamma=0.9`; transforms before and
+            after one between bars: `posterior_gate|grpo|aem?strength=0.5`.
         reward: reward schemes, likewise; options stand after a question mark: `dense?verifier=z3&penalty=0.5`.
         seeds: how many seeds of each combination.
         budget: environment steps of every run; the batch that crosses it is the last, and is played to its end.

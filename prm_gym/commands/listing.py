@@ -1,4 +1,4 @@
-"""What there is, and what works here: `envs`, `verifiers`, `credit`, `doctor`."""
+"""What there is, and what works here: `envs`, `verifiers`, `doctor`."""
 
 import re
 from importlib.util import find_spec
@@ -56,27 +56,6 @@ def verifiers(name: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json:
         claims = ["those of its members"] if composed else [claim.__name__ for claim in getattr(factory, "claims", ())] or ["the step's text"]
         options = [] if composed else [msgspec.to_builtins(option) for option in options_of(factory)]
         rows.append({"name": f"{each}(...)" if composed else each, "summary": _summary(factory), "claims": claims, "options": options})
-    print_records(rows, json)
-
-
-def credit(json: bool = False) -> None:
-    """List the credit assigners, with the columns they need, where those come from that trajectories do not hold, and their options.
-
-    Options stand after a question mark: `gigpo?gamma=0.9&step_weight=0.5`.
-
-    Args:
-        json: print JSON.
-    """
-    from prm_gym.credit import ASSIGNERS
-    from prm_gym.credit.columns import SOURCES
-
-    rows: list[dict[str, Any]] = []
-    for name in ASSIGNERS.names():
-        assigner = ASSIGNERS.load(name)
-        options = [f"{option}={default!r}" for option, default in assigner.options.items()]
-        sources = [f"{column}: {SOURCES[column]}" for column in assigner.needs if column in SOURCES]
-        columns = {"needs": list(assigner.needs), "uses": list(assigner.uses), "from": sources}
-        rows.append({"name": name, "summary": assigner.summary, **columns, "options": options})
     print_records(rows, json)
 
 

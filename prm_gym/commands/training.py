@@ -79,7 +79,8 @@ def train(
         agent_option: its options, NAME=VALUE each; of a saved one over those that it was made with.
         device: where the agent learns; empty for an agent without such an option.
         method: what is made of a batch; options stand after a question mark: 'correction?corrector=self&tries=4'.
-        credit: the credit assigner; options stand after a question mark: 'gigpo?step_weight=0.5&gamma=0.9'.
+        credit: the credit assigner; options stand after a question mark: 'gigpo?step_weight=0.5&gamma=0.9'; transforms before and after it between bars:
+            'posterior_gate|grpo|aem?strength=0.5'.
         credit_option: its options, NAME=VALUE each.
         signal: learned signals that it needs, with options: 'progress?learning_rate=0.003', 'implicit_reward:CHECKPOINT?objective=dpo'.
         reward: reward scheme; options stand after a question mark.

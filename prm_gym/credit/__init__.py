@@ -4,7 +4,8 @@
     credit = assign("gigpo", batch, gamma=0.95)
     credit.advantages       # [N] float64, one for each step
 
-The assigners are pure functions over arrays and may be called directly: `gigpo(batch, gamma=0.95)`.
+The assigners are pure functions over arrays and may be called directly: `gigpo(batch, gamma=0.95)`. Transforms and filters stand before and after them in
+pipelines: `assign("posterior_gate|grpo|aem?strength=0.5", batch)`.
 """
 
 from prm_gym.credit.adca import adca
@@ -12,13 +13,19 @@ from prm_gym.credit.answer_gain import igpo, siop
 from prm_gym.credit.assigner import Assigner, assigner
 from prm_gym.credit.gae import gae
 from prm_gym.credit.gigpo import gigpo
+from prm_gym.credit.gpg import gpg
 from prm_gym.credit.grouping import key_array
 from prm_gym.credit.grpo import dr_grpo, grpo
 from prm_gym.credit.implicit import istar, prime
+from prm_gym.credit.opo import opo
+from prm_gym.credit.pass_at_k import pass_at_k
+from prm_gym.credit.pipeline import Pipeline
 from prm_gym.credit.process_supervision import grpo_ps, key_steps, step_grpo
 from prm_gym.credit.pure import pure
-from prm_gym.credit.registry import ASSIGNERS, assign, find_assigner
+from prm_gym.credit.registry import ASSIGNERS, TRANSFORMS, assign, find_assigner, find_transform
 from prm_gym.credit.reinforce import reinforce
+from prm_gym.credit.reinforce_pp import reinforce_pp, reinforce_pp_baseline
+from prm_gym.credit.remax import greedy_returns, remax
 from prm_gym.credit.renorm import renorm
 from prm_gym.credit.result import Credit
 from prm_gym.credit.rloo import rloo
@@ -27,23 +34,35 @@ from prm_gym.credit.signal import SIGNALS, Signal, make_signal
 from prm_gym.credit.spa import spa
 from prm_gym.credit.spae import spae
 from prm_gym.credit.step_batch import StepBatch
+from prm_gym.credit.transform import BatchTransform, CreditTransform, TrajectoryFilter, batch_transform, credit_transform, trajectory_filter
+from prm_gym.credit.transforms import p_grpo, prof_grpo, trust_grpo
 from prm_gym.credit.turning_points import turning_points
 from prm_gym.credit.vsrm import vsrm
 
 __all__ = [
     "ASSIGNERS",
     "SIGNALS",
+    "TRANSFORMS",
     "Assigner",
+    "BatchTransform",
     "Credit",
+    "CreditTransform",
+    "Pipeline",
     "Signal",
     "StepBatch",
+    "TrajectoryFilter",
     "adca",
     "assign",
     "assigner",
+    "batch_transform",
+    "credit_transform",
     "dr_grpo",
     "find_assigner",
+    "find_transform",
     "gae",
     "gigpo",
+    "gpg",
+    "greedy_returns",
     "grpo",
     "grpo_ps",
     "igpo",
@@ -51,9 +70,16 @@ __all__ = [
     "key_array",
     "key_steps",
     "make_signal",
+    "opo",
+    "p_grpo",
+    "pass_at_k",
     "prime",
+    "prof_grpo",
     "pure",
     "reinforce",
+    "reinforce_pp",
+    "reinforce_pp_baseline",
+    "remax",
     "renorm",
     "rloo",
     "salt",
@@ -61,6 +87,8 @@ __all__ = [
     "spa",
     "spae",
     "step_grpo",
+    "trajectory_filter",
+    "trust_grpo",
     "turning_points",
     "vsrm",
 ]

@@ -101,8 +101,8 @@ def gae(batch: StepBatch, *, gamma: float = 0.99, lam: float = 0.95, bootstrap: 
         `unknown_share`, share in [0, 1] of these steps; `explained`, 1 - Var(G - V) / Var(G) over the others, left out where all G are equal.
 
     Source: Schulman et al. (2016), arXiv 1506.02438, equation 16. One value an environment step, gamma .99 and lam .95: VL-DAC (Bredis et al. 2025), whose code
-    also takes the last step of a truncated trajectory out, as we do with `bootstrap` where no value follows. Confidence: high. The step before an unknown
-    value: our reading.
+    also takes the last step of a truncated trajectory out, as we do with `bootstrap` where no value follows. Confidence: high. What the step before an
+    unknown value sees is our choice.
 
     >>> from prm_gym.credit import StepBatch
     >>> batch = StepBatch([0, 1], [0, 2], ["task"], [1], [False], {"value": [0.5, 0.75]})

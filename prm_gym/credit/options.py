@@ -27,6 +27,26 @@ def require_finite(name: str, value: float) -> None:
         raise OptionError(f"{name} must be a finite number, got {value!r}.")
 
 
+def require_at_least(name: str, value: float, low: float) -> None:
+    """Refuse a number below low, NaN and infinity.
+
+    Raises:
+        OptionError: it is one of them.
+    """
+    if not low <= value < math.inf:
+        raise OptionError(f"{name} must be a finite number of {low:g} or more, got {value!r}.")
+
+
+def require_above(name: str, value: float, low: float) -> None:
+    """Refuse a number that is not above low, and NaN; infinity is above.
+
+    Raises:
+        OptionError: it is one of them.
+    """
+    if not value > low:
+        raise OptionError(f"{name} must be above {low:g}, got {value!r}.")
+
+
 def require_choice(name: str, value: str, choices: Iterable[str]) -> None:
     """Refuse a value that is none of the choices.
 

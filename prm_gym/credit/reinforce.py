@@ -30,7 +30,7 @@ def reinforce(batch: StepBatch, *, gamma: float = 1.0, baseline: Baseline = "non
     Returns:
         advantages [N] float64, per step; diagnostics `baseline`, the b that was subtracted.
 
-    Source: Williams (1992), REINFORCE. A truncated trajectory ends with value 0.
+    Source: Williams (1992), REINFORCE. A truncated trajectory ends with value 0. Confidence: high.
 
     >>> from prm_gym.credit import StepBatch
     >>> batch = StepBatch([0, 0, 1], [0, 3], ["task"], [1], [False])

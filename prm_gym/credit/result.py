@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from prm_gym.credit.array_types import BoolArray, FloatArray
+from prm_gym.credit.grouping import rows_text
+from prm_gym.credit.step_batch import StepBatch
 from prm_gym.errors import ContractError
 
 
@@ -28,3 +32,21 @@ class Credit:
         shapes = {"advantages": self.advantages.shape, "returns": self.returns.shape, "keep": self.keep.shape}
         if self.advantages.ndim != 1 or len(set(shapes.values())) != 1:
             raise ContractError(f"advantages, returns and keep must be [N], one entry a step, got shapes {shapes}.")
+
+
+def require_credit(source: str, credit: Credit, batch: StepBatch) -> None:
+    """Refuse what is no credit of the batch.
+
+    Args:
+        source: what it came from, in words.
+        credit: what came.
+        batch: of N steps.
+
+    Raises:
+        ContractError: its length is another, or an advantage or return is NaN or infinite; names the rows.
+    """
+    if credit.advantages.shape != batch.rewards.shape:
+        raise ContractError(f"The {source} must return one advantage for each of {batch.rewards.size} steps, got {credit.advantages.size}.")
+    wrong = ~(np.isfinite(credit.advantages) & np.isfinite(credit.returns))
+    if wrong.any():
+        raise ContractError(f"The {source} must return finite advantages and returns; {rows_text(wrong)} are not.")

@@ -24,11 +24,11 @@ class StepBatch:
     Columns that the assigners know: `state_key`, `next_state_key`, `action_key`, `belief_key` (keys of any kind: strings, bytes, integers,
     tuples; lists of them become object arrays); `value` (of the state in which the step was taken, by a critic), `bootstrap_value` (of the
     state that a truncated trajectory ended in, on its last step), `progress` (what the step added to the expected outcome, by a learned
-    estimator), `implicit_reward` (of a learned implicit reward), `score` (of a process reward model), `label` (1 the step is right, 0 wrong),
-    `potential` (of the state before the step), `final_potential` (of the state that the trajectory ended in, on its last step), `mc_value`
-    (expected return from the state before the step, by fresh roll-outs), `bootstrap_mc_value` (as `bootstrap_value`), `logprob`, `ref_logprob`,
-    `entropy`, `n_tokens` (numbers, NaN where a step has none); `answer_key` (of the trajectory's final answer, on all its steps; None where there
-    is none); `parent`. Others may be added under names of their own.
+    estimator), `implicit_reward` (of a learned implicit reward), `greedy_return` (total reward of the attempt without sampling at the same task),
+    `score` (of a process reward model), `label` (1 the step is right, 0 wrong), `potential` (of the state before the step), `final_potential` (of
+    the state that the trajectory ended in, on its last step), `mc_value` (expected return from the state before the step, by fresh roll-outs),
+    `bootstrap_mc_value` (as `bootstrap_value`), `logprob`, `ref_logprob`, `entropy`, `n_tokens` (numbers, NaN where a step has none); `answer_key`
+    (of the trajectory's final answer, on all its steps; None where there is none); `parent`. Others may be added under names of their own.
 
     Attributes:
         rewards: [N] float64, per step, finite.

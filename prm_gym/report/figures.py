@@ -249,7 +249,10 @@ def _strip_row(comparison: Comparison, cell: Cell, x: Scale, y: float) -> Html:
 
 
 def _spec_lines(spec: str) -> tuple[str, ...]:
-    """The name of a specification, and below it its options: those of one assigner differ in nothing else."""
+    """The name of a specification, and below it its options: those of one assigner differ in nothing else. Of a pipeline the first part, and the others."""
+    first, bar, others = spec.partition("|")
+    if bar:
+        return (first + bar, others)
     name, mark, options = spec.partition("?")
     return (name, options) if mark else (name,)
 

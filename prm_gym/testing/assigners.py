@@ -126,7 +126,9 @@ def _sample_batch() -> StepBatch:
 
 def _learned(rng: np.random.Generator, steps: int) -> dict[str, Column]:
     """Columns of critics and learned signals, some of which cannot tell of some steps."""
-    columns: dict[str, Column] = {name: rng.normal(size=steps) for name in ("progress", "implicit_reward", "bootstrap_value", "bootstrap_mc_value")}
+    columns: dict[str, Column] = {
+        name: rng.normal(size=steps) for name in ("progress", "implicit_reward", "bootstrap_value", "bootstrap_mc_value", "greedy_return")
+    }
     columns["implicit_reward"][rng.random(steps) < 0.1] = np.nan
     columns["label"] = rng.choice([0.0, 1.0, np.nan], steps)
     return columns

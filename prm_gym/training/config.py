@@ -26,7 +26,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         env_id: registered id.
         env_options: keyword options of the environment, without `reward`. JSON values.
-        credit: the credit assigner, with options where wanted: "gigpo?step_weight=0.5".
+        credit: the credit assigner, with options where wanted: "gigpo?step_weight=0.5"; or a pipeline: "posterior_gate|grpo|aem?strength=0.5".
         credit_options: its options, beside those.
         signals: specifications of learned signals that fill columns of the batch, where they are to have options ("progress?learning_rate=0.003"); one that the
             assigner needs is made with its defaults without that, and one that it does not take is not made.

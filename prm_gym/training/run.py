@@ -197,7 +197,9 @@ class _Run:
 
     def _learn(self, trajectories: list[Trajectory]) -> dict[str, float]:
         """What the method makes of a batch; that of a batch without a valid trajectory is nothing."""
-        practice = Practice(self.agent, trajectories, self.ground, self.config.credit, self.config.credit_options, self.columns)
+        config, state = self.config, self.state
+        progress = min(1.0, state.env_steps / config.budget) if config.budget else 0.0
+        practice = Practice(self.agent, trajectories, self.ground, config.credit, config.credit_options, self.columns, state.batches, progress)
         try:
             metrics = self.method.learn(practice)
             require_finite(metrics)

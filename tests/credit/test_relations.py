@@ -10,15 +10,21 @@ from hypothesis import strategies as st
 from prm_gym.credit import (
     StepBatch,
     adca,
+    assign,
     dr_grpo,
     gigpo,
+    gpg,
     grpo,
     grpo_ps,
     igpo,
     key_array,
     key_steps,
+    opo,
+    pass_at_k,
     pure,
     reinforce,
+    reinforce_pp,
+    reinforce_pp_baseline,
     renorm,
     rloo,
     salt,
@@ -57,6 +63,13 @@ ALL = [
     ("turning_points", turning_points),
     ("turning_points, bonus", lambda batch: turning_points(batch, rule="bonus", consistent=False, compare="task")),
     ("vsrm", vsrm),
+    ("reinforce_pp", lambda batch: reinforce_pp(batch, gamma=0.9)),
+    ("reinforce_pp_baseline", reinforce_pp_baseline),
+    ("opo", opo),
+    ("gpg", gpg),
+    ("pass_at_k", pass_at_k),
+    ("pass_at_k, group", lambda batch: pass_at_k(batch, k=2, baseline="group")),
+    ("zero_variance|gigpo|whiten", lambda batch: assign("zero_variance|gigpo|whiten|clip?limit=2", batch)),
 ]
 # The same answer up to the order of summation; a division by the standard deviation of near-equal returns magnifies that a little.
 CLOSE = {"rtol": 1e-9, "atol": 1e-10}
@@ -130,7 +143,7 @@ def test_permuting_the_trajectories_permutes_the_advantages(assigner, batch, dat
 
 @pytest.mark.parametrize(
     "assigner",
-    [rloo, grpo, dr_grpo, gigpo, salt, adca, grpo_ps, igpo, key_steps, pure, renorm, siop, step_grpo, turning_points],
+    [rloo, grpo, dr_grpo, gigpo, salt, adca, grpo_ps, igpo, key_steps, pure, renorm, siop, step_grpo, turning_points, opo, pass_at_k],
     ids=lambda assigner: assigner.name,
 )
 @relation
@@ -156,8 +169,32 @@ def test_a_task_does_not_see_the_other_tasks(assigner, batch):
         key_steps,
         pure,
         lambda batch: spae(batch, whiten=False),
+        reinforce_pp,
+        lambda batch: reinforce_pp_baseline(batch, singleton="zero"),
+        lambda batch: opo(batch, singleton="zero"),
+        pass_at_k,
+        lambda batch: pass_at_k(batch, k=2, baseline="group"),
+        lambda batch: gpg(batch, counted="informative", singleton="zero"),
     ],
-    ids=["grpo", "dr_grpo", "rloo", "gigpo", "gigpo, std", "reinforce", "adca", "igpo", "key_steps", "pure", "spae"],
+    ids=[
+        "grpo",
+        "dr_grpo",
+        "rloo",
+        "gigpo",
+        "gigpo, std",
+        "reinforce",
+        "adca",
+        "igpo",
+        "key_steps",
+        "pure",
+        "spae",
+        "reinforce_pp",
+        "reinforce_pp_baseline",
+        "opo",
+        "pass_at_k",
+        "group",
+        "gpg",
+    ],
 )
 @relation
 @given(batch=batches(), bonus=REWARDS)
@@ -199,7 +236,9 @@ def test_what_failed_attempts_are_paid_is_never_positive(batch):
 
 
 @pytest.mark.parametrize(
-    "assigner", [reinforce, rloo, dr_grpo, gigpo, lambda batch: salt(batch, base="rloo")], ids=["reinforce", "rloo", "dr_grpo", "gigpo", "salt"]
+    "assigner",
+    [reinforce, rloo, dr_grpo, gigpo, lambda batch: salt(batch, base="rloo"), opo, gpg],
+    ids=["reinforce", "rloo", "dr_grpo", "gigpo", "salt", "opo", "gpg"],
 )
 @relation
 @given(batch=batches(), factor=st.sampled_from([-2.0, 0.25, 3.0]))

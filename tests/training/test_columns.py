@@ -68,7 +68,15 @@ def riddling(batch):
     return Credit(batch.rewards, batch.rewards, np.ones(batch.rewards.size, dtype=bool), {})
 
 
+@assigner()
+def clocked(batch, *, training_step=0, training_progress=0.0):
+    """Reports how far it is told the training is."""
+    told = {"told_step": float(training_step), "told_progress": float(training_progress)}
+    return Credit(batch.rewards.copy(), batch.rewards.copy(), np.ones(batch.rewards.size, dtype=bool), told)
+
+
 SIGNALS.register("count_of_batches", Counter)
+ASSIGNERS.register("test_clocked", clocked)
 ASSIGNERS.register("test_counted", counted)
 ASSIGNERS.register("test_riddling", riddling)
 
@@ -247,3 +255,38 @@ def test_the_commands_say_where_columns_come_from(capsys, tmp_path):
     main(["train", "--credit", "spa", "--signal", "progress?width=4&device=cpu", *options])
     assert msgspec.json.decode(capsys.readouterr().out)["credit"] == "spa"
     assert make_agent("candidate", device="cpu").gives == ()
+
+
+# Pipelines.
+
+
+def test_a_pipeline_has_the_columns_of_its_parts():
+    agent = CandidatePolicy(device="cpu", width=8, value_weight=0.5)
+    assert require_fillable("test_counted|whiten", [], agent) == ["count_of_batches"]
+    with pytest.raises(CreditError, match=r"'grpo\|aem' needs the column 'entropy', which the agent 'candidate' does not fill"):
+        require_fillable("grpo|aem", [], agent)
+    filled, _ = Columns({"count_of_batches": Counter(start=4)}).filled(_batch(agent), agent, "zero_variance|test_counted")
+    assert {"count_of_batches", "value"} <= filled.columns.keys()
+
+
+def test_verifiers_stay_where_a_part_of_a_pipeline_reads_scores():
+    options = {"env_options": {"difficulty": 1}}
+    assert "verifiers" not in _config(credit="posterior_gate|grpo", **options).env_options_for_training()
+    assert _config(credit="zero_variance|grpo", **options).env_options_for_training()["verifiers"] == []
+
+
+def test_the_folder_of_a_pipeline_is_a_plain_name(tmp_path):
+    plan = Plan(base=_config(), credits=("prof|grpo|clip?limit=2", "prof|grpo?eps=2"), rewards=("outcome",), seeds=(0,), directory=tmp_path)
+    names = [directory.parent.name for _, directory in plan.runs()]
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-._") for name in names)
+    assert len(set(names)) == 2
+
+
+@pytest.mark.parametrize(("credit", "step"), [("test_clocked", None), ("zero_variance|test_clocked|whiten", None), ("test_clocked?training_step=7", 7.0)])
+def test_a_run_says_how_far_it_is(tmp_path, credit, step):
+    config = _config(credit=credit)
+    train(config, tmp_path)
+    lines = [msgspec.json.decode(line) for line in (tmp_path / "metrics.jsonl").read_bytes().splitlines()]
+    before = [0, *(line["env_steps"] for line in lines)]
+    assert [line["told_step"] for line in lines] == [float(at) if step is None else step for at in range(len(lines))]
+    assert [line["told_progress"] for line in lines] == [min(1.0, steps / config.budget) for steps in before[:-1]]

@@ -8,8 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from prm_gym.agent import Preference, TrainableAgent
-from prm_gym.credit import StepBatch, assign
+from prm_gym.credit import StepBatch, assign, find_assigner
 from prm_gym.credit.array_types import FloatArray
+from prm_gym.credit.pipeline import CLOCK
 from prm_gym.errors import ContractError
 from prm_gym.training.columns import Columns
 from prm_gym.training.ground import Ground
@@ -24,9 +25,11 @@ class Practice:
         agent: that learns.
         trajectories: of the batch, group by group.
         ground: plays more episodes at the same tasks; what they cost is counted.
-        credit: name of the credit assigner.
-        credit_options: its options.
+        credit: the credit assigner or pipeline, with options where wanted.
+        credit_options: its options, beside those.
         columns: fills what the assigner wants beside what trajectories hold.
+        training_step: batches that were learned from before this one.
+        training_progress: share of the budget that is spent, in [0, 1].
     """
 
     agent: TrainableAgent
@@ -35,6 +38,8 @@ class Practice:
     credit: str = "grpo"
     credit_options: Mapping[str, object] = field(default_factory=dict[str, object])
     columns: Columns = field(default_factory=Columns)
+    training_step: int = 0
+    training_progress: float = 0.0
 
     def update(self) -> dict[str, float]:
         """Let the agent learn from the advantages of the batch; metrics of the agent, of the assigner and of learned signals.
@@ -45,8 +50,14 @@ class Practice:
         if not batch.rewards.size:
             return {}
         batch, learned = self.columns.filled(batch, self.agent, self.credit)
-        credit = assign(self.credit, batch, **self.credit_options)
+        credit = assign(self.credit, batch, **self._clock(), **self.credit_options)
         return {**learned, **self.agent.update(batch, credit), **credit.diagnostics}
+
+    def _clock(self) -> dict[str, object]:
+        """How far the training is, for parts of the credit that fade with it and are not told by the configuration."""
+        chosen, given = find_assigner(self.credit)
+        clock: dict[str, object] = {"training_step": self.training_step, "training_progress": self.training_progress}
+        return {name: clock[name] for name in CLOCK if name in chosen.options and name not in given and name not in self.credit_options}
 
     def imitate(self, trajectories: Sequence[Trajectory], weights: FloatArray | None = None) -> dict[str, float]:
         """Let the agent imitate steps; nothing happens where there are none that it could choose.

@@ -6,7 +6,7 @@ import numpy as np
 
 from prm_gym import RewardScheme, StepContext, Verdict, Verifier
 from prm_gym.agent import Action, Agent, Prompt
-from prm_gym.credit import Credit, StepBatch, assigner
+from prm_gym.credit import Credit, StepBatch, assigner, credit_transform
 from prm_gym.rewards import JudgedStep
 from prm_gym.verdict import abstained, judged
 
@@ -55,6 +55,12 @@ def last_step(batch: StepBatch, *, bonus: float = 1.0) -> Credit:
     last = np.zeros(batch.rewards.size)
     last[batch.offsets[1:] - 1] = bonus
     return Credit(last * batch.rewards, batch.rewards.copy(), np.ones(batch.rewards.size, dtype=np.bool_), {"bonus": bonus})
+
+
+@credit_transform()
+def halved(batch: StepBatch, credit: Credit, *, times: int = 1) -> Credit:
+    """Half of every advantage, as often as wanted."""
+    return Credit(credit.advantages / 2.0**times, credit.returns, credit.keep & np.ones(batch.rewards.size, dtype=np.bool_), credit.diagnostics)
 
 
 class FirstAgent(Agent):
