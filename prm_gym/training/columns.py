@@ -4,6 +4,7 @@ batch, metrics = columns.filled(batch, agent, "spa")
     "value", "bootstrap_value"     agent.columns
     "progress"                     the learned signal of that name: follow(agent), column(batch), fit(batch)
     "implicit_reward"              likewise, but fit(batch) comes first
+    "mc_value"                     likewise: fit(batch) draws roll-outs, whose steps count like any other of the run
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,16 @@ class Columns:
     def __init__(self, signals: Mapping[str, Signal] | None = None) -> None:
         """Take signals that are made; none for columns of the agent alone."""
         self.signals = dict(signals or {})
+
+    @property
+    def env_steps(self) -> int:
+        """Steps of environments that signals have taken so far (`mc_value` rolls out)."""
+        return sum(signal.env_steps for signal in self.signals.values())
+
+    def close(self) -> None:
+        """Free what the signals hold."""
+        for signal in self.signals.values():
+            signal.close()
 
     @classmethod
     def wanted(cls, credit: str, specs: Sequence[str], agent: TrainableAgent, seed: int = 0) -> "Columns":

@@ -147,6 +147,7 @@ class _Run:
         for sink in self.sinks:
             sink.close()
         self.evaluation.close()
+        self.columns.close()
         self.ground.close()
 
     def _resume(self) -> None:
@@ -172,14 +173,14 @@ class _Run:
 
     def _batch(self, writer: TrajectoryWriter) -> None:
         state, config, ground = self.state, self.config, self.ground
-        before = ground.env_steps, ground.verdicts, ground.abstentions
+        before = ground.env_steps + self.columns.env_steps, ground.verdicts, ground.abstentions
         ground.forget()
         rng = np.random.default_rng([config.seed, state.batches])
         prefix = f"{state.batches}-"
         batch = gather(ground, self.agent, self.curriculum, rng, tasks=config.tasks, attempts=config.attempts, refills=config.refills, prefix=prefix)
         metrics = self._learn(batch.trajectories)
         state.batches += 1
-        state.env_steps += ground.env_steps - before[0]
+        state.env_steps += ground.env_steps + self.columns.env_steps - before[0]
         state.verifier_calls += ground.verdicts - before[1]
         state.abstentions += ground.abstentions - before[2]
         state.stored += writer.write(batch.trajectories[: config.store_groups * config.attempts])
