@@ -118,7 +118,8 @@ class StepTree:
         found = np.zeros(steps)
         for level in reversed(self.levels):
             lengths = self.batch.lengths[level]
-            rows = np.repeat(offsets[level] - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
+            starts: IntArray = np.cumsum(lengths) - lengths
+            rows: IntArray = np.repeat(offsets[level] - starts, lengths) + np.arange(int(lengths.sum()), dtype=np.int64)
             goes_on = np.ones(rows.size)
             goes_on[np.cumsum(lengths) - 1] = 0.0
             found[rows] = linear_recurrence(added[rows] / children[rows], goes_on / children[rows])

@@ -148,8 +148,10 @@ class RolloutValues(Signal):
             raise ContractError("mc_value needs an agent that plays on: 'mc_value:AGENT', or follow(agent)")
         if key not in self._estimators:
             self._estimators[key] = RolloutEstimator(agent, trajectory.env_id, trajectory.env_options, num_envs=self.num_envs, seed=self.seed)
-        self._estimators[key].agent = agent
-        return self._estimators[key]
+        estimator = self._estimators[key]
+        estimator.agent = agent
+        estimator.forget()  # or a run that was stopped, and has no snapshots, would count other steps than one that was not
+        return estimator
 
     def _all(self, estimator: RolloutEstimator, trajectories: Sequence[Trajectory]) -> list[dict[int, Estimate]]:
         """Estimates of all states by the number of steps before them."""

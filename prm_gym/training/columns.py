@@ -17,8 +17,9 @@ from prm_gym.credit.columns import SOURCES
 from prm_gym.errors import CheckpointError, CreditError, OptionError
 from prm_gym.plugins import split_options
 
-OF_TRAJECTORIES = ("state_key", "next_state_key", "action_key", "logprob", "score")
-"""What `StepBatch.from_trajectories` fills, the last two where agent and verifiers give them."""
+OF_TRAJECTORIES = ("state_key", "next_state_key", "action_key", "logprob", "score", "parent")
+"""What `StepBatch.from_trajectories` fills, `logprob` and `score` where agent and verifiers give them; `parent` comes of what attempts at a task have in
+common."""
 
 
 class Columns:

@@ -94,7 +94,7 @@ def test_even_shares_against_a_loop(make_batch, seed):
     credit = omega_prm(batch.with_columns({"mc_value": values}))
     for begin, end in zip(batch.offsets[:-1], batch.offsets[1:], strict=True):
         known = [row for row in range(begin, end) if not np.isnan(values[row])]
-        for u, v in zip(known, [*known[1:], end], strict=True):
+        for u, v in zip(known, [*known, end][1:], strict=True):
             gain = batch.rewards[u:v].sum() + (values[v] if v < end else 0.0) - values[u]
             np.testing.assert_allclose(credit.advantages[u:v], gain / (v - u), atol=1e-12)
         assert not credit.keep[begin : known[0] if known else end].any()

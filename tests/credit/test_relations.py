@@ -7,10 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prm_gym.credit import StepBatch, dr_grpo, gigpo, grpo, key_array, reinforce, rloo, salt
+from prm_gym.credit import StepBatch, dr_grpo, gigpo, grpo, key_array, omega_prm, reinforce, rloo, salt, slate, spo, tree_grpo, tree_rl, vineppo
 
 # Quarters are exact in binary, so that sums of rewards carry no rounding of their own.
 REWARDS = st.integers(-8, 8).map(lambda quarters: quarters / 4)
+
+
+def flat(batch):
+    """As a tree without branches."""
+    return batch.with_columns({"parent": np.full(batch.rewards.size, -1)})
+
+
+def rolled_out(batch):
+    """With values by the place of a step in its trajectory."""
+    return batch.with_columns({"mc_value": batch.time_of_step / 4})
+
 
 ALL = [
     ("reinforce", lambda batch: reinforce(batch, gamma=0.9)),
@@ -23,6 +34,12 @@ ALL = [
     ("gigpo, per row", lambda batch: gigpo(batch, episode_baseline="per_row")),
     ("salt", salt),
     ("salt, history", lambda batch: salt(batch, base="rloo", history_length=1)),
+    ("omega_prm", lambda batch: omega_prm(rolled_out(batch))),
+    ("slate", lambda batch: slate(flat(batch))),
+    ("spo", lambda batch: spo(flat(batch))),
+    ("tree_grpo", lambda batch: tree_grpo(flat(batch))),
+    ("tree_rl", lambda batch: tree_rl(flat(batch))),
+    ("vineppo", lambda batch: vineppo(rolled_out(batch))),
 ]
 # The same answer up to the order of summation; a division by the standard deviation of near-equal returns magnifies that a little.
 CLOSE = {"rtol": 1e-9, "atol": 1e-10}
@@ -101,8 +118,11 @@ def test_a_task_does_not_see_the_other_tasks(assigner, batch):
         lambda batch: gigpo(batch, gamma=1.0, episode_baseline="per_row"),
         lambda batch: gigpo(batch, gamma=1.0, normalize="mean_std", episode_baseline="per_row"),
         lambda batch: reinforce(batch, baseline="batch"),
+        lambda batch: spo(flat(batch)),
+        lambda batch: tree_grpo(flat(batch), singleton="zero"),
+        lambda batch: tree_rl(flat(batch)),
     ],
-    ids=["grpo", "dr_grpo", "rloo", "gigpo", "gigpo, std", "reinforce"],
+    ids=["grpo", "dr_grpo", "rloo", "gigpo", "gigpo, std", "reinforce", "spo", "tree_grpo", "tree_rl"],
 )
 @relation
 @given(batch=batches(), bonus=REWARDS)
