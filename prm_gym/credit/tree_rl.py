@@ -47,7 +47,7 @@ def tree_rl(batch: StepBatch, *, local_weight: float = 1.0, leaf_scale: LeafScal
     require_choice("leaf_scale", leaf_scale, get_args(LeafScale))
     tree = step_tree(batch)
     leaves = tree.leaf_returns()
-    counts = tree.leaf_counts()
+    counts = tree.leaf_counts
     centred = deviations(leaves, tree.tasks)
     better = tree.leaf_means(centred)
     at_root = tree.before < 0
@@ -115,7 +115,7 @@ def tree_grpo(batch: StepBatch, *, across: Across = "sum", eps: float = 1e-6, si
 
 def _credit(tree: StepTree, leaves: FloatArray, advantages: FloatArray, of_leaves: FloatArray) -> Credit:
     before = tree.path_sums(tree.batch.rewards) - tree.batch.rewards
-    counts = tree.leaf_counts()
+    counts = tree.leaf_counts
     return Credit(
         advantages=advantages,
         returns=tree.leaf_means(leaves) - before,

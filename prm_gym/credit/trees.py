@@ -9,6 +9,7 @@ off, -1 where it begins at the root, which is the beginning of its task. A traje
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 import numpy as np
@@ -22,7 +23,7 @@ from prm_gym.errors import CreditError
 from prm_gym.trajectory import Trajectory
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class StepTree:
     """The trees of a batch: N nodes, M branches, one root a task.
 
@@ -45,7 +46,7 @@ class StepTree:
         """[M] int64, rows of the leaves."""
         return self.batch.offsets[1:] - 1
 
-    @property
+    @cached_property
     def siblings(self) -> Grouping:
         """Of the N rows: steps that were taken at the same node; at the root those of the same task."""
         at_root = self.tasks.codes[self.batch.trajectory_of_step]
@@ -79,6 +80,7 @@ class StepTree:
         """[M] float64, undiscounted sum of the rewards from the root to each leaf."""
         return self.path_sums(self.batch.rewards)[self.ends]
 
+    @cached_property
     def leaf_counts(self) -> FloatArray:
         """[N] float64, number of leaves under each node, its own included; exact."""
         return self._under(np.ones(self.forks.size))
@@ -89,7 +91,7 @@ class StepTree:
         Args:
             values: [M] float64, of the leaves.
         """
-        return self._under(values) / self.leaf_counts()
+        return self._under(values) / self.leaf_counts
 
     def _under(self, values: FloatArray) -> FloatArray:
         own = np.zeros(self.before.size)

@@ -38,7 +38,7 @@ class RolloutValues(Signal):
     that is `seeded` the values are the same in every batch. Equal beginnings are rolled out once.
 
     Values are of outcomes: rewards must be outcomes alone, or their sum would be something else than what is estimated. A truncated episode is over for its
-    environment too, so there is no `bootstrap_mc_value`.
+    environment too, so there is no `bootstrap_mc_value`. Of a run that torchrun has started every process draws all of them.
 
     Attributes:
         env_steps: steps taken so far by roll-outs, and on the way to where they begin.

@@ -112,7 +112,7 @@ HAND = tree([0, 0, 1, 3, 0, 5, 7], [0, 3, 4, 6, 7], [-1, 0, 0, 4])
 def test_values_by_hand():
     found = step_tree(HAND)
     assert found.leaf_returns().tolist() == [1, 3, 5, 7]
-    assert found.leaf_counts().tolist() == [4, 1, 1, 1, 2, 1, 1]
+    assert found.leaf_counts.tolist() == [4, 1, 1, 1, 2, 1, 1]
     assert found.leaf_means(found.leaf_returns()).tolist() == [4, 1, 1, 3, 6, 5, 7]
     # Children of row 0: rows 1 (1), 3 (3) and 4 (6): (1 + 3 + 6) / 3.
     assert found.child_means(found.leaf_returns()).tolist() == [10 / 3, 1, 1, 3, 6, 5, 7]
@@ -144,7 +144,7 @@ def test_slow_walks_say_the_same(seed):
     slow, rows = Slow(batch), range(batch.rewards.size)
     found = step_tree(batch)
     assert found.leaf_returns() == pytest.approx([slow.total(end) for end in slow.ends], abs=1e-12)
-    assert found.leaf_counts().tolist() == [len(slow.leaves(row)) for row in rows]
+    assert found.leaf_counts.tolist() == [len(slow.leaves(row)) for row in rows]
     assert found.leaf_means(found.leaf_returns()) == pytest.approx([slow.mean(row) for row in rows], abs=1e-12)
     assert found.child_means(found.leaf_returns()) == pytest.approx([slow.recursive(row) for row in rows], abs=1e-12)
     assert tree_rl(batch).advantages == pytest.approx([slow.tree_rl(row) for row in rows], abs=1e-12)
@@ -355,4 +355,4 @@ def test_a_chain_of_forks_as_deep_as_the_batch_is_long():
     # Trajectory i branches off from the first step of trajectory i - 1: all leaves but one are under each.
     count = 60
     batch = tree(np.tile([0.0, 1.0], count), 2 * np.arange(count + 1), 2 * (np.arange(count) - 1) * (np.arange(count) > 0) - (np.arange(count) == 0))
-    assert step_tree(batch).leaf_counts()[::2].tolist() == list(range(count, 0, -1))
+    assert step_tree(batch).leaf_counts[::2].tolist() == list(range(count, 0, -1))
