@@ -9,7 +9,7 @@ A run makes one for an assigner that needs the column, and it follows the agent 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 import msgspec
 import numpy as np
@@ -46,6 +46,7 @@ class RolloutValues(Signal):
     """
 
     name = "mc_value"
+    rewards: ClassVar[tuple[str, ...]] = ("outcome",)
 
     def __init__(self, agent: str | Agent = "", *, k: int = 9, seed: int = 0, visits: Visits = "all", share_states: bool = False, num_envs: int = 64) -> None:
         """Choose what is rolled out.

@@ -106,7 +106,7 @@ class _Run:
         self.sinks = [JsonLines(directory / "metrics.jsonl"), *sinks] if ranks.first else []
         self.agent = trainable(config)
         ranks.require_able(self.agent, engine)
-        self.columns = Columns.wanted(config.credit, config.signals, self.agent, config.seed)
+        self.columns = Columns.wanted(config.credit, config.signals, self.agent, config.seed, config.reward)
         self.method = make_method(config.method)
         self.ground = Ground(config.env_id, config.env_options_for_training(), config.domains, config.num_envs)
         self.ground.shards = players(config, self.agent, engine) if ranks.alone else ranks

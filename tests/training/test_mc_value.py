@@ -8,10 +8,12 @@ pytest.importorskip("torch")
 from prm_gym.agents.candidate import CandidatePolicy
 from prm_gym.credit import StepBatch, branches
 from prm_gym.credit.pairs import step_dpo_pairs
+from prm_gym.errors import CreditError
 from prm_gym.report.comparison import RunResult
 from prm_gym.rollout import Rollouts, groups
 from prm_gym.store import read_trajectories
 from prm_gym.training.columns import Columns
+from prm_gym.training.compare import Plan, compare
 from prm_gym.training.config import TrainConfig
 from prm_gym.training.pairs import preferences
 from prm_gym.training.run import train
@@ -56,6 +58,15 @@ def test_the_column_is_filled_by_the_agent_that_learns():
     assert Columns.wanted("vineppo", [], agent).signals["mc_value"].k == 9
     assert "mc_value" not in Columns.wanted("gigpo", [], agent).signals
     columns.close()
+
+
+def test_other_rewards_are_refused_before_anything_is_played(tmp_path):
+    with pytest.raises(CreditError, match=r"for the reward 'outcome' alone, got 'dense\?penalty=0.1'"):
+        train(_config(reward="dense?penalty=0.1"), tmp_path / "run")
+    plan = Plan(base=_config(), credits=("grpo", "vineppo"), rewards=("outcome", "potential"), seeds=(0,), directory=tmp_path / "plan")
+    with pytest.raises(CreditError, match="'vineppo' takes the column 'mc_value'"):
+        compare(plan)
+    assert not (tmp_path / "plan").exists()
 
 
 def test_steps_of_rollouts_are_steps_of_the_run(tmp_path):
