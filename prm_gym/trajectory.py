@@ -25,7 +25,7 @@ class Step(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         verdicts: verdict by verifier id.
         terminated: the task ended here.
         truncated: the episode was cut here.
-        parent: id of the step it branches from, for trees; None in a plain episode.
+        parent: id of the step it branches from, on the first step of a branch of a tree; None in a plain episode.
         token_ids: tokens of the action, if the agent has them.
         logprobs: log-probability of each token under the policy that acted; of the whole action (one entry) when it chose among candidates.
         policy_version: which weights wrote it, as the agent counts its updates; None where nobody says.
@@ -52,7 +52,7 @@ class Trajectory(msgspec.Struct, frozen=True, kw_only=True):
     """One episode.
 
     Attributes:
-        id: unique in its file; step `i` of it has the id `<id>/<i>`.
+        id: unique in its file; its steps have the ids `<id>/<index>`.
         group_id: attempts at the same task share it (what group baselines are taken over).
         task: the task, with its sealed part, so that verifiers can be run again.
         seed: what `reset` was given.
@@ -61,7 +61,8 @@ class Trajectory(msgspec.Struct, frozen=True, kw_only=True):
         agent: id of the agent.
         outcome: in [0, 1]; None when the episode is not valid.
         valid: False when the infrastructure spoilt the episode; such an episode trains nobody.
-        steps: in time order.
+        steps: in time order. Those of a branch alone, where the first one says by its `parent` which step of another trajectory they follow; its index counts
+            on from there.
         library_version: version of prm_gym that wrote it.
         final: the situation in which a valid episode was cut, so that a critic can say what might have followed; None where it was finished, or
             nobody kept it.
@@ -84,6 +85,14 @@ class Trajectory(msgspec.Struct, frozen=True, kw_only=True):
     def task_key(self) -> str:
         """Key of the task: same task, same key."""
         return self.task.key
+
+    def step_id(self, place: int) -> str:
+        """Id of a step, which a branch names as its parent.
+
+        Args:
+            place: of the step in `steps`.
+        """
+        return f"{self.id}/{self.steps[place].index}"
 
     @property
     def truncated(self) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from prm_gym.credit import ASSIGNERS, StepBatch
-from prm_gym.credit.array_types import Column
+from prm_gym.credit.array_types import Column, IntArray
 
 SEED = 20250501
 ATTEMPTS, LENGTH, STATES, ACTIONS = 8, 30, 200, 5
@@ -57,8 +57,18 @@ def make_batch(groups: int) -> StepBatch:
         group_ids=np.arange(attempts) // ATTEMPTS,
         outcomes=rewards[LENGTH - 1 :: LENGTH],
         truncated=random.random(attempts) < 0.2,
-        columns={**keys, **normal, **shares},
+        columns={**keys, **normal, **shares, "parent": parents(attempts)},
     )
+
+
+def parents(attempts: int) -> IntArray:
+    """[N] int64, the second half of the attempts at every task branch off from one of the first half, at its tenth step or one of the ten after it."""
+    first = np.arange(attempts, dtype=np.int64) * LENGTH
+    place = np.arange(attempts) % ATTEMPTS
+    branched = place >= ATTEMPTS // 2
+    found = np.full(attempts * LENGTH, -1, dtype=np.int64)
+    found[first[branched]] = first[branched] - (ATTEMPTS // 2) * LENGTH + 9 + place[branched]
+    return found
 
 
 def median_seconds(name: str, groups: int, repeats: int) -> float:

@@ -17,6 +17,7 @@ from prm_gym.credit.gpg import gpg
 from prm_gym.credit.grouping import key_array
 from prm_gym.credit.grpo import dr_grpo, grpo
 from prm_gym.credit.implicit import istar, prime
+from prm_gym.credit.monte_carlo import math_shepherd, omega_prm, vineppo
 from prm_gym.credit.opo import opo
 from prm_gym.credit.pass_at_k import pass_at_k
 from prm_gym.credit.pipeline import Pipeline
@@ -31,11 +32,14 @@ from prm_gym.credit.result import Credit
 from prm_gym.credit.rloo import rloo
 from prm_gym.credit.salt import salt
 from prm_gym.credit.signal import SIGNALS, Signal, make_signal
+from prm_gym.credit.slate import slate, spo
 from prm_gym.credit.spa import spa
 from prm_gym.credit.spae import spae
 from prm_gym.credit.step_batch import StepBatch
 from prm_gym.credit.transform import BatchTransform, CreditTransform, TrajectoryFilter, batch_transform, credit_transform, trajectory_filter
 from prm_gym.credit.transforms import p_grpo, prof_grpo, trust_grpo
+from prm_gym.credit.tree_rl import tree_grpo, tree_ps, tree_rl
+from prm_gym.credit.trees import Branches, StepTree, branches, step_tree
 from prm_gym.credit.turning_points import turning_points
 from prm_gym.credit.vsrm import vsrm
 
@@ -45,16 +49,19 @@ __all__ = [
     "TRANSFORMS",
     "Assigner",
     "BatchTransform",
+    "Branches",
     "Credit",
     "CreditTransform",
     "Pipeline",
     "Signal",
     "StepBatch",
+    "StepTree",
     "TrajectoryFilter",
     "adca",
     "assign",
     "assigner",
     "batch_transform",
+    "branches",
     "credit_transform",
     "dr_grpo",
     "find_assigner",
@@ -70,6 +77,8 @@ __all__ = [
     "key_array",
     "key_steps",
     "make_signal",
+    "math_shepherd",
+    "omega_prm",
     "opo",
     "p_grpo",
     "pass_at_k",
@@ -84,11 +93,18 @@ __all__ = [
     "rloo",
     "salt",
     "siop",
+    "slate",
     "spa",
     "spae",
+    "spo",
     "step_grpo",
+    "step_tree",
     "trajectory_filter",
+    "tree_grpo",
+    "tree_ps",
+    "tree_rl",
     "trust_grpo",
     "turning_points",
+    "vineppo",
     "vsrm",
 ]

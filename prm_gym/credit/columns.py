@@ -20,6 +20,9 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "ref_logprob": f"of an agent that keeps a reference (for causal-lm learning={{'keep_reference': true}}); {_OF_AGENT}",
         "entropy": f"of an agent that has the distributions of its actions; {_OF_AGENT}",
         "n_tokens": f"of an agent that writes tokens; {_OF_AGENT}",
+        "mc_value": "of the signal mc_value, by fresh roll-outs of the agent; column(batch) of make_signal('mc_value:AGENT?k=9'), of rewards of outcomes alone",
+        "bootstrap_mc_value": "of roll-outs of your own, from environments that go on where the episode was cut",
+        "parent": "of trajectories that are branches of others (Step.parent), or of whole ones by prm_gym.credit.branches(batch)",
         "progress": "of the learned signal progress; take column(batch) of make_signal('progress'), then fit it to the batch",
         "implicit_reward": "of the learned signal implicit_reward; fit make_signal('implicit_reward:CHECKPOINT') to the batch (without a checkpoint it begins "
         "as a causal-lm: follow(agent) first), then take its column(batch)",

@@ -15,7 +15,7 @@ A signal is registered under the name of the column that it fills, so that whoev
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.step_batch import StepBatch
@@ -32,10 +32,18 @@ class Signal(ABC):
         name: of the column.
         learns_first: whether a run fits it to a batch before it says something of it. False for a signal whose say is a baseline: one that has seen what the
             episodes came to depends on the actions that were taken later, and biases the gradient.
+        rewards: names of the reward schemes that it goes with; () for all.
+        env_steps: steps of environments that it has taken so far, where it plays itself; a run counts them towards its budget.
     """
 
     name: str
     learns_first: bool = True
+    rewards: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def env_steps(self) -> int:
+        """See the class; 0 for a signal that does not play."""
+        return 0
 
     def follow(self, agent: object) -> None:  # noqa: B027 - most signals have nothing to do with the agent
         """Look at the agent whose steps the next batch holds, before `fit`: for signals that compare with the policy that acted.
@@ -71,6 +79,9 @@ class Signal(ABC):
         Raises:
             CheckpointError: there is nothing, or it is of another signal.
         """
+
+    def close(self) -> None:  # noqa: B027 - most signals hold nothing
+        """Free what the signal holds."""
 
 
 SignalFactory: TypeAlias = Callable[..., Signal]

@@ -28,7 +28,9 @@ class StepBatch:
     `score` (of a process reward model), `label` (1 the step is right, 0 wrong), `potential` (of the state before the step), `final_potential` (of
     the state that the trajectory ended in, on its last step), `mc_value` (expected return from the state before the step, by fresh roll-outs),
     `bootstrap_mc_value` (as `bootstrap_value`), `logprob`, `ref_logprob`, `entropy`, `n_tokens` (numbers, NaN where a step has none); `answer_key`
-    (of the trajectory's final answer, on all its steps; None where there is none); `parent`. Others may be added under names of their own.
+    (of the trajectory's final answer, on all its steps; None where there is none); `parent` (integers: on the first
+    row of a trajectory that branched off from another one the row after which it did, -1 on all other rows; see `prm_gym.credit.trees`). Others
+    may be added under names of their own.
 
     Attributes:
         rewards: [N] float64, per step, finite.
@@ -80,7 +82,8 @@ class StepBatch:
 
         Trajectories with `valid=False` are left out: they train nobody. Columns: `state_key`, `next_state_key`, `action_key` (the action's
         text); `logprob`, the sum of a step's log-probabilities, when every step has them; `score`, `label`, `potential` and `final_potential` from the
-        verdicts, each where something is known of one step at least (see `verdict_columns`).
+        verdicts, each where something is known of one step at least (see `verdict_columns`);
+        `parent`, where a trajectory is a branch of another one.
 
         Args:
             trajectories: of any number of tasks; `group_id` says which belong together.
@@ -89,7 +92,7 @@ class StepBatch:
             The batch, holding its trajectories.
 
         Raises:
-            CreditError: a trajectory has no steps, or a reward is not finite.
+            CreditError: a trajectory has no steps, a reward is not finite, or the step that a branch follows is not among them.
         """
         valid = tuple(trajectory for trajectory in trajectories if trajectory.valid)
         steps = [step for trajectory in valid for step in trajectory.steps]
@@ -102,6 +105,8 @@ class StepBatch:
         if steps and len(logprobs) == len(steps):
             columns["logprob"] = np.array(logprobs, dtype=np.float64)
         columns |= verdict_columns(valid)
+        if any(trajectory.steps and trajectory.steps[0].parent is not None for trajectory in valid):
+            columns["parent"] = _parent_rows(valid)
         return cls(
             rewards=np.array([step.reward for step in steps], dtype=np.float64),
             offsets=np.cumsum([0, *(len(trajectory.steps) for trajectory in valid)], dtype=np.int64),
@@ -212,3 +217,19 @@ def _require_source(trajectories: tuple[Trajectory, ...] | None, lengths: IntArr
     given = [len(trajectory.steps) for trajectory in trajectories]
     if given != lengths.tolist():
         raise CreditError(f"trajectories must be the source of the rows: their {len(given)} step counts differ from the {lengths.size} of offsets.")
+
+
+def _parent_rows(trajectories: Sequence[Trajectory]) -> IntArray:
+    """[N] int64, row after which each trajectory branched off, on its first row; -1 on all others."""
+    ids = [trajectory.step_id(place) for trajectory in trajectories for place in range(len(trajectory.steps))]
+    rows = {name: row for row, name in enumerate(ids)}
+    parents = np.full(len(ids), -1, dtype=np.int64)
+    begin = 0
+    for trajectory in trajectories:
+        name = trajectory.steps[0].parent if trajectory.steps else None
+        if name is not None and name not in rows:
+            raise CreditError(f"The trajectory {trajectory.id!r} follows the step {name!r}, which is not in the batch: left out, or spoilt?")
+        if name is not None:
+            parents[begin] = rows[name]
+        begin += len(trajectory.steps)
+    return parents

@@ -5,6 +5,8 @@ with RolloutEstimator("random", "prm_gym/Countdown-v0") as estimator:
     errors = first_errors(estimator, [prefixes_of(trajectory)], 16)   # OmegaPRM's binary search
     trees = grow_trees(estimator, [prefixes_of(trajectory)[0]], 16)   # OmegaPRM's tree
 
+batch.with_columns({"mc_value": RolloutValues("random", k=9).column(batch)})   # VinePPO's values, for credit
+
 label_by_rollouts(trajectories, "random", LabelOptions(method="denoised"))   # SCAN's labels, as verdicts
 """
 
@@ -14,6 +16,8 @@ from prm_gym.montecarlo.labelling import LabelOptions, RolloutLabeller, label_by
 from prm_gym.montecarlo.labels import agreed_labels, agreed_solution, denoised_labels, error_labels, hard_labels, soft_labels
 from prm_gym.montecarlo.prefix import Prefix, prefix_after, prefix_before, prefix_of, prefixes_of
 from prm_gym.montecarlo.search import FirstError, first_errors
+from prm_gym.montecarlo.selection import selection_bonus, selection_quality
+from prm_gym.montecarlo.signal import RolloutValues
 from prm_gym.montecarlo.tree import Node, Pair, Tree, TreeOptions, as_rollout, grow_trees
 
 __all__ = [
@@ -28,6 +32,7 @@ __all__ = [
     "Rollout",
     "RolloutEstimator",
     "RolloutLabeller",
+    "RolloutValues",
     "Spent",
     "Tree",
     "TreeOptions",
@@ -44,6 +49,8 @@ __all__ = [
     "prefix_before",
     "prefix_of",
     "prefixes_of",
+    "selection_bonus",
+    "selection_quality",
     "soft_labels",
     "step_verdicts",
     "wilson",

@@ -189,6 +189,10 @@ class RolloutEstimator:
         """Close the environments."""
         self.envs.close()
 
+    def forget(self) -> None:
+        """Drop the snapshots: what is drawn next takes as many steps as in a new estimator."""
+        self._places = Places(self._places.limit)
+
     def estimate(self, prefixes: Sequence[Prefix], k: int, first: int = 0) -> list[Estimate]:
         """One estimate a prefix, in order, each from k roll-outs; equal prefixes are drawn once.
 

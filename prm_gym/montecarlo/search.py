@@ -65,7 +65,7 @@ def together(estimator: RolloutEstimator, searches: Iterable[Asking[_Result]], k
     return [found[row] for row in sorted(found)]
 
 
-def first_errors(estimator: RolloutEstimator, chains: Iterable[Sequence[Prefix]], k: int) -> list[FirstError]:
+def first_errors(estimator: RolloutEstimator, chains: Iterable[Sequence[Prefix]], k: int, *, until_success: bool = True) -> list[FirstError]:
     """The first error of each solution, by binary search.
 
     With lo a number of steps from which the agent still succeeds and hi one from which it does not, lo = 0 and hi = T at first:
@@ -78,13 +78,14 @@ def first_errors(estimator: RolloutEstimator, chains: Iterable[Sequence[Prefix]]
     failures say nothing of the steps: the index is None.
 
     Args:
-        estimator: draws the roll-outs, stopping at the first success.
+        estimator: draws the roll-outs.
         chains: the prefixes of each solution, after 0, 1, ... T steps (`prefixes_of`), T >= 1.
         k: roll-outs of a prefix, at most.
+        until_success: stop at the first success. False draws all k, so that the values of the prefixes that were tried are known too, and finds the same.
 
     Source: Luo et al. 2024, Improve mathematical reasoning in language models by automated process supervision (OmegaPRM), section 3.2.
     """
-    return together(estimator, [_bisection(chain) for chain in chains], k, until_success=True)
+    return together(estimator, [_bisection(chain) for chain in chains], k, until_success=until_success)
 
 
 def _bisection(chain: Sequence[Prefix]) -> Asking[FirstError]:

@@ -4,7 +4,6 @@ Source: Luo et al. 2024, Improve mathematical reasoning in language models by au
 authors'; a length is counted in characters here (500 tokens are about 2,000), because an agent need not have tokens.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -14,6 +13,7 @@ from prm_gym.montecarlo.estimate import Estimate, Rollout
 from prm_gym.montecarlo.estimator import RolloutEstimator
 from prm_gym.montecarlo.prefix import Prefix
 from prm_gym.montecarlo.search import Asking, together
+from prm_gym.montecarlo.selection import selection_bonus, selection_quality
 
 
 class TreeOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,12 +122,12 @@ class Tree:
 
     def quality(self, node: Node, rollout: Rollout) -> float:
         """Q(s, r) = alpha^(1 - MC(s)) beta^(len(r) / length)."""
-        length = sum(map(len, rollout.actions))
-        return self.options.alpha ** (1.0 - (node.value or 0.0)) * self.options.beta ** (length / self.options.length)
+        chosen = self.options
+        return selection_quality(node.value or 0.0, sum(map(len, rollout.actions)), alpha=chosen.alpha, beta=chosen.beta, long=chosen.length)
 
     def bonus(self, node: Node) -> float:
         """U(s) = c_puct sqrt(sum of N over the tree) / (1 + N(s))."""
-        return self.options.c_puct * math.sqrt(sum(other.visits for other in self.nodes.values())) / (1 + node.visits)
+        return selection_bonus(node.visits, sum(other.visits for other in self.nodes.values()), c_puct=self.options.c_puct)
 
     def _add(self, estimate: Estimate, parent: Node | None) -> Node:
         key = estimate.prefix.key

@@ -1,7 +1,6 @@
 """OmegaPRM's tree search: failed attempts are searched, by bisection, for where they went wrong, and new ones are played from the last good place."""
 
-import math
-
+from prm_gym.montecarlo.selection import selection_bonus, selection_quality
 from prm_gym.search.method import MOST_ATTEMPTS, Choice, SearchMethod, Tree, require
 from prm_gym.search.node import Asking, Node, play_out
 
@@ -84,8 +83,8 @@ class Omega(SearchMethod, frozen=True, kw_only=True):
 
     def _worth(self, known: dict[Node, _State], node: Node, end: Node) -> float:
         """Q(s, r) + U(s)."""
-        quality = self.alpha ** (1.0 - self._share(known[node])) * self.beta ** ((end.depth - node.depth) / self.length)
-        return quality + self.c_puct * math.sqrt(sum(state.visits for state in known.values())) / (1 + known[node].visits)
+        quality = selection_quality(self._share(known[node]), end.depth - node.depth, alpha=self.alpha, beta=self.beta, long=self.length)
+        return quality + selection_bonus(known[node].visits, sum(state.visits for state in known.values()), c_puct=self.c_puct)
 
     def _played(self, tree: Tree, node: Node, known: dict[Node, _State], pool: dict[tuple[Node, Node], None]) -> Asking[bool]:
         """Play out k times from a state; whether all of them ended. Its failed ones join the pool where others succeed."""

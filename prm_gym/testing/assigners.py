@@ -84,13 +84,18 @@ def _rows(batch: StepBatch, order: IntArray) -> IntArray:
 def _selected(batch: StepBatch, order: IntArray) -> StepBatch:
     """The batch of the given trajectories, in the given order."""
     rows = _rows(batch, order)
+    columns = {name: column[rows] for name, column in batch.columns.items()}
+    if "parent" in columns:  # points at rows, which now stand elsewhere, or are gone
+        places = np.full(batch.rewards.size + 1, -1, dtype=np.int64)
+        places[rows] = np.arange(rows.size)
+        columns["parent"] = places[columns["parent"].astype(np.int64)]
     return StepBatch(
         rewards=batch.rewards[rows],
         offsets=np.concatenate([[0], np.cumsum(batch.lengths[order])]).astype(np.int64),
         group_ids=batch.group_ids[order],
         outcomes=batch.outcomes[order],
         truncated=batch.truncated[order],
-        columns={name: column[rows] for name, column in batch.columns.items()},
+        columns=columns,
         trajectories=None if batch.trajectories is None else tuple(batch.trajectories[int(i)] for i in order),
     )
 
@@ -110,7 +115,7 @@ def _sample_batch() -> StepBatch:
         "action_key": key_array(f"action {action}" for action in actions),
         "belief_key": key_array(f"belief {state % 3}" for state in states),
         "answer_key": key_array("yes" if length % 3 else None for length in lengths[owner].tolist()),
-        "parent": key_array(f"{trajectory}/{step}" for step, trajectory in enumerate(owner)),
+        "parent": _parents(rng, tasks, lengths),
     }
     shares = {name: rng.random(steps) for name in ("value", "score", "potential", "final_potential", "mc_value", "entropy")}
     logs = {name: -rng.random(steps) for name in ("logprob", "ref_logprob")}
@@ -122,6 +127,18 @@ def _sample_batch() -> StepBatch:
         truncated=rng.random(tasks.size) < 0.2,
         columns={**keys, **shares, **logs, "n_tokens": rng.integers(1, 50, steps), **_learned(rng, steps)},
     )
+
+
+def _parents(rng: np.random.Generator, tasks: IntArray, lengths: IntArray) -> IntArray:
+    """Every other trajectory branches off before the end of an earlier one of its task, where there is one that is long enough."""
+    begins = np.cumsum(lengths) - lengths
+    parents = np.full(int(lengths.sum()), -1, dtype=np.int64)
+    for trajectory in range(tasks.size):
+        earlier = [other for other in range(trajectory) if tasks[other] == tasks[trajectory] and lengths[other] > 1]
+        if earlier and rng.random() < 0.5:
+            trunk = earlier[int(rng.integers(len(earlier)))]
+            parents[begins[trajectory]] = begins[trunk] + rng.integers(lengths[trunk] - 1)
+    return parents
 
 
 def _learned(rng: np.random.Generator, steps: int) -> dict[str, Column]:

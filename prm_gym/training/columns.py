@@ -4,6 +4,7 @@ batch, metrics = columns.filled(batch, agent, "spa")
     "value", "bootstrap_value"     agent.columns
     "progress"                     the learned signal of that name: follow(agent), column(batch), fit(batch)
     "implicit_reward"              likewise, but fit(batch) comes first
+    "mc_value"                     likewise: fit(batch) draws roll-outs, whose steps count like any other of the run
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,8 @@ from prm_gym.credit.columns import OF_VERDICTS, SOURCES
 from prm_gym.errors import CheckpointError, CreditError, OptionError
 from prm_gym.plugins import split_options
 
-OF_TRAJECTORIES = ("state_key", "next_state_key", "action_key", "logprob", *OF_VERDICTS)
-"""What `StepBatch.from_trajectories` fills, from `logprob` on where agent and verifiers give them."""
+OF_TRAJECTORIES = ("state_key", "next_state_key", "action_key", "logprob", *OF_VERDICTS, "parent")
+"""What `StepBatch.from_trajectories` fills: from `logprob` on where agent and verifiers give them, `parent` of what attempts at a task have in common."""
 
 
 class Columns:
@@ -31,8 +32,18 @@ class Columns:
         """Take signals that are made; none for columns of the agent alone."""
         self.signals = dict(signals or {})
 
+    @property
+    def env_steps(self) -> int:
+        """Steps of environments that signals have taken so far (`mc_value` rolls out)."""
+        return sum(signal.env_steps for signal in self.signals.values())
+
+    def close(self) -> None:
+        """Free what the signals hold."""
+        for signal in self.signals.values():
+            signal.close()
+
     @classmethod
-    def wanted(cls, credit: str, specs: Sequence[str], agent: TrainableAgent, seed: int = 0) -> "Columns":
+    def wanted(cls, credit: str, specs: Sequence[str], agent: TrainableAgent, seed: int = 0, reward: str = "") -> "Columns":
         """With the signals that an assigner needs, and no others.
 
         Args:
@@ -40,14 +51,15 @@ class Columns:
             specs: of signals, for those that are to have options (see `prm_gym.credit.make_signal`); any other has its defaults.
             agent: fills what it can.
             seed: of the signals.
+            reward: name of the reward scheme; "" where it is not known.
 
         Raises:
-            CreditError: nobody fills a column that the assigner needs; says how to get it.
+            CreditError: nobody fills a column that the assigner needs, or not with these rewards; says how to get it.
             OptionError: two specifications are of one signal, or an option does not fit.
             UnknownNameError: no assigner or signal has that name.
         """
         named = _by_name(specs)
-        learned = require_fillable(credit, specs, agent)
+        learned = require_fillable(credit, specs, agent, reward)
         return cls({name: make_signal(named.get(name, name), seed=seed) for name in learned})
 
     def filled(self, batch: StepBatch, agent: TrainableAgent, credit: str) -> tuple[StepBatch, dict[str, float]]:
@@ -103,11 +115,11 @@ class Columns:
             signal.load(directory / name)
 
 
-def require_fillable(credit: str, specs: Sequence[str], agent: TrainableAgent) -> list[str]:
+def require_fillable(credit: str, specs: Sequence[str], agent: TrainableAgent, reward: str = "") -> list[str]:
     """The signals that fill what an assigner needs beside trajectories and the agent.
 
     Raises:
-        CreditError: nobody fills a column that the assigner needs; says how to get it.
+        CreditError: nobody fills a column that the assigner needs, or not with these rewards; says how to get it.
         OptionError: two specifications are of one signal.
         UnknownNameError: no assigner or signal has that name.
     """
@@ -121,6 +133,12 @@ def require_fillable(credit: str, specs: Sequence[str], agent: TrainableAgent) -
         if name not in (*learned, *agent.gives, *OF_TRAJECTORIES):
             source = f": {SOURCES[name]}" if name in SOURCES else " (no agent and no learned signal of that name does)"
             raise CreditError(f"The credit assigner {credit!r} needs the column {name!r}, which the agent {agent.id!r} does not fill{source}.")
+    for name in learned:
+        rewards: tuple[str, ...] = getattr(SIGNALS.load(name), "rewards", ())
+        if reward and rewards and split_options(reward)[0] not in rewards:
+            raise CreditError(
+                f"The credit assigner {credit!r} takes the column {name!r} of the signal {name}, for the reward {rewards[0]!r} alone, got {reward!r}."
+            )
     return learned
 
 

@@ -131,7 +131,8 @@ def compare(plan: Plan, notice: Notice | None = None, engine: Engine | None = No
     Rollouts(plan.base.env_id, msgspec.structs.replace(plan.base, credit=plan.credits[0], reward=plan.rewards[0]).env_options_for_training(), 1).close()
     agent = trainable(runs[0][0])
     for credit in plan.credits:
-        require_fillable(credit, plan.base.signals, agent)
+        for reward in plan.rewards:
+            require_fillable(credit, plan.base.signals, agent, reward)
     agent.close()
     references, bins = _references(plan)
     waiting = [_Run(config, directory.resolve()) for i, (config, directory) in enumerate(runs) if i not in finished]

@@ -8,17 +8,19 @@ Source: Lai et al. 2024 (Step-DPO, arXiv 2406.18629): preference on the first wr
 answer. There it is sampled anew (see `prm_gym.training.splicing`); here attempts of one group that came through the same state are compared.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+
+import msgspec
+import numpy as np
 
 from prm_gym.agent import Action, Preference, Prompt
+from prm_gym.credit import StepBatch, key_array, step_tree
+from prm_gym.credit.grouping import factorise
+from prm_gym.credit.pairs import StepPair, step_dpo_pairs
 from prm_gym.tools import Tool
-from prm_gym.training.step_standing import first_wrong, is_right
+from prm_gym.training.step_standing import is_right
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.verifier import PastStep
-
-Situation: TypeAlias = tuple[str, str, str, tuple[str, ...]]
 
 
 def prompt_before(trajectory: Trajectory, place: int, tools: Sequence[Tool] = ()) -> Prompt:
@@ -63,30 +65,39 @@ def step_pairs(
     Returns:
         Different pairs, situation by situation in the order of the trajectories.
     """
-    valid = [trajectory for trajectory in trajectories if trajectory.valid]
-    right: defaultdict[Situation, dict[str, tuple[float, Step]]] = defaultdict(dict)
-    wrong: defaultdict[Situation, dict[str, tuple[Trajectory, int]]] = defaultdict(dict)
-    for trajectory in valid:
-        place = first_wrong(trajectory, threshold)
-        for step in trajectory.steps[:place]:
-            outcome = trajectory.outcome or 0.0
-            if outcome >= success and is_right(step, threshold):
-                known = right[_situation(trajectory, step)]
-                if step.action not in known or known[step.action][0] < outcome:
-                    known[step.action] = (outcome, step)
-        if place is not None:
-            wrong[_situation(trajectory, trajectory.steps[place])].setdefault(trajectory.steps[place].action, (trajectory, place))
-    pairs: list[Preference] = []
-    for situation, rejected in wrong.items():
-        best = sorted(right.get(situation, {}).values(), key=lambda known: -known[0])
-        found = [
-            Preference(prompt=prompt_before(trajectory, place, tools), chosen=action_of(step), rejected=action_of(trajectory.steps[place]))
-            for _, step in best
-            for trajectory, place in rejected.values()
-        ]
-        pairs += found[:per_state]
-    return pairs
+    batch = StepBatch.from_trajectories(trajectories)
+    standing = [is_right(step, threshold) for step in batch.steps]
+    right = np.array([np.nan if found is None else float(found) for found in standing], dtype=np.float64)
+    shown = key_array(
+        (trajectory.task_key, step.state_key, step.observation, step.actions) for trajectory in batch.trajectories or () for step in trajectory.steps
+    )
+    return preferences(batch, step_dpo_pairs(batch, right, success=success, per_situation=per_state, among=factorise(shown, "situations")), tools)
 
 
-def _situation(trajectory: Trajectory, step: Step) -> Situation:
-    return trajectory.task_key, step.state_key, step.observation, step.actions
+def preferences(batch: StepBatch, pairs: Iterable[StepPair], tools: Sequence[Tool] = ()) -> list[Preference]:
+    """What an agent learns from (`TrainableAgent.prefer`), of pairs of rows.
+
+    The prompt is what the agent was shown before the rejected step, with all that came before it, along the tree where the batch is one.
+
+    Args:
+        batch: made from trajectories.
+        pairs: of its rows (see `prm_gym.credit.pairs`).
+        tools: that an action may call.
+
+    Raises:
+        CreditError: the batch was made from arrays.
+    """
+    steps, owner, time = batch.steps, batch.trajectory_of_step, batch.time_of_step
+    trajectories = batch.trajectories or ()
+    before = step_tree(batch).before if "parent" in batch.columns else np.where(time > 0, np.arange(time.size) - 1, -1)
+    found: list[Preference] = []
+    for pair in pairs:
+        path, row = list[Step](), int(before[pair.rejected])
+        while row >= 0:
+            path.append(steps[row])
+            row = int(before[row])
+        prompt = prompt_before(trajectories[int(owner[pair.rejected])], int(time[pair.rejected]), tools)
+        history = tuple(PastStep(past.observation, past.action) for past in reversed(path))
+        chosen, rejected = action_of(steps[pair.chosen]), action_of(steps[pair.rejected])
+        found.append(Preference(prompt=msgspec.structs.replace(prompt, history=history), chosen=chosen, rejected=rejected))
+    return found

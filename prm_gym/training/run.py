@@ -107,7 +107,7 @@ class _Run:
         self.sinks = [JsonLines(directory / "metrics.jsonl"), *sinks] if ranks.first else []
         self.agent = trainable(config)
         ranks.require_able(self.agent, engine)
-        self.columns = Columns.wanted(config.credit, config.signals, self.agent, config.seed)
+        self.columns = Columns.wanted(config.credit, config.signals, self.agent, config.seed, config.reward)
         self.method = make_method(config.method)
         self.ground = Ground(config.env_id, config.env_options_for_training(), config.domains, config.num_envs)
         self.ground.shards = players(config, self.agent, engine) if ranks.alone else ranks
@@ -149,6 +149,7 @@ class _Run:
         for sink in self.sinks:
             sink.close()
         self.evaluation.close()
+        self.columns.close()
         self.ground.close()
 
     def _resume(self) -> None:
@@ -176,7 +177,7 @@ class _Run:
 
     def _batch(self, writer: TrajectoryWriter) -> None:
         state, config, ground = self.state, self.config, self.ground
-        before = ground.env_steps, ground.verdicts, ground.abstentions
+        before = ground.env_steps + self.columns.env_steps, ground.verdicts, ground.abstentions
         ground.forget()
         self.playing = (f"batch {state.batches + 1}", 0)
         rng = np.random.default_rng([config.seed, state.batches])
@@ -184,7 +185,7 @@ class _Run:
         batch = gather(ground, self.agent, self.curriculum, rng, tasks=config.tasks, attempts=config.attempts, refills=config.refills, prefix=prefix)
         metrics = self._learn(batch.trajectories)
         state.batches += 1
-        state.env_steps += ground.env_steps - before[0]
+        state.env_steps += ground.env_steps + self.columns.env_steps - before[0]
         state.verifier_calls += ground.verdicts - before[1]
         state.abstentions += ground.abstentions - before[2]
         state.stored += writer.write(batch.trajectories[: config.store_groups * config.attempts])

@@ -19,6 +19,7 @@ from prm_gym.credit import (
     igpo,
     key_array,
     key_steps,
+    omega_prm,
     opo,
     pass_at_k,
     pure,
@@ -29,14 +30,30 @@ from prm_gym.credit import (
     rloo,
     salt,
     siop,
+    slate,
     spae,
+    spo,
     step_grpo,
+    tree_grpo,
+    tree_rl,
     turning_points,
+    vineppo,
     vsrm,
 )
 
 # Quarters are exact in binary, so that sums of rewards carry no rounding of their own.
 REWARDS = st.integers(-8, 8).map(lambda quarters: quarters / 4)
+
+
+def flat(batch):
+    """As a tree without branches."""
+    return batch.with_columns({"parent": np.full(batch.rewards.size, -1)})
+
+
+def rolled_out(batch):
+    """With values by the place of a step in its trajectory."""
+    return batch.with_columns({"mc_value": batch.time_of_step / 4})
+
 
 ALL = [
     ("reinforce", lambda batch: reinforce(batch, gamma=0.9)),
@@ -70,6 +87,12 @@ ALL = [
     ("pass_at_k", pass_at_k),
     ("pass_at_k, group", lambda batch: pass_at_k(batch, k=2, baseline="group")),
     ("zero_variance|gigpo|whiten", lambda batch: assign("zero_variance|gigpo|whiten|clip?limit=2", batch)),
+    ("omega_prm", lambda batch: omega_prm(rolled_out(batch))),
+    ("slate", lambda batch: slate(flat(batch))),
+    ("spo", lambda batch: spo(flat(batch))),
+    ("tree_grpo", lambda batch: tree_grpo(flat(batch))),
+    ("tree_rl", lambda batch: tree_rl(flat(batch))),
+    ("vineppo", lambda batch: vineppo(rolled_out(batch))),
 ]
 # The same answer up to the order of summation; a division by the standard deviation of near-equal returns magnifies that a little.
 CLOSE = {"rtol": 1e-9, "atol": 1e-10}
@@ -175,6 +198,9 @@ def test_a_task_does_not_see_the_other_tasks(assigner, batch):
         pass_at_k,
         lambda batch: pass_at_k(batch, k=2, baseline="group"),
         lambda batch: gpg(batch, counted="informative", singleton="zero"),
+        lambda batch: spo(flat(batch)),
+        lambda batch: tree_grpo(flat(batch), singleton="zero"),
+        lambda batch: tree_rl(flat(batch)),
     ],
     ids=[
         "grpo",
@@ -194,6 +220,9 @@ def test_a_task_does_not_see_the_other_tasks(assigner, batch):
         "pass_at_k",
         "group",
         "gpg",
+        "spo",
+        "tree_grpo",
+        "tree_rl",
     ],
 )
 @relation
