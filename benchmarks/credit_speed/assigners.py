@@ -44,7 +44,9 @@ def make_batch(groups: int) -> StepBatch:
     steps = attempts * LENGTH
     rewards = np.zeros(steps)
     rewards[LENGTH - 1 :: LENGTH] = random.integers(0, 2, attempts)
-    keys = {name: random.integers(0, size, steps) for name, size in (("state_key", STATES), ("action_key", ACTIONS), ("next_state_key", STATES))}
+    keys = {name: random.integers(0, size, steps) for name, size in (("state_key", STATES), ("action_key", ACTIONS), ("belief_key", STATES))}
+    keys["next_state_key"] = np.append(keys["state_key"][1:], 0)
+    keys["next_state_key"][LENGTH - 1 :: LENGTH] = random.integers(0, STATES, attempts)
     return StepBatch(
         rewards=rewards,
         offsets=np.arange(attempts + 1, dtype=np.int64) * LENGTH,

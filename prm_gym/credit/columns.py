@@ -20,6 +20,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "progress": "of the learned signal progress; take column(batch) of make_signal('progress'), then fit it to the batch",
         "implicit_reward": "of the learned signal implicit_reward; fit make_signal('implicit_reward:CHECKPOINT') to the batch (without a checkpoint it begins "
         "as a causal-lm: follow(agent) first), then take its column(batch)",
+        "belief_key": "of an agent that states what it believes of the task; give each step a key of it, as canonical as can be",
         "score": "of a process reward model or another verifier; give the environment one",
     }
 )

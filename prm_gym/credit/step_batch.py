@@ -24,7 +24,8 @@ class StepBatch:
     tuples; lists of them become object arrays); `value` (of the state in which the step was taken, by a critic), `bootstrap_value` (of the
     state that a truncated trajectory ended in, on its last step), `progress` (what the step added to the expected outcome, by a learned
     estimator), `implicit_reward` (of a learned implicit reward), `score` (of a process reward model), `potential`, `mc_value`, `logprob`,
-    `ref_logprob`, `entropy`, `n_tokens` (numbers, NaN where a step has none); `parent`. Others may be added under names of their own.
+    `ref_logprob`, `entropy`, `n_tokens`, `belief_reward` (intrinsic, of the belief stated; numbers, NaN where a step has none); `parent`. Others may be added
+    under names of their own.
 
     Attributes:
         rewards: [N] float64, per step, finite.
