@@ -50,10 +50,10 @@ def graft(
     Raises:
         OptionError: gamma is 1, or an option is out of its range.
 
-    Source: GRAFT (2026), equations 5 to 11. Confidence: high for the one-step advantage. There an end has the outcome as its value, here the last step has it as
-    its reward: on outcomes alone its V is ours times gamma, which the division takes out. lam is a reading: the source's "graph GAE" (equation 9) adds the mean d
-    over all occurrences of edges that are reachable in exactly k steps. Bellman's equation makes these means 0 in every state, so as it is written it changes
-    nothing; ours goes along the trajectory, as GAE does.
+    Source: GRAFT (2026), equations 5 to 11. Confidence: high for the one-step advantage. There an end has the outcome as its value, here the last step has it
+    as its reward: on outcomes alone its V is ours times gamma, which the division takes out. lam is a reading: the source's "graph GAE" (equation 9) adds the
+    mean d over all occurrences of edges that are reachable in exactly k steps. Bellman's equation makes these means 0 in every state, so as it is written it
+    changes nothing; ours goes along the trajectory, as GAE does.
 
     >>> from prm_gym.credit import StepBatch
     >>> columns = {"state_key": list("susv"), "next_state_key": list("uxvx")}
@@ -70,13 +70,13 @@ def graft(
     found = expected_values(graph, batch.rewards, gamma)
     raw = _advantages(batch, graph, found, gamma, lam)
     states = graph.visits
-    error = found.error * (1.0 + gamma) / (1.0 - gamma * lam)
+    error = found.error[graph.source] * (1.0 + gamma) / (1.0 - gamma * lam)
     advantages = _within_states(settled(raw, states, error), states, only, error, eps) if normalize else np.where(np.abs(raw) <= error, 0.0, raw)
     return Credit(
         advantages=advantages,
         returns=raw + found.values[graph.source],
         keep=np.ones(raw.size, dtype=np.bool_),
-        diagnostics=group_diagnostics(states, advantages) | {"nodes": float(graph.nodes), "edges": float(graph.heads.size), "sweeps": float(found.sweeps)},
+        diagnostics=group_diagnostics(states, advantages) | {**graph.sizes, "sweeps": float(found.sweeps)},
     )
 
 
@@ -88,7 +88,7 @@ def _advantages(batch: StepBatch, graph: TransitionGraph, found: NodeValues, gam
     return linear_recurrence(differences, factors)
 
 
-def _within_states(values: FloatArray, states: Grouping, only: Only, error: float, eps: float) -> FloatArray:
+def _within_states(values: FloatArray, states: Grouping, only: Only, error: FloatArray, eps: float) -> FloatArray:
     """[N] float64, centred and scaled within the state."""
     result = normalized(values, states, scale="std", eps=eps, singleton="zero")
     if only == "zero":

@@ -32,7 +32,8 @@ def reward_flow(
 
     One success colours every state from which some attempt has found a way to it. V is an optimist's: it takes each state to go on as the best attempt did, and
     sums no rewards. A state that nobody has acted in has V = 0. A^E and F are those of `gigpo`; f is a difference already and is not summed up. A state that
-    was visited once has no step term. At most 1,000 sweeps over the edges, see `transition_graph.best_values`.
+    was visited once has no step term. How many sweeps over the edges this takes is said in
+    `transition_graph.best_values`.
 
     Args:
         batch: N steps with the columns `state_key` and `next_state_key`, keys of the same states.
@@ -67,12 +68,12 @@ def reward_flow(
     flow = found.values[graph.target] - found.values[graph.source]
     flow[last] = batch.rewards[last]
     visits = graph.visits
-    step = normalized(settled(flow, visits, found.error), visits, scale=scale, eps=eps, singleton="zero")
+    step = normalized(settled(flow, visits, found.error[graph.source]), visits, scale=scale, eps=eps, singleton="zero")
     return Credit(
         advantages=episode + step_weight * step,
         returns=discounted_returns(batch.rewards, batch.offsets, gamma),
         keep=np.ones(step.size, dtype=np.bool_),
         diagnostics=group_diagnostics(tasks, episode[batch.offsets[:-1]])
         | group_diagnostics(visits, step, prefix="step_")
-        | {"nodes": float(graph.nodes), "edges": float(graph.heads.size), "sweeps": float(found.sweeps)},
+        | {**graph.sizes, "sweeps": float(found.sweeps)},
     )
