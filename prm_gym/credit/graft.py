@@ -94,4 +94,5 @@ def _within_states(values: FloatArray, states: Grouping, only: Only, error: Floa
     if only == "zero":
         return result
     alone = (states.sizes == 1)[states.codes] & (np.abs(values) > error)
-    return np.where(alone, values / (np.abs(values) + eps), result)
+    result[alone] = values[alone] / (np.abs(values[alone]) + eps)
+    return result

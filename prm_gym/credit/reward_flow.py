@@ -31,9 +31,8 @@ def reward_flow(
         A_{i,t} = A^E_i + step_weight * (f_{i,t} - mean_u f) / F    over the steps of the task taken in u = s_t
 
     One success colours every state from which some attempt has found a way to it. V is an optimist's: it takes each state to go on as the best attempt did, and
-    sums no rewards. A state that nobody has acted in has V = 0. A^E and F are those of `gigpo`; f is a difference already and is not summed up. A state that
-    was visited once has no step term. How many sweeps over the edges this takes is said in
-    `transition_graph.best_values`.
+    sums no rewards. A state that nobody has acted in has V = 0, and no value flows back over a last step. A^E and F are those of `gigpo`; f is a difference
+    already and is not summed up. A state that was visited once has no step term. `transition_graph.best_values` says how many sweeps over the edges this takes.
 
     Args:
         batch: N steps with the columns `state_key` and `next_state_key`, keys of the same states.
@@ -62,7 +61,7 @@ def reward_flow(
     scale = scale_of(normalize)
     tasks = factorise(batch.group_ids, "group_ids")
     episode = episode_advantages(batch, tasks, scale=scale, baseline=episode_baseline, eps=eps)
-    graph = transition_graph(batch, ends=np.zeros_like(batch.truncated))
+    graph = transition_graph(batch, ends=np.ones_like(batch.truncated))
     found = best_values(graph, batch.rewards, gamma)
     last = batch.offsets[1:] - 1
     flow = found.values[graph.target] - found.values[graph.source]

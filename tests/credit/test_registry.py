@@ -9,6 +9,7 @@ from prm_gym.errors import ContractError, CreditError, OptionError, UnknownNameE
 from prm_gym.plugins import Registry
 
 OURS = ["dr_grpo", "gae", "gigpo", "grpo", "istar", "prime", "reinforce", "rloo", "salt", "spa"]
+OURS += ["graft", "graph_gpo", "hgpo", "rebel", "reward_flow", "rtmc", "srgpo"]
 BATCH = StepBatch([0.0, 1.0, 0.0], [0, 2, 3], ["g", "g"], [1.0, 0.0], [False, False], {"state_key": ["s", "u", "s"]})
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prm_gym.credit import StepBatch, dr_grpo, gigpo, grpo, key_array, reinforce, rloo, salt
+from prm_gym.credit import StepBatch, dr_grpo, gigpo, graft, graph_gpo, grpo, hgpo, key_array, rebel, reinforce, reward_flow, rloo, rtmc, salt, srgpo
 
 # Quarters are exact in binary, so that sums of rewards carry no rounding of their own.
 REWARDS = st.integers(-8, 8).map(lambda quarters: quarters / 4)
@@ -23,6 +23,15 @@ ALL = [
     ("gigpo, per row", lambda batch: gigpo(batch, episode_baseline="per_row")),
     ("salt", salt),
     ("salt, history", lambda batch: salt(batch, base="rloo", history_length=1)),
+    ("graft", lambda batch: graft(batch, gamma=0.9)),
+    ("graft, lambda", lambda batch: graft(batch, gamma=0.9, lam=0.5, normalize=False)),
+    ("graph_gpo", lambda batch: graph_gpo(batch, omega=0.5)),
+    ("hgpo", hgpo),
+    ("hgpo, mean", lambda batch: hgpo(batch, history_length=1, normalize="mean", base_group=True)),
+    ("rebel", lambda batch: rebel(batch.with_columns({"belief_key": batch.column("state_key"), "belief_reward": -batch.rewards}))),
+    ("reward_flow", reward_flow),
+    ("rtmc", rtmc),
+    ("srgpo, one group", lambda batch: srgpo(batch, group_size=10**6)),
 ]
 # The same answer up to the order of summation; a division by the standard deviation of near-equal returns magnifies that a little.
 CLOSE = {"rtol": 1e-9, "atol": 1e-10}
@@ -82,7 +91,7 @@ def test_permuting_the_trajectories_permutes_the_advantages(assigner, batch, dat
     np.testing.assert_allclose(assigner(permuted).advantages, assigner(batch).advantages[rows], **CLOSE)
 
 
-@pytest.mark.parametrize("assigner", [rloo, grpo, dr_grpo, gigpo, salt], ids=lambda assigner: assigner.name)
+@pytest.mark.parametrize("assigner", [rloo, grpo, dr_grpo, gigpo, salt, graft, graph_gpo, hgpo, reward_flow, rtmc], ids=lambda assigner: assigner.name)
 @relation
 @given(batch=batches())
 def test_a_task_does_not_see_the_other_tasks(assigner, batch):
@@ -101,8 +110,10 @@ def test_a_task_does_not_see_the_other_tasks(assigner, batch):
         lambda batch: gigpo(batch, gamma=1.0, episode_baseline="per_row"),
         lambda batch: gigpo(batch, gamma=1.0, normalize="mean_std", episode_baseline="per_row"),
         lambda batch: reinforce(batch, baseline="batch"),
+        rtmc,
+        lambda batch: hgpo(batch, gamma=1.0),
     ],
-    ids=["grpo", "dr_grpo", "rloo", "gigpo", "gigpo, std", "reinforce"],
+    ids=["grpo", "dr_grpo", "rloo", "gigpo", "gigpo, std", "reinforce", "rtmc", "hgpo"],
 )
 @relation
 @given(batch=batches(), bonus=REWARDS)
@@ -113,7 +124,19 @@ def test_a_bonus_for_everybody_changes_nothing(assigner, batch, bonus):
 
 
 @pytest.mark.parametrize(
-    "assigner", [reinforce, rloo, dr_grpo, gigpo, lambda batch: salt(batch, base="rloo")], ids=["reinforce", "rloo", "dr_grpo", "gigpo", "salt"]
+    "assigner",
+    [
+        reinforce,
+        rloo,
+        dr_grpo,
+        gigpo,
+        lambda batch: salt(batch, base="rloo"),
+        rtmc,
+        lambda batch: graft(batch, gamma=0.9, lam=0.5, normalize=False),
+        lambda batch: hgpo(batch, normalize="mean"),
+        lambda batch: srgpo(batch, normalize="mean"),
+    ],
+    ids=["reinforce", "rloo", "dr_grpo", "gigpo", "salt", "rtmc", "graft", "hgpo", "srgpo"],
 )
 @relation
 @given(batch=batches(), factor=st.sampled_from([-2.0, 0.25, 3.0]))
@@ -205,6 +228,35 @@ def test_salt_moves_credit_within_a_task_and_makes_none(batch, history_length):
     task_of_step = batch.group_ids[batch.trajectory_of_step]
     for task in set(batch.group_ids.tolist()):
         assert moved[task_of_step == task].sum() == pytest.approx(0.0, abs=1e-11)
+
+
+@relation
+@given(batch=batches())
+def test_step_terms_that_are_left_out_leave_the_episode_term_exactly(batch):
+    for assigner in (graph_gpo, srgpo):
+        assert np.array_equal(assigner(batch, step_weight=0.0).advantages, grpo(batch).advantages)
+    assert np.array_equal(reward_flow(batch, step_weight=0.0).advantages, dr_grpo(batch).advantages)
+
+
+@relation
+@given(batch=batches(), lam=st.sampled_from([0.0, 0.5]))
+def test_graft_sums_to_zero_over_every_state_with_company(batch, lam):
+    # Centred within the state; a step that is alone there gets its sign.
+    advantages = graft(batch, gamma=0.9, lam=lam).advantages
+    visits = list(zip(batch.group_ids[batch.trajectory_of_step].tolist(), batch.column("state_key").tolist(), strict=True))
+    for visit in set(visits):
+        members = [other == visit for other in visits]
+        assert advantages[members].sum() == pytest.approx(0.0, abs=1e-9) or sum(members) == 1
+
+
+@relation
+@given(batch=batches())
+def test_doubling_every_trajectory_changes_no_value_of_the_graph(batch):
+    # All counts double: policy, transitions and values stay, and so do the differences. The rows come twice.
+    twice, rows = taken(batch, [*range(len(batch.group_ids))] * 2)
+    plain = graft(batch, gamma=0.9, normalize=False).advantages
+    np.testing.assert_allclose(graft(twice, gamma=0.9, normalize=False).advantages, plain[rows], **CLOSE)
+    np.testing.assert_allclose(rtmc(twice).advantages, rtmc(batch).advantages[rows], **CLOSE)
 
 
 @relation
