@@ -8,6 +8,7 @@ from typing import Any
 import tyro
 
 from prm_gym.commands.comparing import compare, report
+from prm_gym.commands.credit_graph import credit_graph
 from prm_gym.commands.evaluating_prm import eval_prm
 from prm_gym.commands.labelling import label
 from prm_gym.commands.listing import credit, doctor, envs, verifiers
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "envs": envs,
         "verifiers": verifiers,
         "credit": credit,
+        "credit-graph": credit_graph,
         "play": play,
         "rollout": rollout,
         "compare": compare,

@@ -21,8 +21,8 @@ MOST_LABELS = 60
 """Steps whose action is written; of more, those that were taken most often."""
 LABEL_LENGTH = 30
 SWEEPS = 8
-NEGATIVE, NEUTRAL, POSITIVE = ("#8c2d04", "#d9762f"), "#c3c7cd", ("#3f86c4", "#0b3c7d")
-"""Orange and blue are told apart in all common kinds of colour blindness."""
+NEGATIVE, NEUTRAL, POSITIVE = ("#8c2d04", "#d9762f"), "#8d939c", ("#3f86c4", "#0b3c7d")
+"""Orange and blue are told apart in all common kinds of colour blindness; all have a contrast of 3 or more with white (WCAG 2.2, 1.4.11)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,11 @@ def test_permuting_the_trajectories_permutes_the_advantages(assigner, batch, dat
     np.testing.assert_allclose(assigner(permuted).advantages, assigner(batch).advantages[rows], **CLOSE)
 
 
-@pytest.mark.parametrize("assigner", [rloo, grpo, dr_grpo, gigpo, salt, graft, graph_gpo, hgpo, reward_flow, rtmc], ids=lambda assigner: assigner.name)
+@pytest.mark.parametrize(
+    "assigner",
+    [rloo, grpo, dr_grpo, gigpo, salt, lambda batch: graft(batch, gamma=0.9), graph_gpo, hgpo, reward_flow, rtmc],
+    ids=["rloo", "grpo", "dr_grpo", "gigpo", "salt", "graft", "graph_gpo", "hgpo", "reward_flow", "rtmc"],
+)
 @relation
 @given(batch=batches())
 def test_a_task_does_not_see_the_other_tasks(assigner, batch):

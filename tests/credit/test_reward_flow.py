@@ -17,10 +17,7 @@ def looped_reward_flow(batch, gamma):
         for row, (state, target) in enumerate(zip(states, following, strict=True)):
             if row not in last:
                 values[state] = max(values[state], gamma * values[target])
-    flow = [
-        batch.rewards[row] if row in last else values[target] - values[state]
-        for row, (state, target) in enumerate(zip(states, following, strict=True))
-    ]
+    flow = [batch.rewards[row] if row in last else values[target] - values[state] for row, (state, target) in enumerate(zip(states, following, strict=True))]
     means = {state: np.mean([value for other, value in zip(states, flow, strict=True) if other == state]) for state in states}
     return [value - means[state] for state, value in zip(states, flow, strict=True)]
 
