@@ -1,11 +1,14 @@
 """The graph of a task's attempts as a picture: states in layers by depth, steps coloured by their mean advantage."""
 
 from collections import defaultdict
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prm_gym.credit.graph import StateNode, StepEdge, StepGraph
+from prm_gym.credit import StepBatch, assign, find_assigner
+from prm_gym.credit.graph import StateNode, StepEdge, StepGraph, most_shared_task
 from prm_gym.errors import MissingExtraError, OptionError
 from prm_gym.report.formatting import counted
 from prm_gym.report.frame import INK, SOFT
@@ -53,8 +56,43 @@ def draw_step_graph(graph: StepGraph, path: Path, title: str, most_states: int =
         MissingExtraError: matplotlib is not installed.
         OptionError: the graph is of several tasks, or of none; or no state may be drawn.
     """
+    figure = _figure(graph, title, most_states)
+    from matplotlib import rc_context  # pyright: ignore[reportUnknownVariableType]  # its stub leaves a parameter of PathLike open
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dated: dict[str, dict[str, str | None]] = {"": {"Software": None}, ".png": {"Software": None}, ".svg": {"Date": None}}
+    # Text as text, no random ids and no date in an SVG: the same graph is the same file.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "prm-gym"}):
+        figure.savefig(path, facecolor="white", metadata=dated.get(path.suffix))
+
+
+def credit_pictures(batch: StepBatch, credits: Sequence[str], task: Hashable | None = None) -> dict[str, bytes]:
+    """PNG of one task's attempts by credit assigner, for each of those that need no column that the batch lacks; none where they all do.
+
+    Args:
+        batch: of trajectories.
+        credits: specifications of assigners.
+        task: one of its `group_ids`; the one with the most in common unless given.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        CreditError: the task is not there, or there is none.
+    """
+    chosen = most_shared_task(batch) if task is None else task
+    pictures: dict[str, bytes] = {}
+    for credit in credits:
+        if all(name in batch.columns for name in find_assigner(credit)[0].needs):
+            graph = StepGraph.of(batch, assign(credit, batch), chosen)
+            drawn = BytesIO()
+            _figure(graph, f"task {graph.tasks[0]}: credit by {credit}", MOST_STATES).savefig(
+                drawn, format="png", facecolor="white", metadata={"Software": None}
+            )
+            pictures[credit] = drawn.getvalue()
+    return pictures
+
+
+def _figure(graph: StepGraph, title: str, most_states: int) -> "Figure":
     try:
-        from matplotlib import rc_context  # pyright: ignore[reportUnknownVariableType]  # its stub leaves a parameter of PathLike open
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -79,11 +117,7 @@ def draw_step_graph(graph: StepGraph, path: Path, title: str, most_states: int =
         if node.number in layout.places:
             _draw_node(axes, node, layout.places[node.number])
     _explain(figure, axes, graph, layout, title, colours, scale)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    dated: dict[str, dict[str, str | None]] = {"": {"Software": None}, ".png": {"Software": None}, ".svg": {"Date": None}}
-    # Text as text, no random ids and no date in an SVG: the same graph is the same file.
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "prm-gym"}):
-        figure.savefig(path, facecolor="white", metadata=dated.get(path.suffix))
+    return figure
 
 
 def layered(graph: StepGraph, most_states: int = MOST_STATES) -> Layout:

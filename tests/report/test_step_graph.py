@@ -6,7 +6,8 @@ import pytest
 from prm_gym.credit import StepBatch, rloo
 from prm_gym.credit.graph import StepGraph
 from prm_gym.errors import OptionError
-from prm_gym.report.step_graph import NEGATIVE, NEUTRAL, POSITIVE, draw_step_graph, layered, shortened
+from prm_gym.report.page import render_page
+from prm_gym.report.step_graph import NEGATIVE, NEUTRAL, POSITIVE, credit_pictures, draw_step_graph, layered, shortened
 
 
 def tree(branches, depth):
@@ -84,6 +85,20 @@ def test_pictures_in_both_formats(tmp_path):
     assert "a &lt;title&gt;" in svg
     draw_step_graph(graph, tmp_path / "again.svg", "a <title>")
     assert (tmp_path / "again.svg").read_text(encoding="utf-8") == svg
+
+
+def test_the_same_attempts_by_every_assigner_that_needs_nothing_more(synthetic):
+    pytest.importorskip("matplotlib")
+    keys = {"state_key": ["s", "s"], "action_key": ["a", "b"], "next_state_key": ["t", "t"]}
+    batch = StepBatch([0, 1], [0, 1, 2], ["g", "g"], [0, 1], [False, False], keys)
+    pictures = credit_pictures(batch, ["salt", "gae", "gigpo?gamma=0.9"])
+    assert list(pictures) == ["salt", "gigpo?gamma=0.9"]  # gae needs a critic's values
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures.values())
+    page = render_page(synthetic(), pictures)
+    assert page.count('<img src="data:image/png;base64,') == 2
+    assert "Credit by gigpo?gamma=0.9, step by step." in page
+    assert "img-src data:" in page
+    assert "Credit, step by step" not in render_page(synthetic())
 
 
 def test_one_task_a_picture(tmp_path):
