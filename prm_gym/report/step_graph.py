@@ -1,6 +1,6 @@
 """The graph of a task's attempts as a picture: states in layers by depth, steps coloured by their mean advantage."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -218,17 +218,25 @@ def _width(occurrences: int) -> float:
 
 
 def _label(axes: "Axes", layout: Layout, size: tuple[float, float], columns: float) -> None:
-    """The actions, on a light ground near the middle of their edges."""
+    """The actions, on a light ground near the middle of their edges; of those that lead back to the same state the most frequent one."""
     often = sorted(layout.edges, key=lambda edge: -edge.occurrences)[:MOST_LABELS]
+    loops = Counter(edge.source for edge in layout.edges if edge.source == edge.target)
+    named: set[int] = set()
     length = max(8, min(LABEL_LENGTH, int(size[0] / columns * 11.5)))
     bends = {id(edge): bend for edge, bend in _bends(layout)}
     for edge in often:
+        more = loops[edge.source] - 1 if edge.source == edge.target else 0
+        if more:
+            if edge.source in named:
+                continue
+            named.add(edge.source)
         points = _curve(layout.places[edge.source], layout.places[edge.target], bends[id(edge)])
         place = 0.56  # nearer to the target, where edges of one source have parted
         weights = ((1 - place) ** 3, 3 * (1 - place) ** 2 * place, 3 * (1 - place) * place**2, place**3)
         x, y = (sum(weight * point[axis] for weight, point in zip(weights, points, strict=True)) for axis in (0, 1))
+        text = shortened(edge.action, length) + (f"  and {more} more" if more else "")
         axes.text(
-            x, y, shortened(edge.action, length), fontsize=6.2, ha="center", va="center", color=INK, parse_math=False, zorder=2.5,
+            x, y, text, fontsize=6.2, ha="center", va="center", color=INK, parse_math=False, zorder=2.5,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.82},
         )  # fmt: skip
 
