@@ -24,7 +24,7 @@ TOLERANCE = 1e-10
 
 
 SWEEPS_BETWEEN_CHECKS = 32
-"""After so many sweeps the tasks whose values have settled are taken out of the further ones."""
+"""After every so many sweeps the tasks whose values have settled are taken out of the further ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,7 +190,10 @@ def _scales(graph: TransitionGraph, values: FloatArray) -> FloatArray:
 def _iterated(
     graph: TransitionGraph, constant: FloatArray, values: FloatArray, gamma: float, backup: Backup, most_sweeps: int, scales: FloatArray
 ) -> NodeValues:
-    """Sweeps until no value moves by more than the tolerance of its task; tasks that have settled are left alone."""
+    """Sweeps until no value moves by more than the tolerance of its task.
+
+    Whether a task has settled is looked at after every `SWEEPS_BETWEEN_CHECKS` sweeps alone, so that how many it gets does not depend on the other tasks.
+    """
     tolerances = TOLERANCE * scales if gamma < 1.0 else np.zeros_like(scales)
     left = np.zeros_like(scales)
     edges, sweeps = graph.edges, 0
@@ -201,7 +204,7 @@ def _iterated(
         sweeps += 1
         task = graph.task_of_node[edges.sources]
         moving = change > tolerances[task]
-        last = sweeps == most_sweeps or not moving.any()
+        last = sweeps == most_sweeps or not change.any()
         if last or sweeps % SWEEPS_BETWEEN_CHECKS == 0:
             active = np.zeros(scales.size, dtype=np.bool_)
             active[task[moving]] = not last
