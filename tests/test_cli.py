@@ -196,6 +196,19 @@ def test_play_says_how_calls_are_typed(capsys, monkeypatch):
     assert "Here a call may be typed without JSON" in shown
 
 
+def test_the_graph_of_a_tasks_attempts(capsys, tmp_path):
+    path = tmp_path / "episodes.jsonl"
+    _run(capsys, "rollout", "--env", "prm_gym/Countdown-v0", "--tasks", "2", "--attempts", "4", "--out", str(path))
+    graph = json.loads(_run(capsys, "credit-graph", str(path), "--task", "1", "--credit", "gigpo?gamma=0.9", "--json"))
+    assert (graph["tasks"], graph["trajectories"]) == (["1"], 4)
+    assert sum(node["starts"] for node in graph["nodes"]) == 4
+    assert "attempts: 4" in _run(capsys, "credit-graph", str(path))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["credit-graph", str(path), "--credit", "gae"])
+    assert ended.value.code == 2
+    assert "needs the columns value" in capsys.readouterr().err
+
+
 def test_doctor_says_what_works(capsys):
     rows = json.loads(_run(capsys, "doctor", "--json"))
     parts = {row["part"] for row in rows}

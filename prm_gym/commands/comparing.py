@@ -127,20 +127,27 @@ def compare(
         sys.exit(1)
 
 
-def report(path: Annotated[str, tyro.conf.Positional]) -> None:
+def report(path: Annotated[str, tyro.conf.Positional], graph: str = "", task: str = "") -> None:
     """Print the table of a finished comparison again, and write its page and curves beside it.
 
     Args:
         path: the `results.json` of a comparison.
+        graph: a file of trajectories, as the `trajectories.jsonl` of one of its runs: the page then shows the attempts at one of its tasks as a graph, with the
+            credit of every assigner that needs nothing more.
+        task: which, by its group_id; by default the one whose attempts take the most steps in common.
     """
     from rich.console import Console
 
+    from prm_gym.credit import StepBatch
     from prm_gym.report.comparison import read_results
+    from prm_gym.report.step_graph import credit_pictures
     from prm_gym.report.terminal import print_comparison
+    from prm_gym.store import read_trajectories
     from prm_gym.training.compare import write_reports
 
     comparison = read_results(Path(path))
-    write_reports(comparison, Path(path).parent)
+    graphs = credit_pictures(StepBatch.from_trajectories(read_trajectories(graph)), comparison.credits, task or None) if graph else {}
+    write_reports(comparison, Path(path).parent, graphs)
     print_comparison(comparison, Console())
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
-from prm_gym.credit.grouping import Grouping, factorise, intersection
+from prm_gym.credit.grouping import Grouping, factorise
+from prm_gym.credit.keys import by_similarity, by_state
 from prm_gym.credit.normalize import Scale, normalized
 from prm_gym.credit.options import require_choice, require_finite
 from prm_gym.credit.result import Credit
@@ -26,6 +27,7 @@ def gigpo(
     step_weight: float = 1.0,
     normalize: Normalize = "mean",
     episode_baseline: EpisodeBaseline = "per_trajectory",
+    similarity: float | None = None,
     eps: float = 1e-6,
 ) -> Credit:
     """Group-relative advantage of the trajectory plus that of the step among all visits to its state.
@@ -54,29 +56,27 @@ def gigpo(
         step_weight: of the step term.
         normalize: "mean" (the authors' default) or "mean_std".
         episode_baseline: "per_trajectory" or "per_row".
+        similarity: in (0, 1): visits to states whose keys are texts as similar as that are together too, see `keys.by_similarity` for the rule, its cost and
+            its dependence on the order of the trajectories. Without it, keys have to be equal.
         eps: added to the standard deviation, outside the root.
 
     Returns:
         advantages [N] float64, per step; diagnostics as in `group_diagnostics`: over trajectories, and over steps with the prefix `step_`.
 
-    Source: Feng et al. (2025), arXiv 2505.10978, equations 3 to 8; verl-agent, `gigpo/core_gigpo.py`, for the groups of one, ddof and eps.
-    Confidence: high. Not included: grouping by text similarity, and the penalty for invalid actions (a matter of the reward).
+    Source: Feng et al. (2025), arXiv 2505.10978, equations 3 to 8; verl-agent, `gigpo/core_gigpo.py`, for the groups of one, ddof, eps and similarity.
+    Confidence: high. Not included: the penalty for invalid actions (a matter of the reward).
 
     >>> from prm_gym.credit import StepBatch
     >>> batch = StepBatch([0, 1, 0], [0, 2, 3], ["task", "task"], [1, 0], [False, False], {"state_key": ["s", "u", "s"]})
     >>> gigpo(batch, gamma=0.5).advantages.tolist()
     [0.75, 0.5, -0.75]
     """
-    require_choice("normalize", normalize, get_args(Normalize))
-    require_choice("episode_baseline", episode_baseline, get_args(EpisodeBaseline))
     require_finite("step_weight", step_weight)
-    scale: Scale = "none" if normalize == "mean" else "std"
-    owner = batch.trajectory_of_step
+    scale = scale_of(normalize)
     tasks = factorise(batch.group_ids, "group_ids")
-    totals = trajectory_returns(batch.rewards, batch.offsets)
-    episode = _episode_term(totals, tasks, batch, episode_baseline, scale, eps)
+    episode = episode_advantages(batch, tasks, scale=scale, baseline=episode_baseline, eps=eps)
     returns = discounted_returns(batch.rewards, batch.offsets, gamma)
-    visits = intersection(tasks.rows(owner), factorise(batch.column("state_key"), "state_key"))
+    visits = by_state(batch) if similarity is None else by_similarity(batch, similarity)
     step = normalized(returns, visits, scale=scale, eps=eps, singleton="zero")
     return Credit(
         advantages=episode + step_weight * step,
@@ -86,8 +86,28 @@ def gigpo(
     )
 
 
-def _episode_term(totals: FloatArray, tasks: Grouping, batch: StepBatch, episode_baseline: EpisodeBaseline, scale: Scale, eps: float) -> FloatArray:
+def episode_advantages(batch: StepBatch, tasks: Grouping, *, scale: Scale, baseline: EpisodeBaseline = "per_trajectory", eps: float = 1e-6) -> FloatArray:
+    """[N] float64, the episode term A^E of `gigpo`, which its descendants share: the reward of the trajectory against those of its task.
+
+    Args:
+        batch: N steps.
+        tasks: of the M trajectories.
+        scale: "none" or "std".
+        baseline: whether a trajectory counts once, or once a step.
+        eps: added to the standard deviation.
+
+    Raises:
+        OptionError: the baseline is none of its choices.
+    """
+    require_choice("episode_baseline", baseline, get_args(EpisodeBaseline))
     owner = batch.trajectory_of_step
-    if episode_baseline == "per_row":
+    totals = trajectory_returns(batch.rewards, batch.offsets)
+    if baseline == "per_row":
         return normalized(totals[owner], tasks.rows(owner), scale=scale, eps=eps, singleton="raw")
     return normalized(totals, tasks, scale=scale, eps=eps, singleton="raw")[owner]
+
+
+def scale_of(normalize: Normalize) -> Scale:
+    """The scale that the name in the authors' code stands for."""
+    require_choice("normalize", normalize, get_args(Normalize))
+    return "none" if normalize == "mean" else "std"

@@ -7,13 +7,13 @@ import numpy as np
 from prm_gym.credit.array_types import BoolArray, IntArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
-from prm_gym.credit.grouping import Grouping, factorise, group_means, intersection
+from prm_gym.credit.grouping import Grouping, factorise, group_means
+from prm_gym.credit.keys import by_edge
 from prm_gym.credit.normalize import normalized
 from prm_gym.credit.options import require_choice
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.errors import OptionError
 
 Base = Literal["grpo", "rloo"]
 
@@ -52,8 +52,6 @@ def salt(batch: StepBatch, *, base: Base = "grpo", history_length: int = 0, eps:
     [0.0, 1.0, 0.0, -1.0]
     """
     require_choice("base", base, get_args(Base))
-    if history_length < 0:
-        raise OptionError(f"history_length must be 0 or more, got {history_length!r}.")
     owner = batch.trajectory_of_step
     tasks = factorise(batch.group_ids, "group_ids")
     totals = trajectory_returns(batch.rewards, batch.offsets)
@@ -61,7 +59,7 @@ def salt(batch: StepBatch, *, base: Base = "grpo", history_length: int = 0, eps:
         trajectory_advantages = normalized(totals, tasks, scale="std", eps=eps, singleton="raw")
     else:
         trajectory_advantages = normalized(totals, tasks, centre="leave_one_out", singleton="raw")
-    edges = _edges(batch, tasks.rows(owner), history_length)
+    edges = by_edge(batch, history_length)
     shared = _in_several_trajectories(edges, owner)[edges.codes]
     return Credit(
         # An edge of one trajectory averages equal numbers, and group_means is exact for those: it keeps A_i to the last bit.
@@ -71,19 +69,6 @@ def salt(batch: StepBatch, *, base: Base = "grpo", history_length: int = 0, eps:
         diagnostics=group_diagnostics(tasks, trajectory_advantages)
         | {"edges": float(edges.count), "shared_share": float(shared.mean()) if shared.size else 0.0},
     )
-
-
-def _edges(batch: StepBatch, task_of_step: Grouping, history_length: int) -> Grouping:
-    """Which steps are the same edge of the same task, the given number of preceding edges included."""
-    names = ("state_key", "action_key", "next_state_key")
-    edge = intersection(task_of_step, *(factorise(batch.column(name), name) for name in names))
-    first = batch.time_of_step == 0
-    path = edge
-    for _ in range(min(history_length, int(batch.lengths.max(initial=1)) - 1)):
-        # Every pass adds one more predecessor: the path that ends here is this edge after the path that ended one step before.
-        previous = np.where(first, path.count, np.roll(path.codes, 1))
-        path = intersection(edge, factorise(previous))
-    return path
 
 
 def _in_several_trajectories(edges: Grouping, owner: IntArray) -> BoolArray:

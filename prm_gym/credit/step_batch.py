@@ -27,7 +27,8 @@ class StepBatch:
     estimator), `implicit_reward` (of a learned implicit reward), `greedy_return` (total reward of the attempt without sampling at the same task),
     `score` (of a process reward model), `label` (1 the step is right, 0 wrong), `potential` (of the state before the step), `final_potential` (of
     the state that the trajectory ended in, on its last step), `mc_value` (expected return from the state before the step, by fresh roll-outs),
-    `bootstrap_mc_value` (as `bootstrap_value`), `logprob`, `ref_logprob`, `entropy`, `n_tokens` (numbers, NaN where a step has none); `answer_key`
+    `bootstrap_mc_value` (as `bootstrap_value`), `logprob`, `ref_logprob`, `entropy`, `n_tokens`,
+    `belief_reward` (intrinsic, of the belief stated; numbers, NaN where a step has none); `answer_key`
     (of the trajectory's final answer, on all its steps; None where there is none); `parent` (integers: on the first
     row of a trajectory that branched off from another one the row after which it did, -1 on all other rows; see `prm_gym.credit.trees`). Others
     may be added under names of their own.

@@ -6,9 +6,10 @@ Each run lives in a folder of its own and is trained by a process of its own; fi
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -150,11 +151,11 @@ def compare(plan: Plan, notice: Notice | None = None, engine: Engine | None = No
     return comparison
 
 
-def write_reports(comparison: Comparison, directory: Path) -> None:
-    """Write `results.json`, `report.html` and `curves.png`."""
+def write_reports(comparison: Comparison, directory: Path, graphs: Mapping[str, bytes] = MappingProxyType({})) -> None:
+    """Write `results.json`, `report.html` and `curves.png`; in the page, pictures of the attempts at a task by credit assigner, where there are any."""
     directory.mkdir(parents=True, exist_ok=True)
     write_results(comparison, directory / "results.json")
-    write_page(comparison, directory / "report.html")
+    write_page(comparison, directory / "report.html", graphs)
     if comparison.runs:
         try:
             draw_curves(comparison, directory / "curves.png")

@@ -51,3 +51,31 @@ def process_batch(seed, **options):
 @pytest.fixture(scope="session")
 def make_process_batch():
     return process_batch
+
+
+def walking_batch(seed, *, tasks=4, states=5, actions=2, longest=7):
+    """Walks on states that are the same in all attempts: what a step led to is where the next was taken. With cycles, self-loops, chance, states that some
+    attempts end in and others pass, truncated attempts, and rewards on the way.
+    """
+    rng = np.random.default_rng(seed)
+    group_ids = np.concatenate([np.full(rng.integers(1, 6), task) for task in range(tasks)])
+    rng.shuffle(group_ids)
+    lengths = rng.integers(1, longest + 1, group_ids.size)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    visited = rng.integers(0, states, int(lengths.sum()))
+    following = np.append(visited[1:], 0)
+    following[offsets[1:] - 1] = rng.integers(0, states + 2, group_ids.size)
+    rewards = np.round(rng.normal(size=visited.size), 2) * (rng.random(visited.size) < 0.2)
+    outcomes = rng.integers(0, 2, group_ids.size).astype(float)
+    rewards[offsets[1:] - 1] += outcomes
+    columns = {
+        "state_key": key_array(map(str, visited)),
+        "action_key": rng.integers(0, actions, visited.size),
+        "next_state_key": key_array(map(str, following)),
+    }
+    return StepBatch(rewards, offsets, key_array(map(str, group_ids)), outcomes, rng.random(group_ids.size) < 0.3, columns)
+
+
+@pytest.fixture(scope="session")
+def make_walks():
+    return walking_batch

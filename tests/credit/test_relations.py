@@ -14,8 +14,11 @@ from prm_gym.credit import (
     dr_grpo,
     gigpo,
     gpg,
+    graft,
+    graph_gpo,
     grpo,
     grpo_ps,
+    hgpo,
     igpo,
     key_array,
     key_steps,
@@ -23,16 +26,20 @@ from prm_gym.credit import (
     opo,
     pass_at_k,
     pure,
+    rebel,
     reinforce,
     reinforce_pp,
     reinforce_pp_baseline,
     renorm,
+    reward_flow,
     rloo,
+    rtmc,
     salt,
     siop,
     slate,
     spae,
     spo,
+    srgpo,
     step_grpo,
     tree_grpo,
     tree_rl,
@@ -93,6 +100,15 @@ ALL = [
     ("tree_grpo", lambda batch: tree_grpo(flat(batch))),
     ("tree_rl", lambda batch: tree_rl(flat(batch))),
     ("vineppo", lambda batch: vineppo(rolled_out(batch))),
+    ("graft", lambda batch: graft(batch, gamma=0.9)),
+    ("graft, lambda", lambda batch: graft(batch, gamma=0.9, lam=0.5, normalize=False)),
+    ("graph_gpo", lambda batch: graph_gpo(batch, omega=0.5)),
+    ("hgpo", hgpo),
+    ("hgpo, mean", lambda batch: hgpo(batch, history_length=1, normalize="mean", base_group=True)),
+    ("rebel", lambda batch: rebel(batch.with_columns({"belief_key": batch.column("state_key"), "belief_reward": -batch.rewards}))),
+    ("reward_flow", reward_flow),
+    ("rtmc", rtmc),
+    ("srgpo, one group", lambda batch: srgpo(batch, group_size=10**6)),
 ]
 # The same answer up to the order of summation; a division by the standard deviation of near-equal returns magnifies that a little.
 CLOSE = {"rtol": 1e-9, "atol": 1e-10}
@@ -166,8 +182,30 @@ def test_permuting_the_trajectories_permutes_the_advantages(assigner, batch, dat
 
 @pytest.mark.parametrize(
     "assigner",
-    [rloo, grpo, dr_grpo, gigpo, salt, adca, grpo_ps, igpo, key_steps, pure, renorm, siop, step_grpo, turning_points, opo, pass_at_k],
-    ids=lambda assigner: assigner.name,
+    [
+        rloo,
+        grpo,
+        dr_grpo,
+        gigpo,
+        salt,
+        adca,
+        grpo_ps,
+        igpo,
+        key_steps,
+        pure,
+        renorm,
+        siop,
+        step_grpo,
+        turning_points,
+        opo,
+        pass_at_k,
+        lambda batch: graft(batch, gamma=0.9),
+        graph_gpo,
+        hgpo,
+        reward_flow,
+        rtmc,
+    ],
+    ids=lambda assigner: getattr(assigner, "name", "graft"),
 )
 @relation
 @given(batch=batches())
@@ -201,6 +239,8 @@ def test_a_task_does_not_see_the_other_tasks(assigner, batch):
         lambda batch: spo(flat(batch)),
         lambda batch: tree_grpo(flat(batch), singleton="zero"),
         lambda batch: tree_rl(flat(batch)),
+        rtmc,
+        lambda batch: hgpo(batch, gamma=1.0),
     ],
     ids=[
         "grpo",
@@ -223,6 +263,8 @@ def test_a_task_does_not_see_the_other_tasks(assigner, batch):
         "spo",
         "tree_grpo",
         "tree_rl",
+        "rtmc",
+        "hgpo",
     ],
 )
 @relation
@@ -266,8 +308,20 @@ def test_what_failed_attempts_are_paid_is_never_positive(batch):
 
 @pytest.mark.parametrize(
     "assigner",
-    [reinforce, rloo, dr_grpo, gigpo, lambda batch: salt(batch, base="rloo"), opo, gpg],
-    ids=["reinforce", "rloo", "dr_grpo", "gigpo", "salt", "opo", "gpg"],
+    [
+        reinforce,
+        rloo,
+        dr_grpo,
+        gigpo,
+        lambda batch: salt(batch, base="rloo"),
+        rtmc,
+        lambda batch: graft(batch, gamma=0.9, lam=0.5, normalize=False),
+        lambda batch: hgpo(batch, normalize="mean"),
+        lambda batch: srgpo(batch, normalize="mean"),
+        opo,
+        gpg,
+    ],
+    ids=["reinforce", "rloo", "dr_grpo", "gigpo", "salt", "rtmc", "graft", "hgpo", "srgpo", "opo", "gpg"],
 )
 @relation
 @given(batch=batches(), factor=st.sampled_from([-2.0, 0.25, 3.0]))
@@ -359,6 +413,35 @@ def test_salt_moves_credit_within_a_task_and_makes_none(batch, history_length):
     task_of_step = batch.group_ids[batch.trajectory_of_step]
     for task in set(batch.group_ids.tolist()):
         assert moved[task_of_step == task].sum() == pytest.approx(0.0, abs=1e-11)
+
+
+@relation
+@given(batch=batches())
+def test_step_terms_that_are_left_out_leave_the_episode_term_exactly(batch):
+    for assigner in (graph_gpo, srgpo):
+        assert np.array_equal(assigner(batch, step_weight=0.0).advantages, grpo(batch).advantages)
+    assert np.array_equal(reward_flow(batch, step_weight=0.0).advantages, dr_grpo(batch).advantages)
+
+
+@relation
+@given(batch=batches(), lam=st.sampled_from([0.0, 0.5]))
+def test_graft_sums_to_zero_over_every_state_with_company(batch, lam):
+    # Centred within the state; a step that is alone there gets its sign.
+    advantages = graft(batch, gamma=0.9, lam=lam).advantages
+    visits = list(zip(batch.group_ids[batch.trajectory_of_step].tolist(), batch.column("state_key").tolist(), strict=True))
+    for visit in set(visits):
+        members = [other == visit for other in visits]
+        assert advantages[members].sum() == pytest.approx(0.0, abs=1e-9) or sum(members) == 1
+
+
+@relation
+@given(batch=batches())
+def test_doubling_every_trajectory_changes_no_value_of_the_graph(batch):
+    # All counts double: policy, transitions and values stay, and so do the differences. The rows come twice.
+    twice, rows = taken(batch, [*range(len(batch.group_ids))] * 2)
+    plain = graft(batch, gamma=0.9, normalize=False).advantages
+    np.testing.assert_allclose(graft(twice, gamma=0.9, normalize=False).advantages, plain[rows], **CLOSE)
+    np.testing.assert_allclose(rtmc(twice).advantages, rtmc(batch).advantages[rows], **CLOSE)
 
 
 @relation

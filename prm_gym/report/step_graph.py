@@ -1,0 +1,305 @@
+"""The graph of a task's attempts as a picture: states in layers by depth, steps coloured by their mean advantage."""
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prm_gym.credit import StepBatch, assign, find_assigner
+from prm_gym.credit.graph import StateNode, StepEdge, StepGraph, most_shared_task
+from prm_gym.errors import MissingExtraError, OptionError
+from prm_gym.report.formatting import counted
+from prm_gym.report.frame import INK, SOFT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap, Normalize
+    from matplotlib.figure import Figure
+
+MOST_STATES = 150
+"""States that are drawn; of a larger graph those that the most attempts came by."""
+MOST_LABELS = 60
+"""Steps whose action is written; of more, those that were taken most often."""
+LABEL_LENGTH = 30
+SWEEPS = 8
+NEGATIVE, NEUTRAL, POSITIVE = ("#8c2d04", "#d9762f"), "#8d939c", ("#3f86c4", "#0b3c7d")
+"""Orange and blue are told apart in all common kinds of colour blindness; all have a contrast of 3 or more with white (WCAG 2.2, 1.4.11)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the nodes that are drawn stand.
+
+    Attributes:
+        places: column and height of each, by its number; heights of a column are at least 1 apart.
+        edges: those between them.
+        left_out: in words, what is not drawn; empty where all is.
+    """
+
+    places: dict[int, tuple[float, float]]
+    edges: tuple[StepEdge, ...]
+    left_out: str
+
+
+def draw_step_graph(graph: StepGraph, path: Path, title: str, most_states: int = MOST_STATES) -> None:
+    """Write the picture: columns are steps from the beginning, width is how often a step was taken, colour its mean advantage.
+
+    Args:
+        graph: of one task.
+        path: file to write; its suffix names the format (PNG where it has none; SVG keeps text as text).
+        title: of the figure.
+        most_states: states that are drawn at most; the picture says how many it leaves out.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        OptionError: the graph is of several tasks, or of none; or no state may be drawn.
+    """
+    figure = _figure(graph, title, most_states)
+    from matplotlib import rc_context  # pyright: ignore[reportUnknownVariableType]  # its stub leaves a parameter of PathLike open
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dated: dict[str, dict[str, str | None]] = {"": {"Software": None}, ".png": {"Software": None}, ".svg": {"Date": None}}
+    # Text as text, no random ids and no date in an SVG: the same graph is the same file.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "prm-gym"}):
+        figure.savefig(path, facecolor="white", metadata=dated.get(path.suffix))
+
+
+def credit_pictures(batch: StepBatch, credits: Sequence[str], task: Hashable | None = None) -> dict[str, bytes]:
+    """PNG of one task's attempts by credit assigner, for each of those that need no column that the batch lacks; none where they all do.
+
+    Args:
+        batch: of trajectories.
+        credits: specifications of assigners.
+        task: one of its `group_ids`; the one with the most in common unless given.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        CreditError: the task is not there, or there is none.
+    """
+    chosen = most_shared_task(batch) if task is None else task
+    pictures: dict[str, bytes] = {}
+    for credit in credits:
+        if all(name in batch.columns for name in find_assigner(credit)[0].needs):
+            graph = StepGraph.of(batch, assign(credit, batch), chosen)
+            drawn = BytesIO()
+            _figure(graph, f"task {graph.tasks[0]}: credit by {credit}", MOST_STATES).savefig(
+                drawn, format="png", facecolor="white", metadata={"Software": None}
+            )
+            pictures[credit] = drawn.getvalue()
+    return pictures
+
+
+def _figure(graph: StepGraph, title: str, most_states: int) -> "Figure":
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("matplotlib", "report") from error
+    if len(graph.tasks) != 1:
+        raise OptionError(f"a picture shows one task, got {len(graph.tasks)}; name one")
+    layout = layered(graph, most_states)
+    columns = 1.0 + max(place[0] for place in layout.places.values())
+    heights = [place[1] for place in layout.places.values()]
+    size = (min(max(2.1 * columns + 1.0, 7.5), 40.0), min(max(0.46 * (max(heights) - min(heights)) + 2.4, 3.6), 40.0))
+    figure = Figure(figsize=size, dpi=160, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_axis_off()
+    axes.set_xlim(-0.35, columns - 0.5)
+    axes.set_ylim(max(heights) + 0.9, min(heights) - 0.9)
+    colours, scale = _colours(graph)
+    for edge, bend in _bends(layout):
+        _draw_edge(axes, edge, layout, bend, colours(scale(edge.advantage)))
+    _label(axes, layout, size, columns)
+    for node in graph.nodes:
+        if node.number in layout.places:
+            _draw_node(axes, node, layout.places[node.number])
+    _explain(figure, axes, graph, layout, title, colours, scale)
+    return figure
+
+
+def layered(graph: StepGraph, most_states: int = MOST_STATES) -> Layout:
+    """Columns by depth; in each the order that brings nodes near to their neighbours, by repeated means of their heights.
+
+    Args:
+        graph: of one task.
+        most_states: nodes that are placed at most.
+
+    Raises:
+        OptionError: no state may be drawn, or there is none.
+    """
+    if most_states < 1 or not graph.nodes:
+        raise OptionError("a picture needs at least one state to draw")
+    ranked = sorted(graph.nodes, key=lambda node: (-node.trajectories, node.depth, node.number))
+    kept = {node.number for node in ranked[:most_states]}
+    edges = tuple(edge for edge in graph.edges if edge.source in kept and edge.target in kept)
+    columns: defaultdict[int, list[int]] = defaultdict(list)
+    for node in graph.nodes:
+        if node.number in kept:
+            columns[node.depth].append(node.number)
+    heights = {number: index - (len(column) - 1) / 2.0 for column in columns.values() for index, number in enumerate(column)}
+    neighbours: defaultdict[int, list[int]] = defaultdict(list)
+    for edge in edges:
+        neighbours[edge.source].append(edge.target)
+        neighbours[edge.target].append(edge.source)
+    for _ in range(SWEEPS):
+        for depth in sorted(columns):
+            wanted = {number: _mean([heights[other] for other in neighbours[number]], heights[number]) for number in columns[depth]}
+            columns[depth].sort(key=lambda number: (wanted[number], number))
+            heights.update(_apart([wanted[number] for number in columns[depth]], columns[depth]))
+    lost = len(graph.nodes) - len(kept)
+    left_out = f"Left out: {counted(lost, 'state')} that fewest attempts came by, and {counted(len(graph.edges) - len(edges), 'step')}." if lost else ""
+    return Layout({number: (float(depth), heights[number]) for depth, column in columns.items() for number in column}, edges, left_out)
+
+
+def _mean(values: list[float], otherwise: float) -> float:
+    return sum(values) / len(values) if values else otherwise
+
+
+def _apart(wanted: list[float], numbers: list[int]) -> dict[int, float]:
+    """Heights in the given order, as near to the wanted ones as 1 apart allows: runs that are too close are spread about their mean."""
+    runs: list[tuple[float, int]] = []  # mean of what a run wants, less the places within it, and its size
+    for height in wanted:
+        mean, size = height, 1
+        while runs and runs[-1][0] + runs[-1][1] > mean:
+            before, length = runs.pop()
+            mean, size = (before * length + (mean - length) * size) / (length + size), length + size
+        runs.append((mean, size))
+    heights = [mean + index for mean, size in runs for index in range(size)]
+    return dict(zip(numbers, heights, strict=True))
+
+
+def _colours(graph: StepGraph) -> "tuple[Colormap, Normalize]":
+    """Colours of advantages: grey at 0, as far on both sides as the largest goes."""
+    from matplotlib.colors import LinearSegmentedColormap, Normalize
+
+    largest = max((abs(edge.advantage) for edge in graph.edges), default=0.0) or 1.0
+    return LinearSegmentedColormap.from_list("advantage", [*NEGATIVE, NEUTRAL, *POSITIVE]), Normalize(-largest, largest)
+
+
+def _bends(layout: Layout) -> list[tuple[StepEdge, float]]:
+    """The edges, rare ones first so that frequent ones lie on top, and how far each is bent: parallel ones apart."""
+    between: defaultdict[tuple[int, int], list[StepEdge]] = defaultdict(list)
+    for edge in layout.edges:
+        between[edge.source, edge.target].append(edge)
+    bends = {id(edge): index - (len(edges) - 1) / 2.0 for edges in between.values() for index, edge in enumerate(edges)}
+    return [(edge, bends[id(edge)]) for edge in sorted(layout.edges, key=lambda edge: edge.occurrences)]
+
+
+def _curve(start: tuple[float, float], end: tuple[float, float], bend: float) -> list[tuple[float, float]]:
+    """Four points of a Bezier curve: level at both ends when it goes forward; round about when it goes back or stays."""
+    (x, y), (u, v) = start, end
+    if u > x:
+        lift = 0.55 * bend
+        return [(x, y), (x + 0.45 * (u - x), y + lift), (x + 0.55 * (u - x), v + lift), (u, v)]
+    reach = 0.28 + 0.12 * abs(bend)
+    if start == end:
+        return [(x, y), (x - reach, y - 0.85), (x + reach, y - 0.85), (x, y)]
+    return [(x, y), (x + reach, y - 0.8 - 0.3 * abs(bend)), (u + reach, v - 0.5 - 0.3 * abs(bend)), (u, v)]
+
+
+def _draw_edge(axes: "Axes", edge: StepEdge, layout: Layout, bend: float, colour: tuple[float, float, float, float]) -> None:
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path as Curve
+
+    points = _curve(layout.places[edge.source], layout.places[edge.target], bend)
+    patch = FancyArrowPatch(
+        path=Curve(points, [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4]), arrowstyle="-", color=colour, linewidth=_width(edge.occurrences),
+        capstyle="butt", zorder=1.0 + 0.001 * min(edge.occurrences, 900),
+    )  # fmt: skip
+    axes.add_patch(patch)
+
+
+def _width(occurrences: int) -> float:
+    """Points; the area of a line grows with its square root, so that one step among hundreds is still seen."""
+    return min(1.1 * occurrences**0.6, 14.0)
+
+
+def _label(axes: "Axes", layout: Layout, size: tuple[float, float], columns: float) -> None:
+    """The actions, on a light ground near the middle of their edges; of those that lead back to the same state the most frequent one."""
+    often = sorted(layout.edges, key=lambda edge: -edge.occurrences)[:MOST_LABELS]
+    loops = Counter(edge.source for edge in layout.edges if edge.source == edge.target)
+    named: set[int] = set()
+    length = max(8, min(LABEL_LENGTH, int(size[0] / columns * 11.5)))
+    bends = {id(edge): bend for edge, bend in _bends(layout)}
+    for edge in often:
+        more = loops[edge.source] - 1 if edge.source == edge.target else 0
+        if more:
+            if edge.source in named:
+                continue
+            named.add(edge.source)
+        points = _curve(layout.places[edge.source], layout.places[edge.target], bends[id(edge)])
+        place = 0.56  # nearer to the target, where edges of one source have parted
+        weights = ((1 - place) ** 3, 3 * (1 - place) ** 2 * place, 3 * (1 - place) * place**2, place**3)
+        x, y = (sum(weight * point[axis] for weight, point in zip(weights, points, strict=True)) for axis in (0, 1))
+        text = shortened(edge.action, length) + (f"  and {more} more" if more else "")
+        axes.text(
+            x, y, text, fontsize=6.2, ha="center", va="center", color=INK, parse_math=False, zorder=2.5,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.82},
+        )  # fmt: skip
+
+
+def _draw_node(axes: "Axes", node: StateNode, place: tuple[float, float]) -> None:
+    """A state: a circle with the number of attempts that came by, dark where several met. An end: its outcome and, if more than one, how many."""
+    x, y = place
+    if node.end:
+        said = "?" if node.outcome is None else f"{node.outcome:.2g}"
+        text = said if node.visits == 1 else f"{said}  \N{MULTIPLICATION SIGN}{node.visits}"
+        success = node.outcome is not None and node.outcome > 0.0
+        ground, edge, ink = (POSITIVE[1], POSITIVE[1], "white") if success else ("white", SOFT, INK)
+        box = {"boxstyle": "square,pad=0.35", "facecolor": ground, "edgecolor": edge, "linewidth": 1.0}
+        axes.text(x, y, text, fontsize=7.0, fontweight="bold" if success else "normal", ha="center", va="center", color=ink, zorder=4.0, bbox=box)
+        return
+    axes.plot(
+        [x], [y], marker="o", markersize=15.0 if node.merged else 11.0, color=INK if node.merged else "white", markeredgecolor=INK,
+        markeredgewidth=1.0 if node.merged else 0.9, zorder=3.0, linestyle="none",
+    )  # fmt: skip
+    if node.starts:
+        axes.plot([x], [y], marker="o", markersize=20.0, color="none", markeredgecolor=INK, markeredgewidth=1.0, zorder=3.0, linestyle="none")
+    axes.text(x, y, str(node.trajectories), fontsize=7.0, ha="center", va="center_baseline", color="white" if node.merged else INK, zorder=4.0)
+    if node.cut:
+        axes.text(x + 0.1, y, f"cut \N{MULTIPLICATION SIGN}{node.cut}", fontsize=6.5, ha="left", va="center", color=SOFT, zorder=4.0)
+
+
+def _explain(figure: "Figure", axes: "Axes", graph: StepGraph, layout: Layout, title: str, colours: "Colormap", scale: "Normalize") -> None:
+    """Title, counts, colour bar, and what the marks mean."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.lines import Line2D
+
+    states = [node for node in graph.nodes if not node.end]
+    merged, shared = sum(node.merged for node in states), sum(edge.shared for edge in graph.edges)
+    said = (
+        f"{counted(graph.trajectories, 'attempt')}; {counted(len(states), 'state')}, {merged} met in by several; "
+        f"{counted(len(graph.edges), 'step')}, {shared} taken by several. {layout.left_out}"
+    )
+    axes.set_title(said.strip(), loc="left", fontsize=8.0, color=SOFT, parse_math=False)
+    axes.annotate(title, (0.0, 1.0), xycoords="axes fraction", xytext=(0, 22), textcoords="offset points", fontsize=11.0, color=INK, parse_math=False)
+    bar = figure.colorbar(ScalarMappable(scale, colours), ax=axes, location="right", fraction=0.03, pad=0.01, aspect=18, shrink=0.7)
+    bar.set_label("mean advantage of the step", fontsize=8.0, color=SOFT)
+    bar.ax.tick_params(length=0, labelsize=7.5, colors=SOFT)
+    bar.outline.set_visible(False)  # type: ignore[operator]  # the stubs take the outline for a property of another kind
+    most = max((edge.occurrences for edge in graph.edges), default=1)
+    widths = [
+        Line2D([], [], color=SOFT, linewidth=_width(count), label=f"taken {count}\N{MULTIPLICATION SIGN}") for count in sorted({1, max(1, most // 2), most})
+    ]
+    marks = [
+        Line2D([], [], marker="o", linestyle="none", markersize=12, markerfacecolor="white", markeredgecolor=INK, label="beginning"),
+        Line2D([], [], marker="o", linestyle="none", markersize=9, color=INK, label="state of several attempts (how many)"),
+        Line2D([], [], marker="o", linestyle="none", markersize=7, markerfacecolor="white", markeredgecolor=INK, label="state of one attempt"),
+        Line2D([], [], marker="s", linestyle="none", markersize=7, color=POSITIVE[1], label="end with an outcome above 0"),
+        Line2D([], [], marker="s", linestyle="none", markersize=7, markerfacecolor="white", markeredgecolor=SOFT, label="end with outcome 0"),
+    ]
+    legend = figure.legend(handles=[*widths, *marks], loc="outside lower left", ncols=4, frameon=False, fontsize=7.5, handlelength=1.8)
+    for text in legend.get_texts():
+        text.set_color(INK)
+
+
+def shortened(text: str, length: int) -> str:
+    """The text on one line, its middle taken out where it is too long: the end of an action often says more than its middle."""
+    flat = " ".join(text.split())
+    if len(flat) <= length:
+        return flat
+    head = (length - 1) // 2
+    return f"{flat[:head]}\N{HORIZONTAL ELLIPSIS}{flat[len(flat) - (length - 1 - head) :]}"

@@ -1,0 +1,109 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from prm_gym.credit import StepBatch, rloo
+from prm_gym.credit.graph import StepGraph
+from prm_gym.errors import OptionError
+from prm_gym.report.page import render_page
+from prm_gym.report.step_graph import NEGATIVE, NEUTRAL, POSITIVE, credit_pictures, draw_step_graph, layered, shortened
+
+
+def tree(branches, depth):
+    """Attempts that part in the first state and never meet again."""
+    states = [f"{branch}/{time}" if time else "start" for branch in range(branches) for time in range(depth)]
+    following = [f"{branch}/{time + 1}" for branch in range(branches) for time in range(depth)]
+    keys = {"state_key": states, "action_key": [f"to {name}" for name in following], "next_state_key": following}
+    outcomes = [float(branch % 2) for branch in range(branches)]
+    rewards = np.zeros(branches * depth)
+    rewards[depth - 1 :: depth] = outcomes
+    batch = StepBatch(rewards, np.arange(branches + 1) * depth, ["g"] * branches, outcomes, [False] * branches, keys)
+    return StepGraph.of(batch, rloo(batch))
+
+
+def test_columns_are_depths_and_nodes_of_a_column_stand_apart():
+    graph = tree(branches=5, depth=3)
+    layout = layered(graph)
+    assert layout.left_out == ""
+    assert {number: place[0] for number, place in layout.places.items()} == {node.number: float(node.depth) for node in graph.nodes}
+    for depth in range(4):
+        heights = sorted(place[1] for place in layout.places.values() if place[0] == depth)
+        assert all(above - below >= 1.0 - 1e-9 for below, above in itertools.pairwise(heights))
+
+
+def test_branches_that_never_meet_do_not_cross():
+    # Each branch keeps its place in every column.
+    graph = tree(branches=6, depth=4)
+    places = layered(graph).places
+    below_start = [edge.target for edge in graph.edges if edge.source == 0]
+    following = {edge.source: edge.target for edge in graph.edges if edge.source != 0}
+    order = sorted(below_start, key=lambda number: places[number][1])
+    while all(number in following for number in order):
+        order = [following[number] for number in order]
+        assert order == sorted(order, key=lambda number: places[number][1])
+
+
+def test_a_large_graph_is_cut_and_says_so():
+    # 1 + 30 * 4 states and 30 ends in columns: 10 are kept, the start among them, which 30 attempts came by.
+    graph = tree(branches=30, depth=5)
+    layout = layered(graph, most_states=10)
+    assert len(layout.places) == 10
+    assert 0 in layout.places
+    assert f"{len(graph.nodes) - 10} states" in layout.left_out
+    assert all(edge.source in layout.places and edge.target in layout.places for edge in layout.edges)
+    with pytest.raises(OptionError, match="at least one state"):
+        layered(graph, most_states=0)
+
+
+def test_long_texts_lose_their_middle():
+    assert shortened("fact1  &\nfact2", 30) == "fact1 & fact2"
+    assert shortened("abcdefghij", 7) == "abc\N{HORIZONTAL ELLIPSIS}hij"
+
+
+def luminance(colour):
+    """Relative luminance (WCAG 2.2)."""
+    parts = [int(colour[index : index + 2], 16) / 255.0 for index in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_the_colours_are_seen_on_white():
+    assert all(1.05 / (luminance(colour) + 0.05) >= 3.0 for colour in (*NEGATIVE, NEUTRAL, *POSITIVE))
+
+
+def test_pictures_in_both_formats(tmp_path):
+    pytest.importorskip("matplotlib")
+    keys = {"state_key": list("sus"), "action_key": ["$go$ <here>", "stay", "go back"], "next_state_key": list("uus")}
+    batch = StepBatch([0, 1, 0], [0, 2, 3], ["g", "g"], [1, 0], [False, True], keys)  # a loop, an end, a cut, and a text that looks like mathematics and markup
+    graph = StepGraph.of(batch, rloo(batch))
+    draw_step_graph(graph, tmp_path / "in" / "graph.png", "a title")
+    assert (tmp_path / "in" / "graph.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    draw_step_graph(graph, tmp_path / "graph.svg", "a <title>")
+    svg = (tmp_path / "graph.svg").read_text(encoding="utf-8")
+    assert "$go$ &lt;here&gt;" in svg
+    assert "a &lt;title&gt;" in svg
+    draw_step_graph(graph, tmp_path / "again.svg", "a <title>")
+    assert (tmp_path / "again.svg").read_text(encoding="utf-8") == svg
+
+
+def test_the_same_attempts_by_every_assigner_that_needs_nothing_more(synthetic):
+    pytest.importorskip("matplotlib")
+    keys = {"state_key": ["s", "s"], "action_key": ["a", "b"], "next_state_key": ["t", "t"]}
+    batch = StepBatch([0, 1], [0, 1, 2], ["g", "g"], [0, 1], [False, False], keys)
+    pictures = credit_pictures(batch, ["salt", "gae", "gigpo?gamma=0.9"])
+    assert list(pictures) == ["salt", "gigpo?gamma=0.9"]  # gae needs a critic's values
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures.values())
+    page = render_page(synthetic(), pictures)
+    assert page.count('<img src="data:image/png;base64,') == 2
+    assert "Credit by gigpo?gamma=0.9, step by step." in page
+    assert "img-src data:" in page
+    assert "Credit, step by step" not in render_page(synthetic())
+
+
+def test_one_task_a_picture(tmp_path):
+    pytest.importorskip("matplotlib")
+    keys = {"state_key": ["s", "s"], "action_key": ["a", "a"], "next_state_key": ["t", "t"]}
+    batch = StepBatch([0, 1], [0, 1, 2], ["g", "h"], [0, 1], [False, False], keys)
+    with pytest.raises(OptionError, match="shows one task, got 2"):
+        draw_step_graph(StepGraph.of(batch, rloo(batch)), tmp_path / "graph.png", "both")
