@@ -101,9 +101,12 @@ class Prepared:
 
 
 def prepare(problem: Problem, policy: int, settings: Settings) -> Prepared:
-    """Play the batches of one policy; the same for every assigner, and whichever of them are asked for."""
-    rng = np.random.default_rng([settings.seed, sorted(PROBLEMS).index(problem.name), policy])
-    logits = random_policy(problem, rng)
+    """Play the batches of one policy; the same for every assigner, and whichever of them are asked for.
+
+    Problems that differ in their verdicts alone get the same policies.
+    """
+    logits = random_policy(problem, np.random.default_rng([settings.seed, policy]))
+    rng = np.random.default_rng([settings.seed, policy, *problem.name.encode()])
     sampled = sample(problem, logits, settings.batches, settings.attempts, rng)
     of_rewards = exact(problem, logits, dense=True)
     fuller = with_columns(sampled, extra_columns(problem, sampled.attempts, of_rewards, rng))
