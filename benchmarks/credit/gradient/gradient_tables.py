@@ -10,7 +10,6 @@ from prm_gym.report.statistics import Interval, bootstrap_interval
 
 BASELINE = "rloo"
 Row: TypeAlias = dict[str, Any]
-Figure_of: TypeAlias = Callable[[Sequence[Row], str, str], "list[float]"]
 
 
 def values(rows: Sequence[Row], spec: str, problem: str, name: str, weighting: str = "attempt") -> dict[int, float]:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from gradient_estimates import (
@@ -26,6 +25,7 @@ from gradient_tables import draw, tables
 from tabular_problems import PROBLEMS, Problem, exact, random_policy
 
 from prm_gym.credit import ASSIGNERS, StepBatch, find_assigner
+from prm_gym.credit.array_types import FloatArray
 from prm_gym.errors import PrmGymError
 from prm_gym.progress import progress
 
@@ -95,8 +95,8 @@ class Prepared:
     """
 
     sampled: Sampled
-    gradient: np.ndarray[Any, np.dtype[np.float64]]
-    of_rewards: np.ndarray[Any, np.dtype[np.float64]]
+    gradient: FloatArray
+    of_rewards: FloatArray
     fuller: list[StepBatch]
 
 
