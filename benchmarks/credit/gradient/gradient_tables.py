@@ -42,7 +42,8 @@ def tables(rows: Sequence[Row], problems: Sequence[str]) -> str:
     """All tables as Markdown."""
     policies = len({row["policy"] for row in rows})
     ran = sorted({row["spec"] for row in rows if not row["reason"]})
-    plain = [spec for spec in ran if not any(row["extra"] for row in rows if row["spec"] == spec)]
+    given = _given_more(rows)
+    plain = [spec for spec in ran if spec not in given]
     ordered = [*plain, *(spec for spec in ran if spec not in plain)]
     parts: list[str] = []
 
@@ -61,7 +62,7 @@ def tables(rows: Sequence[Row], problems: Sequence[str]) -> str:
         parts.extend(["", "**`loop`, cosine of the mean estimate by weighting**", "", "| assigner | attempt | step | own length |", "|---|---|---|---|"])
         for spec in ordered:
             cells = [shown(values(rows, spec, "loop", "cosine", weighting), policies) for weighting in ("attempt", "step", "own length")]
-            parts.append(f"| `{spec}` | " + " | ".join(cells) + " |")
+            parts.append(f"| `{spec}`{'' if spec in plain else ' *'} | " + " | ".join(cells) + " |")
     unable = sorted({(row["spec"], row["reason"]) for row in rows if row["reason"]})
     parts.extend(["", *(f"- `{spec}` not run everywhere: {reason}" for spec, reason in unable)])
     return "\n".join(parts).strip()
@@ -79,7 +80,7 @@ def draw(rows: Sequence[Row], problems: Sequence[str], path: Path) -> None:
     from matplotlib.figure import Figure
 
     ran = {row["spec"] for row in rows if not row["reason"]}
-    extra = {row["spec"] for row in rows if row["extra"]}
+    extra = _given_more(rows)
     maps = {name: {spec: [_mean(values(rows, spec, problem, name)) for problem in problems] for spec in ran} for name in ("cosine", "batch_cosine")}
     specs = sorted(ran, key=lambda spec: (spec in extra, -float(np.nanmean(maps["batch_cosine"][spec])), spec))
     figure = Figure(figsize=(4.2 + 1.1 * len(problems), 1.6 + 0.24 * len(specs)), dpi=160, layout="constrained", facecolor="white")
@@ -102,6 +103,11 @@ def draw(rows: Sequence[Row], problems: Sequence[str], path: Path) -> None:
         for side in panel.spines.values():
             side.set_visible(False)
     figure.savefig(path, facecolor="white", metadata={"Software": None} if path.suffix == ".png" else None)
+
+
+def _given_more(rows: Sequence[Row]) -> set[str]:
+    """Assigners that were given columns that rollouts alone do not fill."""
+    return {row["spec"] for row in rows if row["extra"] and not row["reason"]}
 
 
 def _mean(known: dict[int, float]) -> float:
