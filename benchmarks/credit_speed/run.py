@@ -1,6 +1,6 @@
 """How long GiGPO takes on large batches, against two row-by-row implementations of the published formulas in the same run.
 
-python benchmarks/credit_speed/run.py [--json] [--groups 128 512 4267] [--repeats 7]
+python benchmarks/credit_speed/run.py [--json] [--groups 128 512 4267] [--repeats 7] [--text-ids]
 """
 
 import argparse
@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from prm_gym.credit import StepBatch, gigpo, key_array
-from prm_gym.credit.array_types import FloatArray
+from prm_gym.credit.array_types import Column, FloatArray
 from prm_gym.credit.grouping import interned
 
 SEED = 20250501
@@ -90,12 +90,17 @@ def _texts(states: Iterable[int], keys: str) -> np.ndarray[tuple[int], np.dtype[
     return key_array(texts) if keys == "text" else interned(texts, {})
 
 
-def searched_returns(batch: StepBatch) -> list[float]:
-    """Returns from the formula as it stands: for each row find the rows of its trajectory, and sum gamma^k r over those from here on. O(N^2)."""
-    owner, rewards = batch.trajectory_of_step, batch.rewards.tolist()
+def searched_returns(batch: StepBatch, ids: Column) -> list[float]:
+    """Returns from the formula as it stands: for each row find the rows of its trajectory, and sum gamma^k r over those from here on. O(N^2).
+
+    Args:
+        batch: N rows.
+        ids: [N], of the row's trajectory.
+    """
+    rewards = batch.rewards.tolist()
     returns: list[float] = []
     for row in range(len(rewards)):
-        own = np.flatnonzero(owner == owner[row])
+        own = np.flatnonzero(ids == ids[row])
         returns.append(sum(GAMMA**k * rewards[later] for k, later in enumerate(own[own >= row].tolist())))
     return returns
 
@@ -146,9 +151,16 @@ def _moments(members: list[float]) -> tuple[float, float]:
     return mean, math.sqrt(sum((member - mean) ** 2 for member in members) / (len(members) - 1))
 
 
-def direct_gigpo(batch: StepBatch) -> list[float]:
-    """The published formulas without a thought for speed: quadratic in the rows, by its returns alone."""
-    return by_rows(batch, searched_returns(batch))
+def direct_gigpo(batch: StepBatch, text_ids: bool) -> list[float]:
+    """The published formulas without a thought for speed: quadratic in the rows, by its returns alone.
+
+    Args:
+        batch: the steps.
+        text_ids: trajectories are told apart by texts of 36 characters, as trainers carry them, instead of by integers.
+    """
+    owner = batch.trajectory_of_step
+    names = [f"{index:036d}" for index in range(batch.lengths.size)]
+    return by_rows(batch, searched_returns(batch, key_array(names[index] for index in owner.tolist()) if text_ids else owner))
 
 
 def looped_gigpo(batch: StepBatch) -> list[float]:
@@ -184,7 +196,7 @@ def peak_bytes(work: Callable[[StepBatch], object], batch: StepBatch) -> float:
     return float(peak)
 
 
-def compare(groups: int, keys: str, repeats: int, before: Timing | None) -> Timing:
+def compare(groups: int, keys: str, repeats: int, text_ids: bool, before: Timing | None) -> Timing:
     """All implementations on the same batch; the direct one once, with integer keys alone, since it is its returns that take the time."""
     batch = make_batch(groups, keys)
     fast = fast_gigpo(batch)
@@ -193,7 +205,7 @@ def compare(groups: int, keys: str, repeats: int, before: Timing | None) -> Timi
     direct_seconds = None
     if keys == "integer" and rows <= DIRECT_ROWS:
         start = time.process_time()
-        answer = direct_gigpo(batch)
+        answer = direct_gigpo(batch, text_ids)
         direct_seconds = time.process_time() - start
         difference = max(difference, float(np.abs(fast - np.array(answer)).max()))
     loop = median_seconds(looped_gigpo, groups, keys, min(repeats, 3))
@@ -214,14 +226,14 @@ def compare(groups: int, keys: str, repeats: int, before: Timing | None) -> Timi
     )
 
 
-def timings(sizes: Sequence[int], repeats: int) -> list[Timing]:
+def timings(sizes: Sequence[int], repeats: int, text_ids: bool = False) -> list[Timing]:
     """Every size with every kind of key."""
     found: list[Timing] = []
     for keys in KEYS:
         before: Timing | None = None
         for groups in sorted(sizes):
             if keys == "integer" or groups * ATTEMPTS * LENGTH <= TEXT_ROWS:
-                before = compare(groups, keys, repeats, before)
+                before = compare(groups, keys, repeats, text_ids, before)
                 found.append(before)
     return found
 
@@ -232,10 +244,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--groups", type=int, nargs="+", default=[128, 512, 4267], help="numbers of tasks")
     parser.add_argument("--repeats", type=int, default=7, help="repeats of which the median is taken; the loop gets at most 3, the direct implementation 1")
+    parser.add_argument("--text-ids", action="store_true", help="the direct implementation compares texts, as trainers' ids are: minutes instead of seconds")
     options = parser.parse_args()
-    found = timings(options.groups, options.repeats)
+    found = timings(options.groups, options.repeats, options.text_ids)
     if options.json:
-        print(json.dumps({"seed": SEED, "cores": os.cpu_count(), "timings": [asdict(timing) for timing in found]}, indent=2))
+        print(json.dumps({"seed": SEED, "cores": os.cpu_count(), "text_ids": options.text_ids, "timings": [asdict(timing) for timing in found]}, indent=2))
         return
     print("| rows | keys | direct, s | loop, s | `gigpo`, s | times direct | times loop | growth for 4x | bytes a row | largest difference |")
     print("|---|---|---|---|---|---|---|---|---|---|")

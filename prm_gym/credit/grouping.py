@@ -184,8 +184,10 @@ def _factorise_integers(keys: Column) -> Grouping:
         return Grouping(np.zeros(0, dtype=np.int64), 0)
     lowest, highest = int(keys.min()), int(keys.max())
     if highest - lowest < DENSE_RANGE * keys.size:
-        shifted = (keys.astype(np.int64) - lowest) if keys.dtype.kind != "u" else (keys - keys.min()).astype(np.int64)
-        present = np.bincount(shifted) > 0
+        # Before they are widened small integers would run over, and large unsigned ones would not fit.
+        shifted = (keys.astype(np.int64, copy=False) - lowest) if keys.dtype.kind != "u" else (keys - keys.min()).astype(np.int64, copy=False)
+        present = np.zeros(highest - lowest + 1, dtype=np.bool_)
+        present[shifted] = True
         table = np.cumsum(present, dtype=np.int64) - 1
         return Grouping(table[shifted], int(table[-1]) + 1)
     distinct, codes = np.unique(keys, return_inverse=True)

@@ -94,7 +94,7 @@ def table(found: dict[str, Comparison], credits: tuple[str, ...]) -> str:
             own, base = finals(comparison, credit), finals(comparison, BASELINE)
             seeds = sorted(own.keys() & base.keys())
             pairs = [np.array([values[seed] for seed in seeds]) for values in (own, base)]
-            cells.append(_shown(paired_difference(*pairs, rng).interval, "+.3f") if seeds and credit != BASELINE else "-")
+            cells.append(_shown(paired_difference(pairs[0], pairs[1], rng).interval, "+.3f") if seeds and credit != BASELINE else "-")
         lines.append(f"| `{credit}` | " + " | ".join(cells) + " |")
     floors = [f"{reference.agent} {reference.success:.3f}" for reference in next(iter(found.values())).references]
     return "\n".join([*lines, "", f"For comparison: {', '.join(floors)}."])
