@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import tyro
 
 from prm_gym.commands.comparing import compare, report
+from prm_gym.commands.credit_graph import credit_graph
 from prm_gym.commands.crediting import credit
 from prm_gym.commands.evaluating_prm import eval_prm
 from prm_gym.commands.labelling import label

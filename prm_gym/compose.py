@@ -1,8 +1,8 @@
-"""Verifiers made of verifiers: sequence, all, any, weighted, consensus, cached, isolated; and those of the entry point group `prm_gym.compositions`: ray.
+"""Verifiers made of verifiers: sequence, all, any, weighted, consensus, cached, isolated, noisy; of the entry point group `prm_gym.compositions`: ray.
 
 Each is itself a verifier, so they nest. In a specification string: `all(arithmetic, reachable)`, `weighted(z3=0.7, prm:PATH=0.3)`,
-`sequence(arithmetic, judge:MODEL)`, `cached(prm:PATH)`, `isolated(z3, deadline=2, workers=4)`, `ray(prm:PATH, actors=4)`. "Cannot tell" (score None) is
-handled by each as its docstring says, and never turned into a number.
+`sequence(arithmetic, judge:MODEL)`, `cached(prm:PATH)`, `isolated(z3, deadline=2, workers=4)`, `noisy(z3, false_positives=0.2)`, `ray(prm:PATH, actors=4)`.
+"Cannot tell" (score None) is handled by each as its docstring says, and never turned into a number.
 """
 
 import math
@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from prm_gym.errors import OptionError, UnknownNameError
-from prm_gym.plugins import Registry, make
+from prm_gym.plugins import Registry, make, split_options
+from prm_gym.task import content_key
 from prm_gym.verdict import Verdict, abstained, judged
 from prm_gym.verifier import StepContext, Verifier, badness, make_verifiers, verify_batch
 
@@ -188,6 +189,49 @@ class Cached(_Composition):
         return [found[key] for key in keys]
 
 
+class Noisy(_Composition):
+    """Turns a known share of the verdicts of one verifier round, to measure what errors of a verifier do.
+
+    A verdict against the step becomes one for it with probability `false_positives`, one for it becomes one against it with probability `false_negatives`; the
+    score s becomes 1 - s. Which, is drawn from the seed and from what the step looks like: task, observation and action. So it errs on the same steps whenever
+    it is asked, as real verifiers do, and an agent can find out where. What is no step at all (`malformed`), undecided, or exactly one half stays as it is.
+    """
+
+    def __init__(self, members: Sequence[Any], false_positives: float = 0.0, false_negatives: float = 0.0, seed: int = 0) -> None:
+        """Take one verifier and how it is to err.
+
+        Args:
+            members: one verifier.
+            false_positives: share of the wrong steps that are called right, in [0, 1].
+            false_negatives: share of the right steps that are called wrong, in [0, 1].
+            seed: of the errors.
+
+        Raises:
+            OptionError: there is not exactly one verifier, or a share is not in [0, 1].
+        """
+        super().__init__("noisy", members)
+        if len(self.members) != 1:
+            raise OptionError("noisy takes exactly one verifier")
+        if not (0.0 <= false_positives <= 1.0 and 0.0 <= false_negatives <= 1.0):
+            raise OptionError(f"noisy takes shares in [0, 1], got false_positives={false_positives} and false_negatives={false_negatives}")
+        self.version = f"{self.version}+fp{false_positives:g}fn{false_negatives:g}s{seed}"
+        self.false_positives, self.false_negatives, self.seed = false_positives, false_negatives, seed
+
+    def verify(self, steps: Sequence[StepContext]) -> list[Verdict]:
+        """The member's verdicts, some of them turned round."""
+        name = self.members[0].id
+        return [self._said(step, verdicts[name]) for step, verdicts in zip(steps, verify_batch(self.members, steps), strict=True)]
+
+    def _said(self, step: StepContext, verdict: Verdict) -> Verdict:
+        if verdict.score is None or verdict.score == 0.5 or verdict.label == "malformed":
+            return verdict
+        rate = self.false_negatives if verdict.score > 0.5 else self.false_positives
+        drawn = int(content_key(str(self.seed), step.task.key, step.observation, step.action), 16) / 2**128  # in [0, 1), evenly spread
+        if drawn >= rate:
+            return verdict
+        return judged("incorrect" if verdict.score > 0.5 else "correct", 1.0 - verdict.score, "turned round on purpose", members=_trace([verdict]))
+
+
 def _score(verdict: Verdict) -> float:
     return 0.0 if verdict.score is None else verdict.score
 
@@ -214,6 +258,13 @@ def _isolated(members: Sequence[str]) -> Verifier:
         except ValueError as error:
             raise OptionError(f"isolated: {name} is a number, got {value!r}") from error
     return make("composition of verifiers", "isolated", Isolated, verifier, **options)
+
+
+def _noisy(members: Sequence[str]) -> Verifier:
+    """One verifier with a known share of its verdicts turned round: `noisy(z3, false_positives=0.2, false_negatives=0.1, seed=3)`."""
+    verifier, texts = one_verifier("noisy", members)
+    _, options = split_options("?" + "&".join(f"{name}={value}" for name, value in texts.items()))
+    return make("composition of verifiers", "noisy", Noisy, [verifier], **options)
 
 
 def one_verifier(name: str, members: Sequence[str]) -> tuple[str, dict[str, str]]:
@@ -243,6 +294,7 @@ COMPOSITIONS: dict[str, Composition] = {
     "cached": Cached,
     "consensus": Consensus,
     "isolated": _isolated,
+    "noisy": _noisy,
     "sequence": InSequence,
     "weighted": _weighted,
 }
@@ -301,6 +353,7 @@ __all__ = [
     "Composition",
     "Consensus",
     "InSequence",
+    "Noisy",
     "Weighted",
     "composition_names",
     "load_composition",

@@ -6,7 +6,7 @@ import pytest
 
 from prm_gym import StepContext, Task, Verifier
 from prm_gym.claims import Equality, Malformed, Reachable
-from prm_gym.compose import COMPOSITIONS, AllOf, AnyOf, Cached, Consensus, InSequence, Weighted, make_composition
+from prm_gym.compose import COMPOSITIONS, AllOf, AnyOf, Cached, Consensus, InSequence, Noisy, Weighted, make_composition
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.verdict import abstained, failed, judged
 from prm_gym.verifier import make_verifier, verify_batch
@@ -274,7 +274,7 @@ def test_specifications_nest():
     assert made.version == "+".join(make_verifier(name).version for name in ("arithmetic", "reachable", "z3"))
     weighted = make_composition(" weighted( arithmetic = 0.7 , all(reachable, z3)=0.3 ) ")
     assert weighted.weights == (0.7, 0.3)
-    assert set(COMPOSITIONS) == {"all", "any", "cached", "consensus", "isolated", "sequence", "weighted"}
+    assert set(COMPOSITIONS) == {"all", "any", "cached", "consensus", "isolated", "noisy", "sequence", "weighted"}
 
 
 @pytest.mark.parametrize(
@@ -323,3 +323,63 @@ def test_steps_are_judged_by_claims_of_their_own():
     # The third makes no claim that `reachable` understands: all() cannot tell, any() can.
     assert [verdict.score for verdict in make_verifier("all(arithmetic, reachable)").verify(steps)] == [1.0, 0.0, None]
     assert [verdict.score for verdict in make_verifier("any(arithmetic, reachable)").verify(steps)] == [1.0, 0.0, 1.0]
+
+
+def _noisy_steps(count):
+    """Steps that look different from each other; the member says "right" of all that are asked with action 0, "wrong" with 1, "cannot tell" with 2."""
+    return [StepContext(task=TASK, observation=f"place {place}", action=action) for place in range(count) for action in "012"]
+
+
+def _noisy_scores(**options):
+    verifier = Noisy([Fixed("m", 1.0, 0.0, None)], **options)
+    scores = [row[verifier.id].score for row in verify_batch([verifier], _noisy_steps(4000))]
+    return scores[0::3], scores[1::3], scores[2::3]
+
+
+def test_noisy_errs_at_the_rates_that_it_is_told():
+    right, wrong, unknown = _noisy_scores(false_positives=0.2, false_negatives=0.05)
+    # 4,000 steps each: five standard errors are 5 sqrt(.2 x .8 / 4000) = .032 and .017.
+    assert abs(right.count(0.0) / 4000 - 0.05) < 0.018
+    assert abs(wrong.count(1.0) / 4000 - 0.2) < 0.032
+    assert set(unknown) == {None}
+
+
+def test_noisy_errs_on_the_same_steps_again_and_on_others_with_another_seed():
+    rates = {"false_positives": 0.3, "false_negatives": 0.3}
+    assert _noisy_scores(**rates) == _noisy_scores(**rates) != _noisy_scores(**rates, seed=1)
+
+
+def test_noisy_without_errors_is_its_member_and_with_nothing_else_its_opposite():
+    assert _noisy_scores() == ([1.0] * 4000, [0.0] * 4000, [None] * 4000)
+    assert _noisy_scores(false_positives=1.0, false_negatives=1.0) == ([0.0] * 4000, [1.0] * 4000, [None] * 4000)
+
+
+def test_noisy_says_what_the_member_had_said_and_leaves_alone_what_is_no_step():
+    verifier = Noisy([Fixed("m", 0.75, label="correct")], false_negatives=1.0)
+    verdict = verify_batch([verifier], _steps(1))[0]["noisy(m)"]
+    assert (verdict.score, verdict.label) == (0.25, "incorrect")
+    assert verdict.evidence["members"]["m"] == {"score": 0.75, "label": "correct", "status": "ok"}
+    assert _scores(Noisy([Fixed("m", 0.0, label="malformed")], false_positives=1.0), 1) == [0.0]
+    assert _scores(Noisy([Fixed("m", 0.5)], false_positives=1.0, false_negatives=1.0), 1) == [0.5]
+
+
+def test_noisy_in_a_specification():
+    verifier = make_verifier("noisy(arithmetic, false_positives=0.25, seed=3)")
+    assert (verifier.false_positives, verifier.false_negatives, verifier.seed) == (0.25, 0.0, 3)
+    assert verifier.id == "noisy(arithmetic)"
+    assert "fp0.25fn0s3" in verifier.version
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("noisy(arithmetic, false_positives=1.5)", "false_positives=1.5"),
+        ("noisy(arithmetic, false_negatives=-0.1)", "false_negatives=-0.1"),
+        ("noisy(arithmetic, reachable)", "exactly one"),
+        ("noisy(arithmetic, rate=0.1)", "rate"),
+        ("noisy(arithmetic, false_positives=much)", "false_positives"),
+    ],
+)
+def test_noisy_refuses_what_does_not_fit(text, message):
+    with pytest.raises(OptionError, match=message):
+        make_verifier(text)

@@ -1,4 +1,4 @@
-"""How long every credit assigner takes on large batches, with the columns of critics and learned signals given, and how that grows.
+"""How long every credit assigner takes on large batches, with every column given that one takes, and how time and memory grow.
 
 python benchmarks/credit_speed/assigners.py [--json] [--groups 128 512 4267] [--repeats 5] [--names gae spa]
 """
@@ -8,12 +8,13 @@ import json
 import os
 import statistics
 import time
+import tracemalloc
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from prm_gym.credit import ASSIGNERS, StepBatch
-from prm_gym.credit.array_types import Column, IntArray
+from prm_gym.credit.array_types import IntArray
 
 SEED = 20250501
 ATTEMPTS, LENGTH, STATES, ACTIONS = 8, 30, 200, 5
@@ -27,8 +28,9 @@ class Timing:
         assigner: its name, with default options.
         groups: tasks in the batch, each with 8 attempts of 30 steps.
         rows: steps in the batch.
-        seconds: median wall time of a call.
+        seconds: median processor time of a call.
         growth: of the time over the next smaller batch, divided by that of the rows; 1 is linear, None for the smallest.
+        peak_bytes: that a call allocates at most, for each row.
     """
 
     assigner: str
@@ -36,6 +38,26 @@ class Timing:
     rows: int
     seconds: float
     growth: float | None
+    peak_bytes: float
+
+
+NUMBERS = (
+    "value",
+    "greedy_return",
+    "belief_reward",
+    "mc_value",
+    "potential",
+    "final_potential",
+    "progress",
+    "implicit_reward",
+    "logprob",
+    "ref_logprob",
+    "entropy",
+    "n_tokens",
+    "score",
+    "label",
+)
+"""Columns of numbers; what stands in the sign or in whole numbers is made so below."""
 
 
 def make_batch(groups: int) -> StepBatch:
@@ -45,19 +67,34 @@ def make_batch(groups: int) -> StepBatch:
     steps = attempts * LENGTH
     rewards = np.zeros(steps)
     rewards[LENGTH - 1 :: LENGTH] = random.integers(0, 2, attempts)
-    sizes = (("state_key", STATES), ("action_key", ACTIONS), ("next_state_key", STATES))
-    keys: dict[str, Column] = {name: random.integers(0, size, steps) for name, size in sizes}
-    keys["answer_key"] = np.repeat(random.integers(0, ACTIONS, attempts), LENGTH)
-    normal = {name: random.normal(size=steps) for name in ("value", "bootstrap_value", "progress", "implicit_reward")}
-    shares = {name: random.random(steps) for name in ("score", "potential", "final_potential", "mc_value", "bootstrap_mc_value")}
-    shares["label"] = random.choice([0.0, 1.0, np.nan], steps)
+    keys = {
+        name: random.integers(0, size, steps)
+        for name, size in (("state_key", STATES), ("action_key", ACTIONS), ("next_state_key", STATES), ("belief_key", STATES // 4))
+    }
+    numbers = {name: random.normal(size=steps) for name in NUMBERS}
+    last = np.arange(attempts) * LENGTH + LENGTH - 1
+    ends = {name: np.full(steps, np.nan) for name in ("bootstrap_value", "bootstrap_mc_value")}
+    for column in ends.values():
+        column[last] = random.normal(size=attempts)
     return StepBatch(
         rewards=rewards,
         offsets=np.arange(attempts + 1, dtype=np.int64) * LENGTH,
         group_ids=np.arange(attempts) // ATTEMPTS,
         outcomes=rewards[LENGTH - 1 :: LENGTH],
         truncated=random.random(attempts) < 0.2,
-        columns={**keys, **normal, **shares, "parent": parents(attempts)},
+        columns={
+            **keys,
+            **numbers,
+            **ends,
+            "logprob": -np.abs(numbers["logprob"]),
+            "ref_logprob": -np.abs(numbers["ref_logprob"]),
+            "entropy": np.abs(numbers["entropy"]),
+            "n_tokens": random.integers(1, 50, steps).astype(np.float64),
+            "score": random.random(steps),
+            "label": random.integers(0, 2, steps).astype(np.float64),
+            "answer_key": np.repeat(random.integers(0, 4, attempts), LENGTH),
+            "parent": parents(attempts),
+        },
     )
 
 
@@ -72,15 +109,30 @@ def parents(attempts: int) -> IntArray:
 
 
 def median_seconds(name: str, groups: int, repeats: int) -> float:
-    """Median wall time of the assigner in seconds, after one call that does not count; every call gets a batch of its own."""
+    """Median processor time of the assigner in seconds, after one call that does not count; every call gets a batch of its own."""
     assigner = ASSIGNERS.load(name)
     seconds: list[float] = []
     for _ in range(repeats + 1):
         batch = make_batch(groups)
-        start = time.perf_counter()
+        start = time.process_time()
         assigner(batch)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return statistics.median(seconds[1:])
+
+
+def peak_bytes(name: str, groups: int) -> float:
+    """Most that a call of the assigner holds beside the batch at any moment, in bytes."""
+    assigner, batch = ASSIGNERS.load(name), make_batch(groups)
+    tracemalloc.start()
+    assigner(batch)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return float(peak)
+
+
+def lacking(name: str) -> str:
+    """The columns that the assigner needs and this benchmark does not have, in words; or ""."""
+    return ", ".join(sorted(set(ASSIGNERS.load(name).needs) - set(make_batch(1).columns)))
 
 
 def timings(names: list[str], sizes: list[int], repeats: int) -> list[Timing]:
@@ -89,9 +141,9 @@ def timings(names: list[str], sizes: list[int], repeats: int) -> list[Timing]:
     for name in names:
         before: Timing | None = None
         for groups in sorted(sizes):
-            seconds = median_seconds(name, groups, repeats)
+            rows, seconds = groups * ATTEMPTS * LENGTH, median_seconds(name, groups, repeats)
             growth = None if before is None else seconds / before.seconds / (groups / before.groups)
-            before = Timing(name, groups, groups * ATTEMPTS * LENGTH, seconds, growth)
+            before = Timing(name, groups, rows, seconds, growth, peak_bytes(name, groups) / rows)
             found.append(before)
     return found
 
@@ -104,13 +156,17 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="repeats of which the median is taken")
     parser.add_argument("--names", nargs="+", default=ASSIGNERS.names(), help="which assigners; all unless given")
     options = parser.parse_args()
-    found = timings(options.names, options.groups, options.repeats)
+    without = {name: columns for name in options.names if (columns := lacking(name))}
+    found = timings([name for name in options.names if name not in without], options.groups, options.repeats)
     if options.json:
-        print(json.dumps({"seed": SEED, "cores": os.cpu_count(), "timings": [asdict(timing) for timing in found]}, indent=2))
+        print(json.dumps({"seed": SEED, "cores": os.cpu_count(), "timings": [asdict(timing) for timing in found], "not_run": without}, indent=2))
         return
-    print("| assigner | rows | seconds | growth over rows |\n|---|---|---|---|")
+    print("| assigner | rows | seconds | growth over rows | bytes a row |\n|---|---|---|---|---|")
     for timing in found:
-        print(f"| `{timing.assigner}` | {timing.rows:,} | {timing.seconds:.4f} | {'' if timing.growth is None else f'{timing.growth:.2f}'} |")
+        growth = "" if timing.growth is None else f"{timing.growth:.2f}"
+        print(f"| `{timing.assigner}` | {timing.rows:,} | {timing.seconds:.4f} | {growth} | {timing.peak_bytes:.0f} |")
+    for name, columns in without.items():
+        print(f"\n`{name}` was not run: no {columns} here.")
 
 
 if __name__ == "__main__":

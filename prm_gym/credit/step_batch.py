@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prm_gym.credit.array_types import BoolArray, Column, FloatArray, IntArray
-from prm_gym.credit.grouping import key_array, rows_text
+from prm_gym.credit.grouping import interned, key_array, rows_text
 from prm_gym.credit.verdict_columns import verdict_columns
 from prm_gym.errors import CreditError
 from prm_gym.trajectory import Step, Trajectory
@@ -97,10 +97,11 @@ class StepBatch:
         """
         valid = tuple(trajectory for trajectory in trajectories if trajectory.valid)
         steps = [step for trajectory in valid for step in trajectory.steps]
+        texts: dict[Hashable, Hashable] = {}
         columns: dict[str, Column] = {
-            "state_key": key_array(step.state_key for step in steps),
-            "next_state_key": key_array(step.next_state_key for step in steps),
-            "action_key": key_array(step.action for step in steps),
+            "state_key": interned((step.state_key for step in steps), texts),
+            "next_state_key": interned((step.next_state_key for step in steps), texts),
+            "action_key": interned((step.action for step in steps), texts),
         }
         logprobs = [sum(step.logprobs) for step in steps if step.logprobs is not None]
         if steps and len(logprobs) == len(steps):

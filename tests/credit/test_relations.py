@@ -12,6 +12,7 @@ from prm_gym.credit import (
     adca,
     assign,
     dr_grpo,
+    gae,
     gigpo,
     gpg,
     graft,
@@ -20,11 +21,13 @@ from prm_gym.credit import (
     grpo_ps,
     hgpo,
     igpo,
+    istar,
     key_array,
     key_steps,
     omega_prm,
     opo,
     pass_at_k,
+    prime,
     pure,
     rebel,
     reinforce,
@@ -37,6 +40,7 @@ from prm_gym.credit import (
     salt,
     siop,
     slate,
+    spa,
     spae,
     spo,
     srgpo,
@@ -109,7 +113,12 @@ ALL = [
     ("reward_flow", reward_flow),
     ("rtmc", rtmc),
     ("srgpo, one group", lambda batch: srgpo(batch, group_size=10**6)),
+    ("gae", gae),
+    ("istar", istar),
+    ("prime", prime),
+    ("spa", spa),
 ]
+NUMBERS = ("value", "bootstrap_value", "implicit_reward", "progress")
 # The same answer up to the order of summation; a division by the standard deviation of near-equal returns magnifies that a little.
 CLOSE = {"rtol": 1e-9, "atol": 1e-10}
 
@@ -123,6 +132,9 @@ def batches(draw, shared_states=True, longest=5):
     lengths = [len(rewards) for _, rewards in trajectories]
     steps = sum(lengths)
     places = draw(st.lists(st.integers(0, 2), min_size=steps, max_size=steps)) if shared_states else range(steps)
+    numbers = {name: np.array(draw(st.lists(REWARDS, min_size=steps, max_size=steps))) for name in NUMBERS}
+    for name in ("value", "implicit_reward"):  # a model may have nothing to say of a step
+        numbers[name][draw(st.lists(st.integers(0, 5), min_size=steps, max_size=steps).map(lambda drawn: np.array(drawn) == 0))] = np.nan
     return StepBatch(
         np.array([reward for _, rewards in trajectories for reward in rewards]),
         np.cumsum([0, *lengths]),
@@ -130,7 +142,8 @@ def batches(draw, shared_states=True, longest=5):
         np.zeros(len(lengths)),
         np.zeros(len(lengths), dtype=bool),
         {"state_key": key_array(places), "action_key": key_array(place % 2 for place in places), "next_state_key": key_array(places)}
-        | said_of([reward for _, rewards in trajectories for reward in rewards], np.repeat(np.arange(len(lengths)), lengths)),
+        | said_of([reward for _, rewards in trajectories for reward in rewards], np.repeat(np.arange(len(lengths)), lengths))
+        | numbers,
     )
 
 
@@ -199,6 +212,9 @@ def test_permuting_the_trajectories_permutes_the_advantages(assigner, batch, dat
         turning_points,
         opo,
         pass_at_k,
+        gae,
+        istar,
+        spa,
         lambda batch: graft(batch, gamma=0.9),
         graph_gpo,
         hgpo,
@@ -465,7 +481,7 @@ def test_truncated_attempts_end_with_value_zero_like_finished_ones(assigner, bat
 @every_assigner
 def test_an_empty_batch_has_empty_credit(assigner):
     nothing = key_array([])
-    columns = dict.fromkeys(("state_key", "action_key", "next_state_key"), nothing) | said_of([], np.zeros(0, dtype=int))
+    columns = dict.fromkeys(("state_key", "action_key", "next_state_key"), nothing) | said_of([], np.zeros(0, dtype=int)) | dict.fromkeys(NUMBERS, np.zeros(0))
     credit = assigner(StepBatch([], [0], nothing, [], [], columns))
     assert credit.advantages.shape == credit.returns.shape == credit.keep.shape == (0,)
     assert credit.advantages.dtype == np.float64
@@ -474,7 +490,12 @@ def test_an_empty_batch_has_empty_credit(assigner):
 
 @every_assigner
 def test_the_batch_is_not_written_to(assigner, make_batch):
-    batch, untouched = (each.with_columns(said_of(each.rewards, each.trajectory_of_step)) for each in (make_batch(5), make_batch(5)))
+    rng = np.random.default_rng(5)
+    numbers = {name: rng.normal(size=make_batch(5).rewards.size) for name in NUMBERS}
+    batch, untouched = (
+        each.with_columns({**said_of(each.rewards, each.trajectory_of_step), **{name: column.copy() for name, column in numbers.items()}})
+        for each in (make_batch(5), make_batch(5))
+    )
     credit = assigner(batch)
     credit.advantages[:] = credit.returns[:] = 99.0
     assert np.array_equal(batch.rewards, untouched.rewards)
@@ -489,7 +510,130 @@ def test_a_quarter_of_a_million_steps_take_a_fraction_of_a_second(assigner):
     attempts = steps // length
     columns = {name: rng.integers(0, 50, steps) for name in ("state_key", "action_key", "next_state_key")}
     columns |= said_of(rng.integers(-8, 9, steps) / 4, np.repeat(np.arange(attempts), length))
+    columns |= {name: rng.normal(size=steps) for name in NUMBERS}
     batch = StepBatch(rng.normal(size=steps), np.arange(attempts + 1) * length, np.arange(attempts) // 8, np.zeros(attempts), np.zeros(attempts, bool), columns)
     start = time.process_time()
     assert assigner(batch).advantages.size == steps
     assert time.process_time() - start < 1.0
+
+
+@every_assigner
+@relation
+@given(batch=batches())
+def test_only_which_keys_are_equal_matters(assigner, batch):
+    # Texts for numbers, tuples for texts; equal where they were equal, and nowhere else.
+    renamed = changed(
+        batch,
+        group_ids=key_array(("task", len(task), task) for task in batch.group_ids.tolist()),
+        columns={name: key_array(f"<{key}>" for key in column.tolist()) if name.endswith("_key") else column for name, column in batch.columns.items()},
+    )
+    assert np.array_equal(assigner(renamed).advantages, assigner(batch).advantages)
+
+
+@pytest.mark.parametrize(
+    "assigner",
+    [
+        reinforce,
+        lambda batch: reinforce(batch, baseline="batch"),
+        dr_grpo,
+        lambda batch: grpo(batch, ddof=0),
+        gigpo,
+        lambda batch: gigpo(batch, episode_baseline="per_row"),
+        gae,
+        spa,
+    ],
+    ids=["reinforce", "reinforce, baseline", "dr_grpo", "grpo, ddof 0", "gigpo", "gigpo, per row", "gae", "spa"],
+)
+@relation
+@given(batch=batches())
+def test_every_attempt_once_more_changes_nothing(assigner, batch):
+    # Means do not move when every member is doubled. (A sum over the others, or a standard deviation with ddof 1, does: n - 1 is not doubled.)
+    twice, _ = taken(batch, [*range(len(batch.group_ids))] * 2)
+    often, _ = taken(batch, [*range(len(batch.group_ids))] * 4)
+    np.testing.assert_allclose(assigner(often).advantages[: twice.rewards.size], assigner(twice).advantages, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    "assigner",
+    [grpo, dr_grpo, rloo, gigpo, lambda batch: gigpo(batch, normalize="mean_std"), salt],
+    ids=["grpo", "dr_grpo", "rloo", "gigpo", "gigpo, std", "salt"],
+)
+@relation
+@given(rewards=st.lists(st.floats(-10.0, 10.0), min_size=1, max_size=5), copies=st.integers(2, 7))
+def test_copies_of_one_attempt_teach_exactly_nothing(assigner, rewards, copies):
+    # Whatever the rewards (0.1 is not exact in binary): equal members leave exactly 0, not rounding. No state comes back within the attempt.
+    keys = {name: list(range(len(rewards))) * copies for name in ("state_key", "action_key", "next_state_key")}
+    offsets = np.arange(copies + 1) * len(rewards)
+    batch = StepBatch(rewards * copies, offsets, ["task"] * copies, [0.0] * copies, [False] * copies, keys)
+    assert not assigner(batch).advantages.any()
+
+
+@pytest.mark.parametrize(
+    "assigner",
+    [reinforce, rloo, grpo, dr_grpo, lambda batch: gigpo(batch, gamma=1.0), salt, lambda batch: salt(batch, history_length=1)],
+    ids=["reinforce", "rloo", "grpo", "dr_grpo", "gigpo", "salt", "salt, history"],
+)
+@relation
+@given(batch=batches())
+def test_a_last_step_in_a_new_state_that_is_paid_nothing_changes_nothing_before_it(assigner, batch):
+    ends = batch.offsets[1:]
+    fresh = {name: np.insert(batch.column(name), ends, key_array(f"{name} {index}" for index in range(ends.size))) for name in ("state_key", "next_state_key")}
+    columns = {**fresh, "action_key": np.insert(batch.column("action_key"), ends, 0)}
+    longer = changed(batch, rewards=np.insert(batch.rewards, ends, 0.0), offsets=batch.offsets + np.arange(batch.offsets.size), columns=columns)
+    before = np.ones(longer.rewards.size, dtype=bool)
+    before[longer.offsets[1:] - 1] = False
+    np.testing.assert_allclose(assigner(longer).advantages[before], assigner(batch).advantages, **CLOSE)
+
+
+@relation
+@given(batch=batches(), gamma=st.sampled_from([0.0, 0.5, 1.0]))
+def test_gae_with_lambda_one_and_no_values_is_reinforce(batch, gamma):
+    worthless = batch.with_columns({"value": np.zeros(batch.rewards.size)})
+    np.testing.assert_allclose(gae(worthless, gamma=gamma, lam=1.0).advantages, reinforce(batch, gamma=gamma).advantages, **CLOSE)
+
+
+@relation
+@given(batch=batches(), lam=st.sampled_from([0.0, 0.5, 1.0]))
+def test_gae_does_not_see_a_potential_that_the_critic_knows(batch, lam):
+    # r + gamma Phi(s') - Phi(s) and V - Phi: every delta is the same, r + gamma V(s') - V(s), with Phi = 0 after the last step (Ng et al. 1999).
+    gamma, potential = 0.5, batch.column("progress")
+    value = np.nan_to_num(batch.column("value"))
+    following = np.append(potential[1:], 0.0)
+    following[batch.offsets[1:] - 1] = 0.0
+    shaped = changed(batch, rewards=batch.rewards + gamma * following - potential).with_columns({"value": value - potential})
+    plain = batch.with_columns({"value": value})
+    np.testing.assert_allclose(gae(shaped, gamma=gamma, lam=lam).advantages, gae(plain, gamma=gamma, lam=lam).advantages, **CLOSE)
+
+
+@relation
+@given(batch=batches(), shift=REWARDS)
+def test_a_constant_on_every_implicit_reward_changes_nothing(batch, shift):
+    # iStar centres them; in PRIME n c - n c = 0 over the trajectories with a known step, each of which counts with the mean of its own.
+    moved = batch.with_columns({"implicit_reward": batch.column("implicit_reward") + shift})
+    for assigner in (istar, prime, lambda given: prime(given, whiten=False)):
+        np.testing.assert_allclose(assigner(moved).advantages, assigner(batch).advantages, **CLOSE)
+
+
+@relation
+@given(batch=batches(), factor=st.sampled_from([0.25, 3.0]))
+def test_the_scale_of_implicit_rewards_cancels_in_istar_and_stretches_prime(batch, factor):
+    scaled = batch.with_columns({"implicit_reward": factor * batch.column("implicit_reward")})
+    np.testing.assert_allclose(istar(scaled, eps=0.0).advantages, istar(batch, eps=0.0).advantages, **CLOSE)
+    one, many = (prime(given, outcome_weight=0.0, whiten=False).advantages for given in (batch, scaled))
+    np.testing.assert_allclose(many, factor * one, **CLOSE)
+
+
+@relation
+@given(batch=batches())
+def test_the_step_term_of_istar_sums_to_zero_over_every_task(batch):
+    step = istar(batch).advantages - istar(batch, step_weight=0.0).advantages
+    tasks = batch.group_ids[batch.trajectory_of_step]
+    for task in set(tasks.tolist()):
+        assert step[tasks == task].sum() == pytest.approx(0.0, abs=1e-9)
+
+
+@relation
+@given(batch=batches(), gamma=st.sampled_from([0.5, 1.0]))
+def test_spa_of_an_estimator_that_says_the_rewards_is_gae(batch, gamma):
+    told = batch.with_columns({"progress": batch.rewards})
+    np.testing.assert_allclose(spa(told, gamma=gamma, lam=0.5).advantages, gae(batch, gamma=gamma, lam=0.5).advantages, **CLOSE)

@@ -76,6 +76,15 @@ def test_from_trajectories_fills_the_columns():
     assert [row.observation for row in batch.steps] == ["o0", "o1", "o0"]
 
 
+def test_equal_texts_become_one_object():
+    # Read from a file, every text is an object of its own; joining at run time makes such objects here.
+    apart = [step(index, state_key="".join(["room ", "1"]), next_state_key="".join(["room ", "1"]), action="".join(["go ", "on"])) for index in range(2)]
+    assert apart[0].state_key is not apart[1].state_key
+    batch = StepBatch.from_trajectories([trajectory("1", apart)])
+    assert len({id(key) for name in ("state_key", "next_state_key") for key in batch.column(name)}) == 1
+    assert len({id(key) for key in batch.column("action_key")}) == 1
+
+
 def test_spoilt_trajectories_are_left_out():
     good = trajectory("good", [step(0)])
     bad = trajectory("bad", [step(0, reward=float("nan"))], valid=False, outcome=None)

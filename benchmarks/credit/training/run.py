@@ -1,0 +1,137 @@
+"""What each credit assigner makes of training, with the outcome alone and with verdicts for every step that err at known rates.
+
+python benchmarks/credit/training/run.py --out runs/credit-training        # goes on where it was stopped; --quick for a look
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one run a core; before anything brings its threads up
+
+import numpy as np
+
+from prm_gym.report.comparison import Comparison, read_results
+from prm_gym.report.statistics import Interval, bootstrap_interval, paired_difference
+from prm_gym.training.compare import Plan, compare
+from prm_gym.training.config import TrainConfig
+
+BASELINE = "rloo"
+CREDITS = (BASELINE, "grpo", "dr_grpo", "gigpo", "gigpo?normalize=mean_std", "salt", "reinforce?gamma=0.9&baseline=batch")
+
+
+class World(NamedTuple):
+    """One environment.
+
+    Attributes:
+        env: its id.
+        options: of it.
+        verifier: the formal one, which is taken for right.
+        budget: environment steps of a run.
+    """
+
+    env: str
+    options: dict[str, Any]
+    verifier: str
+    budget: int
+
+
+WORLDS = {
+    "deduction-1": World("prm_gym/Deduction-v0", {"difficulty": 1}, "z3", 16_000),
+    "deduction-3": World("prm_gym/Deduction-v0", {"difficulty": 3}, "z3", 40_000),
+    "countdown-3": World("prm_gym/Countdown-v0", {"difficulty": 3}, "sequence(arithmetic, reachable)", 40_000),
+}
+CONDITIONS: dict[str, tuple[float, float] | None] = {"outcome": None, "exact": (0.0, 0.0), "accepts": (0.2, 0.0), "refuses": (0.0, 0.2), "both": (0.2, 0.2)}
+"""False positives and false negatives of the verifier behind the dense reward; None for the outcome alone."""
+
+
+def plan(world: World, condition: str, arguments: argparse.Namespace, directory: Path) -> Plan:
+    """The comparison of all assigners in one world under one condition."""
+    rates = CONDITIONS[condition]
+    verifiers = [] if rates is None else [f"noisy({world.verifier}, false_positives={rates[0]}, false_negatives={rates[1]})"]
+    budget = arguments.budget or world.budget
+    base = TrainConfig(
+        env_id=world.env,
+        env_options={**world.options, "verifiers": verifiers},
+        agent="candidate",
+        agent_options={"device": "cpu"},
+        budget=budget,
+        tasks=arguments.tasks,
+        attempts=8,
+        evaluate_every=budget // 4,
+        eval_tasks=arguments.eval_tasks,
+        split=arguments.split,
+    )
+    return Plan(
+        base=base,
+        credits=tuple(arguments.credits.split(",")),
+        rewards=("outcome" if rates is None else "dense",),
+        seeds=tuple(range(arguments.seeds)),
+        directory=directory,
+        workers=arguments.workers,
+        command="python benchmarks/credit/training/run.py",
+    )
+
+
+def finals(comparison: Comparison, credit: str) -> dict[int, float]:
+    """Final success by seed."""
+    return {run.seed: run.final_success for run in comparison.runs if run.credit == credit}
+
+
+def table(found: dict[str, Comparison], credits: tuple[str, ...]) -> str:
+    """Final success of one world, assigners by conditions, and the difference from the baseline on the same seeds."""
+    rng = np.random.default_rng(0)
+    lines = ["| assigner | " + " | ".join(found) + " |", "|---|" + "---|" * len(found)]
+    for credit in credits:
+        cells = [_shown(bootstrap_interval(np.array(list(own.values())), rng)) if (own := finals(each, credit)) else "-" for each in found.values()]
+        lines.append(f"| `{credit}` | " + " | ".join(cells) + " |")
+    lines.extend(["", f"Difference from `{BASELINE}` on the same seeds:", "", *lines[:2]])
+    for credit in credits:
+        cells: list[str] = []
+        for comparison in found.values():
+            own, base = finals(comparison, credit), finals(comparison, BASELINE)
+            seeds = sorted(own.keys() & base.keys())
+            pairs = [np.array([values[seed] for seed in seeds]) for values in (own, base)]
+            cells.append(_shown(paired_difference(pairs[0], pairs[1], rng).interval, "+.3f") if seeds and credit != BASELINE else "-")
+        lines.append(f"| `{credit}` | " + " | ".join(cells) + " |")
+    floors = [f"{reference.agent} {reference.success:.3f}" for reference in next(iter(found.values())).references]
+    return "\n".join([*lines, "", f"For comparison: {', '.join(floors)}."])
+
+
+def _shown(interval: Interval, form: str = ".3f") -> str:
+    ends = "" if interval.low is None or interval.high is None else f" [{interval.low:{form}}, {interval.high:{form}}]"
+    return f"{interval.mean:{form}}{ends}"
+
+
+def main() -> None:
+    """Run what is not finished, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/credit-training"))
+    parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=list(WORLDS))
+    parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
+    parser.add_argument("--credits", default=",".join(CREDITS), help="assigners with options, commas between them")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--budget", type=int, default=0, help="environment steps of a run; 0 for the world's own")
+    parser.add_argument("--tasks", type=int, default=16, help="in a batch, 8 attempts each")
+    parser.add_argument("--eval-tasks", type=int, default=200)
+    parser.add_argument("--split", choices=("dev", "test"), default="test")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--quick", action="store_true", help="a look: one seed, 1,024 steps, 20 tasks to evaluate on")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.seeds, arguments.budget, arguments.eval_tasks, arguments.tasks = 1, 1_024, 20, 4
+    for name in arguments.worlds:
+        found: dict[str, Comparison] = {}
+        for condition in arguments.conditions:
+            directory = arguments.out / name / condition
+            chosen = plan(WORLDS[name], condition, arguments, directory)
+            said = f"{name} {condition}"
+            compare(chosen, lambda config, steps, said=said: print(f"{said} {config.credit} seed {config.seed}: {steps} steps", file=sys.stderr, flush=True))
+            found[condition] = read_results(directory / "results.json")
+        print(f"\n**{name}** ({WORLDS[name].env}, {WORLDS[name].options})\n\n{table(found, tuple(arguments.credits.split(',')))}")
+
+
+if __name__ == "__main__":
+    main()
