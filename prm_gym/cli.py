@@ -38,7 +38,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "envs": Command(envs, "list the environments"),
         "verifiers": Command(verifiers, "list the verifiers and their options"),
         "credit": Command(credit, "list the credit assigners and what they need"),
-        "credit-graph": Command(credit_graph, "draw what the attempts at a task have in common, with its credit"),
+        "credit-graph": Command(credit_graph, "draw what the attempts at a task have in common"),
         "doctor": Command(doctor, "say what works here, and how to get the rest"),
         "play": Command(play, "take the steps of an episode yourself, or watch an agent"),
     },

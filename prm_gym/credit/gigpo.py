@@ -9,7 +9,7 @@ from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
 from prm_gym.credit.grouping import Grouping, factorise
 from prm_gym.credit.keys import by_similarity, by_state
-from prm_gym.credit.normalize import Scale, normalized
+from prm_gym.credit.normalize import Scale, Singleton, normalized
 from prm_gym.credit.options import require_choice, require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
@@ -29,6 +29,8 @@ def gigpo(
     episode_baseline: EpisodeBaseline = "per_trajectory",
     similarity: float | None = None,
     eps: float = 1e-6,
+    ddof: int = 1,
+    singleton: Singleton = "raw",
 ) -> Credit:
     """Group-relative advantage of the trajectory plus that of the step among all visits to its state.
 
@@ -37,7 +39,7 @@ def gigpo(
         A^S_{i,t} = (G_{i,t} - mean_S G) / F,      G_t = r_t + gamma * G_{t+1}
 
     g are the trajectories of the task; S the steps of the task that were taken in the same state, repeated visits of one trajectory included.
-    F is 1 ("mean") or the standard deviation of the same members, ddof 1, plus eps ("mean_std"). A state that was visited once has A^S = 0. A
+    F is 1 ("mean") or the standard deviation of the same members plus eps ("mean_std"). A state that was visited once has A^S = 0. A
     truncated trajectory ends with value 0, as in the source.
 
     Two readings of mean_g R (and of its standard deviation) exist:
@@ -59,6 +61,8 @@ def gigpo(
         similarity: in (0, 1): visits to states whose keys are texts as similar as that are together too, see `keys.by_similarity` for the rule, its cost and
             its dependence on the order of the trajectories. Without it, keys have to be equal.
         eps: added to the standard deviation, outside the root.
+        ddof: of the standard deviation; 1 as torch.std has it.
+        singleton: A^E of a trajectory (with "per_row" of a row) that is alone in its task: "raw", R_i, over 1 + eps with "mean_std"; "zero", 0.
 
     Returns:
         advantages [N] float64, per step; diagnostics as in `group_diagnostics`: over trajectories, and over steps with the prefix `step_`.
@@ -74,10 +78,10 @@ def gigpo(
     require_finite("step_weight", step_weight)
     scale = scale_of(normalize)
     tasks = factorise(batch.group_ids, "group_ids")
-    episode = episode_advantages(batch, tasks, scale=scale, baseline=episode_baseline, eps=eps)
+    episode = episode_advantages(batch, tasks, scale=scale, baseline=episode_baseline, eps=eps, ddof=ddof, singleton=singleton)
     returns = discounted_returns(batch.rewards, batch.offsets, gamma)
     visits = by_state(batch) if similarity is None else by_similarity(batch, similarity)
-    step = normalized(returns, visits, scale=scale, eps=eps, singleton="zero")
+    step = normalized(returns, visits, scale=scale, eps=eps, ddof=ddof, singleton="zero")
     return Credit(
         advantages=episode + step_weight * step,
         returns=returns,
@@ -86,7 +90,16 @@ def gigpo(
     )
 
 
-def episode_advantages(batch: StepBatch, tasks: Grouping, *, scale: Scale, baseline: EpisodeBaseline = "per_trajectory", eps: float = 1e-6) -> FloatArray:
+def episode_advantages(
+    batch: StepBatch,
+    tasks: Grouping,
+    *,
+    scale: Scale,
+    baseline: EpisodeBaseline = "per_trajectory",
+    eps: float = 1e-6,
+    ddof: int = 1,
+    singleton: Singleton = "raw",
+) -> FloatArray:
     """[N] float64, the episode term A^E of `gigpo`, which its descendants share: the reward of the trajectory against those of its task.
 
     Args:
@@ -95,6 +108,8 @@ def episode_advantages(batch: StepBatch, tasks: Grouping, *, scale: Scale, basel
         scale: "none" or "std".
         baseline: whether a trajectory counts once, or once a step.
         eps: added to the standard deviation.
+        ddof: of the standard deviation.
+        singleton: what one alone in its task gets, see `gigpo`.
 
     Raises:
         OptionError: the baseline is none of its choices.
@@ -103,8 +118,8 @@ def episode_advantages(batch: StepBatch, tasks: Grouping, *, scale: Scale, basel
     owner = batch.trajectory_of_step
     totals = trajectory_returns(batch.rewards, batch.offsets)
     if baseline == "per_row":
-        return normalized(totals[owner], tasks.rows(owner), scale=scale, eps=eps, singleton="raw")
-    return normalized(totals, tasks, scale=scale, eps=eps, singleton="raw")[owner]
+        return normalized(totals[owner], tasks.rows(owner), scale=scale, eps=eps, ddof=ddof, singleton=singleton)
+    return normalized(totals, tasks, scale=scale, eps=eps, ddof=ddof, singleton=singleton)[owner]
 
 
 def scale_of(normalize: Normalize) -> Scale:

@@ -9,7 +9,7 @@ from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
 from prm_gym.credit.grouping import Grouping, factorise, group_means
 from prm_gym.credit.keys import by_edge
-from prm_gym.credit.normalize import normalized
+from prm_gym.credit.normalize import Singleton, normalized
 from prm_gym.credit.options import require_choice
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
@@ -19,7 +19,9 @@ Base = Literal["grpo", "rloo"]
 
 
 @assigner(needs=("state_key", "action_key", "next_state_key"))
-def salt(batch: StepBatch, *, base: Base = "grpo", history_length: int = 0, eps: float = 1e-6) -> Credit:
+def salt(
+    batch: StepBatch, *, base: Base = "grpo", history_length: int = 0, eps: float = 1e-6, ddof: int = 1, singleton: Singleton = "raw"
+) -> Credit:
     """Advantage of the trajectory, averaged over all trajectories that share the step.
 
         A_{i,t} = mean of A_j over the occurrences (j, u) of the edge e_{i,t},   if it occurs in several trajectories of the task
@@ -35,9 +37,11 @@ def salt(batch: StepBatch, *, base: Base = "grpo", history_length: int = 0, eps:
 
     Args:
         batch: N steps with the columns `state_key`, `action_key`, `next_state_key`.
-        base: "grpo" or "rloo", with their defaults.
+        base: "grpo" or "rloo".
         history_length: number of preceding edges that must agree too, from 0.
         eps: of the base "grpo".
+        ddof: of the standard deviation of the base "grpo".
+        singleton: base advantage of a trajectory that is alone in its task: "raw" or "zero", see `grpo` and `rloo`.
 
     Returns:
         advantages [N] float64, per step; diagnostics as in `group_diagnostics`, over trajectories and of the base advantages; `edges`, their
@@ -56,9 +60,9 @@ def salt(batch: StepBatch, *, base: Base = "grpo", history_length: int = 0, eps:
     tasks = factorise(batch.group_ids, "group_ids")
     totals = trajectory_returns(batch.rewards, batch.offsets)
     if base == "grpo":
-        trajectory_advantages = normalized(totals, tasks, scale="std", eps=eps, singleton="raw")
+        trajectory_advantages = normalized(totals, tasks, scale="std", eps=eps, ddof=ddof, singleton=singleton)
     else:
-        trajectory_advantages = normalized(totals, tasks, centre="leave_one_out", singleton="raw")
+        trajectory_advantages = normalized(totals, tasks, centre="leave_one_out", singleton=singleton)
     edges = by_edge(batch, history_length)
     shared = _in_several_trajectories(edges, owner)[edges.codes]
     return Credit(

@@ -25,7 +25,7 @@ def test_an_assigner_says_what_it_is():
 
 def test_ours_declare_needs_and_options():
     assert gigpo.needs == ("state_key",)
-    assert list(gigpo.options) == ["gamma", "step_weight", "normalize", "episode_baseline", "eps"]
+    assert list(gigpo.options) == ["gamma", "step_weight", "normalize", "episode_baseline", "similarity", "eps", "ddof", "singleton"]
     assert salt.needs == ("state_key", "action_key", "next_state_key")
     assert reinforce.needs == ()
     assert reinforce.__doc__.startswith(reinforce.summary)

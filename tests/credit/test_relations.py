@@ -525,7 +525,10 @@ def test_only_which_keys_are_equal_matters(assigner, batch):
     renamed = changed(
         batch,
         group_ids=key_array(("task", len(task), task) for task in batch.group_ids.tolist()),
-        columns={name: key_array(f"<{key}>" for key in column.tolist()) if name.endswith("_key") else column for name, column in batch.columns.items()},
+        columns={
+            name: key_array(None if key is None else f"<{key}>" for key in column.tolist()) if name.endswith("_key") else column
+            for name, column in batch.columns.items()
+        },
     )
     assert np.array_equal(assigner(renamed).advantages, assigner(batch).advantages)
 
