@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
@@ -147,7 +147,7 @@ def run(name: str, credits: tuple[str, ...], out: Path, seeds: tuple[int, ...], 
 
 
 @contextmanager
-def counted(path: Path, name: str, place: int) -> Iterator[None]:
+def counted(path: Path, name: str, place: int) -> Generator[None]:
     """Add the processor seconds of the processes that end meanwhile to those of a part: also where it is interrupted or fails, but not where it is killed."""
     before = getrusage(RUSAGE_CHILDREN)
     try:
