@@ -39,7 +39,7 @@ class Contexts:
         turns: how segments become tokens.
         size: tokens of context and action together, at the most.
         reserve: of these, tokens that are kept free for an action.
-        history: how many earlier steps are shown; None for all.
+        history: how many earlier steps are shown; None for all, and then the text says how many had no room.
         shortened: contexts of prompts so far whose oldest steps were left out, since there was no room for them.
     """
 
@@ -49,7 +49,7 @@ class Contexts:
         Args:
             turns: how segments become tokens.
             size: tokens of context and action together, at the most. Where an episode has more, its oldest steps are left out until half of the room is free
-                (so that this is not done again at every step), and the text says how many.
+                (so that this is not done again at every step), and where all are to be shown the text says how many.
             reserve: of these, tokens that are kept free for an action.
             history: earlier steps that are shown; None for all.
             instructions: whether they are shown.
@@ -216,11 +216,15 @@ class Contexts:
         return not (self._listed and actions) or length + max(len(self.turns.action(text)) for text in actions) <= self.size
 
     def _length(self, instructions: str, observations: Sequence[str], segments: Sequence[tuple[int, ...]], first: int, at: int) -> int:
-        return len(self.turns.opening(instructions, observations[first], first)) + sum(map(len, segments[first:at]))
+        return len(self._opening(instructions, observations[first], first)) + sum(map(len, segments[first:at]))
+
+    def _opening(self, instructions: str, observation: str, first: int) -> tuple[int, ...]:
+        """The opening at step `first`. With a set history it says nothing of earlier steps: that some are missing is the rule there."""
+        return self.turns.opening(instructions, observation, first if self.history is None else 0)
 
     def _joined(self, instructions: str, observations: Sequence[str], segments: Sequence[tuple[int, ...]], first: int, at: int) -> tuple[list[int], list[int]]:
         """The context of step `at` from step `first` on, and where in it the context of each step from `first` on ends."""
-        ids = list(self.turns.opening(instructions, observations[first], first))
+        ids = list(self._opening(instructions, observations[first], first))
         ends = [len(ids)]
         for segment in segments[first:at]:
             ids += segment

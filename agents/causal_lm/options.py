@@ -67,7 +67,7 @@ class ActingOptions(msgspec.Struct, frozen=True, kw_only=True):
         top_p: of free text, only the most probable tokens that together have this share, in (0, 1].
         max_new_tokens: of free text. An action that comes to this limit is cut off: its last token is then no end token.
         stop: "end": free text ends with the model's end token; "line": also with a line break, once there is something visible.
-        history: earlier steps of the episode that are shown; "episode" for all that the context holds.
+        history: earlier steps of the episode that are shown; "episode" for all that the context holds, and then the text says how many it does not.
         instructions: whether the task's instructions are shown. A decoder from scratch that plays one kind of task learns nothing from them.
         thinking: the model writes thoughts and an end marker (`</think>`) before the action; they are part of its tokens, and not of its text.
         cache_bytes: of keys and values that are kept between the steps of episodes, at the most; None for 2 GiB on a CPU and a quarter of the memory of a card.

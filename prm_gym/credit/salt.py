@@ -19,9 +19,7 @@ Base = Literal["grpo", "rloo"]
 
 
 @assigner(needs=("state_key", "action_key", "next_state_key"))
-def salt(
-    batch: StepBatch, *, base: Base = "grpo", history_length: int = 0, eps: float = 1e-6, ddof: int = 1, singleton: Singleton = "raw"
-) -> Credit:
+def salt(batch: StepBatch, *, base: Base = "grpo", history_length: int = 0, eps: float = 1e-6, ddof: int = 1, singleton: Singleton = "raw") -> Credit:
     """Advantage of the trajectory, averaged over all trajectories that share the step.
 
         A_{i,t} = mean of A_j over the occurrences (j, u) of the edge e_{i,t},   if it occurs in several trajectories of the task

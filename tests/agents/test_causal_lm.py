@@ -71,6 +71,8 @@ def test_what_is_rebuilt_for_training_is_what_was_sampled_from(options):
         assert agent.contexts.shortened > 0
         assert any("left out" in agent.tokenizer.decode(sequence.ids) for sequence in sequences)
         assert all(len(sequence.ids) <= 520 for sequence in sequences)
+    if "history" in options:  # what is not shown by choice is not spoken of: it would cost its tokens at every step
+        assert not any("left out" in agent.tokenizer.decode(sequence.ids) for sequence in sequences)
     if options.get("history") == 0:
         assert len(sequences) == batch.rewards.size
 

@@ -10,6 +10,8 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from typing import Any, NamedTuple
@@ -44,6 +46,7 @@ class Part(NamedTuple):
         reward: scheme.
         acting: options of the policy over `DECODER`.
         learning: of its learning, over `LEARNING`.
+        imitating: of its learning while it imitates, over these.
     """
 
     env: str
@@ -55,11 +58,34 @@ class Part(NamedTuple):
     reward: str
     acting: dict[str, Any]
     learning: dict[str, Any]
+    imitating: dict[str, Any]
 
 
 PARTS = {
-    "algebra": Part("prm_gym/Algebra-v0", {}, 3_000, 16_000, 32, 8, "dense", {"history": 0, "imitation_minibatch": 16}, {}),
-    "sudoku": Part("prm_gym/Sudoku-v0", {}, 2_500, 10_000, 16, 4, "dense?step_weight=8", {"history": 0, "imitation_minibatch": 16}, {}),
+    "algebra": Part(
+        "prm_gym/Algebra-v0",
+        {},
+        3_000,
+        16_000,
+        32,
+        8,
+        "dense",
+        {"history": 0, "imitation_minibatch": 16},
+        {},
+        {"warmup": 20, "total": 375, "schedule": "cosine"},  # 3,000 equations of two lines, 16 lines at a time
+    ),
+    "sudoku": Part(
+        "prm_gym/Sudoku-v0",
+        {"candidates": 24},
+        4_000,
+        20_000,
+        32,
+        8,
+        "dense?step_weight=8",
+        {"history": 0, "imitation_minibatch": 32, "vocabulary": 259},  # a token a byte: every cell stays where it is
+        {"learning_rate": 3e-4},
+        {"warmup": 50, "total": 1_000, "schedule": "cosine"},  # 4,000 grids of eight steps, 32 steps at a time
+    ),
     "python": Part(
         "prm_gym/PythonTool-v0",
         {"families": ["power_sums", "prime_sums"]},
@@ -70,17 +96,18 @@ PARTS = {
         "outcome",
         {"imitation_minibatch": 8, "vocabulary": 400, "max_new_tokens": 90},
         {"minibatches": 4, "normalization": "sequence-mean", "entropy_weight": 0.0},
+        {},
     ),
 }
 
 
-def base(part: Part, texts: Path, split: str, eval_tasks: int) -> TrainConfig:
-    """What the runs of a part share."""
+def base(part: Part, texts: Path, split: str, eval_tasks: int, learning: dict[str, Any]) -> TrainConfig:
+    """What the runs of a part share, with options of learning over its own."""
     return TrainConfig(
         env_id=part.env,
         env_options={"difficulty": 1, **part.options},
         agent="causal-lm",
-        agent_options={**DECODER, **part.acting, "texts": str(texts.resolve()), "learning": {**LEARNING, **part.learning}},
+        agent_options={**DECODER, **part.acting, "texts": str(texts.resolve()), "learning": {**LEARNING, **part.learning, **learning}},
         budget=part.budget,
         tasks=part.tasks,
         attempts=part.attempts,
@@ -106,22 +133,31 @@ def run(name: str, credits: tuple[str, ...], out: Path, seeds: tuple[int, ...], 
     part, directory = PARTS[name], out / name
     directory.mkdir(parents=True, exist_ok=True)
     write_texts(part, directory / "texts.txt")
-    shared = base(part, directory / "texts.txt", split, eval_tasks)
-    before = getrusage(RUSAGE_CHILDREN)
-    warm = msgspec.structs.replace(shared, budget=0, demonstrations=part.demonstrations)
+    texts, seconds = directory / "texts.txt", out / "seconds.json"
+    begin = msgspec.structs.replace(base(part, texts, split, eval_tasks, part.imitating), budget=0, demonstrations=part.demonstrations)
     command = "python benchmarks/agents/from_scratch/run.py"
-    first = Plan(base=warm, credits=("grpo",), rewards=(part.reward,), seeds=seeds, directory=directory / "warm", workers=workers, command=command)
-    compare(first)
-    between = getrusage(RUSAGE_CHILDREN)
-    begun = msgspec.structs.replace(shared, agent=str(first.runs()[0][1].resolve().parent / "seed-{seed}" / "agent"))
+    warm = Plan(base=begin, credits=("grpo",), rewards=(part.reward,), seeds=seeds, directory=directory / "warm", workers=workers, command=command)
+    with counted(seconds, name, 0):
+        compare(warm)
+    start = str(warm.runs()[0][1].resolve().parent / "seed-{seed}" / "agent")
+    begun = msgspec.structs.replace(base(part, texts, split, eval_tasks, {}), agent=start)
     plan = Plan(base=begun, credits=credits, rewards=(part.reward,), seeds=seeds, directory=directory, workers=workers, command=command)
-    compare(plan, lambda config, steps: print(f"{name} {config.credit} seed {config.seed}: {steps} steps", file=sys.stderr, flush=True))
-    after = getrusage(RUSAGE_CHILDREN)
-    path = out / "seconds.json"
-    seconds: dict[str, list[float]] = json.loads(path.read_text()) if path.is_file() else {}
-    spent = [late.ru_utime + late.ru_stime - early.ru_utime - early.ru_stime for early, late in ((before, between), (between, after))]
-    seconds[name] = [old + new for old, new in zip(seconds.get(name, [0.0, 0.0]), spent, strict=True)]  # what an interrupted run took counts too
-    path.write_text(json.dumps(seconds))
+    with counted(seconds, name, 1):
+        compare(plan, lambda config, steps: print(f"{name} {config.credit} seed {config.seed}: {steps} steps", file=sys.stderr, flush=True))
+
+
+@contextmanager
+def counted(path: Path, name: str, place: int) -> Generator[None]:
+    """Add the processor seconds of the processes that end meanwhile to those of a part: also where it is interrupted or fails, but not where it is killed."""
+    before = getrusage(RUSAGE_CHILDREN)
+    try:
+        yield
+    finally:
+        after = getrusage(RUSAGE_CHILDREN)
+        seconds: dict[str, list[float]] = json.loads(path.read_text()) if path.is_file() else {}
+        own = seconds.setdefault(name, [0.0, 0.0])
+        own[place] += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        path.write_text(json.dumps(seconds))
 
 
 def table(name: str, comparison: Comparison, seconds: list[float]) -> str:

@@ -2,22 +2,28 @@
 
     python benchmarks/agents/search/run.py --out results          # goes on with what the folder holds
     python benchmarks/agents/search/run.py --quick                # a look
+    python benchmarks/agents/search/run.py --agent FOLDER --of sudoku --out results      # a decoder that benchmarks/agents/from_scratch has trained
 
-The agents know how much they know: one follows a solution at every second step and guesses otherwise, the other always guesses. The formal verifier sees every
-mistake; the noisy ones are the same with a share of its verdicts turned round, so that what a method makes of a critic that errs can be told from what it makes
-of a right one.
+The first agents know how much they know: one follows a solution at every second step and guesses otherwise, the other always guesses. The formal verifier sees
+every mistake; the noisy ones are the same with a share of its verdicts turned round, so that what a method makes of a critic that errs can be told from what it
+makes of a right one. With `--agent` a small language model proposes the steps.
 """
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small decoders gain nothing from more; before anything brings its threads up
 
 import msgspec
 import numpy as np
 
+from prm_gym.agent import make_agent
 from prm_gym.search.study import Point, Row, Study, summary
+from prm_gym.training.config import FIRST_SEED
 from prm_gym.verdict import Verdict, judged
 from prm_gym.verifier import VERIFIERS, StepContext, Verifier, make_verifier
 
@@ -37,6 +43,26 @@ METHODS = (
     "omega",
     "smc",
 )
+
+
+class Learnt(NamedTuple):
+    """What a decoder from scratch was trained on.
+
+    Attributes:
+        env: id.
+        options: of it, besides difficulty 1.
+        verifier: its own, which sees every mistake.
+        steps: of a solution.
+    """
+
+    env: str
+    options: dict[str, Any]
+    verifier: str
+    steps: int
+
+
+LEARNT = {"algebra": Learnt("prm_gym/Algebra-v0", {}, "algebra", 2), "sudoku": Learnt("prm_gym/Sudoku-v0", {"candidates": 24}, "constraint", 8)}
+LEARNT_METHODS = ("best-of-n", "majority", "weighted-majority", "beam", "prune", "mcts", "mcts?select=puct&evaluate=value", "smc")
 
 
 class NoisyVerifier(Verifier):
@@ -63,12 +89,12 @@ class NoisyVerifier(Verifier):
 VERIFIERS.register("noisy", NoisyVerifier)
 
 
-def studied(arguments: argparse.Namespace) -> dict[str, list[Point]]:
-    """The points of each agent and verifier."""
-    found: dict[str, list[Point]] = {}
+def countdown(arguments: argparse.Namespace) -> dict[str, Study]:
+    """Countdown, for each agent and verifier."""
+    found: dict[str, Study] = {}
     critics = {"formal": FORMAL, **{f"noisy-{error:g}": f"noisy?error={error:g}" for error in arguments.errors}}
     for agent, critic in [("mixed:0.5", critic) for critic in critics] + [("random", "formal")]:
-        study = Study(
+        found[f"{agent.replace(':', '-')}, {critic}"] = Study(
             env_id=ENV,
             env_options=OPTIONS,
             agent=agent,
@@ -79,7 +105,32 @@ def studied(arguments: argparse.Namespace) -> dict[str, list[Point]]:
             horizon=HORIZON,
             num_envs=64,
         )
-        name = f"{agent.replace(':', '-')}, {critic}"
+    return found
+
+
+def decoded(arguments: argparse.Namespace) -> dict[str, Study]:
+    """The held-out tasks of a trained decoder, with the verifier of their environment."""
+    learnt = LEARNT[arguments.of]
+    return {
+        f"{arguments.of}, {arguments.named}": Study(
+            env_id=learnt.env,
+            env_options={"difficulty": 1, **learnt.options},
+            agent=make_agent("causal-lm", path=str(arguments.agent), history=0, instructions=False, device="cpu"),
+            agent_name=f"causal-lm {arguments.named}",
+            verifier=learnt.verifier,
+            methods=LEARNT_METHODS,
+            budgets=tuple(arguments.budgets),
+            seeds=tuple(range(FIRST_SEED["test"], FIRST_SEED["test"] + arguments.tasks)),
+            horizon=learnt.steps,
+            num_envs=64,
+        )
+    }
+
+
+def studied(arguments: argparse.Namespace) -> dict[str, list[Point]]:
+    """The points of each study."""
+    found: dict[str, list[Point]] = {}
+    for name, study in (decoded if arguments.agent else countdown)(arguments).items():
         file = name.replace(", ", "-")
         rows = study.run(arguments.out / f"{file}.jsonl" if arguments.out else None, _said(name))
         print()
@@ -87,7 +138,8 @@ def studied(arguments: argparse.Namespace) -> dict[str, list[Point]]:
         if arguments.out:
             from prm_gym.report.search_curves import draw_search
 
-            draw_search(found[name], "agent_steps", f"Countdown, {name}, {arguments.tasks} tasks", arguments.out / f"{file}.png")
+            env = study.env_id.rpartition("/")[2]
+            draw_search(found[name], "agent_steps", f"{env}, {name}, {arguments.tasks} tasks", arguments.out / f"{file}.png")
     return found
 
 
@@ -122,6 +174,9 @@ def main() -> None:
     parser.add_argument("--budgets", type=int, nargs="+", default=[4, 8, 16, 32, 64])
     parser.add_argument("--errors", type=float, nargs="*", default=[0.15, 0.3])
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--agent", type=Path, help="folder of a decoder that benchmarks/agents/from_scratch has trained")
+    parser.add_argument("--of", choices=tuple(LEARNT), default="algebra", help="the part that it was trained on")
+    parser.add_argument("--named", default="imitation", help="how it was trained: the name of its files and tables")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.tasks, arguments.budgets, arguments.errors = 10, [4, 16], [0.15]
