@@ -17,8 +17,8 @@ def check_assigner(assigner: str | Assigner[...], batch: StepBatch | None = None
     """Check that a credit assigner, with its default options, keeps its contract.
 
     Checked: float64 advantages and returns [N], finite, and bool keep [N]; diagnostics as numbers by name; that it leaves the batch as it is and gives the
-    same credit again; that the order of the trajectories does not matter; that it needs no column that it does not declare; a batch of one
-    trajectory, and one of none.
+    same credit again; that the order of the trajectories does not matter (unless it draws at random, by an option `seed`); that it needs no column that it
+    does not declare; a batch of one trajectory, and one of none.
 
     Args:
         assigner: a registered name or the assigner.
@@ -29,7 +29,7 @@ def check_assigner(assigner: str | Assigner[...], batch: StepBatch | None = None
     """
     chosen: Any = ASSIGNERS.load(assigner) if isinstance(assigner, str) else assigner
     require(isinstance(chosen, Assigner), assigner, "an Assigner", type(chosen).__name__, "Decorate the function with prm_gym.credit.assigner.")
-    subject, whole = f"credit assigner {chosen.name!r}", _sample_batch() if batch is None else batch
+    subject, whole = f"credit assigner {chosen.name!r}", _sample_batch(chosen) if batch is None else batch
     lacking = [name for name in chosen.needs if name not in whole.columns]
     require(not lacking, subject, f"a batch with the columns {chosen.needs}", f"none called {lacking}", "Give check_assigner a batch of your own.")
     before = pickle.dumps(_arrays(whole))
@@ -43,7 +43,7 @@ def check_assigner(assigner: str | Assigner[...], batch: StepBatch | None = None
         one = getattr(credit, name)
         same = np.array_equal(one, getattr(again, name))
         require(same, subject, f"the same {name} for the same batch", "others the second time", "Take a seeded random generator as an option.")
-        follows = np.allclose(one[rows], getattr(permuted, name), rtol=1e-9, atol=1e-9)
+        follows = "seed" in chosen.options or np.allclose(one[rows], getattr(permuted, name), rtol=1e-9, atol=1e-9)
         require(follows, subject, f"{name} that follow their trajectories into another order", "others", "Group by keys, not by places in the batch.")
     _credit(chosen, replace(whole, columns={name: whole.columns[name] for name in chosen.needs}, trajectories=whole.trajectories))
     _credit(chosen, _selected(whole, order[:1]))
@@ -100,8 +100,10 @@ def _selected(batch: StepBatch, order: IntArray) -> StepBatch:
     )
 
 
-def _sample_batch() -> StepBatch:
-    """Ragged lengths, groups of one to five that stand interleaved, a group of equal rewards, states that come back, every documented column."""
+def _sample_batch(chosen: Assigner[...]) -> StepBatch:
+    """Ragged lengths, groups of one to five that stand interleaved, a group of equal rewards, states that come back, every documented column; branches for an
+    assigner that knows of them, and independent attempts for all others.
+    """
     rng = np.random.default_rng(0)
     tasks = rng.permutation(np.repeat(np.arange(8), [1, 2, 3, 4, 5, 4, 3, 2]))
     lengths = rng.integers(1, 8, tasks.size)
@@ -115,8 +117,8 @@ def _sample_batch() -> StepBatch:
         "action_key": key_array(f"action {action}" for action in actions),
         "belief_key": key_array(f"belief {state % 3}" for state in states),
         "answer_key": key_array("yes" if length % 3 else None for length in lengths[owner].tolist()),
-        "parent": _parents(rng, tasks, lengths),
     }
+    parents = {"parent": _parents(rng, tasks, lengths)} if "parent" in (*chosen.needs, *chosen.uses) else {}
     shares = {name: rng.random(steps) for name in ("value", "score", "potential", "final_potential", "mc_value", "entropy")}
     logs = {name: -rng.random(steps) for name in ("logprob", "ref_logprob")}
     return StepBatch(
@@ -125,7 +127,7 @@ def _sample_batch() -> StepBatch:
         group_ids=key_array(f"task {task}" for task in tasks),
         outcomes=rng.integers(0, 2, tasks.size).astype(np.float64),
         truncated=rng.random(tasks.size) < 0.2,
-        columns={**keys, **shares, **logs, "n_tokens": rng.integers(1, 50, steps), **_learned(rng, steps)},
+        columns={**keys, **parents, **shares, **logs, "n_tokens": rng.integers(1, 50, steps), **_learned(rng, steps)},
     )
 
 

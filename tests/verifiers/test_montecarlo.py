@@ -15,7 +15,7 @@ from chain_worlds import SkilledAgent
 
 from prm_gym.agent import TrainableAgent, make_agent
 from prm_gym.cli import main
-from prm_gym.errors import OptionError, UnknownNameError
+from prm_gym.errors import CheckpointError, OptionError, UnknownNameError
 from prm_gym.montecarlo import LabelOptions, label_by_rollouts
 from prm_gym.rescore import contexts, rescore
 from prm_gym.rollout import Rollouts, groups
@@ -139,8 +139,8 @@ def test_options_are_checked():
             make_verifier(spec)
     with pytest.raises(OptionError, match="difficulty"):
         make_verifier("montecarlo:random?env=prm_gym/Countdown-v0&dificulty=2")
-    with pytest.raises(OptionError, match="cannot be loaded"):
-        make_verifier("montecarlo:random?env=prm_gym/Countdown-v0&load=somewhere")
+    with pytest.raises(CheckpointError, match="no folder './nowhere' with a saved agent"):
+        make_verifier("montecarlo:./nowhere?env=prm_gym/Countdown-v0")
     with pytest.raises(UnknownNameError, match="random"):
         make_verifier("montecarlo:randum?env=prm_gym/Countdown-v0")
     with pytest.raises(OptionError, match="method"):
@@ -222,7 +222,7 @@ def test_rollouts_stand_beside_other_verifiers(stored, tmp_path, capsys):
         (["--rollouts", "random", "--rollout-option", "k=many"], "k"),
         (["--rollouts", "random", "--rollout-option", "method=hardest"], "hardest"),
         (["--rollouts", "random", "--rollout-option", "threshold=2"], "threshold lies in"),
-        (["--rollouts", "random", "--rollout-option", "load=somewhere"], "cannot be loaded"),
+        (["--rollouts", "./nowhere"], "no folder './nowhere' with a saved agent"),
         (["--rollouts", "random", "--verifier", "montecarlo:random?env=prm_gym/Countdown-v0"], "leave one of them out"),
     ],
 )
