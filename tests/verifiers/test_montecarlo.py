@@ -139,7 +139,7 @@ def test_options_are_checked():
             make_verifier(spec)
     with pytest.raises(OptionError, match="difficulty"):
         make_verifier("montecarlo:random?env=prm_gym/Countdown-v0&dificulty=2")
-    with pytest.raises(CheckpointError, match="no folder './nowhere' with a saved agent"):
+    with pytest.raises(CheckpointError, match=r"no folder '\./nowhere' with a saved agent"):
         make_verifier("montecarlo:./nowhere?env=prm_gym/Countdown-v0")
     with pytest.raises(UnknownNameError, match="random"):
         make_verifier("montecarlo:randum?env=prm_gym/Countdown-v0")
