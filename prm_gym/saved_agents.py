@@ -62,7 +62,8 @@ def saved_agent(path: str) -> SavedAgent | None:
     """
     folder = Path(path).expanduser()
     if not folder.is_dir():
-        if path.startswith(("~", ".")) or "/" in path:
+        # What follows a colon is the argument of an agent: "causal-lm:ORGANISATION/MODEL", misspelt, is no path.
+        if path.startswith(("~", ".")) or "/" in path.partition(":")[0]:
             raise CheckpointError(f"there is no folder {path!r} with a saved agent. An agent is a name, as 'random' or 'causal-lm:MODEL', or such a folder")
         return None
     file = folder / FILE

@@ -105,6 +105,11 @@ def test_an_agent_of_a_package_that_is_not_there(saved):
         make_agent(str(saved))
 
 
+def test_a_misspelt_name_with_a_path_behind_it_is_no_folder():
+    with pytest.raises(UnknownNameError, match="Did you mean 'causal-lm'"):
+        make_agent("casual-lm:some/model")
+
+
 def test_what_a_folder_says(saved):
     found = saved_agent(str(saved))
     assert found == SavedAgent(id="repeater", options=Repeater(word="PROVED", seed=4, learning={"rate": 2.0}).options, version=VERSION, folder=saved)

@@ -6,7 +6,7 @@ import numpy as np
 
 from prm_gym.credit.array_types import BoolArray, FloatArray
 from prm_gym.credit.assigner import assigner
-from prm_gym.credit.diagnostics import group_diagnostics
+from prm_gym.credit.diagnostics import group_diagnostics, unknown_share
 from prm_gym.credit.grouping import Grouping, factorise, group_means
 from prm_gym.credit.normalize import normalized
 from prm_gym.credit.options import require_between, require_choice, require_finite
@@ -14,7 +14,7 @@ from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
 from prm_gym.credit.step_signals import label_signs
-from prm_gym.credit.stepwise import process_credit, unknown_share
+from prm_gym.credit.stepwise import process_credit
 
 Scheme = Literal["decouple", "allocation"]
 

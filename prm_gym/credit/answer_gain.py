@@ -6,15 +6,16 @@ import numpy as np
 
 from prm_gym.credit.array_types import BoolArray, FloatArray
 from prm_gym.credit.assigner import assigner
-from prm_gym.credit.diagnostics import group_diagnostics
+from prm_gym.credit.diagnostics import group_diagnostics, unknown_share
 from prm_gym.credit.grouping import Grouping, factorise, group_sums, intersection
+from prm_gym.credit.keys import by_task
 from prm_gym.credit.normalize import normalized
 from prm_gym.credit.options import require_between, require_choice
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
 from prm_gym.credit.step_signals import information_gain, shares
-from prm_gym.credit.stepwise import normalized_known, process_credit, task_of_step, unknown_share
+from prm_gym.credit.stepwise import normalized_known, process_credit
 
 Gain = Literal["difference", "log"]
 Normalise = Literal["joint", "separate"]
@@ -57,7 +58,7 @@ def igpo(
     totals = trajectory_returns(batch.rewards, batch.offsets)
     rewards = information_gain(batch, log=gain == "log")
     rewards[last] = totals if normalize == "joint" else np.nan
-    relative = normalized_known(rewards, task_of_step(batch), scale="std", eps=eps, ddof=ddof, singleton="raw" if normalize == "joint" else "zero")
+    relative = normalized_known(rewards, by_task(batch), scale="std", eps=eps, ddof=ddof, singleton="raw" if normalize == "joint" else "zero")
     values, known = relative.values.copy(), relative.known.copy()
     if normalize == "separate":
         values[last] = normalized(totals, factorise(batch.group_ids, "group_ids"), scale="std", eps=eps, ddof=ddof, singleton="raw")
@@ -100,7 +101,7 @@ def siop(batch: StepBatch, *, damping: float = 0.5, support_weight: float = 0.0,
     gains[last] = np.where(np.isnan(gains[last]) | (batch.lengths == 1), 0.0, gains[last])
     rewards = gains * weights[batch.trajectory_of_step]
     rewards[last] += (1.0 - damping) * weights
-    relative = normalized_known(rewards, task_of_step(batch), scale="std", eps=eps, ddof=ddof)
+    relative = normalized_known(rewards, by_task(batch), scale="std", eps=eps, ddof=ddof)
     figures = group_diagnostics(relative.members, relative.values[relative.known], prefix="step_") | unknown_share(relative.known)
     sizes = {f"answer_{name}": value for name, value in group_diagnostics(answers, np.ones(answers.codes.size)).items() if name != "zero_std_share"}
     return process_credit(batch, discounted_returns(relative.values, batch.offsets, gamma), figures | sizes)

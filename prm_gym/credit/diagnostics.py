@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from prm_gym.credit.array_types import FloatArray
+from prm_gym.credit.array_types import BoolArray, FloatArray
 from prm_gym.credit.grouping import Grouping
 from prm_gym.credit.normalize import deviations
 
@@ -49,6 +49,15 @@ def explained_share(wanted: FloatArray, said: FloatArray) -> dict[str, float]:
     """
     spread = variance(wanted)
     return {"explained": float(1.0 - (wanted - said).var() / spread)} if spread else {}
+
+
+def unknown_share(known: BoolArray) -> dict[str, float]:
+    """Share in [0, 1] of the steps of which nothing is known, under `unknown_share`; 0 without steps.
+
+    Args:
+        known: [N] bool, per step.
+    """
+    return {"unknown_share": float(1.0 - known.mean()) if known.size else 0.0}
 
 
 def variance(values: FloatArray) -> float:

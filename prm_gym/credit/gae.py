@@ -6,7 +6,7 @@ import numpy as np
 
 from prm_gym.credit.array_types import BoolArray, FloatArray, IntArray
 from prm_gym.credit.assigner import assigner
-from prm_gym.credit.diagnostics import explained_share
+from prm_gym.credit.diagnostics import explained_share, unknown_share
 from prm_gym.credit.normalize import whitened
 from prm_gym.credit.options import require_between
 from prm_gym.credit.result import Credit
@@ -122,5 +122,5 @@ def credit_of(batch: StepBatch, estimate: Estimate, whiten: bool) -> Credit:
         advantages=advantages,
         returns=returns,
         keep=known,
-        diagnostics={"unknown_share": float(1.0 - known.mean()) if known.size else 0.0} | explained_share(returns[known], batch.numbers("value")[known]),
+        diagnostics=unknown_share(known) | explained_share(returns[known], batch.numbers("value")[known]),
     )

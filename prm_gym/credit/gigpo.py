@@ -1,22 +1,17 @@
 """GiGPO: an episode term between attempts, and a step term between visits to the same state."""
 
-from typing import Literal, get_args
-
 import numpy as np
 
-from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
-from prm_gym.credit.grouping import Grouping, factorise
+from prm_gym.credit.episode_term import EpisodeBaseline, Normalize, episode_advantages, scale_of
+from prm_gym.credit.grouping import factorise
 from prm_gym.credit.keys import by_similarity, by_state
-from prm_gym.credit.normalize import Scale, Singleton, normalized
-from prm_gym.credit.options import require_choice, require_finite
+from prm_gym.credit.normalize import Singleton, normalized
+from prm_gym.credit.options import require_finite
 from prm_gym.credit.result import Credit
-from prm_gym.credit.returns import discounted_returns, trajectory_returns
+from prm_gym.credit.returns import discounted_returns
 from prm_gym.credit.step_batch import StepBatch
-
-Normalize = Literal["mean", "mean_std"]
-EpisodeBaseline = Literal["per_trajectory", "per_row"]
 
 
 @assigner(needs=("state_key",))
@@ -88,41 +83,3 @@ def gigpo(
         keep=np.ones(returns.size, dtype=np.bool_),
         diagnostics=group_diagnostics(tasks, episode[batch.offsets[:-1]]) | group_diagnostics(visits, step, prefix="step_"),
     )
-
-
-def episode_advantages(
-    batch: StepBatch,
-    tasks: Grouping,
-    *,
-    scale: Scale,
-    baseline: EpisodeBaseline = "per_trajectory",
-    eps: float = 1e-6,
-    ddof: int = 1,
-    singleton: Singleton = "raw",
-) -> FloatArray:
-    """[N] float64, the episode term A^E of `gigpo`, which its descendants share: the reward of the trajectory against those of its task.
-
-    Args:
-        batch: N steps.
-        tasks: of the M trajectories.
-        scale: "none" or "std".
-        baseline: whether a trajectory counts once, or once a step.
-        eps: added to the standard deviation.
-        ddof: of the standard deviation.
-        singleton: what one alone in its task gets, see `gigpo`.
-
-    Raises:
-        OptionError: the baseline is none of its choices.
-    """
-    require_choice("episode_baseline", baseline, get_args(EpisodeBaseline))
-    owner = batch.trajectory_of_step
-    totals = trajectory_returns(batch.rewards, batch.offsets)
-    if baseline == "per_row":
-        return normalized(totals[owner], tasks.rows(owner), scale=scale, eps=eps, ddof=ddof, singleton=singleton)
-    return normalized(totals, tasks, scale=scale, eps=eps, ddof=ddof, singleton=singleton)[owner]
-
-
-def scale_of(normalize: Normalize) -> Scale:
-    """The scale that the name in the authors' code stands for."""
-    require_choice("normalize", normalize, get_args(Normalize))
-    return "none" if normalize == "mean" else "std"

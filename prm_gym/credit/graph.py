@@ -11,6 +11,7 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 
+from prm_gym.credit.array_types import IntArray
 from prm_gym.credit.grouping import Grouping, factorise, group_first, group_maxima, intersection
 from prm_gym.credit.keys import by_edge
 from prm_gym.credit.normalize import deviations
@@ -220,7 +221,7 @@ class _Draft:
                 StepEdge(source, target, _text(action), len(rows), len(set(owner[rows].tolist())), float(np.mean(self.credit.advantages[rows])), tuple(rows))
                 for (source, target, action), rows in self.edges.items()
             ),
-            groups=tuple(self._group(number, rows) for number, rows in sorted(self.taken.items())),
+            groups=tuple(self._group(number, rows, owner[rows]) for number, rows in sorted(self.taken.items())),
         )
 
     def _node(self, key: Hashable, trajectory: int) -> int:
@@ -246,15 +247,15 @@ class _Draft:
             outcome=cast("float | None", ending[0]) if end else None,
         )
 
-    def _group(self, number: int, rows: list[int]) -> StateGroup:
+    def _group(self, number: int, rows: list[int], trajectories: IntArray) -> StateGroup:
         returns = self.credit.returns[rows]
         return StateGroup(
             node=number,
             rows=tuple(rows),
-            trajectories=tuple(self.batch.trajectory_of_step[rows].tolist()),
+            trajectories=tuple(trajectories.tolist()),
             actions=tuple(_text(self.action[row]) for row in rows),
             returns=tuple(returns.tolist()),
-            step_advantages=tuple((returns - returns.mean()).tolist()) if len(rows) > 1 else (0.0,),
+            step_advantages=tuple(deviations(returns, Grouping(np.zeros(len(rows), dtype=np.int64), 1)).tolist()),
             advantages=tuple(self.credit.advantages[rows].tolist()),
         )
 

@@ -5,7 +5,7 @@ import numpy as np
 from prm_gym.credit.array_types import BoolArray, FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
-from prm_gym.credit.gigpo import Normalize, episode_advantages, scale_of
+from prm_gym.credit.episode_term import Normalize, episode_advantages, scale_of
 from prm_gym.credit.grouping import Grouping, factorise, group_maxima
 from prm_gym.credit.keys import by_state, with_history
 from prm_gym.credit.normalize import NOISE, Scale, deviations, normalized

@@ -10,14 +10,14 @@ import numpy as np
 
 from prm_gym.credit.array_types import BoolArray, FloatArray
 from prm_gym.credit.assigner import assigner
-from prm_gym.credit.diagnostics import group_diagnostics
+from prm_gym.credit.diagnostics import group_diagnostics, unknown_share
 from prm_gym.credit.grouping import Grouping, factorise, group_sums
 from prm_gym.credit.normalize import Singleton, normalized, whitened
 from prm_gym.credit.options import require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.stepwise import outcome_and_steps, unknown_share
+from prm_gym.credit.stepwise import outcome_and_steps
 
 
 @assigner(needs=("implicit_reward",))

@@ -11,6 +11,7 @@ import numpy as np
 
 from prm_gym.credit.array_types import BoolArray, Column, FloatArray
 from prm_gym.credit.assigner import assigner
+from prm_gym.credit.diagnostics import unknown_share
 from prm_gym.credit.gae import credit_of, generalized_advantage
 from prm_gym.credit.options import require_choice, require_finite
 from prm_gym.credit.result import Credit
@@ -124,7 +125,7 @@ def omega_prm(batch: StepBatch, *, between: Between = "even") -> Credit:
     sizes = np.bincount(segments[begun], minlength=max(1, int(known.sum())))
     advantages = np.zeros_like(credit.advantages)
     advantages[begun] = (credit.advantages[known] / sizes[: int(known.sum())])[segments[begun]]
-    return Credit(advantages, credit.returns, begun, {**credit.diagnostics, "unknown_share": float(1.0 - begun.mean()) if begun.size else 0.0})
+    return Credit(advantages, credit.returns, begun, credit.diagnostics | unknown_share(begun))
 
 
 def hard_values(values: FloatArray, threshold: float = 0.0) -> FloatArray:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from prm_gym.credit.array_types import FloatArray, IntArray
-from prm_gym.credit.grouping import Grouping, factorise, intersection
+from prm_gym.credit.grouping import Grouping
+from prm_gym.credit.keys import by_state
 from prm_gym.credit.options import require_between
 from prm_gym.credit.step_batch import StepBatch
 from prm_gym.credit.trees import step_tree
@@ -54,8 +55,7 @@ def situations(batch: StepBatch) -> Grouping:
     """
     if "parent" in batch.columns:
         return step_tree(batch).siblings
-    tasks = factorise(batch.group_ids, "group_ids").rows(batch.trajectory_of_step)
-    return intersection(tasks, factorise(batch.column("state_key"), "state_key"))
+    return by_state(batch)
 
 
 def wrong_so_far(batch: StepBatch, right: FloatArray) -> FloatArray:

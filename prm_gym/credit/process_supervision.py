@@ -4,15 +4,16 @@ import numpy as np
 
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
-from prm_gym.credit.diagnostics import group_diagnostics
+from prm_gym.credit.diagnostics import group_diagnostics, unknown_share
 from prm_gym.credit.grouping import Grouping, factorise, group_maxima
+from prm_gym.credit.keys import by_task
 from prm_gym.credit.normalize import Singleton
 from prm_gym.credit.options import require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
 from prm_gym.credit.step_signals import key_step_rewards, label_signs, potentials_after, shares
-from prm_gym.credit.stepwise import normalized_known, outcome_and_steps, process_credit, task_of_step, unknown_share
+from prm_gym.credit.stepwise import normalized_known, outcome_and_steps, process_credit
 
 
 @assigner(needs=("score",))
@@ -40,7 +41,7 @@ def grpo_ps(batch: StepBatch, *, eps: float = 1e-6, ddof: int = 1) -> Credit:
     >>> (grpo_ps(batch).advantages * 3**0.5).round(3).tolist()
     [2.0, 1.0, -2.0]
     """
-    relative = normalized_known(batch.numbers("score"), task_of_step(batch), scale="std", eps=eps, ddof=ddof)
+    relative = normalized_known(batch.numbers("score"), by_task(batch), scale="std", eps=eps, ddof=ddof)
     return process_credit(
         batch,
         discounted_returns(relative.values, batch.offsets, gamma=1.0),

@@ -5,7 +5,7 @@ import numpy as np
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
-from prm_gym.credit.gigpo import Normalize, episode_advantages, scale_of
+from prm_gym.credit.episode_term import Normalize, episode_advantages, scale_of
 from prm_gym.credit.grouping import factorise, rows_text
 from prm_gym.credit.keys import by_belief
 from prm_gym.credit.normalize import normalized

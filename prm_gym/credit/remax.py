@@ -6,6 +6,7 @@ import numpy as np
 
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
+from prm_gym.credit.diagnostics import unknown_share
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns
 from prm_gym.credit.step_batch import StepBatch
@@ -64,5 +65,5 @@ def remax(batch: StepBatch, *, gamma: float = 1.0) -> Credit:
         advantages=np.where(known, returns - greedy, 0.0),
         returns=returns,
         keep=known,
-        diagnostics={"unknown_share": float(1.0 - known.mean()) if known.size else 0.0} | ({"greedy_mean": float(greedy[known].mean())} if known.any() else {}),
+        diagnostics=unknown_share(known) | ({"greedy_mean": float(greedy[known].mean())} if known.any() else {}),
     )

@@ -4,7 +4,7 @@ import numpy as np
 
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
-from prm_gym.credit.diagnostics import group_diagnostics
+from prm_gym.credit.diagnostics import group_diagnostics, unknown_share
 from prm_gym.credit.grouping import factorise
 from prm_gym.credit.normalize import NOISE, Singleton, normalized, whitened
 from prm_gym.credit.options import require_between, require_finite
@@ -12,7 +12,7 @@ from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
 from prm_gym.credit.step_signals import potential_differences
-from prm_gym.credit.stepwise import process_credit, unknown_share
+from prm_gym.credit.stepwise import process_credit
 
 
 @assigner(needs=("potential",), uses=("final_potential",))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from prm_gym.credit.array_types import BoolArray, FloatArray
-from prm_gym.credit.diagnostics import group_diagnostics
+from prm_gym.credit.diagnostics import group_diagnostics, unknown_share
 from prm_gym.credit.grouping import Grouping, factorise
 from prm_gym.credit.normalize import Centre, Scale, Singleton, normalized
 from prm_gym.credit.options import require_finite
@@ -78,16 +78,6 @@ def outcome_and_steps(batch: StepBatch, signal: FloatArray, *, step_weight: floa
     return process_credit(batch, episode[owner] + step_weight * relative.values, group_diagnostics(tasks, episode) | figures)
 
 
-def unknown_share(known: BoolArray) -> dict[str, float]:
-    """Share in [0, 1] of the steps of which nothing is known, under `unknown_share`; 0 without steps."""
-    return {"unknown_share": float(1.0 - known.mean()) if known.size else 0.0}
-
-
 def process_credit(batch: StepBatch, advantages: FloatArray, figures: dict[str, float]) -> Credit:
     """The credit of an assigner that keeps every step and has no discount of its own."""
     return Credit(advantages, discounted_returns(batch.rewards, batch.offsets, gamma=1.0), np.ones(batch.rewards.size, dtype=np.bool_), figures)
-
-
-def task_of_step(batch: StepBatch) -> Grouping:
-    """The steps of the same task, over all its trajectories."""
-    return factorise(batch.group_ids, "group_ids").rows(batch.trajectory_of_step)

@@ -16,6 +16,7 @@ import numpy as np
 
 from prm_gym.credit.array_types import BoolArray, FloatArray, IntArray
 from prm_gym.credit.grouping import Grouping, factorise, intersection, rows_text
+from prm_gym.credit.keys import by_task, with_history
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, linear_recurrence, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
@@ -262,15 +263,9 @@ def branches(batch: StepBatch) -> Branches:
 
 
 def _paths(batch: StepBatch) -> IntArray:
-    """[N] int64, equal where task, states and actions from the beginning to the row, itself included, are equal. By doubling, O(N log N log T)."""
-    tasks = factorise(batch.group_ids, "group_ids").rows(batch.trajectory_of_step)
-    path = intersection(tasks, *(factorise(batch.column(name), name) for name in ("state_key", "action_key")))
-    time, reach, longest = batch.time_of_step, 1, int(batch.lengths.max(initial=0))
-    while reach < longest:
-        earlier = np.where(time >= reach, np.roll(path.codes, reach), path.count)
-        path = intersection(path, factorise(earlier))
-        reach *= 2
-    return path.codes
+    """[N] int64, equal where task, states and actions from the beginning to the row, itself included, are equal. O(N log N log T)."""
+    taken = intersection(by_task(batch), *(factorise(batch.column(name), name) for name in ("state_key", "action_key")))
+    return with_history(taken, batch, taken.codes.size).codes
 
 
 def _cut(batch: StepBatch, standing: IntArray, shared: IntArray) -> tuple[Trajectory, ...]:

@@ -6,14 +6,15 @@ import numpy as np
 
 from prm_gym.credit.array_types import BoolArray, FloatArray
 from prm_gym.credit.assigner import assigner
-from prm_gym.credit.diagnostics import group_diagnostics
+from prm_gym.credit.diagnostics import group_diagnostics, unknown_share
 from prm_gym.credit.grouping import factorise, intersection
+from prm_gym.credit.keys import by_task
 from prm_gym.credit.options import require_choice, require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
 from prm_gym.credit.step_signals import potentials_after
-from prm_gym.credit.stepwise import normalized_known, process_credit, task_of_step, unknown_share
+from prm_gym.credit.stepwise import normalized_known, process_credit
 
 Rule = Literal["replace", "bonus"]
 Compare = Literal["time", "task"]
@@ -77,7 +78,7 @@ def turning_points(
     replaced = np.where(turning, eta * (totals[owner] - before), changes)
     raised = whole + np.where(turning, eta * changes, 0.0 * changes)  # a step that nothing is known of stays NaN
     rewards = replaced if rule == "replace" else raised
-    tasks = task_of_step(batch)
+    tasks = by_task(batch)
     groups = tasks if compare == "task" else intersection(tasks, factorise(batch.time_of_step))
     relative = normalized_known(rewards, groups, scale="std", eps=eps, ddof=ddof)
     figures = group_diagnostics(relative.members, relative.values[relative.known], prefix="step_") | unknown_share(relative.known)

@@ -4,14 +4,14 @@ import numpy as np
 
 from prm_gym.credit.array_types import FloatArray, IntArray
 from prm_gym.credit.assigner import assigner
-from prm_gym.credit.diagnostics import explained_share
+from prm_gym.credit.diagnostics import explained_share, unknown_share
 from prm_gym.credit.normalize import whitened
 from prm_gym.credit.options import require_between, require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns
 from prm_gym.credit.step_batch import StepBatch
 from prm_gym.credit.step_signals import monte_carlo_differences
-from prm_gym.credit.stepwise import process_credit, unknown_share
+from prm_gym.credit.stepwise import process_credit
 
 
 @assigner(needs=("mc_value",), uses=("bootstrap_mc_value",))

@@ -49,6 +49,14 @@ def test_the_groups_of_gigpo_by_hand():
     np.testing.assert_allclose(second.step_advantages, step_term[[1, 3, 5]])
 
 
+def test_equal_returns_differ_by_exactly_nothing():
+    # Seven times 0.7 add up to 4.8999..., a seventh of which is not 0.7; GiGPO's step term is exactly 0 there.
+    keys = {"state_key": ["s"] * 7, "action_key": ["a"] * 7, "next_state_key": ["s"] * 7}
+    batch = StepBatch([0.7] * 7, range(8), ["g"] * 7, [1] * 7, [False] * 7, keys)
+    (group,) = StepGraph.of(batch, gigpo(batch)).groups
+    assert group.step_advantages == (0.0,) * 7
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_every_step_is_in_one_edge_and_one_group(make_walks, seed):
     batch = make_walks(seed)

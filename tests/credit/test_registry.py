@@ -1,4 +1,5 @@
 import importlib
+from importlib.metadata import entry_points
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ OURS = [
     "igpo",
     "istar",
     "key_steps",
+    "math_shepherd",
+    "omega_prm",
     "opo",
     "p_grpo",
     "pass_at_k",
@@ -39,15 +42,25 @@ OURS = [
     "rtmc",
     "salt",
     "siop",
+    "slate",
     "spa",
     "spae",
+    "spo",
     "srgpo",
     "step_grpo",
+    "tree_grpo",
+    "tree_ps",
+    "tree_rl",
     "trust_grpo",
     "turning_points",
+    "vineppo",
     "vsrm",
 ]
 BATCH = StepBatch([0.0, 1.0, 0.0], [0, 2, 3], ["g", "g"], [1.0, 0.0], [False, False], {"state_key": ["s", "u", "s"]})
+
+
+def test_these_are_all_that_we_bring():
+    assert sorted(point.name for point in entry_points(group="prm_gym.credit") if point.value.startswith("prm_gym.")) == OURS
 
 
 @pytest.mark.parametrize("name", OURS)

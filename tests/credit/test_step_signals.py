@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from prm_gym.credit import StepBatch
+from prm_gym.credit.diagnostics import unknown_share
 from prm_gym.credit.grouping import Grouping
 from prm_gym.credit.step_signals import (
     information_gain,
@@ -19,7 +20,7 @@ from prm_gym.credit.step_signals import (
     renorm_rewards,
     running_maxima,
 )
-from prm_gym.credit.stepwise import normalized_known, unknown_share
+from prm_gym.credit.stepwise import normalized_known
 from prm_gym.errors import CreditError, OptionError
 
 NAN = float("nan")

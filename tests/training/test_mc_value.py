@@ -1,17 +1,22 @@
 """Values by roll-outs in a run: they fill the column, their steps count, and a run that was stopped goes on along the same curve."""
 
+import sys
+from pathlib import Path
+
 import msgspec
 import pytest
 
 pytest.importorskip("torch")
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from stopped_runs import StopError, left_behind, stopping_after
+
 from prm_gym.agents.candidate import CandidatePolicy
 from prm_gym.credit import StepBatch, branches
 from prm_gym.credit.pairs import step_dpo_pairs
 from prm_gym.errors import CreditError
-from prm_gym.report.comparison import RunResult
 from prm_gym.rollout import Rollouts, groups
-from prm_gym.store import read_trajectories
 from prm_gym.training.columns import Columns
 from prm_gym.training.compare import Plan, compare
 from prm_gym.training.config import TrainConfig
@@ -36,10 +41,6 @@ def _config(**changes):
         "num_envs": 4,
     }
     return TrainConfig(**{**fields, **changes})
-
-
-class _StopError(Exception):
-    """The interruption."""
 
 
 def _lines(directory):
@@ -83,27 +84,12 @@ def test_steps_of_rollouts_are_steps_of_the_run(tmp_path):
 
 
 def test_a_run_that_was_stopped_goes_on_along_the_same_curve(tmp_path):
-    seen = []
-
-    def progress(steps):
-        seen.append(steps)
-        if len(seen) == 1:
-            raise _StopError
-
     config = _config(credit="omega_prm", signals=("mc_value?k=2&visits=search&num_envs=8",))
     train(config, tmp_path / "whole")
-    with pytest.raises(_StopError):
-        train(config, tmp_path / "cut", progress)
+    with pytest.raises(StopError):
+        train(config, tmp_path / "cut", stopping_after(1))
     train(config, tmp_path / "cut")
-    assert _course(tmp_path / "cut") == _course(tmp_path / "whole")
-
-
-def _course(directory):
-    """Everything that a run leaves behind, times aside."""
-    result = msgspec.to_builtins(msgspec.json.decode((directory / "result.json").read_bytes(), type=RunResult))
-    for point in (result, *result["curve"]):
-        point.pop("wall_seconds")
-    return result, list(read_trajectories(directory / "trajectories.jsonl")), (directory / "metrics.jsonl").read_bytes()
+    assert left_behind(tmp_path / "cut") == left_behind(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("credit", ["tree_rl", "tree_grpo"])
