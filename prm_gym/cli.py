@@ -108,10 +108,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = {name: command.run for group in COMMANDS.values() for name, command in group.items()}
     width = shutil.get_terminal_size().columns
     try:
-        if given[0] not in commands:
+        if given[0] in commands:
+            run = commands[given[0]]
+            run.__doc__ = laid_out(run.__doc__ or "", width)
+        elif not given[0].startswith("-"):  # tyro has options of its own, which print completions of shells
             raise UnknownNameError("command", given[0], commands)
-        run = commands[given[0]]
-        run.__doc__ = laid_out(run.__doc__ or "", width)
         tyro.extras.subcommand_cli_from_dict(commands, prog="prm-gym", args=given, description=__doc__)
     except PrmGymError as error:
         print(f"prm-gym: {error}", file=sys.stderr)

@@ -8,7 +8,7 @@ from prm_gym.credit.array_types import BoolArray, FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics, unknown_share
 from prm_gym.credit.grouping import Grouping, factorise, group_means
-from prm_gym.credit.normalize import normalized
+from prm_gym.credit.normalize import deviations, group_stds
 from prm_gym.credit.options import require_between, require_choice, require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
@@ -17,6 +17,9 @@ from prm_gym.credit.step_signals import label_signs
 from prm_gym.credit.stepwise import process_credit
 
 Scheme = Literal["decouple", "allocation"]
+
+LEAST_STD = 1e-8
+"""Of outcomes: they are divided by what is above it alone, as in the source, so that rounding is not stretched to 1."""
 
 
 @assigner(needs=("label",))
@@ -27,8 +30,9 @@ def adca(batch: StepBatch, *, scheme: Scheme = "decouple", alpha: float = 0.1, b
         allocation:    A_t = sum_{u >= t} gamma^(u-t) sign_i w_u / sum_v w_v,      w = 1 for a step that agrees with the outcome, else `inconsistent`
 
     l is +-base. mean l is the mean over the task's trajectories of their means, var l that of their mean squared deviations from it, so that long
-    trajectories do not count for more; std R with ddof 0. sign_i is +1 where R_i > 0, else -1: a right step agrees with the one, a wrong step with the
-    other. The shares of a trajectory sum to its sign; where nothing is known of its steps, the last one has all of it.
+    trajectories do not count for more; std R with ddof 0, and 1 where that is 1e-8 or less. sign_i is +1 where R_i > 0 (beyond rounding), else -1: a right step
+    agrees with the one, a wrong step with the other. The shares of a trajectory sum to its sign; where nothing is known of its steps, the last one has all of
+    it.
 
     Args:
         batch: N steps with the column `label`: 1 right, 0 wrong, NaN where not known: such a step has no part in means, adds 0, and gets no share.
@@ -56,10 +60,12 @@ def adca(batch: StepBatch, *, scheme: Scheme = "decouple", alpha: float = 0.1, b
     require_between("inconsistent", inconsistent, 0.0, np.inf)
     tasks = factorise(batch.group_ids, "group_ids")
     totals = trajectory_returns(batch.rewards, batch.offsets)
-    outcome = normalized(totals, tasks, scale="std", ddof=0, eps=0.0)
+    centred = deviations(totals, tasks)
+    std = group_stds(centred, tasks, ddof=0)
+    outcome = centred / np.where(std > LEAST_STD, std, 1.0)[tasks.codes]
     signs = label_signs(batch)
     known = ~np.isnan(signs)
-    agreeing = signs == np.where(totals > 0.0, 1.0, -1.0)[batch.trajectory_of_step]
+    agreeing = signs == np.where(totals > LEAST_STD, 1.0, -1.0)[batch.trajectory_of_step]
     if scheme == "decouple":
         rewards = alpha * _by_trajectory(signs, known, batch, tasks, base)
         rewards[batch.offsets[1:] - 1] += outcome
@@ -94,4 +100,4 @@ def _allocated(weights: FloatArray, totals: FloatArray, batch: StepBatch) -> Flo
     sums = trajectory_returns(weights, batch.offsets)
     given = weights.copy()
     given[last] = np.where(sums > 0.0, given[last], 1.0)
-    return np.where(totals > 0.0, 1.0, -1.0)[owner] * given / np.where(sums > 0.0, sums, 1.0)[owner]
+    return np.where(totals > LEAST_STD, 1.0, -1.0)[owner] * given / np.where(sums > 0.0, sums, 1.0)[owner]

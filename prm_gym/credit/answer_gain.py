@@ -81,7 +81,8 @@ def siop(batch: StepBatch, *, damping: float = 0.5, support_weight: float = 0.0,
         batch: N steps with the columns `answer_key` (None on the steps of an attempt without an answer: nothing is known of those) and `potential`, p of the
             attempt's own answer, in [0, 1]; `final_potential`, p after the last step; NaN where not known: such a step adds 0.
         damping: lambda, in [0, 1].
-        support_weight: eta, in [0, 100]; above 0 the column `score` is needed: the support of an attempt is the mean of its known scores, 0 without any.
+        support_weight: eta, in [0, 100]; above 0 the column `score` is needed: the support of an attempt is the mean of its known scores;
+            an attempt without any has no part in S_c, which is 0 where no attempt at c has one.
         gamma: discount, in [0, 1].
         eps: added to the standard deviation, outside the root.
         ddof: of the standard deviation.
@@ -114,15 +115,18 @@ def _answer_weights(batch: StepBatch, support_weight: float) -> tuple[FloatArray
     tasks = factorise(factorise(batch.group_ids, "group_ids").codes[answered])
     answers = intersection(tasks, factorise(keys[answered], "answer_key"))
     support = _support(batch)[answered] if support_weight > 0.0 else np.zeros(answers.codes.size)
-    mass = np.exp(support_weight * group_sums(support, answers) / answers.sizes)[answers.codes]  # summed over the attempts of c it is m_c exp(eta S_c)
+    told = ~np.isnan(support)
+    means = group_sums(np.where(told, support, 0.0), answers) / np.maximum(group_sums(told.astype(np.float64), answers), 1.0)
+    mass = np.exp(support_weight * means)[answers.codes]  # summed over the attempts of c it is m_c exp(eta S_c)
     weights = np.full(answered.size, np.nan)
     weights[answered] = group_sums(mass, answers)[answers.codes] / group_sums(mass, tasks)[tasks.codes]
     return weights, answers
 
 
 def _support(batch: StepBatch) -> FloatArray:
-    """[M] float64 in [0, 1], mean of the known scores of each trajectory; 0 without any."""
+    """[M] float64 in [0, 1], mean of the known scores of each trajectory; NaN without any."""
     scores = shares(batch, "score")
     known = ~np.isnan(scores)
     counts = np.bincount(batch.trajectory_of_step[known], minlength=batch.lengths.size)
-    return trajectory_returns(np.where(known, scores, 0.0), batch.offsets) / np.maximum(counts, 1)
+    sums = trajectory_returns(np.where(known, scores, 0.0), batch.offsets)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)

@@ -60,6 +60,7 @@ def hgpo(
     require_finite("alpha", alpha)
     scale = scale_of(normalize)
     states, returns = by_state(batch), discounted_returns(batch.rewards, batch.offsets, gamma)
+    sizes = discounted_returns(np.abs(batch.rewards), batch.offsets, gamma)
     total, weights = np.zeros(returns.size), np.zeros(returns.size)
     diagnostics: dict[str, float] = {}
     if base_group:
@@ -69,7 +70,7 @@ def hgpo(
     with_history(states, batch, history_length)  # refuses a negative length
     for level in _levels(history_length, batch):
         groups = with_history(states, batch, level - 1)
-        advantages = _level(returns, groups, batch.time_of_step >= level - 1, scale, eps)
+        advantages = _level(returns, sizes, groups, batch.time_of_step >= level - 1, scale, eps)
         weight = (level + 1.0) ** alpha * (advantages != 0.0)
         total, weights = total + weight * advantages, weights + weight
         diagnostics |= group_diagnostics(groups, advantages, prefix=f"level_{level}_")
@@ -86,8 +87,10 @@ def _levels(history_length: int, batch: StepBatch) -> range:
     return range(1, min(history_length + 1, int(batch.lengths.max(initial=1))) + 1)
 
 
-def _level(returns: FloatArray, groups: Grouping, eligible: BoolArray, scale: Scale, eps: float) -> FloatArray:
-    """[N] float64, group-relative advantages; 0 for a step without the history, alone in its group, or off its mean by no more than rounding."""
-    centred = deviations(returns, groups)
-    rounding = np.abs(centred) <= NOISE * group_maxima(np.abs(returns), groups)[groups.codes]
+def _level(returns: FloatArray, sizes: FloatArray, groups: Grouping, eligible: BoolArray, scale: Scale, eps: float) -> FloatArray:
+    """[N] float64, group-relative advantages; 0 for a step without the history, alone in its group, or off its mean by no more than rounding.
+
+    `sizes` are the returns of the rewards' magnitudes: where rewards cancel, rounding is as large as they were, not as what is left of them.
+    """
+    rounding = np.abs(deviations(returns, groups)) <= NOISE * group_maxima(sizes, groups)[groups.codes]
     return np.where(rounding | ~eligible, 0.0, normalized(returns, groups, scale=scale, ddof=0, eps=eps))

@@ -87,7 +87,8 @@ def step_dpo_pairs(batch: StepBatch, right: FloatArray, *, success: float = 1.0,
         among: of the N rows, which were taken in the same situation; None for `situations`.
 
     Returns:
-        Pairs, situation by situation in the order of the rejected rows; the margin is the difference of the outcomes.
+        Pairs, situation by situation in the order of the rejected rows; the margin is the difference of the outcomes, NaN where the rejected one's is not
+        known.
 
     Source: Step-DPO (Lai et al. 2024), arXiv 2406.18629. Confidence: high for the rejected step; there the chosen one is sampled anew from the right beginning
     (`prm_gym.training.splicing` does that), here it is one that another attempt took.
@@ -97,7 +98,7 @@ def step_dpo_pairs(batch: StepBatch, right: FloatArray, *, success: float = 1.0,
         raise OptionError(f"per_situation must be 1 or more, got {per_situation!r}.")
     codes = (situations(batch) if among is None else among).codes
     done: list[Any] = batch.column("action_key").tolist()
-    outcomes = np.nan_to_num(batch.outcomes)[batch.trajectory_of_step]
+    outcomes = batch.outcomes[batch.trajectory_of_step]
     wrong = wrong_so_far(batch, right)
     rejected = _first_of_each(codes, done, np.flatnonzero((right == 0.0) & (wrong == 1.0)))
     chosen = _first_of_each(codes, done, _by_outcome(np.flatnonzero((right == 1.0) & (wrong == 0.0) & (outcomes >= success)), outcomes))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from prm_gym.credit.array_types import BoolArray, Column, IntArray
+from prm_gym.credit.array_types import BoolArray, IntArray
 from prm_gym.credit.assigner import Assigner
 from prm_gym.credit.grouping import rows_text
 from prm_gym.credit.options import near_miss
@@ -22,6 +22,7 @@ from prm_gym.credit.returns import discounted_returns
 from prm_gym.credit.stage import Stage
 from prm_gym.credit.step_batch import StepBatch
 from prm_gym.credit.transform import BatchTransform, CreditTransform, TrajectoryFilter
+from prm_gym.credit.trees import parent_rows
 from prm_gym.errors import ContractError, CreditError, OptionError
 
 CLOCK = ("training_step", "training_progress")
@@ -163,14 +164,14 @@ def selected(batch: StepBatch, chosen: IntArray) -> tuple[StepBatch, IntArray]:
         chosen: which, in [0, M).
 
     Raises:
-        CreditError: a trajectory branched off (column `parent`) from one that is left out.
+        CreditError: a trajectory branched off (column `parent`) from one that is left out, or a parent is no row.
     """
     lengths, starts = batch.lengths[chosen], batch.offsets[:-1][chosen]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     rows = np.arange(int(offsets[-1]), dtype=np.int64) + np.repeat(starts - offsets[:-1], lengths)
     columns = {name: column[rows] for name, column in batch.columns.items()}
-    if "parent" in columns and columns["parent"].dtype.kind in "iu":
-        columns["parent"] = _moved(columns["parent"], rows, batch.rewards.size)
+    if "parent" in columns:
+        columns["parent"] = _moved(parent_rows(batch), rows)
     sources = None if batch.trajectories is None else tuple(batch.trajectories[int(i)] for i in chosen)
     part = StepBatch(batch.rewards[rows], offsets, batch.group_ids[chosen], batch.outcomes[chosen], batch.truncated[chosen], columns, sources)
     return part, rows
@@ -185,12 +186,16 @@ def put_back(batch: StepBatch, credit: Credit, rows: IntArray) -> Credit:
     return Credit(advantages, returns, keep, {**credit.diagnostics, "dropped_share": dropped})
 
 
-def _moved(parents: Column, rows: IntArray, size: int) -> Column:
+def _moved(parents: IntArray, rows: IntArray) -> IntArray:
     """Row indices among all steps as row indices among those of `rows`."""
+    size = parents.size
+    wrong = (parents < -1) | (parents >= size)
+    if wrong.any():
+        raise CreditError(f"the column 'parent' must be a row in [0, {size}), or -1; it is not so in {rows_text(wrong)}.")
     place = np.full(size + 1, -1, dtype=np.int64)  # one more, so that the index -1 (no parent) finds -1
     place[rows] = np.arange(rows.size)
-    moved = place[parents.astype(np.int64)]
-    lost = (parents.astype(np.int64) >= 0) & (moved < 0)
+    moved = place[parents[rows]]
+    lost = (parents[rows] >= 0) & (moved < 0)
     if lost.any():
         named = rows_text(np.isin(np.arange(size), rows[lost]))
         raise CreditError(f"A filter leaves out trajectories from which those in {named} branched off; filters are for independent attempts.")

@@ -124,6 +124,8 @@ def step_grpo(
 
 def _farthest(batch: StepBatch) -> FloatArray:
     """[M] float64, the greatest known potential of each trajectory, its end included; NaN where none is known."""
+    if "final_potential" in batch.columns:
+        shares(batch, "final_potential")  # refuses what is outside [0, 1]
     reached = np.fmax(shares(batch, "potential"), potentials_after(batch))
     owners = Grouping(batch.trajectory_of_step, batch.lengths.size)
     farthest = group_maxima(np.where(np.isnan(reached), -np.inf, reached), owners)

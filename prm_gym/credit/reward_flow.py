@@ -46,7 +46,8 @@ def reward_flow(
         advantages [N] float64, per step; returns with the discount; diagnostics as in `group_diagnostics`: over trajectories, and over steps with the prefix
         `step_`; `nodes`, `edges`, `sweeps`.
 
-    Source: RewardFlow, its code (tmlr-group/RewardFlow, commit 518499e6), propagation "decay". There a state has the reward of the step that was seen first in
+    Source: RewardFlow, its code (tmlr-group/RewardFlow, commit f2dfe0af, `rewardflow/propagation.py`), propagation "decay"; at commit 518499e6 rewards flow
+    along every edge in both directions, which is not built here. There a state has the reward of the step that was seen first in
     it, here the greatest, so that the order of the attempts does not matter; there steps that change nothing are taken out of the graph, which here makes no
     difference, since gamma V(s) is not above V(s) where rewards are not negative. Confidence: high for the code.
 

@@ -83,8 +83,8 @@ def tree_grpo(batch: StepBatch, *, across: Across = "sum", eps: float = 1e-6, si
         A(leaf) = (R - mean_tree R) / (std_tree R + eps) + (R - mean_task R) / (std_task R + eps),    A(n) = mean of A over the leaves under n
 
     across "nested": the first term normalised once more over the task, in place of the sum. A tree is what hangs together without the root. A tree with one
-    leaf has no first term, so that without branches this is GRPO. The source trains a shared step once for every leaf; here it stands once, with the
-    mean.
+    leaf has no first term, so that without branches the sum is GRPO, and "nested" has nothing to say: 0 throughout. The source trains a shared step once for
+    every leaf; here it stands once, with the mean.
 
     Args:
         batch: N steps with the column `parent`.

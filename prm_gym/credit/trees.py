@@ -142,7 +142,7 @@ def step_tree(batch: StepBatch) -> StepTree:
             a finished trajectory, or lies on a branch of the trajectory itself. Names the rows.
     """
     offsets, owner = batch.offsets, batch.trajectory_of_step
-    parents = _parents(batch)
+    parents = parent_rows(batch)
     first = offsets[:-1]
     later = np.ones(parents.size, dtype=np.bool_)
     later[first] = False
@@ -160,7 +160,12 @@ def step_tree(batch: StepBatch) -> StepTree:
     return StepTree(batch, tasks, forks, before, _levels(batch, forks, parents))
 
 
-def _parents(batch: StepBatch) -> IntArray:
+def parent_rows(batch: StepBatch) -> IntArray:
+    """[N] int64, the column `parent` as integers, whatever it was given as; not checked against the rows, which `step_tree` does.
+
+    Raises:
+        CreditError: it is missing, or holds something else than integers.
+    """
     given = batch.column("parent")
     try:
         numbers = given.astype(np.float64)

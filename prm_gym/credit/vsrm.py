@@ -5,7 +5,7 @@ import numpy as np
 from prm_gym.credit.array_types import FloatArray, IntArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import explained_share, unknown_share
-from prm_gym.credit.normalize import whitened
+from prm_gym.credit.normalize import NOISE, whitened
 from prm_gym.credit.options import require_between, require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns
@@ -36,7 +36,7 @@ def vsrm(
 
     Args:
         batch: N steps with the column `mc_value`, V; NaN where not known: a step without d adds 0, and others look past it.
-        tolerance: least change that counts, at least 0.
+        tolerance: least change that counts, rounding aside, at least 0.
         decay: a step, in [0, 1].
         gamma: discount of the sum, in [0, 1].
         outcome_weight: of the environment's own rewards on top, finite; 0 as the differences hold them already.
@@ -56,21 +56,24 @@ def vsrm(
     require_finite("outcome_weight", outcome_weight)
     differences = monte_carlo_differences(batch, bootstrap=bootstrap)
     known = ~np.isnan(differences)
-    found = _next_change(differences, batch.offsets, tolerance)
+    values = batch.numbers("mc_value")
+    # Of shares of roll-outs, .35 - .3 is a little less than .05: what rounding may have taken off is not asked for.
+    rounding = NOISE * (np.abs(batch.rewards) + 2.0 * np.abs(values) + np.abs(differences))
+    found = _next_change(differences, batch.offsets, tolerance - np.minimum(rounding, tolerance / 2.0))
     rows = np.arange(found.size)
     counts = known & (found >= 0)
     rewards = outcome_weight * batch.rewards
     rewards[counts] += decay ** (found[counts] - rows[counts]) * differences[found[counts]]
     advantages = discounted_returns(rewards, batch.offsets, gamma)
-    returns, values = discounted_returns(batch.rewards, batch.offsets, gamma=1.0), batch.numbers("mc_value")
+    returns = discounted_returns(batch.rewards, batch.offsets, gamma=1.0)
     told = ~np.isnan(values)
     figures = {"propagated_share": float((counts & (found > rows)).mean()) if rows.size else 0.0} | explained_share(returns[told], values[told])
     return process_credit(batch, whitened(advantages) if whiten else advantages, unknown_share(known) | figures)
 
 
-def _next_change(differences: FloatArray, offsets: IntArray, tolerance: float) -> IntArray:
-    """[N] int64, row of the first step from this one on, in its trajectory, that changes at least the tolerance; -1 without one."""
+def _next_change(differences: FloatArray, offsets: IntArray, least: FloatArray) -> IntArray:
+    """[N] int64, row of the first step from this one on, in its trajectory, that changes at least what is asked of it; -1 without one."""
     size = differences.size
-    rows = np.where(np.abs(differences) >= tolerance, np.arange(size), size)  # False where not known
+    rows = np.where(np.abs(differences) >= least, np.arange(size), size)  # False where not known
     following = np.minimum.accumulate(rows[::-1])[::-1]
     return np.where(following < np.repeat(offsets[1:], np.diff(offsets)), following, -1)

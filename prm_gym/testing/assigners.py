@@ -101,8 +101,9 @@ def _selected(batch: StepBatch, order: IntArray) -> StepBatch:
 
 
 def _sample_batch(chosen: Assigner[...]) -> StepBatch:
-    """Ragged lengths, groups of one to five that stand interleaved, a group of equal rewards, states that come back, every documented column; branches for an
-    assigner that knows of them, and independent attempts for all others.
+    """Ragged lengths, groups of one to five that stand interleaved, a group of equal rewards, states that come back, every documented column.
+
+    Trajectories branch off from others for an assigner that knows of it, and are independent attempts for all others.
     """
     rng = np.random.default_rng(0)
     tasks = rng.permutation(np.repeat(np.arange(8), [1, 2, 3, 4, 5, 4, 3, 2]))

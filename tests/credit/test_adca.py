@@ -108,3 +108,9 @@ def test_bad_input():
     for option, value in (("base", 0.0), ("inconsistent", -1.0), ("gamma", 2.0)):
         with pytest.raises(OptionError, match=f"{option} must be in"):
             adca(batch_of([1, 0, 0]), **{option: value})
+
+
+def test_rewards_that_cancel_leave_no_outcome():
+    # .1 + .2 - .3 is 6e-17 in floating point, and 0 in truth: both attempts came to the same, and all labels are equal.
+    batch = batch_of([1, 1, 1, 1], (3, 1), (0.1, 0.2, -0.3, 0.0))
+    np.testing.assert_allclose(adca(batch).advantages, 0.0, atol=1e-12)

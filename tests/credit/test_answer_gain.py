@@ -98,7 +98,7 @@ def looped_siop(batch, damping, support_weight, gamma):
     spans, tasks = list(pairwise(batch.offsets.tolist())), batch.group_ids.tolist()
     answers = [batch.column("answer_key")[start] for start, _ in spans]
     known = [[score for score in scores[start:stop] if not math.isnan(score)] for start, stop in spans]
-    support = [sum(each) / len(each) if each else 0.0 for each in known]
+    support = [[sum(each) / len(each)] if each else [] for each in known]
     rewards = []
     for i, (start, stop) in enumerate(spans):
         if answers[i] is None:
@@ -109,7 +109,8 @@ def looped_siop(batch, damping, support_weight, gamma):
             if tasks[j] == tasks[i] and answer is not None:
                 clusters.setdefault(answer, []).append(support[j])
         attempts = sum(map(len, clusters.values()))
-        mass = {answer: len(of) / attempts * math.exp(support_weight * sum(of) / len(of)) for answer, of in clusters.items()}
+        means = {answer: statistics.fmean(each for one in of for each in one) if any(of) else 0.0 for answer, of in clusters.items()}
+        mass = {answer: len(of) / attempts * math.exp(support_weight * means[answer]) for answer, of in clusters.items()}
         weight = mass[answers[i]] / sum(mass.values())
         for t in range(start, stop):
             after = final[t] if t == stop - 1 else potential[t + 1]
@@ -130,6 +131,15 @@ def test_siop_by_hand():
     z = [(reward - mean) / std for reward in rewards]
     np.testing.assert_allclose(siop(batch, eps=0.0).advantages, [z[0] + z[1], z[1], z[2], z[3]], atol=1e-6)
     assert siop(batch).diagnostics["answer_groups"] == 2.0
+
+
+def test_support_that_is_not_known_is_not_zero():
+    # Two attempts say yes, one of them without a score: the support of yes is 1, as if both had it. That of no, of which nothing is known, is 0.
+    def credit(scores):
+        batch = batch_of([0.5, 0.5, 0.5], (1, 1, 1), (0.0, 0.0, 0.0), answers=["yes", "yes", "no"])
+        return siop(batch.with_columns({"score": np.array(scores)}), support_weight=1.0, damping=0.0, eps=1.0).advantages.tolist()
+
+    assert credit([1.0, NAN, NAN]) == credit([1.0, 1.0, 0.0])
 
 
 def test_siop_agrees_with_the_loop(make_process_batch):

@@ -100,3 +100,11 @@ def test_equal_rewards_give_exactly_zero():
 def test_impossible_options_are_refused(make_batch, options, message):
     with pytest.raises(OptionError, match=message):
         hgpo(make_batch(0), **options)
+
+
+def test_rewards_that_cancel_do_not_make_a_level_count():
+    # Returns in s: .1 + .2 - .3 (6e-17 in floating point, 0 in truth), 0 and 1. The first two came from p: on level 2 they are equal, which then has no weight.
+    states = ["p", "s", "x", "y", "p", "s", "q", "s"]
+    batch = StepBatch([0, 0.1, 0.2, -0.3, 0, 0, 0, 1], [0, 4, 6, 8], ["g"] * 3, [0, 0, 1], [False] * 3, {"state_key": states})
+    advantages = hgpo(batch, gamma=1.0, history_length=1, normalize="mean", eps=0.0).advantages
+    np.testing.assert_allclose(advantages[[1, 5, 7]], [-1 / 3, -1 / 3, 2 / 3], rtol=1e-12)

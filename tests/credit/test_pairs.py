@@ -35,6 +35,11 @@ def test_step_dpo_by_hand():
     right = np.array([1, 1, 1, 1, 0, 0.0])
     assert wrong_so_far(batch, right).tolist() == [0, 0, 0, 0, 1, 2]
     assert step_dpo_pairs(batch, right) == [StepPair(chosen=1, rejected=4, margin=1.0)]
+    # By how much it is better cannot be told where the outcome of the rejected attempt is not known, and an unknown outcome is no success.
+    (unknown,) = step_dpo_pairs(batch_of(["abc", "axc"], [1, NAN]), right)
+    assert (unknown.chosen, unknown.rejected) == (1, 4)
+    assert np.isnan(unknown.margin)
+    assert step_dpo_pairs(batch_of(["abc", "axc"], [NAN, 0]), right, success=0.0) == []
     # Not of an attempt that failed, unless that is wanted.
     failed = batch_of(["abc", "axc"], [0, 0])
     assert step_dpo_pairs(failed, right) == []

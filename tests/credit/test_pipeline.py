@@ -17,6 +17,7 @@ from prm_gym.credit import (
     find_transform,
     gigpo,
     grpo,
+    key_array,
     reinforce,
     trajectory_filter,
 )
@@ -127,6 +128,13 @@ def test_branches_are_renumbered_and_none_loses_its_stem():
     assert part.column("parent").tolist() == [-1, -1, 1]
     with pytest.raises(CreditError, match="leaves out trajectories from which those in row 4 branched off"):
         selected(batch, np.array([0, 3]))
+    # A list is as good as an array, and what is no row is not taken for one.
+    for parents in ([-1, -1, -1, 1, 2, -1], np.array([-1.0, -1, -1, 1, 2, -1])):
+        part, _ = selected(BATCH.with_columns({"parent": key_array(parents)}), np.array([0, 2]))
+        assert part.column("parent").tolist() == [-1, -1, 1]
+    for wrong in (-2, 6):
+        with pytest.raises(CreditError, match=r"must be a row in \[0, 6\), or -1; it is not so in row 3"):
+            selected(BATCH.with_columns({"parent": np.array([-1, -1, -1, wrong, 2, -1])}), np.array([0, 2]))
 
 
 def test_options_beside_the_specification_find_their_part():

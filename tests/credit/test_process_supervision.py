@@ -139,6 +139,8 @@ def test_what_they_need():
             assign(name, bare)
     with pytest.raises(CreditError, match=r"the column 'potential' must be in \[0, 1\]"):
         step_grpo(batch_of((1,), potential=[3.0]))
+    with pytest.raises(CreditError, match=r"the column 'final_potential' must be in \[0, 1\], .* row 2"):
+        step_grpo(batch_of((2, 1), potential=[0.0, 0.5, 0.5], final_potential=[NAN, 1.0, 5.0]))
     with pytest.raises(CreditError, match=r"the column 'score' must be numbers, .* infinity in row 1"):
         grpo_ps(batch_of(score=[0.0, np.inf, 0.0]))
     with pytest.raises(OptionError, match="step_weight must be a finite number"):

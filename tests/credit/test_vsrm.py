@@ -82,3 +82,10 @@ def test_bad_input():
             vsrm(batch_of([0.0], [0.0]), **{option: value})
     with pytest.raises(OptionError, match="outcome_weight must be a finite number"):
         vsrm(batch_of([0.0], [0.0]), outcome_weight=NAN)
+
+
+@pytest.mark.parametrize("count", range(1, 19))
+def test_a_change_of_the_tolerance_counts_however_it_is_rounded(count):
+    # Of twenty roll-outs one more succeeds: a change of .05, the tolerance, though .35 - .3 is a little less in floating point.
+    credit = vsrm(batch_of([count / 20, (count + 1) / 20], [0.0, (count + 1) / 20]), tolerance=0.05, whiten=False)
+    np.testing.assert_allclose(credit.advantages, [0.05, 0.0], atol=1e-12)
