@@ -22,6 +22,7 @@ CONTRIBUTING = README.with_name("CONTRIBUTING.md")
         "import json",
         "from prm_gym.claims",
         "from prm_gym.search",
+        "from prm_gym.credit import StepBatch, assign\\n\\nbatch = StepBatch.rewards",
         "from prm_gym.agent import make_agent\\nfrom prm_gym.experience",
     ],
 )

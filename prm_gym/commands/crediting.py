@@ -1,6 +1,9 @@
 """`credit`: assigners, the transforms and filters that stand around them, and where their columns come from."""
 
 import inspect
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,7 +48,12 @@ def credit(name: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json: bo
         for kind, heading in _HEADINGS.items():
             _print_kind(heading, [row for row in rows if row["kind"] == kind])
         _print_columns(rows)
-        print("\nIn brackets: how sure the formula is; a reading is one that a source does not spell out. `prm-gym credit NAME` shows equation and source.")
+        print()
+        print(
+            _indented(
+                "In brackets: how sure the formula is; a reading is one that a source does not spell out. `prm-gym credit NAME` shows equation and source.", ""
+            )
+        )
 
 
 def _row(name: str, stage: "Stage") -> dict[str, Any]:
@@ -75,10 +83,10 @@ def _title(row: dict[str, Any]) -> str:
 def _print_kind(heading: str, rows: Sequence[dict[str, Any]]) -> None:
     print(f"{heading}\n")
     for row in rows:
-        print(f"  {_title(row)}\n    {row['summary']}")
+        print(f"  {_title(row)}\n{_indented(row['summary'], '    ')}")
         for field in ("needs", "uses", "makes", "options"):
             if row[field]:
-                print(f"    {field}: {', '.join(row[field])}")
+                print(_indented(f"{field}: {', '.join(row[field])}", "    "))
     print()
 
 
@@ -86,4 +94,12 @@ def _print_columns(rows: Sequence[dict[str, Any]]) -> None:
     """Where the columns that are needed come from, each once."""
     sources = sorted({source for row in rows for source in row["from"]})
     if sources:
-        print("\nColumns that trajectories do not hold\n" + "".join(f"\n  {source}" for source in sources))
+        print("\nColumns that trajectories do not hold\n" + "".join(f"\n{_indented(source, '  ')}" for source in sources))
+
+
+def _indented(text: str, indent: str) -> str:
+    """The text behind an indent; in a terminal it is broken at its width, and what follows stands further in. Elsewhere it is one line, to be searched."""
+    if not sys.stdout.isatty():
+        return indent + text
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False)

@@ -18,7 +18,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "bootstrap_value": f"of an agent with a critic, as for value; {_OF_AGENT}",
         "logprob": f"of the agent that acted; {_OF_AGENT}",
         "ref_logprob": f"of an agent that keeps a reference (for causal-lm learning={{'keep_reference': true}}); {_OF_AGENT}",
-        "entropy": f"of an agent that has the distributions of its actions; {_OF_AGENT}",
+        "entropy": f"of an agent that has the distributions of its actions (causal-lm; candidate does not give it); {_OF_AGENT}",
         "n_tokens": f"of an agent that writes tokens; {_OF_AGENT}",
         "mc_value": "of the signal mc_value, by fresh roll-outs of the agent; column(batch) of make_signal('mc_value:AGENT?k=9'), of rewards of outcomes alone",
         "bootstrap_mc_value": "of roll-outs of your own, from environments that go on where the episode was cut",
