@@ -103,8 +103,8 @@ def _legend(figure: "Figure", comparison: Comparison, curves: tuple[LearningCurv
     handles: list[Line2D] = []
     for credit in shown:
         series = comparison.credits.index(credit)
-        look = {"color": LIGHT[colour_index(series)], "marker": marker(series), "linestyle": line_style(series)}
-        handles.append(Line2D([], [], **look, markersize=5, linewidth=1.7, markeredgecolor="white"))
+        colour, style = LIGHT[colour_index(series)], line_style(series)
+        handles.append(Line2D([], [], color=colour, linestyle=style, marker=marker(series), markersize=5, linewidth=1.7, markeredgecolor="white"))
     longest = max(len(credit) for credit in shown)
     legend = figure.legend(
         handles, [" "] * len(shown), loc="outside lower left", ncols=max(1, min(len(shown), 90 // (longest + 8))), frameon=False, fontsize=9, handlelength=2.2
