@@ -20,7 +20,7 @@ from prm_gym.agents.candidate_learning import CandidateLearner, CandidateLearnin
 from prm_gym.agents.scorer import Scorer, batched
 from prm_gym.credit import Credit, StepBatch
 from prm_gym.credit.array_types import FloatArray
-from prm_gym.errors import CheckpointError, MissingExtraError, OptionError
+from prm_gym.errors import CheckpointError, DivergedError, MissingExtraError, OptionError
 from prm_gym.machine import choose_device
 from prm_gym.saved_agents import describe
 
@@ -59,7 +59,7 @@ class CandidatePolicy(TrainableAgent):
             seed: of the initial weights and of the choices.
             device: "cpu", "cuda", "cuda:1" ..., or "auto" (CUDA where there is one).
             width: of the n-gram embeddings, >= 4; the vectors of candidates are twice as wide.
-            learning_rate: of Adam, > 0.
+            learning_rate: of Adam, in [0, 3.4e37] (its first step takes ten times that, as a float32).
             epochs: passes over a batch in one update, >= 1.
             minibatch: steps in one gradient, >= 1.
             clip: range of the probability ratio, in (0, 1).
@@ -86,10 +86,11 @@ class CandidatePolicy(TrainableAgent):
 
         Raises:
             ContractError: the environment lists no actions.
+            DivergedError: its weights give no numbers any more.
         """
         if not prompts:
             return []
-        logprobs = self._logprobs(prompts).cpu()
+        logprobs = self._logprobs(prompts)
         chosen = _drawn([prompt.seed for prompt in prompts], logprobs.exp(), self._generator)
         return _actions(prompts, chosen, logprobs)
 
@@ -101,12 +102,15 @@ class CandidatePolicy(TrainableAgent):
         """The most probable candidate of each prompt."""
         if not prompts:
             return []
-        logprobs = self._logprobs(prompts).cpu()
+        logprobs = self._logprobs(prompts)
         return _actions(prompts, logprobs.argmax(dim=1), logprobs)
 
     def _logprobs(self, prompts: Sequence[Prompt]) -> Tensor:
         with torch.no_grad():
-            return self.network(*batched([(prompt.observation, prompt.actions) for prompt in prompts], self.device))
+            logprobs = self.network(*batched([(prompt.observation, prompt.actions) for prompt in prompts], self.device)).cpu()
+        if logprobs.isnan().any():
+            raise DivergedError("the candidate policy says no numbers any more: its weights are too large, NaN or infinite")
+        return logprobs
 
     @property
     def gives(self) -> tuple[str, ...]:

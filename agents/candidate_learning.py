@@ -23,6 +23,8 @@ except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
 
 IMITATION_EPOCHS, IMITATION_MINIBATCH = 10, 32
+HIGHEST_RATE = float(torch.finfo(torch.float32).max) / 10
+"""Adam divides its rate by 1 - 0.9 in its first step, and that has to be a float32."""
 VALUE_CLIP = 0.2
 """How far a value may gain in an update (see `prm_gym.lm.value.value_loss`); outcomes lie in [0, 1]."""
 
@@ -48,6 +50,8 @@ class CandidateLearning:
             value = getattr(self, option)
             if not value >= lowest:
                 raise OptionError(f"{option} must be at least {lowest}, got {value!r}")
+        if self.learning_rate > HIGHEST_RATE:
+            raise OptionError(f"learning_rate must be at most {HIGHEST_RATE:.1e}, got {self.learning_rate!r}")
         if not 0.0 < self.clip < 1.0:
             raise OptionError(f"clip must lie in (0, 1), got {self.clip!r}")
         if not self.preference_beta > 0.0:

@@ -33,6 +33,9 @@ try:
 except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
 
+HIGHEST_RATE = float(torch.finfo(torch.float32).max) / 10
+"""Adam divides its rate by 1 - 0.9 in its first step, and that has to be a float32."""
+
 READ_AT_ONCE = 1024  # steps
 FILE = "progress.pt"
 
@@ -57,8 +60,8 @@ class ProgressEstimator(Signal):
         for option, value in (("width", width), ("epochs", epochs), ("minibatch", minibatch)):
             if value < 1:
                 raise OptionError(f"{option} must be at least 1, got {value!r}")
-        if not (math.isfinite(learning_rate) and learning_rate > 0.0):
-            raise OptionError(f"learning_rate must be above 0, got {learning_rate!r}")
+        if not 0.0 < learning_rate <= HIGHEST_RATE:
+            raise OptionError(f"learning_rate must be above 0 and at most {HIGHEST_RATE:.1e}, got {learning_rate!r}")
         self.device = torch.device(choose_device(device))
         self.width, self.learning_rate, self.epochs, self.minibatch = width, learning_rate, epochs, minibatch
         self._generator = torch.Generator().manual_seed(seed)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
@@ -100,20 +101,25 @@ def read_lines(path: Path | str) -> Iterator[tuple[int, int, Trajectory]]:
 
 def write_json(path: Path | str, value: Any) -> None:
     """Write a record as indented JSON, in one step: a reader sees the old file or the new one."""
-    _replace(path, msgspec.json.format(_ENCODER.encode(value), indent=1))
+    write_whole(path, msgspec.json.format(_ENCODER.encode(value), indent=1))
 
 
 def write_json_lines(path: Path | str, rows: Iterable[Any]) -> None:
     """Write records as JSON lines, in one step likewise."""
-    _replace(path, b"".join(_ENCODER.encode(row) + b"\n" for row in rows))
+    write_whole(path, b"".join(_ENCODER.encode(row) + b"\n" for row in rows))
 
 
-def _replace(path: Path | str, data: bytes) -> None:
+def write_whole(path: Path | str, data: bytes) -> None:
+    """Write a file in one step: a reader sees the old one or the new one, and of several that write it at once the last one wins."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    temporary = path.with_name(f"{path.name}.{uuid4().hex}.tmp")  # of its own: another process may be writing the same file
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _last_byte(path: Path) -> bytes:

@@ -2,6 +2,7 @@ import gc
 import json
 import os
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import gymnasium as gym
 import msgspec
@@ -255,3 +256,11 @@ def test_records_are_written_in_one_step(tmp_path):
     # What was there stays, and nothing else lies about.
     assert json.loads(path.read_text()) == {"new": 2}
     assert [file.name for file in path.parent.iterdir()] == ["r.json"]
+
+
+def test_several_may_write_one_file_at_once(tmp_path):
+    # Each has a temporary file of its own, so none takes another's away, and what stands there in the end is one of theirs, whole.
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda value: write_json(tmp_path / "one.json", [value] * 1000), range(60)))
+    assert len(set(json.loads((tmp_path / "one.json").read_text()))) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["one.json"]

@@ -9,7 +9,7 @@ from prm_gym.report.comparison import Comparison, Reference
 from prm_gym.report.formatting import compact, share
 from prm_gym.report.frame import INK, SHARE_NAMES, SHARES, SOFT, draw_frame
 from prm_gym.report.learning_curve import LearningCurve, learning_curves
-from prm_gym.report.palette import LIGHT, colour_index, marker
+from prm_gym.report.palette import LIGHT, colour_index, line_style, marker
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,8 +76,8 @@ def _draw_curve(axes: "Axes", curve: LearningCurve, series: int) -> None:
     if curve.low is not None and curve.high is not None:
         axes.fill_between(curve.env_steps, curve.low, curve.high, color=colour, alpha=0.16, linewidth=0)
     axes.plot(
-        curve.env_steps, curve.mean, color=colour, linewidth=1.7, marker=marker(series), markersize=4.2, markeredgecolor="white", markeredgewidth=0.6,
-        markevery=max(1, len(curve.env_steps) // 12),
+        curve.env_steps, curve.mean, color=colour, linewidth=1.7, linestyle=line_style(series), marker=marker(series), markersize=4.2, markeredgecolor="white",
+        markeredgewidth=0.6, markevery=max(1, len(curve.env_steps) // 12),
     )  # fmt: skip
 
 
@@ -103,7 +103,8 @@ def _legend(figure: "Figure", comparison: Comparison, curves: tuple[LearningCurv
     handles: list[Line2D] = []
     for credit in shown:
         series = comparison.credits.index(credit)
-        handles.append(Line2D([], [], color=LIGHT[colour_index(series)], marker=marker(series), markersize=5, linewidth=1.7, markeredgecolor="white"))
+        colour, style = LIGHT[colour_index(series)], line_style(series)
+        handles.append(Line2D([], [], color=colour, linestyle=style, marker=marker(series), markersize=5, linewidth=1.7, markeredgecolor="white"))
     longest = max(len(credit) for credit in shown)
     legend = figure.legend(
         handles, [" "] * len(shown), loc="outside lower left", ncols=max(1, min(len(shown), 90 // (longest + 8))), frameon=False, fontsize=9, handlelength=2.2

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from prm_gym.report.markup import Html, element, join
 from prm_gym.report.shell import page_of
 from prm_gym.report.tables import Column, Figure, section, table
 from prm_gym.report.transfer import options_in_words, same_in_words
+from prm_gym.store import write_whole
 
 NARROW_BELOW = 10
 """With fewer seeds than this the page says how much too narrow a percentile interval is."""
@@ -30,9 +30,7 @@ def write_page(comparison: Comparison, path: Path, graphs: Mapping[str, bytes] =
         path: of the HTML file.
         graphs: PNG of the attempts at a task, by credit assigner (`step_graph.credit_pictures`).
     """
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(render_page(comparison, graphs), encoding="utf-8")
-    os.replace(unfinished, path)
+    write_whole(path, render_page(comparison, graphs).encode())
 
 
 def render_page(comparison: Comparison, graphs: Mapping[str, bytes] = MappingProxyType({})) -> str:

@@ -15,6 +15,10 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """Matplotlib's codes. Seven of them against six colours: the first 42 series differ in the pair."""
 
 
+LINE_STYLES = ("solid", "dashed", "dotted", "dashdot")
+"""Matplotlib's names. The colours begin anew with the next one, so that no two of 24 lines look alike between their markers."""
+
+
 def colour_index(series: int) -> int:
     """Which of the colours series number `series` has, from 0."""
     return series % len(LIGHT)
@@ -23,3 +27,8 @@ def colour_index(series: int) -> int:
 def marker(series: int) -> str:
     """Which marker series number `series` has."""
     return MARKERS[series % len(MARKERS)]
+
+
+def line_style(series: int) -> str:
+    """Which line series number `series` has."""
+    return LINE_STYLES[series // len(LIGHT) % len(LINE_STYLES)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from prm_gym.errors import MissingExtraError, OptionError
 from prm_gym.report.formatting import compact
-from prm_gym.report.palette import LIGHT, colour_index, marker
+from prm_gym.report.palette import LIGHT, colour_index, line_style, marker
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,4 +80,7 @@ def _draw(axes: "Axes", points: "Sequence[Point]", method: str, series: int, ban
     if band and len(ends) == len(points):
         axes.fill_between(budgets, [low for low, _ in ends], [high for _, high in ends], color=colour, alpha=0.1, linewidth=0)
     means = [each.mean for each in known]
-    axes.plot(budgets, means, color=colour, linewidth=1.7, marker=marker(series), markersize=5, markeredgecolor="white", markeredgewidth=0.6, label=method)
+    axes.plot(
+        budgets, means, color=colour, linewidth=1.7, linestyle=line_style(series), marker=marker(series), markersize=5, markeredgecolor="white",
+        markeredgewidth=0.6, label=method,
+    )  # fmt: skip

@@ -10,7 +10,7 @@ from prm_gym import Malformed, Situation, StepEnv, Task, Transition
 from prm_gym.agent import Action, Preference, Prompt, make_agent
 from prm_gym.agents.reading import read
 from prm_gym.credit import Credit, StepBatch, assign
-from prm_gym.errors import CheckpointError, ContractError, CreditError, OptionError
+from prm_gym.errors import CheckpointError, ContractError, CreditError, DivergedError, OptionError
 from prm_gym.rollout import Rollouts, groups, success_rate
 
 torch = pytest.importorskip("torch")
@@ -495,3 +495,19 @@ def test_it_learns_from_its_own_values():
 def test_a_weight_of_values_below_zero_is_refused():
     with pytest.raises(OptionError, match="value_weight must be at least 0"):
         _policy(value_weight=-1.0)
+
+
+def test_a_learning_rate_that_adam_cannot_take_is_refused():
+    # Its first step divides by 1 - 0.9, and 10 * 1e38 is above the largest float32, 3.4e38.
+    with pytest.raises(OptionError, match=r"learning_rate must be at most 3\.4e\+37, got 1e\+38"):
+        _policy(learning_rate=1e38)
+
+
+def test_lost_weights_are_told_when_it_acts():
+    policy = _policy()
+    with torch.no_grad():
+        for weight in policy.network.parameters():
+            weight.fill_(float("nan"))
+    for agent in (policy, policy.greedy()):
+        with pytest.raises(DivergedError, match="says no numbers any more"):
+            agent.act(_prompts(2))

@@ -7,7 +7,7 @@ import pytest
 
 from prm_gym.errors import MissingExtraError
 from prm_gym.report.curves import draw_curves
-from prm_gym.report.palette import DARK, DARK_PAPER, LIGHT, LIGHT_PAPER, colour_index, marker
+from prm_gym.report.palette import DARK, DARK_PAPER, LIGHT, LIGHT_PAPER, colour_index, line_style, marker
 
 
 def pixels(path):
@@ -132,3 +132,8 @@ def test_every_colour_stands_out_from_the_paper(colours, paper):
 
 def test_series_differ_in_colour_or_marker():
     assert len({(colour_index(series), marker(series)) for series in range(42)}) == 42
+
+
+def test_lines_of_one_colour_differ_between_their_markers():
+    # Six colours and four kinds of line: 24 pairs.
+    assert len({(colour_index(series), line_style(series)) for series in range(24)}) == 24

@@ -1,7 +1,6 @@
 """An evaluation as a page, as Markdown and as tables for the terminal."""
 
 import math
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from prm_gym.report.shell import page_of
 from prm_gym.report.statistics import Interval
 from prm_gym.report.tables import Column, Figure, section, table
 from prm_gym.report.terminal import PLAIN_RULES, RULES
-from prm_gym.store import write_json
+from prm_gym.store import write_json, write_whole
 
 UNDECIDED = {
     "miss": "a step without a score counts as a miss, and leaves its solution without one",
@@ -41,9 +40,7 @@ def write_reports(evaluation: Evaluation, directory: Path) -> tuple[Path, ...]:
     directory.mkdir(parents=True, exist_ok=True)
     write_json(directory / RESULT, evaluation)
     for name, text in ((PAGE, page(evaluation)), (MARKDOWN, markdown(evaluation))):
-        unfinished = directory / f"{name}.part"
-        unfinished.write_text(text, encoding="utf-8", errors="replace")
-        os.replace(unfinished, directory / name)
+        write_whole(directory / name, text.encode(errors="replace"))
     return tuple(directory / name for name in (PAGE, MARKDOWN, RESULT))
 
 
