@@ -91,6 +91,10 @@ _WANTED: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true
 _OPTIONS = re.compile(r"\?([A-Za-z_]\w*=[^?&]*(?:&[A-Za-z_]\w*=[^?&]*)*)\Z")
 
 
+_BARE_POINT = re.compile(r"^(-?)\.(?=\d)")
+"""Of ".5", which JSON does not know and people write."""
+
+
 def split_options(spec: str) -> tuple[str, dict[str, Any]]:
     """A specification without its options, and these.
 
@@ -108,7 +112,7 @@ def split_options(spec: str) -> tuple[str, dict[str, Any]]:
 
 def _value(text: str) -> Any:
     try:
-        value = json.loads(text)
+        value = json.loads(_BARE_POINT.sub(r"\g<1>0.", text))
     except ValueError:
         return text
     return value if isinstance(value, int | float | None) else text

@@ -180,6 +180,7 @@ def test_a_plug_in_that_cannot_be_called():
         ("prm:/a/what?/b", "prm:/a/what?/b", {}),
         ("prm:/a?b=", "prm:/a", {"b": ""}),
         ("prm:x?threshold=0.5&dtype=null", "prm:x", {"threshold": 0.5, "dtype": None}),
+        ("clip?limit=.5&low=-.25&file=.hidden", "clip", {"limit": 0.5, "low": -0.25, "file": ".hidden"}),
     ],
 )
 def test_options_are_told_from_arguments(text, plain, options):

@@ -34,11 +34,11 @@ def credit(name: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json: bo
     from prm_gym.credit import ASSIGNERS, TRANSFORMS
     from prm_gym.errors import UnknownNameError
 
-    stages: dict[str, Stage] = {each: registry.load(each) for registry in (ASSIGNERS, TRANSFORMS) for each in registry.names()}
+    registries: dict[str, Any] = {each: registry for registry in (ASSIGNERS, TRANSFORMS) for each in registry.names()}
     for each in name:
-        if each not in stages:
-            raise UnknownNameError("credit assigner or transform", each, stages)
-    rows = [_row(each, stages[each]) for each in name or stages]
+        if each not in registries:
+            raise UnknownNameError("credit assigner or transform", each, registries)
+    rows = [_row(each, registries[each].load(each)) for each in name or registries]  # no more than is asked for: a plug-in may be broken
     if json:
         print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
     elif name:

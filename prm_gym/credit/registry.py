@@ -14,12 +14,12 @@ ASSIGNERS: Registry[Assigner[...]] = Registry("prm_gym.credit", "credit assigner
 TRANSFORMS: Registry[Stage] = Registry("prm_gym.credit_transforms", "credit transform")
 
 
-def assign(spec: str, batch: StepBatch, **options: object) -> Credit:
+def assign(spec: str | Assigner[...], batch: StepBatch, **options: object) -> Credit:
     """The credit of the batch by an assigner or a pipeline.
 
     Args:
         spec: a name as registered in the entry point group `prm_gym.credit`, with options where wanted: "reinforce?gamma=0.5&baseline=batch"; or a pipeline
-            of it and transforms (`prm_gym.credit.pipeline`): "posterior_gate|grpo|aem?strength=0.5".
+            of it and transforms (`prm_gym.credit.pipeline`): "posterior_gate|grpo|aem?strength=0.5". Or an assigner itself, registered or not.
         batch: the steps.
         **options: of the assigner, or of any part of the pipeline; those left out have its defaults.
 
@@ -31,7 +31,7 @@ def assign(spec: str, batch: StepBatch, **options: object) -> Credit:
         OptionError: an option is unknown, has an impossible value, or is given twice.
         CreditError: the batch lacks a column that the assigner needs.
     """
-    chosen, given = find_assigner(spec)
+    chosen, given = (spec, dict[str, Any]()) if isinstance(spec, Assigner) else find_assigner(spec)
     if twice := sorted(given.keys() & options.keys()):
         raise OptionError(f"{', '.join(twice)} of the credit assigner {spec!r} stands in the specification and beside it")
     chosen.require_known(options)

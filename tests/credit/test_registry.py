@@ -73,7 +73,9 @@ def test_ours_are_registered_under_their_own_names(name):
 
 
 def test_assigning_by_name_is_calling_the_function():
-    assert np.array_equal(assign("gigpo", BATCH, gamma=0.5).advantages, gigpo(BATCH, gamma=0.5).advantages)
+    called = gigpo(BATCH, gamma=0.5).advantages
+    assert np.array_equal(assign("gigpo", BATCH, gamma=0.5).advantages, called)
+    assert np.array_equal(assign(gigpo, BATCH, gamma=0.5).advantages, called)
 
 
 def test_an_unknown_name_gets_the_near_miss():
