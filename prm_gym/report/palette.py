@@ -5,6 +5,8 @@ normal sight and under simulated protanopia, deuteranopia and tritanopia (Machad
 more with its background (WCAG 2.2, 1.4.11). `tests/report/test_curves.py` holds them to it. The two tuples share their order of hues.
 """
 
+from typing import Literal, TypeAlias, get_args
+
 LIGHT_PAPER = "#ffffff"
 LIGHT = ("#132797", "#d6752f", "#179cb1", "#705602", "#635dd5", "#601d43")
 
@@ -15,7 +17,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """Matplotlib's codes. Seven of them against six colours: the first 42 series differ in the pair."""
 
 
-LINE_STYLES = ("solid", "dashed", "dotted", "dashdot")
+LineStyle: TypeAlias = Literal["solid", "dashed", "dotted", "dashdot"]
+LINE_STYLES: tuple[LineStyle, ...] = get_args(LineStyle)
 """Matplotlib's names. The colours begin anew with the next one, so that no two of 24 lines look alike between their markers."""
 
 
@@ -29,6 +32,6 @@ def marker(series: int) -> str:
     return MARKERS[series % len(MARKERS)]
 
 
-def line_style(series: int) -> str:
+def line_style(series: int) -> LineStyle:
     """Which line series number `series` has."""
     return LINE_STYLES[series // len(LIGHT) % len(LINE_STYLES)]
