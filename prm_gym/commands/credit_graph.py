@@ -25,7 +25,7 @@ def credit_graph(
     import msgspec
 
     from prm_gym.credit import StepBatch, assign
-    from prm_gym.credit.graph import StepGraph, most_shared_task
+    from prm_gym.credit.step_graph import StepGraph, most_shared_task
     from prm_gym.store import read_trajectories
 
     batch = StepBatch.from_trajectories(read_trajectories(path))

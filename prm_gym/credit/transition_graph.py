@@ -1,6 +1,6 @@
 """The transitions of a batch as one graph for all tasks at once, and values that are propagated over it.
 
-A node is a state of a task, an edge a transition that was seen. `prm_gym.credit.graph` has the same graph as objects to look at.
+A node is a state of a task, an edge a transition that was seen. `prm_gym.credit.step_graph` has the same graph as objects to look at.
 
 All propagation is by synchronous sweeps over the edges, O(E) each with E <= N distinct edges, and no loop over steps. How many sweeps each takes is said, and
 bounded.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prm_gym.credit import StepBatch, assign, find_assigner
-from prm_gym.credit.graph import StateNode, StepEdge, StepGraph, most_shared_task
+from prm_gym.credit.step_graph import StateNode, StepEdge, StepGraph, most_shared_task
 from prm_gym.errors import MissingExtraError, OptionError
 from prm_gym.report.formatting import counted
 from prm_gym.report.frame import INK, SOFT

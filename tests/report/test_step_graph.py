@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from prm_gym.credit import StepBatch, rloo
-from prm_gym.credit.graph import StepGraph
+from prm_gym.credit.step_graph import StepGraph
 from prm_gym.errors import OptionError
 from prm_gym.report.page import render_page
 from prm_gym.report.step_graph import NEGATIVE, NEUTRAL, POSITIVE, credit_pictures, draw_step_graph, layered, shortened

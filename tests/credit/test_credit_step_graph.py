@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from prm_gym.credit import StepBatch, gigpo, key_array, rloo, salt
-from prm_gym.credit.graph import StepGraph, most_shared_task
+from prm_gym.credit.step_graph import StepGraph, most_shared_task
 from prm_gym.errors import CreditError
 
 
