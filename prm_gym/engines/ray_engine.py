@@ -18,8 +18,7 @@ from prm_gym.engines.ray_connection import connect, leave
 from prm_gym.errors import EngineError, OptionError
 
 _CLOSING_SECONDS = 5.0
-_LETTER_SECONDS = 5.0
-_OPENING_SECONDS = 30.0
+_LETTER_SECONDS = 30.0
 
 
 class RayEngine(Engine):
@@ -214,14 +213,18 @@ class RayCrew(HandCrew[JobT, ResultT]):
         """See `Crew.run`."""
         if notice is not None and self.mailbox is None:
             here = self.ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(self.ray.get_runtime_context().get_node_id(), soft=True)
-            self.mailbox = self.ray.remote(_mailbox_class()).options(num_cpus=0, scheduling_strategy=here).remote()
+            self.mailbox = (
+                self.ray.remote(_mailbox_class())
+                .options(num_cpus=0, scheduling_strategy=here, max_restarts=self.retries, max_task_retries=self.retries)
+                .remote()
+            )
             self._opening = self.mailbox.take.remote()
         yield from super().run(jobs, notice)
 
     def open_mailbox(self) -> Any:
         """The mailbox, which is there now: on a busy machine it may begin after the workers, and letters do not wait for it as long."""
         if self._opening is not None:
-            self.ray.wait([self._opening], timeout=_OPENING_SECONDS)
+            self.ray.wait([self._opening], timeout=self.patience)
             self._opening = None
         return self.mailbox
 
