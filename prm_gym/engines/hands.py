@@ -152,7 +152,7 @@ class HandCrew(Crew[JobT, ResultT]):
         hand.dismiss()
 
     def close(self) -> None:
-        """End all hands: idle ones after they have closed their worker, the others at once."""
+        """End all hands: idle ones after they have closed their worker; those that are at work, or whose worker is still being made, at once."""
         for hand in self.hands:
             if hand.ready and hand.doing is None:
                 hand.part()
