@@ -58,7 +58,7 @@ class Hand(ABC):
 
     @abstractmethod
     def part(self) -> None:
-        """Ask it to close its worker and to end; it is idle."""
+        """Ask it to close its worker and to end; it has no job. One whose worker is still being made does so when that is done."""
 
     @abstractmethod
     def dismiss(self) -> None:
@@ -152,9 +152,9 @@ class HandCrew(Crew[JobT, ResultT]):
         hand.dismiss()
 
     def close(self) -> None:
-        """End all hands: idle ones after they have closed their worker; those that are at work, or whose worker is still being made, at once."""
+        """End all hands: those without a job after they have closed their worker, the others at once."""
         for hand in self.hands:
-            if hand.ready and hand.doing is None:
+            if hand.doing is None:
                 hand.part()
         for hand in list(self.hands):
             self._let_go(hand)

@@ -121,7 +121,8 @@ def _host_class(ray: Any) -> Any:
                     ray.wait([last], timeout=seconds)
 
         def close(self) -> None:
-            self.worker.close()
+            if self.worker is not None:
+                self.worker.close()
 
     return Host
 
@@ -161,7 +162,8 @@ class _RayHand(Hand):
         self.asked, self.pending = "run", self.actor.run.remote(index, job, self.crew.open_mailbox(), _LETTER_SECONDS)
 
     def part(self) -> None:
-        self.asked, self.pending = "close", self.actor.close.remote()
+        if self.asked != "version":  # then it has no maker yet, and nothing to close
+            self.asked, self.pending = "close", self.actor.close.remote()
 
     def dismiss(self) -> None:
         ray = self.crew.ray
