@@ -219,7 +219,7 @@ def joined(name: str, summary: str, tasks: Sequence[_Task], horizon: int, unique
     )
 
 
-def judged(problem: Problem, name: str, summary: str, false_positives: float, false_negatives: float, fixed: bool) -> Problem:
+def judged(problem: Problem, name: str, summary: str, false_positives: float, false_negatives: float, fixed: bool, draw: int = 20261122) -> Problem:
     """The problem with a verifier that errs at these rates.
 
     Args:
@@ -228,13 +228,14 @@ def judged(problem: Problem, name: str, summary: str, false_positives: float, fa
         summary: of the new problem.
         false_positives: share of the wrong steps that it calls right.
         false_negatives: share of the right steps that it calls wrong.
-        fixed: it always errs on the same steps (drawn once, evenly, by a seed of its own), as a real verifier does; otherwise anew every time.
+        fixed: it always errs on the same steps (drawn once, evenly), as a real verifier does; otherwise anew every time.
+        draw: seed of the steps that it errs on.
     """
     if problem.right is None:
         raise ValueError(f"nothing says which steps of {problem.name} are right")
     said = np.where(problem.right, 1.0 - false_negatives, false_positives)
     if fixed:
-        said = (np.random.default_rng(20261122).random(said.shape) < said).astype(np.float64)
+        said = (np.random.default_rng(draw).random(said.shape) < said).astype(np.float64)
     return replace(problem, name=name, summary=summary, verdicts=said)
 
 
@@ -246,8 +247,11 @@ def _blank(states: int, actions: int) -> tuple[IntArray, FloatArray, FloatArray,
     return stay, sure, np.zeros(states), np.zeros(states, dtype=np.bool_), np.zeros((states, actions))
 
 
-def _lattice(goal_rows: int, depth: int = 6, width: int = 5, slip: float = 0.1) -> _Task:
-    """Layers of `width` states; up, straight or down, and now and then straight after all; solved in the upper `goal_rows` of the last layer."""
+def _lattice(goal_rows: int, depth: int = 6, width: int = 5, slip: float = 0.1, start: int | None = None) -> _Task:
+    """Layers of `width` states; up, straight or down, and now and then straight after all; solved in the upper `goal_rows` of the last layer.
+
+    Attempts begin in the row `start` of the first layer, the middle one unless given; row 0 is the uppermost.
+    """
     successors, probabilities, outcomes, terminal, lean = _blank((depth + 1) * width, 3)
     for layer in range(depth):
         for row in range(width):
@@ -257,7 +261,7 @@ def _lattice(goal_rows: int, depth: int = 6, width: int = 5, slip: float = 0.1) 
                 probabilities[state, action] = 1.0 - slip, slip
     terminal[depth * width :] = True
     outcomes[depth * width : depth * width + goal_rows] = 1.0
-    return _Task(successors, probabilities, outcomes, terminal, lean, start=width // 2)
+    return _Task(successors, probabilities, outcomes, terminal, lean, start=width // 2 if start is None else start)
 
 
 def _tree(share: float, seed: int, depth: int = 4, branches: int = 3) -> _Task:
@@ -342,6 +346,34 @@ def long() -> Problem:
 def proof() -> Problem:
     """Up to fourteen steps, seldom solved; outcome alone."""
     return joined("proof", "4 to 10 right steps within 14, seldom solved, outcome at the end", [_proof(length) for length in (4, 6, 8, 10)], 14)
+
+
+def harder_lattice() -> Problem:
+    """Twelve moves over seven rows, from the lowest but one to the uppermost."""
+    tasks = [_lattice(rows, depth=12, width=7, start=5) for rows in (1, 1, 2, 2)]
+    return joined("lattice", "12 steps over a lattice of 7 rows from near the lowest to the upper ones, outcome at the end", tasks, 12)
+
+
+def harder_tree() -> Problem:
+    """Six steps, and few of the 729 leaves are right."""
+    tasks = [_tree(share, seed, depth=6) for seed, share in enumerate((0.01, 0.02, 0.04, 0.08))]
+    return joined("tree", "6 steps, 3 branches each, 1 to 8% of the leaves are right, no two situations look alike", tasks, 6, unique_keys=True)
+
+
+def harder_loop() -> Problem:
+    """A corridor of fourteen places."""
+    tasks = [_corridor(start, length=14) for start in (1, 2, 3, 5)]
+    return joined("loop", "a corridor of 14 places, attempts come back to places, 2 to 40 steps", tasks, 40)
+
+
+def harder_long() -> Problem:
+    """Forty steps of which up to eighteen matter."""
+    return joined("long", "40 steps of which 6 to 18 matter, outcome at the end", [_lock(decisions) for decisions in (6, 10, 14, 18)], 40)
+
+
+def harder_proof() -> Problem:
+    """Up to twenty steps, hardly ever solved at first."""
+    return joined("proof", "5 to 12 right steps within 20, outcome at the end", [_proof(length) for length in (5, 7, 9, 12)], 20)
 
 
 def _with_verdicts(name: str, words: str, false_positives: float, false_negatives: float, fixed: bool) -> Callable[[], Problem]:
