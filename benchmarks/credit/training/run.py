@@ -4,6 +4,7 @@ python benchmarks/credit/training/run.py --out runs/credit-training        # goe
 """
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -47,6 +48,8 @@ WORLDS = {
 }
 CONDITIONS: dict[str, tuple[float, float] | None] = {"outcome": None, "exact": (0.0, 0.0), "accepts": (0.2, 0.0), "refuses": (0.0, 0.2), "both": (0.2, 0.2)}
 """False positives and false negatives of the verifier behind the dense reward; None for the outcome alone."""
+
+LOOKS = {"outcome": ("#1d2127", "o"), "exact": ("#0072b2", "s"), "accepts": ("#d55e00", "^"), "refuses": ("#009e73", "v"), "both": ("#cc79a7", "D")}
 
 
 def credits_of(condition: str) -> tuple[str, ...]:
@@ -107,6 +110,57 @@ def table(found: dict[str, Comparison], credits: tuple[str, ...]) -> str:
     return "\n".join([*lines, "", f"For comparison: {', '.join(floors)}."])
 
 
+def shared(directory: Path, seeds: int) -> float | None:
+    """Mean share of the steps whose state another step of the task was in too, over all batches of the runs of `gigpo`; None without such runs.
+
+    Args:
+        directory: of one world under one condition.
+        seeds: whose runs count.
+    """
+    shares: list[float] = []
+    for path in (directory / f"gigpo-{directory.name if directory.name == 'outcome' else 'dense'}" / f"seed-{seed}" / "metrics.jsonl" for seed in range(seeds)):
+        if path.exists():
+            shares.extend(1.0 - row["step_singleton_share"] for row in map(json.loads, path.read_text().splitlines()) if "step_singleton_share" in row)
+    return float(np.mean(shares)) if shares else None
+
+
+def draw(found: dict[str, dict[str, Comparison]], path: Path) -> None:
+    """Final success with its interval, a panel a world: assigners down, conditions by colour.
+
+    Args:
+        found: comparisons by condition, by world.
+        path: file to write; its suffix names the format.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.6 * len(found) + 1.6, 4.4), dpi=160, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    panels: Any = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
+    for panel, (world, comparisons) in zip(panels, found.items(), strict=True):
+        for place, (condition, comparison) in enumerate(comparisons.items()):
+            rng = np.random.default_rng(0)
+            known = [(row, bootstrap_interval(np.array(list(own.values())), rng)) for row, credit in enumerate(CREDITS) if (own := finals(comparison, credit))]
+            color, mark = LOOKS[condition]
+            for row, each in known:
+                height = row + 0.13 * (place - (len(comparisons) - 1) / 2)
+                if each.low is not None and each.high is not None:
+                    panel.plot([each.low, each.high], [height, height], color=color, linewidth=1.2)
+                panel.plot([each.mean], [height], color=color, marker=mark, markersize=5, linestyle="none", label=condition if row == known[0][0] else None)
+        panel.set_yticks(range(len(CREDITS)), CREDITS, fontsize=8)
+        panel.set_title(world, loc="left", fontsize=9.5)
+        panel.set_xlabel("success on held-out tasks", fontsize=8.5)
+        panel.tick_params(labelsize=8, length=0)
+        panel.grid(axis="x", color="#e3e6ea", linewidth=0.7)
+        panel.set_axisbelow(True)
+        for side in ("top", "right", "left"):
+            panel.spines[side].set_visible(False)
+    panels[0].invert_yaxis()
+    handles = {label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside right center", frameon=False, fontsize=8, title="reward and verdicts", title_fontsize=8)
+    figure.savefig(path, facecolor="white", metadata={"Software": None} if path.suffix == ".png" else None)
+
+
 def _shown(interval: Interval, form: str = ".3f") -> str:
     ends = "" if interval.low is None or interval.high is None else f" [{interval.low:{form}}, {interval.high:{form}}]"
     return f"{interval.mean:{form}}{ends}"
@@ -125,10 +179,12 @@ def main() -> None:
     parser.add_argument("--eval-tasks", type=int, default=200)
     parser.add_argument("--split", choices=("dev", "test"), default="test")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--plot", type=Path, help="picture to draw (needs the extra report)")
     parser.add_argument("--quick", action="store_true", help="a look: one seed, 1,024 steps, 20 tasks to evaluate on")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.seeds, arguments.budget, arguments.eval_tasks, arguments.tasks = 1, 1_024, 20, 4
+    everything: dict[str, dict[str, Comparison]] = {}
     for name in arguments.worlds:
         found: dict[str, Comparison] = {}
         for condition in arguments.conditions:
@@ -137,8 +193,14 @@ def main() -> None:
             said = f"{name} {condition}"
             compare(chosen, lambda config, steps, said=said: print(f"{said} {config.credit} seed {config.seed}: {steps} steps", file=sys.stderr, flush=True))
             found[condition] = read_results(directory / "results.json")
+        everything[name] = found
+        share = next((known for condition in arguments.conditions if (known := shared(arguments.out / name / condition, arguments.seeds)) is not None), None)
         credits = tuple(arguments.credits.split(",")) if arguments.credits else CREDITS
         print(f"\n**{name}** ({WORLDS[name].env}, {WORLDS[name].options})\n\n{table(found, credits)}")
+        if share is not None:
+            print(f"Steps in a state that another step of the task was in too: {share:.0%}.")
+    if arguments.plot is not None:
+        draw(everything, arguments.plot)
 
 
 if __name__ == "__main__":
