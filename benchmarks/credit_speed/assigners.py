@@ -5,6 +5,7 @@ python benchmarks/credit_speed/assigners.py [--json] [--groups 128 512 4267] [--
 
 import argparse
 import json
+import math
 import os
 import statistics
 import time
@@ -29,7 +30,7 @@ class Timing:
         groups: tasks in the batch, each with 8 attempts of 30 steps.
         rows: steps in the batch.
         seconds: median processor time of a call.
-        growth: of the time over the next smaller batch, divided by that of the rows; 1 is linear, None for the smallest.
+        growth: of the time for four times the rows, from the next smaller batch; 4 is linear, None for the smallest.
         peak_bytes: that a call allocates at most, for each row.
     """
 
@@ -142,7 +143,7 @@ def timings(names: list[str], sizes: list[int], repeats: int) -> list[Timing]:
         before: Timing | None = None
         for groups in sorted(sizes):
             rows, seconds = groups * ATTEMPTS * LENGTH, median_seconds(name, groups, repeats)
-            growth = None if before is None else seconds / before.seconds / (groups / before.groups)
+            growth = None if before is None else (seconds / before.seconds) ** (math.log(4) / math.log(groups / before.groups))
             before = Timing(name, groups, rows, seconds, growth, peak_bytes(name, groups) / rows)
             found.append(before)
     return found
@@ -161,7 +162,7 @@ def main() -> None:
     if options.json:
         print(json.dumps({"seed": SEED, "cores": os.cpu_count(), "timings": [asdict(timing) for timing in found], "not_run": without}, indent=2))
         return
-    print("| assigner | rows | seconds | growth over rows | bytes a row |\n|---|---|---|---|---|")
+    print("| assigner | rows | seconds | growth for 4x | bytes a row |\n|---|---|---|---|---|")
     for timing in found:
         growth = "" if timing.growth is None else f"{timing.growth:.2f}"
         print(f"| `{timing.assigner}` | {timing.rows:,} | {timing.seconds:.4f} | {growth} | {timing.peak_bytes:.0f} |")

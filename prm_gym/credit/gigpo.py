@@ -5,7 +5,6 @@ import numpy as np
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
 from prm_gym.credit.episode_term import EpisodeBaseline, Normalize, episode_advantages, scale_of
-from prm_gym.credit.grouping import factorise
 from prm_gym.credit.keys import by_similarity, by_state
 from prm_gym.credit.normalize import Singleton, normalized
 from prm_gym.credit.options import require_finite
@@ -72,7 +71,7 @@ def gigpo(
     """
     require_finite("step_weight", step_weight)
     scale = scale_of(normalize)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     episode = episode_advantages(batch, tasks, scale=scale, baseline=episode_baseline, eps=eps, ddof=ddof, singleton=singleton)
     returns = discounted_returns(batch.rewards, batch.offsets, gamma)
     visits = by_state(batch) if similarity is None else by_similarity(batch, similarity)

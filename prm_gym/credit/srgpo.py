@@ -74,7 +74,7 @@ def srgpo(  # noqa: PLR0913 - the options of its source, and two that say what i
     require_choice("within", within, get_args(Within))
     require_choice("signal", signal, get_args(StepSignal))
     scale = scale_of(normalize)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     episode = episode_advantages(batch, tasks, scale=scale, baseline=episode_baseline, eps=eps)
     values = batch.rewards if signal == "reward" else _scores(batch)
     known = ~np.isnan(values)

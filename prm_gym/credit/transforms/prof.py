@@ -7,7 +7,7 @@ import numpy as np
 from prm_gym.credit.array_types import BoolArray, FloatArray, IntArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.draws import generator_of
-from prm_gym.credit.grouping import Grouping, factorise
+from prm_gym.credit.grouping import Grouping
 from prm_gym.credit.grpo import grpo
 from prm_gym.credit.normalize import Singleton
 from prm_gym.credit.options import require_above, require_at_least, require_between, require_choice
@@ -74,7 +74,7 @@ def prof(
     if wrong == "random":
         drawn = generator_of(seed, training_step).random(right.size)
         consistency = np.where(right, consistency, drawn)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     rank = _ranks(np.where(np.isnan(consistency), -np.inf, consistency), tasks.codes * 3 + np.where(told, right, 2))
     kinds = [np.bincount(tasks.codes[told & kind], minlength=tasks.count) for kind in (right, ~right)]
     quotas = _quotas(kinds[0], kinds[1], tasks, keep)
