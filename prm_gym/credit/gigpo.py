@@ -72,13 +72,9 @@ def gigpo(
     require_finite("step_weight", step_weight)
     scale = scale_of(normalize)
     tasks = batch.tasks
-    episode = episode_advantages(batch, tasks, scale=scale, baseline=episode_baseline, eps=eps, ddof=ddof, singleton=singleton)
-    returns = discounted_returns(batch.rewards, batch.offsets, gamma)
     visits = by_state(batch) if similarity is None else by_similarity(batch, similarity)
+    returns = discounted_returns(batch.rewards, batch.offsets, gamma)
     step = normalized(returns, visits, scale=scale, eps=eps, ddof=ddof, singleton="zero")
-    return Credit(
-        advantages=episode + step_weight * step,
-        returns=returns,
-        keep=np.ones(returns.size, dtype=np.bool_),
-        diagnostics=group_diagnostics(tasks, episode[batch.offsets[:-1]]) | group_diagnostics(visits, step, prefix="step_"),
-    )
+    episode = episode_advantages(batch, tasks, scale=scale, baseline=episode_baseline, eps=eps, ddof=ddof, singleton=singleton)
+    figures = group_diagnostics(tasks, episode[batch.offsets[:-1]]) | group_diagnostics(visits, step, prefix="step_")
+    return Credit(episode + step_weight * step, returns, np.ones(returns.size, dtype=np.bool_), figures)

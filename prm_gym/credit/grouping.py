@@ -26,18 +26,12 @@ class Grouping:
     """Which rows belong together.
 
     Attributes:
-        codes: [N] int64, group of each row, in [0, count); cannot be written to through this.
+        codes: [N] int64, group of each row, in [0, count); not to be written to, as `sizes` is worked out once.
         count: number of groups; each has at least one row.
     """
 
     codes: IntArray
     count: int
-
-    def __post_init__(self) -> None:
-        """Look at the codes through a view that cannot be written to: groupings are shared, and `sizes` is kept."""
-        codes = self.codes.view()
-        codes.flags.writeable = False
-        object.__setattr__(self, "codes", codes)
 
     @cached_property
     def sizes(self) -> IntArray:

@@ -165,7 +165,9 @@ class StepBatch:
         Raises:
             CreditError: an id is None, NaN or not hashable; names the rows.
         """
-        return factorise(self.group_ids, "group_ids")
+        tasks = factorise(self.group_ids, "group_ids")
+        _fixed(tasks.codes)
+        return tasks
 
     @cached_property
     def lengths(self) -> IntArray:
