@@ -5,6 +5,7 @@ python benchmarks/credit_speed/assigners.py [--json] [--groups 128 512 4267] [--
 
 import argparse
 import json
+import math
 import os
 import statistics
 import time
@@ -29,7 +30,7 @@ class Timing:
         groups: tasks in the batch, each with 8 attempts of 30 steps.
         rows: steps in the batch.
         seconds: median processor time of a call.
-        growth: of the time over the next smaller batch, divided by that of the rows; 1 is linear, None for the smallest.
+        growth: of the time for four times the rows, from the next smaller batch; 4 is linear, None for the smallest.
         peak_bytes: that a call allocates at most, for each row.
     """
 
@@ -46,34 +47,34 @@ NUMBERS = (
     "greedy_return",
     "belief_reward",
     "mc_value",
-    "potential",
-    "final_potential",
     "progress",
     "implicit_reward",
     "logprob",
     "ref_logprob",
     "entropy",
     "n_tokens",
-    "score",
-    "label",
 )
-"""Columns of numbers; what stands in the sign or in whole numbers is made so below."""
+"""Columns of numbers; what has a sign, or is whole, is made so below."""
 
 
-def make_batch(groups: int) -> StepBatch:
-    """A batch of `groups` x 8 attempts x 30 steps, rewards at the end only, one trajectory in five truncated, every column that an assigner takes."""
+def make_batch(name: str, groups: int) -> StepBatch:
+    """A batch of `groups` x 8 attempts x 30 steps for the named assigner: rewards at the end only, one trajectory in five truncated, every column.
+
+    Attempts branch off from one another for an assigner that knows of it; to all others, filters among them, they are independent.
+    """
+    assigner = ASSIGNERS.load(name)
     random = np.random.default_rng(SEED)
     attempts = groups * ATTEMPTS
     steps = attempts * LENGTH
     rewards = np.zeros(steps)
     rewards[LENGTH - 1 :: LENGTH] = random.integers(0, 2, attempts)
     keys = {
-        name: random.integers(0, size, steps)
-        for name, size in (("state_key", STATES), ("action_key", ACTIONS), ("next_state_key", STATES), ("belief_key", STATES // 4))
+        key: random.integers(0, size, steps)
+        for key, size in (("state_key", STATES), ("action_key", ACTIONS), ("next_state_key", STATES), ("belief_key", STATES // 4))
     }
-    numbers = {name: random.normal(size=steps) for name in NUMBERS}
+    numbers = {column: random.normal(size=steps) for column in NUMBERS}
     last = np.arange(attempts) * LENGTH + LENGTH - 1
-    ends = {name: np.full(steps, np.nan) for name in ("bootstrap_value", "bootstrap_mc_value")}
+    ends = {column: np.full(steps, np.nan) for column in ("bootstrap_value", "bootstrap_mc_value")}
     for column in ends.values():
         column[last] = random.normal(size=attempts)
     return StepBatch(
@@ -90,10 +91,10 @@ def make_batch(groups: int) -> StepBatch:
             "ref_logprob": -np.abs(numbers["ref_logprob"]),
             "entropy": np.abs(numbers["entropy"]),
             "n_tokens": random.integers(1, 50, steps).astype(np.float64),
-            "score": random.random(steps),
+            **{share: random.random(steps) for share in ("score", "potential", "final_potential")},
             "label": random.integers(0, 2, steps).astype(np.float64),
             "answer_key": np.repeat(random.integers(0, 4, attempts), LENGTH),
-            "parent": parents(attempts),
+            **({"parent": parents(attempts)} if "parent" in (*assigner.needs, *assigner.uses) else {}),
         },
     )
 
@@ -113,7 +114,7 @@ def median_seconds(name: str, groups: int, repeats: int) -> float:
     assigner = ASSIGNERS.load(name)
     seconds: list[float] = []
     for _ in range(repeats + 1):
-        batch = make_batch(groups)
+        batch = make_batch(name, groups)
         start = time.process_time()
         assigner(batch)
         seconds.append(time.process_time() - start)
@@ -122,7 +123,7 @@ def median_seconds(name: str, groups: int, repeats: int) -> float:
 
 def peak_bytes(name: str, groups: int) -> float:
     """Most that a call of the assigner holds beside the batch at any moment, in bytes."""
-    assigner, batch = ASSIGNERS.load(name), make_batch(groups)
+    assigner, batch = ASSIGNERS.load(name), make_batch(name, groups)
     tracemalloc.start()
     assigner(batch)
     _, peak = tracemalloc.get_traced_memory()
@@ -132,7 +133,7 @@ def peak_bytes(name: str, groups: int) -> float:
 
 def lacking(name: str) -> str:
     """The columns that the assigner needs and this benchmark does not have, in words; or ""."""
-    return ", ".join(sorted(set(ASSIGNERS.load(name).needs) - set(make_batch(1).columns)))
+    return ", ".join(sorted(set(ASSIGNERS.load(name).needs) - set(make_batch(name, 1).columns)))
 
 
 def timings(names: list[str], sizes: list[int], repeats: int) -> list[Timing]:
@@ -142,7 +143,7 @@ def timings(names: list[str], sizes: list[int], repeats: int) -> list[Timing]:
         before: Timing | None = None
         for groups in sorted(sizes):
             rows, seconds = groups * ATTEMPTS * LENGTH, median_seconds(name, groups, repeats)
-            growth = None if before is None else seconds / before.seconds / (groups / before.groups)
+            growth = None if before is None else (seconds / before.seconds) ** (math.log(4) / math.log(groups / before.groups))
             before = Timing(name, groups, rows, seconds, growth, peak_bytes(name, groups) / rows)
             found.append(before)
     return found
@@ -161,7 +162,7 @@ def main() -> None:
     if options.json:
         print(json.dumps({"seed": SEED, "cores": os.cpu_count(), "timings": [asdict(timing) for timing in found], "not_run": without}, indent=2))
         return
-    print("| assigner | rows | seconds | growth over rows | bytes a row |\n|---|---|---|---|---|")
+    print("| assigner | rows | seconds | growth for 4x | bytes a row |\n|---|---|---|---|---|")
     for timing in found:
         growth = "" if timing.growth is None else f"{timing.growth:.2f}"
         print(f"| `{timing.assigner}` | {timing.rows:,} | {timing.seconds:.4f} | {growth} | {timing.peak_bytes:.0f} |")

@@ -58,7 +58,7 @@ def adca(batch: StepBatch, *, scheme: Scheme = "decouple", alpha: float = 0.1, b
     require_finite("alpha", alpha)
     require_between("base", base, np.finfo(np.float64).tiny, np.inf)
     require_between("inconsistent", inconsistent, 0.0, np.inf)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     totals = trajectory_returns(batch.rewards, batch.offsets)
     centred = deviations(totals, tasks)
     std = group_stds(centred, tasks, ddof=0)

@@ -18,7 +18,7 @@ from prm_gym.credit.step_signals import information_gain, shares
 from prm_gym.credit.stepwise import normalized_known, process_credit
 
 Gain = Literal["difference", "log"]
-Normalise = Literal["joint", "separate"]
+Pooling = Literal["joint", "separate"]
 
 
 @assigner(needs=("potential",))
@@ -26,7 +26,7 @@ def igpo(
     batch: StepBatch,
     *,
     gain: Gain = "difference",
-    normalize: Normalise = "joint",
+    normalize: Pooling = "joint",
     gamma: float = 1.0,
     eps: float = 1e-6,
     ddof: int = 1,
@@ -53,7 +53,7 @@ def igpo(
     those of GRPO in verl.
     """
     require_choice("gain", gain, get_args(Gain))
-    require_choice("normalize", normalize, get_args(Normalise))
+    require_choice("normalize", normalize, get_args(Pooling))
     last = batch.offsets[1:] - 1
     totals = trajectory_returns(batch.rewards, batch.offsets)
     rewards = information_gain(batch, log=gain == "log")
@@ -61,7 +61,7 @@ def igpo(
     relative = normalized_known(rewards, by_task(batch), scale="std", eps=eps, ddof=ddof, singleton="raw" if normalize == "joint" else "zero")
     values, known = relative.values.copy(), relative.known.copy()
     if normalize == "separate":
-        values[last] = normalized(totals, factorise(batch.group_ids, "group_ids"), scale="std", eps=eps, ddof=ddof, singleton="raw")
+        values[last] = normalized(totals, batch.tasks, scale="std", eps=eps, ddof=ddof, singleton="raw")
         known[last] = True
     figures = group_diagnostics(relative.members, relative.values[relative.known], prefix="step_") | unknown_share(known)
     return process_credit(batch, discounted_returns(values, batch.offsets, gamma), figures)
@@ -112,7 +112,7 @@ def _answer_weights(batch: StepBatch, support_weight: float) -> tuple[FloatArray
     """[M] float64, q of each trajectory's answer, NaN without one; and which of those with one agree."""
     keys = batch.column("answer_key")[batch.offsets[:-1]]
     answered: BoolArray = np.array([key is not None for key in keys.tolist()], dtype=np.bool_)
-    tasks = factorise(factorise(batch.group_ids, "group_ids").codes[answered])
+    tasks = factorise(batch.tasks.codes[answered])
     answers = intersection(tasks, factorise(keys[answered], "answer_key"))
     support = _support(batch)[answered] if support_weight > 0.0 else np.zeros(answers.codes.size)
     told = ~np.isnan(support)

@@ -5,7 +5,6 @@ import numpy as np
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
 from prm_gym.credit.episode_term import EpisodeBaseline, Normalize, episode_advantages, scale_of
-from prm_gym.credit.grouping import factorise
 from prm_gym.credit.keys import by_similarity, by_state
 from prm_gym.credit.normalize import Singleton, normalized
 from prm_gym.credit.options import require_finite
@@ -72,14 +71,10 @@ def gigpo(
     """
     require_finite("step_weight", step_weight)
     scale = scale_of(normalize)
-    tasks = factorise(batch.group_ids, "group_ids")
-    episode = episode_advantages(batch, tasks, scale=scale, baseline=episode_baseline, eps=eps, ddof=ddof, singleton=singleton)
-    returns = discounted_returns(batch.rewards, batch.offsets, gamma)
+    tasks = batch.tasks
     visits = by_state(batch) if similarity is None else by_similarity(batch, similarity)
+    returns = discounted_returns(batch.rewards, batch.offsets, gamma)
     step = normalized(returns, visits, scale=scale, eps=eps, ddof=ddof, singleton="zero")
-    return Credit(
-        advantages=episode + step_weight * step,
-        returns=returns,
-        keep=np.ones(returns.size, dtype=np.bool_),
-        diagnostics=group_diagnostics(tasks, episode[batch.offsets[:-1]]) | group_diagnostics(visits, step, prefix="step_"),
-    )
+    episode = episode_advantages(batch, tasks, scale=scale, baseline=episode_baseline, eps=eps, ddof=ddof, singleton=singleton)
+    figures = group_diagnostics(tasks, episode[batch.offsets[:-1]]) | group_diagnostics(visits, step, prefix="step_")
+    return Credit(episode + step_weight * step, returns, np.ones(returns.size, dtype=np.bool_), figures)

@@ -7,7 +7,7 @@ import numpy as np
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
-from prm_gym.credit.grouping import Grouping, factorise
+from prm_gym.credit.grouping import Grouping
 from prm_gym.credit.normalize import Singleton, deviations, normalized
 from prm_gym.credit.options import require_above, require_choice, require_finite
 from prm_gym.credit.result import Credit
@@ -50,7 +50,7 @@ def gpg(batch: StepBatch, *, counted: Counted = "nonzero_rewards", f_norm: float
     require_above("f_norm", f_norm, 0.0)
     require_finite("f_norm", f_norm)
     totals = trajectory_returns(batch.rewards, batch.offsets)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     alpha = totals.size / max(1, int(np.count_nonzero(_counts(totals, tasks, counted))))
     advantages = alpha * normalized(totals, tasks, singleton=singleton) / f_norm
     return Credit(

@@ -6,7 +6,6 @@ from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
 from prm_gym.credit.episode_term import EpisodeBaseline, Normalize, episode_advantages, scale_of
-from prm_gym.credit.grouping import factorise
 from prm_gym.credit.normalize import normalized
 from prm_gym.credit.options import require_finite
 from prm_gym.credit.result import Credit
@@ -68,7 +67,7 @@ def graph_gpo(
     if not 0.0 < success_reward < np.inf:
         raise OptionError(f"success_reward must be above 0 and finite, got {success_reward!r}.")
     scale = scale_of(normalize)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     episode = episode_advantages(batch, tasks, scale=scale, baseline=episode_baseline, eps=eps)
     succeeded = batch.outcomes >= success  # not where it is NaN
     graph = transition_graph(batch, ends=succeeded)

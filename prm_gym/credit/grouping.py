@@ -7,6 +7,7 @@ Keys become dense integers once (`factorise`), combined keys are made from the i
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from typing import cast
 
@@ -20,22 +21,24 @@ DENSE_RANGE = 4
 """Integer codes that span at most this many times their number are compressed through a table instead of a sort."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # not slotted: `sizes` is kept in the object's __dict__
 class Grouping:
     """Which rows belong together.
 
     Attributes:
-        codes: [N] int64, group of each row, in [0, count).
+        codes: [N] int64, group of each row, in [0, count); not to be written to, as `sizes` is worked out once.
         count: number of groups; each has at least one row.
     """
 
     codes: IntArray
     count: int
 
-    @property
+    @cached_property
     def sizes(self) -> IntArray:
         """[count] int64, number of rows in each group."""
-        return np.bincount(self.codes, minlength=self.count).astype(np.int64, copy=False)
+        sizes = np.bincount(self.codes, minlength=self.count).astype(np.int64, copy=False)
+        sizes.flags.writeable = False
+        return sizes
 
     def rows(self, index: IntArray) -> "Grouping":
         """The grouping of rows that each point at a member of this one (trajectories to their steps, say).
@@ -113,7 +116,9 @@ def intersection(first: Grouping, *others: Grouping) -> Grouping:
     result = first
     for other in others:
         # Both counts are at most N, so the product stays below 2**63 for any batch that fits into memory.
-        result = _factorise_integers(result.codes * np.int64(other.count) + other.codes)
+        pairs = result.codes * np.int64(other.count)
+        pairs += other.codes
+        result = _factorise_integers(pairs)
     return result
 
 
@@ -185,10 +190,14 @@ def _factorise_integers(keys: Column) -> Grouping:
     lowest, highest = int(keys.min()), int(keys.max())
     if highest - lowest < DENSE_RANGE * keys.size:
         # Before they are widened small integers would run over, and large unsigned ones would not fit.
-        shifted = (keys.astype(np.int64, copy=False) - lowest) if keys.dtype.kind != "u" else (keys - keys.min()).astype(np.int64, copy=False)
+        places = keys - keys.min() if keys.dtype.kind == "u" else keys
+        shifted = places.astype(np.int64, copy=False)
+        if lowest and keys.dtype.kind != "u":
+            shifted = shifted - lowest
         present = np.zeros(highest - lowest + 1, dtype=np.bool_)
         present[shifted] = True
-        table = np.cumsum(present, dtype=np.int64) - 1
+        table = np.cumsum(present, dtype=np.int64)
+        table -= 1
         return Grouping(table[shifted], int(table[-1]) + 1)
     distinct, codes = np.unique(keys, return_inverse=True)
     return Grouping(codes.astype(np.int64, copy=False), distinct.size)

@@ -4,7 +4,6 @@ import numpy as np
 
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
-from prm_gym.credit.grouping import factorise
 from prm_gym.credit.normalize import Scale, Singleton, normalized
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
@@ -61,7 +60,7 @@ def dr_grpo(batch: StepBatch, *, singleton: Singleton = "raw") -> Credit:
 
 def _group_relative(batch: StepBatch, *, scale: Scale, eps: float, ddof: int, singleton: Singleton) -> Credit:
     totals = trajectory_returns(batch.rewards, batch.offsets)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     advantages = normalized(totals, tasks, scale=scale, eps=eps, ddof=ddof, singleton=singleton)
     return Credit(
         advantages=advantages[batch.trajectory_of_step],

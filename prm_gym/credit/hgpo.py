@@ -6,7 +6,7 @@ from prm_gym.credit.array_types import BoolArray, FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
 from prm_gym.credit.episode_term import Normalize, episode_advantages, scale_of
-from prm_gym.credit.grouping import Grouping, factorise, group_maxima
+from prm_gym.credit.grouping import Grouping, group_maxima
 from prm_gym.credit.keys import by_state, with_history
 from prm_gym.credit.normalize import NOISE, Scale, deviations, normalized
 from prm_gym.credit.options import require_between, require_finite
@@ -64,7 +64,7 @@ def hgpo(
     total, weights = np.zeros(returns.size), np.zeros(returns.size)
     diagnostics: dict[str, float] = {}
     if base_group:
-        tasks = factorise(batch.group_ids, "group_ids")
+        tasks = batch.tasks
         base = episode_advantages(batch, tasks, scale=scale, baseline="per_row", eps=eps)
         total, weights = base, (base != 0.0).astype(np.float64)
     with_history(states, batch, history_length)  # refuses a negative length

@@ -11,7 +11,7 @@ import numpy as np
 from prm_gym.credit.array_types import BoolArray, FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics, unknown_share
-from prm_gym.credit.grouping import Grouping, factorise, group_sums
+from prm_gym.credit.grouping import Grouping, group_sums
 from prm_gym.credit.normalize import Singleton, normalized, whitened
 from prm_gym.credit.options import require_finite
 from prm_gym.credit.result import Credit
@@ -74,11 +74,11 @@ def prime(batch: StepBatch, *, implicit_weight: float = 1.0, outcome_weight: flo
     require_finite("implicit_weight", implicit_weight)
     require_finite("outcome_weight", outcome_weight)
     owner = batch.trajectory_of_step
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     outcome = normalized(trajectory_returns(batch.rewards, batch.offsets), tasks, centre="leave_one_out", singleton="zero")
     rewards = batch.numbers("implicit_reward")
     known = ~np.isnan(rewards)
-    implicit = discounted_returns(_against_others(np.where(known, rewards, 0.0), known, batch, tasks), batch.offsets, gamma=1.0)
+    implicit = discounted_returns(_from_mean_of_means(np.where(known, rewards, 0.0), known, batch, tasks), batch.offsets, gamma=1.0)
     advantages = outcome_weight * outcome[owner] + implicit_weight * implicit
     return Credit(
         advantages=whitened(advantages) if whiten else advantages,
@@ -88,8 +88,12 @@ def prime(batch: StepBatch, *, implicit_weight: float = 1.0, outcome_weight: flo
     )
 
 
-def _against_others(rewards: FloatArray, known: BoolArray, batch: StepBatch, tasks: Grouping) -> FloatArray:
-    """[N] float64, reward of each known step against the mean of the trajectories' means; n counts the trajectories with a known step."""
+def _from_mean_of_means(rewards: FloatArray, known: BoolArray, batch: StepBatch, tasks: Grouping) -> FloatArray:
+    """[N] float64, n / (n - 1) times the difference of each known step's reward from the mean of the trajectories' means.
+
+    n counts the trajectories with a known step. `pure.against_mean_of_others` is another baseline: there the step's own reward keeps its scale, and the
+    means are those of the others alone.
+    """
     owner = batch.trajectory_of_step
     counts = np.bincount(owner[known], minlength=batch.lengths.size)
     counted = (counts > 0).astype(np.float64)

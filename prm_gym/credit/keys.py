@@ -21,7 +21,7 @@ MOST_TEXTS = 2_000
 
 def by_task(batch: StepBatch) -> Grouping:
     """All steps of the task. O(N)."""
-    return factorise(batch.group_ids, "group_ids").rows(batch.trajectory_of_step)
+    return batch.tasks.rows(batch.trajectory_of_step)
 
 
 def by_state(batch: StepBatch, column: str = "state_key") -> Grouping:

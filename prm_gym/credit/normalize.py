@@ -30,11 +30,15 @@ def deviations(values: FloatArray, groups: Grouping) -> FloatArray:
         [N] float64.
     """
     # Measured from the group's first value: adding up a million equal values would err by more than `NOISE`.
-    anchored = values - group_first(values, groups)[groups.codes]
-    means = group_sums(anchored, groups) / groups.sizes
-    centred = anchored - means[groups.codes]
-    equal = group_maxima(np.abs(centred), groups) <= NOISE * group_maxima(np.abs(values), groups)
-    centred[equal[groups.codes]] = 0.0
+    centred = group_first(values, groups)[groups.codes]
+    np.subtract(values, centred, out=centred)
+    centred -= (group_sums(centred, groups) / groups.sizes)[groups.codes]
+    spreads = group_maxima(np.abs(centred), groups)
+    # A group without any spread is 0 already, and one whose spread is no rounding of the largest value of all is none of its own: few need a closer look.
+    largest = max(values.max(initial=0.0), -values.min(initial=0.0))
+    if ((spreads > 0.0) & (spreads <= NOISE * largest)).any():
+        equal = spreads <= NOISE * group_maxima(np.abs(values), groups)
+        centred[equal[groups.codes]] = 0.0
     return centred
 
 
@@ -111,15 +115,15 @@ def normalized(
     require_between("eps", eps, 0.0, np.inf)
     sizes = groups.sizes
     centred = deviations(values, groups)
+    std = group_stds(centred, groups, ddof) if scale == "std" else None
     if centre == "none":
         result = values.copy()
     else:
         result = centred
         if centre == "leave_one_out":
-            result = result * (sizes / np.maximum(sizes - 1, 1))[groups.codes]
+            result *= (sizes / np.maximum(sizes - 1, 1))[groups.codes]
         if singleton == "raw":
             result = np.where((sizes == 1)[groups.codes], values, result)
-    if scale == "std":
-        std = group_stds(centred, groups, ddof)
-        result = result / (np.where(std > 0.0, std, 1.0) + eps)[groups.codes]
+    if std is not None:
+        result /= (np.where(std > 0.0, std, 1.0) + eps)[groups.codes]
     return result

@@ -7,7 +7,7 @@ import numpy as np
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
-from prm_gym.credit.grouping import factorise, group_sums, rows_text
+from prm_gym.credit.grouping import group_sums, rows_text
 from prm_gym.credit.normalize import Singleton, deviations
 from prm_gym.credit.options import require_choice
 from prm_gym.credit.result import Credit
@@ -49,7 +49,7 @@ def opo(batch: StepBatch, *, length: Length = "steps", singleton: Singleton = "r
     require_choice("length", length, get_args(Length))
     require_choice("singleton", singleton, get_args(Singleton))
     totals = trajectory_returns(batch.rewards, batch.offsets)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     weights = batch.lengths.astype(np.float64) if length == "steps" else _tokens(batch)
     sums = group_sums(weights, tasks)
     if (sums == 0.0).any():

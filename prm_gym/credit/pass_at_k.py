@@ -70,7 +70,7 @@ def pass_at_k(
     if k is not None and k < least:
         raise OptionError(f"k must be {least} or more with baseline={baseline!r}, got {k!r}.")
     totals = trajectory_returns(batch.rewards, batch.offsets)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     large = (tasks.sizes >= (least if k is None else k))[tasks.codes]
     found = np.zeros(totals.size)
     members = factorise(tasks.codes[large])

@@ -118,22 +118,23 @@ class Pipeline:
             raise type(error)(f"The {stage.kind} {stage.name!r} of {self.name!r}: {error}") from error
 
     def require_known(self, options: Mapping[str, object]) -> None:
-        """Refuse options that no part leaves open, and those that could be meant for several.
+        """Refuse options that no part leaves open, and those that several do.
 
         Raises:
-            OptionError: one is unknown, given by the specification, or shared by parts.
+            OptionError: one is unknown, given by the specification, or left open by several parts.
         """
         for option, value in options.items():
             having = [part for part in self.parts if option in part.stage.options]
             if not having:
                 listed = ", ".join(f"{name}={default!r}" for name, default in self.options.items()) or "none"
                 raise OptionError(f"No part of {self.name!r} has an option {option!r}.{near_miss(option, self.options)} Their options: {listed}.")
-            if all(option in part.given for part in having):
+            leaving = [part for part in having if option not in part.given]
+            if not leaving:
                 raise OptionError(f"{option} stands in the specification {self.name!r} and beside it.")
-            if len(having) > 1 and option not in CLOCK:
-                names = " and ".join(part.stage.name for part in having)
+            if len(leaving) > 1 and option not in CLOCK:
+                names = " and ".join(part.stage.name for part in leaving)
                 raise OptionError(f"{option} is an option of {names}; say in the specification {self.name!r} whose is meant.")
-            for part in having:
+            for part in leaving:
                 part.stage.require_known({option: value})
 
     def __repr__(self) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics, unknown_share
-from prm_gym.credit.grouping import Grouping, factorise, group_maxima
+from prm_gym.credit.grouping import Grouping, group_maxima
 from prm_gym.credit.keys import by_task
 from prm_gym.credit.normalize import Singleton
 from prm_gym.credit.options import require_finite
@@ -108,7 +108,7 @@ def step_grpo(
     """
     require_finite("key_weight", key_weight)
     require_finite("validity_weight", validity_weight)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     owner = batch.trajectory_of_step
     totals = trajectory_returns(batch.rewards, batch.offsets) + key_weight * _farthest(batch)
     if "answer_key" in batch.columns:

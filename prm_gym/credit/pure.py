@@ -45,7 +45,7 @@ def pure(batch: StepBatch, *, temperature: float = 0.1, process_weight: float = 
     """
     require_finite("process_weight", process_weight)
     require_finite("outcome_weight", outcome_weight)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     owner = batch.trajectory_of_step
     outcome = normalized(trajectory_returns(batch.rewards, batch.offsets), tasks, centre="leave_one_out", singleton="zero")
     margins = prm_margins(batch)

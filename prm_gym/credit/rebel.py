@@ -6,7 +6,7 @@ from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
 from prm_gym.credit.episode_term import Normalize, episode_advantages, scale_of
-from prm_gym.credit.grouping import factorise, rows_text
+from prm_gym.credit.grouping import rows_text
 from prm_gym.credit.keys import by_belief
 from prm_gym.credit.normalize import normalized
 from prm_gym.credit.options import require_finite
@@ -51,7 +51,7 @@ def rebel(batch: StepBatch, *, gamma: float = 0.95, step_weight: float = 0.5, no
     """
     require_finite("step_weight", step_weight)
     scale = scale_of(normalize)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     episode = episode_advantages(batch, tasks, scale=scale, eps=eps)
     beliefs = by_belief(batch)
     step = normalized(discounted_returns(_at_the_end(batch), batch.offsets, gamma), beliefs, scale=scale, eps=eps, singleton="zero")

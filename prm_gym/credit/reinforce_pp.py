@@ -4,7 +4,6 @@ import numpy as np
 
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
-from prm_gym.credit.grouping import factorise
 from prm_gym.credit.normalize import Singleton, normalized, whitened
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
@@ -55,7 +54,7 @@ def reinforce_pp_baseline(batch: StepBatch, *, singleton: Singleton = "raw") -> 
 
     Source: as `reinforce_pp`; verl (commit b178a3cd), `reinforce_plus_plus_baseline`, also for a group of one. Confidence: high.
     """
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     centred = normalized(trajectory_returns(batch.rewards, batch.offsets), tasks, singleton=singleton)
     return Credit(
         advantages=whitened(centred[batch.trajectory_of_step]),

@@ -37,11 +37,12 @@ def discounted_returns(rewards: FloatArray, offsets: IntArray, gamma: float) -> 
     lengths = np.diff(offsets)
     longest = int(lengths.max(initial=0))
     # Steps from this one to the end of its trajectory, itself included.
-    remaining = np.repeat(offsets[1:], lengths) - np.arange(rewards.size)
-    reach, discount = 1, float(gamma)
+    remaining = np.repeat(offsets[1:], lengths)
+    remaining -= np.arange(rewards.size)
+    reach, discount, scratch = 1, float(gamma), np.empty_like(returns)
     while reach < longest and discount > 0.0:
-        later = returns[reach:] * discount
-        later[remaining[:-reach] <= reach] = 0.0  # that row belongs to another trajectory
+        later = np.multiply(returns[reach:], discount, out=scratch[reach:])
+        np.copyto(later, 0.0, where=remaining[:-reach] <= reach)  # that row belongs to another trajectory
         returns[:-reach] += later
         reach, discount = 2 * reach, discount * discount
     return returns
@@ -88,6 +89,7 @@ def trajectory_returns(rewards: FloatArray, offsets: IntArray) -> FloatArray:
         rewards: [N] float64, per step.
         offsets: [M+1] int64, trajectory i owns the rows offsets[i]:offsets[i+1].
     """
-    lengths = np.diff(offsets)
-    owner = np.repeat(np.arange(lengths.size), lengths)
-    return np.bincount(owner, weights=rewards, minlength=lengths.size).astype(np.float64, copy=False)
+    totals = np.zeros(offsets.size - 1)
+    some = offsets[1:] > offsets[:-1]  # between the beginnings of two that own steps there are the steps of the first alone
+    totals[some] = np.add.reduceat(rewards, offsets[:-1][some])
+    return totals

@@ -5,7 +5,6 @@ import numpy as np
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
 from prm_gym.credit.episode_term import EpisodeBaseline, Normalize, episode_advantages, scale_of
-from prm_gym.credit.grouping import factorise
 from prm_gym.credit.normalize import normalized
 from prm_gym.credit.options import require_between, require_finite
 from prm_gym.credit.result import Credit
@@ -60,7 +59,7 @@ def reward_flow(
     require_between("gamma", gamma, 0.0, 1.0)
     require_finite("step_weight", step_weight)
     scale = scale_of(normalize)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     episode = episode_advantages(batch, tasks, scale=scale, baseline=episode_baseline, eps=eps)
     graph = transition_graph(batch, ends=np.ones_like(batch.truncated))
     found = best_values(graph, batch.rewards, gamma)

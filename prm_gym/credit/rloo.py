@@ -4,7 +4,6 @@ import numpy as np
 
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
-from prm_gym.credit.grouping import factorise
 from prm_gym.credit.normalize import Singleton, normalized
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
@@ -29,7 +28,7 @@ def rloo(batch: StepBatch, *, singleton: Singleton = "raw") -> Credit:
     Source: Ahmadian et al. (2024), arXiv 2402.14740; verl, `rloo`, for a group of one (its vectorised variant gives 0 there). Confidence: high.
     """
     totals = trajectory_returns(batch.rewards, batch.offsets)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     advantages = normalized(totals, tasks, centre="leave_one_out", singleton=singleton)
     return Credit(
         advantages=advantages[batch.trajectory_of_step],

@@ -7,7 +7,7 @@ import numpy as np
 from prm_gym.credit.array_types import BoolArray, IntArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
-from prm_gym.credit.grouping import Grouping, factorise, group_means
+from prm_gym.credit.grouping import Grouping, group_means
 from prm_gym.credit.keys import by_edge
 from prm_gym.credit.normalize import Singleton, normalized
 from prm_gym.credit.options import require_choice
@@ -28,6 +28,10 @@ def salt(batch: StepBatch, *, base: Base = "grpo", history_length: int = 0, eps:
 
     A_i is the advantage of the whole trajectory by the base algorithm. What good and bad attempts did alike gets what they got on average;
     where they part, each keeps its own. Without shared edges this is the base algorithm exactly.
+
+    For a policy that sees the state alone, the gradient estimate sum_{i,t} A_{i,t} grad log pi(a_{i,t} | s_{i,t}) is that of the base exactly: all occurrences
+    of an edge have the same gradient of log pi, and SALT keeps the sum of their advantages. It changes the update where the policy sees more than the state
+    (a history, say), where ratios are clipped, or where steps weigh differently (by their tokens, or by the length of their trajectory).
 
     Confidence: medium. The paper's full text was not at hand; the rule is from the account of it in GRAFT, appendix A.3. Our readings: the
     mean is over occurrences, so that a trajectory that takes an edge twice counts twice; edges merge whatever came before them
@@ -55,7 +59,7 @@ def salt(batch: StepBatch, *, base: Base = "grpo", history_length: int = 0, eps:
     """
     require_choice("base", base, get_args(Base))
     owner = batch.trajectory_of_step
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     totals = trajectory_returns(batch.rewards, batch.offsets)
     if base == "grpo":
         trajectory_advantages = normalized(totals, tasks, scale="std", eps=eps, ddof=ddof, singleton=singleton)

@@ -5,7 +5,6 @@ import numpy as np
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics, unknown_share
-from prm_gym.credit.grouping import factorise
 from prm_gym.credit.normalize import NOISE, Singleton, normalized, whitened
 from prm_gym.credit.options import require_between, require_finite
 from prm_gym.credit.result import Credit
@@ -53,7 +52,7 @@ def spae(
     require_between("alpha", alpha, 0.0, 1.0)
     require_finite("xi", xi)
     require_finite("saturation", saturation)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     outcome = normalized(trajectory_returns(batch.rewards, batch.offsets), tasks, singleton=singleton)
     differences = potential_differences(batch)
     known = ~np.isnan(differences)

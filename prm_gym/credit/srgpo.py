@@ -7,6 +7,7 @@ import numpy as np
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
+from prm_gym.credit.draws import generator_of
 from prm_gym.credit.episode_term import EpisodeBaseline, Normalize, episode_advantages, scale_of
 from prm_gym.credit.grouping import Grouping, factorise
 from prm_gym.credit.keys import by_task, random_groups
@@ -22,7 +23,7 @@ StepSignal = Literal["reward", "score"]
 
 
 @assigner(uses=("score",))
-def srgpo(
+def srgpo(  # noqa: PLR0913 - the options of its source, and two that say what it draws
     batch: StepBatch,
     *,
     step_weight: float = 0.5,
@@ -32,6 +33,7 @@ def srgpo(
     normalize: Normalize = "mean_std",
     episode_baseline: EpisodeBaseline = "per_trajectory",
     seed: int = 0,
+    training_step: int = 0,
     eps: float = 1e-6,
 ) -> Credit:
     """Group-relative advantage of the trajectory plus that of the step's own reward in a random group of steps.
@@ -51,7 +53,9 @@ def srgpo(
             from the step term.
         normalize: "mean_std" (the authors' default) or "mean"; of both terms.
         episode_baseline: see `gigpo`; the authors' code has "per_row".
-        seed: of the shuffle. Take another one in every update: groups that stay the same do not average out.
+        seed: of the shuffles, from 0.
+        training_step: how many batches were learned from before this one, from 0; a training run fills it, and every update shuffles anew: groups that were
+            the same in all of them would not average out. A loop of one's own counts its updates: `assign("srgpo", batch, training_step=updates)`.
         eps: added to standard deviations.
 
     Returns:
@@ -70,12 +74,12 @@ def srgpo(
     require_choice("within", within, get_args(Within))
     require_choice("signal", signal, get_args(StepSignal))
     scale = scale_of(normalize)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     episode = episode_advantages(batch, tasks, scale=scale, baseline=episode_baseline, eps=eps)
     values = batch.rewards if signal == "reward" else _scores(batch)
     known = ~np.isnan(values)
     pools = factorise(by_task(batch).codes[known]) if within == "task" else Grouping(np.zeros(int(known.sum()), dtype=np.int64), 1)
-    groups = random_groups(pools, group_size, np.random.default_rng(seed))
+    groups = random_groups(pools, group_size, generator_of(seed, training_step))
     step = np.zeros_like(values)
     step[known] = normalized(values[known], groups, scale=scale, eps=eps, singleton="zero")
     return Credit(

@@ -1,37 +1,54 @@
 """StepBatch: the steps of many trajectories as flat columns, which is what credit is assigned over."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import cast
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from prm_gym.credit.array_types import BoolArray, Column, FloatArray, IntArray
-from prm_gym.credit.grouping import interned, key_array, rows_text
+from prm_gym.credit.grouping import Grouping, factorise, interned, key_array, rows_text
 from prm_gym.credit.verdict_columns import verdict_columns
 from prm_gym.errors import CreditError
 from prm_gym.trajectory import Step, Trajectory
 
+A = TypeVar("A", bound=npt.NDArray[np.generic])
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)  # not slotted: cached properties keep what they work out in the object's __dict__
 class StepBatch:
     """N steps of M trajectories, flat and in time order.
 
     A trajectory without steps is refused: it holds no action that could get credit, and would move its group's baseline all the same. A batch
     without trajectories is fine (every episode of an iteration may have been spoilt); its credit is empty.
 
-    Columns that the assigners know: `state_key`, `next_state_key`, `action_key`, `belief_key` (keys of any kind: strings, bytes, integers,
-    tuples; lists of them become object arrays); `value` (of the state in which the step was taken, by a critic), `bootstrap_value` (of the
-    state that a truncated trajectory ended in, on its last step), `progress` (what the step added to the expected outcome, by a learned
-    estimator), `implicit_reward` (of a learned implicit reward), `greedy_return` (total reward of the attempt without sampling at the same task),
-    `score` (of a process reward model), `label` (1 the step is right, 0 wrong), `potential` (of the state before the step), `final_potential` (of
-    the state that the trajectory ended in, on its last step), `mc_value` (expected return from the state before the step, by fresh roll-outs),
-    `bootstrap_mc_value` (as `bootstrap_value`), `logprob`, `ref_logprob`, `entropy`, `n_tokens`,
-    `belief_reward` (intrinsic, of the belief stated; numbers, NaN where a step has none); `answer_key`
-    (of the trajectory's final answer, on all its steps; None where there is none); `parent` (integers: on the first
-    row of a trajectory that branched off from another one the row after which it did, -1 on all other rows; see `prm_gym.credit.trees`). Others
-    may be added under names of their own.
+    Columns that the assigners know; others may be added under names of their own:
+
+        state_key, next_state_key    key of the state before the step, and of that after it
+        action_key, belief_key       key of the action, and of the belief that the agent states
+        answer_key                   key of the trajectory's final answer, on all its steps; None where there is none
+        value                        of the state before the step, by a critic
+        mc_value                     expected return from the state before the step, by fresh roll-outs
+        bootstrap_value,             of the state that a truncated trajectory ended in, by the same; on its last step
+        bootstrap_mc_value
+        potential                    of the state before the step
+        final_potential              of the state that the trajectory ended in, on its last step
+        progress                     what the step added to the expected outcome, by a learned estimator
+        implicit_reward              by a learned implicit reward
+        belief_reward                intrinsic, of the belief that the agent states; NaN where a step states none
+        greedy_return                total reward of the attempt without sampling at the same task
+        score                        P(step is right) in [0, 1], by a process reward model
+        label                        1 the step is right, 0 wrong
+        logprob, ref_logprob         log-probability of the action, by the policy and by the reference
+        entropy, n_tokens            of the policy at the step, and length of the action
+        parent                       integer, on the first row of a trajectory that branched off from another one the row after which it did; -1 on all other
+                                     rows, see `prm_gym.credit.trees`
+
+    Keys are of any kind (strings, bytes, integers, tuples; lists of them become object arrays), all others are numbers.
+
+    What follows from the offsets and the ids is worked out once and kept; these arrays, `offsets` and `group_ids` (a copy) cannot be written to.
 
     Attributes:
         rewards: [N] float64, per step, finite.
@@ -66,7 +83,7 @@ class StepBatch:
         if np.isinf(outcomes).any():
             raise CreditError(f"outcomes must be finite, or NaN where not known, got infinity in {rows_text(np.isinf(outcomes))}.")
         truncated = np.asarray(self.truncated, dtype=np.bool_)
-        group_ids = _keys(self.group_ids)
+        group_ids = _fixed(_keys(self.group_ids).copy())
         for name, column in (("group_ids", group_ids), ("outcomes", outcomes), ("truncated", truncated)):
             _require_length(name, column, trajectories, "trajectories")
         columns = {name: _keys(column) for name, column in self.columns.items()}
@@ -141,22 +158,33 @@ class StepBatch:
             raise CreditError(f"the column {name!r} must be numbers, or NaN where not known, got infinity in {rows_text(np.isinf(numbers))}.")
         return numbers
 
-    @property
+    @cached_property
+    def tasks(self) -> Grouping:
+        """Of the M trajectories: attempts at the same task.
+
+        Raises:
+            CreditError: an id is None, NaN or not hashable; names the rows.
+        """
+        tasks = factorise(self.group_ids, "group_ids")
+        _fixed(tasks.codes)
+        return tasks
+
+    @cached_property
     def lengths(self) -> IntArray:
         """[M] int64, number of steps of each trajectory."""
-        return np.diff(self.offsets)
+        return _fixed(np.diff(self.offsets))
 
-    @property
+    @cached_property
     def trajectory_of_step(self) -> IntArray:
         """[N] int64, which trajectory a step belongs to, in [0, M)."""
-        return np.repeat(np.arange(self.offsets.size - 1, dtype=np.int64), self.lengths)
+        return _fixed(np.repeat(np.arange(self.offsets.size - 1, dtype=np.int64), self.lengths))
 
-    @property
+    @cached_property
     def time_of_step(self) -> IntArray:
         """[N] int64, position of a step in its trajectory, from 0."""
-        return np.arange(self.rewards.size, dtype=np.int64) - np.repeat(self.offsets[:-1], self.lengths)
+        return _fixed(np.arange(self.rewards.size, dtype=np.int64) - self.offsets[:-1][self.trajectory_of_step])
 
-    @property
+    @cached_property
     def steps(self) -> tuple[Step, ...]:
         """The N steps of the source, in the order of the rows.
 
@@ -178,6 +206,10 @@ class StepBatch:
             raise CreditError(f"The batch has no column {name!r}. Its columns: {present}.")
         return self.columns[name]
 
+    def __reduce__(self) -> tuple[type["StepBatch"], tuple[object, ...]]:
+        """Pickled and copied as what it was made of, without what was worked out."""
+        return type(self), tuple(getattr(self, each.name) for each in fields(self))
+
 
 def _numbers(name: str, values: Sequence[float] | FloatArray) -> FloatArray:
     try:
@@ -187,6 +219,12 @@ def _numbers(name: str, values: Sequence[float] | FloatArray) -> FloatArray:
     if numbers.ndim != 1:
         raise CreditError(f"{name} must be one-dimensional, got shape {numbers.shape}.")
     return numbers
+
+
+def _fixed(array: A) -> A:
+    """The array itself, which from now on cannot be written to."""
+    array.flags.writeable = False
+    return array
 
 
 def _keys(values: Iterable[Hashable] | Column) -> Column:
@@ -205,7 +243,7 @@ def _checked_offsets(values: Sequence[int] | IntArray, steps: int) -> IntArray:
         raise CreditError(f"offsets must increase; the entry after {rows_text(lengths < 0)} is smaller.")
     if (lengths == 0).any():
         raise CreditError(f"Every trajectory needs a step; trajectories in {rows_text(lengths == 0)} have none. Leave them out.")
-    return offsets
+    return _fixed(offsets)
 
 
 def _require_length(name: str, column: Column, length: int, unit: str) -> None:

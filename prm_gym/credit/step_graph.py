@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from prm_gym.credit.array_types import IntArray
-from prm_gym.credit.grouping import Grouping, factorise, group_first, group_maxima, intersection
+from prm_gym.credit.grouping import Grouping, group_first, group_maxima, intersection
 from prm_gym.credit.keys import by_edge
 from prm_gym.credit.normalize import deviations
 from prm_gym.credit.options import near_miss
@@ -166,7 +166,7 @@ def most_shared_task(batch: StepBatch) -> Hashable:
     """
     if not batch.group_ids.size:
         raise CreditError("The batch has no trajectories, so there is no task to look at.")
-    tasks, edges = factorise(batch.group_ids, "group_ids"), by_edge(batch)
+    tasks, edges = batch.tasks, by_edge(batch)
     taken = intersection(edges, Grouping(batch.trajectory_of_step, batch.lengths.size))  # an edge by an attempt, however often
     task_of_step = tasks.codes[batch.trajectory_of_step].astype(np.float64)
     of_task = [np.bincount(group_first(task_of_step, groups).astype(np.int64), minlength=tasks.count) for groups in (taken, edges)]

@@ -70,7 +70,7 @@ def outcome_and_steps(batch: StepBatch, signal: FloatArray, *, step_weight: floa
         OptionError: the weight is not finite, or an option is none of its choices.
     """
     require_finite("step_weight", step_weight)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     owner = batch.trajectory_of_step
     episode = normalized(trajectory_returns(batch.rewards, batch.offsets), tasks, scale="std", eps=eps, ddof=ddof, singleton=singleton)
     relative = normalized_known(signal, tasks.rows(owner), scale="std", eps=eps, ddof=ddof)

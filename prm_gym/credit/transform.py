@@ -17,7 +17,7 @@ To write one, decorate a function and declare it as an entry point of the group 
     mine = "my_package:mine"
 
 An option called `training_step` (batches learned from before this one) or `training_progress` (share of the budget that is spent, in [0, 1]) is filled by a
-training run that is given none: for weights that fade.
+training run that is given none: for weights that fade, and for what draws anew in every update (`prm_gym.credit.draws`).
 """
 
 from collections.abc import Callable

@@ -149,7 +149,7 @@ def step_tree(batch: StepBatch) -> StepTree:
     _refuse(later & (parents != -1), "must be -1 on rows that are not the first of their trajectory")
     forks = parents[first]
     _refuse(_at(first[(forks < -1) | (forks >= parents.size)], parents), f"must be a row in [0, {parents.size}), or -1")
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     branched = forks >= 0
     left = owner[forks[branched]]
     _refuse(_at(first[branched][tasks.codes[left] != tasks.codes[branched]], parents), "must be a row of the same task")

@@ -279,7 +279,7 @@ def _explain(figure: "Figure", axes: "Axes", graph: StepGraph, layout: Layout, t
     bar = figure.colorbar(ScalarMappable(scale, colours), ax=axes, location="right", fraction=0.03, pad=0.01, aspect=18, shrink=0.7)
     bar.set_label("mean advantage of the step", fontsize=8.0, color=SOFT)
     bar.ax.tick_params(length=0, labelsize=7.5, colors=SOFT)
-    bar.outline.set_visible(False)  # type: ignore[operator]  # the stubs take the outline for a property of another kind
+    bar.ax.spines["outline"].set_visible(False)
     most = max((edge.occurrences for edge in graph.edges), default=1)
     widths = [
         Line2D([], [], color=SOFT, linewidth=_width(count), label=f"taken {count}\N{MULTIPLICATION SIGN}") for count in sorted({1, max(1, most // 2), most})

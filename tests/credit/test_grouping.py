@@ -115,6 +115,16 @@ def test_no_rows_no_groups():
         assert statistic(nothing, groups).dtype == np.float64
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int64, np.uint8, np.uint64, np.bool_])
+def test_the_codes_are_not_the_keys_own_memory(dtype):
+    keys = np.array([0, 1, 1, 0]).astype(dtype)
+    groups = factorise(keys)
+    assert not np.shares_memory(groups.codes, keys)
+    assert groups.sizes is groups.sizes
+    with pytest.raises(ValueError, match="read-only"):
+        groups.sizes[0] = 1
+
+
 def test_missing_keys_are_refused_by_row():
     with pytest.raises(CreditError, match=r"state_key needs a key on every row, got None in rows 1 and 3"):
         factorise(key_array(["a", None, "b", None]), "state_key")

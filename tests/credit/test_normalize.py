@@ -67,6 +67,16 @@ def test_values_that_differ_by_rounding_alone_give_exactly_zero():
     assert normalized(values, ONE_GROUP_OF_THREE, scale="std", eps=0.0).tolist() == [0.0, 0.0, 0.0]
 
 
+def test_what_counts_as_equal_is_a_matter_of_each_group_alone():
+    # Spreads of 1e-13 of a group's own values are rounding, those of 1e-11 are not, whatever stands beside them: the largest value is 1e9.
+    sizes, values = (3, 3, 3, 3, 3, 1), []
+    for magnitude, spread in ((1e9, 1e-13), (1e9, 1e-11), (1e-6, 1e-13), (1e-6, 1e-11), (0.0, 0.0), (5.0, 0.0)):
+        values += [magnitude * (1.0 - spread), magnitude, magnitude * (1.0 + spread)][: sizes[len(values) // 3]]
+    groups = Grouping(np.repeat(np.arange(6), sizes), 6)
+    centred = deviations(np.array(values), groups)
+    assert [bool(np.any(centred[groups.codes == group])) for group in range(6)] == [False, True, False, True, False, False]
+
+
 def test_small_differences_on_a_large_offset_survive():
     # Squares of 1e8 lose the 1e-4; centring first keeps it. Deviations -1e-4, 0, 1e-4; std with ddof 1 = 1e-4.
     values = np.array([1e8 - 1e-4, 1e8, 1e8 + 1e-4])

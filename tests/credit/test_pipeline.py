@@ -142,6 +142,9 @@ def test_options_beside_the_specification_find_their_part():
     assert assign("doubled|paid|reinforce", BATCH, training_step=1, gamma=0.0).advantages.tolist() == (2 * BATCH.numbers("score") + 1).tolist()
     with pytest.raises(OptionError, match=r"factor is an option of doubled and scaled; say in the specification"):
         assign("doubled|grpo|scaled", BATCH, factor=1.0)
+    # One of the two has its own: what stands beside the specification is the other's.
+    spec = assign("doubled?factor=3|grpo|scaled", BATCH, factor=1.0).advantages
+    assert np.array_equal(spec, assign("doubled?factor=3|grpo|scaled?factor=1", BATCH).advantages)
     with pytest.raises(OptionError, match=r"gamma stands in the specification 'reinforce\?gamma=0.5\|scaled' and beside it"):
         assign("reinforce?gamma=0.5|scaled", BATCH, gamma=0.5)
     with pytest.raises(OptionError, match=r"No part of .* has an option 'gama'. Did you mean 'gamma'\?"):

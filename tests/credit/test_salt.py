@@ -56,6 +56,19 @@ def test_shared_edges_by_hand():
     assert credit.diagnostics["shared_share"] == 5 / 6
 
 
+@pytest.mark.parametrize("history_length", [0, 1])
+def test_a_policy_that_sees_the_state_alone_gets_the_gradient_of_the_base(make_batch, history_length):
+    # Occurrences of an edge have one gradient of log pi between them; so have all choices of an action in a state. Their advantages sum to the base's.
+    batch = make_batch(2, states=2, actions=1)
+    tasks = batch.group_ids[batch.trajectory_of_step].tolist()
+    choices = list(zip(tasks, batch.column("state_key").tolist(), batch.column("action_key").tolist(), strict=True))
+    merged, base = salt(batch, history_length=history_length).advantages, grpo(batch).advantages
+    assert np.abs(merged - base).max() > 0.1
+    for choice in set(choices):
+        rows = [row for row, other in enumerate(choices) if other == choice]
+        assert merged[rows].sum() == pytest.approx(base[rows].sum(), abs=1e-12)
+
+
 def test_shared_edges_by_hand_with_grpo():
     # R = 1, 0, 0: mean 1/3, std = sqrt((4/9 + 1/9 + 1/9) / 2) = 1/sqrt(3); A = 2/sqrt(3), -1/sqrt(3), -1/sqrt(3).
     root = math.sqrt(3)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from prm_gym.credit import StepBatch, dr_grpo, grpo, srgpo
+from prm_gym.credit import StepBatch, assign, dr_grpo, grpo, srgpo
 from prm_gym.errors import CreditError, OptionError
 
 
@@ -38,6 +38,18 @@ def test_the_seed_decides(make_batch):
     assert not np.array_equal(srgpo(batch, seed=1).advantages, srgpo(batch, seed=2).advantages)
 
 
+def test_every_update_of_a_training_draws_other_groups():
+    # Four steps with rewards 0, 1, 2, 4 in pairs. The partner of the first is one of three, each as likely as another: its mean over updates is
+    # the mean of (0 - r)/2 over r = 1, 2, 4, -7/6, with a standard deviation of sqrt(14)/6 = 0.62 for one of them; over 1,000 that is 0.02.
+    batch = StepBatch([0, 1, 2, 4], [0, 1, 2, 3, 4], list("abcd"), [0] * 4, [False] * 4)
+    options = {"normalize": "mean", "step_weight": 1.0, "group_size": 2}
+    first = [float(assign("srgpo", batch, training_step=step, **options).advantages[0]) for step in range(1000)]
+    assert set(first) == {-0.5, -1.0, -2.0}
+    assert np.mean(first) == pytest.approx(-7 / 6, abs=6 * 0.02)
+    assert first[:20] == [float(srgpo(batch, training_step=step, **options).advantages[0]) for step in range(20)]
+    assert first[:20] != [float(srgpo(batch, training_step=step, seed=1, **options).advantages[0]) for step in range(20)]
+
+
 def test_scores_of_a_verifier_and_steps_without_one():
     # Scores 1, ?, 0: the step without one gets the episode term alone.
     batch = StepBatch([0, 0, 0], [0, 1, 2, 3], ["g"] * 3, [0] * 3, [False] * 3, {"score": [1.0, np.nan, 0.0]})
@@ -51,6 +63,8 @@ def test_scores_of_a_verifier_and_steps_without_one():
         ({"signal": "scores"}, OptionError, "Did you mean 'score'"),
         ({"within": "tasks"}, OptionError, "Did you mean 'task'"),
         ({"group_size": 0}, OptionError, "must be 1 or more, got 0"),
+        ({"seed": -1}, OptionError, "seed must be a finite number of 0 or more, got -1"),
+        ({"training_step": -1}, OptionError, "training_step must be a finite number of 0 or more, got -1"),
         ({"step_weight": float("nan")}, OptionError, "step_weight must be a finite number"),
     ],
 )

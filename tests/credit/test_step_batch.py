@@ -1,4 +1,6 @@
+import copy
 import pickle
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -58,6 +60,60 @@ def test_group_ids_and_keys_stay_as_given():
 def test_a_batch_can_be_pickled():
     batch = pickle.loads(pickle.dumps(StepBatch(**arrays(columns={"value": np.ones(3)}))))
     assert batch.column("value").tolist() == [1.0, 1.0, 1.0]
+
+
+DERIVED = ("tasks", "lengths", "trajectory_of_step", "time_of_step")
+
+
+def derived(batch):
+    codes = batch.tasks.codes.tolist(), batch.tasks.sizes.tolist()
+    return *codes, batch.lengths.tolist(), batch.trajectory_of_step.tolist(), batch.time_of_step.tolist()
+
+
+def test_what_follows_from_offsets_and_ids_is_worked_out_once():
+    batch = StepBatch(**arrays())
+    for name in DERIVED:
+        assert getattr(batch, name) is getattr(batch, name)
+    assert batch.tasks.sizes is batch.tasks.sizes
+    assert derived(batch) == ([0, 1], [1, 1], [2, 1], [0, 0, 1], [0, 1, 0])
+
+
+def test_a_batch_with_other_fields_works_out_its_own():
+    batch = StepBatch(**arrays())
+    derived(batch)
+    assert derived(replace(batch, group_ids=["h", "h"])) == ([0, 0], [2], [2, 1], [0, 0, 1], [0, 1, 0])
+    assert derived(replace(batch, offsets=[0, 1, 3])) == ([0, 1], [1, 1], [1, 2], [0, 1, 1], [0, 0, 1])
+    alone = replace(batch, offsets=[0, 3], group_ids=[7], outcomes=[1.0], truncated=[False])
+    assert derived(alone) == ([0], [1], [3], [0, 0, 0], [0, 1, 2])
+    assert derived(batch.with_columns({"value": np.ones(3)})) == derived(batch) == ([0, 1], [1, 1], [2, 1], [0, 0, 1], [0, 1, 0])
+
+
+def test_what_was_worked_out_neither_travels_nor_changes_the_batch():
+    batch = StepBatch(**arrays(columns={"value": np.ones(3)}))
+    before = len(pickle.dumps(batch))
+    known = derived(batch)
+    assert len(pickle.dumps(batch)) == before
+    for other in (pickle.loads(pickle.dumps(batch)), copy.copy(batch), copy.deepcopy(batch)):
+        assert not set(DERIVED) & set(vars(other))
+        assert derived(other) == known
+        assert other.column("value").tolist() == [1.0, 1.0, 1.0]
+        assert not other.offsets.flags.writeable
+    assert batch != copy.copy(batch)  # batches are compared as objects
+    with pytest.raises(FrozenInstanceError):
+        batch.rewards = np.zeros(3)
+    with pytest.raises(FrozenInstanceError):
+        batch.lengths = np.zeros(2)
+
+
+def test_what_is_kept_cannot_be_written_to():
+    ids, offsets = key_array(["g", "h"]), np.array([0, 2, 3])
+    batch = StepBatch(**arrays(group_ids=ids, offsets=offsets))
+    for kept in (batch.offsets, batch.group_ids, batch.lengths, batch.trajectory_of_step, batch.time_of_step, batch.tasks.codes, batch.tasks.sizes):
+        with pytest.raises(ValueError, match="read-only"):
+            kept[0] = kept[-1]
+    # The caller's own arrays are the caller's: they can be written to, and the batch does not follow.
+    ids[0], offsets[1] = "h", 1
+    assert derived(batch) == ([0, 1], [1, 1], [2, 1], [0, 0, 1], [0, 1, 0])
 
 
 def test_from_trajectories_fills_the_columns():

@@ -183,9 +183,10 @@ def test_prof_at_random_for_wrong_ones():
     assert drawn.sum() == by_score.sum() == 20
     assert by_score[20:].tolist() == [False, True] * 10
     assert drawn[20:].tolist() != by_score[20:].tolist()
-    assert np.array_equal(drawn, prof(batch, wrong="random", seed=np.random.default_rng(1)))
-    generator = np.random.default_rng(1)
-    assert not np.array_equal(prof(batch, wrong="random", seed=generator), prof(batch, wrong="random", seed=generator))
+    assert np.array_equal(drawn, prof(batch, wrong="random", seed=1))
+    # Another choice in every update of a training: twenty that all keep the same ten of twenty have a chance of 1 in 184756**19.
+    assert len({prof(batch, wrong="random", seed=1, training_step=step).tobytes() for step in range(20)}) > 1
+    assert np.array_equal(prof(batch, training_step=3), by_score)
 
 
 # The filter of groups without variance.
@@ -287,6 +288,7 @@ def test_clip_and_whiten():
         ("prof?keep=2|grpo", r"keep must be in \[0, 1\]"),
         ("prof?penalty=-1|grpo", "penalty must be a finite number of 0 or more"),
         ("prof?longest=0|grpo", "longest must be a finite number of 1 or more"),
+        ("prof?wrong=random&seed=-1|grpo", "seed must be a finite number of 0 or more"),
         ("prof?wrong=worst|grpo", "wrong must be one of 'consistency', 'random'"),
         ("zero_variance?of=score|grpo", "of must be one of"),
         ("zero_variance?singleton=raw|grpo", "singleton must be one of"),

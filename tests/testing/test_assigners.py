@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from prm_gym.credit import Credit, assigner
+from prm_gym.credit.grouping import Grouping, group_means
+from prm_gym.credit.keys import random_groups
 from prm_gym.errors import ContractError
 from prm_gym.testing import check_assigner
 
@@ -63,6 +65,93 @@ def reports_in_numpy(batch):
 def returns_an_array(batch):
     """No Credit."""
     return [1.0]
+
+
+def _against_groups(batch, groups):
+    """Rewards against the mean of their group."""
+    advantages = batch.rewards - group_means(batch.rewards, groups)[groups.codes]
+    return Credit(advantages, batch.rewards.copy(), np.ones(advantages.size, dtype=np.bool_), {})
+
+
+def draws_groups(batch, *, seed=0):
+    """Rewards against random groups of four steps: any four are as likely as any other."""
+    everything = Grouping(np.zeros(batch.rewards.size, dtype=np.int64), min(batch.rewards.size, 1))
+    return _against_groups(batch, random_groups(everything, 4, np.random.default_rng(seed)))
+
+
+def draws_groups_among_neighbours(batch, *, seed=0):
+    """Rewards against random groups of four of the steps that stand in the same ten rows of the batch."""
+    rows = np.arange(batch.rewards.size)
+    neighbours = Grouping(rows // 10, -(-rows.size // 10))
+    return _against_groups(batch, random_groups(neighbours, 4, np.random.default_rng(seed)))
+
+
+def keeps_the_first_more_often(batch, *, seed=0):
+    """Keeps the earlier half of the batch in nine updates of ten, and the later half in every other one."""
+    places = np.arange(batch.rewards.size)
+    drawn = np.random.default_rng(seed).random(places.size)
+    return Credit(batch.rewards.copy(), batch.rewards.copy(), drawn < np.where(places < places.size // 2, 0.9, 0.5), {})
+
+
+def drops_one_in_ten(batch, *, seed=0):
+    """Keeps every step in nine updates of ten."""
+    return Credit(batch.rewards.copy(), batch.rewards.copy(), np.random.default_rng(seed).random(batch.rewards.size) < 0.9, {})
+
+
+def has_a_seed_for_nothing(batch, *, seed=0):
+    """Centres the rewards, but for the first step; the seed changes nothing."""
+    advantages = batch.rewards.copy()
+    advantages[:1] += 1e-6
+    return Credit(advantages, batch.rewards.copy(), np.ones(advantages.size, dtype=np.bool_), {})
+
+
+def draws_once(batch, *, seed=0):
+    """Noise that is the same for every seed."""
+    return Credit(np.random.default_rng(7).normal(size=batch.rewards.size), batch.rewards.copy(), np.ones(batch.rewards.size, dtype=np.bool_), {})
+
+
+_CALLS = iter(range(10**9))
+
+
+def draws_on(batch, *, seed=0):
+    """With another seed than its own another credit at every call."""
+    noise = np.full(batch.rewards.size, float(next(_CALLS)) if seed else 0.0)
+    return Credit(noise, noise, np.ones(noise.size, dtype=np.bool_), {})
+
+
+@pytest.mark.parametrize("function", [draws_groups, drops_one_in_ten])
+def test_random_groups_over_the_whole_batch_follow_their_trajectories(function):
+    # Every step meets every other one equally often, wherever they stand: the mean over seeds is a matter of the rewards alone.
+    check_assigner(assigner()(function))
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (draws_groups_among_neighbours, "advantages whose means over 200 seeds follow their trajectories into another order"),
+        (keeps_the_first_more_often, "keep whose means over 200 seeds"),
+        # Without chance in it the smallest difference counts.
+        (has_a_seed_for_nothing, "advantages whose means over 200 seeds .* 1e-06 apart, too far on 2 of"),
+        (draws_once, "advantages whose means over 200 seeds"),
+        (draws_on, "the same credit for the same batch and seed=1"),
+    ],
+)
+def test_what_draws_at_random_by_place_is_caught(function, says):
+    with pytest.raises(ContractError, match=says):
+        check_assigner(assigner()(function))
+
+
+@pytest.mark.parametrize("spec", ["srgpo?within=task", "prof?wrong=random|grpo", "prof?seed=0|srgpo", "zero_variance|grpo|whiten"])
+def test_pipelines_keep_the_contract_of_assigners(spec):
+    check_assigner(spec)
+
+
+def test_a_seed_that_is_given_is_no_chance():
+    # What one seed draws depends on places, which shows: only the average over seeds does not.
+    with pytest.raises(ContractError, match="advantages that follow their trajectories into another order"):
+        check_assigner("srgpo?seed=3")
+    with pytest.raises(ContractError, match="advantages whose means over 200 seeds"):
+        check_assigner("prof|srgpo?seed=3")  # that of prof is left open
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,13 @@ from prm_gym.credit.transform import credit_transform
 
 
 @credit_transform()
-def clip(batch: StepBatch, credit: Credit, *, limit: float = 5.0) -> Credit:  # noqa: ARG001 - the contract of credit transforms
+def clip(_batch: StepBatch, credit: Credit, *, limit: float = 5.0) -> Credit:
     """Cuts advantages off at a limit on either side.
 
         A <- min(limit, max(-limit, A))
 
     Args:
-        batch: of the credit.
+        _batch: of the credit; not looked at.
         credit: to be cut; returns and keep stay.
         limit: of the size of an advantage, >= 0.
 
@@ -34,7 +34,7 @@ def clip(batch: StepBatch, credit: Credit, *, limit: float = 5.0) -> Credit:  # 
 
 
 @credit_transform()
-def whiten(batch: StepBatch, credit: Credit) -> Credit:  # noqa: ARG001 - the contract of credit transforms
+def whiten(_batch: StepBatch, credit: Credit) -> Credit:
     """Centres the advantages over the batch and divides them by their standard deviation.
 
         A <- (A - mean A) / sqrt(var A + 1e-8)
@@ -42,7 +42,7 @@ def whiten(batch: StepBatch, credit: Credit) -> Credit:  # noqa: ARG001 - the co
     over the steps that are kept, each counting once; var with ddof 1. Advantages that are all equal become exactly 0. Steps that are not kept stay as they are.
 
     Args:
-        batch: of the credit.
+        _batch: of the credit; not looked at.
         credit: to be whitened; returns and keep stay.
 
     Returns:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from prm_gym.credit.array_types import FloatArray
-from prm_gym.credit.grouping import factorise, group_maxima, group_sums
+from prm_gym.credit.grouping import group_maxima, group_sums
 from prm_gym.credit.normalize import NOISE
 from prm_gym.credit.options import require_at_least
 from prm_gym.credit.result import Credit
@@ -34,7 +34,7 @@ def aem(batch: StepBatch, credit: Credit, *, strength: float = 1.0) -> Credit:
     require_at_least("strength", strength, 0.0)
     entropies = _entropies(batch)
     known = ~np.isnan(entropies)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     top = group_maxima(np.where(known, entropies, -np.inf), tasks)[tasks.codes]
     bottom = -group_maxima(np.where(known, -entropies, -np.inf), tasks)[tasks.codes]
     apart = known & (top - bottom > NOISE * np.maximum(np.abs(top), np.abs(bottom)))  # rounding must not be stretched to [0, 1]

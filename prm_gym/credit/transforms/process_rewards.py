@@ -3,7 +3,7 @@
 import numpy as np
 
 from prm_gym.credit.array_types import BoolArray, FloatArray
-from prm_gym.credit.grouping import factorise, group_sums
+from prm_gym.credit.grouping import group_sums
 from prm_gym.credit.returns import trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
 
@@ -36,7 +36,7 @@ def process_rewards(batch: StepBatch, among: BoolArray) -> FloatArray:
     known = ~np.isnan(scores)
     counts = trajectory_returns(known.astype(np.float64), batch.offsets)
     rewards = np.where(known & among[batch.trajectory_of_step], scores, 0.0) / np.maximum(counts, 1.0)[batch.trajectory_of_step]
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     told = among & (counts > 0)
     sums = group_sums(np.where(told, trajectory_returns(rewards, batch.offsets), 0.0), tasks)
     means = sums / np.maximum(group_sums(told.astype(np.float64), tasks), 1.0)

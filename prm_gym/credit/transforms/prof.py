@@ -6,7 +6,8 @@ import numpy as np
 
 from prm_gym.credit.array_types import BoolArray, FloatArray, IntArray
 from prm_gym.credit.assigner import assigner
-from prm_gym.credit.grouping import Grouping, factorise
+from prm_gym.credit.draws import generator_of
+from prm_gym.credit.grouping import Grouping
 from prm_gym.credit.grpo import grpo
 from prm_gym.credit.normalize import Singleton
 from prm_gym.credit.options import require_above, require_at_least, require_between, require_choice
@@ -28,7 +29,8 @@ def prof(
     longest: int = 30,
     success: float = 1.0,
     wrong: Wrong = "consistency",
-    seed: int | np.random.Generator = 0,
+    seed: int = 0,
+    training_step: int = 0,
 ) -> BoolArray:
     """Keeps the right attempts of high mean score and the wrong ones of low, as many of one as of the other where there are enough.
 
@@ -47,7 +49,9 @@ def prof(
         longest: steps from which on it is paid.
         success: outcome from which on an attempt counts as right, in [0, 1].
         wrong: "consistency", by c; "random", the paper's variant in which scores choose among right attempts alone.
-        seed: of that choice, or a generator, which a loop of one's own goes on drawing from; the seed gives the same draws for every batch of the same form.
+        seed: of that choice, from 0.
+        training_step: how many batches were learned from before this one, from 0; a training run fills it, a loop of one's own counts its updates. The choice
+            is another one in every update.
 
     Returns:
         [M] bool, the attempts that stay.
@@ -68,9 +72,9 @@ def prof(
     odd = (batch.lengths == 1) | (batch.lengths >= longest)
     consistency = (mean_scores(batch) - penalty * odd) * np.where(right, 1.0, -1.0)
     if wrong == "random":
-        drawn = np.random.default_rng(seed).random(right.size)
+        drawn = generator_of(seed, training_step).random(right.size)
         consistency = np.where(right, consistency, drawn)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     rank = _ranks(np.where(np.isnan(consistency), -np.inf, consistency), tasks.codes * 3 + np.where(told, right, 2))
     kinds = [np.bincount(tasks.codes[told & kind], minlength=tasks.count) for kind in (right, ~right)]
     quotas = _quotas(kinds[0], kinds[1], tasks, keep)

@@ -7,7 +7,7 @@ import numpy as np
 
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
-from prm_gym.credit.grouping import Grouping, factorise, group_maxima, group_sums
+from prm_gym.credit.grouping import Grouping, group_maxima, group_sums
 from prm_gym.credit.grpo import grpo
 from prm_gym.credit.normalize import Singleton
 from prm_gym.credit.options import require_above, require_at_least, require_finite
@@ -55,7 +55,7 @@ def trust_weights(batch: StepBatch, *, weight: float = 0.3, decay: float = 500.0
     require_finite("weight", weight)
     require_above("decay", decay, 0.0)
     require_at_least("training_step", training_step, 0)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     shares = process_rewards(batch, batch.outcomes >= ASKED)
     trust = _trust(trajectory_returns(shares, batch.offsets), batch.outcomes, tasks)
     scale = weight * math.exp(-training_step / decay) * trust[tasks.codes]

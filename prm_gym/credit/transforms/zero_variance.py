@@ -5,7 +5,6 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from prm_gym.credit.array_types import BoolArray
-from prm_gym.credit.grouping import factorise
 from prm_gym.credit.normalize import deviations
 from prm_gym.credit.options import require_choice
 from prm_gym.credit.returns import trajectory_returns
@@ -40,7 +39,7 @@ def zero_variance(batch: StepBatch, *, of: Of = "rewards", singleton: Alone = "k
     require_choice("singleton", singleton, get_args(Alone))
     values = trajectory_returns(batch.rewards, batch.offsets) if of == "rewards" else batch.outcomes
     unknown = np.isnan(values)
-    tasks = factorise(batch.group_ids, "group_ids")
+    tasks = batch.tasks
     moved = (deviations(np.where(unknown, 0.0, values), tasks) != 0.0) | unknown
     stays = np.bincount(tasks.codes[moved], minlength=tasks.count) > 0
     return np.where(tasks.sizes == 1, singleton == "keep", stays)[tasks.codes]
