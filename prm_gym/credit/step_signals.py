@@ -21,6 +21,7 @@ import numpy as np
 
 from prm_gym.credit.array_types import FloatArray, IntArray
 from prm_gym.credit.grouping import Grouping, group_maxima, rows_text
+from prm_gym.credit.normalize import NOISE
 from prm_gym.credit.options import require_between, require_choice, require_finite
 from prm_gym.credit.returns import trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
@@ -66,6 +67,21 @@ def log_ratio_rewards(batch: StepBatch, beta: float = 0.05) -> FloatArray:
     return beta * (batch.numbers("logprob") - batch.numbers("ref_logprob"))
 
 
+def change(after: FloatArray, before: FloatArray) -> FloatArray:
+    """[N] float64, after - before; exactly 0 where the two differ by rounding alone, so that it has no sign there. NaN where either is NaN.
+
+    Args:
+        after: [N] float64.
+        before: [N] float64.
+
+    >>> import numpy as np
+    >>> change(np.array([0.1 + 0.2, 0.5]), np.array([0.3, 0.25])).tolist()
+    [0.0, 0.25]
+    """
+    moved = after - before
+    return np.where(np.abs(moved) <= NOISE * np.maximum(np.abs(after), np.abs(before)), 0.0, moved)
+
+
 def potentials_after(batch: StepBatch) -> FloatArray:
     """[N] float64, potential of the state after each step: that before the next one, on the last row of a trajectory `final_potential`.
 
@@ -85,7 +101,7 @@ def potential_differences(batch: StepBatch, gamma: float = 1.0) -> FloatArray:
         gamma: in [0, 1].
     """
     require_between("gamma", gamma, 0.0, 1.0)
-    return gamma * potentials_after(batch) - batch.numbers("potential")
+    return change(gamma * potentials_after(batch), batch.numbers("potential"))
 
 
 def information_gain(batch: StepBatch, *, log: bool = False, floor: float = 1e-8) -> FloatArray:
@@ -105,7 +121,8 @@ def information_gain(batch: StepBatch, *, log: bool = False, floor: float = 1e-8
     require_between("floor", floor, np.finfo(np.float64).tiny, 1.0)
     before = shares(batch, "potential")
     after = _shifted(before, shares(batch, "final_potential") if "final_potential" in batch.columns else np.full(before.size, np.nan), batch.offsets)
-    return np.log(after + floor) - np.log(before + floor) if log else after - before
+    gain = change(after, before)
+    return np.where(gain == 0.0, 0.0, np.log(after + floor) - np.log(before + floor)) if log else gain
 
 
 def key_step_rewards(batch: StepBatch) -> FloatArray:
@@ -120,7 +137,7 @@ def key_step_rewards(batch: StepBatch) -> FloatArray:
     """
     after = potentials_after(batch)
     farthest = running_maxima(batch.numbers("potential"), batch.offsets)
-    return np.maximum(after - farthest, 0.0)  # numpy's maximum hands NaN on
+    return np.maximum(change(after, farthest), 0.0)  # numpy's maximum hands NaN on
 
 
 def probe_potentials(accuracy: FloatArray, confidence: FloatArray) -> FloatArray:
@@ -226,7 +243,7 @@ def min_form_weights(rewards: FloatArray, offsets: IntArray, temperature: float)
     Args:
         rewards: [N] float64; a step that is NaN has the weight 0, and the others share.
         offsets: [M+1] int64.
-        temperature: T, at least 0; with 0 the steps of the least reward share the weight evenly.
+        temperature: T, at least 0; with 0 the steps of the least reward, rounding aside, share the weight evenly.
 
     Raises:
         OptionError: the temperature is below 0, or not a number.
@@ -237,8 +254,11 @@ def min_form_weights(rewards: FloatArray, offsets: IntArray, temperature: float)
     owners = _owners(offsets)
     known = ~np.isnan(rewards)
     lowest = -group_maxima(np.where(known, -rewards, -np.inf), owners)[owners.codes]
+    largest = group_maxima(np.where(known, np.abs(rewards), 0.0), owners)[owners.codes]
     above = np.where(known, rewards, 0.0) - np.where(known, lowest, 0.0)
-    raw = np.where(known, np.exp(-above / temperature) if temperature > 0.0 else above == 0.0, 0.0)
+    above[above <= NOISE * largest] = 0.0  # near T = 0 rounding would choose among equally bad steps
+    with np.errstate(over="ignore"):  # so far above the least that it is infinitely many T: the weight is exp(-inf) = 0
+        raw = np.where(known, np.exp(-above / temperature) if temperature > 0.0 else above == 0.0, 0.0)
     totals = np.bincount(owners.codes, weights=raw, minlength=owners.count)[owners.codes]
     return raw / np.where(totals > 0.0, totals, 1.0)
 
