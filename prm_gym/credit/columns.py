@@ -4,8 +4,15 @@
 of its actions) or from a learned signal (`prm_gym.credit.signal`), which is fitted to the batch first.
 """
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
+
+import numpy as np
+
+from prm_gym.credit.array_types import FloatArray
+from prm_gym.credit.grouping import rows_text
+from prm_gym.errors import CreditError
 
 OF_VERDICTS = ("score", "label", "potential", "final_potential")
 """Columns that come of verdicts: an environment without verifiers has none of them."""
@@ -38,3 +45,32 @@ SOURCES: Mapping[str, str] = MappingProxyType(
     }
 )
 """How to get a column that a batch lacks, for error messages and lists."""
+
+RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {"score": (0.0, 1.0), "label": (0.0, 1.0), "entropy": (0.0, math.inf), "n_tokens": (0.0, math.inf)}
+)
+"""Columns that mean the same to all who read them, and what their numbers lie in.
+
+Of `potential` and `final_potential` each assigner says its own range, since it is a share of milestones to one, a probability to another and a worth on the
+scale of the rewards to a third; values of critics and of roll-outs are on the scale of the rewards.
+"""
+
+
+def require_meaning(name: str, numbers: FloatArray) -> None:
+    """Refuse numbers that a column of this name cannot hold. O(N).
+
+    Args:
+        name: of the column; one that is not in `RANGES` may hold any finite number.
+        numbers: [N] float64; NaN where not known.
+
+    Raises:
+        CreditError: one is infinite or outside the range of the column, or a label neither 0 nor 1; names the rows.
+    """
+    low, high = RANGES.get(name, (-math.inf, math.inf))
+    wrong = np.isinf(numbers)
+    if wrong.any():
+        raise CreditError(f"the column {name!r} must be numbers, or NaN where not known, got infinity in {rows_text(wrong)}.")
+    wrong = (numbers != low) & (numbers != high) & ~np.isnan(numbers) if name == "label" else (numbers < low) | (numbers > high)
+    if wrong.any():
+        said = "1, 0" if name == "label" else f"in [{low:g}, {high:g}]" if math.isfinite(high) else f"{low:g} or more"
+        raise CreditError(f"the column {name!r} must be {said}, or NaN where not known, got something else in {rows_text(wrong)}.")

@@ -36,7 +36,7 @@ def prm_margins(batch: StepBatch) -> FloatArray:
     Raises:
         CreditError: the column `score` is missing, or not in [0, 1]; names the rows.
     """
-    return 2.0 * shares(batch, "score") - 1.0
+    return 2.0 * batch.numbers("score") - 1.0
 
 
 def label_signs(batch: StepBatch) -> FloatArray:
@@ -45,11 +45,7 @@ def label_signs(batch: StepBatch) -> FloatArray:
     Raises:
         CreditError: the column `label` is missing, or holds something else than 0, 1 and NaN; names the rows.
     """
-    labels = batch.numbers("label")
-    wrong = ~(np.isnan(labels) | (labels == 0.0) | (labels == 1.0))
-    if wrong.any():
-        raise CreditError(f"the column 'label' must be 1, 0, or NaN where not known, got something else in {rows_text(wrong)}.")
-    return 2.0 * labels - 1.0
+    return 2.0 * batch.numbers("label") - 1.0
 
 
 def log_ratio_rewards(batch: StepBatch, beta: float = 0.05) -> FloatArray:
@@ -119,8 +115,8 @@ def information_gain(batch: StepBatch, *, log: bool = False, floor: float = 1e-8
         CreditError: a probability is not in [0, 1]; names the rows.
     """
     require_between("floor", floor, np.finfo(np.float64).tiny, 1.0)
-    before = shares(batch, "potential")
-    after = _shifted(before, shares(batch, "final_potential") if "final_potential" in batch.columns else np.full(before.size, np.nan), batch.offsets)
+    require_potentials(batch, 0.0, 1.0)
+    before, after = batch.numbers("potential"), potentials_after(batch)
     gain = change(after, before)
     return np.where(gain == 0.0, 0.0, np.log(after + floor) - np.log(before + floor)) if log else gain
 
@@ -133,8 +129,12 @@ def key_step_rewards(batch: StepBatch) -> FloatArray:
     With `potential` the share of key steps (milestones) that are reached. NaN where the potential after the step is not known, or none before it.
 
     Args:
-        batch: with the column `potential`, and `final_potential` for the end.
+        batch: with the column `potential`, in [0, 1], and `final_potential` for the end.
+
+    Raises:
+        CreditError: a potential is not in [0, 1]; names the rows.
     """
+    require_potentials(batch, 0.0, 1.0)
     after = potentials_after(batch)
     farthest = running_maxima(batch.numbers("potential"), batch.offsets)
     return np.maximum(change(after, farthest), 0.0)  # numpy's maximum hands NaN on
@@ -157,7 +157,7 @@ def probe_potentials(accuracy: FloatArray, confidence: FloatArray) -> FloatArray
     Source: SPAE (Wu et al. 2026), arXiv 2601.03823.
     """
     for name, values in (("accuracy", accuracy), ("confidence", confidence)):
-        _require_shares(name, values)
+        _require_within(name, values)
     return 1.5 * accuracy * confidence + 0.5 * accuracy - confidence
 
 
@@ -186,13 +186,12 @@ def renorm_rewards(batch: StepBatch) -> FloatArray:
         r_t = score_t + outcome - 1
 
     Args:
-        batch: with the column `score`, in [0, 1]; outcomes in [0, 1].
+        batch: with the column `score`, in [0, 1].
 
     Raises:
-        CreditError: a score or an outcome is not in [0, 1]; names the rows.
+        CreditError: a score is not in [0, 1]; names the rows.
     """
-    _require_shares("outcomes", batch.outcomes)
-    return shares(batch, "score") + batch.outcomes[batch.trajectory_of_step] - 1.0
+    return batch.numbers("score") + batch.outcomes[batch.trajectory_of_step] - 1.0
 
 
 def progress_rewards(batch: StepBatch, *, residual: Residual = "last", weight: float = 1.0, grounding: float = 0.0) -> FloatArray:
@@ -281,15 +280,14 @@ def running_maxima(values: FloatArray, offsets: IntArray) -> FloatArray:
     return maxima
 
 
-def shares(batch: StepBatch, name: str) -> FloatArray:
-    """[N] float64, the column of that name; NaN where not known.
+def require_potentials(batch: StepBatch, low: float, high: float) -> None:
+    """Refuse potentials outside [low, high], those of the ends included; what a potential is differs from assigner to assigner.
 
     Raises:
-        CreditError: it is missing, or not in [0, 1]; names the rows.
+        CreditError: one is outside, or the column `potential` is missing; names the rows.
     """
-    values = batch.numbers(name)
-    _require_shares(f"the column {name!r}", values)
-    return values
+    for name in ("potential", *(("final_potential",) if "final_potential" in batch.columns else ())):
+        _require_within(f"the column {name!r}", batch.numbers(name), low, high)
 
 
 def _shifted(before: FloatArray, beyond: FloatArray, offsets: IntArray) -> FloatArray:
@@ -306,7 +304,7 @@ def _owners(offsets: IntArray) -> Grouping:
     return Grouping(np.repeat(np.arange(lengths.size, dtype=np.int64), lengths), lengths.size)
 
 
-def _require_shares(name: str, values: FloatArray) -> None:
-    wrong = (values < 0.0) | (values > 1.0)
+def _require_within(name: str, values: FloatArray, low: float = 0.0, high: float = 1.0) -> None:
+    wrong = (values < low) | (values > high)
     if wrong.any():
-        raise CreditError(f"{name} must be in [0, 1], or NaN where not known, got something else in {rows_text(wrong)}.")
+        raise CreditError(f"{name} must be in [{low:g}, {high:g}], or NaN where not known, got something else in {rows_text(wrong)}.")

@@ -12,7 +12,7 @@ NAN = float("nan")
 
 def one(rewards, values, truncated=False, **columns):
     given = {"mc_value": np.array(values, dtype=float), **{name: np.array(column, dtype=float) for name, column in columns.items()}}
-    return StepBatch(rewards, [0, len(rewards)], ["g"], [float(sum(rewards))], [truncated], given)
+    return StepBatch(rewards, [0, len(rewards)], ["g"], [NAN], [truncated], given)
 
 
 def valued(make_batch, seed):
