@@ -15,7 +15,7 @@ from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
 from prm_gym.credit.step_signals import information_gain
-from prm_gym.credit.stepwise import normalized_known, process_credit
+from prm_gym.credit.stepwise import normalized_known, process_credit, trajectory_means
 
 Gain = Literal["difference", "log"]
 Normalise = Literal["joint", "separate"]
@@ -125,8 +125,4 @@ def _answer_weights(batch: StepBatch, support_weight: float) -> tuple[FloatArray
 
 def _support(batch: StepBatch) -> FloatArray:
     """[M] float64 in [0, 1], mean of the known scores of each trajectory; NaN without any."""
-    scores = batch.numbers("score")
-    known = ~np.isnan(scores)
-    counts = np.bincount(batch.trajectory_of_step[known], minlength=batch.lengths.size)
-    sums = trajectory_returns(np.where(known, scores, 0.0), batch.offsets)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return trajectory_means(batch.numbers("score"), batch)

@@ -173,6 +173,8 @@ def test_prof_takes_odd_attempts_for_surely_wrong_ones():
     # c of the wrong ones: -(.1 - 10) = 9.9 of the one of one step, -.0 and -.5 of the others; it stays although its score is not the lowest.
     assert prof(batch_of([0, 0, 0], [[0.1], [0.0, 0.0], [0.5, 0.5]]), keep=0.3).tolist() == [True, False, False]
     assert prof(batch_of([0, 0, 0], [[0.1], [0.0, 0.0], [0.5, 0.5]]), keep=0.3, penalty=0.0).tolist() == [False, True, False]
+    # The mean of three scores of .1 is .1 + 1e-17 when they are summed up: what is equal is equal, and the earlier one stays.
+    assert prof(batch_of([1, 1], [[0.1] * 2, [0.1] * 3])).tolist() == [True, False]
     # Of attempts that are all equal the earlier stay, as many right as wrong ones.
     assert prof(batch_of([1, 1, 0, 0], [[0.5, 0.5]] * 4)).tolist() == [True, False, True, False]
 
