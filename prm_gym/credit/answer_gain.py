@@ -38,6 +38,8 @@ def igpo(
     p_t is the probability that the policy gives the right answer in the state before step t, if it answered at once. "joint": mean and std over all steps of
     the task; "separate": over the gains of the task's steps, and over the outcomes of its trajectories. Trajectories of one step get GRPO's advantage.
 
+    In the source p is exp of the mean log-probability of the answer's tokens after what was written so far.
+
     Args:
         batch: N steps with the column `potential`, p, in [0, 1]; NaN where not known: a step without gain adds 0.
         gain: "difference" as in the paper, or "log", the difference of logarithms, which their code also has.
@@ -76,6 +78,11 @@ def siop(batch: StepBatch, *, damping: float = 0.5, support_weight: float = 0.0,
 
     m_c of the K attempts at the task that answered came to the answer c; p_t is the probability of c in the state before step t, S_c its mean support. mean
     and std over all steps of the task. An attempt of one step, or the last step where p is not known, has (1 - damping) q_c alone.
+
+        answers = key_array(...)                                                   # one of each attempt, None without
+        batch.with_columns({"answer_key": answers[batch.trajectory_of_step], "potential": p})
+
+    In the source p is exp of the mean log-probability of the answer's tokens after what was written so far, a weighted mean over up to three ways to write it.
 
     Args:
         batch: N steps with the columns `answer_key` (None on the steps of an attempt without an answer: nothing is known of those) and `potential`, p of the

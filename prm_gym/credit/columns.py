@@ -35,11 +35,12 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "as a causal-lm: follow(agent) first), then take its column(batch)",
         "greedy_return": "play each task once more without sampling, greedy = rollouts.play(agent.greedy(), groups(seeds, 1)), then "
         "batch.with_columns(greedy_returns(batch, greedy)) of prm_gym.credit; a training run does not fill it",
-        "belief_key": "of an agent that states what it believes of the task; give each step a key of it, as canonical as can be",
+        "belief_key": "of an agent that states what it believes of the task; give each step a key of it, as canonical as can be: "
+        "batch.with_columns({'belief_key': key_array(...)}), and 'belief_reward' where beliefs are paid",
         "score": "of a process reward model or another verifier; give the environment one",
         "label": "of verifiers that call steps right or wrong (z3, algebra, execution and others); give the environment one",
-        "potential": "of verifiers that state progress (milestones of a task: state, path, rubric and others); or the probability of the right answer, or "
-        "another worth of the state before each step: batch.with_columns({'potential': ..., 'final_potential': ...})",
+        "potential": "of verifiers that state progress (milestones of a task: state, path, rubric and others); or the probability of the right answer (igpo), "
+        "or of the attempt's own (siop), or another worth of the state before each step: batch.with_columns({'potential': ..., 'final_potential': ...})",
         "final_potential": "as for potential, of the state after the last step",
         "answer_key": "a key of each trajectory's final answer, equal where the answers are, on all its steps; batch.with_columns({'answer_key': ...})",
     }

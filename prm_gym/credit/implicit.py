@@ -2,7 +2,13 @@
 
     r_t = beta * log pi_phi(a_t|s_t) / pi_ref(a_t|s_t)
 
-is the column `implicit_reward`, which a learned signal fills. A step without one (its chain is longer than the model's context) has no part in the term that is
+is the column `implicit_reward`, which the learned signal of that name fills:
+
+    signal = make_signal("implicit_reward:CHECKPOINT")                             # or signal.follow(agent), to begin as the policy
+    signal.fit(batch)
+    batch = batch.with_columns({"implicit_reward": signal.column(batch)})
+
+A step without one (its chain is longer than the model's context) has no part in the term that is
 made of it, and gets 0 from it.
 """
 

@@ -5,10 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from prm_gym.credit import ASSIGNERS, StepBatch, assign, key_array, key_steps, spae, turning_points
+from prm_gym.agent import make_agent
+from prm_gym.credit import ASSIGNERS, StepBatch, assign, gigpo, greedy_returns, key_array, key_steps, rebel, remax, siop, spae, turning_points
 from prm_gym.credit.columns import RANGES, require_meaning
 from prm_gym.credit.pairs import critical_step_pairs
 from prm_gym.errors import CreditError
+from prm_gym.rollout import Rollouts, groups
 
 NAN = float("nan")
 
@@ -74,3 +76,47 @@ def test_each_assigner_has_its_own_range_of_potentials():
     with pytest.raises(CreditError, match=r"'final_potential' must be in \[-1, 1\].* row 3"):
         spae(batch_of(potential=[0.5, -1.0, 1.0, NAN], final_potential=[1.0, NAN, 0.0, -1.5]))
     assert np.isfinite(turning_points(batch_of(potential=[50.0, -10.0, 7.0, NAN])).advantages).all()
+
+
+# Columns that are filled by hand, as the docstrings say, from real episodes: what a solver and what chance make of three tasks.
+
+
+@pytest.fixture(scope="module")
+def played():
+    rollouts = Rollouts("prm_gym/Countdown-v0", {"difficulty": 1, "max_steps": 3, "verifiers": []}, 4)
+    try:
+        yield {agent: rollouts.play(make_agent(agent), groups([1, 2, 3], 2)) for agent in ("random", "scripted")}
+    finally:
+        rollouts.close()
+
+
+def test_remax_with_a_solver_for_the_greedy_attempt(played):
+    # The solver earns 1 in all: b = 1, so that an attempt that earns nothing has -1 on every step, and the solver itself 0 all along.
+    sampled, solved = (StepBatch.from_trajectories(played[agent]) for agent in ("random", "scripted"))
+    assert solved.outcomes.tolist() == [1.0] * 6
+    credit = remax(sampled.with_columns(greedy_returns(sampled, played["scripted"])))
+    np.testing.assert_allclose(credit.advantages, (sampled.outcomes - 1.0)[sampled.trajectory_of_step], atol=1e-15)
+    assert credit.diagnostics == {"unknown_share": 0.0, "greedy_mean": 1.0}
+    assert not remax(solved.with_columns(greedy_returns(solved, played["scripted"]))).advantages.any()
+
+
+def test_siop_prefers_what_attempts_agree_on(played):
+    # Two attempts of the solver end with the same action; those of chance with others, or with none that counts (None where the episode was cut). Without
+    # gains, since p is the same in all states, (1 - lambda) q stands on last steps alone: of the agreed answer it is the greatest of its task.
+    batch = StepBatch.from_trajectories([*played["random"], *played["scripted"]])
+    ends = [None if trajectory.truncated else trajectory.steps[-1].action for trajectory in batch.trajectories]
+    filled = batch.with_columns({"answer_key": key_array(ends)[batch.trajectory_of_step], "potential": np.full(batch.rewards.size, 0.5)})
+    last = siop(filled).advantages[batch.offsets[1:] - 1]
+    for task in set(batch.group_ids.tolist()):
+        members = np.flatnonzero(batch.group_ids == task)
+        agreed = [i for i in members.tolist() if ends[i] is not None and sum(ends[j] == ends[i] for j in members.tolist()) > 1]
+        assert len(agreed) >= 2
+        assert last[members].max() == pytest.approx(max(last[agreed]))
+
+
+def test_rebel_with_the_state_for_a_belief_is_gigpo(played):
+    # The environment pays the outcome at the end alone, so gamma^(T-1-t) R is the discounted return, and without rewards of beliefs the second stream is
+    # absent.
+    batch = StepBatch.from_trajectories([*played["random"], *played["scripted"]])
+    believing = batch.with_columns({"belief_key": batch.column("state_key")})
+    np.testing.assert_allclose(rebel(believing, step_weight=0.5).advantages, gigpo(batch, step_weight=0.5).advantages, atol=1e-14)
