@@ -14,7 +14,7 @@ from prm_gym.credit.options import require_between, require_choice
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.step_signals import information_gain
+from prm_gym.credit.step_signals import final_answers, information_gain
 from prm_gym.credit.stepwise import normalized_known, process_credit, trajectory_means
 
 Gain = Literal["difference", "log"]
@@ -117,7 +117,7 @@ def siop(batch: StepBatch, *, damping: float = 0.5, support_weight: float = 0.0,
 
 def _answer_weights(batch: StepBatch, support_weight: float) -> tuple[FloatArray, Grouping]:
     """[M] float64, q of each trajectory's answer, NaN without one; and which of those with one agree."""
-    keys = batch.column("answer_key")[batch.offsets[:-1]]
+    keys = final_answers(batch)
     answered: BoolArray = np.array([key is not None for key in keys.tolist()], dtype=np.bool_)
     tasks = factorise(factorise(batch.group_ids, "group_ids").codes[answered])
     answers = intersection(tasks, factorise(keys[answered], "answer_key"))

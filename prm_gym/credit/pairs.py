@@ -13,7 +13,7 @@ import numpy as np
 from prm_gym.credit.array_types import FloatArray, IntArray
 from prm_gym.credit.grouping import Grouping
 from prm_gym.credit.keys import by_state
-from prm_gym.credit.options import require_between
+from prm_gym.credit.options import require_between, require_finite
 from prm_gym.credit.step_batch import StepBatch
 from prm_gym.credit.trees import step_tree
 from prm_gym.errors import OptionError
@@ -40,7 +40,11 @@ def standing(quality: FloatArray, threshold: float = 0.5) -> FloatArray:
         quality: [N] float64: labels, scores, or what the steps led to (`prm_gym.credit.monte_carlo.values_after`: right is a step after which some roll-out
             succeeds, with a threshold just above 0); NaN where not known.
         threshold: from which on a step is right, finite.
+
+    Raises:
+        OptionError: the threshold is not finite; nothing would be right.
     """
+    require_finite("threshold", threshold)
     return np.where(np.isnan(quality), np.nan, (quality >= threshold).astype(np.float64))
 
 

@@ -12,7 +12,7 @@ from prm_gym.credit.options import require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.step_signals import key_step_rewards, label_signs, potentials_after, require_potentials
+from prm_gym.credit.step_signals import final_answers, key_step_rewards, label_signs, potentials_after, require_potentials
 from prm_gym.credit.stepwise import normalized_known, outcome_and_steps, process_credit
 
 
@@ -112,7 +112,7 @@ def step_grpo(
     owner = batch.trajectory_of_step
     totals = trajectory_returns(batch.rewards, batch.offsets) + key_weight * _farthest(batch)
     if "answer_key" in batch.columns:
-        answered = np.array([answer is not None for answer in batch.column("answer_key")[batch.offsets[:-1]].tolist()], dtype=np.bool_)
+        answered = np.array([answer is not None for answer in final_answers(batch).tolist()], dtype=np.bool_)
         totals = np.where(answered | np.isnan(totals), totals, 0.0)
     if "label" in batch.columns:
         totals = totals + validity_weight * (np.bincount(owner[label_signs(batch) < 0.0], minlength=totals.size) == 0)

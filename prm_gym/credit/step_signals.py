@@ -19,7 +19,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from prm_gym.credit.array_types import FloatArray, IntArray
+from prm_gym.credit.array_types import BoolArray, Column, FloatArray, IntArray
 from prm_gym.credit.grouping import Grouping, group_maxima, rows_text
 from prm_gym.credit.normalize import NOISE
 from prm_gym.credit.options import require_between, require_choice, require_finite
@@ -288,6 +288,23 @@ def require_potentials(batch: StepBatch, low: float, high: float) -> None:
     """
     for name in ("potential", *(("final_potential",) if "final_potential" in batch.columns else ())):
         _require_within(f"the column {name!r}", batch.numbers(name), low, high)
+
+
+def final_answers(batch: StepBatch) -> Column:
+    """[M] keys, what each trajectory answered in the end; None for one without an answer.
+
+    Args:
+        batch: with the column `answer_key`, the same on all steps of a trajectory.
+
+    Raises:
+        CreditError: the column is missing, or differs within a trajectory; names the rows.
+    """
+    keys = batch.column("answer_key")
+    answers = keys[batch.offsets[:-1]]
+    wrong: BoolArray = np.not_equal(keys, answers[batch.trajectory_of_step]).astype(np.bool_)
+    if wrong.any():
+        raise CreditError(f"the column 'answer_key' must be the same on all steps of a trajectory, which it is not in {rows_text(wrong)}.")
+    return answers
 
 
 def _shifted(before: FloatArray, beyond: FloatArray, offsets: IntArray) -> FloatArray:

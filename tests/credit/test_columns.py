@@ -8,8 +8,9 @@ import pytest
 from prm_gym.agent import make_agent
 from prm_gym.credit import ASSIGNERS, StepBatch, assign, gigpo, greedy_returns, key_array, key_steps, rebel, remax, siop, spae, turning_points
 from prm_gym.credit.columns import RANGES, require_meaning
-from prm_gym.credit.pairs import critical_step_pairs
-from prm_gym.errors import CreditError
+from prm_gym.credit.monte_carlo import hard_values
+from prm_gym.credit.pairs import critical_step_pairs, standing
+from prm_gym.errors import CreditError, OptionError
 from prm_gym.rollout import Rollouts, groups
 
 NAN = float("nan")
@@ -76,6 +77,34 @@ def test_each_assigner_has_its_own_range_of_potentials():
     with pytest.raises(CreditError, match=r"'final_potential' must be in \[-1, 1\].* row 3"):
         spae(batch_of(potential=[0.5, -1.0, 1.0, NAN], final_potential=[1.0, NAN, 0.0, -1.5]))
     assert np.isfinite(turning_points(batch_of(potential=[50.0, -10.0, 7.0, NAN])).advantages).all()
+
+
+@pytest.mark.parametrize("spec", ["vineppo", "math_shepherd", "math_shepherd?estimation=hard", "omega_prm", "vsrm?bootstrap=true"])
+@pytest.mark.parametrize("name", ["mc_value", "bootstrap_mc_value"])
+def test_a_value_of_roll_outs_is_named_as_it_is_called(spec, name):
+    batch = batch_of(**{"mc_value": [0.5] * 4, name: [0.5, math.inf, 0.5, 0.5]})
+    with pytest.raises(CreditError, match=f"the column '{name}' must be numbers, or NaN where not known, got infinity in row 1"):
+        assign(spec, batch)
+
+
+@pytest.mark.parametrize("keys", [[None, None, "a", "a"], ["a", "b", "b", ("a",)], [("a", 1), ("a", 1), ("a", 2), None], [1, 1, 2, 3]])
+@pytest.mark.parametrize("spec", ["siop", "step_grpo"])
+def test_an_answer_stands_on_all_steps_of_its_attempt(spec, keys):
+    # An answer on the last step alone would make an attempt without an answer of one that has answered.
+    good = np.array(keys) if all(isinstance(key, int) for key in keys) else key_array(keys)
+    bad = good.copy()
+    bad[2] = "other" if bad.dtype == object else 9
+    good[2] = good[1]
+    batch = batch_of(potential=[0.5] * 4)
+    assert np.isfinite(assign(spec, batch.with_columns({"answer_key": good})).advantages).all()
+    with pytest.raises(CreditError, match="'answer_key' must be the same on all steps of a trajectory, which it is not in row 2"):
+        assign(spec, batch.with_columns({"answer_key": bad}))
+
+
+def test_a_threshold_that_is_no_number_makes_nothing_wrong():
+    for judge in (standing, hard_values):
+        with pytest.raises(OptionError, match="threshold must be a finite number"):
+            judge(np.array([0.5]), threshold=NAN)
 
 
 # Columns that are filled by hand, as the docstrings say, from real episodes: what a solver and what chance make of three tasks.
