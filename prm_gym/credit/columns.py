@@ -56,6 +56,9 @@ Of `potential` and `final_potential` each assigner says its own range, since it 
 scale of the rewards to a third; values of critics and of roll-outs are on the scale of the rewards.
 """
 
+ENTROPY_ROUNDING = 1e-6
+"""So far below 0 an entropy may lie: the sums of float32 leave that of a certain token there, and a run must not end for it."""
+
 
 def require_meaning(name: str, numbers: FloatArray) -> None:
     """Refuse numbers that a column of this name cannot hold. O(N).
@@ -71,7 +74,8 @@ def require_meaning(name: str, numbers: FloatArray) -> None:
     wrong = np.isinf(numbers)
     if wrong.any():
         raise CreditError(f"the column {name!r} must be numbers, or NaN where not known, got infinity in {rows_text(wrong)}.")
-    wrong = (numbers != low) & (numbers != high) & ~np.isnan(numbers) if name == "label" else (numbers < low) | (numbers > high)
+    slack = ENTROPY_ROUNDING if name == "entropy" else 0.0
+    wrong = (numbers != low) & (numbers != high) & ~np.isnan(numbers) if name == "label" else (numbers < low - slack) | (numbers > high)
     if wrong.any():
         said = "1, 0" if name == "label" else f"in [{low:g}, {high:g}]" if math.isfinite(high) else f"{low:g} or more"
         raise CreditError(f"the column {name!r} must be {said}, or NaN where not known, got something else in {rows_text(wrong)}.")

@@ -44,6 +44,7 @@ def test_the_ends_of_a_range_and_what_is_not_known_pass():
         require_meaning(name, np.array([low, min(high, 1e300), NAN]))
         require_meaning(name, np.zeros(0))
     require_meaning("value", np.array([-1e300, 1e300]))
+    require_meaning("entropy", np.array([-1e-7]))  # what float32 makes of 0
 
 
 SCORED = ["grpo_ps", "p_grpo", "prof_grpo", "pure", "trust_grpo", "posterior_gate|grpo", "prof|grpo", "trust_weights|dr_grpo"]
