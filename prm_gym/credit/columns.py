@@ -57,7 +57,7 @@ scale of the rewards to a third; values of critics and of roll-outs are on the s
 """
 
 ENTROPY_ROUNDING = 1e-6
-"""So far below 0 an entropy may lie: the sums of float32 leave that of a certain token there, and a run must not end for it."""
+"""So far, in nats, an entropy may be off, and lie below 0: policies sum it up in float32, and a run must not end for what that makes of a certain token."""
 
 
 def require_meaning(name: str, numbers: FloatArray) -> None:

@@ -246,6 +246,8 @@ def test_entropies_count_by_tokens_where_these_are_known():
 def test_aem_leaves_alone_what_it_cannot_tell_apart():
     equal = batch_of([1, 0], [[0.0], [0.0]], entropy=[[0.1 + 0.2], [0.3]])
     assert aem(equal, flat_credit(equal)).advantages.tolist() == [1.0, 1.0]
+    certain = batch_of([1, 0], [[0.0], [0.0]], entropy=[[-1e-7], [3e-7]])  # both 0, by float32
+    assert aem(certain, flat_credit(certain)).advantages.tolist() == [1.0, 1.0]
     unknown = batch_of([1, 0, 1], [[0.0]] * 3, entropy=[[NAN], [1.0], [2.0]])
     moved = aem(unknown, flat_credit(unknown)).advantages
     assert moved[0] == 1.0

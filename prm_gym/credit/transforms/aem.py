@@ -5,8 +5,8 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from prm_gym.credit.array_types import FloatArray
+from prm_gym.credit.columns import ENTROPY_ROUNDING
 from prm_gym.credit.grouping import Grouping, factorise, group_maxima, group_sums
-from prm_gym.credit.normalize import NOISE
 from prm_gym.credit.options import require_at_least, require_choice
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import trajectory_returns
@@ -23,7 +23,8 @@ def aem(batch: StepBatch, credit: Credit, *, strength: float = 1.0, unit: Unit =
         A_{i,t} <- alpha_i A_{i,t},    alpha_i = exp(-strength h_i) / mean_j exp(-strength h_j),    h_i = (H_i - min_j H_j) / (max_j H_j - min_j H_j)
 
     over the trajectories of the task; H_i is the mean entropy of the attempt's tokens: that of its steps, weighted by `n_tokens` where the batch has it. Where
-    all H are equal, and for strength 0, alpha is 1. Signs stay. An attempt whose entropy is not known on any step has alpha 1 and no part in the others'.
+    all H are equal, as far as float32 can tell, and for strength 0, alpha is 1. Signs stay. An attempt whose entropy is not known on any step has alpha 1 and
+    no part in the others'.
 
     With unit "step" the same over the steps of the task, each with its own H and alpha.
 
@@ -56,7 +57,7 @@ def _modulation(entropies: FloatArray, tasks: Grouping, strength: float) -> Floa
     known = ~np.isnan(entropies)
     top = group_maxima(np.where(known, entropies, -np.inf), tasks)[tasks.codes]
     bottom = -group_maxima(np.where(known, -entropies, -np.inf), tasks)[tasks.codes]
-    apart = known & (top - bottom > NOISE * np.maximum(np.abs(top), np.abs(bottom)))  # rounding must not be stretched to [0, 1]
+    apart = known & (top - bottom > ENTROPY_ROUNDING)  # rounding must not be stretched to [0, 1]
     share = np.zeros(entropies.size)
     share[apart] = (entropies[apart] - bottom[apart]) / (top[apart] - bottom[apart])
     raw = np.where(known, np.exp(-strength * share), 0.0)
