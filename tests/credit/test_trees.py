@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from prm_gym.credit import StepBatch, assign, branches, dr_grpo, grpo, key_array, slate, spo, step_tree, tree_grpo, tree_ps, tree_rl
+from prm_gym.credit.pipeline import selected
 from prm_gym.errors import CreditError, OptionError
 from prm_gym.store import TrajectoryWriter, read_trajectories
 from prm_gym.task import Task
@@ -243,6 +244,15 @@ def test_the_order_of_the_trajectories_does_not_matter():
 
     for name in ("tree_rl", "tree_ps", "tree_grpo", "spo", "slate"):
         check_assigner(name)
+
+
+@pytest.mark.parametrize("assigner", ALL, ids=lambda assigner: assigner.name)
+@pytest.mark.parametrize("seed", range(4))
+def test_segments_may_stand_in_any_order(assigner, seed):
+    batch = random_tree(seed, segments=True)
+    permuted, rows = selected(batch, np.random.default_rng(seed).permutation(batch.lengths.size))
+    assert not step_tree(permuted).has_leaf.all()
+    np.testing.assert_allclose(assigner(permuted).advantages, assigner(batch).advantages[rows], rtol=1e-9, atol=1e-9)
 
 
 # Whole trajectories.
