@@ -1,4 +1,4 @@
-"""Columns that are filled before credit is assigned, and where each comes from.
+"""Columns that are filled before credit is assigned, where each comes from, and what it may hold.
 
 `StepBatch.from_trajectories` fills what trajectories hold. The rest comes from an agent (`TrainableAgent.columns`: what its critic says of states, what it says
 of its actions) or from a learned signal (`prm_gym.credit.signal`), which is fitted to the batch first.
