@@ -148,10 +148,11 @@ def values_after(batch: StepBatch) -> FloatArray:
         Q_t = r_t + V(s_{t+1}),    V = 0 after the end
 
     For rewards of outcomes alone this is what Math-Shepherd's and OmegaPRM's labels say of the step: the share of roll-outs after it that succeed, and the
-    outcome for the last one. A truncated trajectory goes on from `bootstrap_mc_value` where that is known, and counts as finished otherwise.
+    outcome for the last one. A truncated trajectory goes on from `bootstrap_mc_value` where the batch has that column, and what its last step led to is not
+    known where it is NaN; without the column it counts as finished.
 
     Args:
-        batch: with the column `mc_value`.
+        batch: with the column `mc_value`, and `bootstrap_mc_value` where truncated trajectories go on.
     """
     values = batch.numbers("mc_value")
     following = np.zeros_like(values)
@@ -160,7 +161,7 @@ def values_after(batch: StepBatch) -> FloatArray:
     following[last] = 0.0
     if "bootstrap_mc_value" in batch.columns:
         cut = last[batch.truncated]
-        following[cut] = np.nan_to_num(batch.numbers("bootstrap_mc_value")[cut])
+        following[cut] = batch.numbers("bootstrap_mc_value")[cut]
     return batch.rewards + following
 
 
