@@ -14,8 +14,8 @@ from prm_gym.credit.options import require_between, require_choice
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.step_signals import information_gain, shares
-from prm_gym.credit.stepwise import normalized_known, process_credit
+from prm_gym.credit.step_signals import final_answers, information_gain
+from prm_gym.credit.stepwise import normalized_known, process_credit, trajectory_means
 
 Gain = Literal["difference", "log"]
 Pooling = Literal["joint", "separate"]
@@ -37,6 +37,8 @@ def igpo(
 
     p_t is the probability that the policy gives the right answer in the state before step t, if it answered at once. "joint": mean and std over all steps of
     the task; "separate": over the gains of the task's steps, and over the outcomes of its trajectories. Trajectories of one step get GRPO's advantage.
+
+    In the source p is exp of the mean log-probability of the answer's tokens after what was written so far.
 
     Args:
         batch: N steps with the column `potential`, p, in [0, 1]; NaN where not known: a step without gain adds 0.
@@ -77,6 +79,11 @@ def siop(batch: StepBatch, *, damping: float = 0.5, support_weight: float = 0.0,
     m_c of the K attempts at the task that answered came to the answer c; p_t is the probability of c in the state before step t, S_c its mean support. mean
     and std over all steps of the task. An attempt of one step, or the last step where p is not known, has (1 - damping) q_c alone.
 
+        answers = key_array(...)                                                   # one of each attempt, None without
+        batch.with_columns({"answer_key": answers[batch.trajectory_of_step], "potential": p})
+
+    In the source p is exp of the mean log-probability of the answer's tokens after what was written so far, a weighted mean over up to three ways to write it.
+
     Args:
         batch: N steps with the columns `answer_key` (None on the steps of an attempt without an answer: nothing is known of those) and `potential`, p of the
             attempt's own answer, in [0, 1]; `final_potential`, p after the last step; NaN where not known: such a step adds 0.
@@ -110,7 +117,7 @@ def siop(batch: StepBatch, *, damping: float = 0.5, support_weight: float = 0.0,
 
 def _answer_weights(batch: StepBatch, support_weight: float) -> tuple[FloatArray, Grouping]:
     """[M] float64, q of each trajectory's answer, NaN without one; and which of those with one agree."""
-    keys = batch.column("answer_key")[batch.offsets[:-1]]
+    keys = final_answers(batch)
     answered: BoolArray = np.array([key is not None for key in keys.tolist()], dtype=np.bool_)
     tasks = factorise(batch.tasks.codes[answered])
     answers = intersection(tasks, factorise(keys[answered], "answer_key"))
@@ -125,8 +132,4 @@ def _answer_weights(batch: StepBatch, support_weight: float) -> tuple[FloatArray
 
 def _support(batch: StepBatch) -> FloatArray:
     """[M] float64 in [0, 1], mean of the known scores of each trajectory; NaN without any."""
-    scores = shares(batch, "score")
-    known = ~np.isnan(scores)
-    counts = np.bincount(batch.trajectory_of_step[known], minlength=batch.lengths.size)
-    sums = trajectory_returns(np.where(known, scores, 0.0), batch.offsets)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return trajectory_means(batch.numbers("score"), batch)

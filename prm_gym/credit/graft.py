@@ -30,7 +30,10 @@ def graft(
         A'_t  = (A_t - mean_u A) / (std_u A + eps)    over the steps taken in u = s_t, ddof 1
 
     A step that leads to where others succeeded is credited even if its own attempt failed. V is the solution of Bellman's equation with the counted policy and
-    transitions, see `transition_graph.expected_values` for the number of sweeps. A state that nobody has acted in has value 0, like the end.
+    transitions, see `transition_graph.expected_values` for the number of sweeps. A state that nobody has acted in has value 0, like the end, and so has one
+    from which no end was reached, unless something is paid on the way. A last step leads to the end: d = r - V(s).
+
+    In mean and std an edge counts as often as it was taken. Counted so the mean of d is 0 in every state by Bellman's equation.
 
     With lam = 0 a state that only one step was taken in has A = 0; with lam > 0 what `only` says.
 
@@ -50,10 +53,10 @@ def graft(
     Raises:
         OptionError: gamma is 1, or an option is out of its range.
 
-    Source: GRAFT (2026), equations 5 to 11. Confidence: high for the one-step advantage. There an end has the outcome as its value, here the last step has it
-    as its reward: on outcomes alone its V is ours times gamma, which the division takes out. lam is a reading: the source's "graph GAE" (equation 9) adds the
-    mean d over all occurrences of edges that are reachable in exactly k steps. Bellman's equation makes these means 0 in every state, so as it is written it
-    changes nothing; ours goes along the trajectory, as GAE does.
+    Source: GRAFT (2026), equations 5 to 11. Confidence: high for the one-step advantage; how often an edge counts in the normalisation, and ddof, are readings.
+    There an end has the outcome as its value, here the last step has it as its reward: on outcomes alone its V is ours times gamma, which the division takes
+    out. lam is a reading: the source's "graph GAE" (equation 9) adds the mean d over all occurrences of edges that are reachable in exactly k steps. Bellman's
+    equation makes these means 0 in every state, so as it is written it changes nothing; ours goes along the trajectory, as GAE does.
 
     >>> from prm_gym.credit import StepBatch
     >>> columns = {"state_key": list("susv"), "next_state_key": list("uxvx")}

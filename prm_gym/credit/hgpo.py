@@ -11,7 +11,7 @@ from prm_gym.credit.keys import by_state, with_history
 from prm_gym.credit.normalize import NOISE, Scale, deviations, normalized
 from prm_gym.credit.options import require_between, require_finite
 from prm_gym.credit.result import Credit
-from prm_gym.credit.returns import discounted_returns
+from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
 
 
@@ -66,7 +66,8 @@ def hgpo(
     if base_group:
         tasks = batch.tasks
         base = episode_advantages(batch, tasks, scale=scale, baseline="per_row", eps=eps)
-        total, weights = base, (base != 0.0).astype(np.float64)
+        total = _beyond_rounding(base, batch, tasks)
+        weights = (total != 0.0).astype(np.float64)
     with_history(states, batch, history_length)  # refuses a negative length
     for level in _levels(history_length, batch):
         groups = with_history(states, batch, level - 1)
@@ -80,6 +81,14 @@ def hgpo(
         keep=np.ones(returns.size, dtype=np.bool_),
         diagnostics=diagnostics,
     )
+
+
+def _beyond_rounding(base: FloatArray, batch: StepBatch, tasks: Grouping) -> FloatArray:
+    """[N] float64, the episode term with 0 for a trajectory that is off the mean of its task by no more than rounding; one alone keeps its reward."""
+    rows = tasks.rows(batch.trajectory_of_step)
+    totals, sizes = (trajectory_returns(rewards, batch.offsets)[batch.trajectory_of_step] for rewards in (batch.rewards, np.abs(batch.rewards)))
+    rounding = np.abs(deviations(totals, rows)) <= NOISE * group_maxima(sizes, rows)[rows.codes]
+    return np.where(rounding & (rows.sizes > 1)[rows.codes], 0.0, base)
 
 
 def _levels(history_length: int, batch: StepBatch) -> range:

@@ -2,22 +2,29 @@
 
     r_t = beta * log pi_phi(a_t|s_t) / pi_ref(a_t|s_t)
 
-is the column `implicit_reward`, which a learned signal fills. A step without one (its chain is longer than the model's context) has no part in the term that is
+is the column `implicit_reward`, which the learned signal of that name fills:
+
+    signal = make_signal("implicit_reward:CHECKPOINT")                             # or signal.follow(agent), to begin as the policy
+    signal.fit(batch)
+    batch = batch.with_columns({"implicit_reward": signal.column(batch)})
+
+A step without one (its chain is longer than the model's context) has no part in the term that is
 made of it, and gets 0 from it.
 """
 
 import numpy as np
 
-from prm_gym.credit.array_types import BoolArray, FloatArray
+from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics, unknown_share
-from prm_gym.credit.grouping import Grouping, group_sums
+from prm_gym.credit.grouping import Grouping, factorise, group_means
 from prm_gym.credit.normalize import Singleton, normalized, whitened
 from prm_gym.credit.options import require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.stepwise import outcome_and_steps
+from prm_gym.credit.step_signals import change
+from prm_gym.credit.stepwise import outcome_and_steps, trajectory_means
 
 
 @assigner(needs=("implicit_reward",))
@@ -78,7 +85,7 @@ def prime(batch: StepBatch, *, implicit_weight: float = 1.0, outcome_weight: flo
     outcome = normalized(trajectory_returns(batch.rewards, batch.offsets), tasks, centre="leave_one_out", singleton="zero")
     rewards = batch.numbers("implicit_reward")
     known = ~np.isnan(rewards)
-    implicit = discounted_returns(_from_mean_of_means(np.where(known, rewards, 0.0), known, batch, tasks), batch.offsets, gamma=1.0)
+    implicit = discounted_returns(_from_mean_of_means(rewards, batch, tasks), batch.offsets, gamma=1.0)
     advantages = outcome_weight * outcome[owner] + implicit_weight * implicit
     return Credit(
         advantages=whitened(advantages) if whiten else advantages,
@@ -88,16 +95,18 @@ def prime(batch: StepBatch, *, implicit_weight: float = 1.0, outcome_weight: flo
     )
 
 
-def _from_mean_of_means(rewards: FloatArray, known: BoolArray, batch: StepBatch, tasks: Grouping) -> FloatArray:
+def _from_mean_of_means(rewards: FloatArray, batch: StepBatch, tasks: Grouping) -> FloatArray:
     """[N] float64, n / (n - 1) times the difference of each known step's reward from the mean of the trajectories' means.
 
     n counts the trajectories with a known step. `pure.against_mean_of_others` is another baseline: there the step's own reward keeps its scale, and the
     means are those of the others alone.
     """
+    means = trajectory_means(rewards, batch)
+    counted = ~np.isnan(means)
+    members = factorise(tasks.codes[counted])
+    baseline, stretch = np.full(means.size, np.nan), np.zeros(means.size)
+    baseline[counted] = group_means(means[counted], members)[members.codes]
+    stretch[counted] = np.where(members.sizes > 1, members.sizes / np.maximum(members.sizes - 1, 1), 0.0)[members.codes]
     owner = batch.trajectory_of_step
-    counts = np.bincount(owner[known], minlength=batch.lengths.size)
-    counted = (counts > 0).astype(np.float64)
-    means = trajectory_returns(rewards, batch.offsets) / np.maximum(counts, 1)
-    n = group_sums(counted, tasks)[tasks.codes][owner]
-    total = group_sums(means, tasks)[tasks.codes][owner]
-    return np.where(known & (n > 1), (n * rewards - total) / np.maximum(n - 1, 1), 0.0)
+    # n/(n-1) (r - mean m) = (n r - sum m) / (n-1), exactly 0 where all are equal.
+    return np.where(np.isnan(rewards), 0.0, stretch[owner] * change(rewards, baseline[owner]))

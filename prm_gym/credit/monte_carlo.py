@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from prm_gym.credit.array_types import BoolArray, Column, FloatArray
+from prm_gym.credit.array_types import BoolArray, FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import unknown_share
 from prm_gym.credit.gae import credit_of, generalized_advantage
@@ -48,7 +48,7 @@ def vineppo(batch: StepBatch, *, gamma: float = 1.0, lam: float = 0.0, bootstrap
     >>> vineppo(batch).advantages.tolist()
     [0.5, 0.25]
     """
-    return _differences(batch, batch.columns, gamma, lam, bootstrap, whiten)
+    return _differences(batch, _values(batch), gamma, lam, bootstrap, whiten)
 
 
 @assigner(needs=("mc_value",), uses=("bootstrap_mc_value",))
@@ -84,10 +84,10 @@ def math_shepherd(
     """
     require_choice("estimation", estimation, get_args(Estimation))
     require_finite("threshold", threshold)
-    columns = {name: batch.columns[name] for name in ("mc_value", "bootstrap_mc_value") if name in batch.columns}
+    values = _values(batch)
     if estimation == "hard":
-        columns = {name: hard_values(batch.numbers(name), threshold) for name in columns}
-    return _differences(batch, columns, gamma, 0.0, bootstrap, whiten)
+        values = {name: hard_values(column, threshold) for name, column in values.items()}
+    return _differences(batch, values, gamma, 0.0, bootstrap, whiten)
 
 
 @assigner(needs=("mc_value",))
@@ -115,7 +115,7 @@ def omega_prm(batch: StepBatch, *, between: Between = "even") -> Credit:
     [-0.25, -0.25, 0.0]
     """
     require_choice("between", between, get_args(Between))
-    credit = _differences(batch, batch.columns, 1.0, 0.0, False, False)
+    credit = _differences(batch, _values(batch), 1.0, 0.0, False, False)
     if between == "first":
         return credit
     known = credit.keep
@@ -134,7 +134,11 @@ def hard_values(values: FloatArray, threshold: float = 0.0) -> FloatArray:
     Args:
         values: [N] float64.
         threshold: finite.
+
+    Raises:
+        OptionError: the threshold is not finite.
     """
+    require_finite("threshold", threshold)
     return np.where(np.isnan(values), np.nan, (values > threshold).astype(np.float64))
 
 
@@ -144,10 +148,11 @@ def values_after(batch: StepBatch) -> FloatArray:
         Q_t = r_t + V(s_{t+1}),    V = 0 after the end
 
     For rewards of outcomes alone this is what Math-Shepherd's and OmegaPRM's labels say of the step: the share of roll-outs after it that succeed, and the
-    outcome for the last one. A truncated trajectory goes on from `bootstrap_mc_value` where that is known, and counts as finished otherwise.
+    outcome for the last one. A truncated trajectory goes on from `bootstrap_mc_value` where the batch has that column, and what its last step led to is not
+    known where it is NaN; without the column it counts as finished.
 
     Args:
-        batch: with the column `mc_value`.
+        batch: with the column `mc_value`, and `bootstrap_mc_value` where truncated trajectories go on.
     """
     values = batch.numbers("mc_value")
     following = np.zeros_like(values)
@@ -156,13 +161,18 @@ def values_after(batch: StepBatch) -> FloatArray:
     following[last] = 0.0
     if "bootstrap_mc_value" in batch.columns:
         cut = last[batch.truncated]
-        following[cut] = np.nan_to_num(batch.numbers("bootstrap_mc_value")[cut])
+        following[cut] = batch.numbers("bootstrap_mc_value")[cut]
     return batch.rewards + following
 
 
-def _differences(batch: StepBatch, columns: Mapping[str, Column], gamma: float, lam: float, bootstrap: bool, whiten: bool) -> Credit:
+def _values(batch: StepBatch) -> dict[str, FloatArray]:
+    """The columns of roll-outs that the batch has, read under their own names."""
+    return {name: batch.numbers(name) for name in ("mc_value", "bootstrap_mc_value") if name in batch.columns}
+
+
+def _differences(batch: StepBatch, columns: Mapping[str, FloatArray], gamma: float, lam: float, bootstrap: bool, whiten: bool) -> Credit:
     """One-step errors of the values in `mc_value`, as GAE has them of a critic's."""
-    given = {"value": columns["mc_value"], **({"bootstrap_value": columns["bootstrap_mc_value"]} if "bootstrap_mc_value" in columns else {})}
+    given = {name.replace("mc_value", "value"): columns[name] for name in ("mc_value", "bootstrap_mc_value") if name in columns}
     others = {name: column for name, column in batch.columns.items() if name not in ("value", "bootstrap_value")}
     valued = replace(batch, columns={**others, **given})
     return credit_of(valued, generalized_advantage(valued, valued.rewards, gamma, lam, bootstrap), whiten)

@@ -13,7 +13,7 @@ import numpy as np
 from prm_gym.credit.array_types import FloatArray, IntArray
 from prm_gym.credit.grouping import Grouping
 from prm_gym.credit.keys import by_state
-from prm_gym.credit.options import require_between
+from prm_gym.credit.options import require_between, require_finite
 from prm_gym.credit.step_batch import StepBatch
 from prm_gym.credit.trees import step_tree
 from prm_gym.errors import OptionError
@@ -40,7 +40,11 @@ def standing(quality: FloatArray, threshold: float = 0.5) -> FloatArray:
         quality: [N] float64: labels, scores, or what the steps led to (`prm_gym.credit.monte_carlo.values_after`: right is a step after which some roll-out
             succeeds, with a threshold just above 0); NaN where not known.
         threshold: from which on a step is right, finite.
+
+    Raises:
+        OptionError: the threshold is not finite; nothing would be right.
     """
+    require_finite("threshold", threshold)
     return np.where(np.isnan(quality), np.nan, (quality >= threshold).astype(np.float64))
 
 
@@ -77,7 +81,8 @@ def step_dpo_pairs(batch: StepBatch, right: FloatArray, *, success: float = 1.0,
 
     The rejected step is the first wrong one of its attempt, so that what came before it stands. The chosen one is right, no step before it is wrong, and its
     attempt succeeded. An action stands in a situation once: as chosen with the best outcome that it had, as rejected where it first was; no action is
-    preferred to itself, whatever was said of it.
+    preferred to itself, whatever was said of it. Where each of two actions was found better than the other (the verifier contradicts itself, or what came
+    before makes the difference), neither pair stands.
 
     Args:
         batch: N steps, with the column `action_key`.
@@ -105,7 +110,7 @@ def step_dpo_pairs(batch: StepBatch, right: FloatArray, *, success: float = 1.0,
     pairs: list[StepPair] = []
     for situation, losers in rejected.items():
         found = [StepPair(good, bad, float(outcomes[good] - outcomes[bad])) for good in chosen.get(situation, []) for bad in losers if done[good] != done[bad]]
-        pairs += found[:per_situation]
+        pairs += _uncontradicted(found, codes, done)[:per_situation]
     return pairs
 
 
@@ -123,7 +128,8 @@ def critical_step_pairs(batch: StepBatch, *, low: float = 0.45, high: float = 0.
         success: the least outcome of a success, in (0, 1].
 
     Returns:
-        Pairs by rejected row, then by chosen row; the margin is the difference of the scores. Each chosen action stands once beside a rejected row.
+        Pairs by rejected row, then by chosen row; the margin is the difference of the scores. Each chosen action stands once beside a rejected row. Where in
+        one situation each of two actions was found better than the other, neither pair stands.
 
     Source: CSO (2026), arXiv 2602.03412, and its README (kiaia/CSO 55e10b4b): K = 5 alternatives of an expert a step, .45 and .65 in the paper, .5 and .6 in a
     script, then DPO with beta .5. Confidence: medium; that the alternative that is kept must itself lie above `high` is our reading.
@@ -143,7 +149,13 @@ def critical_step_pairs(batch: StepBatch, *, low: float = 0.45, high: float = 0.
     for row in np.flatnonzero((scores < low) & (outcomes < success)).tolist():
         alternatives = {done[other]: other for other in reversed(verified.get(int(codes[row]), [])) if done[other] != done[row]}
         pairs += [StepPair(other, row, float(scores[other] - scores[row])) for other in sorted(alternatives.values())]
-    return pairs
+    return _uncontradicted(pairs, codes, done)
+
+
+def _uncontradicted(pairs: list[StepPair], codes: IntArray, actions: list[Any]) -> list[StepPair]:
+    """The pairs whose reverse does not stand among them, in their order: a loss over both would pull either way and teach nothing."""
+    said = {(int(codes[pair.chosen]), actions[pair.chosen], actions[pair.rejected]) for pair in pairs}
+    return [pair for pair in pairs if (int(codes[pair.chosen]), actions[pair.rejected], actions[pair.chosen]) not in said]
 
 
 def _by_outcome(rows: IntArray, outcomes: FloatArray) -> IntArray:

@@ -12,7 +12,7 @@ from prm_gym.credit.options import require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.step_signals import key_step_rewards, label_signs, potentials_after, shares
+from prm_gym.credit.step_signals import final_answers, key_step_rewards, label_signs, potentials_after, require_potentials
 from prm_gym.credit.stepwise import normalized_known, outcome_and_steps, process_credit
 
 
@@ -58,7 +58,7 @@ def key_steps(batch: StepBatch, *, step_weight: float = 1.0, eps: float = 1e-6, 
     A^E is GRPO's advantage; Phi the share of the task's key steps (milestones) that are reached, see `key_step_rewards`.
 
     Args:
-        batch: N steps with the column `potential`, and `final_potential` for the last steps; NaN where not known.
+        batch: N steps with the column `potential`, and `final_potential` for the last steps, in [0, 1]; NaN where not known.
         step_weight: of the step term, finite.
         eps: added to standard deviations, outside the root.
         ddof: of standard deviations.
@@ -112,7 +112,7 @@ def step_grpo(
     owner = batch.trajectory_of_step
     totals = trajectory_returns(batch.rewards, batch.offsets) + key_weight * _farthest(batch)
     if "answer_key" in batch.columns:
-        answered = np.array([answer is not None for answer in batch.column("answer_key")[batch.offsets[:-1]].tolist()], dtype=np.bool_)
+        answered = np.array([answer is not None for answer in final_answers(batch).tolist()], dtype=np.bool_)
         totals = np.where(answered | np.isnan(totals), totals, 0.0)
     if "label" in batch.columns:
         totals = totals + validity_weight * (np.bincount(owner[label_signs(batch) < 0.0], minlength=totals.size) == 0)
@@ -124,9 +124,8 @@ def step_grpo(
 
 def _farthest(batch: StepBatch) -> FloatArray:
     """[M] float64, the greatest known potential of each trajectory, its end included; NaN where none is known."""
-    if "final_potential" in batch.columns:
-        shares(batch, "final_potential")  # refuses what is outside [0, 1]
-    reached = np.fmax(shares(batch, "potential"), potentials_after(batch))
+    require_potentials(batch, 0.0, 1.0)
+    reached = np.fmax(batch.numbers("potential"), potentials_after(batch))
     owners = Grouping(batch.trajectory_of_step, batch.lengths.size)
     farthest = group_maxima(np.where(np.isnan(reached), -np.inf, reached), owners)
     return np.where(np.isinf(farthest), np.nan, farthest)

@@ -11,8 +11,8 @@ from prm_gym.credit.options import require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns, trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.step_signals import min_form_weights, prm_margins
-from prm_gym.credit.stepwise import process_credit
+from prm_gym.credit.step_signals import change, min_form_weights, prm_margins
+from prm_gym.credit.stepwise import process_credit, trajectory_means
 
 
 @assigner(needs=("score",))
@@ -64,13 +64,11 @@ def against_mean_of_others(rewards: FloatArray, batch: StepBatch, tasks: Groupin
         batch: of the N steps.
         tasks: of the M trajectories.
     """
-    owner, known = batch.trajectory_of_step, ~np.isnan(rewards)
-    counts = np.bincount(owner[known], minlength=batch.lengths.size)
-    counted = counts > 0
-    means = trajectory_returns(np.where(known, rewards, 0.0), batch.offsets)[counted] / counts[counted]
+    means = trajectory_means(rewards, batch)
+    counted = ~np.isnan(means)
     members = factorise(tasks.codes[counted])
-    # n/(n-1) (m_i - mean m) = m_i - mean of the others, exactly 0 where all are equal.
-    others, several = np.zeros(counts.size), np.zeros(counts.size, dtype=np.bool_)
-    others[counted] = means - normalized(means, members, centre="leave_one_out", singleton="zero")
-    several[counted] = (members.sizes > 1)[members.codes]
-    return np.where(known & several[owner], np.where(known, rewards, 0.0) - others[owner], 0.0)
+    # n/(n-1) (m_i - mean m) = m_i - mean of the others, exactly 0 where all are equal. Without others there is no baseline.
+    others = np.full(means.size, np.nan)
+    alone = (members.sizes == 1)[members.codes]
+    others[counted] = np.where(alone, np.nan, means[counted] - normalized(means[counted], members, centre="leave_one_out", singleton="zero"))
+    return np.nan_to_num(change(rewards, others[batch.trajectory_of_step]))

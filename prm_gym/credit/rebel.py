@@ -29,6 +29,7 @@ def rebel(batch: StepBatch, *, gamma: float = 0.95, step_weight: float = 0.5, no
 
     Args:
         batch: N steps with the column `belief_key`, and `belief_reward` where there are such rewards; without that column the second stream is left out.
+            Both are the agent's to say: `batch.with_columns({"belief_key": key_array(...), "belief_reward": ...})`, one entry a step.
         gamma: discount, in [0, 1].
         step_weight: of both step terms.
         normalize: "mean" (the authors' default) or "mean_std"; of all terms.

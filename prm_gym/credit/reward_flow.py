@@ -30,8 +30,12 @@ def reward_flow(
         A_{i,t} = A^E_i + step_weight * (f_{i,t} - mean_u f) / F    over the steps of the task taken in u = s_t
 
     One success colours every state from which some attempt has found a way to it. V is an optimist's: it takes each state to go on as the best attempt did, and
-    sums no rewards. A state that nobody has acted in has V = 0, and no value flows back over a last step. A^E and F are those of `gigpo`; f is a difference
-    already and is not summed up. A state that was visited once has no step term. `transition_graph.best_values` says how many sweeps over the edges this takes.
+    sums no rewards. A state that nobody has acted in has V = 0. A^E and F are those of `gigpo`; f is a difference already and is not summed up. A state that
+    was visited once has no step term. `transition_graph.best_values` says how many sweeps over the edges this takes.
+
+    A last step leads to no state, of a truncated trajectory as of a finished one: no value flows back over it, and its f is its reward, from which no V(s_t) is
+    taken. So a step that fails at once where others succeeded has f = 0, and one that goes round and succeeds later gamma V - V < 0, less than that; the
+    episode term, which is that of the whole trajectory, tells these two apart.
 
     Args:
         batch: N steps with the columns `state_key` and `next_state_key`, keys of the same states.
@@ -46,9 +50,9 @@ def reward_flow(
         `step_`; `nodes`, `edges`, `sweeps`.
 
     Source: RewardFlow, its code (tmlr-group/RewardFlow, commit f2dfe0af, `rewardflow/propagation.py`), propagation "decay"; at commit 518499e6 rewards flow
-    along every edge in both directions, which is not built here. There a state has the reward of the step that was seen first in
-    it, here the greatest, so that the order of the attempts does not matter; there steps that change nothing are taken out of the graph, which here makes no
-    difference, since gamma V(s) is not above V(s) where rewards are not negative. Confidence: high for the code.
+    along every edge in both directions, which is not built here. What a last step gets is the code's. There a state has the reward of the step that was seen
+    first in it, here the greatest, so that the order of the attempts does not matter; there steps that change nothing are taken out of the graph, which here
+    makes no difference, since gamma V(s) is not above V(s) where rewards are not negative. Confidence: high for the code.
 
     >>> from prm_gym.credit import StepBatch
     >>> columns = {"state_key": list("sus"), "next_state_key": list("uxv")}

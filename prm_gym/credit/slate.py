@@ -5,10 +5,11 @@ import numpy as np
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
-from prm_gym.credit.normalize import Scale, deviations, normalized
+from prm_gym.credit.normalize import Scale, normalized
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import discounted_returns
 from prm_gym.credit.step_batch import StepBatch
+from prm_gym.credit.stepwise import normalized_known
 from prm_gym.credit.trees import StepTree, step_tree
 
 
@@ -46,7 +47,9 @@ def spo(batch: StepBatch, *, scale: Scale = "none", eps: float = 1e-8) -> Credit
 
         A(n) = V(n) - V(n-1)  [ / (std of V over the children of n-1 + eps) ],    V(n) = mean of V over the steps taken at n,    V(leaf) = R
 
-    V(n-1) is the mean of V over the siblings of n, so that a step without one has 0: nothing was compared there.
+    V(n-1) is the mean of V over the siblings of n, so that a step without one has 0: nothing was compared there. The next step of the trajectory that others
+    branch off from is one of the children like theirs. A segment, cut and gone on from by others, has their mean for its value; one that was cut and that
+    nobody goes on from is a leaf with what it earned.
 
     Args:
         batch: N steps with the column `parent`.
@@ -64,7 +67,7 @@ def spo(batch: StepBatch, *, scale: Scale = "none", eps: float = 1e-8) -> Credit
     [0.0, 0.5, -0.5]
     """
     tree = step_tree(batch)
-    values = tree.child_means(deviations(tree.leaf_returns(), tree.tasks))  # measured from the task's mean, so that equal leaves are 0 exactly
+    values = tree.child_means(normalized_known(tree.leaf_returns(), tree.tasks).values)  # measured from the task's mean, so that equal leaves are 0 exactly
     return _credit(tree, normalized(values, tree.siblings, scale=scale, eps=eps, singleton="zero"))
 
 

@@ -28,6 +28,11 @@ def spa(
 
     See `progress_rewards` and `gae`. The critic is fitted to the attributed rewards that are still to come.
 
+        signal = make_signal("progress")
+        batch = batch.with_columns({"progress": signal.column(batch), **agent.columns(batch, ("value", "bootstrap_value"))})
+        credit = spa(batch)
+        signal.fit(batch)                                                          # afterwards: a baseline must not have seen these episodes
+
     Args:
         batch: N steps with the columns `progress` and `value`, and `bootstrap_value` where the agent can say it.
         gamma: discount, in [0, 1]. Below 1 the rewards no longer sum to the outcome as a step sees them.

@@ -10,7 +10,7 @@ from prm_gym.credit.options import require_between, require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.step_signals import potential_differences
+from prm_gym.credit.step_signals import potential_differences, require_potentials
 from prm_gym.credit.stepwise import process_credit
 
 
@@ -34,8 +34,8 @@ def spae(
     deviation.
 
     Args:
-        batch: N steps with the column `potential` (see `probe_potentials`), and `final_potential` for the last steps; NaN where not known: the second term
-            is then 0, and the state is not counted in C.
+        batch: N steps with the column `potential` (see `probe_potentials`), and `final_potential` for the last steps, in [-1, 1]; NaN where not known: the
+            second term is then 0, and the state is not counted in C.
         alpha: greatest share of damping, in [0, 1].
         xi: of the second term, finite.
         saturation: potential above which the solution counts as found, finite.
@@ -52,6 +52,7 @@ def spae(
     require_between("alpha", alpha, 0.0, 1.0)
     require_finite("xi", xi)
     require_finite("saturation", saturation)
+    require_potentials(batch, -1.0, 1.0)
     tasks = batch.tasks
     outcome = normalized(trajectory_returns(batch.rewards, batch.offsets), tasks, singleton=singleton)
     differences = potential_differences(batch)

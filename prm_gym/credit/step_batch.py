@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prm_gym.credit.array_types import BoolArray, Column, FloatArray, IntArray
+from prm_gym.credit.columns import require_meaning
 from prm_gym.credit.grouping import Grouping, factorise, interned, key_array, rows_text
 from prm_gym.credit.verdict_columns import verdict_columns
 from prm_gym.errors import CreditError
@@ -82,6 +83,9 @@ class StepBatch:
         outcomes = _numbers("outcomes", self.outcomes)
         if np.isinf(outcomes).any():
             raise CreditError(f"outcomes must be finite, or NaN where not known, got infinity in {rows_text(np.isinf(outcomes))}.")
+        beyond = (outcomes < 0.0) | (outcomes > 1.0)
+        if beyond.any():
+            raise CreditError(f"outcomes must be in [0, 1], or NaN where not known, got something else in {rows_text(beyond)}; what was earned is in rewards.")
         truncated = np.asarray(self.truncated, dtype=np.bool_)
         group_ids = _fixed(_keys(self.group_ids).copy())
         for name, column in (("group_ids", group_ids), ("outcomes", outcomes), ("truncated", truncated)):
@@ -151,11 +155,11 @@ class StepBatch:
         """[N] float64, the optional column of that name as numbers; NaN where a step has none.
 
         Raises:
-            CreditError: the batch does not have it, or it holds something else, or infinity; names the rows.
+            CreditError: the batch does not have it, or it holds something else, infinity, or what is outside the range of that column
+                (`prm_gym.credit.columns.RANGES`); names the rows.
         """
         numbers = _numbers(f"the column {name!r}", cast("FloatArray", self.column(name)))
-        if np.isinf(numbers).any():
-            raise CreditError(f"the column {name!r} must be numbers, or NaN where not known, got infinity in {rows_text(np.isinf(numbers))}.")
+        require_meaning(name, numbers)
         return numbers
 
     @cached_property

@@ -19,8 +19,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from prm_gym.credit.array_types import FloatArray, IntArray
+from prm_gym.credit.array_types import BoolArray, Column, FloatArray, IntArray
 from prm_gym.credit.grouping import Grouping, group_maxima, rows_text
+from prm_gym.credit.normalize import NOISE
 from prm_gym.credit.options import require_between, require_choice, require_finite
 from prm_gym.credit.returns import trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
@@ -35,7 +36,7 @@ def prm_margins(batch: StepBatch) -> FloatArray:
     Raises:
         CreditError: the column `score` is missing, or not in [0, 1]; names the rows.
     """
-    return 2.0 * shares(batch, "score") - 1.0
+    return 2.0 * batch.numbers("score") - 1.0
 
 
 def label_signs(batch: StepBatch) -> FloatArray:
@@ -44,11 +45,7 @@ def label_signs(batch: StepBatch) -> FloatArray:
     Raises:
         CreditError: the column `label` is missing, or holds something else than 0, 1 and NaN; names the rows.
     """
-    labels = batch.numbers("label")
-    wrong = ~(np.isnan(labels) | (labels == 0.0) | (labels == 1.0))
-    if wrong.any():
-        raise CreditError(f"the column 'label' must be 1, 0, or NaN where not known, got something else in {rows_text(wrong)}.")
-    return 2.0 * labels - 1.0
+    return 2.0 * batch.numbers("label") - 1.0
 
 
 def log_ratio_rewards(batch: StepBatch, beta: float = 0.05) -> FloatArray:
@@ -64,6 +61,21 @@ def log_ratio_rewards(batch: StepBatch, beta: float = 0.05) -> FloatArray:
     """
     require_finite("beta", beta)
     return beta * (batch.numbers("logprob") - batch.numbers("ref_logprob"))
+
+
+def change(after: FloatArray, before: FloatArray) -> FloatArray:
+    """[N] float64, after - before; exactly 0 where the two differ by rounding alone, so that it has no sign there. NaN where either is NaN.
+
+    Args:
+        after: [N] float64.
+        before: [N] float64.
+
+    >>> import numpy as np
+    >>> change(np.array([0.1 + 0.2, 0.5]), np.array([0.3, 0.25])).tolist()
+    [0.0, 0.25]
+    """
+    moved = after - before
+    return np.where(np.abs(moved) <= NOISE * np.maximum(np.abs(after), np.abs(before)), 0.0, moved)
 
 
 def potentials_after(batch: StepBatch) -> FloatArray:
@@ -85,7 +97,7 @@ def potential_differences(batch: StepBatch, gamma: float = 1.0) -> FloatArray:
         gamma: in [0, 1].
     """
     require_between("gamma", gamma, 0.0, 1.0)
-    return gamma * potentials_after(batch) - batch.numbers("potential")
+    return change(gamma * potentials_after(batch), batch.numbers("potential"))
 
 
 def information_gain(batch: StepBatch, *, log: bool = False, floor: float = 1e-8) -> FloatArray:
@@ -103,9 +115,10 @@ def information_gain(batch: StepBatch, *, log: bool = False, floor: float = 1e-8
         CreditError: a probability is not in [0, 1]; names the rows.
     """
     require_between("floor", floor, np.finfo(np.float64).tiny, 1.0)
-    before = shares(batch, "potential")
-    after = _shifted(before, shares(batch, "final_potential") if "final_potential" in batch.columns else np.full(before.size, np.nan), batch.offsets)
-    return np.log(after + floor) - np.log(before + floor) if log else after - before
+    require_potentials(batch, 0.0, 1.0)
+    before, after = batch.numbers("potential"), potentials_after(batch)
+    gain = change(after, before)
+    return np.where(gain == 0.0, 0.0, np.log(after + floor) - np.log(before + floor)) if log else gain
 
 
 def key_step_rewards(batch: StepBatch) -> FloatArray:
@@ -116,11 +129,15 @@ def key_step_rewards(batch: StepBatch) -> FloatArray:
     With `potential` the share of key steps (milestones) that are reached. NaN where the potential after the step is not known, or none before it.
 
     Args:
-        batch: with the column `potential`, and `final_potential` for the end.
+        batch: with the column `potential`, in [0, 1], and `final_potential` for the end.
+
+    Raises:
+        CreditError: a potential is not in [0, 1]; names the rows.
     """
+    require_potentials(batch, 0.0, 1.0)
     after = potentials_after(batch)
     farthest = running_maxima(batch.numbers("potential"), batch.offsets)
-    return np.maximum(after - farthest, 0.0)  # numpy's maximum hands NaN on
+    return np.maximum(change(after, farthest), 0.0)  # numpy's maximum hands NaN on
 
 
 def probe_potentials(accuracy: FloatArray, confidence: FloatArray) -> FloatArray:
@@ -140,7 +157,7 @@ def probe_potentials(accuracy: FloatArray, confidence: FloatArray) -> FloatArray
     Source: SPAE (Wu et al. 2026), arXiv 2601.03823.
     """
     for name, values in (("accuracy", accuracy), ("confidence", confidence)):
-        _require_shares(name, values)
+        _require_within(name, values)
     return 1.5 * accuracy * confidence + 0.5 * accuracy - confidence
 
 
@@ -169,13 +186,12 @@ def renorm_rewards(batch: StepBatch) -> FloatArray:
         r_t = score_t + outcome - 1
 
     Args:
-        batch: with the column `score`, in [0, 1]; outcomes in [0, 1].
+        batch: with the column `score`, in [0, 1].
 
     Raises:
-        CreditError: a score or an outcome is not in [0, 1]; names the rows.
+        CreditError: a score is not in [0, 1]; names the rows.
     """
-    _require_shares("outcomes", batch.outcomes)
-    return shares(batch, "score") + batch.outcomes[batch.trajectory_of_step] - 1.0
+    return batch.numbers("score") + batch.outcomes[batch.trajectory_of_step] - 1.0
 
 
 def progress_rewards(batch: StepBatch, *, residual: Residual = "last", weight: float = 1.0, grounding: float = 0.0) -> FloatArray:
@@ -226,7 +242,7 @@ def min_form_weights(rewards: FloatArray, offsets: IntArray, temperature: float)
     Args:
         rewards: [N] float64; a step that is NaN has the weight 0, and the others share.
         offsets: [M+1] int64.
-        temperature: T, at least 0; with 0 the steps of the least reward share the weight evenly.
+        temperature: T, at least 0; with 0 the steps of the least reward, rounding aside, share the weight evenly.
 
     Raises:
         OptionError: the temperature is below 0, or not a number.
@@ -237,8 +253,11 @@ def min_form_weights(rewards: FloatArray, offsets: IntArray, temperature: float)
     owners = _owners(offsets)
     known = ~np.isnan(rewards)
     lowest = -group_maxima(np.where(known, -rewards, -np.inf), owners)[owners.codes]
+    largest = group_maxima(np.where(known, np.abs(rewards), 0.0), owners)[owners.codes]
     above = np.where(known, rewards, 0.0) - np.where(known, lowest, 0.0)
-    raw = np.where(known, np.exp(-above / temperature) if temperature > 0.0 else above == 0.0, 0.0)
+    above[above <= NOISE * largest] = 0.0  # near T = 0 rounding would choose among equally bad steps
+    with np.errstate(over="ignore"):  # so far above the least that it is infinitely many T: the weight is exp(-inf) = 0
+        raw = np.where(known, np.exp(-above / temperature) if temperature > 0.0 else above == 0.0, 0.0)
     totals = np.bincount(owners.codes, weights=raw, minlength=owners.count)[owners.codes]
     return raw / np.where(totals > 0.0, totals, 1.0)
 
@@ -261,15 +280,31 @@ def running_maxima(values: FloatArray, offsets: IntArray) -> FloatArray:
     return maxima
 
 
-def shares(batch: StepBatch, name: str) -> FloatArray:
-    """[N] float64, the column of that name; NaN where not known.
+def require_potentials(batch: StepBatch, low: float, high: float) -> None:
+    """Refuse potentials outside [low, high], those of the ends included; what a potential is differs from assigner to assigner.
 
     Raises:
-        CreditError: it is missing, or not in [0, 1]; names the rows.
+        CreditError: one is outside, or the column `potential` is missing; names the rows.
     """
-    values = batch.numbers(name)
-    _require_shares(f"the column {name!r}", values)
-    return values
+    for name in ("potential", *(("final_potential",) if "final_potential" in batch.columns else ())):
+        _require_within(f"the column {name!r}", batch.numbers(name), low, high)
+
+
+def final_answers(batch: StepBatch) -> Column:
+    """[M] keys, what each trajectory answered in the end; None for one without an answer.
+
+    Args:
+        batch: with the column `answer_key`, the same on all steps of a trajectory.
+
+    Raises:
+        CreditError: the column is missing, or differs within a trajectory; names the rows.
+    """
+    keys = batch.column("answer_key")
+    answers = keys[batch.offsets[:-1]]
+    wrong: BoolArray = np.not_equal(keys, answers[batch.trajectory_of_step]).astype(np.bool_)
+    if wrong.any():
+        raise CreditError(f"the column 'answer_key' must be the same on all steps of a trajectory, which it is not in {rows_text(wrong)}.")
+    return answers
 
 
 def _shifted(before: FloatArray, beyond: FloatArray, offsets: IntArray) -> FloatArray:
@@ -286,7 +321,7 @@ def _owners(offsets: IntArray) -> Grouping:
     return Grouping(np.repeat(np.arange(lengths.size, dtype=np.int64), lengths), lengths.size)
 
 
-def _require_shares(name: str, values: FloatArray) -> None:
-    wrong = (values < 0.0) | (values > 1.0)
+def _require_within(name: str, values: FloatArray, low: float = 0.0, high: float = 1.0) -> None:
+    wrong = (values < low) | (values > high)
     if wrong.any():
-        raise CreditError(f"{name} must be in [0, 1], or NaN where not known, got something else in {rows_text(wrong)}.")
+        raise CreditError(f"{name} must be in [{low:g}, {high:g}], or NaN where not known, got something else in {rows_text(wrong)}.")

@@ -10,7 +10,7 @@ import numpy as np
 
 from prm_gym.credit.array_types import BoolArray, FloatArray
 from prm_gym.credit.diagnostics import group_diagnostics, unknown_share
-from prm_gym.credit.grouping import Grouping, factorise
+from prm_gym.credit.grouping import Grouping, factorise, group_means
 from prm_gym.credit.normalize import Centre, Scale, Singleton, normalized
 from prm_gym.credit.options import require_finite
 from prm_gym.credit.result import Credit
@@ -51,6 +51,20 @@ def normalized_known(
     values = np.zeros_like(signal)
     values[known] = normalized(signal[known], members, centre=centre, scale=scale, ddof=ddof, eps=eps, singleton=singleton)
     return Relative(values, known, members)
+
+
+def trajectory_means(signal: FloatArray, batch: StepBatch) -> FloatArray:
+    """[M] float64, mean of the signal over the steps of each trajectory of which it is known, exact where these are all equal; NaN where it is on none.
+
+    Args:
+        signal: [N] float64; NaN where not known.
+        batch: of N steps.
+    """
+    known, owner = ~np.isnan(signal), batch.trajectory_of_step
+    members = factorise(owner[known])
+    means = np.full(batch.lengths.size, np.nan)
+    means[np.unique(owner[known])] = group_means(signal[known], members)
+    return means
 
 
 def outcome_and_steps(batch: StepBatch, signal: FloatArray, *, step_weight: float, eps: float, ddof: int, singleton: Singleton) -> Credit:

@@ -7,10 +7,11 @@ import numpy as np
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.assigner import assigner
 from prm_gym.credit.diagnostics import group_diagnostics
-from prm_gym.credit.normalize import Singleton, deviations, normalized
+from prm_gym.credit.normalize import Singleton
 from prm_gym.credit.options import require_choice, require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.step_batch import StepBatch
+from prm_gym.credit.stepwise import Relative, normalized_known
 from prm_gym.credit.trees import StepTree, step_tree
 
 LeafScale = Literal["sqrt", "none"]
@@ -48,8 +49,8 @@ def tree_rl(batch: StepBatch, *, local_weight: float = 1.0, leaf_scale: LeafScal
     tree = step_tree(batch)
     leaves = tree.leaf_returns()
     counts = tree.leaf_counts
-    centred = deviations(leaves, tree.tasks)
-    better = tree.leaf_means(centred)
+    centred = normalized_known(leaves, tree.tasks)
+    better = tree.leaf_means(centred.values)
     at_root = tree.before < 0
     previous = np.where(at_root, 0.0, better[tree.before])
     # As many leaves are the same leaves: the difference is then 0 exactly, however their sums were rounded.
@@ -105,21 +106,22 @@ def tree_grpo(batch: StepBatch, *, across: Across = "sum", eps: float = 1e-6, si
     require_choice("across", across, get_args(Across))
     tree = step_tree(batch)
     leaves = tree.leaf_returns()
-    within = normalized(leaves, tree.components, scale="std", eps=eps, singleton="zero")
+    within = normalized_known(leaves, tree.components, scale="std", eps=eps)
     if across == "nested":
-        values = normalized(within, tree.tasks, scale="std", eps=eps, singleton="zero")
+        found = normalized_known(np.where(within.known, within.values, np.nan), tree.tasks, scale="std", eps=eps)
     else:
-        values = within + normalized(leaves, tree.tasks, scale="std", eps=eps, singleton=singleton)
-    return _credit(tree, leaves, tree.leaf_means(values), values)
+        found = normalized_known(leaves, tree.tasks, scale="std", eps=eps, singleton=singleton)
+        found = found._replace(values=within.values + found.values)
+    return _credit(tree, leaves, tree.leaf_means(found.values), found)
 
 
-def _credit(tree: StepTree, leaves: FloatArray, advantages: FloatArray, of_leaves: FloatArray) -> Credit:
+def _credit(tree: StepTree, leaves: FloatArray, advantages: FloatArray, found: Relative) -> Credit:
     before = tree.path_sums(tree.batch.rewards) - tree.batch.rewards
     counts = tree.leaf_counts
     return Credit(
         advantages=advantages,
         returns=tree.leaf_means(leaves) - before,
         keep=np.ones(advantages.size, dtype=np.bool_),
-        diagnostics=group_diagnostics(tree.tasks, of_leaves)
+        diagnostics=group_diagnostics(found.members, found.values[found.known])
         | {"forks": float(np.count_nonzero(tree.forks >= 0)), "leaves_mean": float(counts.mean()) if counts.size else 0.0},
     )

@@ -5,7 +5,8 @@
     credit = found.spread(assign("tree_rl", found.batch)) # one advantage for every step of `whole`
 
 A row is a step and the state that it led to, a node. The column `parent` says where each trajectory goes on: on its first row the row after which it branched
-off, -1 where it begins at the root, which is the beginning of its task. A trajectory ends in one leaf of its own.
+off, -1 where it begins at the root, which is the beginning of its task. A trajectory ends in one leaf of its own, unless it was cut (`truncated`) and others
+branch off behind its last row: then it is a piece of their ways, a segment of a tree that is grown by segments, and what it earned up to there is no outcome.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from prm_gym.trajectory import Trajectory
 
 @dataclass(frozen=True, eq=False)
 class StepTree:
-    """The trees of a batch: N nodes, M branches, one root a task.
+    """The trees of a batch: N nodes, M branches, one root a task, a leaf at the end of each branch that does not go on in others.
 
     Attributes:
         batch: with the column `parent`.
@@ -44,8 +45,13 @@ class StepTree:
 
     @property
     def ends(self) -> IntArray:
-        """[M] int64, rows of the leaves."""
+        """[M] int64, last row of each trajectory."""
         return self.batch.offsets[1:] - 1
+
+    @cached_property
+    def has_leaf(self) -> BoolArray:
+        """[M] bool, False for a trajectory that was cut and goes on in others; every node has a leaf under it all the same."""
+        return ~np.isin(self.ends, self.forks)
 
     @cached_property
     def siblings(self) -> Grouping:
@@ -78,26 +84,26 @@ class StepTree:
         return sums + base[owner]
 
     def leaf_returns(self) -> FloatArray:
-        """[M] float64, undiscounted sum of the rewards from the root to each leaf."""
-        return self.path_sums(self.batch.rewards)[self.ends]
+        """[M] float64, undiscounted sum of the rewards from the root to each leaf; NaN for a trajectory without one."""
+        return np.where(self.has_leaf, self.path_sums(self.batch.rewards)[self.ends], np.nan)
 
     @cached_property
     def leaf_counts(self) -> FloatArray:
-        """[N] float64, number of leaves under each node, its own included; exact."""
+        """[N] float64, number of leaves under each node, its own included, at least 1; exact."""
         return self._under(np.ones(self.forks.size))
 
     def leaf_means(self, values: FloatArray) -> FloatArray:
         """[N] float64, mean over the leaves under each node; exact for a node with one leaf. O(N log T + M).
 
         Args:
-            values: [M] float64, of the leaves.
+            values: [M] float64, of the leaves; those of trajectories without one do not count.
         """
         return self._under(values) / self.leaf_counts
 
     def _under(self, values: FloatArray) -> FloatArray:
         own = np.zeros(self.before.size)
-        own[self.ends] = values
-        totals, owner = values.astype(np.float64, copy=True), self.batch.trajectory_of_step
+        totals, owner = np.where(self.has_leaf, values, 0.0), self.batch.trajectory_of_step
+        own[self.ends] = totals
         for level in self.levels[:0:-1]:  # the deepest first, so that a branch is whole before it is added to the one that it left
             forks = self.forks[level]
             np.add.at(own, forks, totals[level])
@@ -112,11 +118,12 @@ class StepTree:
         Unlike `leaf_means` it counts a child once, however many leaves are under it.
 
         Args:
-            values: [M] float64, of the leaves.
+            values: [M] float64, of the leaves; those of trajectories without one do not count.
         """
         offsets, steps = self.batch.offsets, self.before.size
-        added, children = np.zeros(steps), np.ones(steps)  # the next row of the trajectory, or on its last row the leaf
-        added[self.ends] = values
+        added, children = np.zeros(steps), np.ones(steps)  # the next row of the trajectory, or on its last row the leaf, if there is one
+        added[self.ends] = np.where(self.has_leaf, values, 0.0)
+        children[self.ends] = self.has_leaf
         np.add.at(children, self.forks[self.forks >= 0], 1.0)
         found = np.zeros(steps)
         for level in reversed(self.levels):

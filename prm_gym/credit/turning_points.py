@@ -13,7 +13,7 @@ from prm_gym.credit.options import require_choice, require_finite
 from prm_gym.credit.result import Credit
 from prm_gym.credit.returns import trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.step_signals import potentials_after
+from prm_gym.credit.step_signals import change, potentials_after
 from prm_gym.credit.stepwise import normalized_known, process_credit
 
 Rule = Literal["replace", "bonus"]
@@ -73,8 +73,9 @@ def turning_points(
     totals = trajectory_returns(batch.rewards, batch.offsets)
     before, after = batch.numbers("potential"), potentials_after(batch)
     after[last] = np.where(np.isnan(after[last]), totals, after[last])
-    changes, whole = after - before, (totals - before[batch.offsets[:-1]])[owner]
-    turning = _turning(changes, whole, (totals[owner] - after) if consistent else None, batch.time_of_step == 0)
+    # Up to rounding: what did not move the potential is no turn.
+    changes, whole = change(after, before), change(totals, before[batch.offsets[:-1]])[owner]
+    turning = _turning(changes, whole, change(totals[owner], after) if consistent else None, batch.time_of_step == 0)
     replaced = np.where(turning, eta * (totals[owner] - before), changes)
     raised = whole + np.where(turning, eta * changes, 0.0 * changes)  # a step that nothing is known of stays NaN
     rewards = replaced if rule == "replace" else raised

@@ -82,6 +82,22 @@ def test_a_good_step_of_a_failed_attempt_by_hand():
     np.testing.assert_allclose(graft(batch, gamma=0.5, eps=0.0).advantages, expected, atol=1e-12)
 
 
+def test_an_edge_counts_as_often_as_it_was_taken():
+    # In s one attempt earns 1 by one action, three earn 0 by another. V = 1/4; d = 3/4 once and -1/4 three times, of mean 0. The deviation with ddof 1 is
+    # sqrt((9/16 + 3/16) / 3) = 1/2, so 3/2 and -1/2. With every edge counted once it would be +-1/sqrt 2.
+    keys = {"state_key": list("ssss"), "next_state_key": list("xyyy")}
+    batch = StepBatch([1, 0, 0, 0], range(5), ["g"] * 4, [1, 0, 0, 0], [False] * 4, keys)
+    np.testing.assert_allclose(graft(batch, eps=0.0).advantages, [1.5, -0.5, -0.5, -0.5], rtol=1e-12)
+
+
+def test_states_from_which_no_end_was_reached_are_worth_nothing():
+    # Going on where it was cut, one attempt circles in a and b for ever: V(a) = V(b) = 0 as from 0 the iteration leaves them. The other earns 1 in s, gamma
+    # 1/2: V(s) = (1 + 1/2 V(a)) / 2 = 1/2, and d = 1/2 and -1/2 there.
+    keys = {"state_key": list("ssaba"), "next_state_key": list("xabab")}
+    batch = StepBatch([1, 0, 0, 0, 0], [0, 1, 5], ["g", "g"], [1, 0], [False, True], keys)
+    assert graft(batch, gamma=0.5, normalize=False, bootstrap=True).advantages.tolist() == [0.5, -0.5, 0.0, 0.0, 0.0]
+
+
 def test_lambda_one_is_the_return_minus_the_value(make_walks):
     batch = make_walks(1)
     credit, values = graft(batch, gamma=0.9, lam=1.0, normalize=False), swept_values(steps_of(batch, bootstrap=False), 0.9)

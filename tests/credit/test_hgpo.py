@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from prm_gym.credit import StepBatch, gigpo, hgpo
+from prm_gym.credit.pipeline import selected
 from prm_gym.errors import OptionError
 
 
@@ -108,3 +109,14 @@ def test_rewards_that_cancel_do_not_make_a_level_count():
     batch = StepBatch([0, 0.1, 0.2, -0.3, 0, 0, 0, 1], [0, 4, 6, 8], ["g"] * 3, [0, 0, 1], [False] * 3, {"state_key": states})
     advantages = hgpo(batch, gamma=1.0, history_length=1, normalize="mean", eps=0.0).advantages
     np.testing.assert_allclose(advantages[[1, 5, 7]], [-1 / 3, -1 / 3, 2 / 3], rtol=1e-12)
+
+
+@pytest.mark.parametrize("middle", [0.3, 0.1 + 0.2, 0.1 * 3])
+def test_an_episode_term_that_is_rounding_has_no_weight(middle):
+    # Attempts of one step that earn .1, .3 and .5; the last two meet in a state. Base: -.2, 0 and .2, at weight 1 where it is not 0; the level says -.1 and .1,
+    # at weight 2. So the one in the middle has -.1; were its base 5e-17 for the way .3 was added up, it would have (0 - .2) / 3.
+    batch = StepBatch([0.1, middle, 0.5], [0, 1, 2, 3], ["g"] * 3, [1] * 3, [False] * 3, {"state_key": ["a", "s", "s"]})
+    for order in ([0, 1, 2], [2, 1, 0], [1, 2, 0]):
+        turned, rows = selected(batch, np.array(order))
+        found = hgpo(turned, history_length=0, normalize="mean", base_group=True, eps=0.0).advantages
+        np.testing.assert_allclose(found, np.array([-0.2, -0.1, 0.4 / 3])[rows], rtol=1e-12)

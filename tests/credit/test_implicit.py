@@ -89,3 +89,14 @@ def test_what_they_need():
     for name in ("istar", "prime"):
         with pytest.raises(CreditError, match=r"lacks implicit_reward.*make_signal\('implicit_reward:CHECKPOINT'\)"):
             assign(name, StepBatch([1.0], [0, 1], ["g"], [1], [False]))
+
+
+def test_equal_implicit_rewards_say_exactly_nothing_in_prime():
+    # Attempts of one, three and seven steps; .1 summed up three times is not .3 in binary, and .1 + .2 is not .3. One advantage of 1e-17 would be made one of
+    # 1e-12 by the whitening.
+    lengths = (1, 3, 7)
+    for value in (0.1, 0.7, -1 / 3):
+        batch = batch_of([0.0] * 11, [value] * 11, lengths=lengths)
+        assert prime(batch).advantages.tolist() == prime(batch, whiten=False).advantages.tolist() == [0.0] * 11
+    rounded = batch_of([0.0] * 11, [0.3, 0.1 + 0.2] * 5 + [0.3], lengths=lengths)
+    assert prime(rounded).advantages.tolist() == [0.0] * 11

@@ -5,6 +5,7 @@ import pytest
 
 from prm_gym.credit import StepBatch, assign, gae, math_shepherd, omega_prm, reinforce, vineppo
 from prm_gym.credit.monte_carlo import hard_values, values_after
+from prm_gym.credit.pairs import standing
 from prm_gym.errors import CreditError, OptionError
 
 NAN = float("nan")
@@ -12,7 +13,7 @@ NAN = float("nan")
 
 def one(rewards, values, truncated=False, **columns):
     given = {"mc_value": np.array(values, dtype=float), **{name: np.array(column, dtype=float) for name, column in columns.items()}}
-    return StepBatch(rewards, [0, len(rewards)], ["g"], [float(sum(rewards))], [truncated], given)
+    return StepBatch(rewards, [0, len(rewards)], ["g"], [NAN], [truncated], given)
 
 
 def valued(make_batch, seed):
@@ -107,6 +108,11 @@ def test_what_a_step_led_to():
     assert np.isnan(values_after(batch)[0])
     cut = one([0, 0], [0.25, 0.5], truncated=True, bootstrap_mc_value=[NAN, 0.75])
     assert values_after(cut).tolist() == [0.5, 0.75]
+    # What goes on, nobody knows how, led to nothing that can be told: it is no step after which all roll-outs fail. Without the column it is over.
+    unknown = one([0, 0], [0.25, 0.5], truncated=True, bootstrap_mc_value=[NAN, NAN])
+    np.testing.assert_array_equal(values_after(unknown), [0.5, NAN])
+    np.testing.assert_array_equal(standing(values_after(unknown), threshold=1e-9), [1.0, NAN])
+    assert values_after(one([0, 0], [0.25, 0.5], truncated=True)).tolist() == [0.5, 0.0]
 
 
 def test_what_it_needs():

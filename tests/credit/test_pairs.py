@@ -131,10 +131,10 @@ def test_slow_walks_say_the_same(seed):
         and right[bad] == 0
         and clean[bad]
     }
-    assert told == expected
+    assert told == {(good, bad) for good, bad in expected if (bad, good) not in expected}
     assert len(found) == len(told)  # each pair of actions once
     critical_pairs = {(said(rows, pair.chosen), pair.rejected) for pair in critical_step_pairs(batch)}
-    assert critical_pairs == {
+    expected = {
         (said(rows, good), bad)
         for good in range(steps)
         for bad in range(steps)
@@ -144,6 +144,25 @@ def test_slow_walks_say_the_same(seed):
         and scores[good] > 0.65
         and scores[bad] < 0.45
     }
+    preferred = {(good, said(rows, bad)) for good, bad in expected}
+    assert critical_pairs == {(good, bad) for good, bad in expected if (said(rows, bad), good) not in preferred}
+
+
+def test_actions_that_were_each_found_better_than_the_other_are_in_no_pair():
+    # a and b were both found right, in attempts that succeeded, and both found wrong in others. What was said of c stands: it is better than either.
+    batch = batch_of(["a", "b", "a", "b", "c"], [1, 1, 0, 0, 1], score=[0.9, 0.8, 0.1, 0.2, 0.7])
+    right = np.array([1, 1, 0, 0, 1.0])
+    assert {(pair.chosen, pair.rejected) for pair in step_dpo_pairs(batch, right)} == {(4, 2), (4, 3)}
+    assert [(pair.chosen, pair.rejected) for pair in critical_step_pairs(batch)] == [(4, 2), (4, 3)]
+    # Contradictions take no places of a situation's pairs.
+    assert [(pair.chosen, pair.rejected) for pair in step_dpo_pairs(batch, right, per_situation=2)] == [(4, 2), (4, 3)]
+    # That a was found right and wrong is no contradiction of "a is better than b" as long as b was not found better than a.
+    batch = batch_of(["a", "a", "b"], [1, 0, 0], score=[0.9, 0.1, 0.2])
+    assert [(pair.chosen, pair.rejected) for pair in step_dpo_pairs(batch, np.array([1, 0, 0.0]))] == [(0, 2)]
+    assert [(pair.chosen, pair.rejected) for pair in critical_step_pairs(batch)] == [(0, 2)]
+    # In another situation the reverse is no contradiction.
+    batch = batch_of(["xa", "xb", "ya", "yb"], [1, 0, 0, 1], score=[0.5, 0.9, 0.5, 0.1, 0.5, 0.1, 0.5, 0.9])
+    assert [(pair.chosen, pair.rejected) for pair in critical_step_pairs(batch)] == [(1, 3), (7, 5)]
 
 
 def said(rows, row):

@@ -81,8 +81,12 @@ def test_what_is_not_known_has_no_part():
     assert pure(batch_of([1.0, 0.0, NAN])).advantages.tolist() == [0.0, 0.0, 0.0]
 
 
-def test_equal_attempts_of_one_step_get_exactly_nothing():
+def test_equal_attempts_get_exactly_nothing():
     assert not pure(batch_of([0.7] * 7, lengths=(1,) * 7, rewards=[0.1] * 7)).advantages.any()
+    # Also of three steps each, whose softmin rewards are thirds of the margin, and where rounding alone tells scores apart.
+    for scores in ([0.7] * 9, [0.3, 0.1 + 0.2, 0.3] * 3, [0.3, 0.3, 0.1 + 0.2, *[0.3] * 6]):
+        assert not pure(batch_of(scores, lengths=(3, 3, 3), rewards=[0.1] * 9)).advantages.any()
+        assert not pure(batch_of(scores, lengths=(3, 3, 3), rewards=[0.1] * 9), temperature=0.0).advantages.any()
 
 
 def test_bad_input():

@@ -640,3 +640,22 @@ def test_the_step_term_of_istar_sums_to_zero_over_every_task(batch):
 def test_spa_of_an_estimator_that_says_the_rewards_is_gae(batch, gamma):
     told = batch.with_columns({"progress": batch.rewards})
     np.testing.assert_allclose(spa(told, gamma=gamma, lam=0.5).advantages, gae(batch, gamma=gamma, lam=0.5).advantages, **CLOSE)
+
+
+@every_assigner
+@pytest.mark.parametrize("seed", range(3))
+def test_rounding_of_what_goes_in_makes_nothing_of_it(assigner, seed, make_process_batch):
+    # Thirds, which have no end in binary, many of them equal; and the same with the last bit of every number changed at random, as another order of summation
+    # would. Nothing may hang on it: no sign of a difference that is none, no tie, no division by a spread of 1e-16. (1e-7: what a division may magnify.)
+    rng = np.random.default_rng(seed)
+    batch = make_process_batch(seed)
+    steps = batch.rewards.size
+    thirds = {name: rng.integers(0, 4, steps) / 3 for name in (*NUMBERS, "score", "potential", "final_potential", "mc_value")}
+    batch = changed(batch, rewards=rng.integers(0, 4, steps) / 3 * (rng.random(steps) < 0.4)).with_columns(thirds)
+
+    def rounded(values):
+        return np.clip(values * (1.0 + rng.integers(-1, 2, steps) * np.finfo(float).eps), 0.0, 1.0)
+
+    other = changed(batch, rewards=rounded(batch.rewards)).with_columns({name: rounded(column) for name, column in thirds.items()})
+    advantages = assigner(batch).advantages
+    np.testing.assert_allclose(assigner(other).advantages, advantages, atol=1e-7 * max(1.0, np.abs(advantages).max()))

@@ -46,6 +46,17 @@ def test_a_way_round_is_worth_less_than_the_straight_one():
     assert reward_flow(batch, gamma=0.5).advantages.tolist() == [0.25, 0.0, -0.25, 0.0, 0.0]
 
 
+@pytest.mark.parametrize("truncated", [False, True])
+def test_a_last_step_has_its_reward_by_hand(truncated):
+    # All act in u, gamma 1/2. One earns 1 there and is done; one ends with nothing, finished or cut; one goes to t and back to u and then earns 1. V(u) = 1,
+    # V(t) = 1/2. f: 1 and 0 of the last steps, whatever V(u) is; u-t 1/2 - 1 = -1/2; t-u alone; the last u 1. Mean over u: (1 + 0 - 1/2 + 1) / 4 = 3/8. A^E =
+    # 1/3, -2/3, 1/3.
+    keys = {"state_key": list("uuutu"), "next_state_key": list("xytux")}
+    batch = StepBatch([1, 0, 0, 0, 1], [0, 1, 2, 5], ["g"] * 3, [1, 0, 1], [False, truncated, False], keys)
+    expected = np.array([1 / 3, -2 / 3, 1 / 3, 1 / 3, 1 / 3]) + np.array([5 / 8, -3 / 8, -7 / 8, 0, 5 / 8])
+    np.testing.assert_allclose(reward_flow(batch, gamma=0.5).advantages, expected, rtol=1e-14)
+
+
 def test_negative_rewards_on_a_cycle_end_within_the_bound():
     keys = {"state_key": list("sus"), "next_state_key": list("usu")}
     credit = reward_flow(StepBatch([-1.0, -1.0, -1.0], [0, 3], ["g"], [0], [True], keys))

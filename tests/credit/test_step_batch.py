@@ -199,6 +199,7 @@ def test_a_batch_of_arrays_has_no_steps():
         ({"group_ids": key_array(["g"])}, r"group_ids must have one entry for each of 2 trajectories, got shape \(1,\)"),
         ({"outcomes": np.zeros(3)}, "outcomes must have one entry for each of 2 trajectories"),
         ({"outcomes": np.array([0.0, np.inf])}, "outcomes must be finite, or NaN where not known, got infinity in row 1"),
+        ({"outcomes": np.array([-0.5, 2.0])}, r"outcomes must be in \[0, 1\], or NaN where not known, got something else in rows 0 and 1"),
         ({"truncated": np.zeros(3, dtype=bool)}, "truncated must have one entry for each of 2 trajectories"),
         ({"columns": {"state_key": np.zeros(2)}}, r"state_key must have one entry for each of 3 steps, got shape \(2,\)"),
         ({"columns": {"value": np.zeros((3, 2))}}, r"value must have one entry for each of 3 steps, got shape \(3, 2\)"),

@@ -203,3 +203,25 @@ def test_impossible_options_are_refused():
     for signal in (potential_differences, monte_carlo_differences):
         with pytest.raises(OptionError, match="gamma must be in"):
             signal(batch_of(potential=[0.0] * 3, mc_value=[0.0] * 3), gamma=1.5)
+
+
+def test_a_change_that_is_rounding_is_none():
+    # 0.1 + 0.2 is 5.6e-17 above 0.3 in binary; 1e-9 is a change.
+    third, later = 0.1 + 0.2, 0.3 + 1e-9
+    batch = batch_of((4,), potential=[0.3, third, 0.3, 0.3], final_potential=[NAN, NAN, NAN, later])
+    assert potential_differences(batch)[:3].tolist() == [0.0, 0.0, 0.0]
+    assert key_step_rewards(batch)[:3].tolist() == [0.0, 0.0, 0.0]
+    for log in (False, True):
+        assert information_gain(batch, log=log)[:3].tolist() == [0.0, 0.0, 0.0]
+        assert information_gain(batch, log=log)[3] > 0.0
+    assert key_step_rewards(batch)[3] == pytest.approx(1e-9, rel=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1e-9, 1e-100, 1e-300, 1e-320, 5e-324, 0.0])
+def test_a_temperature_near_zero_goes_to_the_minimum(temperature):
+    # By exp(-1e-2 / T) the second best has at most exp(-10) = 4.5e-5 of the weight, however small T is: no overflow, no NaN. Equal least steps share it, also
+    # those that only rounding tells apart (a score of (0.1 + 0.2) against 0.3).
+    rewards, offsets = np.array([0.5, -1.0, 2.0, 0.3, 0.1 + 0.2, 0.31, NAN, NAN]), np.array([0, 3, 7, 8])
+    weights = min_form_weights(rewards, offsets, temperature)
+    np.testing.assert_allclose(weights, [0.0, 1.0, 0.0, 0.5, 0.5, 0.0, 0.0, 0.0], atol=3e-5)
+    assert min_form_weights(np.array([1e200, -1e200]), np.array([0, 2]), temperature).tolist() == [0.0, 1.0]

@@ -169,6 +169,16 @@ def test_prof_distrusts_attempts_of_one_step_and_very_long_ones():
     assert prof(batch_of([1, 1], [[0.9] * 4, [0.2] * 3]), longest=4).tolist() == [False, True]
 
 
+def test_prof_takes_odd_attempts_for_surely_wrong_ones():
+    # c of the wrong ones: -(.1 - 10) = 9.9 of the one of one step, -.0 and -.5 of the others; it stays although its score is not the lowest.
+    assert prof(batch_of([0, 0, 0], [[0.1], [0.0, 0.0], [0.5, 0.5]]), keep=0.3).tolist() == [True, False, False]
+    assert prof(batch_of([0, 0, 0], [[0.1], [0.0, 0.0], [0.5, 0.5]]), keep=0.3, penalty=0.0).tolist() == [False, True, False]
+    # The mean of three scores of .1 is .1 + 1e-17 when they are summed up: what is equal is equal, and the earlier one stays.
+    assert prof(batch_of([1, 1], [[0.1] * 2, [0.1] * 3])).tolist() == [True, False]
+    # Of attempts that are all equal the earlier stay, as many right as wrong ones.
+    assert prof(batch_of([1, 1, 0, 0], [[0.5, 0.5]] * 4)).tolist() == [True, False, True, False]
+
+
 def test_prof_and_what_cannot_be_told():
     # Without a score it goes first; with an unknown outcome it is neither right nor wrong.
     assert prof(batch_of([1, 1, NAN], [[NAN] * 2, [0.1] * 2, [0.9] * 2]), keep=0.3).tolist() == [False, True, False]
@@ -237,11 +247,32 @@ def test_entropies_count_by_tokens_where_these_are_known():
 def test_aem_leaves_alone_what_it_cannot_tell_apart():
     equal = batch_of([1, 0], [[0.0], [0.0]], entropy=[[0.1 + 0.2], [0.3]])
     assert aem(equal, flat_credit(equal)).advantages.tolist() == [1.0, 1.0]
+    certain = batch_of([1, 0], [[0.0], [0.0]], entropy=[[-1e-7], [3e-7]])  # both 0, by float32
+    assert aem(certain, flat_credit(certain)).advantages.tolist() == [1.0, 1.0]
     unknown = batch_of([1, 0, 1], [[0.0]] * 3, entropy=[[NAN], [1.0], [2.0]])
     moved = aem(unknown, flat_credit(unknown)).advantages
     assert moved[0] == 1.0
     assert moved[1:].mean() == pytest.approx(1.0)
     assert aem(unknown, flat_credit(unknown), strength=0.0).advantages.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_entropies_of_steps():
+    # Of one task the entropies .5, 1.5 and 2: h = 0, 2/3, 1. An attempt alone is modulated within itself.
+    batch = batch_of([1, 0], [[0.0, 0.0], [0.0]], entropy=[[0.5, 1.5], [2.0]])
+    raw = np.exp(-0.5 * np.array([0.0, 2 / 3, 1.0]))
+    np.testing.assert_allclose(aem(batch, flat_credit(batch), strength=0.5, unit="step").advantages, raw / raw.mean(), rtol=1e-15)
+    alone = batch_of([1], [[0.0, 0.0, 0.0]], entropy=[[1.0, NAN, 2.0]])
+    found = aem(alone, flat_credit(alone), unit="step").advantages
+    assert found[1] == 1.0
+    np.testing.assert_allclose(found[[0, 2]], 2 * np.array([1, math.exp(-1)]) / (1 + math.exp(-1)), rtol=1e-15)
+    assert aem(alone, flat_credit(alone)).advantages.tolist() == [1.0, 1.0, 1.0]  # as an attempt it has nothing to be compared with
+
+
+@pytest.mark.parametrize("unit", ["attempt", "step"])
+@pytest.mark.parametrize("strength", [1e4, 1e300])
+def test_a_strength_beyond_measure_leaves_the_lowest_entropy_alone(unit, strength):
+    batch = batch_of([1, 0, 1], [[0.0]] * 3, entropy=[[1.0], [2.0], [1.5]])
+    assert aem(batch, flat_credit(batch), strength=strength, unit=unit).advantages.tolist() == [3.0, 0.0, 0.0]
 
 
 def test_the_mean_of_the_modulation_is_one_in_every_task(make_batch):
@@ -261,6 +292,10 @@ def test_dense_rewards_fade():
     assert progressive_shaping(batch, training_progress=0.5).rewards.tolist() == [0.25, 0.875]
     assert progressive_shaping(batch, training_progress=1.0).rewards.tolist() == [0.0, 1.0]
     assert progressive_shaping(batch, training_progress=1.0, end=1.0).rewards.tolist() == [0.5, 0.75]
+    # At the beginning nothing is changed, not even by rounding (1 + (.1 - 1) is not .1 in binary); at the end the outcome alone is left.
+    rough = batch_of([1], [[0.0] * 2], rewards=[0.3, 0.1])
+    assert progressive_shaping(rough).rewards.tolist() == [0.3, 0.1]
+    assert progressive_shaping(rough, training_progress=1.0).rewards.tolist() == [0.0, 1.0]
     assert progressive_shaping(batch_of([NAN], [[0.0]], rewards=[0.5]), training_progress=1.0).rewards.tolist() == [0.5]
 
 
@@ -293,6 +328,7 @@ def test_clip_and_whiten():
         ("zero_variance?of=score|grpo", "of must be one of"),
         ("zero_variance?singleton=raw|grpo", "singleton must be one of"),
         ("grpo|aem?strength=-1", "strength must be a finite number of 0 or more"),
+        ("grpo|aem?unit=token", "unit must be one of 'attempt', 'step'"),
         ("progressive_shaping?training_progress=1.5|grpo", "training_progress must be in"),
         ("progressive_shaping?start=-1|grpo", "start must be in"),
         ("grpo|clip?limit=-1", "limit must be a finite number of 0 or more"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from prm_gym.credit import StepBatch, assign, branches, dr_grpo, grpo, key_array, slate, spo, step_tree, tree_grpo, tree_ps, tree_rl
+from prm_gym.credit.pipeline import selected
 from prm_gym.errors import CreditError, OptionError
 from prm_gym.store import TrajectoryWriter, read_trajectories
 from prm_gym.task import Task
@@ -20,8 +21,8 @@ def tree(rewards, offsets, parents, tasks=None, truncated=None):
     return StepBatch(rewards, offsets, groups, [0] * count, [False] * count if truncated is None else truncated, {"parent": column})
 
 
-def random_tree(seed, tasks=4, scale=1.0):
-    """Trajectories in random order, each of which may branch off anywhere before the end of another one of its task."""
+def random_tree(seed, tasks=4, scale=1.0, segments=False):
+    """Trajectories in random order, each of which may branch off anywhere before the end of another one of its task; with segments behind its end too."""
     rng = np.random.default_rng(seed)
     groups = rng.permutation(np.repeat(np.arange(tasks), rng.integers(1, 8, tasks)))
     lengths = rng.integers(1, 7, groups.size)
@@ -29,12 +30,14 @@ def random_tree(seed, tasks=4, scale=1.0):
     forks = np.full(groups.size, -1)
     order = rng.permutation(groups.size)  # branches only off trajectories that come earlier in this order, which is no order of the batch
     for at, trajectory in enumerate(order):
-        trunks = [trunk for trunk in order[:at] if groups[trunk] == groups[trajectory] and lengths[trunk] > 1]
+        trunks = [trunk for trunk in order[:at] if groups[trunk] == groups[trajectory] and (segments or lengths[trunk] > 1)]
         if trunks and rng.random() < 0.7:
             trunk = rng.choice(trunks)
-            forks[trajectory] = offsets[trunk] + rng.integers(lengths[trunk] - 1)
+            behind = segments and (lengths[trunk] == 1 or rng.random() < 0.5)
+            forks[trajectory] = offsets[trunk + 1] - 1 if behind else offsets[trunk] + rng.integers(lengths[trunk] - 1)
     rewards = scale * np.round(rng.normal(size=int(offsets[-1])), 2) * (rng.random(int(offsets[-1])) < 0.5)
-    return tree(rewards, offsets, forks, tasks=[f"task {group}" for group in groups])
+    cut = np.isin(offsets[1:] - 1, forks) | (segments & (rng.random(groups.size) < 0.2))  # some are cut and nobody goes on from them
+    return tree(rewards, offsets, forks, tasks=[f"task {group}" for group in groups], truncated=cut)
 
 
 class Slow:
@@ -49,7 +52,7 @@ class Slow:
                 before = row - 1 if row > begin else fork if fork >= 0 else ("root", batch.group_ids[i])
                 self.parent[row], self.task[row] = before, batch.group_ids[i]
                 self.children[before].append(row)
-        self.ends = [int(end) - 1 for end in batch.offsets[1:]]
+        self.ends = [int(end) - 1 for end in batch.offsets[1:] if not self.children[int(end) - 1]]
 
     def path(self, row):
         found = []
@@ -138,12 +141,41 @@ def test_spo_and_slate_by_hand():
     assert slate(HAND, eps=0.0).advantages.tolist() == pytest.approx([0, -1 / 3**0.5, 0, 2 / 3**0.5, -1 / 3**0.5, -(0.5**0.5), 0.5**0.5])
 
 
+def test_a_segment_is_worth_what_follows_it():
+    # A tree grown by segments: one of two steps is cut, and from its end two others go on, which earn 1 and 0; beside it one that earns 0 at once.
+    #
+    #     root - 0 - 1 (cut) - 2 (1)
+    #          |           \- 3 (0)
+    #          \- 4 (0)
+    batch = tree([0, 0, 1, 0, 0], [0, 2, 3, 4, 5], [-1, 1, 1, -1], truncated=[True, False, False, False])
+    found = step_tree(batch)
+    assert found.has_leaf.tolist() == [False, True, True, True]
+    assert found.leaf_counts.tolist() == [2, 2, 1, 1, 1]
+    # Not (0 + 1 + 0) / 3, as if the cut were an outcome: the value of the segment is the mean of what goes on from it, 1/2, and that of the root 1/4.
+    assert spo(batch).advantages.tolist() == [0.25, 0.0, 0.5, -0.5, -0.25]
+    # The root's mean over leaves is 1/3. Rows 0 and 1: (1/2 - 1/3) / sqrt 2, at row 0 twice, for the root is the step before.
+    expected = [2 / 6 / 2**0.5, 1 / 6 / 2**0.5, 2 / 3 + 1 / 2, -1 / 3 - 1 / 2, -2 / 3]
+    np.testing.assert_allclose(tree_rl(batch).advantages, expected, rtol=1e-14)
+    assert tree_rl(batch).diagnostics["group_size_max"] == 3.0
+    # Leaves 1, 0 and 0: the mean 1/3, the deviation sqrt(1/3); within the tree of the first two +-1/sqrt 2. The segment has the mean of both.
+    first, second, third = (2 / 3 / (1 / 3) ** 0.5 + 0.5**0.5, -(1 / 3) / (1 / 3) ** 0.5 - 0.5**0.5, -(1 / 3) / (1 / 3) ** 0.5)
+    segment = (first + second) / 2
+    np.testing.assert_allclose(tree_grpo(batch, eps=0.0).advantages, [segment, segment, first, second, third], rtol=1e-12)
+    assert slate(batch, eps=0.0).advantages.tolist() == pytest.approx([0, 0, 0.5**0.5, -(0.5**0.5), 0])
+    # Where nobody goes on from it, the segment is a leaf with what it earned, 0.
+    alone = tree([0, 0, 0], [0, 2, 3], [-1, -1], truncated=[True, False])
+    assert step_tree(alone).has_leaf.all()
+    assert spo(alone).advantages.tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("segments", [False, True])
 @pytest.mark.parametrize("seed", range(12))
-def test_slow_walks_say_the_same(seed):
-    batch = random_tree(seed)
+def test_slow_walks_say_the_same(seed, segments):
+    batch = random_tree(seed, segments=segments)
     slow, rows = Slow(batch), range(batch.rewards.size)
     found = step_tree(batch)
-    assert found.leaf_returns() == pytest.approx([slow.total(end) for end in slow.ends], abs=1e-12)
+    assert found.has_leaf.all() == (len(slow.ends) == batch.lengths.size)
+    assert found.leaf_returns()[found.has_leaf] == pytest.approx([slow.total(end) for end in slow.ends], abs=1e-12)
     assert found.leaf_counts.tolist() == [len(slow.leaves(row)) for row in rows]
     assert found.leaf_means(found.leaf_returns()) == pytest.approx([slow.mean(row) for row in rows], abs=1e-12)
     assert found.child_means(found.leaf_returns()) == pytest.approx([slow.recursive(row) for row in rows], abs=1e-12)
@@ -212,6 +244,15 @@ def test_the_order_of_the_trajectories_does_not_matter():
 
     for name in ("tree_rl", "tree_ps", "tree_grpo", "spo", "slate"):
         check_assigner(name)
+
+
+@pytest.mark.parametrize("assigner", ALL, ids=lambda assigner: assigner.name)
+@pytest.mark.parametrize("seed", range(4))
+def test_segments_may_stand_in_any_order(assigner, seed):
+    batch = random_tree(seed, segments=True)
+    permuted, rows = selected(batch, np.random.default_rng(seed).permutation(batch.lengths.size))
+    assert not step_tree(permuted).has_leaf.all()
+    np.testing.assert_allclose(assigner(permuted).advantages, assigner(batch).advantages[rows], rtol=1e-9, atol=1e-9)
 
 
 # Whole trajectories.

@@ -114,3 +114,15 @@ def test_bad_input():
         turning_points(batch, compare="batch")
     with pytest.raises(OptionError, match="eta must be a finite number"):
         turning_points(batch, eta=NAN)
+
+
+def test_a_step_that_changes_nothing_is_no_turning_point_however_it_is_rounded():
+    # Both attempts fall from 1/2 to .3, stay there and come to 1. In the second what stays is written .1 + .2: a rise of 5.6e-17 after a fall would be a
+    # turning point, paid R - P_1 = .7. Both attempts did the same, so all is 0. The last step rises after a step without trend, which is no turn either.
+    columns = {"potential": np.array([0.5, 0.3, 0.3, 0.5, 0.3, 0.1 + 0.2]), "final_potential": np.array([NAN, NAN, 1.0, NAN, NAN, 1.0])}
+    batch = StepBatch([0, 0, 1.0, 0, 0, 1.0], [0, 3, 6], ["g", "g"], [1, 1], [False, False], columns)
+    for rule in ("replace", "bonus"):
+        for consistent in (True, False):
+            credit = turning_points(batch, rule=rule, consistent=consistent)
+            assert credit.advantages.tolist() == [0.0] * 6
+            assert credit.diagnostics["turning_share"] == 0.0

@@ -6,15 +6,12 @@ from prm_gym.credit.array_types import BoolArray, FloatArray
 from prm_gym.credit.grouping import group_sums
 from prm_gym.credit.returns import trajectory_returns
 from prm_gym.credit.step_batch import StepBatch
+from prm_gym.credit.stepwise import trajectory_means
 
 
 def mean_scores(batch: StepBatch) -> FloatArray:
     """[M] float64, mean of the scores of a trajectory's steps that have one; NaN where none has."""
-    scores = batch.numbers("score")
-    known = ~np.isnan(scores)
-    counts = trajectory_returns(known.astype(np.float64), batch.offsets)
-    sums = trajectory_returns(np.where(known, scores, 0.0), batch.offsets)
-    return np.where(counts > 0, sums / np.maximum(counts, 1.0), np.nan)
+    return trajectory_means(batch.numbers("score"), batch)
 
 
 def process_rewards(batch: StepBatch, among: BoolArray) -> FloatArray:

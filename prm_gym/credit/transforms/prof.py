@@ -40,6 +40,9 @@ def prof(
     other has fewer. Of each kind those of highest c. What learns from them takes the outcome alone, so a process reward model that errs costs samples, not
     gradients in a wrong direction.
 
+    By the formula the penalty puts right attempts of one step, or of many, last among the right ones, and wrong ones first among the wrong: they are surely
+    wrong.
+
     Of equal c the earlier stays. An attempt without any score goes before those with one; one whose outcome is not known is left out.
 
     Args:

@@ -41,5 +41,5 @@ def progressive_shaping(batch: StepBatch, *, start: float = 1.0, end: float = 0.
     told = ~np.isnan(batch.outcomes)
     outcome = np.zeros(batch.rewards.size)
     outcome[batch.offsets[1:][told] - 1] = batch.outcomes[told]
-    shaped = outcome + weight * (batch.rewards - outcome)
+    shaped = weight * batch.rewards + (1.0 - weight) * outcome  # exact for weights of 0 and 1
     return replace(batch, rewards=np.where(told[batch.trajectory_of_step], shaped, batch.rewards))
