@@ -198,15 +198,21 @@ def test_play_says_how_calls_are_typed(capsys, monkeypatch):
 
 def test_the_graph_of_a_tasks_attempts(capsys, tmp_path):
     path = tmp_path / "episodes.jsonl"
-    _run(capsys, "rollout", "--env", "prm_gym/Countdown-v0", "--tasks", "2", "--attempts", "4", "--out", str(path))
+    _run(capsys, "rollout", "--env", "prm_gym/Countdown-v0", "--reward", "outcome", "--tasks", "2", "--attempts", "4", "--out", str(path))
     graph = json.loads(_run(capsys, "credit-graph", str(path), "--task", "1", "--credit", "gigpo?gamma=0.9", "--json"))
     assert (graph["tasks"], graph["trajectories"]) == (["1"], 4)
     assert sum(node["starts"] for node in graph["nodes"]) == 4
     assert "attempts: 4" in _run(capsys, "credit-graph", str(path))
+    for credit in ("tree_rl", "tree_ps", "slate", "zero_variance|gigpo?gamma=0.9"):  # trees are those that the attempts make
+        assert "groups of several visits" in _run(capsys, "credit-graph", str(path), "--credit", credit)
+    assert "drawn to" not in _run(capsys, "credit-graph", str(path), "--credit", "vineppo", "--signal", "mc_value:random?k=2")
     with pytest.raises(SystemExit) as ended:
         cli.main(["credit-graph", str(path), "--credit", "gae"])
     assert ended.value.code == 2
-    assert "needs the columns value" in capsys.readouterr().err
+    assert "'gae' cannot be shown over these trajectories alone, which lack value. value: of an agent with a critic" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["credit-graph", str(path), "--credit", "vineppo"])
+    assert "here --signal mc_value fills it" in capsys.readouterr().err
 
 
 def test_doctor_says_what_works(capsys):
