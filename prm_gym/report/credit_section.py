@@ -8,24 +8,24 @@ from prm_gym.report.markup import Html, element, join
 from prm_gym.report.tables import section
 from prm_gym.report.theme import Picture
 
-PIXELS = 84
-"""A picture's inch on the page: texts are then as large as those around it. A picture that is wider than the page scrolls."""
+PIXELS = 79
+"""A picture's inch on the page, in which that of the groups then just fits. One that is wider scrolls."""
 
 
 def credit_section(pictures: CreditPictures | None) -> Html:
     """The same attempts at a task with the credit that each assigner gives their steps, and what GiGPO compares; nothing without pictures."""
     if pictures is None:
         return join()
-    about = f"{counted(pictures.attempts, 'attempt')} at the task {pictures.task}, the same in every picture."
+    about = f"{counted(pictures.attempts, 'attempt')} at the task {pictures.task}, the same in every picture; a picture that is wider than the page scrolls."
     graphs = (
-        " A circle is a state, dark where several attempts met; a line is a step, the wider the more often it was taken, coloured by its mean advantage."
+        " A circle is a state, filled where several attempts met; a line is a step, the wider the more often it was taken, coloured by its mean advantage."
         if pictures.graphs
         else ""
     )
     left_out = "".join(f" {credit} is not shown: the trajectories lack {listed(list(names))}." for credit, names in pictures.left_out.items())
     groups = (
         "GiGPO\u2019s step term compares a visit with the other visits to the same state, which bears the same letter in the graph: a dot is the return of a "
-        "visit; its distance from the black line, the mean of the group, is the step advantage. It is 0 where all returns are the same, or there is one visit."
+        "visit; its distance from the upright line, the mean of the group, is the step advantage. It is 0 where all returns are the same, or there is one visit."
     )
     return section(
         "graphs", "Credit, step by step", element("p", about + graphs + left_out, class_="caption"),

@@ -268,7 +268,7 @@ def _explain(figure: "Figure", axes: "Axes", graph: StepGraph, layout: Layout, t
     )
     axes.set_title(said.strip(), loc="left", fontsize=8.0, color=theme.soft, parse_math=False)
     axes.annotate(title, (0.0, 1.0), xycoords="axes fraction", xytext=(0, 22), textcoords="offset points", fontsize=11.0, color=theme.ink, parse_math=False)
-    bar = figure.colorbar(ScalarMappable(scale, colours), ax=axes, location="right", fraction=0.03, pad=0.01, aspect=18, shrink=0.7)
+    bar = figure.colorbar(ScalarMappable(scale, colours), ax=axes, location="left", fraction=0.3 / figure.get_figwidth(), pad=0.01, aspect=18, shrink=0.7)
     bar.set_label("mean advantage of the step", fontsize=8.0, color=theme.soft)
     bar.ax.tick_params(length=0, labelsize=7.5, colors=theme.soft)
     bar.outline.set_visible(False)  # type: ignore[operator]  # the stubs take the outline for a property of another kind

@@ -119,15 +119,15 @@ def test_from_attempts_to_the_page(synthetic, tmp_path, capsys):
     cli.main(["report", str(results), "--graph", str(played), "--task", "1"])
     found = read((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert len(found.images) == len(found.sources) == 3  # grpo and gigpo, and what gigpo compares; spa needs what nobody has stored
-    assert any(caption.startswith("4 attempts at the task 1, the same in every picture.") for caption in found.captions)
+    assert any(caption.startswith("4 attempts at the task 1, the same in every picture; ") for caption in found.captions)
     assert any("spa is not shown: the trajectories lack progress and value." in caption for caption in found.captions)
     capsys.readouterr()
-    # The widths are those of the graphs: 2.1 inches a column of states and 1 more, 7.5 at least, 84 pixels an inch; 160 in the file.
+    # The widths are those of the graphs: 2.1 inches a column of states and 1 more, 7.5 at least, 79 pixels an inch; 160 in the file.
     cli.main(["credit-graph", str(played), "--task", "1", "--credit", "gigpo?gamma=0.9", "--json", "--out", str(tmp_path / "same.png")])
     graph = json.loads(capsys.readouterr().out)
     inches = max(2.1 * (1 + max(node["depth"] for node in graph["nodes"])) + 1.0, 7.5)
     wide = next(image for image in found.images if image["alt"].startswith("Credit by gigpo"))
-    assert int(wide["width"]) == round(inches * 84)
+    assert int(wide["width"]) == round(inches * 79)
     assert size_of(wide["src"])[0] == int(inches * 160)
     assert sum(len(group["rows"]) for group in graph["groups"]) == sum(node["visits"] for node in graph["nodes"] if not node["end"])
     for arguments, said in (
