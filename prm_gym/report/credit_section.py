@@ -25,7 +25,7 @@ def credit_section(pictures: CreditPictures | None) -> Html:
     left_out = "".join(f" {credit} is not shown: the trajectories lack {listed(list(names))}." for credit, names in pictures.left_out.items())
     groups = (
         "GiGPO\u2019s step term compares a visit with the other visits to the same state, which bears the same letter in the graph: a dot is the return of a "
-        "visit; its distance from the upright line, the mean of the group, is the step advantage. It is 0 where all returns are the same, or there is one visit."
+        "visit; its distance from the upright line, the mean of the group, is the step advantage, which is 0 where all returns are the same."
     )
     return section(
         "graphs", "Credit, step by step", element("p", about + graphs + left_out, class_="caption"),
