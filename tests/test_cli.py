@@ -238,6 +238,11 @@ def test_a_file_without_a_readable_trajectory_is_no_result(capsys, tmp_path):
     [
         (["compare", "--env", "prm_gym/Deducton-v0"], "prm_gym/Deduction-v0"),
         (["compare", "--credit", "grop", "--budget", "10", "--out", "OUT"], "grpo"),
+        (["compare", "--credit", "grpo,gigpo,grpo", "--out", "OUT"], "grpo stands twice in"),
+        (["compare", "--credit", "grpo,zero_variance|", "--budget", "10", "--out", "OUT"], "'zero_variance|' has a part without a name"),
+        (["compare", "--credit", "grpo,zero_variance|gigpo?gama=0.5", "--budget", "10", "--out", "OUT"], "Did you mean 'gamma'"),
+        (["compare", "--credit", "zero_variance", "--budget", "10", "--out", "OUT"], "put it into a pipeline with an assigner: 'zero_variance|grpo'"),
+        (["compare", "--reward", "dense?verifier=all(z3", "--out", "OUT"], "the brackets do not match"),
         (["rollout", "--agent", "randon"], "random"),
         (["rollout", "--seed", "-3"], "from 0 on, got -3"),
         (["play", "--seed", "-3"], "from 0 on, got -3"),

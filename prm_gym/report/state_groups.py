@@ -323,7 +323,7 @@ class _Painter:
 def spans(numbers: Counter[int], length: int = 1000) -> str:
     """Numbers in a row, runs of three and more by their ends, and how often where more than once; no more of them than fit.
 
-    >>> spans(Counter([1, 2, 3, 5, 7, 7])), spans(Counter([1, 3, 5, 7, 9]), 13)
+    >>> spans(Counter([1, 2, 3, 5, 7, 7])), spans(Counter([1, 3, 5, 7, 9]), 12)
     ('1\N{EN DASH}3, 5, 7 (2\N{MULTIPLICATION SIGN})', '1 and 4 more')
 
     Args:
