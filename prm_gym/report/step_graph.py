@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 MOST_STATES = 150
 """States that are drawn; of a larger graph those that the most attempts came by."""
-MOST_LABELS = 60
+MOST_LABELS = 120
 """Steps whose action is written; of more, those that were taken most often."""
 LABEL_LENGTH = 30
 SWEEPS = 8
-COLUMN, ROW = 2.1, 0.54
+COLUMN, ROW = 2.1, 0.6
 """Inches between columns, and between states of a column."""
 LABEL_SIZE = 6.2
 """Points."""
@@ -90,7 +90,15 @@ def graph_figure(graph: StepGraph, title: str, most_states: int = MOST_STATES, t
     # With the room that is left for the axes the widths of labels are known, and which of them would cover one another.
     engine.execute(figure)
     figure.set_layout_engine("none")
-    _label(axes, layout, theme)
+    unnamed = len(layout.edges) - _label(axes, layout, theme)
+    if unnamed:
+        axes.set_title(
+            f"{axes.get_title('left')} For want of room {counted(unnamed, 'step')} without the action.",
+            loc="left",
+            fontsize=8.0,
+            color=theme.soft,
+            parse_math=False,
+        )
     return figure
 
 
@@ -191,10 +199,11 @@ def _width(occurrences: int) -> float:
     return min(1.1 * occurrences**0.6, 14.0)
 
 
-def _label(axes: "Axes", layout: Layout, theme: Theme) -> None:
+def _label(axes: "Axes", layout: Layout, theme: Theme) -> int:
     """The actions, on a light ground near the middle of their edges; of those that lead back to the same state the most frequent one.
 
-    A label goes where it covers no other one: along its edge, shorter if need be, and nowhere if there is no such place.
+    A label goes where it covers no other one: along its edge, shorter if need be, and nowhere if there is no such place. Returns how many steps are named, or
+    counted with one that is.
     """
     from matplotlib.transforms import Bbox
 
@@ -203,11 +212,12 @@ def _label(axes: "Axes", layout: Layout, theme: Theme) -> None:
     bends = {id(edge): bend for edge, bend in _bends(layout)}
     taken = [Bbox.from_bounds(x, y, 0.0, 0.0).padded(11.0 * axes.figure.dpi / 72.0) for x, y in axes.transData.transform(list(layout.places.values()))]
     named: set[int] = set()
+    written = 0
     for edge in often:
         more = loops[edge.source] - 1 if edge.source == edge.target else 0
         if more and edge.source in named:
             continue
-        named.add(edge.source)
+        named |= {edge.source} if more else set()
         points = _curve(layout.places[edge.source], layout.places[edge.target], bends[id(edge)])
         label = axes.text(
             0.0, 0.0, "", fontsize=LABEL_SIZE, ha="center", va="center", color=theme.ink, parse_math=False, zorder=2.5,
@@ -221,9 +231,11 @@ def _label(axes: "Axes", layout: Layout, theme: Theme) -> None:
             box = label.get_window_extent().padded(2.0)
             if not any(box.overlaps(other) for other in taken):
                 taken.append(box)
+                written += 1 + more
                 break
         else:
             label.remove()
+    return written
 
 
 def _draw_node(axes: "Axes", node: StateNode, place: tuple[float, float], group: str, theme: Theme) -> None:
@@ -264,7 +276,7 @@ def _explain(figure: "Figure", axes: "Axes", graph: StepGraph, layout: Layout, t
     merged, shared = sum(node.merged for node in states), sum(edge.shared for edge in graph.edges)
     said = (
         f"{counted(graph.trajectories, 'attempt')}; {counted(len(states), 'state')}, {merged} met in by several; "
-        f"{counted(len(graph.edges), 'step')}, {shared} taken by several. {layout.left_out}"
+        f"{counted(len(graph.edges), 'different step')}, {shared} taken by several. {layout.left_out}"
     )
     axes.set_title(said.strip(), loc="left", fontsize=8.0, color=theme.soft, parse_math=False)
     axes.annotate(title, (0.0, 1.0), xycoords="axes fraction", xytext=(0, 22), textcoords="offset points", fontsize=11.0, color=theme.ink, parse_math=False)

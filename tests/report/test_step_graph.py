@@ -94,6 +94,26 @@ def test_no_action_covers_another_nor_a_state(branches, depth):
     assert not any(label.contains(x, y) for label in labels for x, y in places)
 
 
+def test_several_actions_that_lead_nowhere_are_named_by_one():
+    pytest.importorskip("matplotlib")
+    # In s one goes on by a, three steps by two actions stay: the more frequent one stands for both.
+    keys = {"state_key": list("sss" + "ss"), "action_key": list("xya" + "xa"), "next_state_key": list("ssu" + "su")}
+    batch = StepBatch(np.zeros(5), [0, 3, 5], ["g", "g"], [0, 0], [False, False], keys)
+    figure = graph_figure(StepGraph.of(batch, rloo(batch)), "a title")
+    assert {text.get_text() for text in figure.axes[0].texts} >= {"x  and 1 more", "a"}
+    assert figure.axes[0].get_title("left").startswith("2 attempts; 1 state, 1 met in by several; 3 different steps, 2 taken by several.")
+    assert "For want of room" not in figure.axes[0].get_title("left")
+
+
+def test_of_a_crowd_of_steps_it_says_how_many_bear_no_action():
+    pytest.importorskip("matplotlib")
+    graph = tree(branches=28, depth=5)  # 1 + 28 * 4 states and 28 ends, all of which are drawn
+    figure = graph_figure(graph, "a title")
+    left = len(graph.edges) - len(boxes(figure))
+    assert left >= len(graph.edges) - MOST_LABELS > 0
+    assert f"For want of room {left} steps without the action." in figure.axes[0].get_title("left")
+
+
 def test_states_that_were_visited_again_bear_the_letter_of_their_group():
     pytest.importorskip("matplotlib")
     texts = [text.get_text() for text in graph_figure(tree(3, 2), "a title").axes[0].texts]
