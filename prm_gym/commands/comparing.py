@@ -8,6 +8,7 @@ import msgspec
 import tyro
 
 from prm_gym.commands.records import command_line, read_env_options, read_names, read_options, resolved
+from prm_gym.errors import OptionError
 
 
 def compare(
@@ -145,6 +146,8 @@ def report(path: Annotated[str, tyro.conf.Positional], graph: str = "", task: st
     from prm_gym.store import read_trajectories
     from prm_gym.training.compare import write_reports
 
+    if task and not graph:
+        raise OptionError("--task says which task of --graph is drawn; name the file of trajectories too")
     comparison = read_results(Path(path))
     batch = StepBatch.from_trajectories(read_trajectories(graph)) if graph else None
     write_reports(comparison, Path(path).parent, None if batch is None else credit_pictures(batch, comparison.credits, task or None))

@@ -25,6 +25,7 @@ class CreditPictures:
         attempts: at it.
         graphs: by specification of the assigner, in the order of the comparison.
         groups: what GiGPO compares, for each specification with `gigpo` in it; for plain "gigpo" where there is none.
+        compared: the same as objects.
         left_out: columns that the trajectories lack, for each assigner that is not shown.
     """
 
@@ -32,6 +33,7 @@ class CreditPictures:
     attempts: int
     graphs: Mapping[str, Picture]
     groups: Mapping[str, Picture]
+    compared: Mapping[str, StepGraph]
     left_out: Mapping[str, tuple[str, ...]]
 
 
@@ -58,6 +60,7 @@ def credit_pictures(batch: StepBatch, credits: Sequence[str], task: Hashable | N
         attempts=graph.trajectories,
         graphs={credit: _picture(graph_figure, graph, f"credit by {credit}") for credit, graph in shown.items()},
         groups={credit: _picture(groups_figure, graph, f"what {credit} compares") for credit, graph in compared.items()},
+        compared=compared,
         left_out={credit: names for credit, names in lacked.items() if names},
     )
 

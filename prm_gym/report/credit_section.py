@@ -1,13 +1,18 @@
 """The part of the page that shows credit step by step."""
 
 import base64
+from collections.abc import Sequence
 
+from prm_gym.credit.step_graph import StepGraph
 from prm_gym.report.credit_pictures import CreditPictures
-from prm_gym.report.formatting import counted, listed
+from prm_gym.report.formatting import MINUS, counted, listed
 from prm_gym.report.markup import Html, element, join
-from prm_gym.report.tables import section
-from prm_gym.report.theme import Picture
+from prm_gym.report.state_groups import action_lines, attempts_of, named_groups, state_text
+from prm_gym.report.tables import Column, Figure, section, table
+from prm_gym.report.theme import Picture, shortened
 
+LENGTH = 60
+"""Of a state or an action in the table, in characters."""
 PIXELS = 79
 """A picture's inch on the page, in which that of the groups then just fits. One that is wider scrolls."""
 
@@ -32,7 +37,32 @@ def credit_section(pictures: CreditPictures | None) -> Html:
         *(_shown(picture, f"Credit by {credit}, step by step.") for credit, picture in pictures.graphs.items()),
         element("p", groups, class_="caption"),
         *(_shown(picture, f"What {credit} compares: visits to the same state.") for credit, picture in pictures.groups.items()),
+        *(_numbers(credit, graph) for credit, graph in pictures.compared.items()),
     )  # fmt: skip
+
+
+def _numbers(credit: str, graph: StepGraph) -> Html:
+    """The same as a table, for whoever cannot see the picture or wants to copy its figures; of all groups of several visits."""
+    columns = (
+        Column("Group"), Column("State"), Column("Action"), Column("Attempts"), Column("Visits", kind="number"), Column("Return", kind="number"),
+        Column("Mean of the group", kind="number"), Column("Step advantage", kind="number"),
+    )  # fmt: skip
+    rows = [
+        (
+            name, state_text(graph, group, LENGTH), shortened(line.action, LENGTH), attempts_of(graph, group, line),
+            Figure(str(len(line.visits)), len(line.visits)), _mean([group.returns[place] for place in line.visits]),
+            _mean([group.mean]), _mean([group.step_advantages[place] for place in line.visits]),
+        )
+        for name, group in named_groups(graph).items()
+        for line in action_lines(group)
+    ]  # fmt: skip
+    made = table(f"What {credit} compares; returns and step advantages are means over the visits of a line", columns, rows, show_caption=True)
+    return element("details", element("summary", f"The numbers behind what {credit} compares"), made)
+
+
+def _mean(values: Sequence[float]) -> Figure:
+    mean = sum(values) / len(values)
+    return Figure(f"{mean:.4g}".replace("-", MINUS), mean)
 
 
 def _shown(picture: Picture, said: str) -> Html:

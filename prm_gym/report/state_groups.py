@@ -72,7 +72,7 @@ def blocks(graph: StepGraph, most_lines: int = MOST_LINES) -> tuple[tuple[Block,
         most_lines: lines that are drawn at most; the first group that is chosen is drawn whatever it has. Groups whose returns differ are chosen first, and
             among these the ones with the most visits.
     """
-    named = [Block(name, group, _lines(group) if group.spread else ()) for name, group in named_groups(graph).items()]
+    named = [Block(name, group, action_lines(group) if group.spread else ()) for name, group in named_groups(graph).items()]
     drawn: set[str] = set()
     room = most_lines
     for block in sorted(named, key=lambda block: (not block.lines, -len(block.group.rows))):
@@ -83,7 +83,8 @@ def blocks(graph: StepGraph, most_lines: int = MOST_LINES) -> tuple[tuple[Block,
     return tuple(block for block in named if block.name in drawn), len(named) - len(drawn)
 
 
-def _lines(group: StateGroup) -> tuple[Line, ...]:
+def action_lines(group: StateGroup) -> tuple[Line, ...]:
+    """The visits by action, the best step advantage first."""
     taken: defaultdict[str, list[int]] = defaultdict(list)
     for place, action in enumerate(group.actions):
         taken[action].append(place)
@@ -155,8 +156,6 @@ class _Painter:
         self.axes, self.graph, self.theme = axes, graph, theme
         self.low, self.high, self.colours, self.scale = low, high, colours, scale
         self.numbers = {trajectory: place + 1 for place, trajectory in enumerate(graph.attempts)}
-        starts = [node for node in graph.nodes if node.starts]
-        self.known = set(starts[0].text.splitlines()) if starts else set[str]()
 
     def x(self, value: float) -> float:
         """Where a return stands."""
@@ -216,7 +215,7 @@ class _Painter:
         self.axes.plot([0.4], [y], marker="o", markersize=size, color=self.theme.ink if bold else self.theme.soft, zorder=5.0)
         self.text(0.4, y, block.name, 7.0 if len(block.name) == 1 else 5.5, self.theme.paper, ha="center", va="center_baseline")
         width = ATTEMPTS_LEFT - ACTION_LEFT - 0.1
-        state = self._state(block.group, _room(width * CHARACTER / BOLD if bold else width, 8.0))
+        state = state_text(self.graph, block.group, _room(width * CHARACTER / BOLD if bold else width, 8.0))
         self.text(ACTION_LEFT, y, state, 8.0 if bold else 7.5, fontweight="bold" if bold else "normal")
         self.text(ATTEMPTS_LEFT, y, self._size(block.group), 7.5, self.theme.soft)
 
@@ -234,9 +233,8 @@ class _Painter:
 
     def _line(self, group: StateGroup, line: Line, y: float, mean: float) -> None:
         advantages = [group.step_advantages[place] for place in line.visits]
-        who = Counter(self.numbers[group.trajectories[place]] for place in line.visits)
         self.text(ACTION_LEFT, y, line.action, 7.5, width=ATTEMPTS_LEFT - ACTION_LEFT - 0.1)
-        self.text(ATTEMPTS_LEFT, y, spans(who, _room(PLOT_LEFT - ATTEMPTS_LEFT - 0.15, 7.5)), 7.5)
+        self.text(ATTEMPTS_LEFT, y, attempts_of(self.graph, group, line, _room(PLOT_LEFT - ATTEMPTS_LEFT - 0.15, 7.5)), 7.5)
         low, high = _signed(min(advantages)), _signed(max(advantages))
         said, colour = (low, self._colour(_mean(advantages))) if low == high else (f"{low} to {high}", self.theme.ink)
         self.text(WIDTH - 0.25, y, said, 7.5, colour, ha="right", fontweight="bold")
@@ -299,25 +297,39 @@ class _Painter:
         for text in legend.get_texts():
             text.set_color(theme.ink)
 
-    def _state(self, group: StateGroup, length: int) -> str:
-        """What is in the state that is not in the one in which the task begins, the last of it where it is much."""
-        node = self.graph.nodes[group.nodes[0]]
-        if node.starts:
-            return "the beginning"
-        said = f" (and {counted(len(group.nodes) - 1, 'similar state')})" if len(group.nodes) > 1 else ""
-        length -= len(said)
-        *before, last = [line for line in node.text.splitlines() if line.strip() and line not in self.known] or [node.text]
-        text = shortened(last, length if not before else length - 4)
-        while before and len(text) + len(before[-1]) + 3 + 4 * (len(before) > 1) <= length:
-            text = f"{before.pop()} / {text}"
-        return ("\N{HORIZONTAL ELLIPSIS} / " if before else "") + text + said
-
     def _size(self, group: StateGroup) -> str:
         visits = counted(len(group.rows), "visit")
         return f"{visits}, all of one attempt" if group.attempts == 1 else f"{visits} of {group.attempts} attempts"
 
     def _colour(self, advantage: float) -> tuple[float, float, float, float]:
         return self.colours(self.scale(advantage))
+
+
+def state_text(graph: StepGraph, group: StateGroup, length: int) -> str:
+    """What is in the state of a group that is not in the one in which the task begins, the last of it where it is much.
+
+    Args:
+        graph: of one task.
+        group: of it.
+        length: in characters.
+    """
+    node = graph.nodes[group.nodes[0]]
+    if node.starts:
+        return "the beginning"
+    known = {line for start in graph.nodes if start.starts for line in start.text.splitlines()}
+    said = f" (and {counted(len(group.nodes) - 1, 'similar state')})" if len(group.nodes) > 1 else ""
+    length -= len(said)
+    *before, last = [line for line in node.text.splitlines() if line.strip() and line not in known] or [node.text]
+    text = shortened(last, length if not before else length - 4)
+    while before and len(text) + len(before[-1]) + 3 + 4 * (len(before) > 1) <= length:
+        text = f"{before.pop()} / {text}"
+    return ("\N{HORIZONTAL ELLIPSIS} / " if before else "") + text + said
+
+
+def attempts_of(graph: StepGraph, group: StateGroup, line: Line, length: int = 1000) -> str:
+    """The attempts that made the visits of a line, counted from 1 in the order of the batch."""
+    numbers = {trajectory: place + 1 for place, trajectory in enumerate(graph.attempts)}
+    return spans(Counter(numbers[group.trajectories[place]] for place in line.visits), length)
 
 
 def spans(numbers: Counter[int], length: int = 1000) -> str:

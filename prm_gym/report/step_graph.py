@@ -93,7 +93,7 @@ def graph_figure(graph: StepGraph, title: str, most_states: int = MOST_STATES, t
     unnamed = len(layout.edges) - _label(axes, layout, theme)
     if unnamed:
         axes.set_title(
-            f"{axes.get_title('left')} For want of room {counted(unnamed, 'step')} without the action.",
+            f"{axes.get_title('left')} For want of room {unnamed} of these are drawn without their action.",
             loc="left",
             fontsize=8.0,
             color=theme.soft,

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import struct
 from html.parser import HTMLParser
 
@@ -80,6 +81,14 @@ def test_the_same_attempts_by_every_assigner_that_needs_nothing_more(synthetic):
         assert image["src"] != source["srcset"]
 
 
+def test_what_is_compared_stands_in_a_table_too(synthetic):
+    # Both visit s: returns 0 and 1, mean 1/2.
+    page = render_page(synthetic(), credit_pictures(pair(), ["gigpo"]))
+    table = page.split("The numbers behind what gigpo compares", 1)[1].split("</table>", 1)[0]
+    cells = [re.sub("<.*?>", "", cell) for cell in re.findall(r"<t[dh][ >].*?</t[dh]>", table.split("<tbody>", 1)[1])]
+    assert cells == ["A", "the beginning", "b", "2", "1", "1", "0.5", "0.5", "A", "the beginning", "a", "1", "1", "0", "0.5", "\N{MINUS SIGN}0.5"]
+
+
 def test_without_gigpo_what_it_would_compare_is_shown():
     assert list(credit_pictures(pair(), ["grpo"]).groups) == ["gigpo"]
     only = credit_pictures(pair(), ["gae"])
@@ -130,7 +139,9 @@ def test_from_attempts_to_the_page(synthetic, tmp_path, capsys):
     assert int(wide["width"]) == round(inches * 79)
     assert size_of(wide["src"])[0] == int(inches * 160)
     assert sum(len(group["rows"]) for group in graph["groups"]) == sum(node["visits"] for node in graph["nodes"] if not node["end"])
+    assert "The numbers behind what gigpo?gamma=0.9 compares" in (tmp_path / "report.html").read_text(encoding="utf-8")
     for arguments, said in (
+        (["report", str(results), "--task", "1"], "--task says which task of --graph is drawn"),
         (["report", str(results), "--graph", str(played), "--task", "7"], "No task of the batch has the key '7'. Its tasks: 0, 1, 2."),
         (["report", str(results), "--graph", str(tmp_path / "nowhere.jsonl")], "nowhere.jsonl"),
     ):

@@ -111,7 +111,7 @@ def test_of_a_crowd_of_steps_it_says_how_many_bear_no_action():
     figure = graph_figure(graph, "a title")
     left = len(graph.edges) - len(boxes(figure))
     assert left >= len(graph.edges) - MOST_LABELS > 0
-    assert f"For want of room {left} steps without the action." in figure.axes[0].get_title("left")
+    assert f"For want of room {left} of these are drawn without their action." in figure.axes[0].get_title("left")
 
 
 def test_states_that_were_visited_again_bear_the_letter_of_their_group():
