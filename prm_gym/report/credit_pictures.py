@@ -49,11 +49,8 @@ def credit_pictures(batch: StepBatch, credits: Sequence[str], task: Hashable | N
         MissingExtraError: matplotlib is not installed.
         CreditError: the task is not there, or there is none.
     """
-    chosen = most_shared_task(batch) if task is None else task
     lacked = {credit: lacking(credit, batch) for credit in credits}
-    shown = {credit: StepGraph.of(batch, assign_whole(credit, batch), chosen, step_term(credit, batch)) for credit in credits if not lacked[credit]}
-    compared = {credit: graph for credit, graph in shown.items() if step_term(credit, batch) is not None}
-    compared = compared or {"gigpo": StepGraph.of(batch, assign_whole("gigpo", batch), chosen)}
+    shown, compared = graphs_of(batch, [credit for credit in credits if not lacked[credit]], most_shared_task(batch) if task is None else task)
     graph = next(iter(compared.values()))
     return CreditPictures(
         task=graph.tasks[0],
@@ -63,6 +60,23 @@ def credit_pictures(batch: StepBatch, credits: Sequence[str], task: Hashable | N
         compared=compared,
         left_out={credit: names for credit, names in lacked.items() if names},
     )
+
+
+def graphs_of(batch: StepBatch, credits: Sequence[str], task: Hashable) -> tuple[dict[str, StepGraph], dict[str, StepGraph]]:
+    """The graph of every assigner, and those of them with `gigpo` in it, or of plain gigpo where there is none.
+
+    The groups of all are those of GiGPO, so that a state has the same letter in all pictures, unless several have other options.
+
+    Args:
+        batch: with the columns that they need.
+        credits: specifications of assigners.
+        task: one of its `group_ids`.
+    """
+    found = {credit: step_term(credit, batch) for credit in credits}
+    terms = {credit: term for credit, term in found.items() if term is not None} or {"gigpo": step_term("gigpo", batch)}
+    first = next(iter(terms.values()))
+    shown = {credit: StepGraph.of(batch, assign_whole(credit, batch), task, terms.get(credit, first)) for credit in credits}
+    return shown, {credit: shown.get(credit) or StepGraph.of(batch, assign_whole(credit, batch), task, term) for credit, term in terms.items()}
 
 
 def _picture(draw: "Callable[..., Figure]", graph: StepGraph, said: str) -> Picture:

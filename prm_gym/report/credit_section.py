@@ -11,7 +11,7 @@ from prm_gym.report.state_groups import action_lines, attempts_of, named_groups,
 from prm_gym.report.tables import Column, Figure, section, table
 from prm_gym.report.theme import Picture, shortened
 
-LENGTH = 60
+LENGTH = 40
 """Of a state or an action in the table, in characters."""
 PIXELS = 79
 """A picture's inch on the page, in which that of the groups then just fits. One that is wider scrolls."""
@@ -45,7 +45,7 @@ def _numbers(credit: str, graph: StepGraph) -> Html:
     """The same as a table, for whoever cannot see the picture or wants to copy its figures; of all groups of several visits."""
     columns = (
         Column("Group"), Column("State"), Column("Action"), Column("Attempts"), Column("Visits", kind="number"), Column("Return", kind="number"),
-        Column("Mean of the group", kind="number"), Column("Step advantage", kind="number"),
+        Column("Group mean", kind="number"), Column("Step advantage", kind="number"),
     )  # fmt: skip
     rows = [
         (

@@ -12,8 +12,9 @@ from prm_gym import cli
 from prm_gym.credit import StepBatch
 from prm_gym.errors import CreditError
 from prm_gym.report.comparison import write_results
-from prm_gym.report.credit_pictures import credit_pictures
+from prm_gym.report.credit_pictures import credit_pictures, graphs_of
 from prm_gym.report.page import render_page
+from prm_gym.report.state_groups import named_groups
 
 pytest.importorskip("matplotlib")
 
@@ -87,6 +88,19 @@ def test_what_is_compared_stands_in_a_table_too(synthetic):
     table = page.split("The numbers behind what gigpo compares", 1)[1].split("</table>", 1)[0]
     cells = [re.sub("<.*?>", "", cell) for cell in re.findall(r"<t[dh][ >].*?</t[dh]>", table.split("<tbody>", 1)[1])]
     assert cells == ["A", "the beginning", "b", "2", "1", "1", "0.5", "0.5", "A", "the beginning", "a", "1", "1", "0", "0.5", "\N{MINUS SIGN}0.5"]
+
+
+@pytest.mark.parametrize("credits", [["grpo", "gigpo"], ["gigpo", "grpo"], ["grpo"], ["salt", "tree_rl"]])
+def test_a_state_has_the_same_letter_in_all_pictures(credits):
+    # Both begin in u and end by t; between they come by s and v, one in this order, one in the other. With gamma < 1 the returns of s differ, and those of v:
+    # they come before u, in which all are the same. Without discount, as GRPO has it, nothing differs, and u would be the first.
+    keys = {"state_key": list("usvt" + "uvst"), "action_key": list("abcd" + "efgd"), "next_state_key": list("svte" + "vste")}
+    batch = StepBatch([0, 0, 0, 1, 0, 0, 0, 1], [0, 4, 8], ["g", "g"], [1, 1], [False, False], keys)
+    shown, compared = graphs_of(batch, credits, "g")
+    assert list(shown) == credits
+    assert list(compared) == ["gigpo"]
+    for graph in (*shown.values(), *compared.values()):
+        assert [graph.nodes[group.nodes[0]].key for group in named_groups(graph).values()] == ["s", "v", "u", "t"]
 
 
 def test_without_gigpo_what_it_would_compare_is_shown():
