@@ -198,15 +198,21 @@ def test_play_says_how_calls_are_typed(capsys, monkeypatch):
 
 def test_the_graph_of_a_tasks_attempts(capsys, tmp_path):
     path = tmp_path / "episodes.jsonl"
-    _run(capsys, "rollout", "--env", "prm_gym/Countdown-v0", "--tasks", "2", "--attempts", "4", "--out", str(path))
+    _run(capsys, "rollout", "--env", "prm_gym/Countdown-v0", "--reward", "outcome", "--tasks", "2", "--attempts", "4", "--out", str(path))
     graph = json.loads(_run(capsys, "credit-graph", str(path), "--task", "1", "--credit", "gigpo?gamma=0.9", "--json"))
     assert (graph["tasks"], graph["trajectories"]) == (["1"], 4)
     assert sum(node["starts"] for node in graph["nodes"]) == 4
     assert "attempts: 4" in _run(capsys, "credit-graph", str(path))
+    for credit in ("tree_rl", "tree_ps", "slate", "zero_variance|gigpo?gamma=0.9"):  # trees are those that the attempts make
+        assert "groups of several visits" in _run(capsys, "credit-graph", str(path), "--credit", credit)
+    assert "drawn to" not in _run(capsys, "credit-graph", str(path), "--credit", "vineppo", "--signal", "mc_value:random?k=2")
     with pytest.raises(SystemExit) as ended:
         cli.main(["credit-graph", str(path), "--credit", "gae"])
     assert ended.value.code == 2
-    assert "needs the columns value" in capsys.readouterr().err
+    assert "'gae' cannot be shown over these trajectories alone, which lack value. value: of an agent with a critic" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["credit-graph", str(path), "--credit", "vineppo"])
+    assert "here --signal mc_value fills it" in capsys.readouterr().err
 
 
 def test_doctor_says_what_works(capsys):
@@ -232,6 +238,11 @@ def test_a_file_without_a_readable_trajectory_is_no_result(capsys, tmp_path):
     [
         (["compare", "--env", "prm_gym/Deducton-v0"], "prm_gym/Deduction-v0"),
         (["compare", "--credit", "grop", "--budget", "10", "--out", "OUT"], "grpo"),
+        (["compare", "--credit", "grpo,gigpo,grpo", "--out", "OUT"], "grpo stands twice in"),
+        (["compare", "--credit", "grpo,zero_variance|", "--budget", "10", "--out", "OUT"], "'zero_variance|' has a part without a name"),
+        (["compare", "--credit", "grpo,zero_variance|gigpo?gama=0.5", "--budget", "10", "--out", "OUT"], "Did you mean 'gamma'"),
+        (["compare", "--credit", "zero_variance", "--budget", "10", "--out", "OUT"], "put it into a pipeline with an assigner: 'zero_variance|grpo'"),
+        (["compare", "--reward", "dense?verifier=all(z3", "--out", "OUT"], "the brackets do not match"),
         (["rollout", "--agent", "randon"], "random"),
         (["rollout", "--seed", "-3"], "from 0 on, got -3"),
         (["play", "--seed", "-3"], "from 0 on, got -3"),
@@ -266,7 +277,61 @@ def test_credit_is_listed_with_transforms_and_how_sure_it_is(capsys):
     assert "alpha_i A_{i,t}" in one
     assert "entropy: of an agent" in one
     assert "gigpo" not in one
+
+
+def test_credit_shows_a_pipeline_with_its_options_as_set(capsys):
+    shown = _run(capsys, "credit", "zero_variance|gigpo?gamma=0.9")
+    assert shown.index("1. zero_variance  [high], a trajectory filter") < shown.index("2. gigpo  [high], a credit assigner")
+    assert "gamma=0.9 (default 0.95), step_weight=1.0," in shown
+    assert "Together they need state_key." in shown
+    (row,) = json.loads(_run(capsys, "credit", "zero_variance|gigpo?gamma=0.9", "--json"))
+    assert (row["kind"], row["needs"], [part["kind"] for part in row["parts"]]) == ("pipeline", ["state_key"], ["trajectory filter", "credit assigner"])
+    gamma, weight = row["parts"][1]["options"][:2]
+    assert (gamma["default"], gamma["set"], gamma["meaning"]) == ("0.95", 0.9, "discount of the step term, in [0, 1].")
+    assert "set" not in weight
+    assert "set: strength=0.5 (default 1.0)" in _run(capsys, "credit", "aem?strength=0.5")
+
+
+def test_credit_shows_learned_signals_with_their_options(capsys):
+    listed = _run(capsys, "credit")
+    assert "  mc_value\n    Fills the column mc_value.\n    needed by: math_shepherd, omega_prm, vineppo, vsrm\n" in listed
+    rows = {row["name"]: row for row in json.loads(_run(capsys, "credit", "--json"))}
+    for name in ("mc_value", "implicit_reward", "progress"):
+        assert rows[name]["kind"] == "learned signal"
+        assert rows[name]["options"] is not None or rows[name]["reason"]  # without torch nothing can be said, and it says so
+    pytest.importorskip("torch")
+    assert all(option["meaning"] for name in ("mc_value", "implicit_reward", "progress") for option in rows[name]["options"])
+    shown = _run(capsys, "credit", "mc_value:random?k=3")
+    assert "set: agent='random' (default ''), k=3 (default 9)" in shown
+    assert "k=9: roll-outs of a state, >= 1." in shown
+    assert "It says something of a batch before it learns from it." in _run(capsys, "credit", "progress")
+    for wrong, message in (
+        ("mc_value?kk=2", "named 'kk'. Did you mean 'k'?"),
+        ("mc_value?k=x", "is a whole number, got 'x'"),
+        ("progress:x", "takes no argument"),
+    ):
+        _refused(capsys, wrong, message)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("aemm", "Did you mean 'aem'"),
+        ("progess", "Did you mean 'progress'"),
+        ("gigpo?gama=0.9", "has no option 'gama'. Did you mean 'gamma'?"),
+        ("aem?strenght=2", "Did you mean 'strength'"),
+        ("zero_variance|gigpo?gama=0.9", "Did you mean 'gamma'"),
+        ("zero_varianc|gigpo", "Did you mean 'zero_variance'"),
+        ("aem|grpo", "put it after 'grpo'"),
+        ("gigpo?gamma=half", "gamma of the credit assigner 'gigpo' is a number, got 'half'"),
+    ],
+)
+def test_credit_refuses_what_is_not_there(capsys, wrong, message):
+    _refused(capsys, wrong, message)
+
+
+def _refused(capsys, name, message):
     with pytest.raises(SystemExit) as ended:
-        cli.main(["credit", "aemm"])
+        cli.main(["credit", name])
     assert ended.value.code == 2
-    assert "Did you mean 'aem'" in capsys.readouterr().err
+    assert message in capsys.readouterr().err

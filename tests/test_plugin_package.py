@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -108,17 +109,50 @@ import gymnasium as gym
 import prm_gym
 from functools import partial
 from prm_gym import StepContext, Task
-from prm_gym.testing import VerifierCase, check_assigner, check_step_env, check_verifier
+from prm_gym.testing import VerifierCase, check_assigner, check_step_env, check_transform, check_verifier
 
 def case(kind, text):
     return VerifierCase(kind=kind, step=StepContext(task=Task(key="k", instructions="", question=""), observation="", action=text))
 
 check_verifier("short", [case("full", "a" * 12), case("zero", "a" * 13), case("abstain", ""), case("hack", " " * 13)])
 check_assigner("example_last_step")
+check_transform("example_halved")
 check_step_env(partial(gym.make, "prm_gym/Countdown-v0", verifiers=["short"], reward="example_thrift"), seeds=[0])
 print("true")
 """
     assert _run(program, installed) is True
+
+
+def blocks_of(heading, kind):
+    """The blocks of code of one kind under a heading of CONTRIBUTING."""
+    text = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    return re.findall(rf"^```{kind}\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+
+
+def test_the_credit_package_of_contributing_works_as_it_stands(tmp_path):
+    module, checks = blocks_of("Add a credit assigner", "python")
+    (settings,) = blocks_of("Add a credit assigner", "toml")
+    (commands,) = blocks_of("Add a credit assigner", "console")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "my_credit.py").write_text(module, encoding="utf-8")
+    (tmp_path / "source" / "pyproject.toml").write_text(settings, encoding="utf-8")
+    _install(tmp_path / "source", tmp_path / "site")
+    specs = set(re.findall(r"'(not_longer[^']*)'", commands))
+    assert len(specs) == 1
+    program = f"""
+import json
+from prm_gym import cli
+from prm_gym.credit import StepBatch, assign
+{checks}
+batch = StepBatch([0, 1, 0] + [0.0] * 9, [0, 2, 3, 12], ["g"] * 3, [1, 0, 0], [False] * 3, {{"state_key": list("sus" + "s" * 9)}})
+credit = assign({specs.pop()!r}, batch)
+print(json.dumps([credit.advantages.tolist(), credit.keep.tolist()]))
+"""
+    # The third is longer than 8 steps and taken out. Rewards less 0.01: returns -0.01 + 0.9 * 0.99 = 0.881, 0.99 and -0.01; in s the mean is 0.4355.
+    advantages, keep = _run(program, tmp_path / "site")
+    assert advantages == pytest.approx([0.4455, 0.0, -0.4455] + [0.0] * 9)
+    assert keep == [True] * 3 + [False] * 9
 
 
 def test_errors_name_the_near_miss_and_bad_arguments(installed):

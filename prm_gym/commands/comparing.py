@@ -8,6 +8,7 @@ import msgspec
 import tyro
 
 from prm_gym.commands.records import command_line, read_env_options, read_names, read_options, resolved
+from prm_gym.errors import OptionError
 
 
 def compare(
@@ -133,21 +134,23 @@ def report(path: Annotated[str, tyro.conf.Positional], graph: str = "", task: st
     Args:
         path: the `results.json` of a comparison.
         graph: a file of trajectories, as the `trajectories.jsonl` of one of its runs: the page then shows the attempts at one of its tasks as a graph, with the
-            credit of every assigner that needs nothing more.
+            credit of every assigner that needs nothing more, and what GiGPO compares in it.
         task: which, by its group_id; by default the one whose attempts take the most steps in common.
     """
     from rich.console import Console
 
     from prm_gym.credit import StepBatch
     from prm_gym.report.comparison import read_results
-    from prm_gym.report.step_graph import credit_pictures
+    from prm_gym.report.credit_pictures import credit_pictures
     from prm_gym.report.terminal import print_comparison
     from prm_gym.store import read_trajectories
     from prm_gym.training.compare import write_reports
 
+    if task and not graph:
+        raise OptionError("--task says which task of --graph is drawn; name the file of trajectories too")
     comparison = read_results(Path(path))
-    graphs = credit_pictures(StepBatch.from_trajectories(read_trajectories(graph)), comparison.credits, task or None) if graph else {}
-    write_reports(comparison, Path(path).parent, graphs)
+    batch = StepBatch.from_trajectories(read_trajectories(graph)) if graph else None
+    write_reports(comparison, Path(path).parent, None if batch is None else credit_pictures(batch, comparison.credits, task or None))
     print_comparison(comparison, Console())
 
 

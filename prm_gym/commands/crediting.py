@@ -1,92 +1,99 @@
-"""`credit`: assigners, the transforms and filters that stand around them, and where their columns come from."""
+"""`credit`: assigners, the transforms and filters that stand around them, learned signals, and where columns come from."""
 
-import inspect
 import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 import tyro
-
-if TYPE_CHECKING:
-    from prm_gym.credit.stage import Stage
 
 _HEADINGS = {
     "credit assigner": "Credit assigners: --credit NAME, or one in a pipeline with bars between its parts",
     "batch transform": "Batch transforms: before the assigner, NAME|grpo",
     "trajectory filter": "Trajectory filters: before the assigner, NAME|grpo",
     "credit transform": "Credit transforms: after the assigner, grpo|NAME",
+    "learned signal": "Learned signals: they fill the column of their name where an assigner needs it; options by --signal 'NAME?OPTION=VALUE'",
 }
 
 
 def credit(name: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json: bool = False) -> None:
-    """List the credit assigners and the transforms of pipelines: how sure their formulas are, the columns they need, and their options.
+    """List the credit assigners, the transforms of pipelines and learned signals: how sure their formulas are, the columns they need, and their options.
 
     Options stand after a question mark, parts of a pipeline between bars: `posterior_gate|gigpo?gamma=0.9&step_weight=0.5|aem`. Named ones are shown with their
-    equations and sources.
+    equations and sources; a pipeline with its parts, and what their options are set to.
 
     Args:
-        name: which; all of them unless given.
+        name: which, with options or as a pipeline where wanted; all of them unless given.
         json: print JSON.
     """
-    from prm_gym.credit import ASSIGNERS, TRANSFORMS
-    from prm_gym.errors import UnknownNameError
+    from prm_gym.commands.credit_rows import listed_rows, row_of
 
-    registries: dict[str, Any] = {each: registry for registry in (ASSIGNERS, TRANSFORMS) for each in registry.names()}
-    for each in name:
-        if each not in registries:
-            raise UnknownNameError("credit assigner or transform", each, registries)
-    rows = [_row(each, registries[each].load(each)) for each in name or registries]  # no more than is asked for: a plug-in may be broken
+    rows = [row_of(each) for each in name] if name else listed_rows(load_signals=json)
     if json:
         print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
     elif name:
-        print("\n\n".join(f"{_title(row)}\n\n{row['doc']}" for row in rows))
+        print("\n\n".join(_pipeline(row) if row["kind"] == "pipeline" else _alone(row) for row in rows))
         _print_columns(rows)
     else:
         for kind, heading in _HEADINGS.items():
             _print_kind(heading, [row for row in rows if row["kind"] == kind])
         _print_columns(rows)
-        print()
-        print(
-            _indented(
-                "In brackets: how sure the formula is; a reading is one that a source does not spell out. `prm-gym credit NAME` shows equation and source.", ""
-            )
+        said = (
+            "In brackets: how sure the formula is; a reading is one that a source does not spell out. `prm-gym credit NAME` shows equation, source and options."
         )
-
-
-def _row(name: str, stage: "Stage") -> dict[str, Any]:
-    from prm_gym.credit.columns import SOURCES
-
-    return {
-        "name": name,
-        "kind": stage.kind,
-        "summary": stage.summary,
-        "confidence": stage.confidence,
-        "reading": stage.is_reading,
-        "needs": list(stage.needs),
-        "uses": list(stage.uses),
-        "makes": list(stage.makes),
-        "from": [f"{column}: {SOURCES[column]}" for column in stage.needs if column in SOURCES],
-        "options": [f"{option}={default!r}" for option, default in stage.options.items()],
-        "doc": inspect.getdoc(stage) or "",
-    }
+        print("\n" + _indented(said, ""))
 
 
 def _title(row: dict[str, Any]) -> str:
     """`salt  [medium, a reading]`; nothing in brackets where the docstring does not say how sure it is."""
-    sure = ", ".join(part for part in (row["confidence"] or "", "a reading" if row["reading"] else "") if part)
+    sure = ", ".join(part for part in (row.get("confidence") or "", "a reading" if row.get("reading") else "") if part)
     return f"{row['name']}  [{sure}]" if sure else row["name"]
+
+
+def _alone(row: dict[str, Any]) -> str:
+    """One of them: what its options are set to, then all that its docstring says; of a signal, its options with their meanings."""
+    options: list[dict[str, Any]] = row["options"] or []
+    changed = [_set(option) for option in options if "set" in option]
+    lines = [_title(row), *([_indented(f"set: {', '.join(changed)}", "    ")] if changed else []), "", row["doc"] or row.get("reason", "")]
+    if row["kind"] == "learned signal" and options:
+        order = "It learns from a batch before it says something of it." if row["learns_first"] else "It says something of a batch before it learns from it."
+        lines += ["", order, "", "Options:", *(_indented(f"{option['name']}={option['default']}: {option['meaning']}", "    ") for option in options)]
+    return "\n".join(lines)
+
+
+def _pipeline(row: dict[str, Any]) -> str:
+    """The parts in their order, each with all its options as they are set."""
+    lines = [f"{row['name']}", ""]
+    for number, part in enumerate(row["parts"], 1):
+        lines += [f"{number}. {_title(part)}, a {part['kind']}", _indented(part["summary"], "    ")]
+        for field in ("needs", "uses", "makes"):
+            if part[field]:
+                lines.append(_indented(f"{field}: {', '.join(part[field])}", "    "))
+        if part["options"]:
+            lines.append(_indented(f"options: {', '.join(_set(option) for option in part['options'])}", "    "))
+    needs = ", ".join(row["needs"]) or "no column beside rewards, outcomes and groups"
+    names = " ".join(dict.fromkeys(part["name"] for part in row["parts"]))
+    return "\n".join([*lines, "", _indented(f"Together they need {needs}. Equations and sources: prm-gym credit {names}", "")])
+
+
+def _set(option: dict[str, Any]) -> str:
+    """`gamma=0.9 (not 0.95)`, or `gamma=0.95`."""
+    if "set" not in option or repr(option["set"]) == option["default"]:
+        return f"{option['name']}={option['default']}"
+    return f"{option['name']}={option['set']!r} (default {option['default']})"
 
 
 def _print_kind(heading: str, rows: Sequence[dict[str, Any]]) -> None:
     print(f"{heading}\n")
     for row in rows:
         print(f"  {_title(row)}\n{_indented(row['summary'], '    ')}")
-        for field in ("needs", "uses", "makes", "options"):
-            if row[field]:
+        for field in ("needs", "uses", "makes", "needed by"):
+            if row.get(field):
                 print(_indented(f"{field}: {', '.join(row[field])}", "    "))
+        if row.get("options"):
+            print(_indented(f"options: {', '.join(_set(option) for option in row['options'])}", "    "))
     print()
 
 

@@ -39,15 +39,31 @@ def read_env_options(pairs: Sequence[str], verifiers: Sequence[str]) -> dict[str
 
 
 def read_names(text: str) -> tuple[str, ...]:
-    """Names with commas between them.
+    """Names with commas between them; a comma in brackets belongs to a name.
+
+    >>> read_names("grpo, zero_variance|gigpo?gamma=0.9"), read_names("outcome,dense?verifier=all(arithmetic, z3)")
+    (('grpo', 'zero_variance|gigpo?gamma=0.9'), ('outcome', 'dense?verifier=all(arithmetic, z3)'))
 
     Raises:
-        OptionError: there is none.
+        OptionError: there is none, one is named twice, or a bracket is not closed.
     """
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names:
+    names, depth = [""], 0
+    for letter in text:
+        depth += (letter in "([{") - (letter in ")]}")
+        if depth < 0:
+            break
+        if letter == "," and depth == 0:
+            names.append("")
+        else:
+            names[-1] += letter
+    if depth:
+        raise OptionError(f"the brackets do not match in {text!r}")
+    found = tuple(name.strip() for name in names if name.strip())
+    if not found:
         raise OptionError(f"expected names with commas between them, got {text!r}")
-    return names
+    if twice := sorted({name for name in found if found.count(name) > 1}):
+        raise OptionError(f"{', '.join(twice)} stands twice in {text!r}")
+    return found
 
 
 def resolved(agent: str) -> str:

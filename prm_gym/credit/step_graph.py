@@ -12,12 +12,13 @@ import msgspec
 import numpy as np
 
 from prm_gym.credit.array_types import IntArray
-from prm_gym.credit.grouping import Grouping, group_first, group_maxima, intersection
+from prm_gym.credit.grouping import Grouping, group_first, group_maxima, group_means, intersection
 from prm_gym.credit.keys import by_edge
-from prm_gym.credit.normalize import deviations
+from prm_gym.credit.normalize import deviations, group_stds
 from prm_gym.credit.options import near_miss
 from prm_gym.credit.result import Credit
 from prm_gym.credit.step_batch import StepBatch
+from prm_gym.credit.step_term import StepTerm, state_term
 from prm_gym.errors import CreditError
 
 
@@ -87,25 +88,34 @@ class StepEdge:
 
 @dataclass(frozen=True, slots=True)
 class StateGroup:
-    """The steps that were taken in one state: what GiGPO compares with one another. All fields but `node` have one entry a step.
+    """Visits that are compared with one another, as GiGPO does it: steps that were taken in one state. The tuples but `nodes` have one entry a visit.
 
     Attributes:
-        node: number of the state's node.
+        nodes: numbers of the nodes of the states: one, unless states with similar texts are taken for one.
+        mean: of the returns.
+        spread: their standard deviation (ddof 1), 0 where they are all equal; None for a single visit.
         rows: of the batch.
-        trajectories: which attempt took it.
-        actions: as text.
-        returns: those of the credit, with the discount of its assigner.
-        step_advantages: the returns less their mean; 0 for a single step. With the credit of `gigpo` (normalize="mean") this is its step term.
+        trajectories: of the batch, which attempt made the visit.
+        actions: what was done there, as text.
+        returns: G from the visit on, with the discount of the assigner.
+        step_advantages: A^S of GiGPO, before its weight; 0 for a single visit.
         advantages: those of the credit.
     """
 
-    node: int
+    nodes: tuple[int, ...]
+    mean: float
+    spread: float | None
     rows: tuple[int, ...]
     trajectories: tuple[int, ...]
     actions: tuple[str, ...]
     returns: tuple[float, ...]
     step_advantages: tuple[float, ...]
     advantages: tuple[float, ...]
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts came by; an attempt that comes back is compared with itself too."""
+        return len(set(self.trajectories))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +124,25 @@ class StepGraph:
 
     Attributes:
         tasks: keys of the tasks, as text.
-        trajectories: number of attempts.
+        attempts: trajectories of the batch, in its order.
         nodes: in the order in which the attempts came by.
         edges: likewise.
-        groups: of each state in which a step was taken, in the order of the nodes.
+        groups: of the states in which a step was taken, in the order of the nodes; a step that a filter took out is in none.
     """
 
     tasks: tuple[str, ...]
-    trajectories: int
+    attempts: tuple[int, ...]
     nodes: tuple[StateNode, ...]
     edges: tuple[StepEdge, ...]
     groups: tuple[StateGroup, ...]
 
+    @property
+    def trajectories(self) -> int:
+        """Number of attempts."""
+        return len(self.attempts)
+
     @classmethod
-    def of(cls, batch: StepBatch, credit: Credit, task: Hashable | None = None) -> "StepGraph":
+    def of(cls, batch: StepBatch, credit: Credit, task: Hashable | None = None, compared: StepTerm | None = None) -> "StepGraph":
         """The graph of the batch, or of one of its tasks.
 
         A state that is the same in several tasks is a node in each. A finished attempt leads to an end, whatever its last `next_state_key` is; a truncated one
@@ -137,6 +152,8 @@ class StepGraph:
             batch: N steps with the columns `state_key`, `action_key`, `next_state_key`.
             credit: of this batch, by any assigner.
             task: one of its `group_ids`; all of them unless given.
+            compared: what the groups are: `step_term(spec, batch)` for those of GiGPO with its options; by default visits to the same state, by the returns of
+                the credit less their mean, which is GiGPO's step term for normalize="mean" and no similarity.
 
         Raises:
             CreditError: the task is not there, a column is missing, or the credit is of another batch.
@@ -151,11 +168,11 @@ class StepGraph:
         draft = _Draft(batch, credit)
         for trajectory in chosen:
             draft.add(trajectory)
-        return draft.finished()
+        return draft.finished(state_term(batch, credit) if compared is None else compared)
 
     def to_dict(self) -> dict[str, Any]:
-        """The graph as JSON values."""
-        return msgspec.to_builtins(self)
+        """The graph as JSON values, the number of attempts among them."""
+        return {**msgspec.to_builtins(self), "trajectories": self.trajectories}
 
 
 def most_shared_task(batch: StepBatch) -> Hashable:
@@ -184,18 +201,18 @@ class _Draft:
         self.batch, self.credit = batch, credit
         self.state, self.action, self.following = (batch.column(name).tolist() for name in ("state_key", "action_key", "next_state_key"))
         self.observations = [step.observation for step in batch.steps] if batch.trajectories is not None else None
-        self.trajectories = 0
+        self.attempts: list[int] = []
         self.numbers: dict[Hashable, int] = {}
         self.texts: dict[int, str] = {}
         self.came: dict[int, set[int]] = {}
         self.starts: Counter[int] = Counter()
         self.cut: Counter[int] = Counter()
-        self.taken: dict[int, list[int]] = {}
+        self.taken: dict[int, int] = {}
         self.edges: dict[tuple[int, int, Hashable], list[int]] = {}
 
     def add(self, trajectory: int) -> None:
         task, last = self.batch.group_ids[trajectory], int(self.batch.offsets[trajectory + 1]) - 1
-        self.trajectories += 1
+        self.attempts.append(trajectory)
         for row in range(int(self.batch.offsets[trajectory]), last + 1):
             source = self._node((task, self.state[row]), trajectory)
             if self.observations is not None:
@@ -208,20 +225,22 @@ class _Draft:
             else:
                 target = self._node((task, self.following[row]), trajectory)
                 self.cut[target] += row == last
-            self.taken.setdefault(source, []).append(row)
+            self.taken[row] = source
             self.edges.setdefault((source, target, self.action[row]), []).append(row)
 
-    def finished(self) -> StepGraph:
-        owner, depths = self.batch.trajectory_of_step, self._depths()
+    def finished(self, compared: StepTerm) -> StepGraph:
+        owner, depths, visits = self.batch.trajectory_of_step, self._depths(), Counter(self.taken.values())
         return StepGraph(
             tasks=tuple(dict.fromkeys(_text(cast("tuple[Hashable, ...]", key)[0]) for key in self.numbers)),
-            trajectories=self.trajectories,
-            nodes=tuple(self._state_node(cast("tuple[Hashable, ...]", key), number, depths.get(number, 0)) for key, number in self.numbers.items()),
+            attempts=tuple(self.attempts),
+            nodes=tuple(
+                self._state_node(cast("tuple[Hashable, ...]", key), number, depths.get(number, 0), visits[number]) for key, number in self.numbers.items()
+            ),
             edges=tuple(
                 StepEdge(source, target, _text(action), len(rows), len(set(owner[rows].tolist())), float(np.mean(self.credit.advantages[rows])), tuple(rows))
                 for (source, target, action), rows in self.edges.items()
             ),
-            groups=tuple(self._group(number, rows, owner[rows]) for number, rows in sorted(self.taken.items())),
+            groups=self._groups(compared),
         )
 
     def _node(self, key: Hashable, trajectory: int) -> int:
@@ -229,7 +248,7 @@ class _Draft:
         self.came.setdefault(number, set()).add(trajectory)
         return number
 
-    def _state_node(self, key: tuple[Hashable, ...], number: int, depth: int) -> StateNode:
+    def _state_node(self, key: tuple[Hashable, ...], number: int, depth: int, taken: int) -> StateNode:
         task, state, *ending = key
         end = bool(ending)
         came = len(self.came[number])
@@ -239,7 +258,7 @@ class _Draft:
             key=_text(state),
             text="" if end else self.texts.get(number, _text(state)),
             depth=depth,
-            visits=came if end else len(self.taken.get(number, ())),
+            visits=came if end else taken,
             trajectories=came,
             starts=self.starts[number],
             cut=self.cut[number],
@@ -247,15 +266,26 @@ class _Draft:
             outcome=cast("float | None", ending[0]) if end else None,
         )
 
-    def _group(self, number: int, rows: list[int], trajectories: IntArray) -> StateGroup:
-        returns = self.credit.returns[rows]
+    def _groups(self, compared: StepTerm) -> tuple[StateGroup, ...]:
+        members: dict[int, list[int]] = {}
+        for place, (row, code) in enumerate(zip(compared.rows.tolist(), compared.visits.codes.tolist(), strict=True)):
+            if row in self.taken:
+                members.setdefault(code, []).append(place)
+        groups = [self._group(compared, np.array(places, dtype=np.int64)) for places in members.values()]
+        return tuple(sorted(groups, key=lambda group: group.nodes))
+
+    def _group(self, compared: StepTerm, places: IntArray) -> StateGroup:
+        rows, returns = compared.rows[places], compared.returns[places]
+        together = Grouping(np.zeros(rows.size, dtype=np.int64), 1)
         return StateGroup(
-            node=number,
-            rows=tuple(rows),
-            trajectories=tuple(trajectories.tolist()),
-            actions=tuple(_text(self.action[row]) for row in rows),
+            nodes=tuple(sorted({self.taken[row] for row in rows.tolist()})),
+            mean=float(group_means(returns, together)[0]),
+            spread=float(group_stds(deviations(returns, together), together)[0]) if rows.size > 1 else None,
+            rows=tuple(rows.tolist()),
+            trajectories=tuple(self.batch.trajectory_of_step[rows].tolist()),
+            actions=tuple(_text(self.action[row]) for row in rows.tolist()),
             returns=tuple(returns.tolist()),
-            step_advantages=tuple(deviations(returns, Grouping(np.zeros(len(rows), dtype=np.int64), 1)).tolist()),
+            step_advantages=tuple(compared.advantages[places].tolist()),
             advantages=tuple(self.credit.advantages[rows].tolist()),
         )
 

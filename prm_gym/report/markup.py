@@ -3,7 +3,7 @@
 import html
 from dataclasses import dataclass
 
-VOID = frozenset({"br", "col", "hr", "img", "link", "meta"})
+VOID = frozenset({"br", "col", "hr", "img", "link", "meta", "source"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """The comparison as one self-contained HTML page: no network, no fonts, no libraries; readable without its script, in the dark and on paper."""
 
-import base64
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from prm_gym.report.comparison import Cell, Comparison, Contrast, contrasts, summarise
+from prm_gym.report.credit_pictures import CreditPictures
+from prm_gym.report.credit_section import credit_section
 from prm_gym.report.figures import bin_panel, contrast_mark, curve_panel, strip_panel, swatch
 from prm_gym.report.findings import fewest_seeds, findings
 from prm_gym.report.formatting import MISSING, count, counted, duration, ends, interval, p_value, percent, share, signed, signed_interval
@@ -22,18 +22,18 @@ NARROW_BELOW = 10
 """With fewer seeds than this the page says how much too narrow a percentile interval is."""
 
 
-def write_page(comparison: Comparison, path: Path, graphs: Mapping[str, bytes] = MappingProxyType({})) -> None:
+def write_page(comparison: Comparison, path: Path, pictures: CreditPictures | None = None) -> None:
     """Write the page; the old file stays whole until the new one is.
 
     Args:
         comparison: the results.
         path: of the HTML file.
-        graphs: PNG of the attempts at a task, by credit assigner (`step_graph.credit_pictures`).
+        pictures: of the attempts at a task.
     """
-    write_whole(path, render_page(comparison, graphs).encode())
+    write_whole(path, render_page(comparison, pictures).encode())
 
 
-def render_page(comparison: Comparison, graphs: Mapping[str, bytes] = MappingProxyType({})) -> str:
+def render_page(comparison: Comparison, pictures: CreditPictures | None = None) -> str:
     """The page's HTML.
 
     All text of the comparison is escaped, and the page's content policy allows only its own style sheet and script (by their hash), so that
@@ -50,7 +50,7 @@ def render_page(comparison: Comparison, graphs: Mapping[str, bytes] = MappingPro
         _learning(comparison, curves),
         _differences(cells, against_first),
         _difficulty(comparison),
-        _graphs(graphs),
+        credit_section(pictures),
         _costs(comparison, cells),
         _notes(comparison),
         _reproduction(comparison),
@@ -237,21 +237,6 @@ def _difficulty(comparison: Comparison) -> Html:
         "and its 95% interval. Dashed: the fixed agents."
     )
     return section("difficulty", "Success by difficulty", _legend(comparison, measured), _panels(drawn), element("p", said, class_="caption"))
-
-
-def _graphs(graphs: Mapping[str, bytes]) -> Html:
-    """The same attempts at a task, with the credit that each assigner gives their steps."""
-    if not graphs:
-        return join()
-    said = (
-        "The attempts at one task as one graph: a circle is a state, dark where several attempts met; a line is a step, the wider the more often it was taken, "
-        "coloured by its mean advantage. The attempts are the same in every picture."
-    )
-    pictures = [
-        element("img", src="data:image/png;base64," + base64.b64encode(picture).decode(), alt=f"Credit by {credit}, step by step.", class_="graph")
-        for credit, picture in graphs.items()
-    ]
-    return section("graphs", "Credit, step by step", *pictures, element("p", said, class_="caption"))
 
 
 def _costs(comparison: Comparison, cells: tuple[Cell, ...]) -> Html:

@@ -1,31 +1,35 @@
 """The graph of a task's attempts as a picture: states in layers by depth, steps coloured by their mean advantage."""
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prm_gym.credit import StepBatch, assign, find_assigner
-from prm_gym.credit.step_graph import StateNode, StepEdge, StepGraph, most_shared_task
-from prm_gym.errors import MissingExtraError, OptionError
+from prm_gym.credit.step_graph import StateNode, StepEdge, StepGraph
+from prm_gym.errors import OptionError
 from prm_gym.report.formatting import counted
-from prm_gym.report.frame import INK, SOFT
+from prm_gym.report.state_groups import named_groups
+from prm_gym.report.theme import LIGHT_THEME, Theme, diverging, new_figure, save, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap, Normalize
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import LayoutEngine
 
 MOST_STATES = 150
 """States that are drawn; of a larger graph those that the most attempts came by."""
-MOST_LABELS = 60
+MOST_LABELS = 120
 """Steps whose action is written; of more, those that were taken most often."""
 LABEL_LENGTH = 30
 SWEEPS = 8
-NEGATIVE, NEUTRAL, POSITIVE = ("#8c2d04", "#d9762f"), "#8d939c", ("#3f86c4", "#0b3c7d")
-"""Orange and blue are told apart in all common kinds of colour blindness; all have a contrast of 3 or more with white (WCAG 2.2, 1.4.11)."""
+COLUMN, ROW = 2.1, 0.6
+"""Inches between columns, and between states of a column."""
+LABEL_SIZE = 6.2
+"""Points."""
+ALONG = (0.56, 0.5, 0.62, 0.44, 0.68, 0.38, 0.74)
+"""Where on its edge a label may stand, as shares of the way; the first of them where no other label is, a little nearer to the target, where edges of one
+source have parted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Layout:
     left_out: str
 
 
-def draw_step_graph(graph: StepGraph, path: Path, title: str, most_states: int = MOST_STATES) -> None:
+def draw_step_graph(graph: StepGraph, path: Path, title: str, most_states: int = MOST_STATES, theme: Theme = LIGHT_THEME) -> None:
     """Write the picture: columns are steps from the beginning, width is how often a step was taken, colour its mean advantage.
 
     Args:
@@ -51,73 +55,59 @@ def draw_step_graph(graph: StepGraph, path: Path, title: str, most_states: int =
         path: file to write; its suffix names the format (PNG where it has none; SVG keeps text as text).
         title: of the figure.
         most_states: states that are drawn at most; the picture says how many it leaves out.
+        theme: light or dark.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
         OptionError: the graph is of several tasks, or of none; or no state may be drawn.
     """
-    figure = _figure(graph, title, most_states)
-    from matplotlib import rc_context  # pyright: ignore[reportUnknownVariableType]  # its stub leaves a parameter of PathLike open
-
+    figure = graph_figure(graph, title, most_states, theme)
     path.parent.mkdir(parents=True, exist_ok=True)
-    dated: dict[str, dict[str, str | None]] = {"": {"Software": None}, ".png": {"Software": None}, ".svg": {"Date": None}}
-    # Text as text, no random ids and no date in an SVG: the same graph is the same file.
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "prm-gym"}):
-        figure.savefig(path, facecolor="white", metadata=dated.get(path.suffix))
+    save(figure, path, theme, path.suffix.lstrip(".") or "png")
 
 
-def credit_pictures(batch: StepBatch, credits: Sequence[str], task: Hashable | None = None) -> dict[str, bytes]:
-    """PNG of one task's attempts by credit assigner, for each of those that need no column that the batch lacks; none where they all do.
-
-    Args:
-        batch: of trajectories.
-        credits: specifications of assigners.
-        task: one of its `group_ids`; the one with the most in common unless given.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-        CreditError: the task is not there, or there is none.
-    """
-    chosen = most_shared_task(batch) if task is None else task
-    pictures: dict[str, bytes] = {}
-    for credit in credits:
-        if all(name in batch.columns for name in find_assigner(credit)[0].needs):
-            graph = StepGraph.of(batch, assign(credit, batch), chosen)
-            drawn = BytesIO()
-            _figure(graph, f"task {graph.tasks[0]}: credit by {credit}", MOST_STATES).savefig(
-                drawn, format="png", facecolor="white", metadata={"Software": None}
-            )
-            pictures[credit] = drawn.getvalue()
-    return pictures
-
-
-def _figure(graph: StepGraph, title: str, most_states: int) -> "Figure":
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("matplotlib", "report") from error
+def graph_figure(graph: StepGraph, title: str, most_states: int = MOST_STATES, theme: Theme = LIGHT_THEME) -> "Figure":
+    """The figure of `draw_step_graph`."""
     if len(graph.tasks) != 1:
         raise OptionError(f"a picture shows one task, got {len(graph.tasks)}; name one")
     layout = layered(graph, most_states)
     columns = 1.0 + max(place[0] for place in layout.places.values())
     heights = [place[1] for place in layout.places.values()]
-    size = (min(max(2.1 * columns + 1.0, 7.5), 40.0), min(max(0.46 * (max(heights) - min(heights)) + 2.4, 3.6), 40.0))
-    figure = Figure(figsize=size, dpi=160, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(min(max(COLUMN * columns + 1.0, 7.5), 40.0), min(max(ROW * (max(heights) - min(heights)) + 2.4, 3.6), 40.0), theme)
+    engine = _constrained(figure)
     axes = figure.add_subplot()
     axes.set_axis_off()
     axes.set_xlim(-0.35, columns - 0.5)
     axes.set_ylim(max(heights) + 0.9, min(heights) - 0.9)
-    colours, scale = _colours(graph)
+    colours, scale = diverging(theme, [edge.advantage for edge in graph.edges])
     for edge, bend in _bends(layout):
         _draw_edge(axes, edge, layout, bend, colours(scale(edge.advantage)))
-    _label(axes, layout, size, columns)
+    named = {node: name for name, group in named_groups(graph).items() for node in group.nodes}
     for node in graph.nodes:
         if node.number in layout.places:
-            _draw_node(axes, node, layout.places[node.number])
-    _explain(figure, axes, graph, layout, title, colours, scale)
+            _draw_node(axes, node, layout.places[node.number], named.get(node.number, ""), theme)
+    _explain(figure, axes, graph, layout, title, colours, scale, theme)
+    # With the room that is left for the axes the widths of labels are known, and which of them would cover one another.
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    unnamed = len(layout.edges) - _label(axes, layout, theme)
+    if unnamed:
+        axes.set_title(
+            f"{axes.get_title('left')} For want of room {unnamed} of these are drawn without their action.",
+            loc="left",
+            fontsize=8.0,
+            color=theme.soft,
+            parse_math=False,
+        )
     return figure
+
+
+def _constrained(figure: "Figure") -> "LayoutEngine":
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    engine = ConstrainedLayoutEngine()
+    figure.set_layout_engine(engine)
+    return engine
 
 
 def layered(graph: StepGraph, most_states: int = MOST_STATES) -> Layout:
@@ -171,14 +161,6 @@ def _apart(wanted: list[float], numbers: list[int]) -> dict[int, float]:
     return dict(zip(numbers, heights, strict=True))
 
 
-def _colours(graph: StepGraph) -> "tuple[Colormap, Normalize]":
-    """Colours of advantages: grey at 0, as far on both sides as the largest goes."""
-    from matplotlib.colors import LinearSegmentedColormap, Normalize
-
-    largest = max((abs(edge.advantage) for edge in graph.edges), default=0.0) or 1.0
-    return LinearSegmentedColormap.from_list("advantage", [*NEGATIVE, NEUTRAL, *POSITIVE]), Normalize(-largest, largest)
-
-
 def _bends(layout: Layout) -> list[tuple[StepEdge, float]]:
     """The edges, rare ones first so that frequent ones lie on top, and how far each is bent: parallel ones apart."""
     between: defaultdict[tuple[int, int], list[StepEdge]] = defaultdict(list)
@@ -196,7 +178,7 @@ def _curve(start: tuple[float, float], end: tuple[float, float], bend: float) ->
         return [(x, y), (x + 0.45 * (u - x), y + lift), (x + 0.55 * (u - x), v + lift), (u, v)]
     reach = 0.28 + 0.12 * abs(bend)
     if start == end:
-        return [(x, y), (x - reach, y - 0.85), (x + reach, y - 0.85), (x, y)]
+        return [(x, y), (x - reach, y - 0.62), (x + reach, y - 0.62), (x, y)]
     return [(x, y), (x + reach, y - 0.8 - 0.3 * abs(bend)), (u + reach, v - 0.5 - 0.3 * abs(bend)), (u, v)]
 
 
@@ -217,53 +199,75 @@ def _width(occurrences: int) -> float:
     return min(1.1 * occurrences**0.6, 14.0)
 
 
-def _label(axes: "Axes", layout: Layout, size: tuple[float, float], columns: float) -> None:
-    """The actions, on a light ground near the middle of their edges; of those that lead back to the same state the most frequent one."""
+def _label(axes: "Axes", layout: Layout, theme: Theme) -> int:
+    """The actions, on a light ground near the middle of their edges; of those that lead back to the same state the most frequent one.
+
+    A label goes where it covers no other one: along its edge, shorter if need be, and nowhere if there is no such place. Returns how many steps are named, or
+    counted with one that is.
+    """
+    from matplotlib.transforms import Bbox
+
     often = sorted(layout.edges, key=lambda edge: -edge.occurrences)[:MOST_LABELS]
     loops = Counter(edge.source for edge in layout.edges if edge.source == edge.target)
-    named: set[int] = set()
-    length = max(8, min(LABEL_LENGTH, int(size[0] / columns * 11.5)))
     bends = {id(edge): bend for edge, bend in _bends(layout)}
+    taken = [Bbox.from_bounds(x, y, 0.0, 0.0).padded(11.0 * axes.figure.dpi / 72.0) for x, y in axes.transData.transform(list(layout.places.values()))]
+    named: set[int] = set()
+    written = 0
     for edge in often:
         more = loops[edge.source] - 1 if edge.source == edge.target else 0
-        if more:
-            if edge.source in named:
-                continue
-            named.add(edge.source)
+        if more and edge.source in named:
+            continue
+        named |= {edge.source} if more else set()
         points = _curve(layout.places[edge.source], layout.places[edge.target], bends[id(edge)])
-        place = 0.56  # nearer to the target, where edges of one source have parted
-        weights = ((1 - place) ** 3, 3 * (1 - place) ** 2 * place, 3 * (1 - place) * place**2, place**3)
-        x, y = (sum(weight * point[axis] for weight, point in zip(weights, points, strict=True)) for axis in (0, 1))
-        text = shortened(edge.action, length) + (f"  and {more} more" if more else "")
-        axes.text(
-            x, y, text, fontsize=6.2, ha="center", va="center", color=INK, parse_math=False, zorder=2.5,
-            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.82},
+        label = axes.text(
+            0.0, 0.0, "", fontsize=LABEL_SIZE, ha="center", va="center", color=theme.ink, parse_math=False, zorder=2.5,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": theme.paper, "edgecolor": "none", "alpha": 0.82},
         )  # fmt: skip
+        for length, place in ((length, place) for length in (LABEL_LENGTH, LABEL_LENGTH // 2) for place in ALONG):
+            weights = ((1 - place) ** 3, 3 * (1 - place) ** 2 * place, 3 * (1 - place) * place**2, place**3)
+            x, y = (sum(weight * point[axis] for weight, point in zip(weights, points, strict=True)) for axis in (0, 1))
+            label.set_position((x, y))
+            label.set_text(shortened(edge.action, length) + (f"  and {more} more" if more else ""))
+            box = label.get_window_extent().padded(2.0)
+            if not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                written += 1 + more
+                break
+        else:
+            label.remove()
+    return written
 
 
-def _draw_node(axes: "Axes", node: StateNode, place: tuple[float, float]) -> None:
-    """A state: a circle with the number of attempts that came by, dark where several met. An end: its outcome and, if more than one, how many."""
+def _draw_node(axes: "Axes", node: StateNode, place: tuple[float, float], group: str, theme: Theme) -> None:
+    """A state: a circle with the number of attempts that came by, dark where several met. An end: its outcome and, if more than one, how many.
+
+    A state that was visited again bears the letter of its group.
+    """
     x, y = place
     if node.end:
         said = "?" if node.outcome is None else f"{node.outcome:.2g}"
         text = said if node.visits == 1 else f"{said}  \N{MULTIPLICATION SIGN}{node.visits}"
         success = node.outcome is not None and node.outcome > 0.0
-        ground, edge, ink = (POSITIVE[1], POSITIVE[1], "white") if success else ("white", SOFT, INK)
+        ground, edge, ink = (theme.positive[1], theme.positive[1], theme.paper) if success else (theme.paper, theme.soft, theme.ink)
         box = {"boxstyle": "square,pad=0.35", "facecolor": ground, "edgecolor": edge, "linewidth": 1.0}
         axes.text(x, y, text, fontsize=7.0, fontweight="bold" if success else "normal", ha="center", va="center", color=ink, zorder=4.0, bbox=box)
         return
-    axes.plot(
-        [x], [y], marker="o", markersize=15.0 if node.merged else 11.0, color=INK if node.merged else "white", markeredgecolor=INK,
-        markeredgewidth=1.0 if node.merged else 0.9, zorder=3.0, linestyle="none",
-    )  # fmt: skip
+    ground, ink = (theme.ink, theme.paper) if node.merged else (theme.paper, theme.ink)
+    size, edge_width = (15.0, 1.0) if node.merged else (11.0, 0.9)
+    axes.plot([x], [y], marker="o", markersize=size, color=ground, markeredgecolor=theme.ink, markeredgewidth=edge_width, zorder=3.0, linestyle="none")
     if node.starts:
-        axes.plot([x], [y], marker="o", markersize=20.0, color="none", markeredgecolor=INK, markeredgewidth=1.0, zorder=3.0, linestyle="none")
-    axes.text(x, y, str(node.trajectories), fontsize=7.0, ha="center", va="center_baseline", color="white" if node.merged else INK, zorder=4.0)
+        axes.plot([x], [y], marker="o", markersize=20.0, color="none", markeredgecolor=theme.ink, markeredgewidth=1.0, zorder=3.0, linestyle="none")
+    axes.text(x, y, str(node.trajectories), fontsize=7.0, ha="center", va="center_baseline", color=ink, zorder=4.0)
+    if group:
+        below = (0.0, -13.0 if node.starts else -11.0 if node.merged else -9.0)
+        axes.annotate(
+            group, (x, y), xytext=below, textcoords="offset points", fontsize=6.8, fontweight="bold", ha="center", va="top", color=theme.ink, zorder=4.0
+        )
     if node.cut:
-        axes.text(x + 0.1, y, f"cut \N{MULTIPLICATION SIGN}{node.cut}", fontsize=6.5, ha="left", va="center", color=SOFT, zorder=4.0)
+        axes.text(x + 0.1, y, f"cut \N{MULTIPLICATION SIGN}{node.cut}", fontsize=6.5, ha="left", va="center", color=theme.soft, zorder=4.0)
 
 
-def _explain(figure: "Figure", axes: "Axes", graph: StepGraph, layout: Layout, title: str, colours: "Colormap", scale: "Normalize") -> None:
+def _explain(figure: "Figure", axes: "Axes", graph: StepGraph, layout: Layout, title: str, colours: "Colormap", scale: "Normalize", theme: Theme) -> None:
     """Title, counts, colour bar, and what the marks mean."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.lines import Line2D
@@ -272,34 +276,27 @@ def _explain(figure: "Figure", axes: "Axes", graph: StepGraph, layout: Layout, t
     merged, shared = sum(node.merged for node in states), sum(edge.shared for edge in graph.edges)
     said = (
         f"{counted(graph.trajectories, 'attempt')}; {counted(len(states), 'state')}, {merged} met in by several; "
-        f"{counted(len(graph.edges), 'step')}, {shared} taken by several. {layout.left_out}"
+        f"{counted(len(graph.edges), 'different step')}, {shared} taken by several. {layout.left_out}"
     )
-    axes.set_title(said.strip(), loc="left", fontsize=8.0, color=SOFT, parse_math=False)
-    axes.annotate(title, (0.0, 1.0), xycoords="axes fraction", xytext=(0, 22), textcoords="offset points", fontsize=11.0, color=INK, parse_math=False)
-    bar = figure.colorbar(ScalarMappable(scale, colours), ax=axes, location="right", fraction=0.03, pad=0.01, aspect=18, shrink=0.7)
-    bar.set_label("mean advantage of the step", fontsize=8.0, color=SOFT)
-    bar.ax.tick_params(length=0, labelsize=7.5, colors=SOFT)
+    axes.set_title(said.strip(), loc="left", fontsize=8.0, color=theme.soft, parse_math=False)
+    axes.annotate(title, (0.0, 1.0), xycoords="axes fraction", xytext=(0, 22), textcoords="offset points", fontsize=11.0, color=theme.ink, parse_math=False)
+    bar = figure.colorbar(ScalarMappable(scale, colours), ax=axes, location="left", fraction=0.3 / figure.get_figwidth(), pad=0.01, aspect=18, shrink=0.7)
+    bar.set_label("mean advantage of the step", fontsize=8.0, color=theme.soft)
+    bar.ax.tick_params(length=0, labelsize=7.5, colors=theme.soft)
     bar.ax.spines["outline"].set_visible(False)
     most = max((edge.occurrences for edge in graph.edges), default=1)
     widths = [
-        Line2D([], [], color=SOFT, linewidth=_width(count), label=f"taken {count}\N{MULTIPLICATION SIGN}") for count in sorted({1, max(1, most // 2), most})
+        Line2D([], [], color=theme.soft, linewidth=_width(count), label=f"taken {count}\N{MULTIPLICATION SIGN}")
+        for count in sorted({1, max(1, most // 2), most})
     ]
     marks = [
-        Line2D([], [], marker="o", linestyle="none", markersize=12, markerfacecolor="white", markeredgecolor=INK, label="beginning"),
-        Line2D([], [], marker="o", linestyle="none", markersize=9, color=INK, label="state of several attempts (how many)"),
-        Line2D([], [], marker="o", linestyle="none", markersize=7, markerfacecolor="white", markeredgecolor=INK, label="state of one attempt"),
-        Line2D([], [], marker="s", linestyle="none", markersize=7, color=POSITIVE[1], label="end with an outcome above 0"),
-        Line2D([], [], marker="s", linestyle="none", markersize=7, markerfacecolor="white", markeredgecolor=SOFT, label="end with outcome 0"),
+        Line2D([], [], marker="o", linestyle="none", markersize=12, markerfacecolor=theme.paper, markeredgecolor=theme.ink, label="beginning"),
+        Line2D([], [], marker="o", linestyle="none", markersize=9, color=theme.ink, label="state of several attempts (how many)"),
+        Line2D([], [], marker="o", linestyle="none", markersize=7, markerfacecolor=theme.paper, markeredgecolor=theme.ink, label="state of one attempt"),
+        Line2D([], [], marker="$A$", linestyle="none", markersize=6, color=theme.ink, label="visited again: compared by GiGPO as group A"),
+        Line2D([], [], marker="s", linestyle="none", markersize=7, color=theme.positive[1], label="end with an outcome above 0"),
+        Line2D([], [], marker="s", linestyle="none", markersize=7, markerfacecolor=theme.paper, markeredgecolor=theme.soft, label="end with outcome 0"),
     ]
     legend = figure.legend(handles=[*widths, *marks], loc="outside lower left", ncols=4, frameon=False, fontsize=7.5, handlelength=1.8)
     for text in legend.get_texts():
-        text.set_color(INK)
-
-
-def shortened(text: str, length: int) -> str:
-    """The text on one line, its middle taken out where it is too long: the end of an action often says more than its middle."""
-    flat = " ".join(text.split())
-    if len(flat) <= length:
-        return flat
-    head = (length - 1) // 2
-    return f"{flat[:head]}\N{HORIZONTAL ELLIPSIS}{flat[len(flat) - (length - 1 - head) :]}"
+        text.set_color(theme.ink)

@@ -1,4 +1,4 @@
-"""The contracts as functions: what every environment, verifier, judging protocol, credit assigner and learned signal must do, ours and yours alike.
+"""The contracts as functions, for ours and yours alike: environments, verifiers, judging protocols, credit assigners and transforms, learned signals.
 
     from prm_gym.testing import VerifierCase, check_assigner, check_protocol, check_step_env, check_verifier, claim_case
 
@@ -6,6 +6,7 @@
     check_step_env(lambda: PuzzleEnv(difficulty=5), seeds=range(20))
     check_verifier("mine", [claim_case("full", Equality("2 + 2", "4")), VerifierCase(kind="hack", step=looks_right)])
     check_assigner("mine")
+    check_transform("mine")
     check_signal(MySignal, StepBatch.from_trajectories(trajectories))
     check_protocol(MyProtocol(), honest_model, [ProtocolCase(chain, ("right", "wrong"))])
 
@@ -21,6 +22,7 @@ from prm_gym.testing.playing import EnvSource
 from prm_gym.testing.protocols import ProtocolCase, answering, check_protocol
 from prm_gym.testing.signals import check_signal
 from prm_gym.testing.texts import NO_STEPS, STRANGE
+from prm_gym.testing.transforms import check_transform
 from prm_gym.testing.verifiers import CaseKind, VerifierCase, check_verifier, claim_case
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "check_protocol",
     "check_signal",
     "check_step_env",
+    "check_transform",
     "check_verifier",
     "claim_case",
     "play_episode",

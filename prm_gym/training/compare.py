@@ -6,10 +6,9 @@ Each run lives in a folder of its own and is trained by a process of its own; fi
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -23,6 +22,7 @@ from prm_gym.errors import MissingExtraError, OptionError, PrmGymError
 from prm_gym.machine import machine_in_words, package_versions
 from prm_gym.options import stored_options
 from prm_gym.report.comparison import Comparison, Reference, RunResult, write_results
+from prm_gym.report.credit_pictures import CreditPictures
 from prm_gym.report.curves import draw_curves
 from prm_gym.report.page import write_page
 from prm_gym.report.statistics import bootstrap_interval
@@ -151,11 +151,11 @@ def compare(plan: Plan, notice: Notice | None = None, engine: Engine | None = No
     return comparison
 
 
-def write_reports(comparison: Comparison, directory: Path, graphs: Mapping[str, bytes] = MappingProxyType({})) -> None:
-    """Write `results.json`, `report.html` and `curves.png`; in the page, pictures of the attempts at a task by credit assigner, where there are any."""
+def write_reports(comparison: Comparison, directory: Path, pictures: CreditPictures | None = None) -> None:
+    """Write `results.json`, `report.html` and `curves.png`; in the page, pictures of the credit of attempts at a task, where there are any."""
     directory.mkdir(parents=True, exist_ok=True)
     write_results(comparison, directory / "results.json")
-    write_page(comparison, directory / "report.html", graphs)
+    write_page(comparison, directory / "report.html", pictures)
     if comparison.runs:
         try:
             draw_curves(comparison, directory / "curves.png")

@@ -34,7 +34,7 @@ def test_states_steps_and_ends_by_hand():
         (1, 3, "b", 1, False, 0.25, (3,)),
         (1, 4, "c", 1, False, -0.5, (5,)),
     ]
-    assert (graph.tasks, graph.trajectories) == (("g",), 3)
+    assert (graph.tasks, graph.attempts, graph.trajectories) == (("g",), (0, 1, 2), 3)
 
 
 def test_the_groups_of_gigpo_by_hand():
@@ -42,9 +42,11 @@ def test_the_groups_of_gigpo_by_hand():
     batch = forked()
     credit = gigpo(batch, gamma=0.5)
     first, second = StepGraph.of(batch, credit).groups
-    assert (first.node, first.rows, first.trajectories, first.actions, first.returns) == (0, (0, 2, 4), (0, 1, 2), ("a", "a", "a"), (0.5, 0.0, 0.0))
+    assert (first.nodes, first.rows, first.trajectories, first.actions, first.returns) == ((0,), (0, 2, 4), (0, 1, 2), ("a", "a", "a"), (0.5, 0.0, 0.0))
     np.testing.assert_allclose(first.step_advantages, [1 / 3, -1 / 6, -1 / 6])
     np.testing.assert_allclose(second.step_advantages, [2 / 3, -1 / 3, -1 / 3])
+    # Deviations 1/3, -1/6, -1/6: squares 1/9 + 2/36 = 1/6, over 3 - 1.
+    assert (first.mean, first.spread, first.attempts) == (pytest.approx(1 / 6), pytest.approx((1 / 12) ** 0.5), 3)
     step_term = credit.advantages - gigpo(batch, gamma=0.5, step_weight=0.0).advantages
     np.testing.assert_allclose(second.step_advantages, step_term[[1, 3, 5]])
 
@@ -55,6 +57,7 @@ def test_equal_returns_differ_by_exactly_nothing():
     batch = StepBatch([0.7] * 7, range(8), ["g"] * 7, [1] * 7, [False] * 7, keys)
     (group,) = StepGraph.of(batch, gigpo(batch)).groups
     assert group.step_advantages == (0.0,) * 7
+    assert group.spread == 0.0
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -6,8 +6,8 @@ import pytest
 from prm_gym.credit import StepBatch, rloo
 from prm_gym.credit.step_graph import StepGraph
 from prm_gym.errors import OptionError
-from prm_gym.report.page import render_page
-from prm_gym.report.step_graph import NEGATIVE, NEUTRAL, POSITIVE, credit_pictures, draw_step_graph, layered, shortened
+from prm_gym.report.step_graph import LABEL_SIZE, MOST_LABELS, draw_step_graph, graph_figure, layered
+from prm_gym.report.theme import DARK_THEME, LIGHT_THEME, shortened
 
 
 def tree(branches, depth):
@@ -68,8 +68,56 @@ def luminance(colour):
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_the_colours_are_seen_on_white():
-    assert all(1.05 / (luminance(colour) + 0.05) >= 3.0 for colour in (*NEGATIVE, NEUTRAL, *POSITIVE))
+@pytest.mark.parametrize("theme", [LIGHT_THEME, DARK_THEME], ids=["light", "dark"])
+def test_the_colours_are_seen_on_their_paper(theme):
+    paper = luminance(theme.paper)
+    for colour in (*theme.negative, theme.neutral, *theme.positive, theme.soft, theme.ink):
+        lighter, darker = max(paper, luminance(colour)), min(paper, luminance(colour))
+        assert (lighter + 0.05) / (darker + 0.05) >= 3.0
+
+
+def boxes(figure):
+    """Where the actions stand, in pixels."""
+    renderer = figure.canvas.get_renderer()
+    return [text.get_window_extent(renderer) for text in figure.axes[0].texts if text.get_fontsize() == LABEL_SIZE]
+
+
+@pytest.mark.parametrize(("branches", "depth"), [(3, 2), (14, 5)])
+def test_no_action_covers_another_nor_a_state(branches, depth):
+    pytest.importorskip("matplotlib")
+    graph = tree(branches, depth)
+    figure = graph_figure(graph, "a title")
+    labels = boxes(figure)
+    assert len(labels) >= min(len(graph.edges), MOST_LABELS) * 0.9  # there is room for nearly all here
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(labels, 2))
+    places = figure.axes[0].transData.transform(list(layered(graph).places.values()))
+    assert not any(label.contains(x, y) for label in labels for x, y in places)
+
+
+def test_several_actions_that_lead_nowhere_are_named_by_one():
+    pytest.importorskip("matplotlib")
+    # In s one goes on by a, three steps by two actions stay: the more frequent one stands for both.
+    keys = {"state_key": list("sss" + "ss"), "action_key": list("xya" + "xa"), "next_state_key": list("ssu" + "su")}
+    batch = StepBatch(np.zeros(5), [0, 3, 5], ["g", "g"], [0, 0], [False, False], keys)
+    figure = graph_figure(StepGraph.of(batch, rloo(batch)), "a title")
+    assert {text.get_text() for text in figure.axes[0].texts} >= {"x  and 1 more", "a"}
+    assert figure.axes[0].get_title("left").startswith("2 attempts; 1 state, 1 met in by several; 3 different steps, 2 taken by several.")
+    assert "For want of room" not in figure.axes[0].get_title("left")
+
+
+def test_of_a_crowd_of_steps_it_says_how_many_bear_no_action():
+    pytest.importorskip("matplotlib")
+    graph = tree(branches=28, depth=5)  # 1 + 28 * 4 states and 28 ends, all of which are drawn
+    figure = graph_figure(graph, "a title")
+    left = len(graph.edges) - len(boxes(figure))
+    assert left >= len(graph.edges) - MOST_LABELS > 0
+    assert f"For want of room {left} of these are drawn without their action." in figure.axes[0].get_title("left")
+
+
+def test_states_that_were_visited_again_bear_the_letter_of_their_group():
+    pytest.importorskip("matplotlib")
+    texts = [text.get_text() for text in graph_figure(tree(3, 2), "a title").axes[0].texts]
+    assert texts.count("A") == 1  # the start; all other states were visited once
 
 
 def test_pictures_in_both_formats(tmp_path):
@@ -85,20 +133,6 @@ def test_pictures_in_both_formats(tmp_path):
     assert "a &lt;title&gt;" in svg
     draw_step_graph(graph, tmp_path / "again.svg", "a <title>")
     assert (tmp_path / "again.svg").read_text(encoding="utf-8") == svg
-
-
-def test_the_same_attempts_by_every_assigner_that_needs_nothing_more(synthetic):
-    pytest.importorskip("matplotlib")
-    keys = {"state_key": ["s", "s"], "action_key": ["a", "b"], "next_state_key": ["t", "t"]}
-    batch = StepBatch([0, 1], [0, 1, 2], ["g", "g"], [0, 1], [False, False], keys)
-    pictures = credit_pictures(batch, ["salt", "gae", "gigpo?gamma=0.9"])
-    assert list(pictures) == ["salt", "gigpo?gamma=0.9"]  # gae needs a critic's values
-    assert all(picture.startswith(b"\x89PNG") for picture in pictures.values())
-    page = render_page(synthetic(), pictures)
-    assert page.count('<img src="data:image/png;base64,') == 2
-    assert "Credit by gigpo?gamma=0.9, step by step." in page
-    assert "img-src data:" in page
-    assert "Credit, step by step" not in render_page(synthetic())
 
 
 def test_one_task_a_picture(tmp_path):

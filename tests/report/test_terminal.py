@@ -17,6 +17,32 @@ def test_the_table_fits_100_columns_and_cuts_no_figure(synthetic):
     assert "20,000" in row
 
 
+PIPELINES = ("grpo", "zero_variance|reinforce_pp_baseline", "posterior_gate|gigpo?gamma=0.9&step_weight=0.5|aem?strength=0.5", "prof|grpo|clip?limit=2")
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_the_names_of_pipelines_are_broken_at_bars_and_options(synthetic, width):
+    rewards = ("outcome", "dense?verifier=z3&penalty=0.5")
+    lines = plain_text(synthetic(credits=PIPELINES, rewards=rewards), width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert "\N{HORIZONTAL ELLIPSIS}" not in "".join(lines)
+    first = next(number for number, line in enumerate(lines) if set(line.strip()) == {"-"}) + 1
+    begin = lines[first].index("outcome")  # where the second column stands
+    names = "".join(line[:begin].strip() for line in lines[first : first + 40] if line.strip() and set(line.strip()) != {"-"})
+    assert names.startswith("".join(PIPELINES))  # nothing is lost, in whatever lines it stands
+    beginnings = [line.split()[0] for line in lines if line.strip()]
+    whole = {80: "|reinforce_", 100: "|reinforce_pp_baseline", 120: "|reinforce_pp_baseline", 200: PIPELINES[1]}
+    assert whole[width] in beginnings
+    assert all(figure in "".join(lines) for figure in ("1 min 10 s", "20,000"))
+
+
+def test_short_names_stay_whole_in_80_columns(synthetic):
+    lines = plain_text(synthetic(), width=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    (row,) = [line for line in lines if line.split()[:2] == ["gigpo", "dense"]]
+    assert row.endswith("1 min 10 s")
+
+
 def test_floor_and_ceiling_stand_below_a_rule(synthetic):
     lines = plain_text(synthetic()).splitlines()
     rules = [number for number, line in enumerate(lines) if line.strip() and set(line.strip()) == {"-"}]
