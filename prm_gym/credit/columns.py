@@ -26,8 +26,8 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "progress": "of the learned signal progress; take column(batch) of make_signal('progress'), then fit it to the batch",
         "implicit_reward": "of the learned signal implicit_reward; fit make_signal('implicit_reward:CHECKPOINT') to the batch (without a checkpoint it begins "
         "as a causal-lm: follow(agent) first), then take its column(batch)",
-        "greedy_return": "of the signal greedy_return, which plays each task once more without sampling; column(batch) of make_signal('greedy_return:AGENT'), or "
-        "greedy_returns(batch, greedy) of prm_gym.credit where those attempts are played already",
+        "greedy_return": "of the signal greedy_return, which plays each task once more without sampling; column(batch) of make_signal('greedy_return:AGENT'); "
+        "or greedy_returns(batch, greedy) of prm_gym.credit where those attempts are played already",
         "belief_key": "of an agent that states what it believes of the task; give each step a key of it, as canonical as can be",
         "score": "of a process reward model or another verifier; give the environment one",
         "label": "of verifiers that call steps right or wrong (z3, algebra, execution and others); give the environment one",

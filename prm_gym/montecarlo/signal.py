@@ -122,7 +122,7 @@ class RolloutValues(Signal):
         self._ground = ground
 
     def cost(self, batch: StepBatch) -> int:
-        """k roll-outs from every state that is visited, each as long as what was left of the episode there, and a step on the way to each."""
+        """Those of k roll-outs from every state that is visited, each as long as what was left of the episode there, and a step on the way to each."""
         lengths = batch.lengths
         if self.visits == "search":
             failed = lengths[batch.outcomes < SUCCESS]

@@ -91,9 +91,7 @@ class Columns:
                 metrics |= {f"{name}_{metric}": value for metric, value in learned.items()}
         return batch.with_columns(found), metrics
 
-    def _of_signal(
-        self, signal: Signal, batch: StepBatch, agent: TrainableAgent, ground: PlayGround | None
-    ) -> tuple[dict[str, FloatArray], dict[str, float]]:
+    def _of_signal(self, signal: Signal, batch: StepBatch, agent: TrainableAgent, ground: PlayGround | None) -> tuple[dict[str, FloatArray], dict[str, float]]:
         """What a signal says of a batch, and its metrics."""
         signal.follow(agent)
         if ground is not None:

@@ -201,7 +201,7 @@ def test_what_cannot_be_estimated_is_said():
 
 
 def test_values_beyond_the_limit_of_an_episode():
-    # Chains of four steps that are cut after two. With the limit nothing is worth anything; two steps beyond it a state t steps on and sound is worth (1/2)^(4-t)
+    # Chains of four steps that are cut after two. With the limit nothing is worth anything; two steps beyond it a sound state t steps on is worth (1/2)^(4-t)
     # to an agent that is right with probability 1/2, and so is the one at which the episode was cut.
     batch = StepBatch.from_trajectories(played(CHAIN, {"length": 4, "max_steps": 2}, SkilledAgent(0.7), range(6), 1))
     assert batch.truncated.all()
