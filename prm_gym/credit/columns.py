@@ -34,7 +34,9 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "potential": "of verifiers that state progress (milestones of a task: state, path, rubric and others); or the probability of the right answer, or "
         "another worth of the state before each step: batch.with_columns({'potential': ..., 'final_potential': ...})",
         "final_potential": "as for potential, of the state after the last step",
-        "answer_key": "a key of each trajectory's final answer, equal where the answers are, on all its steps; batch.with_columns({'answer_key': ...})",
+        "answer_key": "a key of each trajectory's final answer, equal where the answers are, on all its steps: from_trajectories has it where last steps claim "
+        "answers (maths, logic, questions); else batch.with_columns({'answer_key': ...}). siop also asks for the probability of that very answer as potential, "
+        "which no training run fills",
     }
 )
 """How to get a column that a batch lacks, for error messages and lists."""

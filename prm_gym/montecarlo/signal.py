@@ -7,6 +7,7 @@
 A run makes one for an assigner that needs the column, and it follows the agent that learns.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
@@ -122,17 +123,22 @@ class RolloutValues(Signal):
         self._ground = ground
 
     def cost(self, batch: StepBatch) -> int:
-        """Those of k roll-outs from every state that is visited, each as long as what was left of the episode there, and a step on the way to each."""
-        lengths = batch.lengths
-        if self.visits == "search":
-            failed = lengths[batch.outcomes < SUCCESS]
-            return round(float((self.k * (failed + np.ceil(np.log2(failed + 1)) * failed / 2)).sum()))
-        left = (lengths[batch.trajectory_of_step] - batch.time_of_step).astype(np.float64)
-        if self.share_states and batch.trajectories is not None:
-            tasks = [trajectory.task_key for trajectory in batch.trajectories for _ in trajectory.steps]
-            names = list(zip(tasks, batch.column("state_key").tolist(), strict=True))
-            left = np.array(list(dict(zip(names, left.tolist(), strict=True)).values()), dtype=np.float64)
-        return round(float((self.k * left + 1).sum()) + self.k * self.beyond * int(batch.truncated.sum()))
+        """Those of k roll-outs from every state that is visited, each as long as what was left of the episode there, and a step on the way to each.
+
+        A search that finds no success from a beginning, or that comes by the same states in several attempts, takes far less.
+        """
+        left: dict[object, int] = {}
+        halves = 0.0
+        for trajectory in batch.trajectories or ():
+            length = len(trajectory.steps)
+            if self.visits == "search":
+                if trajectory.outcome is not None and trajectory.outcome < SUCCESS:
+                    left[trajectory.group_id] = length
+                    halves += math.ceil(math.log2(length)) * length / 2
+                continue
+            for place, name in enumerate(self._names(trajectory)):
+                left[name] = max(length - place, 0) + (self.beyond if trajectory.truncated else 0)
+        return round(self.k * (sum(left.values()) + halves)) + len(left)
 
     def fit(self, batch: StepBatch) -> dict[str, float]:
         """Draw the roll-outs of a batch; nothing is learned.
@@ -219,19 +225,29 @@ class RolloutValues(Signal):
         standing: dict[object, tuple[str, Prefix]] = {}
         for trajectory in trajectories:
             chain = prefixes_of(trajectory)
-            states = [step.state_key for step in trajectory.steps]
-            if self.beyond and trajectory.truncated:
-                states.append(trajectory.steps[-1].next_state_key)
-            visited.append(len(states))
-            for state, key, prefix in zip(states, chain[-1].keys, chain, strict=False):  # the end is mostly not visited
-                name = (trajectory.task_key, state) if self.share_states else key
-                names.append(name)
+            own = self._names(trajectory, chain)
+            names += own
+            visited.append(len(own))
+            for name, key, prefix in zip(own, chain[-1].keys, chain, strict=False):  # the end is mostly not visited
                 if name not in standing or key < standing[name][0]:
                     standing[name] = key, prefix
         drawn = estimator.estimate([prefix for _, prefix in standing.values()], self.k)
         found = dict(zip(standing, drawn, strict=True))
         flat = iter(names)
         return [{place: found[next(flat)] for place in range(count)} for count in visited]
+
+    def _names(self, trajectory: Trajectory, chain: Sequence[Prefix] = ()) -> list[object]:
+        """Of the states that are visited, in order: the same name for what is rolled out once.
+
+        Args:
+            trajectory: that came through them.
+            chain: its prefixes, where they are known already.
+        """
+        ends = int(bool(self.beyond) and trajectory.truncated)
+        if not self.share_states:
+            return list((chain or prefixes_of(trajectory))[-1].keys[: len(trajectory.steps) + ends])
+        states = [step.state_key for step in trajectory.steps] + [trajectory.steps[-1].next_state_key] * ends
+        return [(trajectory.task_key, state) for state in states]
 
     def _searched(self, estimator: RolloutEstimator, trajectories: Sequence[Trajectory]) -> list[dict[int, Estimate]]:
         """Estimates of the states that were visited by the number of steps before them; the end is none of them."""

@@ -28,13 +28,14 @@ class Columns:
 
     Attributes:
         signals: by the name of their column.
-        expect: called with the name of a signal that plays, and with about how many steps it will take for a batch, before it takes them.
+        expect: called once for each signal that plays, with its name and about how many steps it will take for the first batch, before it takes them.
     """
 
     def __init__(self, signals: Mapping[str, Signal] | None = None) -> None:
         """Take signals that are made; none for columns of the agent alone."""
         self.signals = dict(signals or {})
         self.expect: Callable[[str, int], None] | None = None
+        self._expected: set[str] = set()
 
     @property
     def env_steps(self) -> int:
@@ -96,9 +97,11 @@ class Columns:
         signal.follow(agent)
         if ground is not None:
             signal.enter(ground)
-        steps = signal.cost(batch) if self.expect is not None else 0
-        if steps and self.expect is not None:
-            self.expect(signal.name, steps)
+        if self.expect is not None and signal.name not in self._expected:
+            self._expected.add(signal.name)
+            steps = signal.cost(batch)
+            if steps:
+                self.expect(signal.name, steps)
         before = None if signal.learns_first else signal.columns(batch)
         metrics = signal.fit(batch)
         return signal.columns(batch) if before is None else before, metrics

@@ -118,7 +118,6 @@ class _Run:
         self.state = RunState(config=config)
         self.began = 0.0
         self.playing, self.ground.watch = ("", 0), self._watched
-        self.expected: set[str] = set()
 
     def to_the_end(self) -> RunResult:
         """Train until the budget is spent, evaluate, write the result."""
@@ -235,12 +234,9 @@ class _Run:
             ) from error
 
     def _expects(self, name: str, steps: int) -> None:
-        """Tell the sinks, once, what a signal takes of the budget."""
-        if name in self.expected:
-            return
-        self.expected.add(name)
+        """Tell the sinks what a signal takes of the budget."""
         left = self.config.budget - self.state.env_steps
-        text = f"the signal {name} takes about {steps:,} environment steps more for {self.playing[0]}"
+        text = f"the signal {name} may take about {steps:,} environment steps more for {self.playing[0]}"
         if steps >= left:
             text += f", and {max(left, 0):,} are left of the budget: that batch is the last. Fewer tasks and attempts take less, and so do fewer roll-outs"
         for sink in self.sinks:

@@ -250,6 +250,10 @@ def test_what_will_be_spent_is_said_before():
     assert values.env_steps == 2 * (3 * 15 + 4)
     # Two attempts that take the same way share its states where they are to; a search has nothing to look for in attempts that succeed.
     twice = StepBatch.from_trajectories(played(CHAIN, {"length": 5}, SkilledAgent(1.0), [0], 2))
-    assert RolloutValues("random", k=3, share_states=True).cost(twice) == 3 * 15 + 5
+    for shared in (False, True):
+        assert RolloutValues("random", k=3, share_states=shared).cost(twice) == 3 * 15 + 5
+    # Wrong ones: 3 from the beginning, and 3 from each of ceil(log2 5) states on the way, each half the way from the end, on the average: 2.5 steps.
+    wrong = StepBatch.from_trajectories(played(CHAIN, {"length": 5}, SkilledAgent(0.0), [0], 1))
+    assert RolloutValues("random", k=3, visits="search").cost(wrong) == round(3 * (5 + 3 * 2.5)) + 1
     assert RolloutValues("random", k=3, visits="search").cost(twice) == 0
     assert RolloutValues("random", k=3).cost(StepBatch.from_trajectories([])) == 0
