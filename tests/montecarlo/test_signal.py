@@ -169,6 +169,7 @@ def test_what_was_spent_is_counted():
 def test_the_contract_of_signals(tmp_path):
     batch = StepBatch.from_trajectories(played(CHAIN, {"length": 3}, SkilledAgent(0.5), range(2)))
     check_signal(lambda: RolloutValues(k=2), batch, SkilledAgent(0.5))
+    check_signal(lambda: RolloutValues(k=2, beyond=1), batch, SkilledAgent(0.5))
     with pytest.raises(CheckpointError, match="holds no mc_value"):
         RolloutValues().load(tmp_path)
 
