@@ -28,13 +28,13 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "entropy": f"of an agent that has the distributions of its actions (causal-lm; candidate does not give it); {_OF_AGENT}",
         "n_tokens": f"of an agent that writes tokens; {_OF_AGENT}",
         "mc_value": "of the signal mc_value, by fresh roll-outs of the agent; column(batch) of make_signal('mc_value:AGENT?k=9'), of rewards of outcomes alone",
-        "bootstrap_mc_value": "of roll-outs of your own, from environments that go on where the episode was cut",
+        "bootstrap_mc_value": "of the signal mc_value where roll-outs may go beyond the limit of an episode: 'mc_value?beyond=8'",
         "parent": "of trajectories that are branches of others (Step.parent), or of whole ones by prm_gym.credit.branches(batch)",
         "progress": "of the learned signal progress; take column(batch) of make_signal('progress'), then fit it to the batch",
         "implicit_reward": "of the learned signal implicit_reward; fit make_signal('implicit_reward:CHECKPOINT') to the batch (without a checkpoint it begins "
         "as a causal-lm: follow(agent) first), then take its column(batch)",
-        "greedy_return": "play each task once more without sampling, greedy = rollouts.play(agent.greedy(), groups(seeds, 1)), then "
-        "batch.with_columns(greedy_returns(batch, greedy)) of prm_gym.credit; a training run does not fill it",
+        "greedy_return": "of the signal greedy_return, which plays each task once more without sampling; column(batch) of make_signal('greedy_return:AGENT'); "
+        "or greedy_returns(batch, greedy) of prm_gym.credit where those attempts are played already",
         "belief_key": "of an agent that states what it believes of the task; give each step a key of it, as canonical as can be: "
         "batch.with_columns({'belief_key': key_array(...)}), and 'belief_reward' where beliefs are paid",
         "score": "of a process reward model or another verifier; give the environment one",
@@ -42,7 +42,9 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "potential": "of verifiers that state progress (milestones of a task: state, path, rubric and others); or the probability of the right answer (igpo), "
         "or of the attempt's own (siop), or another worth of the state before each step: batch.with_columns({'potential': ..., 'final_potential': ...})",
         "final_potential": "as for potential, of the state after the last step",
-        "answer_key": "a key of each trajectory's final answer, equal where the answers are, on all its steps; batch.with_columns({'answer_key': ...})",
+        "answer_key": "a key of each trajectory's final answer, equal where the answers are, on all its steps: from_trajectories has it where last steps claim "
+        "answers (maths, logic, questions); else batch.with_columns({'answer_key': ...}). siop also asks for the probability of that very answer as potential, "
+        "which no training run fills",
     }
 )
 """How to get a column that a batch lacks, for error messages and lists."""

@@ -44,7 +44,7 @@ def remax(batch: StepBatch, *, gamma: float = 1.0) -> Credit:
     Unbiased with any sampling, since b_g does not depend on the sampled actions; a group of one has a baseline too. It costs one attempt more a task.
 
     Args:
-        batch: N steps with the column `greedy_return` (see `greedy_returns`); NaN where not known.
+        batch: N steps with the column `greedy_return` (of the signal of that name, or see `greedy_returns`); NaN where not known.
         gamma: discount, in [0, 1].
 
     Returns:

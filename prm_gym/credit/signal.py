@@ -13,14 +13,33 @@ A signal is registered under the name of the column that it fills, so that whoev
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.step_batch import StepBatch
 from prm_gym.errors import ContractError
 from prm_gym.plugins import Registry, make, split_options
+from prm_gym.trajectory import Trajectory
+
+
+class PlayGround(Protocol):
+    """Where a run plays, for signals that play too: `prm_gym.training.ground.Ground` is one. What is played there is counted there."""
+
+    @property
+    def watch(self) -> Callable[[int], None] | None:
+        """Called with the number of steps just taken; None where nobody looks."""
+        ...
+
+    def greedily(self, agent: Any, originals: Sequence[Trajectory]) -> list[Trajectory]:
+        """One more episode at the task of each trajectory, in order and with its `group_id`, with the most probable actions of the agent.
+
+        Args:
+            agent: a `prm_gym.agent.TrainableAgent`.
+            originals: of episodes that were played there, no two of one group.
+        """
+        ...
 
 
 class Signal(ABC):
@@ -30,13 +49,15 @@ class Signal(ABC):
 
     Attributes:
         name: of the column.
+        also: names of further columns that it fills, where it is so made (`columns`).
         learns_first: whether a run fits it to a batch before it says something of it. False for a signal whose say is a baseline: one that has seen what the
             episodes came to depends on the actions that were taken later, and biases the gradient.
         rewards: names of the reward schemes that it goes with; () for all.
-        env_steps: steps of environments that it has taken so far, where it plays itself; a run counts them towards its budget.
+        env_steps: steps of environments that it has taken so far, where it plays in some of its own; a run counts them towards its budget.
     """
 
     name: str
+    also: tuple[str, ...] = ()
     learns_first: bool = True
     rewards: ClassVar[tuple[str, ...]] = ()
 
@@ -55,6 +76,14 @@ class Signal(ABC):
             ContractError: the signal cannot do with this agent.
         """
 
+    def enter(self, ground: PlayGround) -> None:  # noqa: B027 - most signals do not play
+        """Play there from now on, and say there how far it is: for signals that play. One that never enters makes environments of its own."""
+
+    def cost(self, batch: StepBatch) -> int:
+        """About how many steps of environments `fit` and `column` will take for this batch, before they take them; 0 of a signal that does not play."""
+        _ = batch
+        return 0
+
     @abstractmethod
     def fit(self, batch: StepBatch) -> dict[str, float]:
         """Learn from a batch, once; metrics by name.
@@ -67,6 +96,10 @@ class Signal(ABC):
     @abstractmethod
     def column(self, batch: StepBatch) -> FloatArray:
         """[N] float64, what it says of each step as it is now; NaN where it cannot tell. Does not learn."""
+
+    def columns(self, batch: StepBatch) -> dict[str, FloatArray]:
+        """All that it fills, by name: `column`, and those of `also`, [N] float64 each."""
+        return {self.name: self.column(batch)}
 
     @abstractmethod
     def save(self, directory: Path) -> None:

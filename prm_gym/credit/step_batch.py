@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from prm_gym.answers.claimed import claimed_answer
 from prm_gym.credit.array_types import BoolArray, Column, FloatArray, IntArray
 from prm_gym.credit.columns import require_meaning
 from prm_gym.credit.grouping import Grouping, factorise, interned, key_array, rows_text
@@ -104,7 +105,8 @@ class StepBatch:
 
         Trajectories with `valid=False` are left out: they train nobody. Columns: `state_key`, `next_state_key`, `action_key` (the action's
         text); `logprob`, the sum of a step's log-probabilities, when every step has them; `score`, `label`, `potential` and `final_potential` from the
-        verdicts, each where something is known of one step at least (see `verdict_columns`);
+        verdicts, each where something is known of one step at least (see `verdict_columns`); `answer_key`, where one of them ended with an answer that its
+        last step claims (see `prm_gym.answers.claimed`), None on the steps of those that did not;
         `parent`, where a trajectory is a branch of another one.
 
         Args:
@@ -128,6 +130,9 @@ class StepBatch:
         if steps and len(logprobs) == len(steps):
             columns["logprob"] = np.array(logprobs, dtype=np.float64)
         columns |= verdict_columns(valid)
+        answers = [_answer(trajectory) for trajectory in valid]
+        if any(answer is not None for answer in answers):
+            columns["answer_key"] = key_array(answer for answer, trajectory in zip(answers, valid, strict=True) for _ in trajectory.steps)
         if any(trajectory.steps and trajectory.steps[0].parent is not None for trajectory in valid):
             columns["parent"] = _parent_rows(valid)
         return cls(
@@ -213,6 +218,12 @@ class StepBatch:
     def __reduce__(self) -> tuple[type["StepBatch"], tuple[object, ...]]:
         """Pickled and copied as what it was made of, without what was worked out."""
         return type(self), tuple(getattr(self, each.name) for each in fields(self))
+
+
+def _answer(trajectory: Trajectory) -> str | None:
+    """A key of what it answered in the end; None where it did not, or was cut before."""
+    last = trajectory.steps[-1] if trajectory.steps else None
+    return claimed_answer(last.claims) if last is not None and last.terminated else None
 
 
 def _numbers(name: str, values: Sequence[float] | FloatArray) -> FloatArray:

@@ -6,12 +6,14 @@ with RolloutEstimator("random", "prm_gym/Countdown-v0") as estimator:
     trees = grow_trees(estimator, [prefixes_of(trajectory)[0]], 16)   # OmegaPRM's tree
 
 batch.with_columns({"mc_value": RolloutValues("random", k=9).column(batch)})   # VinePPO's values, for credit
+batch.with_columns({"greedy_return": GreedyReturns("scripted").column(batch)})   # ReMax's baseline
 
 label_by_rollouts(trajectories, "random", LabelOptions(method="denoised"))   # SCAN's labels, as verdicts
 """
 
 from prm_gym.montecarlo.estimate import Estimate, Interval, Rollout, wilson
 from prm_gym.montecarlo.estimator import Budget, RolloutEstimator, Spent
+from prm_gym.montecarlo.greedy import GreedyReturns
 from prm_gym.montecarlo.labelling import LabelOptions, RolloutLabeller, label_by_rollouts, step_verdicts
 from prm_gym.montecarlo.labels import agreed_labels, agreed_solution, denoised_labels, error_labels, hard_labels, soft_labels
 from prm_gym.montecarlo.prefix import Prefix, prefix_after, prefix_before, prefix_of, prefixes_of
@@ -24,6 +26,7 @@ __all__ = [
     "Budget",
     "Estimate",
     "FirstError",
+    "GreedyReturns",
     "Interval",
     "LabelOptions",
     "Node",

@@ -8,7 +8,7 @@ It knows neither labels nor verdicts: what is to be made of the values is said i
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -133,6 +133,7 @@ class RolloutEstimator:
     Attributes:
         agent: that continues.
         spent: what was spent so far.
+        watch: called with the number of steps just taken, after every batch of them; None where nobody looks.
     """
 
     def __init__(
@@ -177,6 +178,7 @@ class RolloutEstimator:
         self.seed, self.success, self.most_redraws = seed, success, most_redraws
         self.budget = budget or Budget()
         self.spent = Spent()
+        self.watch: Callable[[int], None] | None = None
         self._places = Places(snapshots)
 
     def __enter__(self) -> Self:
@@ -314,6 +316,8 @@ class RolloutEstimator:
         self.spent.batches += 1
         for run, result in zip(running, results, strict=True):
             run.record(result)
+        if self.watch is not None:
+            self.watch(len(running))
 
     def _settle(self, run: _Running, drawing: _Drawing, waiting: "deque[_Job]") -> None:
         """Keep an ended roll-out, or have it drawn again."""

@@ -7,9 +7,10 @@
 A run makes one for an assigner that needs the column, and it follows the agent that learns.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import msgspec
 import numpy as np
@@ -18,11 +19,13 @@ from prm_gym.agent import Agent, make_agent
 from prm_gym.credit import Signal, StepBatch
 from prm_gym.credit.array_types import FloatArray, IntArray
 from prm_gym.credit.grouping import rows_text
+from prm_gym.credit.signal import PlayGround
 from prm_gym.errors import CheckpointError, ContractError, CreditError, OptionError
-from prm_gym.montecarlo.estimate import Estimate
+from prm_gym.montecarlo.estimate import SUCCESS, Estimate
 from prm_gym.montecarlo.estimator import RolloutEstimator
 from prm_gym.montecarlo.prefix import Prefix, prefixes_of
 from prm_gym.montecarlo.search import first_errors
+from prm_gym.rollout import make_envs
 from prm_gym.trajectory import Trajectory
 
 Visits: TypeAlias = Literal["all", "search"]
@@ -37,10 +40,16 @@ class RolloutValues(Signal):
     whole batch run together. Roll-out j of a state depends on the seed, the beginning of the episode, all that was done since, and j alone: with an agent
     that is `seeded` the values are the same in every batch. Equal beginnings are rolled out once.
 
-    Values are of outcomes: rewards must be outcomes alone, or their sum would be something else than what is estimated. A truncated episode is over for its
-    environment too, so there is no `bootstrap_mc_value`. Of a run that torchrun has started every process draws all of them.
+    Values are of outcomes: rewards must be outcomes alone, or their sum would be something else than what is estimated. Of a run that torchrun has started
+    every process draws all of them.
+
+    A truncated episode is over for its environment too: its limit of steps is a part of the task, and a state at the limit is worth nothing. With `beyond` it
+    is none: roll-outs take place in environments whose limit is so many steps later, from the states at which episodes were cut too, whose values are the
+    column `bootstrap_mc_value` on the last rows (`vineppo?bootstrap=true`). All values are then those of the longer episodes. Where an environment shows how
+    many steps are left, its states cannot be reached with another limit, and there are no values.
 
     Attributes:
+        also: `bootstrap_mc_value` with `beyond`, else nothing.
         env_steps: steps taken so far by roll-outs, and on the way to where they begin.
         rollouts: that were begun so far.
     """
@@ -48,7 +57,17 @@ class RolloutValues(Signal):
     name = "mc_value"
     rewards: ClassVar[tuple[str, ...]] = ("outcome",)
 
-    def __init__(self, agent: str | Agent = "", *, k: int = 9, seed: int = 0, visits: Visits = "all", share_states: bool = False, num_envs: int = 64) -> None:
+    def __init__(
+        self,
+        agent: str | Agent = "",
+        *,
+        k: int = 9,
+        seed: int = 0,
+        visits: Visits = "all",
+        share_states: bool = False,
+        beyond: int = 0,
+        num_envs: int = 64,
+    ) -> None:
         """Choose what is rolled out.
 
         Args:
@@ -59,6 +78,7 @@ class RolloutValues(Signal):
                 about log2 T others. The rest is NaN, and so are trajectories that succeed.
             share_states: states of one task with the same `state_key` are rolled out once, from the beginning whose key is the least. Right where the key says
                 all that matters for what is to come; the steps that are left before an episode is cut are mostly not in it.
+            beyond: steps by which roll-outs may go beyond the limit at which an episode is cut, >= 0; see the class.
             num_envs: roll-outs that run at once, >= 1.
 
         Raises:
@@ -67,16 +87,20 @@ class RolloutValues(Signal):
         """
         if visits not in get_args(Visits):
             raise OptionError(f"visits is one of {', '.join(get_args(Visits))}, got {visits!r}")
-        for name, value, least in (("k", k, 1), ("seed", seed, 0), ("num_envs", num_envs, 1)):
+        for name, value, least in (("k", k, 1), ("seed", seed, 0), ("beyond", beyond, 0), ("num_envs", num_envs, 1)):
             if type(value) is not int or value < least:
                 raise OptionError(f"{name} of mc_value is a number from {least} on, got {value!r}")
         if share_states and visits == "search":
             raise OptionError("a search follows one trajectory; leave share_states out, or visit all states")
+        if beyond and visits == "search":
+            raise OptionError("a search takes a truncated trajectory for a failed one; leave beyond out, or visit all states")
+        self.beyond, self.also = beyond, ("bootstrap_mc_value",) if beyond else ()
         self.k, self.seed, self.visits, self.share_states, self.num_envs = k, seed, visits, share_states, num_envs
         self.agent = make_agent(agent) if agent else None
         self._followed: Agent | None = None
         self._estimators: dict[bytes, RolloutEstimator] = {}
-        self._drawn: tuple[StepBatch, FloatArray] | None = None
+        self._ground: PlayGround | None = None
+        self._drawn: tuple[StepBatch, dict[str, FloatArray]] | None = None
 
     @property
     def env_steps(self) -> int:
@@ -93,6 +117,28 @@ class RolloutValues(Signal):
         if not isinstance(agent, Agent):
             raise ContractError(f"mc_value follows an agent, got {type(agent).__name__}")
         self._followed, self._drawn = agent, None
+
+    def enter(self, ground: PlayGround) -> None:
+        """Say there how far the roll-outs are; their environments are others all the same, without verifiers."""
+        self._ground = ground
+
+    def cost(self, batch: StepBatch) -> int:
+        """Those of k roll-outs from every state that is visited, each as long as what was left of the episode there, and a step on the way to each.
+
+        A search that finds no success from a beginning, or that comes by the same states in several attempts, takes far less.
+        """
+        left: dict[object, int] = {}
+        halves = 0.0
+        for trajectory in batch.trajectories or ():
+            length = len(trajectory.steps)
+            if self.visits == "search":
+                if trajectory.outcome is not None and trajectory.outcome < SUCCESS:
+                    left[trajectory.group_id] = length
+                    halves += math.ceil(math.log2(length)) * length / 2
+                continue
+            for place, name in enumerate(self._names(trajectory)):
+                left[name] = max(length - place, 0) + (self.beyond if trajectory.truncated else 0)
+        return round(self.k * (sum(left.values()) + halves)) + len(left)
 
     def fit(self, batch: StepBatch) -> dict[str, float]:
         """Draw the roll-outs of a batch; nothing is learned.
@@ -120,14 +166,18 @@ class RolloutValues(Signal):
             ContractError: there is no agent.
             UnknownNameError: an environment that is not registered here.
         """
+        return self.columns(batch)[self.name]
+
+    def columns(self, batch: StepBatch) -> dict[str, FloatArray]:
+        """`mc_value`, and `bootstrap_mc_value` where there is a `beyond`: NaN but on the last rows of truncated trajectories. Raises as `column`."""
         if self._drawn is None or self._drawn[0] is not batch:
             self._drawn = batch, self._values(batch)
-        return self._drawn[1].copy()
+        return {name: values.copy() for name, values in self._drawn[1].items()}
 
-    def _values(self, batch: StepBatch) -> FloatArray:
-        values = np.full(batch.rewards.size, np.nan)
-        if not values.size:
-            return values
+    def _values(self, batch: StepBatch) -> dict[str, FloatArray]:
+        columns = {name: np.full(batch.rewards.size, np.nan) for name in (self.name, *self.also)}
+        if not batch.rewards.size:
+            return columns
         if batch.trajectories is None or "parent" in batch.columns:
             raise CreditError("mc_value is estimated from whole trajectories (StepBatch.from_trajectories): the episodes are begun once more.")
         _require_outcomes(batch)
@@ -139,36 +189,65 @@ class RolloutValues(Signal):
             played = [batch.trajectories[row] for row in rows]
             estimates = self._searched(estimator, played) if self.visits == "search" else self._all(estimator, played)
             for row, found in zip(rows, estimates, strict=True):
+                length = len(batch.trajectories[row].steps)
                 for place, estimate in found.items():
-                    values[batch.offsets[row] + place] = np.nan if estimate.mean is None else estimate.mean
-        return values
+                    name, at = (self.name, place) if place < length else ("bootstrap_mc_value", length - 1)
+                    columns[name][batch.offsets[row] + at] = np.nan if estimate.mean is None else estimate.mean
+        return columns
 
     def _estimator(self, key: bytes, trajectory: Trajectory) -> RolloutEstimator:
         agent = self.agent or self._followed
         if agent is None:
             raise ContractError("mc_value needs an agent that plays on: 'mc_value:AGENT', or follow(agent)")
         if key not in self._estimators:
-            self._estimators[key] = RolloutEstimator(agent, trajectory.env_id, trajectory.env_options, num_envs=self.num_envs, seed=self.seed)
+            options = self._options(trajectory)
+            self._estimators[key] = RolloutEstimator(agent, trajectory.env_id, options, num_envs=self.num_envs, seed=self.seed)
         estimator = self._estimators[key]
+        estimator.watch = None if self._ground is None else self._ground.watch
         estimator.agent = agent
         estimator.forget()  # or a run that was stopped, and has no snapshots, would count other steps than one that was not
         return estimator
 
+    def _options(self, trajectory: Trajectory) -> dict[str, Any]:
+        """Those of the environment that roll-outs take place in."""
+        options = trajectory.env_options
+        if not self.beyond:
+            return options
+        probe = make_envs(trajectory.env_id, 1, {**options, "verifiers": [], "reward": "outcome"})
+        limit = probe.envs[0].max_steps
+        probe.close()
+        return {**options, "max_steps": limit + self.beyond}
+
     def _all(self, estimator: RolloutEstimator, trajectories: Sequence[Trajectory]) -> list[dict[int, Estimate]]:
-        """Estimates of all states by the number of steps before them."""
+        """Estimates of all states by the number of steps before them; with `beyond` of the end of a truncated trajectory too."""
         names: list[object] = []
+        visited: list[int] = []
         standing: dict[object, tuple[str, Prefix]] = {}
         for trajectory in trajectories:
             chain = prefixes_of(trajectory)
-            for step, key, prefix in zip(trajectory.steps, chain[-1].keys, chain, strict=False):  # the end has no step
-                name = (trajectory.task_key, step.state_key) if self.share_states else key
-                names.append(name)
+            own = self._names(trajectory, chain)
+            names += own
+            visited.append(len(own))
+            for name, key, prefix in zip(own, chain[-1].keys, chain, strict=False):  # the end is mostly not visited
                 if name not in standing or key < standing[name][0]:
                     standing[name] = key, prefix
         drawn = estimator.estimate([prefix for _, prefix in standing.values()], self.k)
         found = dict(zip(standing, drawn, strict=True))
         flat = iter(names)
-        return [{place: found[next(flat)] for place in range(len(trajectory.steps))} for trajectory in trajectories]
+        return [{place: found[next(flat)] for place in range(count)} for count in visited]
+
+    def _names(self, trajectory: Trajectory, chain: Sequence[Prefix] = ()) -> list[object]:
+        """Of the states that are visited, in order: the same name for what is rolled out once.
+
+        Args:
+            trajectory: that came through them.
+            chain: its prefixes, where they are known already.
+        """
+        ends = int(bool(self.beyond) and trajectory.truncated)
+        if not self.share_states:
+            return list((chain or prefixes_of(trajectory))[-1].keys[: len(trajectory.steps) + ends])
+        states = [step.state_key for step in trajectory.steps] + [trajectory.steps[-1].next_state_key] * ends
+        return [(trajectory.task_key, state) for state in states]
 
     def _searched(self, estimator: RolloutEstimator, trajectories: Sequence[Trajectory]) -> list[dict[int, Estimate]]:
         """Estimates of the states that were visited by the number of steps before them; the end is none of them."""

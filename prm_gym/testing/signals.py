@@ -16,8 +16,9 @@ from prm_gym.testing.requirement import require
 def check_signal(make: Callable[[], Signal], batch: StepBatch, agent: object = None) -> None:
     """Check that a learned signal keeps its contract.
 
-    Checked: a column [N] in float64 without infinity, and metrics as numbers by name; that looking does not learn, and learning leaves the batch as it is; that
-    one which was saved, before or after it has learned, goes on in a new one exactly as the original; a batch of none.
+    Checked: columns [N] in float64 without infinity, its own and those that it says it fills beside, and metrics as numbers by name; a cost of 0 or more
+    steps; that looking does not learn, and learning leaves the batch as it is; that one which was saved, before or after it has learned, goes on in a new one
+    exactly as the original; a batch of none.
 
     Args:
         make: a new signal, the same each time.
@@ -60,9 +61,15 @@ def _learned(subject: str, signal: Signal, batch: StepBatch, agent: object) -> d
 
 
 def _column(subject: str, signal: Signal, batch: StepBatch) -> FloatArray:
-    column = signal.column(batch)
-    found = (column.shape, column.dtype)
-    fits = found == (batch.rewards.shape, np.dtype(np.float64))
-    require(fits, subject, f"a column of {batch.rewards.size} float64", found, "One number for each step; NaN for none.")
-    require(not np.isinf(column).any(), subject, "numbers, or NaN where it cannot tell", "infinity", "Say NaN.")
-    return column
+    columns = signal.columns(batch)
+    names = {signal.name, *signal.also}
+    require(columns.keys() == names, subject, f"the columns {', '.join(sorted(names))}", ", ".join(sorted(columns)), "Name in `also` what `columns` fills.")
+    own = signal.column(batch)
+    for column in (own, *columns.values()):
+        found = (column.shape, column.dtype)
+        fits = found == (batch.rewards.shape, np.dtype(np.float64))
+        require(fits, subject, f"a column of {batch.rewards.size} float64", found, "One number for each step; NaN for none.")
+        require(not np.isinf(column).any(), subject, "numbers, or NaN where it cannot tell", "infinity", "Say NaN.")
+    cost: object = signal.cost(batch)
+    require(isinstance(cost, int) and cost >= 0, subject, "a cost of 0 or more steps", cost, "Say 0 where it does not play.")
+    return own

@@ -4,16 +4,18 @@ batch, metrics = columns.filled(batch, agent, "spa")
     "value", "bootstrap_value"     agent.columns
     "progress"                     the learned signal of that name: follow(agent), column(batch), fit(batch)
     "implicit_reward"              likewise, but fit(batch) comes first
-    "mc_value"                     likewise: fit(batch) draws roll-outs, whose steps count like any other of the run
+    "mc_value"                     likewise: fit(batch) draws roll-outs, whose steps count like any other of the run; "bootstrap_mc_value" where it is told to
+    "greedy_return"                likewise: fit(batch) plays every task once more, where the run plays
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from prm_gym.agent import TrainableAgent
 from prm_gym.credit import SIGNALS, Signal, StepBatch, find_assigner, make_signal
-from prm_gym.credit.array_types import Column
+from prm_gym.credit.array_types import Column, FloatArray
 from prm_gym.credit.columns import OF_VERDICTS, SOURCES
+from prm_gym.credit.signal import PlayGround
 from prm_gym.errors import CheckpointError, CreditError, OptionError
 from prm_gym.plugins import split_options
 
@@ -26,11 +28,14 @@ class Columns:
 
     Attributes:
         signals: by the name of their column.
+        expect: called once for each signal that plays, with its name and about how many steps it will take for the first batch, before it takes them.
     """
 
     def __init__(self, signals: Mapping[str, Signal] | None = None) -> None:
         """Take signals that are made; none for columns of the agent alone."""
         self.signals = dict(signals or {})
+        self.expect: Callable[[str, int], None] | None = None
+        self._expected: set[str] = set()
 
     @property
     def env_steps(self) -> int:
@@ -62,7 +67,7 @@ class Columns:
         learned = require_fillable(credit, specs, agent, reward)
         return cls({name: make_signal(named.get(name, name), seed=seed) for name in learned})
 
-    def filled(self, batch: StepBatch, agent: TrainableAgent, credit: str) -> tuple[StepBatch, dict[str, float]]:
+    def filled(self, batch: StepBatch, agent: TrainableAgent, credit: str, ground: PlayGround | None = None) -> tuple[StepBatch, dict[str, float]]:
         """The batch with the columns that the assigner takes, and metrics of the signals under their names ("progress_loss").
 
         Signals learn from the batch, and say what they make of it: after that, or before it where they ask so (`Signal.learns_first`).
@@ -71,6 +76,7 @@ class Columns:
             batch: made from trajectories of this agent.
             agent: that acted, and has not learned from them yet.
             credit: name of the assigner.
+            ground: where signals play that have to; None for environments that they make themselves.
         """
         chosen = find_assigner(credit)[0]
         absent = [name for name in (*chosen.needs, *chosen.uses) if name not in batch.columns]
@@ -81,12 +87,24 @@ class Columns:
         metrics: dict[str, float] = {}
         for name in absent:
             if name in self.signals and name not in found:
-                signal = self.signals[name]
-                signal.follow(agent)
-                before = None if signal.learns_first else signal.column(batch)
-                metrics |= {f"{name}_{metric}": value for metric, value in signal.fit(batch).items()}
-                found[name] = signal.column(batch) if before is None else before
+                made, learned = self._of_signal(self.signals[name], batch, agent, ground)
+                found |= {column: values for column, values in made.items() if column in absent}
+                metrics |= {f"{name}_{metric}": value for metric, value in learned.items()}
         return batch.with_columns(found), metrics
+
+    def _of_signal(self, signal: Signal, batch: StepBatch, agent: TrainableAgent, ground: PlayGround | None) -> tuple[dict[str, FloatArray], dict[str, float]]:
+        """What a signal says of a batch, and its metrics."""
+        signal.follow(agent)
+        if ground is not None:
+            signal.enter(ground)
+        if self.expect is not None and signal.name not in self._expected:
+            self._expected.add(signal.name)
+            steps = signal.cost(batch)
+            if steps:
+                self.expect(signal.name, steps)
+        before = None if signal.learns_first else signal.columns(batch)
+        metrics = signal.fit(batch)
+        return signal.columns(batch) if before is None else before, metrics
 
     def save(self, directory: Path) -> None:
         """Write every signal into a folder of its name; no folder where there is none."""

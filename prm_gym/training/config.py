@@ -37,7 +37,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         agent_options: its keyword options, without `seed`; of a saved one over those that it was made with.
         method: what is made of a batch (see `prm_gym.training.methods`), with options where wanted: "expert-iteration?keep=2".
         budget: environment steps to train on; the batch that crosses it is the last, and 0 leaves it at the demonstrations. Steps of groups that are drawn
-            anew, of corrections, of second attempts and of roll-outs (`mc_value`) count like any other.
+            anew, of corrections, of second attempts, of greedy ones (`greedy_return`) and of roll-outs (`mc_value`) count like any other.
         tasks: tasks in a batch.
         attempts: attempts at each.
         domains: options of the environment over `env_options`, one set for each kind of task that is trained on; () for `env_options` alone. Evaluation is on

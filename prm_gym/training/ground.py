@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 
 from prm_gym.agent import Agent, TrainableAgent
@@ -141,15 +142,22 @@ class Ground:
             raise OptionError(f"{self.env_id} has too few tasks beside the {len(self.held_out)} held-out ones; lower eval_tasks or raise the difficulty")
         return found
 
-    def play(self, agent: Agent, episodes: Sequence[Episode]) -> list[Trajectory]:
-        """The trajectories of drawn episodes, in order."""
+    def play(self, agent: Agent, episodes: Sequence[Episode], greedy: bool = False) -> list[Trajectory]:
+        """The trajectories of drawn episodes, in order.
+
+        Args:
+            agent: acts; where it is trainable and `greedy`, with its most probable actions.
+            episodes: group after group.
+            greedy: see there.
+        """
+        acting = agent.greedy() if greedy and isinstance(agent, TrainableAgent) else agent
         played: dict[str, Trajectory] = {}
         for domain, rollouts in enumerate(self.rollouts):
             part = [episode for episode in episodes if self._domain_of[episode.group_id] == domain]
             if part and self.shards is not None:
-                played |= {trajectory.id: trajectory for trajectory in self.shards.play(rollouts, domain, agent, part)}
+                played |= {trajectory.id: trajectory for trajectory in self.shards.play(rollouts, domain, agent, part, greedy)}
             elif part:
-                played |= {trajectory.id: trajectory for trajectory in rollouts.play(agent, part, self.watch)}
+                played |= {trajectory.id: trajectory for trajectory in rollouts.play(acting, part, self.watch)}
         return [played[episode.id] for episode in episodes]
 
     def evaluate(self, agent: TrainableAgent, episodes: Sequence[Episode]) -> list[Trajectory]:
@@ -170,14 +178,25 @@ class Ground:
             originals: of drawn episodes, with distinct ids.
             mark: one that these trajectories were not played again with.
         """
-        episodes: list[Episode] = []
-        for original in originals:
-            if original.seed is None:  # of episodes that were drawn there is always one
-                raise OptionError(f"trajectory {original.id!r} has no seed, so its task cannot be begun once more")
-            group = f"{original.id}{mark}"
-            self._domain_of[group] = self._domain_of[original.group_id]
-            episodes.append(Episode(original.seed, group))
-        return self.play(agent, episodes)
+        return self.play(agent, [self._anew(original, f"{original.id}{mark}") for original in originals])
+
+    def greedily(self, agent: TrainableAgent, originals: Sequence[Trajectory]) -> list[Trajectory]:
+        """One more episode at the task of each trajectory, in order and with its `group_id`, with the most probable actions of the agent.
+
+        Args:
+            agent: acts.
+            originals: of drawn episodes, no two of one group.
+        """
+        episodes = [self._anew(original, f"{original.group_id}~greedy") for original in originals]
+        played = self.play(agent, episodes, greedy=True)
+        return [msgspec.structs.replace(one, group_id=original.group_id) for one, original in zip(played, originals, strict=True)]
+
+    def _anew(self, original: Trajectory, group: str) -> Episode:
+        """An episode at the task of a drawn one."""
+        if original.seed is None:  # of episodes that were drawn there is always one
+            raise OptionError(f"trajectory {original.id!r} has no seed, so its task cannot be begun once more")
+        self._domain_of[group] = self._domain_of[original.group_id]
+        return Episode(original.seed, group)
 
     def success(self, trajectories: Iterable[Trajectory]) -> FloatArray:
         """[D] float64, mean outcome in each domain; NaN where there is none."""

@@ -43,6 +43,14 @@ class Sink(ABC):
         """
         _ = what, steps
 
+    def notice(self, text: str) -> None:
+        """Told what a person is to know who watches the run.
+
+        Args:
+            text: one line.
+        """
+        _ = text
+
     def close(self) -> None:  # noqa: B027 - most sinks hold nothing
         """Write what is left."""
 

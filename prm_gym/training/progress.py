@@ -61,9 +61,17 @@ class _Lines(Sink):
     """A line for every evaluation, and every ten seconds one that says how far the run is."""
 
     def __init__(self, config: TrainConfig) -> None:
-        self.said = time.monotonic()
-        shown = f"{config.demonstrations} demonstrations, " if config.demonstrations else ""
+        self.config, self.said = config, time.monotonic()
+
+    def begin(self, batches: int) -> None:
+        """Say what is to be done."""
+        config = self.config
+        shown = f"{config.demonstrations} demonstrations, " if config.demonstrations and not batches else ""
         self._say(f"{config.env_id}, {config.agent}: {shown}evaluation on {config.eval_tasks} held-out tasks, then {config.budget:,} environment steps")
+
+    def notice(self, text: str) -> None:
+        """Print it."""
+        self._say(text)
 
     def record(self, figures: Mapping[str, float]) -> None:
         """Print it."""
@@ -89,7 +97,14 @@ class _Bar(Sink):
         self.report, self.budget = report, budget
         self.done = 0
         self.batch = self.held_out = "-"
+
+    def begin(self, batches: int) -> None:
+        """Show it."""
         self._show("beginning")
+
+    def notice(self, text: str) -> None:
+        """Print it above the bar."""
+        print(text, file=sys.stderr, flush=True)
 
     def record(self, figures: Mapping[str, float]) -> None:
         """Move it."""

@@ -9,8 +9,8 @@ on along the same curve.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -36,7 +36,7 @@ from prm_gym.training.metrics import JsonLines, Sink, require_finite
 from prm_gym.training.ranks import Ranks
 from prm_gym.training.sharded import players
 from prm_gym.training.starting import trainable
-from prm_gym.training.state import RunFolder, RunState
+from prm_gym.training.state import RunFolder, RunState, batches_of
 from prm_gym.trajectory import Trajectory
 
 Progress = Callable[[int], None]
@@ -108,6 +108,7 @@ class _Run:
         self.agent = trainable(config)
         ranks.require_able(self.agent, engine)
         self.columns = Columns.wanted(config.credit, config.signals, self.agent, config.seed, config.reward)
+        self.columns.expect = self._expects
         self.method = make_method(config.method)
         self.ground = Ground(config.env_id, config.env_options_for_training(), config.domains, config.num_envs)
         self.ground.shards = players(config, self.agent, engine) if ranks.alone else ranks
@@ -160,8 +161,6 @@ class _Run:
             saved = find_saved(self.config.agent)
             if saved is not None:
                 self.columns.begin(saved.folder / "signals")
-            self.playing = ("demonstrations", 0)
-            demonstrate(self.config, self.ground, self.agent)
         else:
             self.state = state
             self.folder.resume(state, self.agent, self.columns)
@@ -169,6 +168,10 @@ class _Run:
             self.progress(state.env_steps)
         for sink in self.sinks:
             sink.begin(self.state.batches)
+        if state is None:
+            self.playing = ("demonstrations", 0)
+            with self._diverging():
+                demonstrate(self.config, self.ground, self.agent)
 
     def _checkpoint(self) -> None:
         self.state.wall_seconds = time.monotonic() - self.began
@@ -182,8 +185,10 @@ class _Run:
         self.playing = (f"batch {state.batches + 1}", 0)
         rng = np.random.default_rng([config.seed, state.batches])
         prefix = f"{state.batches}-"
-        batch = gather(ground, self.agent, self.curriculum, rng, tasks=config.tasks, attempts=config.attempts, refills=config.refills, prefix=prefix)
-        metrics = self._learn(batch.trajectories)
+        with self._diverging(acting=True):
+            batch = gather(ground, self.agent, self.curriculum, rng, tasks=config.tasks, attempts=config.attempts, refills=config.refills, prefix=prefix)
+        with self._diverging():
+            metrics = self._learn(batch.trajectories)
         state.batches += 1
         state.env_steps += ground.env_steps + self.columns.env_steps - before[0]
         state.verifier_calls += ground.verdicts - before[1]
@@ -201,17 +206,41 @@ class _Run:
         config, state = self.config, self.state
         progress = min(1.0, state.env_steps / config.budget) if config.budget else 0.0
         practice = Practice(self.agent, trajectories, self.ground, config.credit, config.credit_options, self.columns, state.batches, progress)
-        try:
-            metrics = self.method.learn(practice)
-            require_finite(metrics)
-            self.ranks.require_same(f"the metrics of batch {self.state.batches + 1}", metrics)
-        except DivergedError as error:
-            kept = self.folder.path / self.state.checkpoint
-            raise DivergedError(
-                f"training diverged in batch {self.state.batches + 1}, after {self.state.env_steps} environment steps: {error}. The last good checkpoint is "
-                f"kept in {kept}; begin another run with that folder as its agent (agent={str(kept)!r}) and other settings, a lower learning rate say"
-            ) from error
+        metrics = self.method.learn(practice)
+        require_finite(metrics)
+        self.ranks.require_same(f"the metrics of batch {self.state.batches + 1}", metrics)
         return metrics
+
+    @contextmanager
+    def _diverging(self, acting: bool = False) -> Generator[None]:
+        """Say where a training diverged, and what is left of it.
+
+        Args:
+            acting: the agent only acts inside, with the weights that it had when it came in.
+        """
+        try:
+            yield
+        except DivergedError as error:
+            state = self.state
+            kept = self.folder.path / state.checkpoint
+            said = f"training diverged in {self.playing[0]}, after {state.env_steps} environment steps: {error}. "
+            again = "and other settings, a lower learning rate say"
+            if not state.checkpoint:
+                raise DivergedError(f"{said}There is no checkpoint yet; begin anew with another agent, {again}") from error
+            if acting and batches_of(state.checkpoint) == state.batches:
+                raise DivergedError(f"{said}The checkpoint in {kept} holds the very weights that act so; begin anew in another folder {again}") from error
+            raise DivergedError(
+                f"{said}The last good checkpoint is kept in {kept}; begin another run with that folder as its agent (agent={str(kept)!r}) {again}"
+            ) from error
+
+    def _expects(self, name: str, steps: int) -> None:
+        """Tell the sinks what a signal takes of the budget."""
+        left = self.config.budget - self.state.env_steps
+        text = f"the signal {name} may take about {steps:,} environment steps more for {self.playing[0]}"
+        if steps >= left:
+            text += f", and {max(left, 0):,} are left of the budget: that batch is the last. Fewer tasks and attempts take less, and so do fewer roll-outs"
+        for sink in self.sinks:
+            sink.notice(text)
 
     def _watched(self, steps: int) -> None:
         """Tell the sinks that so many more steps were taken."""
@@ -227,7 +256,8 @@ class _Run:
     def _evaluate(self) -> list[Trajectory]:
         """Play the held-out tasks with the most probable actions and add a point to the curve."""
         self.playing = ("evaluation", 0)
-        trajectories = self.evaluation.play(self.agent)
+        with self._diverging(acting=True):
+            trajectories = self.evaluation.play(self.agent)
         state = self.state
         point = curve_point(trajectories, state.env_steps, state.verifier_calls, time.monotonic() - self.began)
         state.curve = [*(past for past in state.curve if past.env_steps < point.env_steps), point]

@@ -136,5 +136,10 @@ class RunFolder:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+def batches_of(checkpoint: str) -> int:
+    """How many batches the agent in a checkpoint of that name has learned from."""
+    return int(checkpoint.split("-")[1])
+
+
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0

@@ -169,6 +169,7 @@ def test_what_was_spent_is_counted():
 def test_the_contract_of_signals(tmp_path):
     batch = StepBatch.from_trajectories(played(CHAIN, {"length": 3}, SkilledAgent(0.5), range(2)))
     check_signal(lambda: RolloutValues(k=2), batch, SkilledAgent(0.5))
+    check_signal(lambda: RolloutValues(k=2, beyond=1), batch, SkilledAgent(0.5))
     with pytest.raises(CheckpointError, match="holds no mc_value"):
         RolloutValues().load(tmp_path)
 
@@ -198,3 +199,62 @@ def test_what_cannot_be_estimated_is_said():
     column = RolloutValues(SkilledAgent(0.5), k=1).column(restless)
     assert np.isnan(column[1:]).all()
     assert RolloutValues(SkilledAgent(0.5), k=1).column(StepBatch.from_trajectories([])).size == 0
+
+
+def test_values_beyond_the_limit_of_an_episode():
+    # Chains of four steps that are cut after two. With the limit nothing is worth anything; two steps beyond it a sound state t steps on is worth (1/2)^(4-t)
+    # to an agent that is right with probability 1/2, and so is the one at which the episode was cut.
+    batch = StepBatch.from_trajectories(played(CHAIN, {"length": 4, "max_steps": 2}, SkilledAgent(0.7), range(6), 1))
+    assert batch.truncated.all()
+    within = RolloutValues(SkilledAgent(0.5), k=4)
+    assert within.columns(batch).keys() == {"mc_value"}
+    assert not within.column(batch).any()
+    k = 300
+    values = make_signal("mc_value", k=k, beyond=2)
+    values.follow(SkilledAgent(0.5))
+    columns = values.columns(batch)
+    ends = batch.offsets[1:] - 1
+    found = [*zip(columns["mc_value"], batch.column("state_key"), strict=True)]
+    found += zip(columns["bootstrap_mc_value"][ends], batch.column("next_state_key")[ends], strict=True)
+    for value, state in found:
+        taken, sound = state.split()
+        exact = 0.5 ** (4 - int(taken)) if sound == "True" else 0.0
+        low, high = wilson(round(value * k), k, 0.9999)
+        assert low <= exact <= high, state
+    assert np.isnan(np.delete(columns["bootstrap_mc_value"], ends)).all()
+    # By hand: the last step goes on from there.
+    credit = vineppo(batch.with_columns(columns), bootstrap=True)
+    assert credit.keep.all()
+    assert credit.advantages[ends].tolist() == (columns["bootstrap_mc_value"] - columns["mc_value"])[ends].tolist()
+    assert not vineppo(batch.with_columns({"mc_value": columns["mc_value"]}), bootstrap=True).keep[ends].any()
+    # An episode that came to its end has nothing beyond it.
+    whole = StepBatch.from_trajectories(played(CHAIN, {"length": 2}, SkilledAgent(0.7), range(3), 1))
+    assert np.isnan(RolloutValues(SkilledAgent(0.5), k=2, beyond=2).columns(whole)["bootstrap_mc_value"]).all()
+    # States are shared as others are.
+    shared = RolloutValues(SkilledAgent(0.5), k=2, beyond=2, share_states=True)
+    shared.column(batch)
+    states = {*batch.column("state_key").tolist(), *batch.column("next_state_key")[ends].tolist()}
+    tasks = {(trajectory.task_key, key) for trajectory in batch.trajectories for step in trajectory.steps for key in (step.state_key, step.next_state_key)}
+    assert shared.rollouts == 2 * len(tasks) >= 2 * len(states)
+    for options in ({"beyond": -1}, {"beyond": 2, "visits": "search"}):
+        with pytest.raises(OptionError):
+            RolloutValues("random", **options)
+
+
+def test_what_will_be_spent_is_said_before():
+    # Right steps alone, five of them: 3 roll-outs from each state, of 5, 4, 3, 2 and 1 steps, and one on the way to each, where the first takes none.
+    trajectories = played(CHAIN, {"length": 5}, SkilledAgent(1.0), [0, 1], 1)
+    batch = StepBatch.from_trajectories(trajectories)
+    values = RolloutValues(SkilledAgent(0.5), k=3)
+    assert values.cost(batch) == 2 * (3 * 15 + 5)
+    values.column(batch)
+    assert values.env_steps == 2 * (3 * 15 + 4)
+    # Two attempts that take the same way share its states where they are to; a search has nothing to look for in attempts that succeed.
+    twice = StepBatch.from_trajectories(played(CHAIN, {"length": 5}, SkilledAgent(1.0), [0], 2))
+    for shared in (False, True):
+        assert RolloutValues("random", k=3, share_states=shared).cost(twice) == 3 * 15 + 5
+    # Wrong ones: 3 from the beginning, and 3 from each of ceil(log2 5) states on the way, each half the way from the end, on the average: 2.5 steps.
+    wrong = StepBatch.from_trajectories(played(CHAIN, {"length": 5}, SkilledAgent(0.0), [0], 1))
+    assert RolloutValues("random", k=3, visits="search").cost(wrong) == round(3 * (5 + 3 * 2.5)) + 1
+    assert RolloutValues("random", k=3, visits="search").cost(twice) == 0
+    assert RolloutValues("random", k=3).cost(StepBatch.from_trajectories([])) == 0

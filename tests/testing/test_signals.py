@@ -60,6 +60,15 @@ class Tensors(Mean):
         return {"mean": np.float32(super().fit(batch)["mean"])}
 
 
+class Promises(Mean):
+    also = ("median_reward",)
+
+
+class Refunds(Mean):
+    def cost(self, batch):
+        return -1
+
+
 class Writes(Mean):
     def fit(self, batch):
         batch.columns["action_key"][0] = "else"
@@ -85,6 +94,8 @@ def test_a_signal_that_keeps_the_contract():
         (Infinite, "infinity"),
         (Short, "a column of 2 float64"),
         (Tensors, "Python numbers by name"),
+        (Promises, "the columns mean_reward, median_reward"),
+        (Refunds, "a cost of 0 or more steps"),
         (Writes, "the batch stays as it is"),
     ],
 )

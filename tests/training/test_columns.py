@@ -172,6 +172,11 @@ def test_what_nobody_fills_is_said_at_once(tmp_path):
         require_fillable("gae", [], Unteachable())
     with pytest.raises(CreditError, match=r"needs the column 'riddle', which .* does not fill \(no agent and no learned signal of that name does\)"):
         require_fillable("test_riddling", [], Unteachable())
+    # Trajectories hold answers and progress, but no probability of the answer that an attempt came to; nobody says what an agent believes.
+    with pytest.raises(CreditError, match=r"'siop' needs the column 'answer_key', .*siop also asks for the probability of that very answer as potential"):
+        require_fillable("siop", [], Unteachable())
+    with pytest.raises(CreditError, match=r"'rebel' needs the column 'belief_key', .*of an agent that states what it believes"):
+        require_fillable("rebel", [], Unteachable())
     with pytest.raises(UnknownNameError, match="Did you mean 'progress'"):
         require_fillable("gigpo", ["progres"], Unteachable())
     with pytest.raises(OptionError, match="every learned signal is given once"):

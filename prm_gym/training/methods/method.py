@@ -49,7 +49,7 @@ class Practice:
         batch = StepBatch.from_trajectories(self.trajectories)
         if not batch.rewards.size:
             return {}
-        batch, learned = self.columns.filled(batch, self.agent, self.credit)
+        batch, learned = self.columns.filled(batch, self.agent, self.credit, self.ground)
         credit = self._assigned(batch)
         return {**learned, **self.agent.update(batch, credit), **credit.diagnostics}
 
