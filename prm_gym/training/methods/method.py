@@ -8,9 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from prm_gym.agent import Preference, TrainableAgent
-from prm_gym.credit import Credit, StepBatch, assign, branches, find_assigner
+from prm_gym.credit import StepBatch, find_assigner
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.pipeline import CLOCK
+from prm_gym.credit.whole import assign_whole
 from prm_gym.errors import ContractError
 from prm_gym.training.columns import Columns
 from prm_gym.training.ground import Ground
@@ -50,15 +51,8 @@ class Practice:
         if not batch.rewards.size:
             return {}
         batch, learned = self.columns.filled(batch, self.agent, self.credit, self.ground)
-        credit = self._assigned(batch)
+        credit = assign_whole(self.credit, batch, **self._clock(), **self.credit_options)
         return {**learned, **self.agent.update(batch, credit), **credit.diagnostics}
-
-    def _assigned(self, batch: StepBatch) -> Credit:
-        """The credit of the batch; for an assigner of trees, over the tree that the attempts at a task make by what they began alike."""
-        if "parent" in batch.columns or "parent" not in find_assigner(self.credit)[0].needs:
-            return assign(self.credit, batch, **self._clock(), **self.credit_options)
-        found = branches(batch)
-        return found.spread(assign(self.credit, found.batch, **self._clock(), **self.credit_options))
 
     def _clock(self) -> dict[str, object]:
         """How far the training is, for parts of the credit that fade with it and are not told by the configuration."""
