@@ -67,21 +67,22 @@ def ranked(rows: Sequence[Row], problems: Sequence[str]) -> list[str]:
 
 
 def tables(rows: Sequence[Row], problems: Sequence[str]) -> str:
-    """All tables as Markdown."""
-    specs = ranked(rows, problems)
+    """All tables as Markdown; the doses of mistakes stand in one of their own."""
+    plain = [problem for problem in problems if not problem.endswith(DOSE_ENDS)]
+    specs, doses = ranked(rows, plain), [name for kind in ERRING for dose in DOSES if (name := _dosed(kind, dose)) in problems]
     parts: list[str] = []
 
-    def table(title: str, cell: Callable[[str, str], str]) -> None:
-        parts.extend(["", f"**{title}**", "", "| assigner | " + " | ".join(problems) + " |", "|---|" + "---|" * len(problems)])
-        parts.extend(f"| `{spec.replace('|', chr(92) + '|')}` | " + " | ".join(cell(spec, problem) for problem in problems) + " |" for spec in specs)
+    def table(title: str, columns: Sequence[str], lines: Sequence[str], cell: Callable[[str, str], str]) -> None:
+        parts.extend(["", f"**{title}**", "", "| assigner | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)])
+        parts.extend(f"| `{spec.replace('|', chr(92) + '|')}` | " + " | ".join(cell(spec, problem) for problem in columns) + " |" for spec in lines)
 
-    table(
-        f"Mean success over the training, less that of `{BASELINE}` with the same seeds (bold: the 95% interval leaves 0 out)",
-        lambda spec, problem: "=" if spec == BASELINE else _signed(difference(rows, problem, spec, area)),
-    )
-    table("Mean success over the training", lambda spec, problem: _plain(by_seed(rows, problem, spec, area)))
-    table("Success after the last update", lambda spec, problem: _plain(by_seed(rows, problem, spec, final)))
-    table("Learning rate that the tuning seeds chose", lambda spec, problem: _rate(rows, problem, spec))
+    title = f"Mean success over the training, less that of `{BASELINE}` with the same seeds (bold: the 95% interval leaves 0 out)"
+    table(title, plain, specs, lambda spec, problem: "=" if spec == BASELINE else _signed(difference(rows, problem, spec, area)))
+    table("Success after the last update", plain, specs, lambda spec, problem: _plain(by_seed(rows, problem, spec, final)))
+    table("Learning rate that the tuning seeds chose", plain, specs, lambda spec, problem: _rate(rows, problem, spec))
+    if len(doses) > len(ERRING):
+        dosed = [spec for spec in DOSED if spec in specs]
+        table("Success after the last update, by the share of mistakes", doses, dosed, lambda spec, problem: _plain(by_seed(rows, problem, spec, final)))
     return "\n".join(parts).strip()
 
 
