@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,24 +91,39 @@ def finals(comparison: Comparison, credit: str) -> dict[int, float]:
     return {run.seed: run.final_success for run in comparison.runs if run.credit == credit}
 
 
+def difference(own: dict[int, float], base: dict[int, float]) -> str:
+    """Mean difference on the seeds that both have, with its bootstrap interval."""
+    seeds = sorted(own.keys() & base.keys())
+    if not seeds:
+        return "-"
+    pairs = [np.array([values[seed] for seed in seeds]) for values in (own, base)]
+    return _shown(paired_difference(pairs[0], pairs[1], np.random.default_rng(0)).interval, "+.3f")
+
+
 def table(found: dict[str, Comparison], credits: tuple[str, ...]) -> str:
-    """Final success of one world, assigners by conditions, and the difference from the baseline on the same seeds."""
+    """Final success of one world, assigners by conditions; the difference from the baseline, and what the verdicts change, each on the same seeds."""
     rng = np.random.default_rng(0)
-    lines = ["| assigner | " + " | ".join(found) + " |", "|---|" + "---|" * len(found)]
-    for credit in credits:
-        cells = [_shown(bootstrap_interval(np.array(list(own.values())), rng)) if (own := finals(each, credit)) else "-" for each in found.values()]
-        lines.append(f"| `{credit}` | " + " | ".join(cells) + " |")
-    lines.extend(["", f"Difference from `{BASELINE}` on the same seeds:", "", *lines[:2]])
-    for credit in credits:
-        cells: list[str] = []
-        for comparison in found.values():
-            own, base = finals(comparison, credit), finals(comparison, BASELINE)
-            seeds = sorted(own.keys() & base.keys())
-            pairs = [np.array([values[seed] for seed in seeds]) for values in (own, base)]
-            cells.append(_shown(paired_difference(pairs[0], pairs[1], rng).interval, "+.3f") if seeds and credit != BASELINE else "-")
-        lines.append(f"| `{credit}` | " + " | ".join(cells) + " |")
+    values = {credit: {name: finals(comparison, credit) for name, comparison in found.items()} for credit in credits}
+    lines: list[str] = []
+
+    def part(title: str, names: list[str], cell: Callable[[str, str], str]) -> None:
+        lines.extend([title, "", "| assigner | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)])
+        ran = [credit for credit in credits if any(values[credit].values())]
+        lines.extend([*(f"| `{credit}` | " + " | ".join(cell(credit, name) for name in names) + " |" for credit in ran), ""])
+
+    def plain(credit: str, name: str) -> str:
+        own = values[credit][name]
+        return _shown(bootstrap_interval(np.array(list(own.values())), rng)) if own else "-"
+
+    part("Success:", list(found), plain)
+    base = {name: finals(comparison, BASELINE) for name, comparison in found.items()}
+    part(f"Less `{BASELINE}`:", list(found), lambda credit, name: "=" if credit == BASELINE else difference(values[credit][name], base[name]))
+    if "outcome" in found and len(found) > 1:
+        dense = [name for name in found if name != "outcome"]
+        title = "What verdicts change (less the same assigner on the outcome alone):"
+        part(title, dense, lambda credit, name: difference(values[credit][name], values[credit]["outcome"]))
     floors = [f"{reference.agent} {reference.success:.3f}" for reference in next(iter(found.values())).references]
-    return "\n".join([*lines, "", f"For comparison: {', '.join(floors)}."])
+    return "\n".join([*lines, f"For comparison: {', '.join(floors)}."])
 
 
 def shared(directory: Path, seeds: int) -> float | None:
