@@ -215,6 +215,34 @@ def test_the_graph_of_a_tasks_attempts(capsys, tmp_path):
     assert "here --signal mc_value fills it" in capsys.readouterr().err
 
 
+def test_a_signal_of_the_graph_fills_all_its_columns(capsys, tmp_path):
+    # Of an attempt that was cut after two steps nobody knows what the last led to, unless there are values of roll-outs beyond the limit.
+    path = tmp_path / "cut.jsonl"
+    limits = ("--env-option", "difficulty=2", "--env-option", "max_steps=2")
+    _run(
+        capsys,
+        "rollout",
+        "--env",
+        "prm_gym/Countdown-v0",
+        *limits,
+        "--reward",
+        "outcome",
+        "--agent",
+        "random",
+        "--tasks",
+        "1",
+        "--attempts",
+        "3",
+        "--out",
+        str(path),
+    )
+    attempts = list(read_trajectories(path))
+    assert all(attempt.truncated and len(attempt.steps) == 2 for attempt in attempts)
+    for signal, unknown in (("mc_value:random?k=1", {1, 3, 5}), ("mc_value:random?k=1&beyond=2", set())):
+        graph = json.loads(_run(capsys, "credit-graph", str(path), "--credit", "vineppo?bootstrap=true", "--signal", signal, "--json"))
+        assert {row for edge in graph["edges"] if edge["advantage"] is None for row in edge["rows"]} == unknown
+
+
 def test_doctor_says_what_works(capsys):
     rows = json.loads(_run(capsys, "doctor", "--json"))
     parts = {row["part"] for row in rows}

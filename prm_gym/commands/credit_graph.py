@@ -70,7 +70,7 @@ def _filled(batch: "StepBatch", credit: str, signals: tuple[str, ...]) -> "StepB
         try:
             if made.learns_first:
                 made.fit(batch)
-            batch = batch.with_columns({made.name: made.column(batch)})
+            batch = batch.with_columns(made.columns(batch))
         finally:
             made.close()
     missing = lacking(credit, batch)
@@ -111,5 +111,12 @@ def _records(graph: "StepGraph", out: str, groups: str) -> list[dict[str, Any]]:
         "drawn to": ", ".join(path for path in (out, groups) if path) or None,
     }
     shared = sorted((edge for edge in graph.edges if edge.shared), key=lambda edge: (-edge.occurrences, edge.source, edge.target))
-    rows = [{"step": f"{edge.action}  (state {edge.source} to {edge.target})", "taken": edge.occurrences, "advantage": edge.advantage} for edge in shared]
+    rows = [
+        {
+            "step": f"{edge.action}  (state {edge.source} to {edge.target})",
+            "taken": edge.occurrences,
+            "advantage": "none: taken out" if edge.advantage is None else edge.advantage,
+        }
+        for edge in shared
+    ]
     return [summary, *rows]

@@ -68,7 +68,7 @@ class StepEdge:
         action: as text.
         occurrences: how often it was taken.
         trajectories: by how many attempts.
-        advantage: mean over the occurrences.
+        advantage: mean over the occurrences that the credit keeps, each once; None where it keeps none, and nothing is learned of the step.
         rows: of the batch.
     """
 
@@ -77,7 +77,7 @@ class StepEdge:
     action: str
     occurrences: int
     trajectories: int
-    advantage: float
+    advantage: float | None
     rows: tuple[int, ...]
 
     @property
@@ -237,11 +237,15 @@ class _Draft:
                 self._state_node(cast("tuple[Hashable, ...]", key), number, depths.get(number, 0), visits[number]) for key, number in self.numbers.items()
             ),
             edges=tuple(
-                StepEdge(source, target, _text(action), len(rows), len(set(owner[rows].tolist())), float(np.mean(self.credit.advantages[rows])), tuple(rows))
+                StepEdge(source, target, _text(action), len(rows), len(set(owner[rows].tolist())), self._advantage(rows), tuple(rows))
                 for (source, target, action), rows in self.edges.items()
             ),
             groups=self._groups(compared),
         )
+
+    def _advantage(self, rows: list[int]) -> float | None:
+        kept = self.credit.advantages[rows][self.credit.keep[rows]]
+        return float(kept.mean()) if kept.size else None
 
     def _node(self, key: Hashable, trajectory: int) -> int:
         number = self.numbers.setdefault(key, len(self.numbers))

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prm_gym.credit.step_graph import StateNode, StepEdge, StepGraph
 from prm_gym.errors import OptionError
@@ -23,6 +23,8 @@ MOST_LABELS = 120
 """Steps whose action is written; of more, those that were taken most often."""
 LABEL_LENGTH = 30
 SWEEPS = 8
+DROPPED = ":"
+"""Line of a step that the credit keeps nowhere: it has no advantage, which is not one of 0."""
 COLUMN, ROW = 2.1, 0.6
 """Inches between columns, and between states of a column."""
 LABEL_SIZE = 6.2
@@ -79,9 +81,9 @@ def graph_figure(graph: StepGraph, title: str, most_states: int = MOST_STATES, t
     axes.set_axis_off()
     axes.set_xlim(-0.35, columns - 0.5)
     axes.set_ylim(max(heights) + 0.9, min(heights) - 0.9)
-    colours, scale = diverging(theme, [edge.advantage for edge in graph.edges])
+    colours, scale = diverging(theme, [edge.advantage for edge in graph.edges if edge.advantage is not None])
     for edge, bend in _bends(layout):
-        _draw_edge(axes, edge, layout, bend, colours(scale(edge.advantage)))
+        _draw_edge(axes, edge, layout, bend, None if edge.advantage is None else colours(scale(edge.advantage)), theme)
     named = {node: name for name, group in named_groups(graph).items() for node in group.nodes}
     for node in graph.nodes:
         if node.number in layout.places:
@@ -182,14 +184,15 @@ def _curve(start: tuple[float, float], end: tuple[float, float], bend: float) ->
     return [(x, y), (x + reach, y - 0.8 - 0.3 * abs(bend)), (u + reach, v - 0.5 - 0.3 * abs(bend)), (u, v)]
 
 
-def _draw_edge(axes: "Axes", edge: StepEdge, layout: Layout, bend: float, colour: tuple[float, float, float, float]) -> None:
+def _draw_edge(axes: "Axes", edge: StepEdge, layout: Layout, bend: float, colour: tuple[float, float, float, float] | None, theme: Theme) -> None:
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path as Curve
 
     points = _curve(layout.places[edge.source], layout.places[edge.target], bend)
+    line: dict[str, Any] = {"color": theme.soft, "linestyle": DROPPED} if colour is None else {"color": colour}
     patch = FancyArrowPatch(
-        path=Curve(points, [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4]), arrowstyle="-", color=colour, linewidth=_width(edge.occurrences),
-        capstyle="butt", zorder=1.0 + 0.001 * min(edge.occurrences, 900),
+        path=Curve(points, [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4]), arrowstyle="-", linewidth=_width(edge.occurrences),
+        capstyle="butt", zorder=1.0 + 0.001 * min(edge.occurrences, 900), **line,
     )  # fmt: skip
     axes.add_patch(patch)
 
@@ -297,6 +300,8 @@ def _explain(figure: "Figure", axes: "Axes", graph: StepGraph, layout: Layout, t
         Line2D([], [], marker="s", linestyle="none", markersize=7, color=theme.positive[1], label="end with an outcome above 0"),
         Line2D([], [], marker="s", linestyle="none", markersize=7, markerfacecolor=theme.paper, markeredgecolor=theme.soft, label="end with outcome 0"),
     ]
+    if any(edge.advantage is None for edge in layout.edges):
+        marks.append(Line2D([], [], color=theme.soft, linewidth=_width(1), linestyle=DROPPED, label="taken out by the credit"))
     legend = figure.legend(handles=[*widths, *marks], loc="outside lower left", ncols=4, frameon=False, fontsize=7.5, handlelength=1.8)
     for text in legend.get_texts():
         text.set_color(theme.ink)

@@ -29,8 +29,8 @@ def check_assigner(assigner: str | Chosen, batch: StepBatch | None = None) -> No
     """Check that a credit assigner or a pipeline, with its default options, keeps its contract.
 
     Checked: float64 advantages and returns [N], finite, and bool keep [N]; diagnostics as numbers by name; that it leaves the batch as it is and gives the
-    same credit again; that the order of the trajectories does not matter; that it needs no column that it does not declare; a batch of one trajectory, and
-    one of none.
+    same credit again; that neither the order of the trajectories matters nor what the tasks are called; that it needs no column that it does not declare, and
+    reads none beside those that it needs and uses; a batch of one trajectory, and one of none.
 
     What draws at random by an option `seed`, an integer, may draw otherwise when the trajectories stand in another order. Of it is checked, beside all the
     rest, that each of three seeds gives the same credit again, and that the order does not matter on average: 200 seeds in one order and 200 others in
@@ -70,7 +70,7 @@ def check_assigner(assigner: str | Chosen, batch: StepBatch | None = None) -> No
         require(follows, subject, f"{name} that follow their trajectories into another order", "others", "Group by keys, not by places in the batch.")
     if "seed" in chosen.options:
         _check_seeds(chosen, subject, whole, order)
-    _credit(chosen, replace(whole, columns={name: whole.columns[name] for name in chosen.needs}, trajectories=whole.trajectories))
+    _check_sources(chosen, subject, whole, credit)
     _credit(chosen, _selected(whole, order[:1]))
     _credit(chosen, _selected(whole, order[:0]))
 
@@ -81,17 +81,31 @@ def _found(spec: str) -> Chosen:
     return Pipeline(spec, [Part(chosen, given)]) if isinstance(chosen, Assigner) and given else chosen
 
 
+def _check_sources(chosen: Chosen, subject: str, batch: StepBatch, credit: Credit) -> None:
+    """It works with what it declares, and looks neither at other columns nor at what tasks are called."""
+    _credit(chosen, replace(batch, columns={name: batch.columns[name] for name in chosen.needs}))
+    names = (*chosen.needs, *(name for name in chosen.uses if name in batch.columns))
+    declared = _credit(chosen, replace(batch, columns={name: batch.columns[name] for name in names}))
+    named = _credit(chosen, replace(batch, group_ids=10 * (batch.tasks.codes + 1)))
+    for name in FIGURES:
+        one = getattr(credit, name)
+        same = np.allclose(one, getattr(declared, name), rtol=CLOSE, atol=CLOSE)
+        require(same, subject, f"only the columns of needs and uses {names} matter", f"other {name} without the others", "Declare what it uses.")
+        same = np.allclose(one, getattr(named, name), rtol=CLOSE, atol=CLOSE)
+        require(same, subject, f"the same {name} whatever tasks are called", "others for numbers", "Compare keys with one another, and look at nothing else.")
+
+
 def _check_seeds(chosen: Chosen, subject: str, batch: StepBatch, order: IntArray) -> None:
     """Hold the means over seeds together, of the batch as it is and in the given order of its trajectories; see `check_assigner`."""
     rows, moved = _rows(batch, order), _selected(batch, order)
     sums, squares = np.zeros((len(FIGURES), rows.size)), np.zeros((len(FIGURES), rows.size))
     for seed in range(DRAWS):
-        drawn = _figures(_credit(chosen, batch, seed=seed))
+        drawn = _figures(_drawn(chosen, batch, seed))
         if seed < 3:
-            same = np.array_equal(drawn, _figures(_credit(chosen, batch, seed=seed)))
+            same = np.array_equal(drawn, _figures(_drawn(chosen, batch, seed)))
             require(same, subject, f"the same credit for the same batch and seed={seed}", "another the second time", "Draw from default_rng(seed) alone.")
         # Seeds of its own: with the same ones the two would not be independent draws.
-        other = _figures(_credit(chosen, moved, seed=DRAWS + seed))
+        other = _figures(_drawn(chosen, moved, DRAWS + seed))
         apart = drawn[:, rows] - other
         apart[np.abs(apart) <= CLOSE * (1.0 + np.abs(other))] = 0.0
         sums += apart
@@ -101,6 +115,14 @@ def _check_seeds(chosen: Chosen, subject: str, batch: StepBatch, order: IntArray
         found = f"means {np.abs(total / DRAWS).max(initial=0.0):.3g} apart, too far on {wrong.size} of {rows.size} steps"
         wanted = f"{name} whose means over {DRAWS} seeds follow their trajectories into another order"
         require(not wrong.size, subject, wanted, found, "Draw groups out of keys, not out of places in the batch.")
+
+
+def _drawn(chosen: Chosen, batch: StepBatch, seed: int) -> Credit:
+    """The credit by a seed, which all parts of a pipeline take that have such an option and are not given one."""
+    if isinstance(chosen, Assigner):
+        return _credit(chosen, batch, seed=seed)
+    parts = [Part(part.stage, {"seed": seed, **part.given} if "seed" in part.stage.options else part.given) for part in chosen.parts]
+    return _credit(Pipeline(chosen.name, parts), batch)
 
 
 def _figures(credit: Credit) -> FloatArray:

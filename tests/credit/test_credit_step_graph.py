@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -35,6 +36,15 @@ def test_states_steps_and_ends_by_hand():
         (1, 4, "c", 1, False, -0.5, (5,)),
     ]
     assert (graph.tasks, graph.attempts, graph.trajectories) == (("g",), (0, 1, 2), 3)
+
+
+def test_steps_that_the_credit_takes_out_move_no_mean():
+    # RLOO: 1, -1/2, -1/2. With the third attempt taken out, and the second's end: a is (1 - 1/2) / 2, b of the first 1; of the two others nothing is learned.
+    batch = forked()
+    credit = rloo(batch)
+    graph = StepGraph.of(batch, replace(credit, keep=np.array([True, True, True, False, False, False])))
+    assert [(edge.action, edge.occurrences, edge.advantage) for edge in graph.edges] == [("a", 3, 0.25), ("b", 1, 1.0), ("b", 1, None), ("c", 1, None)]
+    assert [edge["advantage"] for edge in graph.to_dict()["edges"]] == [0.25, 1.0, None, None]
 
 
 def test_the_groups_of_gigpo_by_hand():

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from prm_gym.report.step_graph import LABEL_SIZE, MOST_LABELS, draw_step_graph, 
 from prm_gym.report.theme import DARK_THEME, LIGHT_THEME, shortened
 
 
-def tree(branches, depth):
+def tree_batch(branches, depth):
     """Attempts that part in the first state and never meet again."""
     states = [f"{branch}/{time}" if time else "start" for branch in range(branches) for time in range(depth)]
     following = [f"{branch}/{time + 1}" for branch in range(branches) for time in range(depth)]
@@ -18,7 +19,11 @@ def tree(branches, depth):
     outcomes = [float(branch % 2) for branch in range(branches)]
     rewards = np.zeros(branches * depth)
     rewards[depth - 1 :: depth] = outcomes
-    batch = StepBatch(rewards, np.arange(branches + 1) * depth, ["g"] * branches, outcomes, [False] * branches, keys)
+    return StepBatch(rewards, np.arange(branches + 1) * depth, ["g"] * branches, outcomes, [False] * branches, keys)
+
+
+def tree(branches, depth):
+    batch = tree_batch(branches, depth)
     return StepGraph.of(batch, rloo(batch))
 
 
@@ -141,3 +146,14 @@ def test_one_task_a_picture(tmp_path):
     batch = StepBatch([0, 1], [0, 1, 2], ["g", "h"], [0, 1], [False, False], keys)
     with pytest.raises(OptionError, match="shows one task, got 2"):
         draw_step_graph(StepGraph.of(batch, rloo(batch)), tmp_path / "graph.png", "both")
+
+
+def test_a_step_that_is_taken_out_is_dotted_and_explained():
+    pytest.importorskip("matplotlib")
+    batch = tree_batch(branches=2, depth=2)
+    credit = rloo(batch)
+    for kept, dotted in ((4, 0), (3, 1)):
+        figure = graph_figure(StepGraph.of(batch, replace(credit, keep=np.arange(4) < kept)), "two attempts")
+        assert [patch.get_linestyle() for patch in figure.axes[0].patches].count(":") == dotted
+        said = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert ("taken out by the credit" in said) == (dotted > 0)

@@ -51,6 +51,17 @@ def reads_on_the_sly(batch):
     return _flat(batch, float(batch.column("score").size > 0))
 
 
+def takes_what_is_there(batch):
+    """Uses a column, where there is one, that it does not declare."""
+    return _flat(batch, float("score" in batch.columns))
+
+
+def reads_names(batch):
+    """Longer names of tasks are worth more."""
+    worth = np.array([float(len(str(name))) for name in batch.group_ids.tolist()])[batch.trajectory_of_step]
+    return Credit(worth, worth, np.ones(worth.size, dtype=np.bool_), {})
+
+
 def divides(batch):
     """Fails without steps."""
     return _flat(batch, float(batch.rewards.max()))
@@ -141,7 +152,7 @@ def test_what_draws_at_random_by_place_is_caught(function, says):
         check_assigner(assigner()(function))
 
 
-@pytest.mark.parametrize("spec", ["srgpo?within=task", "prof?wrong=random|grpo", "prof?seed=0|srgpo", "zero_variance|grpo|whiten"])
+@pytest.mark.parametrize("spec", ["srgpo?within=task", "prof?wrong=random|grpo", "prof?wrong=random|srgpo", "prof?seed=0|srgpo", "zero_variance|grpo|whiten"])
 def test_pipelines_keep_the_contract_of_assigners(spec):
     check_assigner(spec)
 
@@ -163,6 +174,8 @@ def test_a_seed_that_is_given_is_no_chance():
         (throws_dice, "the same advantages for the same batch"),
         (favours_the_first, "advantages that follow their trajectories into another order"),
         (reads_on_the_sly, r"works with the columns of needs=\(\), got CreditError: The batch has no column 'score'"),
+        (takes_what_is_there, r"only the columns of needs and uses \(\) matter, got other advantages without the others"),
+        (reads_names, "the same advantages whatever tasks are called"),
         (divides, "0 steps: a credit, got ValueError"),
         (reports_in_numpy, "diagnostics are Python numbers"),
     ],
