@@ -302,6 +302,10 @@ def _explain(figure: "Figure", axes: "Axes", graph: StepGraph, layout: Layout, t
     ]
     if any(edge.advantage is None for edge in layout.edges):
         marks.append(Line2D([], [], color=theme.soft, linewidth=_width(1), linestyle=DROPPED, label="taken out by the credit"))
-    legend = figure.legend(handles=[*widths, *marks], loc="outside lower left", ncols=4, frameon=False, fontsize=7.5, handlelength=1.8)
-    for text in legend.get_texts():
-        text.set_color(theme.ink)
+    for columns in range(4, 0, -1):
+        legend = figure.legend(
+            handles=[*widths, *marks], loc="outside lower left", ncols=columns, frameon=False, fontsize=7.5, handlelength=1.8, labelcolor=theme.ink
+        )
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            break
+        legend.remove()
