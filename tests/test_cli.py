@@ -4,6 +4,8 @@ from importlib.metadata import entry_points
 import pytest
 
 from prm_gym import cli
+from prm_gym.credit import SIGNALS
+from prm_gym.errors import MissingExtraError
 from prm_gym.store import read_trajectories
 from prm_gym.testing.chat_server import ChatServer
 
@@ -318,6 +320,17 @@ def test_credit_shows_a_pipeline_with_its_options_as_set(capsys):
     assert (gamma["default"], gamma["set"], gamma["meaning"]) == ("0.95", 0.9, "discount of the step term, in [0, 1].")
     assert "set" not in weight
     assert "set: strength=0.5 (default 1.0)" in _run(capsys, "credit", "aem?strength=0.5")
+
+
+def test_a_signal_whose_package_is_missing_is_still_listed(capsys, monkeypatch):
+    def load(name):
+        raise MissingExtraError("torch", "torch")
+
+    monkeypatch.setattr(SIGNALS, "load", load)
+    rows = {row["name"]: row for row in json.loads(_run(capsys, "credit", "--json"))}
+    for name in SIGNALS.names():
+        assert rows[name]["summary"] == f"Fills the column {name}."
+        assert "prm-gym[torch]" in rows[name]["reason"]
 
 
 def test_credit_shows_learned_signals_with_their_options(capsys):

@@ -88,7 +88,7 @@ def _pipeline(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _signal(name: str, argument: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    row = {"name": name, "kind": SIGNAL, "summary": "", "makes": [name], "from": _sources([name]), "doc": ""}
+    row = {"name": name, "kind": SIGNAL, "summary": _fills(name), "makes": [name], "from": _sources([name]), "doc": ""}
     try:
         factory: Any = SIGNALS.load(name)
     except MissingExtraError as error:
@@ -118,10 +118,14 @@ def _signal(name: str, argument: str, given: Mapping[str, Any]) -> dict[str, Any
     }
 
 
+def _fills(name: str) -> str:
+    return f"Fills the column {name}."
+
+
 def _unloaded(name: str, stages: list[dict[str, Any]]) -> dict[str, Any]:
     """What is known of a signal without loading it: whence, and for whom."""
     needed = [row["name"] for row in stages if name in (*row["needs"], *row["uses"])]
-    return {"name": name, "kind": SIGNAL, "summary": f"Fills the column {name}.", "needed by": needed, "from": _sources([name])}
+    return {"name": name, "kind": SIGNAL, "summary": _fills(name), "needed by": needed, "from": _sources([name])}
 
 
 def _option(name: str, default: str, meaning: str, given: Mapping[str, Any]) -> dict[str, Any]:
