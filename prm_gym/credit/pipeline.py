@@ -25,8 +25,8 @@ from prm_gym.credit.transform import BatchTransform, CreditTransform, Trajectory
 from prm_gym.credit.trees import parent_rows
 from prm_gym.errors import ContractError, CreditError, OptionError
 
-CLOCK = ("training_step", "training_progress")
-"""Options that say how far a training is. Every part of a pipeline that has one gets it; any other option belongs to one part."""
+OF_THE_RUN = ("training_step", "training_progress", "seed")
+"""Options that a training run tells: how far it is, and of which seed. Every part of a pipeline that has one gets it; any other option belongs to one part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Pipeline:
             leaving = [part for part in having if option not in part.given]
             if not leaving:
                 raise OptionError(f"{option} stands in the specification {self.name!r} and beside it.")
-            if len(leaving) > 1 and option not in CLOCK:
+            if len(leaving) > 1 and option not in OF_THE_RUN:
                 names = " and ".join(part.stage.name for part in leaving)
                 raise OptionError(f"{option} is an option of {names}; say in the specification {self.name!r} whose is meant.")
             for part in leaving:

@@ -119,10 +119,7 @@ def _check_seeds(chosen: Chosen, subject: str, batch: StepBatch, order: IntArray
 
 def _drawn(chosen: Chosen, batch: StepBatch, seed: int) -> Credit:
     """The credit by a seed, which all parts of a pipeline take that have such an option and are not given one."""
-    if isinstance(chosen, Assigner):
-        return _credit(chosen, batch, seed=seed)
-    parts = [Part(part.stage, {"seed": seed, **part.given} if "seed" in part.stage.options else part.given) for part in chosen.parts]
-    return _credit(Pipeline(chosen.name, parts), batch)
+    return _credit(chosen, batch, seed=seed)
 
 
 def _figures(credit: Credit) -> FloatArray:

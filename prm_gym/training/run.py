@@ -205,7 +205,7 @@ class _Run:
         """What the method makes of a batch; that of a batch without a valid trajectory is nothing."""
         config, state = self.config, self.state
         progress = min(1.0, state.env_steps / config.budget) if config.budget else 0.0
-        practice = Practice(self.agent, trajectories, self.ground, config.credit, config.credit_options, self.columns, state.batches, progress)
+        practice = Practice(self.agent, trajectories, self.ground, config.credit, config.credit_options, self.columns, state.batches, progress, config.seed)
         metrics = self.method.learn(practice)
         require_finite(metrics)
         self.ranks.require_same(f"the metrics of batch {self.state.batches + 1}", metrics)

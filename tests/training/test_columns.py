@@ -69,9 +69,9 @@ def riddling(batch):
 
 
 @assigner()
-def clocked(batch, *, training_step=0, training_progress=0.0):
-    """Reports how far it is told the training is."""
-    told = {"told_step": float(training_step), "told_progress": float(training_progress)}
+def clocked(batch, *, training_step=0, training_progress=0.0, seed=0):
+    """Reports how far it is told the training is, and of which seed."""
+    told = {"told_step": float(training_step), "told_progress": float(training_progress), "told_seed": float(seed)}
     return Credit(batch.rewards.copy(), batch.rewards.copy(), np.ones(batch.rewards.size, dtype=bool), told)
 
 
@@ -288,10 +288,11 @@ def test_the_folder_of_a_pipeline_is_a_plain_name(tmp_path):
 
 
 @pytest.mark.parametrize(("credit", "step"), [("test_clocked", None), ("zero_variance|test_clocked|whiten", None), ("test_clocked?training_step=7", 7.0)])
-def test_a_run_says_how_far_it_is(tmp_path, credit, step):
-    config = _config(credit=credit)
+def test_a_run_says_how_far_it_is_and_of_which_seed(tmp_path, credit, step):
+    config = _config(credit=credit, seed=3)
     train(config, tmp_path)
     lines = [msgspec.json.decode(line) for line in (tmp_path / "metrics.jsonl").read_bytes().splitlines()]
     before = [0, *(line["env_steps"] for line in lines)]
     assert [line["told_step"] for line in lines] == [float(at) if step is None else step for at in range(len(lines))]
     assert [line["told_progress"] for line in lines] == [min(1.0, steps / config.budget) for steps in before[:-1]]
+    assert {line["told_seed"] for line in lines} == {3.0}

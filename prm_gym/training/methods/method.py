@@ -10,7 +10,7 @@ import numpy as np
 from prm_gym.agent import Preference, TrainableAgent
 from prm_gym.credit import StepBatch, find_assigner
 from prm_gym.credit.array_types import FloatArray
-from prm_gym.credit.pipeline import CLOCK
+from prm_gym.credit.pipeline import OF_THE_RUN
 from prm_gym.credit.whole import assign_whole
 from prm_gym.errors import ContractError
 from prm_gym.training.columns import Columns
@@ -31,6 +31,7 @@ class Practice:
         columns: fills what the assigner wants beside what trajectories hold.
         training_step: batches that were learned from before this one.
         training_progress: share of the budget that is spent, in [0, 1].
+        seed: of the run, from 0, for parts of the credit that draw.
     """
 
     agent: TrainableAgent
@@ -41,6 +42,7 @@ class Practice:
     columns: Columns = field(default_factory=Columns)
     training_step: int = 0
     training_progress: float = 0.0
+    seed: int = 0
 
     def update(self) -> dict[str, float]:
         """Let the agent learn from the advantages of the batch; metrics of the agent, of the assigner and of learned signals.
@@ -51,14 +53,14 @@ class Practice:
         if not batch.rewards.size:
             return {}
         batch, learned = self.columns.filled(batch, self.agent, self.credit, self.ground)
-        credit = assign_whole(self.credit, batch, **self._clock(), **self.credit_options)
+        credit = assign_whole(self.credit, batch, **self._told(), **self.credit_options)
         return {**learned, **self.agent.update(batch, credit), **credit.diagnostics}
 
-    def _clock(self) -> dict[str, object]:
-        """How far the training is, for parts of the credit that fade with it and are not told by the configuration."""
+    def _told(self) -> dict[str, object]:
+        """How far the training is and of which seed, for parts of the credit that want to know and are not told by the configuration."""
         chosen, given = find_assigner(self.credit)
-        clock: dict[str, object] = {"training_step": self.training_step, "training_progress": self.training_progress}
-        return {name: clock[name] for name in CLOCK if name in chosen.options and name not in given and name not in self.credit_options}
+        told: dict[str, object] = {"training_step": self.training_step, "training_progress": self.training_progress, "seed": self.seed}
+        return {name: told[name] for name in OF_THE_RUN if name in chosen.options and name not in given and name not in self.credit_options}
 
     def imitate(self, trajectories: Sequence[Trajectory], weights: FloatArray | None = None) -> dict[str, float]:
         """Let the agent imitate steps; nothing happens where there are none that it could choose.
