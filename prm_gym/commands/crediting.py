@@ -79,7 +79,7 @@ def _pipeline(row: dict[str, Any]) -> str:
 
 
 def _set(option: dict[str, Any]) -> str:
-    """`gamma=0.9 (not 0.95)`, or `gamma=0.95`."""
+    """`gamma=0.9 (default 0.95)`, or `gamma=0.95`."""
     if "set" not in option or repr(option["set"]) == option["default"]:
         return f"{option['name']}={option['default']}"
     return f"{option['name']}={option['set']!r} (default {option['default']})"

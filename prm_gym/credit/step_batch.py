@@ -39,7 +39,7 @@ class StepBatch:
         final_potential              of the state that the trajectory ended in, on its last step
         progress                     what the step added to the expected outcome, by a learned estimator
         implicit_reward              by a learned implicit reward
-        belief_reward                intrinsic, of the belief that the agent states; NaN where a step states none
+        belief_reward                intrinsic, of the belief that the agent states; known of every step, 0 where a belief is paid nothing
         greedy_return                total reward of the attempt without sampling at the same task
         score                        P(step is right) in [0, 1], by a process reward model
         label                        1 the step is right, 0 wrong

@@ -11,8 +11,8 @@ from prm_gym.credit.pipeline import Pipeline
 from prm_gym.credit.registry import assign, find_assigner
 from prm_gym.credit.result import Credit
 from prm_gym.credit.step_batch import StepBatch
-from prm_gym.credit.trees import branches
 from prm_gym.credit.transform import BatchTransform
+from prm_gym.credit.trees import branches
 from prm_gym.errors import CreditError
 
 

@@ -63,7 +63,7 @@ def test_an_attempt_whose_beginning_a_filter_takes_out_keeps_its_own():
 def test_transforms_that_pay_shared_steps_differently_are_refused_before_a_tree():
     # posterior_gate pays the first attempt for its right steps and the second not at all: what they share would be paid by whoever comes first.
     batch = parted((0, 1), (0, 0), outcomes=(1.0, 0.0), score=[0.5, 0.25, 0.5, 0.25])
-    with pytest.raises(CreditError, match="posterior_gate attempts are paid differently .*row 2"):
+    with pytest.raises(CreditError, match=r"posterior_gate attempts are paid differently .*row 2"):
         assign_whole("posterior_gate|tree_rl", batch)
     shaped = assign_whole("progressive_shaping?start=0|tree_rl", batch)  # which pays for the end alone, and that is nobody else's
     assert np.array_equal(shaped.advantages, assign_whole("tree_rl", batch).advantages)
