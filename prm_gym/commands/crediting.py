@@ -58,7 +58,7 @@ def _alone(row: dict[str, Any]) -> str:
     changed = [_set(option) for option in options if "set" in option]
     lines = [_title(row), *([_indented(f"set: {', '.join(changed)}", "    ")] if changed else []), "", row["doc"] or row.get("reason", "")]
     if row["kind"] == "learned signal" and options:
-        order = "It learns from a batch before it says something of it." if row["learns_first"] else "It says something of a batch before it learns from it."
+        order = "A run fits it to a batch, then takes its column." if row["learns_first"] else "A run takes its column, then fits it to the batch."
         lines += ["", order, "", "Options:", *(_indented(f"{option['name']}={option['default']}: {option['meaning']}", "    ") for option in options)]
     return "\n".join(lines)
 
