@@ -345,7 +345,7 @@ def test_credit_shows_learned_signals_with_their_options(capsys):
     shown = _run(capsys, "credit", "mc_value:random?k=3")
     assert "set: agent='random' (default ''), k=3 (default 9)" in shown
     assert "k=9: roll-outs of a state, >= 1." in shown
-    assert "It says something of a batch before it learns from it." in _run(capsys, "credit", "progress")
+    assert "A run takes its column, then fits it to the batch." in _run(capsys, "credit", "progress")
     for wrong, message in (
         ("mc_value?kk=2", "named 'kk'. Did you mean 'k'?"),
         ("mc_value?k=x", "is a whole number, got 'x'"),

@@ -58,7 +58,7 @@ def _alone(row: dict[str, Any]) -> str:
     changed = [_set(option) for option in options if "set" in option]
     lines = [_title(row), *([_indented(f"set: {', '.join(changed)}", "    ")] if changed else []), "", row["doc"] or row.get("reason", "")]
     if row["kind"] == "learned signal" and options:
-        order = "It learns from a batch before it says something of it." if row["learns_first"] else "It says something of a batch before it learns from it."
+        order = "A run fits it to a batch, then takes its column." if row["learns_first"] else "A run takes its column, then fits it to the batch."
         lines += ["", order, "", "Options:", *(_indented(f"{option['name']}={option['default']}: {option['meaning']}", "    ") for option in options)]
     return "\n".join(lines)
 
@@ -79,7 +79,7 @@ def _pipeline(row: dict[str, Any]) -> str:
 
 
 def _set(option: dict[str, Any]) -> str:
-    """`gamma=0.9 (not 0.95)`, or `gamma=0.95`."""
+    """`gamma=0.9 (default 0.95)`, or `gamma=0.95`."""
     if "set" not in option or repr(option["set"]) == option["default"]:
         return f"{option['name']}={option['default']}"
     return f"{option['name']}={option['set']!r} (default {option['default']})"

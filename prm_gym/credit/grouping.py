@@ -4,6 +4,7 @@ Keys become dense integers once (`factorise`), combined keys are made from the i
 `bincount`. Long string keys never enter a fixed-width array, which would spend 8 kB on every row of a 2,000-character key.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
@@ -103,6 +104,10 @@ def factorise(keys: Column, name: str = "keys") -> Grouping:
     if None in table:
         missing = np.fromiter((key is None for key in listed), dtype=np.bool_, count=len(listed))
         raise CreditError(f"{name} needs a key on every row, got None in {rows_text(missing)}. Unknown states must not be merged into one.")
+    if any(issubclass(kind, float | np.floating) for kind in set(map(type, table))):  # tables of texts say NaN where one is missing
+        unknown = np.fromiter((isinstance(key, float | np.floating) and math.isnan(cast("float", key)) for key in listed), dtype=np.bool_, count=len(listed))
+        if unknown.any():
+            raise CreditError(f"{name} needs a key on every row, got NaN in {rows_text(unknown)}. Unknown states must not be merged into one.")
     return Grouping(codes, len(table))
 
 

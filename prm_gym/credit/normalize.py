@@ -29,6 +29,7 @@ def deviations(values: FloatArray, groups: Grouping) -> FloatArray:
     Returns:
         [N] float64.
     """
+    values = np.asarray(values, dtype=np.float64)  # lengths and flags of a plug-in are integers and booleans
     # Measured from the group's first value: adding up a million equal values would err by more than `NOISE`.
     centred = group_first(values, groups)[groups.codes]
     np.subtract(values, centred, out=centred)
@@ -117,7 +118,7 @@ def normalized(
     centred = deviations(values, groups)
     std = group_stds(centred, groups, ddof) if scale == "std" else None
     if centre == "none":
-        result = values.copy()
+        result = np.array(values, dtype=np.float64)
     else:
         result = centred
         if centre == "leave_one_out":

@@ -9,7 +9,7 @@ so baselines are those of the trajectories that go on. At the end their steps ar
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from prm_gym.errors import ContractError, CreditError, OptionError
 
 OF_THE_RUN = ("training_step", "training_progress", "seed")
 """Options that a training run tells: how far it is, and of which seed. Every part of a pipeline that has one gets it; any other option belongs to one part."""
+
+Assigned: TypeAlias = Callable[[Assigner[...], StepBatch, Mapping[str, Any]], Credit]
+"""The credit of a batch by an assigner and its options."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,19 @@ class Pipeline:
             CreditError: the batch lacks columns, or a part cannot work on it; names the part.
             OptionError: an option is unknown, or has an impossible value; names the part.
         """
+        return self.run(batch, options)
+
+    def run(self, batch: StepBatch, options: Mapping[str, Any], assigned: Assigned | None = None) -> Credit:
+        """As calling it, with another way to call its assigner.
+
+        Args:
+            batch: the steps, with what the parts need.
+            options: that the specification leaves open.
+            assigned: given the assigner, the batch that reaches it and its options, returns the credit of that batch; by default it is just called.
+
+        Raises:
+            CreditError, OptionError: as calling it.
+        """
         self.require_known(options)
         current, rows = batch, np.arange(batch.rewards.size)
         nothing = np.zeros(batch.rewards.size)
@@ -102,7 +118,7 @@ class Pipeline:
                     case CreditTransform() as stage:
                         credit = stage(current, credit, **own)
                     case Assigner() as stage:
-                        credit = stage(current, **own)
+                        credit = stage(current, **own) if assigned is None else assigned(stage, current, own)
                     case stage:
                         raise ContractError(f"{stage!r} is no stage of a pipeline.")
         return put_back(batch, credit, rows) if self._filters else credit

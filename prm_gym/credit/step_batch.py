@@ -39,7 +39,7 @@ class StepBatch:
         final_potential              of the state that the trajectory ended in, on its last step
         progress                     what the step added to the expected outcome, by a learned estimator
         implicit_reward              by a learned implicit reward
-        belief_reward                intrinsic, of the belief that the agent states; NaN where a step states none
+        belief_reward                intrinsic, of the belief that the agent states; known of every step, 0 where a belief is paid nothing
         greedy_return                total reward of the attempt without sampling at the same task
         score                        P(step is right) in [0, 1], by a process reward model
         label                        1 the step is right, 0 wrong
@@ -87,7 +87,7 @@ class StepBatch:
         beyond = (outcomes < 0.0) | (outcomes > 1.0)
         if beyond.any():
             raise CreditError(f"outcomes must be in [0, 1], or NaN where not known, got something else in {rows_text(beyond)}; what was earned is in rewards.")
-        truncated = np.asarray(self.truncated, dtype=np.bool_)
+        truncated = _flags("truncated", self.truncated)
         group_ids = _fixed(_keys(self.group_ids).copy())
         for name, column in (("group_ids", group_ids), ("outcomes", outcomes), ("truncated", truncated)):
             _require_length(name, column, trajectories, "trajectories")
@@ -234,6 +234,15 @@ def _numbers(name: str, values: Sequence[float] | FloatArray) -> FloatArray:
     if numbers.ndim != 1:
         raise CreditError(f"{name} must be one-dimensional, got shape {numbers.shape}.")
     return numbers
+
+
+def _flags(name: str, values: Sequence[bool] | BoolArray) -> BoolArray:
+    given: npt.NDArray[np.generic] = np.asarray(values)
+    flags = given.astype(np.bool_)
+    wrong: BoolArray = np.not_equal(given, flags).astype(np.bool_) if given.dtype.kind in "biufO" else np.ones(given.shape, dtype=np.bool_)
+    if wrong.any():
+        raise CreditError(f"{name} must be True or False, got something else in {rows_text(wrong)}.")
+    return flags
 
 
 def _fixed(array: A) -> A:

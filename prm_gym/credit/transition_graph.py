@@ -18,6 +18,7 @@ from prm_gym.credit.grouping import Grouping, factorise, group_maxima, group_mea
 from prm_gym.credit.keys import by_task
 from prm_gym.credit.normalize import NOISE, deviations
 from prm_gym.credit.step_batch import StepBatch
+from prm_gym.errors import CreditError
 
 TOLERANCE = 1e-10
 """The values of a task count as settled when a sweep moves none by more than this share of its largest reward."""
@@ -92,10 +93,18 @@ def transition_graph(batch: StepBatch, *, ends: BoolArray) -> TransitionGraph:
     Args:
         batch: N steps with the columns `state_key` and `next_state_key`; keys of both kinds name the same states.
         ends: [M] bool, which trajectories end with the node of the end, rather than in the state of their last `next_state_key`.
+
+    Raises:
+        CreditError: a column is missing, or a key is None, NaN or not hashable; names the rows.
     """
     steps = batch.rewards.size
     tasks = by_task(batch)
-    states = factorise(_side_by_side(batch), "state_key and next_state_key")
+    try:
+        states = factorise(_side_by_side(batch), "state_key and next_state_key")
+    except CreditError:
+        for name in ("state_key", "next_state_key"):  # one of them is at fault, in a row of its own
+            factorise(batch.column(name), name)
+        raise
     both = intersection(Grouping(np.tile(tasks.codes, 2), tasks.count), states)
     source, target = both.codes[:steps], both.codes[steps:].copy()
     target[batch.offsets[1:][ends] - 1] = both.count

@@ -7,10 +7,11 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from prm_gym.credit import Assigner, Credit, StepBatch, find_assigner, key_array
-from prm_gym.credit.array_types import Column, FloatArray, IntArray
+from prm_gym.credit import Assigner, Credit, StepBatch, find_assigner
+from prm_gym.credit.array_types import FloatArray, IntArray
 from prm_gym.credit.pipeline import Part, Pipeline
 from prm_gym.errors import ContractError, CreditError
+from prm_gym.testing.credit_sample import arrays, sample_batch
 from prm_gym.testing.requirement import require
 
 Chosen: TypeAlias = Assigner[...] | Pipeline
@@ -45,19 +46,20 @@ def check_assigner(assigner: str | Chosen, batch: StepBatch | None = None) -> No
     Args:
         assigner: a specification ("gigpo", "prof?wrong=random|grpo"), or the assigner or the pipeline. Leave a seed open: one that the specification gives
             is taken for no option, and the credit then has to follow its trajectories exactly.
-        batch: to try it on; by default 24 ragged trajectories of eight tasks with every column that `StepBatch` documents.
+        batch: to try it on; by default 24 ragged trajectories of eight tasks with every column that `StepBatch` documents, in which some numbers are not known
+            (NaN), and an outcome.
 
     Raises:
         ContractError: the contract is broken.
     """
     chosen: Any = _found(assigner) if isinstance(assigner, str) else assigner
     require(isinstance(chosen, Assigner | Pipeline), assigner, "an Assigner", type(chosen).__name__, "Decorate the function with prm_gym.credit.assigner.")
-    subject, whole = f"credit assigner {chosen.name!r}", _sample_batch(chosen) if batch is None else batch
+    subject, whole = f"credit assigner {chosen.name!r}", sample_batch("parent" in (*chosen.needs, *chosen.uses)) if batch is None else batch
     lacking = [name for name in chosen.needs if name not in whole.columns]
     require(not lacking, subject, f"a batch with the columns {chosen.needs}", f"none called {lacking}", "Give check_assigner a batch of your own.")
-    before = pickle.dumps(_arrays(whole))
+    before = pickle.dumps(arrays(whole))
     credit = _credit(chosen, whole)
-    require(pickle.dumps(_arrays(whole)) == before, subject, "the batch stays as it is", "changed arrays", "Copy an array before writing into it.")
+    require(pickle.dumps(arrays(whole)) == before, subject, "the batch stays as it is", "changed arrays", "Copy an array before writing into it.")
     again = _credit(chosen, whole)
     order = np.random.default_rng(1).permutation(whole.offsets.size - 1)
     permuted = _credit(chosen, _selected(whole, order))
@@ -134,8 +136,9 @@ def _credit(chosen: Chosen, batch: StepBatch, **options: Any) -> Credit:
         credit: Any = chosen(batch, **options)
     except CreditError as error:
         raise ContractError(f"{subject}: it works with the columns of needs={chosen.needs}, got CreditError: {error} Declare what it needs.") from error
-    except (ValueError, IndexError, ZeroDivisionError) as error:
-        raise ContractError(f"{subject}: a credit, got {type(error).__name__}: {error}. Copy arrays before writing; mind the empty batch.") from error
+    except (ValueError, LookupError, ZeroDivisionError, TypeError, AttributeError) as error:
+        remedy = "Declare the columns that it reads; copy arrays before writing; mind the empty batch."
+        raise ContractError(f"{subject}: a credit, got {type(error).__name__}: {error}. {remedy}") from error
     require(isinstance(credit, Credit), subject, "a Credit", type(credit).__name__, "Return prm_gym.credit.Credit.")
     found: Credit = credit
     dtypes = (found.advantages.dtype, found.returns.dtype, found.keep.dtype)
@@ -145,11 +148,6 @@ def _credit(chosen: Chosen, batch: StepBatch, **options: Any) -> Credit:
     plain = all(isinstance(name, str) and type(value) in (float, int) for name, value in figures.items())
     require(plain, subject, "diagnostics are Python numbers by name", figures, "Call float() on numpy's.")
     return found
-
-
-def _arrays(batch: StepBatch) -> list[Column]:
-    columns: list[Column] = [batch.columns[name] for name in sorted(batch.columns)]
-    return [batch.rewards, batch.offsets, batch.group_ids, batch.outcomes, batch.truncated, *columns]
 
 
 def _rows(batch: StepBatch, order: IntArray) -> IntArray:
@@ -175,57 +173,3 @@ def _selected(batch: StepBatch, order: IntArray) -> StepBatch:
         columns=columns,
         trajectories=None if batch.trajectories is None else tuple(batch.trajectories[int(i)] for i in order),
     )
-
-
-def _sample_batch(chosen: Chosen) -> StepBatch:
-    """Ragged lengths, groups of one to five that stand interleaved, a group of equal rewards, states that come back, every documented column.
-
-    Trajectories branch off from others for an assigner that knows of it, and are independent attempts for all others.
-    """
-    rng = np.random.default_rng(0)
-    tasks = rng.permutation(np.repeat(np.arange(8), [1, 2, 3, 4, 5, 4, 3, 2]))
-    lengths = rng.integers(1, 8, tasks.size)
-    steps, owner = int(lengths.sum()), np.repeat(np.arange(tasks.size), lengths)
-    rewards = np.round(rng.normal(size=steps), 2)
-    rewards[tasks[owner] == 7] = 0.0
-    states, actions = rng.integers(0, 6, steps), rng.integers(0, 3, steps)
-    keys = {
-        "state_key": key_array(f"state {state}" for state in states),
-        "next_state_key": key_array(f"state {state}" for state in (states + actions) % 6),
-        "action_key": key_array(f"action {action}" for action in actions),
-        "belief_key": key_array(f"belief {state % 3}" for state in states),
-        "answer_key": key_array("yes" if length % 3 else None for length in lengths[owner].tolist()),
-    }
-    parents = {"parent": _parents(rng, tasks, lengths)} if "parent" in (*chosen.needs, *chosen.uses) else {}
-    shares = {name: rng.random(steps) for name in ("value", "score", "potential", "final_potential", "mc_value", "entropy")}
-    logs = {name: -rng.random(steps) for name in ("logprob", "ref_logprob")}
-    return StepBatch(
-        rewards=rewards,
-        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        group_ids=key_array(f"task {task}" for task in tasks),
-        outcomes=rng.integers(0, 2, tasks.size).astype(np.float64),
-        truncated=rng.random(tasks.size) < 0.2,
-        columns={**keys, **parents, **shares, **logs, "n_tokens": rng.integers(1, 50, steps), **_learned(rng, steps)},
-    )
-
-
-def _parents(rng: np.random.Generator, tasks: IntArray, lengths: IntArray) -> IntArray:
-    """Every other trajectory branches off before the end of an earlier one of its task, where there is one that is long enough."""
-    begins = np.cumsum(lengths) - lengths
-    parents = np.full(int(lengths.sum()), -1, dtype=np.int64)
-    for trajectory in range(tasks.size):
-        earlier = [other for other in range(trajectory) if tasks[other] == tasks[trajectory] and lengths[other] > 1]
-        if earlier and rng.random() < 0.5:
-            trunk = earlier[int(rng.integers(len(earlier)))]
-            parents[begins[trajectory]] = begins[trunk] + rng.integers(lengths[trunk] - 1)
-    return parents
-
-
-def _learned(rng: np.random.Generator, steps: int) -> dict[str, Column]:
-    """Columns of critics and learned signals, some of which cannot tell of some steps."""
-    columns: dict[str, Column] = {
-        name: rng.normal(size=steps) for name in ("progress", "implicit_reward", "bootstrap_value", "bootstrap_mc_value", "greedy_return")
-    }
-    columns["implicit_reward"][rng.random(steps) < 0.1] = np.nan
-    columns["label"] = rng.choice([0.0, 1.0, np.nan], steps)
-    return columns

@@ -7,12 +7,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from prm_gym.credit import BatchTransform, Credit, CreditTransform, StepBatch, TrajectoryFilter, dr_grpo, find_transform, key_array
+from prm_gym.credit import BatchTransform, Credit, CreditTransform, StepBatch, TrajectoryFilter, dr_grpo, find_transform
 from prm_gym.credit.array_types import Column, IntArray
 from prm_gym.credit.grouping import factorise
 from prm_gym.credit.pipeline import selected
 from prm_gym.credit.stage import Stage
 from prm_gym.errors import ContractError, CreditError, OptionError
+from prm_gym.testing.credit_sample import arrays, sample_batch
 from prm_gym.testing.requirement import require
 
 Transform: TypeAlias = BatchTransform[...] | TrajectoryFilter[...] | CreditTransform[...]
@@ -60,7 +61,7 @@ def check_transform(transform: str | Transform, batch: StepBatch | None = None) 
 
     Args:
         transform: a registered name, or the transform.
-        batch: of independent attempts, to try it on; by default 24 ragged trajectories of eight tasks with every column that verdicts and agents fill.
+        batch: of independent attempts, to try it on; by default that of `check_assigner`.
 
     Raises:
         ContractError: the contract is broken.
@@ -70,7 +71,7 @@ def check_transform(transform: str | Transform, batch: StepBatch | None = None) 
     remedy = "Decorate the function with batch_transform, trajectory_filter or credit_transform of prm_gym.credit."
     require(isinstance(found, kinds), transform, "a transform or filter of credit", type(found).__name__, remedy)
     chosen: Transform = found
-    subject, whole = f"{chosen.kind} {chosen.name!r}", _sample_batch() if batch is None else batch
+    subject, whole = f"{chosen.kind} {chosen.name!r}", sample_batch() if batch is None else batch
     lacking = [name for name in chosen.needs if name not in whole.columns]
     require(not lacking, subject, f"a batch with the columns {chosen.needs}", f"none called {lacking}", "Give check_transform a batch of your own.")
     made = _made(chosen, whole)
@@ -130,19 +131,19 @@ def _made(chosen: Transform, batch: StepBatch, seed: int | None = None) -> _Made
     subject = f"{chosen.kind} {chosen.name!r}, {batch.rewards.size} steps"
     options: dict[str, Any] = {} if seed is None else {"seed": seed}
     credit = _sample_credit(batch) if isinstance(chosen, CreditTransform) else None
-    before = pickle.dumps((_arrays(batch), credit))
+    before = pickle.dumps((arrays(batch), credit))
     try:
         result: Any = chosen(batch, credit, **options) if isinstance(chosen, CreditTransform) and credit is not None else chosen(batch, **options)  # type: ignore[arg-type]
     except CreditError as error:
         raise ContractError(f"{subject}: it works with the columns of needs={chosen.needs}, got CreditError: {error} Declare what it needs.") from error
     except OptionError as error:
         raise ContractError(f"{subject}: defaults that work, got OptionError: {error}") from error
-    except (ValueError, IndexError, ZeroDivisionError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, ZeroDivisionError, TypeError, AttributeError) as error:
         raise ContractError(
             f"{subject}: a result, got {type(error).__name__}: {error}. Return what its kind returns, copy arrays before writing, and mind the empty batch."
         ) from error
     require(
-        pickle.dumps((_arrays(batch), credit)) == before, subject, "what it is given stays as it is", "changed arrays", "Copy an array before writing into it."
+        pickle.dumps((arrays(batch), credit)) == before, subject, "what it is given stays as it is", "changed arrays", "Copy an array before writing into it."
     )
     match result:
         case StepBatch() if isinstance(chosen, BatchTransform):
@@ -187,42 +188,7 @@ def _equal(one: Column, other: Column) -> bool:
     return one.tolist() == other.tolist()
 
 
-def _arrays(batch: StepBatch) -> list[Column]:
-    return [batch.rewards, batch.offsets, batch.group_ids, batch.outcomes, batch.truncated, *(batch.columns[name] for name in sorted(batch.columns))]
-
-
 def _sample_credit(batch: StepBatch) -> Credit:
     """Of Dr. GRPO, with every fifth step of a trajectory taken out."""
     credit = dr_grpo(batch)
     return Credit(credit.advantages, credit.returns, batch.time_of_step % 5 != 4, {"given": 1.0})
-
-
-def _sample_batch() -> StepBatch:
-    """Ragged lengths, groups of one to five that stand interleaved, a group of equal rewards, an unknown outcome, scores that are not known."""
-    rng = np.random.default_rng(0)
-    tasks = rng.permutation(np.repeat(np.arange(8), [1, 2, 3, 4, 5, 4, 3, 2]))
-    lengths = rng.integers(1, 8, tasks.size)
-    steps, owner = int(lengths.sum()), np.repeat(np.arange(tasks.size), lengths)
-    rewards = np.round(rng.normal(size=steps), 2)
-    rewards[tasks[owner] == 7] = 0.0
-    outcomes = rng.integers(0, 2, tasks.size).astype(np.float64)
-    outcomes[3] = np.nan
-    states, actions = rng.integers(0, 6, steps), rng.integers(0, 3, steps)
-    keys = {
-        "state_key": key_array(f"state {state}" for state in states),
-        "next_state_key": key_array(f"state {state}" for state in (states + actions) % 6),
-        "action_key": key_array(f"action {action}" for action in actions),
-        "answer_key": key_array("yes" if length % 3 else None for length in lengths[owner].tolist()),
-    }
-    shares = {name: rng.random(steps) for name in ("value", "score", "potential", "final_potential", "mc_value", "entropy")}
-    shares["score"][rng.random(steps) < 0.1] = np.nan
-    logs = {name: -rng.random(steps) for name in ("logprob", "ref_logprob")}
-    labels = rng.choice([0.0, 1.0, np.nan], steps)
-    return StepBatch(
-        rewards=rewards,
-        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        group_ids=key_array(f"task {task}" for task in tasks),
-        outcomes=outcomes,
-        truncated=rng.random(tasks.size) < 0.2,
-        columns={**keys, **shares, **logs, "label": labels, "n_tokens": rng.integers(1, 50, steps)},
-    )

@@ -130,6 +130,10 @@ def test_missing_keys_are_refused_by_row():
         factorise(key_array(["a", None, "b", None]), "state_key")
     with pytest.raises(CreditError, match=r"state_key needs a key on every row, got NaN in row 1"):
         factorise(np.array([1.0, np.nan]), "state_key")
+    # A table of texts has NaN where one is missing, and there it is one object, which is equal to itself for a dictionary.
+    with pytest.raises(CreditError, match=r"state_key needs a key on every row, got NaN in rows 1, 2 and 3"):
+        factorise(key_array(["s", np.nan, np.nan, np.float32("nan")]), "state_key")
+    assert factorise(key_array(["s", 0.5, 0.5]), "state_key").codes.tolist() == [0, 1, 1]
 
 
 def test_keys_that_cannot_be_hashed_are_refused_by_row():

@@ -99,6 +99,16 @@ def test_without_a_centre_an_equal_group_is_not_blown_up():
     assert normalized(np.array([2.0, 2.0]), Grouping(np.array([0, 0]), 1), centre="none", scale="std", eps=0.0).tolist() == [2.0, 2.0]
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.bool_, np.float32])
+@pytest.mark.parametrize("centre", ["mean", "leave_one_out", "none"])
+def test_numbers_of_any_kind_are_taken(dtype, centre):
+    # A plug-in may hand over lengths, which are integers, or what succeeded, which is True or False.
+    values = np.array([0.0, 1.0, 1.0])
+    found = normalized(values.astype(dtype), ONE_GROUP_OF_THREE, centre=centre, scale="std")
+    assert found.dtype == np.float64
+    assert found.tolist() == normalized(values, ONE_GROUP_OF_THREE, centre=centre, scale="std").tolist()
+
+
 def test_the_values_are_not_written_to():
     values = np.array([1.0, 1.0, 4.0])
     for centre in ("mean", "leave_one_out", "none"):

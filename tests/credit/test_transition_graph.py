@@ -4,6 +4,7 @@ import pytest
 from prm_gym.credit import StepBatch
 from prm_gym.credit.grouping import Grouping
 from prm_gym.credit.transition_graph import best_values, expected_values, settled, steps_to_goal, transition_graph
+from prm_gym.errors import CreditError
 
 
 def walks(paths, rewards=None, tasks=None, truncated=None):
@@ -155,6 +156,15 @@ def test_tasks_are_apart():
 def test_numbers_and_texts_are_other_states():
     batch = StepBatch([0.0, 0.0], [0, 2], ["g"], [0.0], [False], {"state_key": np.array([1, 2]), "next_state_key": np.array(["2", "1"])})
     assert transition_graph(batch, ends=np.array([False])).nodes == 4
+
+
+@pytest.mark.parametrize("name", ["state_key", "next_state_key"])
+def test_a_state_without_a_key_is_named_by_its_column_and_row(name):
+    batch = walks(["suv", "su"])
+    keys = batch.column(name).copy()
+    keys[1] = None
+    with pytest.raises(CreditError, match=f"^{name} needs a key on every row, got None in row 1\\."):
+        transition_graph(batch.with_columns({name: keys}), ends=np.array([True, True]))
 
 
 def test_what_iteration_left_open_is_no_difference():

@@ -51,6 +51,22 @@ def reads_on_the_sly(batch):
     return _flat(batch, float(batch.column("score").size > 0))
 
 
+def reads_past_the_batch(batch):
+    """Needs a column that it does not declare, and asks the dict for it."""
+    return _flat(batch, float(batch.columns["score"].size > 0))
+
+
+def counts_letters(batch):
+    """Takes the keys of tasks for texts."""
+    return _flat(batch, float(sum(len(name) for name in batch.group_ids.tolist())))
+
+
+def centres_scores(batch):
+    """Takes every score for known."""
+    scores = batch.numbers("score")
+    return Credit(scores - (scores.mean() if scores.size else 0.0), batch.rewards.copy(), np.ones(scores.size, dtype=np.bool_), {})
+
+
 def takes_what_is_there(batch):
     """Uses a column, where there is one, that it does not declare."""
     return _flat(batch, float("score" in batch.columns))
@@ -174,6 +190,8 @@ def test_a_seed_that_is_given_is_no_chance():
         (throws_dice, "the same advantages for the same batch"),
         (favours_the_first, "advantages that follow their trajectories into another order"),
         (reads_on_the_sly, r"works with the columns of needs=\(\), got CreditError: The batch has no column 'score'"),
+        (reads_past_the_batch, r"a credit, got KeyError: 'score'. Declare the columns that it reads"),
+        (counts_letters, r"a credit, got TypeError: object of type 'int' has no len"),
         (takes_what_is_there, r"only the columns of needs and uses \(\) matter, got other advantages without the others"),
         (reads_names, "the same advantages whatever tasks are called"),
         (divides, "0 steps: a credit, got ValueError"),
@@ -183,6 +201,11 @@ def test_a_seed_that_is_given_is_no_chance():
 def test_the_check_of_assigners_bites(function, says):
     with pytest.raises(ContractError, match=says):
         check_assigner(assigner()(function))
+
+
+def test_scores_that_are_not_known_are_tried():
+    with pytest.raises(ContractError, match="finite advantages and returns; rows"):
+        check_assigner(assigner(needs=("score",))(centres_scores))
 
 
 def test_what_is_no_assigner_is_refused():
