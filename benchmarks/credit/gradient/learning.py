@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from gradient_estimates import estimates, sample
-from learning_tables import DOSE_ENDS, DOSED, draw, tables
+from learning_tables import BASELINE, DOSE_ENDS, DOSED, draw, tables
 from tabular_problems import (
     Problem,
     exact,
@@ -31,11 +31,13 @@ from tabular_problems import (
 
 from prm_gym.credit import ASSIGNERS, find_assigner
 from prm_gym.credit.array_types import FloatArray
-from prm_gym.credit.pipeline import CLOCK
+from prm_gym.credit.pipeline import OF_THE_RUN
 from prm_gym.progress import progress
 
 RATES = (0.4, 0.8, 1.6, 3.2, 6.4)
 """Lengths of a step that are tried; each assigner has the one that is best for it on the tuning seeds of the problem."""
+BEYOND = 4
+"""How often the rates may go on by doubling or halving, as long as the last of them is the best."""
 TUNING = 1000
 """First of the tuning seeds, which are none of the seeds that are reported."""
 SPECS = (
@@ -60,6 +62,12 @@ def verdicts(name: str, false_positives: float, false_negatives: float, fixed: b
     return lambda seed: judged(harder_proof(), name, "proof with a verdict on the truth of every step", false_positives, false_negatives, fixed, draw=seed)
 
 
+def scores(name: str, false_positives: float, false_negatives: float) -> Callable[[int], Problem]:
+    """The same, paid for the outcome alone: verdicts are scores and labels beside it, for what turns them into credit by itself."""
+    paid = verdicts(name, false_positives, false_negatives)
+    return lambda seed: replace(paid(seed), summary="proof with a verdict on the truth of every step that is not paid for", paid=False)
+
+
 PROBLEMS: dict[str, Callable[[int], Problem]] = {
     "lattice": lambda _: harder_lattice(),
     "lattice-apart": lambda _: apart(harder_lattice()),
@@ -74,6 +82,10 @@ PROBLEMS: dict[str, Callable[[int], Problem]] = {
     "dense-accepts": verdicts("dense-accepts", 0.2, 0.0),
     "dense-refuses": verdicts("dense-refuses", 0.0, 0.2),
     "dense-both": verdicts("dense-both", 0.2, 0.2),
+    "scored": scores("scored", 0.0, 0.0),
+    "scored-accepts": scores("scored-accepts", 0.2, 0.0),
+    "scored-refuses": scores("scored-refuses", 0.0, 0.2),
+    "scored-both": scores("scored-both", 0.2, 0.2),
     "accepts-10": verdicts("accepts-10", 0.1, 0.0),
     "accepts-40": verdicts("accepts-40", 0.4, 0.0),
     "refuses-10": verdicts("refuses-10", 0.0, 0.1),
@@ -82,7 +94,7 @@ PROBLEMS: dict[str, Callable[[int], Problem]] = {
     "both-40": verdicts("both-40", 0.4, 0.4),
 }
 
-HARD = frozenset(name for name in PROBLEMS if name == "proof" or name.startswith(("dense", "accepts", "refuses", "both")))
+HARD = frozenset(name for name in PROBLEMS if name == "proof" or name.startswith(("dense", "scored", "accepts", "refuses", "both")))
 """Problems on which some seeds stay at no success for good, so that it takes more of them to choose a rate."""
 
 
@@ -152,8 +164,8 @@ def train(name: str, spec: str, rate: float, seed: int, settings: Settings) -> R
     curve = [exact(problem, logits).expected]
     for update in range(settings.updates):
         sampled = sample(problem, logits, 1, settings.attempts, rng)
-        clock = {"training_step": update, "training_progress": update / settings.updates}
-        credit = chosen(sampled.batches[0], **given, **{option: clock[option] for option in CLOCK if option in chosen.options and option not in given})
+        told = {"training_step": update, "training_progress": update / settings.updates, "seed": seed}
+        credit = chosen(sampled.batches[0], **given, **{option: told[option] for option in OF_THE_RUN if option in chosen.options and option not in given})
         advantages = np.where(credit.keep, credit.advantages, 0.0)
         logits = logits + optimiser.step(estimates(sampled, advantages)["attempt"].reshape(logits.shape))
         if (update + 1) % settings.every == 0:
@@ -162,10 +174,11 @@ def train(name: str, spec: str, rate: float, seed: int, settings: Settings) -> R
 
 
 def possible(name: str, spec: str) -> bool:
-    """Whether roll-outs of the problem fill what the assigner needs."""
+    """Whether roll-outs of the problem fill what the assigner needs; where scores are not paid for, whether it turns them into credit, or is the baseline."""
     problem = PROBLEMS[name](0)
     batch = sample(problem, problem.lean, 1, 2, np.random.default_rng(0)).batches[0]
-    return set(find_assigner(spec)[0].needs) <= set(batch.columns)
+    needs = set(find_assigner(spec)[0].needs)
+    return needs <= set(batch.columns) and (problem.paid or bool(needs & {"score", "label"}) or spec == BASELINE)
 
 
 def tuning_seeds(name: str, count: int) -> list[int]:
@@ -184,11 +197,22 @@ def cell(name: str, spec: str, seeds: Sequence[int], tuning: Sequence[int], sett
             new.append(known[rate, seed])
         return known[rate, seed]
 
-    tried = {rate: float(np.mean([np.mean(get(rate, seed).curve) for seed in tuning])) for rate in RATES}
-    best = max(RATES, key=lambda rate: tried[rate])
+    best = best_rate(lambda rate: float(np.mean([np.mean(get(rate, seed).curve) for seed in tuning])))
     for seed in seeds:
         get(best, seed)
     return new
+
+
+def best_rate(measured: Callable[[float], float]) -> float:
+    """The rate with the largest measure, the smallest of such; the ladder goes on beyond an end of `RATES` as long as that is better than all before."""
+    tried = {rate: measured(rate) for rate in RATES}
+    for end, factor in ((max(RATES), 2.0), (min(RATES), 0.5)):
+        for further in range(1, BEYOND + 1):
+            last = end * factor ** (further - 1)
+            if any(value >= tried[last] for rate, value in tried.items() if rate != last):
+                break
+            tried[end * factor**further] = measured(end * factor**further)
+    return max(sorted(tried), key=lambda rate: tried[rate])
 
 
 def study(options: argparse.Namespace, settings: Settings, done: list[Run]) -> Iterator[tuple[list[Run], int, int]]:
@@ -229,7 +253,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=100)
     parser.add_argument("--attempts", type=int, default=8, help="at each of the four tasks, in each batch")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
-    parser.add_argument("--out", type=Path, help="file of runs, a line each; what it holds is not run again")
+    parser.add_argument("--out", type=Path, help="file of runs, a line each; what it holds is not run again (begin another when an assigner has changed)")
     parser.add_argument("--plot", type=Path, help="picture to draw (needs the extra report)")
     parser.add_argument("--json", action="store_true", help="print every run as JSON instead of the tables")
     parser.add_argument("--quick", action="store_true", help="a look: 3 seeds, 1 of tuning, 40 updates")
@@ -245,19 +269,21 @@ def main() -> None:
                 append(options.out, new)
             show(f"{new[0].problem} {new[0].spec}" if new else "stored", count, total)
     wanted = [asdict(run) for run in runs if run.problem in options.problems and run.spec in options.specs and run.seed < options.seeds]
-    rows: list[dict[str, Any]] = [row for row in wanted if row["rate"] == chosen_rate(runs, row["problem"], row["spec"])]
+    chosen: dict[tuple[str, str], float] = {}
+    for row in wanted:
+        name, spec = row["problem"], row["spec"]
+        if (name, spec) not in chosen:
+            chosen[name, spec] = chosen_rate(runs, name, spec, tuning_seeds(name, options.tuning_seeds))
+    rows: list[dict[str, Any]] = [row for row in wanted if row["rate"] == chosen[row["problem"], row["spec"]]]
     print(json.dumps(rows, indent=1) if options.json else tables(rows, options.problems))
     if options.plot is not None:
         draw(rows, options.problems, options.plot)
 
 
-def chosen_rate(runs: Sequence[Run], name: str, spec: str) -> float:
-    """The rate with the largest mean success over training and tuning seeds."""
-    found: dict[float, list[float]] = {}
-    for run in runs:
-        if (run.problem, run.spec) == (name, spec) and run.seed >= TUNING:
-            found.setdefault(run.rate, []).append(float(np.mean(run.curve)))
-    return max(RATES, key=lambda rate: float(np.mean(found.get(rate, [-1.0]))))
+def chosen_rate(runs: Sequence[Run], name: str, spec: str, tuning: Sequence[int]) -> float:
+    """The rate whose success, over all updates and the tuning seeds, is largest."""
+    found = {(run.rate, run.seed): float(np.mean(run.curve)) for run in runs if (run.problem, run.spec) == (name, spec)}
+    return best_rate(lambda rate: float(np.mean([found[rate, seed] for seed in tuning])))
 
 
 def append(path: Path, runs: Sequence[Run]) -> None:

@@ -1,13 +1,14 @@
 """Tables and pictures of the trainings on small problems."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from prm_gym.credit.array_types import FloatArray
-from prm_gym.report.statistics import Interval, bootstrap_interval, paired_difference
+from prm_gym.report.statistics import Interval, PairedDifference, bootstrap_interval, holm, paired_difference
 
 BASELINE = "rloo"
 ERRING = {"accepts": "wrong steps accepted", "refuses": "right steps refused", "both": "both"}
@@ -33,8 +34,10 @@ def by_seed(rows: Sequence[Row], problem: str, spec: str, measure: Callable[[Row
     return {row["seed"]: measure(row) for row in rows if row["problem"] == problem and row["spec"] == spec}
 
 
-def difference(rows: Sequence[Row], problem: str, spec: str, measure: Callable[[Row], float], baseline: tuple[str, str] | None = None) -> Interval | None:
-    """Mean difference from the baseline on the same seeds, with its bootstrap interval; None where there is nothing to compare.
+def difference(
+    rows: Sequence[Row], problem: str, spec: str, measure: Callable[[Row], float], baseline: tuple[str, str] | None = None
+) -> PairedDifference | None:
+    """Mean difference from the baseline on the same seeds, with its bootstrap interval and p-value; None where there is nothing to compare.
 
     Args:
         rows: runs.
@@ -48,36 +51,54 @@ def difference(rows: Sequence[Row], problem: str, spec: str, measure: Callable[[
     if not seeds:
         return None
     pairs = [np.array([values[seed] for seed in seeds]) for values in (own, base)]
-    return paired_difference(pairs[0], pairs[1], np.random.default_rng(0)).interval
+    return paired_difference(pairs[0], pairs[1], np.random.default_rng(0))
 
 
-def told_apart(found: Interval) -> bool:
-    """Whether the interval leaves 0 out."""
-    return found.low is not None and found.high is not None and (found.low > 0.0 or found.high < 0.0)
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """From the baseline, of every assigner on every problem.
+
+    Attributes:
+        specs: the assigners, best first by the mean: first those that ran on every problem (but those of unpaid scores), then the rest.
+        found: by problem and assigner; the baseline and what was not run are left out.
+        told: those whose p-value is below .05 after Holm's correction for all that were found.
+    """
+
+    specs: tuple[str, ...]
+    found: dict[tuple[str, str], Interval]
+    told: frozenset[tuple[str, str]]
 
 
-def ranked(rows: Sequence[Row], problems: Sequence[str]) -> list[str]:
-    """Assigners, best first: by the mean over the problems of the difference from the baseline."""
+def differences(rows: Sequence[Row], problems: Sequence[str]) -> Differences:
+    """All differences of the mean success over the training."""
+    names = sorted({row["spec"] for row in rows})
+    pairs = {(problem, spec): each for problem in problems for spec in names if spec != BASELINE and (each := difference(rows, problem, spec, area))}
+    corrected = holm(np.array([each.p_value for each in pairs.values()], dtype=np.float64))
+    found = {place: each.interval for place, each in pairs.items()}
 
-    def gain(spec: str) -> float:
-        found = [each.mean for problem in problems if (each := difference(rows, problem, spec, area)) is not None]
-        return float(np.mean(found)) if found else -1.0
+    def order(spec: str) -> tuple[bool, float]:
+        own = {problem: each.mean for (problem, name), each in found.items() if name == spec}
+        return spec != BASELINE and any(problem not in own for problem in problems if not problem.startswith("scored")), -float(
+            np.mean(list(own.values()) or [0.0])
+        )
 
-    return sorted({row["spec"] for row in rows}, key=lambda spec: (-gain(spec), spec))
+    told = frozenset(place for place, p_value in zip(pairs, corrected, strict=True) if p_value < 0.05)
+    return Differences(tuple(sorted(names, key=order)), found, told)
 
 
 def tables(rows: Sequence[Row], problems: Sequence[str]) -> str:
     """All tables as Markdown; the doses of mistakes stand in one of their own."""
     plain = [problem for problem in problems if not problem.endswith(DOSE_ENDS)]
-    specs, doses = ranked(rows, plain), [name for kind in ERRING for dose in DOSES if (name := _dosed(kind, dose)) in problems]
+    known = differences(rows, plain)
+    specs, doses = known.specs, [name for kind in ERRING for dose in DOSES if (name := _dosed(kind, dose)) in problems]
     parts: list[str] = []
 
     def table(title: str, columns: Sequence[str], lines: Sequence[str], cell: Callable[[str, str], str]) -> None:
         parts.extend(["", f"**{title}**", "", "| assigner | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)])
         parts.extend(f"| `{spec.replace('|', chr(92) + '|')}` | " + " | ".join(cell(spec, problem) for problem in columns) + " |" for spec in lines)
 
-    title = f"Mean success over the training, less that of `{BASELINE}` with the same seeds (bold: the 95% interval leaves 0 out)"
-    table(title, plain, specs, lambda spec, problem: "=" if spec == BASELINE else _signed(difference(rows, problem, spec, area)))
+    title = f"Mean success over the training, less that of `{BASELINE}` with the same seeds (bold: told from 0 after Holm's correction for the whole table)"
+    table(title, plain, specs, lambda spec, problem: "=" if spec == BASELINE else _signed(known, (problem, spec)))
     table("Success after the last update", plain, specs, lambda spec, problem: _plain(by_seed(rows, problem, spec, final)))
     table("Learning rate that the tuning seeds chose", plain, specs, lambda spec, problem: _rate(rows, problem, spec))
     if len(doses) > len(ERRING):
@@ -86,11 +107,12 @@ def tables(rows: Sequence[Row], problems: Sequence[str]) -> str:
     return "\n".join(parts).strip()
 
 
-def _signed(found: Interval | None) -> str:
+def _signed(known: Differences, place: tuple[str, str]) -> str:
+    found = known.found.get(place)
     if found is None:
         return "-"
     ends = "" if found.low is None or found.high is None else f" [{found.low:+.3f}, {found.high:+.3f}]"
-    return f"**{found.mean:+.3f}**{ends}" if told_apart(found) else f"{found.mean:+.3f}{ends}"
+    return f"**{found.mean:+.3f}**{ends}" if place in known.told else f"{found.mean:+.3f}{ends}"
 
 
 def _plain(known: dict[int, float]) -> str:
@@ -119,8 +141,9 @@ def draw(rows: Sequence[Row], problems: Sequence[str], path: Path) -> None:
 
 
 def _draw_map(rows: Sequence[Row], problems: Sequence[str], path: Path) -> None:
-    specs = [spec for spec in ranked(rows, problems) if spec != BASELINE]
-    found = [[difference(rows, problem, spec, area) for problem in problems] for spec in specs]
+    known = differences(rows, problems)
+    specs = [spec for spec in known.specs if spec != BASELINE]
+    found = [[known.found.get((problem, spec)) for problem in problems] for spec in specs]
     grid = np.array([[np.nan if each is None else each.mean for each in row] for row in found], dtype=np.float64)
     bound = float(np.nanquantile(np.abs(grid), 0.97))
     figure = _figure(3.6 + 0.95 * len(problems), 1.5 + 0.26 * len(specs))
@@ -129,13 +152,17 @@ def _draw_map(rows: Sequence[Row], problems: Sequence[str], path: Path) -> None:
     for row, column in np.ndindex(grid.shape):
         each = found[row][column]
         text = "·" if each is None else f"{each.mean:+.2f}"
-        strong = each is not None and told_apart(each)
+        strong = (problems[column], specs[row]) in known.told
         deep = each is not None and abs(each.mean) > 0.7 * bound
         panel.text(column, row, text, ha="center", va="center", fontsize=7.5, color="white" if deep else "#1d2127", weight="bold" if strong else "normal")
     levels = [np.mean(list(by_seed(rows, problem, BASELINE, area).values())) for problem in problems]
     panel.set_xticks(range(len(problems)), [f"{name}\n{level:.2f}" for name, level in zip(problems, levels, strict=True)], rotation=30, ha="right", fontsize=8)
     panel.set_yticks(range(len(specs)), specs, fontsize=8)
-    panel.set_title(f"mean success over the training, less that of {BASELINE} (whose own stands under the problem); bold: told from 0", loc="left", fontsize=9)
+    panel.set_title(
+        f"mean success over the training, less that of {BASELINE} (whose own stands under the problem); bold: told from 0, corrected for all",
+        loc="left",
+        fontsize=9,
+    )
     _save(figure, panel, path)
 
 

@@ -35,6 +35,7 @@ class Problem:
         right: [S, A] bool, what a perfect verifier says of the step; None where there is no verifier.
         verdicts: [S, A] float64, in [0, 1], probability that the verifier calls the step right; None where there is none.
         unique_keys: no two situations after the first look the same, as in free text.
+        paid: whether verdicts are a part of the reward; otherwise attempts are paid for the outcome alone, and verdicts are a column beside it.
     """
 
     name: str
@@ -49,11 +50,12 @@ class Problem:
     right: BoolArray | None = None
     verdicts: FloatArray | None = None
     unique_keys: bool = False
+    paid: bool = True
 
     def expected_rewards(self, dense: bool) -> FloatArray:
         """[S, A] float64, expected reward of a step; with `dense` that of the verdicts too, in units of STEP_WEIGHT / horizon as the library has it."""
         entered = (self.probabilities * (self.terminal * self.outcomes)[self.successors]).sum(axis=2)
-        if not dense or self.verdicts is None:
+        if not dense or self.verdicts is None or not self.paid:
             return entered
         return entered + STEP_WEIGHT / self.horizon * (self.verdicts - PENALTY * (1.0 - self.verdicts))
 
@@ -166,7 +168,8 @@ def play(problem: Problem, logits: FloatArray, tasks: IntArray, rng: np.random.G
     verdicts = np.full(state.size, np.nan)
     if problem.verdicts is not None:
         verdicts = (rng.random(state.size) < problem.verdicts[state, action]).astype(np.float64)
-        rewards = rewards + STEP_WEIGHT / horizon * (verdicts - PENALTY * (1.0 - verdicts))
+        if problem.paid:
+            rewards = rewards + STEP_WEIGHT / horizon * (verdicts - PENALTY * (1.0 - verdicts))
     return Attempts(
         states=state,
         actions=action,

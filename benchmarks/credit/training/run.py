@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one run a core; before anything
 
 import numpy as np
 
+from prm_gym.commands.records import read_names
 from prm_gym.report.comparison import Comparison, read_results
 from prm_gym.report.statistics import Interval, bootstrap_interval, paired_difference
 from prm_gym.training.compare import Plan, compare
@@ -77,7 +78,7 @@ def plan(world: World, condition: str, arguments: argparse.Namespace, directory:
     )
     return Plan(
         base=base,
-        credits=tuple(arguments.credits.split(",")) if arguments.credits else credits_of(condition),
+        credits=read_names(arguments.credits) if arguments.credits else credits_of(condition),
         rewards=("outcome" if rates is None else "dense",),
         seeds=tuple(range(arguments.seeds)),
         directory=directory,
@@ -211,7 +212,7 @@ def main() -> None:
             found[condition] = read_results(directory / "results.json")
         everything[name] = found
         share = next((known for condition in arguments.conditions if (known := shared(arguments.out / name / condition, arguments.seeds)) is not None), None)
-        credits = tuple(arguments.credits.split(",")) if arguments.credits else CREDITS
+        credits = read_names(arguments.credits) if arguments.credits else CREDITS
         print(f"\n**{name}** ({WORLDS[name].env}, {WORLDS[name].options})\n\n{table(found, credits)}")
         if share is not None:
             print(f"Steps in a state that another step of the task was in too: {share:.0%}.")
