@@ -88,8 +88,9 @@ def step_grpo(
 
         r_i = [answered] (R_i + key_weight * k_i) + validity_weight * [no step is wrong],    A_{i,t} = (r_i - mean_g r) / (std_g r + eps)
 
-    k_i is the farthest that the potential (share of the key steps that are reached) came to. Despite its name the credit is one of trajectories. Without the
-    column `answer_key` every trajectory counts as answered, without `label` the last term is left out; a step that is not known to be wrong is not wrong.
+    k_i is the farthest that the potential (share of the key steps that are reached) came to. Despite its name the credit is one of trajectories. At a task
+    at which no attempt answered, and without the column `answer_key`, every trajectory counts as answered: nothing says that there is an answer to give.
+    Without `label` the last term is left out; a step that is not known to be wrong is not wrong.
 
     Args:
         batch: N steps with the column `potential`, in [0, 1]; with `final_potential`, `label` and `answer_key` where there are any.
@@ -113,7 +114,8 @@ def step_grpo(
     totals = trajectory_returns(batch.rewards, batch.offsets) + key_weight * _farthest(batch)
     if "answer_key" in batch.columns:
         answered = np.array([answer is not None for answer in final_answers(batch).tolist()], dtype=np.bool_)
-        totals = np.where(answered | np.isnan(totals), totals, 0.0)
+        with_answers = np.bincount(tasks.codes[answered], minlength=tasks.count) > 0
+        totals = np.where(answered | np.isnan(totals) | ~with_answers[tasks.codes], totals, 0.0)
     if "label" in batch.columns:
         totals = totals + validity_weight * (np.bincount(owner[label_signs(batch) < 0.0], minlength=totals.size) == 0)
     relative = normalized_known(totals, tasks, scale="std", eps=eps, ddof=ddof, singleton=singleton)

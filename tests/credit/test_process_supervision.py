@@ -83,6 +83,8 @@ def test_key_steps_are_istar_over_key_step_rewards(make_process_batch):
 def looped_step_grpo(batch, key_weight, validity_weight):
     """The reward of each trajectory, None where no potential of it is known."""
     columns = {name: batch.column(name).tolist() for name in ("potential", "final_potential", "label", "answer_key")}
+    tasks = np.repeat(batch.group_ids, np.diff(batch.offsets)).tolist()
+    with_answers = {task for task, answer in zip(tasks, columns["answer_key"], strict=True) if answer is not None}
     rewards = []
     for start, stop in pairwise(batch.offsets.tolist()):
         reached = [columns["potential"][t] for t in range(start, stop)] + [columns["final_potential"][stop - 1]]
@@ -90,7 +92,8 @@ def looped_step_grpo(batch, key_weight, validity_weight):
         if not reached:
             rewards.append(None)
             continue
-        main = sum(batch.rewards[start:stop]) + key_weight * max(reached) if columns["answer_key"][start] is not None else 0.0
+        main = sum(batch.rewards[start:stop]) + key_weight * max(reached)
+        main = main if columns["answer_key"][start] is not None or tasks[start] not in with_answers else 0.0
         rewards.append(main + validity_weight * (0.0 not in columns["label"][start:stop]))
     return rewards
 
@@ -122,6 +125,15 @@ def test_step_grpo_agrees_with_the_loop(make_process_batch):
             np.testing.assert_allclose(credit.advantages[start:stop], expected, atol=1e-9)
             assert credit.keep[start:stop].tolist() == [rewards[i] is not None] * (stop - start)
         assert credit.diagnostics["unknown_share"] == pytest.approx(1 - credit.keep.mean())
+
+
+def test_answers_of_one_task_say_nothing_of_another():
+    columns = {"potential": [0.5, 0.25, 0.5, 1.0], "final_potential": [1.0, 0.5, 1.0, 1.0]}
+    offsets, groups = [0, 1, 2, 3, 4], ["a", "a", "b", "b"]
+    batch = StepBatch([1.0, 0.0, 1.0, 0.0], offsets, groups, [1.0, 0.0, 1.0, 0.0], [False] * 4, columns)
+    answered = batch.with_columns({"answer_key": key_array([None, None, "yes", None])})
+    assert step_grpo(answered).advantages[:2].tolist() == step_grpo(batch).advantages[:2].tolist()
+    assert step_grpo(answered).advantages[2:].tolist() != step_grpo(batch).advantages[2:].tolist()
 
 
 def test_step_grpo_without_its_terms_is_grpo(make_batch):
