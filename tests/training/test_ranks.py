@@ -105,9 +105,11 @@ def test_a_process_that_is_killed_ends_all_and_the_run_goes_on_along_the_same_cu
 def test_a_training_that_diverges_ends_all_with_the_same_message(tmp_path):
     status, _, err = torchrun.ended(_train(2, "ddp", tmp_path / "run", rate=1e30))
     assert status != 0
-    said = [line for line in err.splitlines() if line.startswith("prm-gym: training diverged in batch")]
-    assert len(said) == 2
+    said = [line for line in err.splitlines() if line.startswith("prm-gym:")]
+    # As soon as one process has ended with an error, torchrun ends the others: one that comes second may be gone before its line is out. Nobody says another.
+    assert len(said) in {1, 2}
     assert len(set(said)) == 1
+    assert said[0].startswith("prm-gym: training diverged in batch")
     assert (tmp_path / "run" / json.loads((tmp_path / "run" / "state.json").read_bytes())["checkpoint"] / "model.safetensors").is_file()
 
 
