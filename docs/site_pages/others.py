@@ -68,11 +68,14 @@ def _page(title: str, about: str, registry: Registry[Any]) -> str:
 
 def _options(factory: Any) -> Iterable[OptionDoc]:
     """The options of a class, with the meanings that its own docstring gives them where it is a record."""
-    if not (isinstance(factory, type) and issubclass(factory, msgspec.Struct)):
+    if not _is_record(factory):
         return options_of(factory)
     meanings = meanings_in(factory.__doc__ or "")
-    kind: Any = factory  # pyright keeps no more than that it is some class
-    return [msgspec.structs.replace(option, meaning=option.meaning or meanings.get(option.name, "")) for option in options_of(kind)]
+    return [msgspec.structs.replace(option, meaning=option.meaning or meanings.get(option.name, "")) for option in options_of(factory)]
+
+
+def _is_record(factory: Any) -> bool:
+    return isinstance(factory, type) and issubclass(factory, msgspec.Struct)
 
 
 def _commands() -> str:
