@@ -19,7 +19,7 @@ _MARK = re.compile(r"^<!-- (?:needs|long|not run): .*? -->\n", re.MULTILINE)
 LEARN = ("tutorial_environment", "tutorial_training_loop", "tutorial_verifier", "concepts")
 GUIDES = ("loops", "verifying", "tools_and_web", "endpoints", "process_rewards", "search", "training", "credit", "cluster", "language_models", "other_trainers")
 WRITE = ("write_an_environment", "write_a_verifier", "write_an_assigner")
-ABOUT = ("inventory", "results", "peers", "limits")
+ABOUT = ("inventory", "results", "comparison", "peers", "limits")
 PLACES = included.places()
 
 
