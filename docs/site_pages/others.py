@@ -1,6 +1,7 @@
 """Pages of what has no page for each (reward schemes, search methods, agents, protocols of judges, families of reward models), and of the command line."""
 
 import contextlib
+import inspect
 import io
 import os
 from collections.abc import Iterable
@@ -70,7 +71,7 @@ def _options(factory: Any) -> Iterable[OptionDoc]:
     """The options of a class, with the meanings that its own docstring gives them where it is a record."""
     if not _is_record(factory):
         return options_of(factory)
-    meanings = meanings_in(factory.__doc__ or "")
+    meanings = meanings_in(inspect.getdoc(factory) or "")
     return [msgspec.structs.replace(option, meaning=option.meaning or meanings.get(option.name, "")) for option in options_of(factory)]
 
 
