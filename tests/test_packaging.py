@@ -116,7 +116,7 @@ def test_what_is_installed_is_what_is_declared():
 
 
 # Extras that "all" leaves out: large, wanted by few, or with dependencies that have no wheels. The last has a lock file of its own, which may fail to install.
-NOT_IN_ALL = {"miniwob", "ray", "real-model", "reasoning-gym", "tensorboard", "wandb"}
+NOT_IN_ALL = {"docs", "miniwob", "ray", "real-model", "reasoning-gym", "tensorboard", "wandb"}
 
 
 def test_the_extra_all_holds_the_others():
