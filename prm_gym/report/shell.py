@@ -29,7 +29,9 @@ def page_of(title: str, main: Html, version: str) -> str:
     return document_of(title, join(main), version, style=f"{look()}\n{asset('page.css')}", script=asset("page.js"))
 
 
-def document_of(title: str, body: Html, version: str, *, style: str, script: str, data: Sequence[Html] = (), connect: bool = False) -> str:
+def document_of(
+    title: str, body: Html, version: str, *, style: str, script: str, data: Sequence[Html] = (), connect: bool = False, marks: Mapping[str, str] | None = None
+) -> str:
     """The HTML of a page with a style sheet and a script of its own; see `page_of`.
 
     Args:
@@ -40,6 +42,7 @@ def document_of(title: str, body: Html, version: str, *, style: str, script: str
         script: the package's own script, which runs before what follows is there.
         data: what follows.
         connect: whether the script may ask the server that the page came from.
+        marks: attributes of the body, for the script.
     """
     policy = f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
     head = element(
@@ -53,7 +56,7 @@ def document_of(title: str, body: Html, version: str, *, style: str, script: str
         element("link", rel="icon", href="data:,"),
         element("style", trusted(style)),
     )
-    whole = element("body", body, element("script", trusted(script)), *data)
+    whole = element("body", body, element("script", trusted(script)), *data, **(marks or {}))
     return "<!doctype html>\n" + element("html", head, whole, lang="en").text + "\n"
 
 
@@ -82,9 +85,9 @@ def _declared(properties: Mapping[str, str]) -> str:
     return "".join(f"--{name}:{value};" for name, value in properties.items())
 
 
-def asset(name: str) -> str:
-    """A data file that lies beside this module."""
-    return files("prm_gym.report").joinpath(name).read_text(encoding="utf-8")
+def asset(name: str, package: str = "prm_gym.report") -> str:
+    """A data file that lies beside this module, or in another package."""
+    return files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:

@@ -73,12 +73,16 @@ class Advantages:
         values = self.of(name, number)
         if values is None:
             return NONE
-        return POSITIVE * bool((values > 0).any()) | NEGATIVE * bool((values < 0).any()) | ZERO * bool((values == 0).any()) | NONE * bool(np.isnan(values).any())
+        return (
+            POSITIVE * bool((values > 0).any()) | NEGATIVE * bool((values < 0).any()) | ZERO * bool((values == 0).any()) | NONE * bool(np.isnan(values).any())
+        )
 
     def said(self, name: str) -> str:
         """What became of an assigner, in words."""
-        reasons = self.reasons[name]
-        return "assigned" if not reasons else "; ".join(f"{path}: {reason}" for path, reason in reasons.items())
+        paths: dict[str, list[str]] = {}
+        for path, reason in self.reasons[name].items():
+            paths.setdefault(reason, []).append(path)
+        return "; ".join(f"not in {', '.join(files)}: {reason}" for reason, files in paths.items()) or "assigned"
 
     def _assigned(self, name: str, path: str, batch: StepBatch | None, reason: str) -> FloatArray | None:
         if batch is not None:
@@ -102,7 +106,7 @@ def learnable(trajectory: Trajectory) -> bool:
 
 
 def lightened(trajectory: Trajectory) -> Trajectory:
-    """The trajectory with what assigners read, and no more: without observations, listed actions, reasons, evidence but stated progress, and claims but the last."""
+    """The trajectory with what assigners read: no observations, listed actions or reasons, of evidence stated progress, of claims those of the last step."""
     last = len(trajectory.steps) - 1
     steps = tuple(_light(step, keep_claims=place == last) for place, step in enumerate(trajectory.steps))
     return msgspec.structs.replace(trajectory, steps=steps, task=msgspec.structs.replace(trajectory.task, instructions="", question="", sealed={}), final=None)

@@ -100,7 +100,8 @@ class Collection:
             UnknownNameError: no assigner has the name.
             OptionError: an option of one is unknown.
         """
-        self._sources: list[TrajectoryFile] = find_files(paths)
+        self._paths = tuple(paths)
+        self._sources: list[TrajectoryFile] = find_files(self._paths)
         self.advantages = Advantages(credits)
         self.files = [FileReport(str(source.path)) for source in self._sources]
         self.groups: list[Group] = []
@@ -125,6 +126,14 @@ class Collection:
         if found.id != entry.id or len(found.steps) != entry.steps:
             raise StoreError(f"{source.path} was changed: line {entry.line} no longer holds {entry.id!r}; read the file again")
         return found
+
+    def again(self) -> "Collection":
+        """The collection of the same paths, read anew.
+
+        Raises:
+            StoreError: nothing can be read any longer.
+        """
+        return Collection(self._paths, self.advantages.names)
 
     def problem_lines(self) -> list[str]:
         """What could not be read, a line each: path, line, reason."""

@@ -1,6 +1,6 @@
 """Files of trajectories: where each one stands, so that it can be read again by itself, and what of the files cannot be read.
 
-JSON lines are addressed by byte offsets. Parquet is addressed by row group and row; a row is a trajectory, its columns are the fields of `Trajectory`, each as a
+JSON lines are addressed by byte offsets, Parquet by row group and row. A row of Parquet is a trajectory; its columns are the fields of `Trajectory`, each as a
 value or as JSON text.
 """
 
