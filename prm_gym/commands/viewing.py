@@ -84,12 +84,11 @@ def _target(first: str, out: str) -> Path:
 def _serve(collection: "Collection", port: int, open_browser: bool, as_json: bool) -> None:
     from prm_gym.viewer.server import ViewServer
 
-    with ViewServer(collection, port) as server:
+    with suppress(KeyboardInterrupt), ViewServer(collection, port) as server:  # an interruption is the way to end it
         _say(collection, {"served at": server.url}, as_json)
         print("Interrupt (Ctrl-C) ends it.", file=sys.stderr, flush=True)
         _opened(server.url, open_browser)
-        with suppress(KeyboardInterrupt):  # the way to end it
-            server.serve_forever()
+        server.serve_forever()
 
 
 def _say(collection: "Collection", where: dict[str, Any], as_json: bool) -> None:

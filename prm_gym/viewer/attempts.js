@@ -72,7 +72,7 @@ async function attemptsView(n) {
     const head = el("tr", {}, el("th", { scope: "col" }, "state"), members.map((member) => el("th", { scope: "col", class: member === n ? "own" : "" },
       el("a", { href: hashOf({ n: member }) }, bidi(index.id[member])), " ", el("span", { class: `outcome ${outcomeClass(member)}` }, outcomeText(member)))));
     const largest = largestOf(shown.flatMap((each) => each.advantages[assigner] ?? []));
-    const rows = aligned(sequences, names).map(({ state, row }) => el("tr", {}, el("th", { scope: "row", class: state === null ? "state soft" : "state", title: state }, names.get(state) ?? ""),
+    const rows = aligned(sequences, names).map(({ state, row }) => el("tr", {}, el("th", { scope: "row", class: state === null ? "state soft" : "state", title: state }, names.get(state) ?? el("span", { class: "unseen" }, "states of one attempt")),
       members.map((member, attempt) => (row.has(attempt) ? attemptCell(shown[attempt], member, row.get(attempt), assigner, largest, names) : el("td", { class: "empty" })))));
     const left = all.length - count;
     box.replaceChildren(

@@ -124,7 +124,8 @@ function drawRows() {
     node.remove();
     list.nodes.delete(row);
   }
-  const tabbed = list.place.get(list.selected) ?? list.rows.findIndex((n) => n >= 0);
+  const chosen = selectedRow();
+  const tabbed = chosen >= first && chosen < last ? chosen : list.rows.findIndex((n, row) => n >= 0 && row >= first);
   for (let row = first; row < last; row += 1) {
     if (!list.nodes.has(row)) {
       const node = list.rows[row] < 0 ? headingRow(~list.rows[row]) : trajectoryRow(list.rows[row]);
@@ -141,6 +142,11 @@ function drawRows() {
     if (list.rows[row] === list.selected) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
+}
+
+// Row of the selected trajectory; -1 where it is not in the list.
+function selectedRow() {
+  return list.selected < 0 ? -1 : list.place.get(list.selected) ?? -1;
 }
 
 function headingRow(group) {
@@ -188,7 +194,8 @@ function selectRow(n, focus) {
 
 // The trajectory before or after the selected one.
 function neighbour(by) {
-  let row = list.place.get(list.selected) ?? (by > 0 ? -1 : list.rows.length);
+  let row = selectedRow();
+  if (row < 0 && by < 0) row = list.rows.length;
   do row += by;
   while (row >= 0 && row < list.rows.length && list.rows[row] < 0);
   return list.rows[row];

@@ -102,7 +102,7 @@ function moveStep(by) {
 
 const HELP = [
   ["j, k", "next, previous trajectory"], ["\u2191 \u2193 in the list", "likewise"], ["\u2192 \u2190, or n, p", "next, previous step"], ["s, a, g", "steps, attempts, graph"],
-  ["/", "search"], ["d", "light or dark"], ["Esc", "leave the search, close this"], ["?", "this help"],
+  ["/", "search"], ["d", "light or dark"], ["Esc", "clear and leave the search, close this"], ["?", "this help"],
 ];
 
 const DOES = {

@@ -1,14 +1,14 @@
 """Files of trajectories: where each one stands, so that it can be read again by itself, and what of the files cannot be read.
 
-JSON lines are addressed by byte offsets, Parquet by row group and row. A row of Parquet is a trajectory; its columns are the fields of `Trajectory`, each as a
-value or as JSON text.
+JSON lines are addressed by byte offsets, Parquet by row group and row. A row of Parquet is a trajectory; its columns are the fields of `Trajectory`, of which
+`task`, `steps`, `env_options` and `final` may be JSON text: Arrow's own columns hold no evidence of any form.
 """
 
 import importlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -197,28 +197,14 @@ def find_files(paths: Iterable[str | Path]) -> list[TrajectoryFile]:
 
 
 def _of_row(values: dict[str, Any]) -> Trajectory:
-    """The trajectory of a row of Parquet. A null stands for a field that is left out; in Arrow's columns every row has all fields.
+    """The trajectory of a row of Parquet; a null stands for a field that is left out.
 
     Raises:
         StoreError: it is none; says why.
     """
     try:
-        fields = {name: _structured(value) if name in _STRUCTURED else value for name, value in values.items()}
+        fields = {name: msgspec.json.decode(value) if name in _STRUCTURED and isinstance(value, str) else value for name, value in values.items()}
         kept = {name: value for name, value in fields.items() if value is not None or name in ("seed", "outcome")}
         return msgspec.convert(kept, Trajectory, dec_hook=decode_claims)
     except (msgspec.DecodeError, ValueError, ContractError, RecursionError) as error:
         raise StoreError(str(error) or type(error).__name__) from error
-
-
-def _structured(value: object) -> object:
-    return msgspec.json.decode(value) if isinstance(value, str) else _without_nulls(value)
-
-
-def _without_nulls(value: object) -> object:
-    match value:
-        case dict():
-            return {key: _without_nulls(each) for key, each in cast("dict[str, object]", value).items() if each is not None}
-        case list():
-            return [_without_nulls(each) for each in cast("list[object]", value)]
-        case _:
-            return value
