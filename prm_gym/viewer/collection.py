@@ -139,6 +139,10 @@ class Collection:
         """What could not be read, a line each: path, line, reason."""
         lines: list[str] = []
         for file in self.files:
+            if not file.read and file.unread > 1:
+                first = file.problems[0]
+                lines.append(f"{file.path}: none of its {file.unread:,} lines is a trajectory; line {first.line}: {first.reason}")
+                continue
             lines += [f"{file.path}, line {each.line}: {each.reason}" if each.line else f"{file.path}: {each.reason}" for each in file.problems]
             if file.unread > len(file.problems):
                 lines.append(f"{file.path}: and {file.unread - len(file.problems):,} more lines like these")

@@ -166,7 +166,7 @@ function trajectoryRow(n) {
   const flags = [index.flags[n] & TRUNCATED ? "cut" : "", index.flags[n] & SPLIT ? "disagreement" : ""].filter(Boolean);
   const title = $("grouped").checked ? index.agents[index.agent[n]] : index.groups.title[index.group[n]];
   return el("li", {}, el("a", { href: hashOf({ n }), "data-n": n },
-    el("span", { class: "id" }, bidi(index.id[n])), el("span", { class: "soft title" }, bidi(title)),
+    el("span", { class: "id" }, bidi(shortened(index.id[n], 120))), el("span", { class: "soft title" }, bidi(title)),
     el("span", { class: `outcome ${outcomeClass(n)}` }, outcomeText(n)),
     el("span", { class: "glyphs" }, glyphs, flags.map((flag) => el("span", { class: "flag" }, flag))),
     el("span", { class: "soft steps" }, `${index.steps[n]} ${index.steps[n] === 1 ? "step" : "steps"}`)));

@@ -94,7 +94,7 @@ function marked(text, known) {
 }
 
 function number(value, digits = 3) {
-  if (typeof value !== "number") return String(value);
+  if (typeof value !== "number") return value === null ? "no finite number" : String(value);
   if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value).replace("-", MINUS);
   return (Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 10 ** -digits) ? value.toExponential(2) : value.toFixed(digits)).replace("-", MINUS);
 }

@@ -52,12 +52,16 @@ def test_a_line_beyond_all_bounds_is_passed_over(store, proofs, monkeypatch, tmp
 
 
 def test_a_foreign_file_does_not_fill_memory_with_its_reasons(store, proofs, tmp_path):
-    (tmp_path / "metrics.jsonl").write_text('{"loss": 1}\n' * 500)
-    collection = Collection([tmp_path / "metrics.jsonl", store(proofs)])
-    assert [file.unread for file in collection.files] == [500, 0]
-    assert len(collection.files[0].problems) == reading.NAMED
-    assert collection.problem_lines()[-1].endswith(f"and {500 - reading.NAMED} more lines like these")
-    assert collection.summary()["unread"] == 500
+    foreign, half = tmp_path / "metrics.jsonl", tmp_path / "half.jsonl"
+    foreign.write_text('{"loss": 1}\n' * 500)
+    half.write_bytes(store(proofs).read_bytes() + b"x\n" * 70)
+    collection = Collection([foreign, half])
+    assert [(file.read, file.unread, len(file.problems)) for file in collection.files] == [(0, 500, reading.NAMED), (5, 70, reading.NAMED)]
+    first, *others, last = collection.problem_lines()
+    assert first.startswith(f"{foreign}: none of its 500 lines is a trajectory; line 1: ")
+    assert others[0].startswith(f"{half}, line 6: ")
+    assert last == f"{half}: and {70 - reading.NAMED} more lines like these"
+    assert collection.summary()["unread"] == 570
 
 
 def test_a_folder_is_all_its_files_and_a_path_named_twice_is_one(store, proofs, tmp_path):
