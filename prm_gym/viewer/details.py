@@ -2,6 +2,7 @@
 
 import base64
 import math
+import re
 from typing import Any, Final, cast
 
 import msgspec
@@ -19,6 +20,7 @@ MOST_IMAGE = 4 << 20
 """Bytes of a picture."""
 SAFE_INTEGER = 2**53
 """From which on a browser rounds integers; such ones are given as text."""
+_LONG_INTEGER = re.compile(rb"(?<![\d.])\d{16,}(?![\d.eE])")
 _PICTURES: Final = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"RIFF", "webp"))
 
 
@@ -125,8 +127,10 @@ def _claim(claim: Claim) -> Any:
 
 
 def _bounded(value: Any) -> Any:
-    length = len(msgspec.json.encode(value))
-    return plain(value) if length <= MOST_EVIDENCE else {"left out": f"{length:,} characters; at most {MOST_EVIDENCE:,} are shown"}
+    encoded = msgspec.json.encode(value)
+    if len(encoded) > MOST_EVIDENCE:
+        return {"left out": f"{len(encoded):,} characters; at most {MOST_EVIDENCE:,} are shown"}
+    return plain(value) if _LONG_INTEGER.search(encoded) else msgspec.Raw(encoded)
 
 
 def _picture(image: bytes) -> dict[str, Any] | None:
