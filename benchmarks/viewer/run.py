@@ -3,7 +3,7 @@
     python benchmarks/viewer/run.py [--tasks 1250] [--attempts 8] [--file trajectories.jsonl] [--json]
 
 1. Trajectories: `prm_gym/Deduction-v0` with the z3 verifier, played by `mixed` (agents of mixed skill), unless a file is given.
-2. The page: seconds to read the file, assign three credits and write the page; its size.
+2. The page: seconds of the processor to read the file and assign three credits, and to write the page; its size.
 3. Chromium, a fresh process for each of `REPEATS` openings: from the start of the navigation until the first frame in which the list is there and takes keys
    (`usable`), and until the whole file is read (`read`); then from an address or a key to the first frame with what was asked for. Memory is that of the
    page's own process (resident), after it is opened and after the search has gone through all steps.
@@ -101,12 +101,12 @@ def opened(browser: Browser, url: str, collection: Collection) -> dict[str, floa
 
 def measured(path: Path, page: Path) -> dict[str, float]:
     """All figures of one file of trajectories."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     collection = Collection([path], CREDITS)
-    read = time.perf_counter()
+    read = time.process_time()
     size = write_view(collection, page, 1 << 30).size
     made = {"trajectories": len(collection.entries), "steps": sum(entry.steps for entry in collection.entries)}
-    made |= {"file MiB": path.stat().st_size / 2**20, "page MiB": size / 2**20, "reading s": read - begun, "writing s": time.perf_counter() - read}
+    made |= {"file MiB": path.stat().st_size / 2**20, "page MiB": size / 2**20, "reading s": read - begun, "writing s": time.process_time() - read}
     runs: list[dict[str, float]] = []
     with sync_playwright() as playwright:
         for _ in range(REPEATS):
