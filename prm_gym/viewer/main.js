@@ -114,6 +114,7 @@ const DOES = {
 function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
   const { target, key } = event;
+  if (key === "Escape") $("troubles")?.removeAttribute("open");
   if (key === "Escape" && target.matches("input, select")) target.blur();
   if (target.matches("input, select, textarea")) return;
   const inList = $("list").contains(target);

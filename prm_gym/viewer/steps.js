@@ -81,7 +81,7 @@ function creditTable(shown, n, at) {
   return el("table", { class: "fields credit" }, el("caption", {}, "Advantage"), el("tbody", {}, index.credits.map(({ name }, assigner) => {
     const values = shown.advantages[assigner];
     const reason = values ? (values[at] === null ? "the assigner takes the step out, or counts it once elsewhere" : "") : creditReason(n, assigner);
-    return el("tr", {}, el("th", { scope: "row" }, bidi(name)), el("td", {}, bar(values ? values[at] : undefined, largestOf(values), reason), reason ? el("span", { class: "soft fine" }, ` ${reason}`) : null));
+    return el("tr", {}, el("th", { scope: "row" }, bidi(name)), el("td", {}, bar(values ? values[at] : undefined, largestOf(values), reason), reason ? el("span", { class: "soft fine" }, `: ${reason}`) : null));
   })));
 }
 

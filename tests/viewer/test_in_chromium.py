@@ -298,6 +298,23 @@ def test_hostile_text_is_text(reader, view, trajectory, step):
     assert all(url.startswith(("file:", "data:", "about:")) for url in page.requests)
 
 
+def test_what_could_not_be_read_is_on_the_page(reader, store, proofs, tmp_path):
+    path = store(proofs)
+    with path.open("ab") as file:
+        file.write(b'nonsense <b>\n{"half')
+    write_view(Collection([path], ["grpo", "gae"]), tmp_path / "view.html")
+    page = reader().open((tmp_path / "view.html").as_uri())
+    page.page.click("text=2 lines not read")
+    said = page.text("#troubles")
+    assert f"{path}, line 6: " in said
+    assert f"{path}, line 7: " in said
+    assert "the file ends within this line" in said
+    assert "No credit by gae" in said
+    assert len(page.rows()) == 5
+    page.press("Escape")
+    assert page.page.is_hidden("#troubles li")
+
+
 def test_pictures_of_pages_are_shown(reader, view, trajectory, step):
     page = reader().open(view([trajectory("p", 0, [step(0, "click", "A", "B", claims=(PageShown("title: Shop", PIXEL),), terminated=True)], 1.0)]) + "#p%2F0")
     page.shown("p/0")
