@@ -177,10 +177,18 @@ def test_the_filters_find_what_they_say(reader, view, proofs):
 
 
 @pytest.mark.parametrize("served", [False, True], ids=["file", "server"])
-def test_the_search_looks_into_the_steps(reader, view, store, proofs, served):
-    with served_at(Collection([store(proofs, "s.jsonl")])) if served else nothing(view()) as address:
+def test_the_search_looks_into_the_steps(reader, view, store, proofs, trajectory, step, served):
+    every = [*proofs, trajectory("q", 0, [step(0, 'say "a\\b" é', "Q", "R", terminated=True)], 0.0)]
+    with served_at(Collection([store(every, "s.jsonl")])) if served else nothing(view(every)) as address:
         page = reader().open(address)
-        for text, found in (("too DARK", ["h/0"]), ("leave h", ["h/0", "h/1"]), ("g/1", ["g/1"]), ("nowhere", []), ("you are in H", ["h/0", "h/1"])):
+        for text, found in (
+            ("too DARK", ["h/0"]),
+            ("leave h", ["h/0", "h/1"]),
+            ("g/1", ["g/1"]),
+            ("nowhere", []),
+            ("IN h", ["h/0", "h/1"]),
+            ('"A\\B" É', ["q/0"]),
+        ):
             page.page.fill("#search", text)
             page.page.wait_for_function(
                 "found => JSON.stringify([...document.querySelectorAll('#rows a .id')].map(each => each.textContent)) === found",
@@ -189,7 +197,7 @@ def test_the_search_looks_into_the_steps(reader, view, store, proofs, served):
             page.page.wait_for_function("() => document.querySelector('#progress').textContent === ''")
             assert page.rows() == found
         page.page.fill("#search", "")
-        page.page.wait_for_function("() => document.querySelectorAll('#rows a').length === 5")
+        page.page.wait_for_function("() => document.querySelectorAll('#rows a').length === 6")
 
 
 def test_a_step_shows_verdicts_counter_model_and_what_nobody_can_tell(reader, view):
