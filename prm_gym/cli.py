@@ -23,6 +23,7 @@ from prm_gym.commands.searching import search
 from prm_gym.commands.training import train
 from prm_gym.commands.training_implicit import train_confidence, train_implicit
 from prm_gym.commands.training_prm import train_prm
+from prm_gym.commands.viewing import view
 from prm_gym.errors import PrmGymError, UnknownNameError
 
 
@@ -38,6 +39,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "envs": Command(envs, "list the environments"),
         "verifiers": Command(verifiers, "list the verifiers and their options"),
         "credit": Command(credit, "list the credit assigners and what they need"),
+        "view": Command(view, "look at stored trajectories in a browser"),
         "credit-graph": Command(credit_graph, "draw what the attempts at a task have in common"),
         "doctor": Command(doctor, "say what works here, and how to get the rest"),
         "play": Command(play, "take the steps of an episode yourself, or watch an agent"),

@@ -13,7 +13,7 @@ from uuid import uuid4
 import msgspec
 
 from prm_gym.claims import decode_claims
-from prm_gym.errors import StoreError
+from prm_gym.errors import ContractError, StoreError
 from prm_gym.trajectory import Trajectory
 
 _ENCODER = msgspec.json.Encoder()
@@ -94,9 +94,21 @@ def read_lines(path: Path | str) -> Iterator[tuple[int, int, Trajectory]]:
             if not line.strip():
                 continue
             try:
-                yield begin, len(line), _DECODER.decode(line)
-            except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
+                yield begin, len(line), decode_trajectory(line)
+            except StoreError as error:
                 warnings.warn(f"{path}, line {number}: {error}", BrokenLine, stacklevel=3)
+
+
+def decode_trajectory(line: bytes) -> Trajectory:
+    """The trajectory of one line.
+
+    Raises:
+        StoreError: it is none; says why.
+    """
+    try:
+        return _DECODER.decode(line)
+    except (msgspec.DecodeError, ValueError, ContractError, RecursionError) as error:  # a verdict that breaks its contract says so by a ContractError
+        raise StoreError(str(error) or type(error).__name__) from error
 
 
 def write_json(path: Path | str, value: Any) -> None:

@@ -264,3 +264,16 @@ def test_several_may_write_one_file_at_once(tmp_path):
         list(pool.map(lambda value: write_json(tmp_path / "one.json", [value] * 1000), range(60)))
     assert len(set(json.loads((tmp_path / "one.json").read_text()))) == 1
     assert [file.name for file in tmp_path.iterdir()] == ["one.json"]
+
+
+def test_a_line_that_breaks_a_contract_is_a_broken_line_like_any_other(tmp_path):
+    # A score of 2 is no probability, which the verdict itself says; such a line used to end the reading of the whole file. Deep nesting likewise.
+    path = tmp_path / "t.jsonl"
+    good = msgspec.json.encode(_trajectory())
+    wrong = good.replace(b'"score":0.0', b'"score":2.0', 1)
+    assert wrong != good
+    deep = b'{"id":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    path.write_bytes(b"\n".join((good, wrong, deep, good)) + b"\n")
+    with pytest.warns(BrokenLine) as caught:
+        assert len(list(read_trajectories(path))) == 2
+    assert [str(each.message).partition(": ")[0] for each in caught] == [f"{path}, line 2", f"{path}, line 3"]

@@ -1,5 +1,6 @@
 """The base of all claims, the two that fit everywhere, and how stored claims are read."""
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -37,10 +38,34 @@ def _made(kind: Callable[..., Any], values: dict[str, Any]) -> Any:
     return kind(**values)
 
 
+@functools.cache  # every claim of a file asks for them; a new type clears it
+def _claim_types() -> dict[str, type[msgspec.Struct]]:
+    found: dict[str, type[msgspec.Struct]] = {}
+    pending: list[type[Claim]] = [Claim]
+    while pending:
+        kind = pending.pop()
+        pending.extend(kind.__subclasses__())
+        if issubclass(kind, msgspec.Struct):
+            tag = str(kind.__struct_config__.tag)
+            other = found.setdefault(tag, kind)
+            if (other.__module__, other.__qualname__) != (kind.__module__, kind.__qualname__):  # a module that was loaded again defines the same class anew
+                raise DuplicateNameError(f"the claims {_path(other)} and {_path(kind)} have one tag, {tag!r}: give one of them another (tag=...)")
+    return found
+
+
+def _path(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
 class Claim(Sparse):
     """A checkable statement about one step. Subclasses are frozen msgspec structs with a tag of their own."""
 
     __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        """Have the types looked up anew: there is one more."""
+        super().__init_subclass__()
+        _claim_types.cache_clear()
 
 
 class Malformed(Claim, msgspec.Struct, frozen=True, gc=False, tag="malformed"):
@@ -73,24 +98,6 @@ class ForeignClaim(Claim, msgspec.Struct, frozen=True, tag="foreign"):
 
     kind: str
     fields: dict[str, Any]
-
-
-def _claim_types() -> dict[str, type[msgspec.Struct]]:
-    found: dict[str, type[msgspec.Struct]] = {}
-    pending: list[type[Claim]] = [Claim]
-    while pending:
-        kind = pending.pop()
-        pending.extend(kind.__subclasses__())
-        if issubclass(kind, msgspec.Struct):
-            tag = str(kind.__struct_config__.tag)
-            other = found.setdefault(tag, kind)
-            if (other.__module__, other.__qualname__) != (kind.__module__, kind.__qualname__):  # a module that was loaded again defines the same class anew
-                raise DuplicateNameError(f"the claims {_path(other)} and {_path(kind)} have one tag, {tag!r}: give one of them another (tag=...)")
-    return found
-
-
-def _path(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def claim_from_json(data: dict[str, Any]) -> Claim:

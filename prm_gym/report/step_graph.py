@@ -82,7 +82,7 @@ def graph_figure(graph: StepGraph, title: str, most_states: int = MOST_STATES, t
     axes.set_xlim(-0.35, columns - 0.5)
     axes.set_ylim(max(heights) + 0.9, min(heights) - 0.9)
     colours, scale = diverging(theme, [edge.advantage for edge in graph.edges if edge.advantage is not None])
-    for edge, bend in _bends(layout):
+    for edge, bend in bends(layout):
         _draw_edge(axes, edge, layout, bend, None if edge.advantage is None else colours(scale(edge.advantage)), theme)
     named = {node: name for name, group in named_groups(graph).items() for node in group.nodes}
     for node in graph.nodes:
@@ -163,16 +163,16 @@ def _apart(wanted: list[float], numbers: list[int]) -> dict[int, float]:
     return dict(zip(numbers, heights, strict=True))
 
 
-def _bends(layout: Layout) -> list[tuple[StepEdge, float]]:
+def bends(layout: Layout) -> list[tuple[StepEdge, float]]:
     """The edges, rare ones first so that frequent ones lie on top, and how far each is bent: parallel ones apart."""
     between: defaultdict[tuple[int, int], list[StepEdge]] = defaultdict(list)
     for edge in layout.edges:
         between[edge.source, edge.target].append(edge)
-    bends = {id(edge): index - (len(edges) - 1) / 2.0 for edges in between.values() for index, edge in enumerate(edges)}
-    return [(edge, bends[id(edge)]) for edge in sorted(layout.edges, key=lambda edge: edge.occurrences)]
+    bent = {id(edge): index - (len(edges) - 1) / 2.0 for edges in between.values() for index, edge in enumerate(edges)}
+    return [(edge, bent[id(edge)]) for edge in sorted(layout.edges, key=lambda edge: edge.occurrences)]
 
 
-def _curve(start: tuple[float, float], end: tuple[float, float], bend: float) -> list[tuple[float, float]]:
+def curve(start: tuple[float, float], end: tuple[float, float], bend: float) -> list[tuple[float, float]]:
     """Four points of a Bezier curve: level at both ends when it goes forward; round about when it goes back or stays."""
     (x, y), (u, v) = start, end
     if u > x:
@@ -188,7 +188,7 @@ def _draw_edge(axes: "Axes", edge: StepEdge, layout: Layout, bend: float, colour
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path as Curve
 
-    points = _curve(layout.places[edge.source], layout.places[edge.target], bend)
+    points = curve(layout.places[edge.source], layout.places[edge.target], bend)
     line: dict[str, Any] = {"color": theme.soft, "linestyle": DROPPED} if colour is None else {"color": colour}
     patch = FancyArrowPatch(
         path=Curve(points, [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4]), arrowstyle="-", linewidth=_width(edge.occurrences),
@@ -212,7 +212,7 @@ def _label(axes: "Axes", layout: Layout, theme: Theme) -> int:
 
     often = sorted(layout.edges, key=lambda edge: -edge.occurrences)[:MOST_LABELS]
     loops = Counter(edge.source for edge in layout.edges if edge.source == edge.target)
-    bends = {id(edge): bend for edge, bend in _bends(layout)}
+    bent = {id(edge): bend for edge, bend in bends(layout)}
     taken = [Bbox.from_bounds(x, y, 0.0, 0.0).padded(11.0 * axes.figure.dpi / 72.0) for x, y in axes.transData.transform(list(layout.places.values()))]
     named: set[int] = set()
     written = 0
@@ -221,7 +221,7 @@ def _label(axes: "Axes", layout: Layout, theme: Theme) -> int:
         if more and edge.source in named:
             continue
         named |= {edge.source} if more else set()
-        points = _curve(layout.places[edge.source], layout.places[edge.target], bends[id(edge)])
+        points = curve(layout.places[edge.source], layout.places[edge.target], bent[id(edge)])
         label = axes.text(
             0.0, 0.0, "", fontsize=LABEL_SIZE, ha="center", va="center", color=theme.ink, parse_math=False, zorder=2.5,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": theme.paper, "edgecolor": "none", "alpha": 0.82},

@@ -1,0 +1,150 @@
+"""What the page shows of one trajectory, as JSON values with every text once."""
+
+import base64
+import math
+import re
+from typing import Any, Final, cast
+
+import msgspec
+import numpy as np
+
+from prm_gym.claims import Claim, PageShown
+from prm_gym.task import content_key
+from prm_gym.trajectory import Step, Trajectory
+from prm_gym.verdict import Verdict
+from prm_gym.viewer.advantages import Advantages
+
+MOST_EVIDENCE = 100_000
+"""Characters of a verdict's evidence, or of a claim, as JSON; more is left out, and its length said."""
+MOST_IMAGE = 4 << 20
+"""Bytes of a picture."""
+SAFE_INTEGER = 2**53
+"""From which on a browser rounds integers; such ones are given as text."""
+_LONG_INTEGER = re.compile(rb"(?<![\d.])\d{16,}(?![\d.eE])")
+_PICTURES: Final = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"RIFF", "webp"))
+
+
+class Texts:
+    """Texts, each once, by number."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+
+    def of(self, text: str) -> int:
+        """The number of a text."""
+        return self.numbers.setdefault(text, len(self.numbers))
+
+    @property
+    def listed(self) -> list[str]:
+        """All of them, by number."""
+        return list(self.numbers)
+
+
+def details(trajectory: Trajectory, number: int, advantages: Advantages, texts: Texts) -> dict[str, Any]:
+    """A trajectory's record; observations, actions and reasons are numbers of texts.
+
+    Args:
+        trajectory: what is shown.
+        number: its own, in the collection.
+        advantages: of the collection.
+        texts: to which its texts are added.
+    """
+    final = trajectory.final
+    return {
+        "question": texts.of(trajectory.task.question),
+        "instructions": texts.of(trajectory.task.instructions),
+        "metadata": plain(trajectory.task.metadata),
+        "options": plain(trajectory.env_options),
+        "task": trajectory.task.key,
+        "seed": None if trajectory.seed is None else str(trajectory.seed),
+        "version": trajectory.library_version,
+        "steps": [_step(step, texts) for step in trajectory.steps],
+        "advantages": [_rounded(advantages.of(name, number)) for name in advantages.names],
+        "final": None if final is None else texts.of(final.observation),
+    }
+
+
+def plain(value: Any) -> Any:
+    """JSON values that a browser reads as they are: integers beyond 2^53 and numbers that are not finite as text."""
+    match value:
+        case dict():
+            return {str(key): plain(each) for key, each in cast("dict[Any, Any]", value).items()}
+        case list() | tuple():
+            return [plain(each) for each in cast("list[Any]", value)]
+        case bool():
+            return value
+        case int() if abs(value) > SAFE_INTEGER:
+            return str(value)
+        case float() if not math.isfinite(value):
+            return str(value)
+        case _:
+            return value
+
+
+def _step(step: Step, texts: Texts) -> dict[str, Any]:
+    """A step; what is empty is left out."""
+    shown = next((claim for claim in step.claims if isinstance(claim, PageShown)), None)
+    record: dict[str, Any] = {
+        "index": step.index,
+        "observation": texts.of(step.observation),
+        "action": texts.of(step.action),
+        "state": content_key(step.state_key)[:12],
+        "next": content_key(step.next_state_key)[:12],
+        "reward": plain(step.reward),
+        "actions": [texts.of(action) for action in step.actions],
+        "verdicts": [_verdict(name, verdict, texts) for name, verdict in step.verdicts.items()],
+        "claims": [_claim(claim) for claim in step.claims if not isinstance(claim, PageShown)],
+        "image": None if shown is None else _picture(shown.image),
+        "after": None if shown is None or not shown.text else texts.of(shown.text),
+        "terminated": step.terminated,
+        "truncated": step.truncated,
+        "parent": step.parent,
+        "tokens": None if step.token_ids is None else len(step.token_ids),
+        "logprob": None if step.logprobs is None else sum(step.logprobs),
+        "policy": step.policy_version,
+    }
+    kept = ("index", "observation", "action", "state", "next", "reward")
+    return {name: value for name, value in record.items() if name in kept or (value is not None and value != [] and value is not False)}
+
+
+def _verdict(name: str, verdict: Verdict, texts: Texts) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "by": texts.of(name),
+        "status": verdict.status,
+        "label": verdict.label,
+        "score": verdict.score,
+        "reason": texts.of(verdict.reason),
+        "version": texts.of(verdict.version),
+        "seconds": float(f"{verdict.run_seconds:.3g}"),
+        "queued": float(f"{verdict.queued_seconds:.3g}") or None,
+    }
+    evidence = _bounded(verdict.evidence) if verdict.evidence else None
+    return {**{key: value for key, value in record.items() if value is not None}, **({} if evidence is None else {"evidence": evidence})}
+
+
+def _claim(claim: Claim) -> Any:
+    return _bounded(msgspec.to_builtins(claim))
+
+
+def _bounded(value: Any) -> Any:
+    encoded = msgspec.json.encode(value)
+    if len(encoded) > MOST_EVIDENCE:
+        return {"left out": f"{len(encoded):,} characters; at most {MOST_EVIDENCE:,} are shown"}
+    return plain(value) if _LONG_INTEGER.search(encoded) else msgspec.Raw(encoded)
+
+
+def _picture(image: bytes) -> dict[str, Any] | None:
+    """A picture as its kind and base64; what is no PNG, JPEG or WebP, or too large, is said instead."""
+    if not image:
+        return None
+    kind = next((kind for magic, kind in _PICTURES if image.startswith(magic)), None)
+    if kind is None:
+        return {"reason": f"a picture of {len(image):,} bytes that is no PNG, JPEG or WebP"}
+    if len(image) > MOST_IMAGE:
+        return {"reason": f"a picture of {len(image):,} bytes; at most {MOST_IMAGE:,} are shown"}
+    return {"kind": kind, "data": base64.b64encode(image).decode()}
+
+
+def _rounded(values: Any) -> list[float | None] | None:
+    """Advantages with five digits; None for one that is taken out."""
+    return None if values is None else [None if np.isnan(value) else float(f"{value:.5g}") for value in values.tolist()]
