@@ -24,6 +24,27 @@ class BrokenLine(UserWarning):
     """A line of a trajectory file could not be read and was left out."""
 
 
+def encoded(trajectory: Trajectory) -> bytes:
+    """The trajectory as one line of JSON, without the line's end.
+
+    Raises:
+        StoreError: it holds what is no JSON.
+    """
+    try:
+        return _ENCODER.encode(trajectory)
+    except (TypeError, UnicodeEncodeError) as error:
+        raise StoreError(f"trajectory {trajectory.id!r} cannot be written as JSON: {error}") from error
+
+
+def decoded(line: bytes) -> Trajectory:
+    """The trajectory of a line.
+
+    Raises:
+        ValueError: it holds none (`msgspec.DecodeError` and `ValidationError` are such errors).
+    """
+    return _DECODER.decode(line)
+
+
 class TrajectoryWriter:
     """Appends trajectories to a file, flushing after each.
 
@@ -43,11 +64,7 @@ class TrajectoryWriter:
         """Append them; returns how many."""
         count = 0
         for trajectory in trajectories:
-            try:
-                line = _ENCODER.encode(trajectory)
-            except (TypeError, UnicodeEncodeError) as error:
-                raise StoreError(f"trajectory {trajectory.id!r} cannot be written as JSON: {error}") from error
-            self._file.write(line + b"\n")
+            self._file.write(encoded(trajectory) + b"\n")
             self._file.flush()
             count += 1
         return count
@@ -94,8 +111,8 @@ def read_lines(path: Path | str) -> Iterator[tuple[int, int, Trajectory]]:
             if not line.strip():
                 continue
             try:
-                yield begin, len(line), _DECODER.decode(line)
-            except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
+                yield begin, len(line), decoded(line)
+            except ValueError as error:
                 warnings.warn(f"{path}, line {number}: {error}", BrokenLine, stacklevel=3)
 
 

@@ -128,19 +128,11 @@ def environment_factory(
         methods[each.name] = _tool_method(each)
     for name in methods:
         if not name.isidentifier() or name.startswith("_") or name in _TAKEN:
-            raise OptionError(
-                f"the tool {name!r} of {env_id} cannot be a method of TRL's environments: it has to be an identifier, and none of {', '.join(_TAKEN)}"
-            )
+            taken = ", ".join(_TAKEN)
+            raise OptionError(f"the tool {name!r} of {env_id} cannot be a method for TRL: its name has to be an identifier, and none of {taken}")
     short = env_id.rpartition("/")[2].partition("-v")[0]
-    body = {
-        "_env_id": env_id,
-        "_env_options": options,
-        "_instructions": instructions,
-        "_first": [first],
-        "_verifiers": first.verifiers,
-        "__doc__": f"{env_id} for TRL.",
-    }
-    return type(f"{short}Environment", (ToolEnvironment,), {**body, **methods})
+    body = {"_env_id": env_id, "_env_options": options, "_instructions": instructions, "_pool": pool, "_made": 0}
+    return type(f"{short}Environment", (ToolEnvironment,), {"__doc__": f"{env_id} for TRL.", **body, **methods})
 
 
 def environment_dataset(numbers: Iterable[int], *, prompt: str = "", column: str = "seed") -> Any:

@@ -9,7 +9,8 @@ Source: TRL 1.16, `GRPOTrainer._generate` (`rollout_func`): the prompts come wit
 further fields reach reward functions as columns.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -130,7 +131,8 @@ class EnvironmentRollouts:
     def _turn(self, running: Sequence[_Attempt], trainer: Any) -> list[_Attempt]:
         """A turn of all that run; those that still do."""
         tokenizer, most = trainer._tokenizer, int(trainer.max_completion_length)
-        ids, logprobs = trainer._generate_single_turn([each.prompt_ids + each.ids for each in running], None, {}, num_generations=1)
+        with _turns_of(self.turn_tokens, trainer):
+            ids, logprobs = trainer._generate_single_turn([each.prompt_ids + each.ids for each in running], None, {}, num_generations=1)
         actions: list[Action] = []
         for row, attempt in enumerate(running):
             left = most - len(attempt.ids)
@@ -170,6 +172,20 @@ class EnvironmentRollouts:
         env.reset(seed=seed)
         text = f"{env.task.instructions}\n\n{env.situation.observation}"
         return [{"role": "user", "content": text}] if self.chat else f"{text}\n"
+
+
+@contextmanager
+def _turns_of(most: int | None, trainer: Any) -> Generator[None]:
+    """While it lasts, Hugging Face's generation stops after so many tokens; vLLM's goes on, and what is too much is cut."""
+    config = getattr(trainer, "generation_config", None)
+    if most is None or config is None:
+        yield
+        return
+    before, config.max_new_tokens = config.max_new_tokens, most
+    try:
+        yield
+    finally:
+        config.max_new_tokens = before
 
 
 def _key(prompt: Any) -> bytes:
