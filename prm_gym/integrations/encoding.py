@@ -92,8 +92,10 @@ class TextEncoding(gymnasium.Wrapper[Vector, np.int64, str, str], gymnasium.util
         if overflow not in get_args(Overflow):
             raise OptionError(f"overflow is 'error' or 'cut', got {overflow!r}")
         sizes = {"observation_size": observation_size, "action_size": action_size, "most_actions": most_actions}
-        gymnasium.utils.RecordConstructorArgs.__init__(self, **sizes, overflow=overflow)
-        super().__init__(env)
+        recorded: dict[str, Any] = {**sizes, "overflow": overflow}
+        gymnasium.utils.RecordConstructorArgs.__init__(self, **recorded)
+        super().__init__(env)  # pyright: ignore[reportArgumentType] - Gymnasium's type variables of the inner and the outer environment have one name
+        self._inner: gymnasium.Env[str, str] = env
         self.observation_size, self.action_size, self.most_actions, self.overflow = observation_size, action_size, most_actions, overflow
         self.observation_space = gymnasium.spaces.Box(-1.0, 1.0, (observation_size + most_actions * action_size,), np.float32)
         self.action_space = gymnasium.spaces.Discrete(most_actions)
@@ -105,7 +107,7 @@ class TextEncoding(gymnasium.Wrapper[Vector, np.int64, str, str], gymnasium.util
         Raises:
             OptionError: the environment lists no actions.
         """
-        text, info = self.env.reset(seed=seed, options=options)
+        text, info = self._inner.reset(seed=seed, options=options)
         if not info["actions"]:
             raise OptionError(
                 "the environment lists no actions here, so that there is nothing to number; its option `candidates` may, or take a language model"
@@ -121,7 +123,7 @@ class TextEncoding(gymnasium.Wrapper[Vector, np.int64, str, str], gymnasium.util
         place = int(action)
         if not 0 <= place < self.most_actions:
             raise ContractError(f"an action is a place from 0 to {self.most_actions - 1}, got {place}")
-        text, reward, terminated, truncated, info = self.env.step(self._actions[place] if place < len(self._actions) else NO_ACTION)
+        text, reward, terminated, truncated, info = self._inner.step(self._actions[place] if place < len(self._actions) else NO_ACTION)
         observation, info = self._encoded(text, info, over=terminated or truncated)
         return observation, reward, terminated, truncated, info
 

@@ -38,7 +38,7 @@ def to_dataset(trajectories: Iterable[Trajectory], *, other_names: bool = False)
     """
     library = package("datasets", "datasets")
     rows = [_row(trajectory, other_names) for trajectory in trajectories]
-    return library.Dataset.from_list(rows, features=_features(library, other_names))
+    return _dataset(library, rows, _features(library, other_names))
 
 
 def from_dataset(dataset: Iterable[Mapping[str, Any]]) -> Iterator[Trajectory]:
@@ -115,7 +115,12 @@ def step_labels(
         rows.append(row)
         steps += len(trajectory.steps)
         labelled += _labels_in(row, layout, len(trajectory.steps))
-    return StepLabels(library.Dataset.from_list(rows, features=_label_features(library, layout)), len(rows), left_out, labelled, steps - labelled)
+    return StepLabels(_dataset(library, rows, _label_features(library, layout)), len(rows), left_out, labelled, steps - labelled)
+
+
+def _dataset(library: Any, rows: list[dict[str, Any]], features: Any) -> Any:
+    """By columns: a data set without rows has them too."""
+    return library.Dataset.from_dict({name: [row[name] for row in rows] for name in features}, features=features)
 
 
 def _row(trajectory: Trajectory, other_names: bool) -> dict[str, Any]:
