@@ -14,8 +14,8 @@ import msgspec
 
 from prm_gym.agent import Action
 from prm_gym.env import StepEnv
-from prm_gym.errors import EnvironmentFault, OptionError
-from prm_gym.integrations.episodes import EnvironmentPool, PlayedEpisode
+from prm_gym.errors import OptionError
+from prm_gym.integrations.episodes import EnvironmentPool, PlayedEpisode, begin
 from prm_gym.labelling.labeller import label_together
 from prm_gym.labelling.solutions import gold_of, solution_of
 from prm_gym.plugins import make
@@ -176,20 +176,20 @@ class EnvironmentScorer(CompletionScorer):
         options = reset_options(columns, len(completions))
         envs = self._pool.take(len(completions))
         seeds = [seed for seed, _ in options]
-        try:
-            StepEnv.reset_batch(envs, seeds, [given for _, given in options])
-        except EnvironmentFault as fault:
-            return [Scored(None, (text_of(text),), f"the infrastructure failed: {fault}") for text in completions]
+        faults = begin(envs, seeds, [given for _, given in options])
         pieces = [pieces_of(text_of(text), self.split, env.max_steps) for text, env in zip(completions, envs, strict=True)]
         played = [PlayedEpisode(env, self.env_id, self.env_options, seed, "completion") for env, seed in zip(envs, seeds, strict=True)]
         for at in range(max(map(len, pieces))):
-            running = [row for row, episode in enumerate(played) if not episode.ended and at < len(pieces[row])]
+            running = [row for row, episode in enumerate(played) if not faults[row] and not episode.ended and at < len(pieces[row])]
             before = [envs[row].situation for row in running]
             actions = [pieces[row][at].strip() for row in running]
             results = StepEnv.step_batch([envs[row] for row in running], actions, self._pool.verifiers)
             for row, situation, action, result in zip(running, before, actions, results, strict=True):
                 played[row].record(situation, Action(text=action), result)
-        return [_scored(episode, texts, str(row)) for row, (episode, texts) in enumerate(zip(played, pieces, strict=True))]
+        return [
+            Scored(None, texts, fault) if fault else _scored(episode, texts, str(row))
+            for row, (episode, texts, fault) in enumerate(zip(played, pieces, faults, strict=True))
+        ]
 
     def close(self) -> None:
         """Close the environments."""

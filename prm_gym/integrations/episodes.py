@@ -8,7 +8,7 @@ import msgspec
 from prm_gym._version import VERSION
 from prm_gym.agent import Action, recorded
 from prm_gym.env import StepEnv, StepResult
-from prm_gym.errors import OptionError
+from prm_gym.errors import EnvironmentFault, OptionError
 from prm_gym.options import stored_options
 from prm_gym.rollout import make_envs
 from prm_gym.trajectory import Step, Trajectory
@@ -49,6 +49,32 @@ class EnvironmentPool:
         """Close them and the verifiers."""
         for env in reversed(self._envs):  # the first owns the verifiers
             env.close()
+
+
+def begin(envs: Sequence[StepEnv], seeds: Sequence[int | None], options: Sequence[dict[str, Any] | None]) -> list[str]:
+    """Begin episodes in distinct environments.
+
+    Args:
+        envs: the environments.
+        seeds: one for each.
+        options: one for each, for `reset`.
+
+    Returns:
+        [len(envs)] why the infrastructure could not begin it; empty where it did.
+    """
+    try:
+        StepEnv.reset_batch(envs, seeds, options)
+    except EnvironmentFault:  # which one it was nobody says
+        return [_fault(env, seed, given) for env, seed, given in zip(envs, seeds, options, strict=True)]
+    return [""] * len(envs)
+
+
+def _fault(env: StepEnv, seed: int | None, options: dict[str, Any] | None) -> str:
+    try:
+        StepEnv.reset_batch([env], [seed], [options])
+    except EnvironmentFault as fault:
+        return f"the infrastructure failed: {fault}"
+    return ""
 
 
 class PlayedEpisode:

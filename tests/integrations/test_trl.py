@@ -21,7 +21,7 @@ from transformers.utils import get_json_schema  # noqa: E402
 from trl.chat_template_utils import qwen2_5_chat_template  # noqa: E402
 
 from prm_gym.credit import StepBatch, assign  # noqa: E402
-from prm_gym.errors import ContractError, OptionError, UnknownNameError  # noqa: E402
+from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError  # noqa: E402
 from prm_gym.integrations.completions import TextScorer  # noqa: E402
 from prm_gym.integrations.trl import EnvironmentRollouts, as_reward_func, environment_dataset, environment_factory, trajectory_reward  # noqa: E402
 from prm_gym.integrations.trl.environments import OVER  # noqa: E402
@@ -294,9 +294,40 @@ def test_calls_go_to_the_environment_and_nothing_follows_the_end():
         environment.reset(prompt="?")
 
 
+def _failing(*_):
+    raise EnvironmentFault("the database is gone")
+
+
+def test_a_spoilt_episode_has_no_reward():
+    kind = environment_factory("prm_gym/Countdown-v0", COUNTDOWN)
+    environment = kind()
+    environment.reset(seed=3)
+    environment.step(action="2 + 4 = 6")
+    environment._env.advance = _failing
+    assert environment.step(action="3 * 6 = 18") == OVER  # the agent is not told what it cannot help
+    assert environment.rewards == [pytest.approx(0.45 / 8), None]
+    assert (environment.reward, environment.get_reward()) == (None, None)
+    environment._env.begin = _failing
+    assert "not available" in environment.reset(seed=3)
+    assert (environment.get_reward(), environment.rewards) == (None, [])
+    assert "database" in environment.fault
+    kind.close()
+
+
+def test_an_environment_that_cannot_begin_trains_nobody(model, tmp_path):
+    rollouts = EnvironmentRollouts("prm_gym/Countdown-v0", COUNTDOWN, seeds=[3])
+    trainer = _Steps(model, args=_config(tmp_path, max_steps=1), train_dataset=rollouts.dataset(), rollout_func=rollouts)
+    trainer.said = [["2 + 4 = 7", "3 * 7 = 22"]]
+    rollouts._pool.take(2)[1].begin = _failing
+    trainer.train()
+    assert [each.trajectory is None for each in trainer.episodes] == [False, True]
+    assert trainer.outputs[0]["tool_mask"].any(dim=1).tolist() == [True, False]
+
+
 @pytest.mark.parametrize(
     ("make", "error", "says"),
     [
+        (lambda: StepGRPOTrainer("nowhere", as_reward_func("arithmetic", gold=None, reward="dense", measure="min")), OptionError, "measure"),
         (lambda: environment_factory("prm_gym/Countdwn-v0"), UnknownNameError, "Countdown"),
         (lambda: environment_factory("prm_gym/Countdown-v0", tool="reset"), OptionError, "reset"),
         (lambda: environment_factory("prm_gym/Countdown-v0", tool="take a step"), OptionError, "identifier"),

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from prm_gym.env import StepEnv
-from prm_gym.errors import ContractError, EnvironmentFault, OptionError
+from prm_gym.errors import ContractError, OptionError
 from prm_gym.integrations.completions import reset_options
-from prm_gym.integrations.episodes import EnvironmentPool, PlayedEpisode
+from prm_gym.integrations.episodes import EnvironmentPool, PlayedEpisode, begin
 from prm_gym.integrations.packages import package
 from prm_gym.tools import Tool, call_text
 
 OVER = "The episode has ended; nothing more can be done in it."
 _TYPES: dict[str, Any] = {"string": str, "integer": int, "number": float, "boolean": bool, "array": list[Any], "object": dict[str, Any]}
-_TAKEN = ("reset", "get_reward", "reward", "rewards", "calls", "episode", "fault")
+_TAKEN = ("reset", "get_reward", "close", "reward", "rewards", "calls", "episode", "fault")
 
 
 class ToolEnvironment:
@@ -55,11 +55,9 @@ class ToolEnvironment:
             OptionError: it has neither.
         """
         ((seed, options),) = reset_options({name: [value] for name, value in row.items()}, 1)
-        self.calls, self.episode, self.fault = [], None, ""
-        try:
-            StepEnv.reset_batch([self._env], [seed], [options])
-        except EnvironmentFault as fault:
-            self.fault = str(fault)
+        self.calls, self.episode = [], None
+        (self.fault,) = begin([self._env], [seed], [options])
+        if self.fault:  # the fault is not the agent's, and not its business
             return "The environment is not available."
         self.episode = PlayedEpisode(self._env, self._env_id, self._env_options, seed, "trl")
         observation = self._env.situation.observation
@@ -82,13 +80,18 @@ class ToolEnvironment:
         rewards: list[float | None] = [step.reward for step in self.episode.steps]
         return rewards if self.episode.valid else [*rewards[:-1], None]
 
+    @classmethod
+    def close(cls) -> None:
+        """Close the environments of all instances, and their verifiers. TRL takes no class methods for tools."""
+        cls._pool.close()
+
     def _act(self, text: str) -> str:
         if self.episode is None or self.episode.ended:
             self.calls.append(None)
             return OVER
         self.calls.append(len(self.episode.steps))
         self.episode.step(text)
-        if not self.episode.valid:  # the fault is not the agent's, and not its business
+        if not self.episode.valid:
             return OVER
         observation = self._env.situation.observation
         return f"{observation}\n{OVER}" if self.episode.ended else observation

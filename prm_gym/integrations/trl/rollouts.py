@@ -18,7 +18,7 @@ import msgspec
 from prm_gym.agent import Action
 from prm_gym.env import StepEnv
 from prm_gym.errors import OptionError
-from prm_gym.integrations.episodes import EnvironmentPool, PlayedEpisode
+from prm_gym.integrations.episodes import EnvironmentPool, PlayedEpisode, begin
 from prm_gym.integrations.packages import package
 from prm_gym.trajectory import Trajectory
 
@@ -28,8 +28,8 @@ _MARK = "\u2063turn\u2063"  # stands for what the policy wrote
 class _Attempt:
     """An episode that the policy plays, as tokens."""
 
-    def __init__(self, prompt_ids: list[int], episode: PlayedEpisode) -> None:
-        self.prompt_ids, self.episode = prompt_ids, episode
+    def __init__(self, prompt_ids: list[int], episode: PlayedEpisode, fault: str) -> None:
+        self.prompt_ids, self.episode, self.fault = prompt_ids, episode, fault
         self.ids: list[int] = []
         self.mask: list[int] = []
         self.logprobs: list[float] | None = []
@@ -102,10 +102,13 @@ class EnvironmentRollouts:
         if unknown:
             raise OptionError(f"{len(unknown)} of {len(prompts)} prompts are not those of dataset(): {unknown[0]!r:.200}")
         attempts = self._begin([self._seeds[_key(prompt)] for prompt in prompts], trainer._tokenize_prompts(list(prompts))[0])
-        running = list(attempts)
+        for each in attempts:
+            if each.fault:  # TRL needs a token, and nobody learns from it
+                each.seen([trainer._tokenizer.eos_token_id])
+        running = [each for each in attempts if not each.fault]
         while running:
             running = self._turn(running, trainer)
-        trajectories = [each.episode.trajectory(str(row), str(row)) for row, each in enumerate(attempts)]
+        trajectories = [None if each.fault else each.episode.trajectory(str(row), str(row)) for row, each in enumerate(attempts)]
         logprobs = [each.logprobs for each in attempts]
         return {
             "prompt_ids": [each.prompt_ids for each in attempts],
@@ -124,9 +127,9 @@ class EnvironmentRollouts:
 
     def _begin(self, seeds: Sequence[int], prompt_ids: Sequence[Sequence[int]]) -> list[_Attempt]:
         envs = self._pool.take(len(seeds))
-        StepEnv.reset_batch(envs, seeds, [None] * len(seeds))
+        faults = begin(envs, seeds, [None] * len(seeds))
         episodes = [PlayedEpisode(env, self.env_id, self.env_options, seed, "trl") for env, seed in zip(envs, seeds, strict=True)]
-        return [_Attempt(list(ids), episode) for ids, episode in zip(prompt_ids, episodes, strict=True)]
+        return [_Attempt(list(ids), episode, fault) for ids, episode, fault in zip(prompt_ids, episodes, faults, strict=True)]
 
     def _turn(self, running: Sequence[_Attempt], trainer: Any) -> list[_Attempt]:
         """A turn of all that run; those that still do."""

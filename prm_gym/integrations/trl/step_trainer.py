@@ -11,6 +11,7 @@ the policy did not write are in no mask and have no gradient.
 Source: TRL 1.16, `GRPOTrainer._compute_loss`, which takes advantages of shape (B, T) from subclasses.
 """
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -75,7 +76,8 @@ class StepGRPOTrainer(_GRPOTrainer):
 
         Args:
             model: as GRPOTrainer takes it.
-            reward_funcs: further ones: what they say, times its weight, is paid with the last step. None for none. A `RewardFunction` brings its scorer.
+            reward_funcs: further ones: what they say, times its weight, is paid with the last step. None for none. Where nothing else says what steps are, the
+                first `RewardFunction` does by its scorer, and is no further one.
             credit: an assigner or pipeline (`prm-gym credit` lists them).
             credit_options: its keyword options.
             scorer: of plain completions. None where an `environment_factory` or `rollout_func` of ours is given.
@@ -85,22 +87,17 @@ class StepGRPOTrainer(_GRPOTrainer):
             OptionError: no steps, two sources of them, or a loss over whole sequences (importance sampling by sequence, luspo, vespo, off-policy masks, Liger).
         """
         funcs: list[Any] = [] if reward_funcs is None else list(reward_funcs) if isinstance(reward_funcs, list | tuple) else [reward_funcs]  # pyright: ignore[reportUnknownArgumentType]
-        brought = next((each.scorer for each in funcs if isinstance(each, RewardFunction)), None)
-        funcs = [each for each in funcs if not isinstance(each, RewardFunction) and each is not trajectory_reward]
-        self.scorer = scorer or brought
-        sources = [self.scorer is not None, options.get("environment_factory") is not None, options.get("rollout_func") is not None]
-        if sum(sources) != 1:
+        funcs = [each for each in funcs if each is not trajectory_reward]
+        environments, rollouts = options.get("environment_factory") is not None, options.get("rollout_func") is not None
+        if scorer is None and not environments and not rollouts:
+            scorer, funcs = _brought(funcs)
+        if (scorer is not None) + environments + rollouts != 1:
             raise OptionError("steps come from one of: scorer, environment_factory (prm_gym.integrations.trl), rollout_func (EnvironmentRollouts)")
-        own = [] if options.get("environment_factory") is not None else [trajectory_reward]  # TRL asks environments itself, and puts them last
-        self._further = len(funcs)
-        arguments = options.get("args")
-        if arguments is not None:
-            require_token_level(arguments)
-            weights = getattr(arguments, "reward_weights", None)
-            if weights is not None and len(weights) != len(funcs):
-                raise OptionError(f"reward_weights are those of the {len(funcs)} further reward functions; the steps' own rewards have the weight 1")
-            if weights is not None and own:
-                arguments.reward_weights = [*weights, 1.0]
+        own = [] if environments else [trajectory_reward]  # TRL asks environments itself, and puts them last
+        if options.get("args") is not None:
+            require_token_level(options["args"])
+            options["args"] = _weighed(options["args"], len(funcs), bool(own))
+        self.scorer, self._further = scorer, len(funcs)
         self.credit, self.credit_options = credit, dict(credit_options or {})
         self.episodes: list[SpannedEpisode] = []
         self.credit_given: Credit | None = None
@@ -205,7 +202,7 @@ class StepGRPOTrainer(_GRPOTrainer):
     def _of_environment(self, row: int, messages: list[Mapping[str, Any]]) -> SpannedEpisode:
         environment: ToolEnvironment = require_environment(self.environments[row])
         if environment.episode is None:
-            return SpannedEpisode(None, (), f"the infrastructure failed: {environment.fault}")
+            return SpannedEpisode(None, (), environment.fault)
         tools = [tool.__name__ for tool in self._env_tools[self._batch_environments[row]]]
         turns = steps_of_turns(messages, tools, environment.calls)
         spans = () if self._masks is None else spans_of_turns(self._masks[row])
@@ -215,6 +212,28 @@ class StepGRPOTrainer(_GRPOTrainer):
         if trajectory is None:
             return SpannedEpisode(None, (), "the infrastructure spoilt the episode")
         return SpannedEpisode(trajectory, spans[: len(trajectory.steps)])
+
+
+def _brought(funcs: list[Any]) -> tuple[CompletionScorer | None, list[Any]]:
+    """The scorer of the first reward function of ours, and the other functions."""
+    first = next((each for each in funcs if isinstance(each, RewardFunction)), None)
+    if first is None:
+        return None, funcs
+    if first.measure != "return":
+        raise OptionError(f"steps are paid the rewards of their scheme; the measure {first.measure!r} is one of whole completions: take measure='return'")
+    return first.scorer, [each for each in funcs if each is not first]
+
+
+def _weighed(arguments: Any, further: int, own: bool) -> Any:
+    """The arguments with a weight for the steps' own rewards."""
+    weights = getattr(arguments, "reward_weights", None)
+    if weights is None:
+        return arguments
+    if len(weights) != further:
+        raise OptionError(f"reward_weights are those of the {further} further reward functions, got {len(weights)}; the steps' own rewards have the weight 1")
+    given = copy.copy(arguments)  # the caller's stay as they are
+    given.reward_weights = [*weights, *([1.0] if own else [])]
+    return given
 
 
 def _of_rollout(row: Inputs) -> SpannedEpisode:
