@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_credit_is_given_over_the_whole_group(tmp_path):
     found = [*first["advantages"], *second["advantages"]]
     for row, begin, end in zip(found, batch.offsets, batch.offsets[1:], strict=False):
         # Of each token's number only where it changes: the texts of two steps may weigh the same.
-        steps = [row[0], *(now for before, now in zip(row, row[1:], strict=False) if now != before)]
+        steps = [row[0], *(now for before, now in pairwise(row) if now != before)]
         assert steps == pytest.approx([each for at, each in enumerate(wanted[begin:end]) if at == 0 or each != wanted[begin + at - 1]], abs=1e-6)
     assert first["tokens"] == second["tokens"] == sum(map(len, found))
     assert first["weight"] == second["weight"]
