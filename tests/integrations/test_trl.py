@@ -25,6 +25,7 @@ from prm_gym.errors import ContractError, EnvironmentFault, OptionError, Unknown
 from prm_gym.integrations.completions import TextScorer  # noqa: E402
 from prm_gym.integrations.trl import EnvironmentRollouts, as_reward_func, environment_dataset, environment_factory, trajectory_reward  # noqa: E402
 from prm_gym.integrations.trl.environments import OVER  # noqa: E402
+from prm_gym.integrations.trl.spans import spans_of_pieces  # noqa: E402
 from prm_gym.integrations.trl.step_trainer import StepGRPOTrainer, require_token_level  # noqa: E402
 from prm_gym.testing.tiny_models import tiny_causal_lm, tiny_tokenizer  # noqa: E402
 
@@ -410,3 +411,29 @@ def test_rollouts_in_trls_own_trainer(model, tmp_path):
     assert trainer.outputs[0]["advantages"].tolist() == pytest.approx([half / (np.sqrt(2) * half + 1e-4) * sign for sign in (1, -1)], rel=1e-4)
     with pytest.raises(OptionError, match="dataset"):
         rollouts(["another prompt"], trainer)
+
+
+def test_evaluation_gives_credit_too(model, tmp_path):
+    args = _config(tmp_path, max_steps=1, per_device_eval_batch_size=2)
+    trainer = _Steps(model, credit="grpo_ps", scorer=TextScorer("equivalence"), args=args, train_dataset=_problems(), eval_dataset=_problems(1))
+    trainer.said = [[RIGHT], [WRONG]]
+    figures = trainer.evaluate()
+    assert figures["eval_rewards/trajectory_reward/mean"] == 0.5
+    assert figures["eval_credit/left_out_share"] == 0.0
+    assert trainer.outputs[0]["advantages"].shape == trainer.outputs[0]["completion_ids"].shape
+
+
+@pytest.mark.parametrize("texts", [("a = 1\n", "b = 2\n", "#### 3"), ("α → β\n", "🙂🙂\n\n", "ünï"), ("no end",), ("x", "y", "z")])
+def test_the_tokens_of_pieces_follow_one_another(model, texts):
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    ids = [*tokenizer("".join(texts))["input_ids"], tokenizer.eos_token_id]
+    spans = spans_of_pieces(tokenizer, ids, texts)
+    assert [begin for begin, _ in spans] == [0, *(end for _, end in spans[:-1])]
+    assert spans[-1][1] == len(ids)
+    # A token that reaches over an end belongs to the piece before it: up to each end all pieces so far are said, and without its last token less.
+    said = ""
+    for text, (begin, end) in zip(texts[:-1], spans, strict=False):
+        said += text
+        assert tokenizer.decode(ids[:end]).startswith(said)
+        assert begin == end or len(tokenizer.decode(ids[: end - 1])) < len(said)
+    assert spans_of_pieces(tokenizer, ids, ("something else",)) is None
