@@ -169,6 +169,20 @@ def test_each_token_gets_the_advantage_of_its_step(model, tmp_path, credit):
         assert len(set(trainer.outputs[0]["advantages"][0].tolist())) == 1
 
 
+def test_credit_may_need_tokens_and_columns_of_ones_own(model, tmp_path):
+    seen = []
+
+    def prepare(batch):
+        seen.append(batch.numbers("n_tokens"))
+        return batch.with_columns({"value": np.zeros(batch.rewards.size)})
+
+    options = {"credit": "gae?gamma=1.0&lam=1.0", "prepare": prepare, "scorer": TextScorer("equivalence")}
+    trainer = _trained(_Steps, model, [[RIGHT], [WRONG]], args=_config(tmp_path, max_steps=1), train_dataset=_problems(), **options)
+    # With values of 0, no discount and lambda 1 the advantage is the return: the outcome, on every step.
+    assert trainer.outputs[0]["advantages"][:, 0].tolist() == [1.0, 0.0]
+    assert seen[0].sum() == int(trainer.outputs[0]["completion_mask"].sum())
+
+
 def test_what_nobody_can_tell_and_what_a_filter_takes_out_trains_nobody(model, tmp_path):
     said = [[RIGHT], [WRONG], [RIGHT], [RIGHT], [RIGHT], [WRONG]]
     rows = [{"prompt": f"{at}?\n", "answer": answer} for at, answer in enumerate(["14", "14", ""])]

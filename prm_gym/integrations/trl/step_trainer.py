@@ -70,6 +70,7 @@ class StepGRPOTrainer(_GRPOTrainer):
         credit: str = "grpo",
         credit_options: Mapping[str, Any] | None = None,
         scorer: CompletionScorer | None = None,
+        prepare: Callable[[StepBatch], StepBatch] | None = None,
         **options: Any,
     ) -> None:
         """Choose the credit and where steps come from.
@@ -81,6 +82,8 @@ class StepGRPOTrainer(_GRPOTrainer):
             credit: an assigner or pipeline (`prm-gym credit` lists them).
             credit_options: its keyword options.
             scorer: of plain completions. None where an `environment_factory` or `rollout_func` of ours is given.
+            prepare: adds the columns that the credit needs beyond those of trajectories and `n_tokens` (values, roll-outs ...), alike in every process; None adds
+                none.
             **options: of GRPOTrainer.
 
         Raises:
@@ -98,7 +101,7 @@ class StepGRPOTrainer(_GRPOTrainer):
             require_token_level(options["args"])
             options["args"] = _weighed(options["args"], len(funcs), bool(own))
         self.scorer, self._further = scorer, len(funcs)
-        self.credit, self.credit_options = credit, dict(credit_options or {})
+        self.credit, self.credit_options, self.prepare = credit, dict(credit_options or {}), prepare
         self.episodes: list[SpannedEpisode] = []
         self.credit_given: Credit | None = None
         self._masks: list[list[int]] | None = None
@@ -129,7 +132,7 @@ class StepGRPOTrainer(_GRPOTrainer):
         output: dict[str, Any] = parent._generate_and_score_completions(inputs)
         mode = "train" if self.model.training else "eval"
         group = int(self.num_generations if mode == "train" else self.num_generations_eval)
-        everybody: list[Trajectory | None] = _gather_object([episode.trajectory for episode in self.episodes])
+        everybody: list[SpannedEpisode] = _gather_object(self.episodes)
         rows, batch = self._batch(everybody, group)
         self.credit_given = None if batch is None else assign(self.credit, batch, **self.credit_options)
         shape = tuple(output["completion_ids"].shape)
@@ -147,21 +150,25 @@ class StepGRPOTrainer(_GRPOTrainer):
         self._tell(mode, everybody)
         return output
 
-    def _batch(self, everybody: Sequence[Trajectory | None], group: int) -> tuple[list[int], StepBatch | None]:
+    def _batch(self, everybody: Sequence[SpannedEpisode], group: int) -> tuple[list[int], StepBatch | None]:
         """Which of the gathered completions have credit, and their steps; TRL's groups stand in a row."""
-        rows = [row for row, each in enumerate(everybody) if each is not None]
         further = self._further_rewards()
+        rows: list[int] = []
         trajectories: list[Trajectory] = []
-        for row in rows:
-            each = everybody[row]
+        for row, (each, _, _) in enumerate(everybody):
             if each is not None:
                 last = msgspec.structs.replace(each.steps[-1], reward=each.steps[-1].reward + further[row])
+                rows.append(row)
                 trajectories.append(msgspec.structs.replace(each, id=str(row), group_id=str(row // group), steps=(*each.steps[:-1], last)))
         tasks: dict[str, str] = {}
         for each in trajectories:
             if tasks.setdefault(each.group_id, each.task_key) != each.task_key:
                 raise ContractError("the attempts of a group are at different tasks: every row of the data set needs one seed (or problem) of its own")
-        return rows, StepBatch.from_trajectories(trajectories) if trajectories else None
+        if not trajectories:
+            return rows, None
+        lengths = np.array([end - begin for row in rows for begin, end in everybody[row].spans], dtype=np.float64)
+        batch = StepBatch.from_trajectories(trajectories).with_columns({"n_tokens": lengths})
+        return rows, batch if self.prepare is None else self.prepare(batch)
 
     def _further_rewards(self) -> Any:
         """[B of all processes], of the further reward functions together; 0 of one that cannot tell."""
@@ -175,9 +182,9 @@ class StepGRPOTrainer(_GRPOTrainer):
         output["tool_mask"] = own * torch.as_tensor(taught, dtype=own.dtype, device=mask.device)
         output["num_items_in_batch"] = self.accelerator.gather((mask * output["tool_mask"]).sum()).sum()
 
-    def _tell(self, mode: str, everybody: Sequence[Trajectory | None]) -> None:
+    def _tell(self, mode: str, everybody: Sequence[SpannedEpisode]) -> None:
         metrics = self._metrics[mode]
-        metrics["credit/left_out_share"].append(sum(each is None for each in everybody) / max(1, len(everybody)))
+        metrics["credit/left_out_share"].append(sum(each.trajectory is None for each in everybody) / max(1, len(everybody)))
         if self.credit_given is not None:
             metrics["credit/kept_share"].append(float(self.credit_given.keep.mean()))
             for name, figure in self.credit_given.diagnostics.items():
