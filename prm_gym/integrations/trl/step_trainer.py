@@ -82,8 +82,8 @@ class StepGRPOTrainer(_GRPOTrainer):
             credit: an assigner or pipeline (`prm-gym credit` lists them).
             credit_options: its keyword options.
             scorer: of plain completions. None where an `environment_factory` or `rollout_func` of ours is given.
-            prepare: adds the columns that the credit needs beyond those of trajectories and `n_tokens` (values, roll-outs ...), alike in every process; None adds
-                none.
+            prepare: adds the columns that the credit needs beyond those of trajectories and `n_tokens` (values, roll-outs ...), alike in every process. None
+                adds none.
             **options: of GRPOTrainer.
 
         Raises:
