@@ -24,6 +24,18 @@ class BrokenLine(UserWarning):
     """A line of a trajectory file could not be read and was left out."""
 
 
+def encode_trajectory(trajectory: Trajectory) -> bytes:
+    """The trajectory as one line of JSON, without the line's end.
+
+    Raises:
+        StoreError: it holds what is no JSON.
+    """
+    try:
+        return _ENCODER.encode(trajectory)
+    except (TypeError, UnicodeEncodeError) as error:
+        raise StoreError(f"trajectory {trajectory.id!r} cannot be written as JSON: {error}") from error
+
+
 class TrajectoryWriter:
     """Appends trajectories to a file, flushing after each.
 
@@ -43,11 +55,7 @@ class TrajectoryWriter:
         """Append them; returns how many."""
         count = 0
         for trajectory in trajectories:
-            try:
-                line = _ENCODER.encode(trajectory)
-            except (TypeError, UnicodeEncodeError) as error:
-                raise StoreError(f"trajectory {trajectory.id!r} cannot be written as JSON: {error}") from error
-            self._file.write(line + b"\n")
+            self._file.write(encode_trajectory(trajectory) + b"\n")
             self._file.flush()
             count += 1
         return count

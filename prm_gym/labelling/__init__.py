@@ -5,7 +5,7 @@ request, the layouts that PRM trainers read. `prm-gym label` is the command.
 """
 
 from prm_gym.labelling.labeller import label
-from prm_gym.labelling.layouts import DEFAULT_POLICY, LabelPolicy, Undecided, processbench_row, stepwise_row
+from prm_gym.labelling.layouts import DEFAULT_POLICY, LabelPolicy, Undecided, math_shepherd_row, prm800k_row, processbench_row, stepwise_row
 from prm_gym.labelling.proofs import proof_trajectory
 from prm_gym.labelling.ratings import Rating, first_error, rating_of, ratings
 
@@ -16,6 +16,8 @@ __all__ = [
     "Undecided",
     "first_error",
     "label",
+    "math_shepherd_row",
+    "prm800k_row",
     "processbench_row",
     "proof_trajectory",
     "rating_of",

@@ -1,9 +1,10 @@
 """The layouts of other projects that labelled trajectories are written in.
 
 Sources: TRL's type "stepwise supervision" (`prompt`, `completions`, `labels`: read by its PRMTrainer); ProcessBench (Zheng et al. 2024: `problem`, `steps`,
-`final_answer_correct`, `label`, the index of the first wrong step or -1).
+`final_answer_correct`, `label`, the index of the first wrong step or -1); Math-Shepherd (Wang et al. 2024) and PRM800K (Lightman et al. 2023), as
+`prm_gym.prm.layouts` reads them.
 
-Of an episode with tools, a board or pages, neither layout has a place for what was seen between the steps, without which no label could be learned. So the
+Of an episode with tools, a board or pages, no layout has a place for what was seen between the steps, without which no label could be learned. So the
 prompt then holds the first observation (and the instructions, where these list tools and rules), and every later step begins with what was seen before it, its
 label standing at its end (see `prm_gym.chains`):
 
@@ -25,6 +26,8 @@ from prm_gym.labelling.ratings import Rating, first_error, ratings
 from prm_gym.trajectory import Trajectory
 
 Undecided: TypeAlias = Literal["leave-out", "right"]
+
+SHEPHERD_TAG = "ки"
 
 
 class LabelPolicy(msgspec.Struct, frozen=True):
@@ -59,27 +62,79 @@ class LabelPolicy(msgspec.Struct, frozen=True):
 DEFAULT_POLICY = LabelPolicy()
 
 
-def stepwise_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLICY) -> dict[str, Any] | None:
-    """A row of TRL's stepwise supervision: the steps up to the first one that has no label.
+def stepwise_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLICY, *, keep_unknown: bool = False) -> dict[str, Any] | None:
+    """A row of TRL's stepwise supervision: the steps up to the first one that has no label, or all of them.
+
+    Args:
+        trajectory: with its verdicts.
+        policy: how ratings become labels.
+        keep_unknown: steps without a label stay, with None, which `prm_gym.prm` reads and TRL's trainer does not.
+
+    Returns:
+        `prompt` (str), `completions` (list of str) and `labels` (list of bool) of equal length, `id`; None when no step in it has a label.
+    """
+    chain = chain_of_trajectory(trajectory)
+    labels = policy.labels(ratings(trajectory))
+    if not keep_unknown:
+        labels = labels[: _known(labels)]
+    if all(label is None for label in labels):
+        return None
+    completions = list(chain.texts[: len(labels)])  # the trainer puts its own separator between them
+    return {"id": trajectory.id, "prompt": chain.problem, "completions": completions, "labels": labels}
+
+
+def math_shepherd_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLICY) -> dict[str, Any] | None:
+    """A row of Math-Shepherd: the steps up to the first one that has no label, each with the tag `ки` behind it in `input` and with + or - in `label`.
 
     Args:
         trajectory: with its verdicts.
         policy: how ratings become labels.
 
     Returns:
-        `prompt` (str), `completions` (list of str) and `labels` (list of bool) of equal length, `id`; None when not even the first step has a label.
+        `id`, `input`, `label` and `steps` (how many); None when the first step has no label, or a text holds the tag or "Step 1:" itself.
     """
     chain = chain_of_trajectory(trajectory)
-    completions: list[str] = []
-    labels: list[bool] = []
-    for text, label in zip(chain.texts, policy.labels(ratings(trajectory)), strict=True):
-        if label is None:
-            break
-        completions.append(text)  # the trainer puts its own separator between them
-        labels.append(label)
-    if not labels:
+    labels = policy.labels(ratings(trajectory))
+    labels = labels[: _known(labels)]
+    texts = chain.texts[: len(labels)]
+    if not texts or "Step 1:" in chain.problem or any(SHEPHERD_TAG in text for text in (chain.problem, *texts)):
         return None
-    return {"id": trajectory.id, "prompt": chain.problem, "completions": completions, "labels": labels}
+    numbered = [f"Step {number}: {text} " for number, text in enumerate(texts, start=1)]
+    tagged, signed = (
+        "\n".join(f"{text}{SHEPHERD_TAG}" for text in numbered),
+        "\n".join(f"{text}{'+' if label else '-'}" for text, label in zip(numbered, labels, strict=True)),
+    )
+    return {"id": trajectory.id, "input": f"{chain.problem} {tagged}", "label": f"{chain.problem} {signed}", "steps": len(texts)}
+
+
+def prm800k_row(trajectory: Trajectory, *, keep_unknown: bool = False) -> dict[str, Any] | None:
+    """A row of PRM800K: one completion a step, chosen, with its rating of -1, 0 or 1.
+
+    Args:
+        trajectory: with its verdicts.
+        keep_unknown: steps without a rating stay, with None; else the row ends before the first.
+
+    Returns:
+        `id`, `question` (`problem`, `ground_truth_answer`) and `label` (`steps`, `finish_reason`: "solution", "found_error", or "give_up" where the outcome is
+        not known); None when no step in it has a rating.
+    """
+    chain = chain_of_trajectory(trajectory)
+    rated = list(ratings(trajectory))
+    if not keep_unknown:
+        rated = rated[: _known(rated)]
+    if all(rating is None for rating in rated):
+        return None
+    completions = [{"text": text, "rating": rating, "flagged": None} for text, rating in zip(chain.texts, rated, strict=False)]
+    steps = [{"completions": [each], "human_completion": None, "chosen_completion": 0} for each in completions]
+    gold = trajectory.task.sealed.get("answer", trajectory.task.sealed.get("gold"))
+    finish = "give_up" if trajectory.outcome is None else "solution" if trajectory.outcome == 1.0 else "found_error"
+    question = {"problem": chain.problem, "ground_truth_answer": None if gold is None else str(gold)}
+    return {"id": trajectory.id, "question": question, "label": {"steps": steps, "finish_reason": finish}}
+
+
+def _known(labels: Sequence[object]) -> int:
+    """How many labels stand before the first that is None."""
+    return labels.index(None) if None in labels else len(labels)
 
 
 def processbench_row(trajectory: Trajectory, policy: LabelPolicy = DEFAULT_POLICY) -> dict[str, Any] | None:

@@ -44,10 +44,35 @@ def solution_trajectory(row: Mapping[str, Any], identity: str, split: Splitting 
     problem = text_of(row, PROBLEM, "the problem")
     written = field(row, (*WRITTEN, *WORKED), "the solution")
     steps = split_steps(written, split) if isinstance(written, str) else texts(written, "the solution")
-    gold = next((answer for name in GOLD if row.get(name) is not None and (answer := _gold(name, str(row[name])))), None)
+    return solution_of(identity, problem, steps, gold_of(row), row)
+
+
+def solution_of(identity: str, problem: str, steps: Sequence[str], gold: str | None, row: Mapping[str, Any]) -> Trajectory:
+    """Likewise of what has been read already.
+
+    Args:
+        identity: id of the trajectory.
+        problem: what the solution is of.
+        steps: its texts, in order, taken as they are.
+        gold: the right answer, where it is known.
+        row: says who wrote it, under `generator` or `model`.
+
+    Raises:
+        OptionError: there are no steps, or too many, or they are too long.
+    """
     sealed = {} if gold is None else {"answer": gold}
     task = Task(key=content_key("solution", problem), instructions=INSTRUCTIONS, question=problem, sealed=sealed)
     return written_trajectory(identity, "solution", task, steps, _claims(steps, gold, problem), row)
+
+
+def gold_of(row: Mapping[str, Any], names: Sequence[str] = GOLD) -> str | None:
+    """The right answer that a row states: a short one as it stands, of a worked solution what it ends with (`#### 12`, a box); None where there is none.
+
+    Args:
+        row: by column.
+        names: of the columns that may hold it, the first that does.
+    """
+    return next((answer for name in names if row.get(name) is not None and (answer := _gold(name, str(row[name])))), None)
 
 
 def _gold(name: str, value: str) -> str:
