@@ -75,7 +75,12 @@ class ForeignClaim(Claim, msgspec.Struct, frozen=True, tag="foreign"):
     fields: dict[str, Any]
 
 
-def _claim_types() -> dict[str, type[msgspec.Struct]]:
+def claim_types() -> dict[str, type[msgspec.Struct]]:
+    """Every type of claim that is imported, by its tag.
+
+    Raises:
+        DuplicateNameError: two have one tag.
+    """
     found: dict[str, type[msgspec.Struct]] = {}
     pending: list[type[Claim]] = [Claim]
     while pending:
@@ -111,7 +116,7 @@ def claim_from_json(data: dict[str, Any]) -> Claim:
     if data.get("type") == "foreign":  # kept by a process that did not know the type; this one may
         data = {**data["fields"], "type": data["kind"]}
     tag = data.get("type")
-    kind = _claim_types().get(str(tag))
+    kind = claim_types().get(str(tag))
     if kind is None:
         return ForeignClaim(kind=str(tag), fields={k: v for k, v in data.items() if k != "type"})
     claim: Any = msgspec.convert(data, kind)
