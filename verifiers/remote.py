@@ -58,7 +58,7 @@ class RemoteVerifier(Verifier):
         try:
             found = self._connection.post("/v1/verify", VerifyRequest(verifier=self._name, steps=steps), Verdicts).verdicts
         except ServingError as error:
-            if error.code == "too_large" and len(steps) > 1:
+            if error.code in ("too_large", "bad_request") and len(steps) > 1:  # one of them may be the cause
                 half = len(steps) // 2
                 return [*self._verified(steps[:half]), *self._verified(steps[half:])]
             lost = Verdict(status="timeout", reason=error.message) if error.code == "timeout" else failed(error.message)

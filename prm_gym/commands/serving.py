@@ -37,7 +37,7 @@ def serve(
         verifier: specifications of verifiers that can be asked for verdicts, and chosen for the environments; NAME=SPECIFICATION to name one otherwise.
         host: address to listen on.
         port: to listen on; 0 for any that is free.
-        token_file: of tokens, one a line; a request must bear one of them, and sees the sessions opened with it alone. The variable PRM_GYM_TOKEN holds one too.
+        token_file: of tokens, one a line; a request must bear one, and sees the sessions opened with it alone. The variable PRM_GYM_TOKEN holds one too.
         sessions: most that are open at once; each has a process of its own.
         session_envs: most environments of one session.
         idle_seconds: after which a session that nothing is asked of is closed.

@@ -85,6 +85,11 @@ class Server:
         """Where it answers."""
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
+    @property
+    def requests(self) -> int:
+        """Answered so far."""
+        return self._server.server_state.total_requests
+
     def run(self) -> None:
         """Answer until the process is told to end (SIGINT, SIGTERM); then let what is under way be done, and close all sessions."""
         try:
