@@ -173,6 +173,11 @@ class StepEnv(gymnasium.Env[str, str], ABC):
     def solution(self) -> list[str]:
         """Actions that earn the outcome 1 from the beginning of the current task: the proof that it is solvable."""
 
+    @property
+    def tells_solutions(self) -> bool:
+        """Whether `solution` can be asked; one that is played elsewhere may keep it to itself."""
+        return True
+
     def malformed(self, reason: str) -> Transition:
         """What comes of a text that is no step: nothing changes. Where actions call tools, the observation says what is wrong with it.
 

@@ -121,8 +121,12 @@ class Service:
         finally:
             reaper.cancel()
             await self.sessions.close_all()
-            for judge in self._judges.values():
-                judge.close()
+            self.close()
+
+    def close(self) -> None:
+        """End the verifiers."""
+        for judge in self._judges.values():
+            judge.close()
 
     def _guarded(self, endpoint: Endpoint, secured: bool) -> "Callable[[Request], Awaitable[Response]]":
         """The endpoint with what all have in common."""

@@ -292,6 +292,11 @@ class RemoteEnv(StepEnv):
         super().reseed(seed)
         self._told("reseed", ReseedRequest(seed=seed, slot=self._slot), Done)
 
+    @property
+    def tells_solutions(self) -> bool:
+        """Whether the operator lets the server tell them."""
+        return self.block.session.solutions
+
     def solution(self) -> list[str]:
         """A solution, where the operator lets the server tell it.
 

@@ -117,6 +117,7 @@ class Server:
         self._server.should_exit = True
         if self._thread is None:
             self._socket.close()
+            self.service.close()
         else:
             self._thread.join(timeout=3 * CLOSING_SECONDS)
 
