@@ -72,17 +72,18 @@ class Block:
         """Begin episodes. Where the server has closed the session, as it does when nothing is asked of it for long, another one is opened.
 
         Raises:
-            ServingError: the server refuses, cannot be reached, or has forgotten the generator that a reset without a seed would go on with.
+            ServingError: the server refuses, or cannot be reached; `generator_lost` where it has forgotten what a reset without a seed would go on with.
         """
         try:
             return self._reset(requests)
         except ServingError as error:
             if error.code != "no_session":
                 raise
-            if any(request.seed is None for request in requests):
-                raise ServingError(f"{error.message}; its random generators are lost: reset with a seed", error.code) from error
+            closed = error
         self._dropped.detach()
         self.session = self._open()
+        if any(request.seed is None for request in requests):
+            raise ServingError(closed.message, "generator_lost") from closed
         return self._reset(requests)
 
     def _reset(self, requests: Sequence[ResetRequest]) -> list[ResetReply]:

@@ -188,14 +188,24 @@ class RemoteEnv(StepEnv):
         seed, given = self._asked
         begun, self._begun = self._begun, None
         try:
-            if isinstance(begun, ServingError):
+            if isinstance(begun, ServingError) and begun.code != "generator_lost":
                 raise begun
-            reply = begun or self.block.reset([ResetRequest(slot=self._slot, seed=seed, options=given)])[0]
+            reply = begun if isinstance(begun, ResetReply) else self._ask_for_episode(seed, given)
         except ServingError as error:
             if error.code in _REFUSALS:
                 raise OptionError(error.message) from error
             raise EnvironmentFault(error.message) from error
         return self._stand(reply)
+
+    def _ask_for_episode(self, seed: int | None, options: dict[str, Any]) -> ResetReply:
+        """One episode; where the server's generator was lost with its process or session, of a seed that the generator here draws."""
+        try:
+            return self.block.reset([ResetRequest(slot=self._slot, seed=seed, options=options)])[0]
+        except ServingError as error:
+            if error.code != "generator_lost":
+                raise
+        drawn = int(self.np_random.integers(1 << 62))
+        return self.block.reset([ResetRequest(slot=self._slot, seed=drawn, options=options)])[0]
 
     def _stand(self, reply: ResetReply) -> tuple[Task, Situation]:
         self._tools, self._reply, self._more = reply.tools, None, _more(reply.info)

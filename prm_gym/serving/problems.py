@@ -18,6 +18,7 @@ CODES: dict[str, HTTPStatus] = {
     "too_slow": HTTPStatus.REQUEST_TIMEOUT,
     "out_of_step": HTTPStatus.CONFLICT,
     "reset_needed": HTTPStatus.CONFLICT,
+    "generator_lost": HTTPStatus.CONFLICT,
     "session_busy": HTTPStatus.CONFLICT,
     "cannot": HTTPStatus.CONFLICT,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -78,6 +78,7 @@ class Session:
         self._last: dict[int, bytes] = {}
         self._running: set[int] = set()
         self._lost: dict[int, str] = {}
+        self._forgotten: set[int] = set()  # slots whose generators are gone
         self._process = 0
         self._pool = WorkerPool(
             "prm_gym.serving.host:Host",
@@ -119,6 +120,7 @@ class Session:
     def _lose(self, reason: str) -> Problem:
         """The running episodes are gone; what a client is told who asked for something else than a step."""
         self._lost.update(dict.fromkeys(self._running, reason))
+        self._forgotten.update(self._last)
         self._running.clear()
         self._process = 0
         return Problem("environment_fault", reason, retry_after=1)
@@ -132,10 +134,17 @@ class Session:
     def reset(self, requests: Sequence[ResetRequest]) -> list[bytes]:
         """Begin episodes; blocks. One result a request."""
         self._require_slots([request.slot for request in requests])
+        self._require_generators(requests)
         parts = self.ask(Job("reset", requests))
+        self._require_generators(requests)  # it may have come out just now that they are gone
         for request, part in zip(requests, parts, strict=True):
             self._begun(request.slot, part)
         return list(parts)
+
+    def _require_generators(self, requests: Sequence[ResetRequest]) -> None:
+        gone = [request.slot for request in requests if request.seed is None and request.slot in self._forgotten]
+        if gone:
+            raise Problem("generator_lost", f"the random generators of the slots {gone[:20]} are lost with their process: reset with a seed")
 
     def step(self, requests: Sequence[StepRequest]) -> list[bytes]:
         """Take steps; blocks. One result a request; of an episode that is lost, the one that ends it."""
@@ -165,6 +174,7 @@ class Session:
     def _begun(self, slot: int, part: bytes) -> None:
         self._last[slot] = part
         self._running.add(slot)
+        self._forgotten.discard(slot)
         self._lost.pop(slot, None)
 
     def _require_slots(self, slots: Sequence[int]) -> None:

@@ -46,7 +46,7 @@ def test_the_requests_of_any_other_language(documented):
         assert status == 200, said
         session = said.get("/v1/sessions", {}).get("session", "")
     assert said[f"/v1/sessions/{session}/step"]["terminated"] is True
-    assert said["/v1/verify"]["verdicts"][0]["label"] == "correct"  # from {A} & {B} follows {B}
+    assert said["/v1/verify"]["verdicts"][0]["label"] == "correct"  # from {A} -> {B} and {A} follows {B}
 
 
 def test_every_refusal_is_in_the_table():

@@ -109,14 +109,36 @@ def test_idle_sessions_are_closed_and_opened_again():
         assert spoilt(env.step("count"))
         assert env.reset(seed=0)[0] == "at 0"  # in another session
         assert env.step("count")[0] == "at 1"
+        # The server's generator is gone: without a seed the client's own, which was given the same seed, draws one.
+        keys = []
+        for _ in range(2):
+            env.reset(seed=0)
+            ask(server.url, "DELETE", f"/v1/sessions/{env.unwrapped.block.session.session}")
+            keys.append(env.reset()[1]["task_key"])
+        assert keys[0] == keys[1] != env.reset(seed=0)[1]["task_key"]
         env.close()
-        # Without a seed the episode would be another one than beside the server, whose generator goes on.
-        forgotten = remote(server, WORLD)
-        forgotten.reset(seed=0)
-        ask(server.url, "DELETE", f"/v1/sessions/{forgotten.unwrapped.block.session.session}")
-        with pytest.raises(EnvironmentFault, match="reset with a seed"):
-            forgotten.reset()
-        forgotten.close()
+
+
+def test_a_generator_that_is_lost_with_its_process_is_not_replaced_in_silence(moody):
+    path = opened(moody.url, WORLD)
+    ask(moody.url, "POST", f"{path}/reset", {"seed": 0})
+    assert ask(moody.url, "POST", f"{path}/step", {"action": "crash"})[2]["spoilt"]
+    status, _, said = ask(moody.url, "POST", f"{path}/reset", {})
+    assert (status, said["code"]) == (409, "generator_lost")
+    assert ask(moody.url, "POST", f"{path}/reset", {"seed": 0})[0] == 200
+    assert ask(moody.url, "POST", f"{path}/reset", {})[0] == 200
+    ask(moody.url, "DELETE", path)
+
+
+def test_a_vector_environment_resets_itself_after_a_lost_process(moody):
+    envs = gym.make_vec("prm_gym/Remote-v0", num_envs=2, vectorization_mode="vector_entry_point", url=moody.url, env=WORLD)
+    envs.reset(seed=0)
+    *_, truncated, info = envs.step(["crash", "count"])
+    assert truncated.tolist() == [True, True]
+    assert info["valid"].tolist() == [False, False]
+    assert envs.step(["count", "count"])[0] == ("at 0", "at 0")  # begun anew, without seeds
+    assert envs.step(["count", "count"])[0] == ("at 1", "at 1")
+    envs.close()
 
 
 def test_one_request_at_a_time(moody):
