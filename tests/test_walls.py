@@ -85,7 +85,9 @@ def _run(program):
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["prm_gym", "prm_gym.rollout", "prm_gym.credit", "prm_gym.search", "prm_gym.store", "prm_gym.engines", "prm_gym.serving.client"])
+@pytest.mark.parametrize(
+    "module", ["prm_gym", "prm_gym.rollout", "prm_gym.credit", "prm_gym.search", "prm_gym.store", "prm_gym.engines", "prm_gym.serving.client"]
+)
 def test_importing_brings_nothing_heavy(module):
     assert _run(f"import sys, {module}; print(sorted(set(sys.modules) & set({HEAVY!r})))") == "[]"
 
