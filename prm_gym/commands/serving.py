@@ -3,15 +3,23 @@
 import logging
 import os
 import sys
+from collections.abc import Iterable
+from itertools import chain
+from typing import Annotated, TypeAlias
+
+import tyro
 
 from prm_gym.commands.records import read_options
 
+# `--env A B` and `--env A --env B` mean the same: what is forgotten in silence would be missed by clients.
+Several: TypeAlias = Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction]
+
 
 def serve(
-    env: tuple[str, ...] = (),
-    env_option: tuple[str, ...] = (),
-    client_option: tuple[str, ...] = (),
-    verifier: tuple[str, ...] = (),
+    env: Several = (),
+    env_option: Several = (),
+    client_option: Several = (),
+    verifier: Several = (),
     host: str = "127.0.0.1",
     port: int = 8000,
     token_file: str = "",
@@ -68,8 +76,19 @@ def serve(
         snapshot_bytes=snapshot_mb << 20,
         memory_mb=memory_mb or None,
     )
-    offer = Offer.of(env, env_options=read_options(env_option), client_options=client_option, verifiers=verifier, limits=limits, solutions=solutions)
+    offer = Offer.of(
+        _all(env),
+        env_options=read_options(_all(env_option)),
+        client_options=_all(client_option),
+        verifiers=_all(verifier),
+        limits=limits,
+        solutions=solutions,
+    )
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
     server = Server(offer, host=host, port=port, tokens=tokens)
     print(f"serving {', '.join([*offer.envs, *offer.verifiers])} at {server.url}{' to whoever has a token' if tokens else ''}", flush=True)
     server.run()
+
+
+def _all(groups: Iterable[tuple[str, ...]]) -> list[str]:
+    return list(chain.from_iterable(groups))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from prm_gym.cli import main
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
 from prm_gym.random_state import generator_of
 from prm_gym.serving.offer import Choice, Limits, Offer
@@ -82,3 +83,10 @@ def test_a_random_state_names_a_generator_and_nothing_else():
     for name in ("seed", "test", "Generator", "default_rng", "__dict__"):
         with pytest.raises(ContractError):
             generator_of(f'{{"bit_generator": "{name}", "state": {{}}}}')
+
+
+@pytest.mark.parametrize("again", [["--env", "prm_gym/Deduction-v0"], ["prm_gym/Deduction-v0"]])
+def test_a_flag_that_is_given_twice_forgets_nothing(capsys, again):
+    with pytest.raises(SystemExit):
+        main(["serve", "--env", "prm_gym/Countdwn-v0", *again])
+    assert "Did you mean 'prm_gym/Countdown-v0'" in capsys.readouterr().err
