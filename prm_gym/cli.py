@@ -20,6 +20,7 @@ from prm_gym.commands.listing import doctor, envs, verifiers
 from prm_gym.commands.playing import play, rollout
 from prm_gym.commands.rescoring import rescore
 from prm_gym.commands.searching import search
+from prm_gym.commands.serving import serve
 from prm_gym.commands.training import train
 from prm_gym.commands.training_implicit import train_confidence, train_implicit
 from prm_gym.commands.training_prm import train_prm
@@ -50,6 +51,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "train": Command(train, "train one agent"),
         "compare": Command(compare, "train with several credits and rewards, and compare"),
         "report": Command(report, "print a finished comparison again"),
+        "serve": Command(serve, "serve environments and verifiers over HTTP"),
     },
     "Judge steps": {
         "label": Command(label, "label steps by verifiers or roll-outs"),

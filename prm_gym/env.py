@@ -139,6 +139,28 @@ class StepEnv(gymnasium.Env[str, str], ABC):
             actions: one for each, as the agent wrote them: of any length, and with any characters.
         """
 
+    @classmethod
+    def prepare_resets(cls, envs: "Sequence[StepEnv]", seeds: Sequence[int | None], options: Sequence[Mapping[str, Any]]) -> None:
+        """The same for episodes that `reset_batch` is about to begin; nothing unless overridden.
+
+        Args:
+            envs: environments of exactly this class.
+            seeds: of `reset`, one for each.
+            options: of `reset`, one for each.
+        """
+
+    @classmethod
+    def make_many(cls, count: int, **options: Any) -> "list[StepEnv]":
+        """Environments that are going to step together: alike, with the same verifiers, which the first one closes.
+
+        Args:
+            count: how many, >= 1.
+            **options: of the class.
+        """
+        first: StepEnv = cls(**options)
+        alike: dict[str, Any] = {**options, "verifiers": list(first.verifiers)}
+        return [first, *(cls(**alike) for _ in range(count - 1))]
+
     @abstractmethod
     def save_state(self) -> Json:
         """The environment's own state beside the task, as JSON values."""
@@ -150,6 +172,11 @@ class StepEnv(gymnasium.Env[str, str], ABC):
     @abstractmethod
     def solution(self) -> list[str]:
         """Actions that earn the outcome 1 from the beginning of the current task: the proof that it is solvable."""
+
+    @property
+    def tells_solutions(self) -> bool:
+        """Whether `solution` can be asked; one that is played elsewhere may keep it to itself."""
+        return True
 
     def malformed(self, reason: str) -> Transition:
         """What comes of a text that is no step: nothing changes. Where actions call tools, the observation says what is wrong with it.
@@ -285,6 +312,10 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         Raises:
             EnvironmentFault: an episode could not be begun, several times.
         """
+        for kind in set(map(type, envs)):
+            if cast("Any", kind.prepare_resets).__func__ is not _UNPREPARED_RESETS:
+                rows = [row for row, env in enumerate(envs) if type(env) is kind]
+                kind.prepare_resets([envs[row] for row in rows], [seeds[row] for row in rows], [options[row] or {} for row in rows])
         if len(envs) < 2 or not all(env.resets_wait for env in envs):
             return [_begun(env, seed, option) for env, seed, option in zip(envs, seeds, options, strict=True)]
         with ThreadPoolExecutor(min(len(envs), MOST_THREADS)) as pool:
@@ -400,14 +431,11 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         before, valid, defect = self._situation, True, None
         if len(action) > ACTION_LENGTH or not action.isascii():
             action, defect = recordable(action, ACTION_LENGTH)
-        if defect is not None:
-            transition = self.malformed(defect)
-        else:
-            try:
-                transition = self.advance(action)
-            except EnvironmentFault as fault:
-                valid = False
-                transition = Transition(situation=before, claims=(Spoilt(f"the infrastructure failed: {fault}"),))
+        try:
+            transition = self.advance(action) if defect is None else self.malformed(defect)
+        except EnvironmentFault as fault:
+            valid = False
+            transition = Transition(situation=before, claims=(Spoilt(f"the infrastructure failed: {fault}"),))
         outcome, terminated = transition.outcome, transition.terminated
         if (outcome is None) is terminated:
             raise ContractError(f"{type(self).__name__}.advance must give an outcome exactly when it terminates, got {transition!r}")
@@ -457,6 +485,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
 
 
 _UNPREPARED: Any = cast("Any", StepEnv.prepare).__func__
+_UNPREPARED_RESETS: Any = cast("Any", StepEnv.prepare_resets).__func__
 
 
 def _begun(env: StepEnv, seed: int | None, options: dict[str, Any] | None) -> tuple[str, dict[str, Any]]:

@@ -15,6 +15,7 @@
     ├── SandboxError            no sandbox of the tier that is asked for can be had here
     ├── WorkerError             worker processes that cannot start, or a pool that is closed
     ├── EngineError             an engine that cannot be had, or jobs whose workers keep dying
+    ├── ServingError            a server of environments that cannot be reached, or refuses
     ├── RefusedError            a tool of a service refuses a call; the agent is told, and nothing is changed
     └── EnvironmentFault        the infrastructure failed; the episode is invalid and trains nobody
 
@@ -121,6 +122,25 @@ class WorkerError(PrmGymError):
 
 class EngineError(PrmGymError):
     """An engine cannot be had or is not the one that was meant, or a job's workers have died too often; the message names the job and the last cause."""
+
+
+class ServingError(PrmGymError):
+    """A server of environments or verifiers cannot be reached, or refuses what it is asked."""
+
+    def __init__(self, message: str, code: str = "unreachable", retry_after: float | None = None) -> None:
+        """Say why.
+
+        Args:
+            message: for a person.
+            code: the server's, for programs (see `prm_gym.serving.problems`); "unreachable" where none has answered, "timeout" where none has in time.
+            retry_after: seconds after which it may go better; None where nobody says.
+        """
+        super().__init__(message)
+        self.message, self.code, self.retry_after = message, code, retry_after
+
+    def __reduce__(self) -> tuple[type["ServingError"], tuple[str, str, float | None]]:
+        """Rebuild from the constructor's own arguments, so that the error crosses processes."""
+        return (ServingError, (self.message, self.code, self.retry_after))
 
 
 class RefusedError(PrmGymError):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,10 @@ def generator_of(random_state: str) -> np.random.Generator:
     """
     try:
         state = json.loads(random_state)
-        bits = getattr(np.random, state["bit_generator"])()
+        kind = getattr(np.random, state["bit_generator"])
+        if not (isinstance(kind, type) and issubclass(kind, np.random.BitGenerator)):  # a state may come from anywhere, and this calls what it names
+            raise ValueError(f"{state['bit_generator']!r} is no bit generator")
+        bits: Any = kind()
         bits.state = state
         return np.random.Generator(bits)
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -12,6 +12,7 @@ from typing import Any
 import gymnasium
 import msgspec
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode
 
 from prm_gym._version import VERSION
@@ -207,6 +208,24 @@ def make_envs(env_id: str, num_envs: int, env_options: Mapping[str, Any]) -> Ste
         OptionError: the module before the colon cannot be imported.
         ContractError: the id belongs to something else than a step environment.
     """
+    step_env_spec(env_id)
+    envs = gymnasium.make_vec(env_id, num_envs=num_envs, vectorization_mode="vector_entry_point", autoreset_mode=AutoresetMode.DISABLED, **env_options)
+    if not isinstance(envs, StepVectorEnv):
+        raise ContractError(f"{env_id} makes a {type(envs).__name__}, not a StepVectorEnv")
+    return envs
+
+
+def step_env_spec(env_id: str) -> EnvSpec:
+    """What Gymnasium's registry holds of a step environment.
+
+    Args:
+        env_id: see `make_envs`.
+
+    Raises:
+        UnknownNameError: no such id; says the near miss.
+        OptionError: the module before the colon cannot be imported.
+        ContractError: the id belongs to something else than a step environment.
+    """
     module, separator, name = env_id.rpartition(":")
     if separator:
         try:
@@ -217,10 +236,7 @@ def make_envs(env_id: str, num_envs: int, env_options: Mapping[str, Any]) -> Ste
         raise UnknownNameError("environment", name, [known for known, spec in gymnasium.registry.items() if _is_ours(spec)])
     if not _is_ours(gymnasium.registry[name]):
         raise ContractError(f"{env_id} is no step environment: register it with prm_gym.register")
-    envs = gymnasium.make_vec(env_id, num_envs=num_envs, vectorization_mode="vector_entry_point", autoreset_mode=AutoresetMode.DISABLED, **env_options)
-    if not isinstance(envs, StepVectorEnv):
-        raise ContractError(f"{env_id} makes a {type(envs).__name__}, not a StepVectorEnv")
-    return envs
+    return gymnasium.registry[name]
 
 
 def _is_ours(spec: Any) -> bool:

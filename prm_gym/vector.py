@@ -4,7 +4,7 @@ envs = gym.make_vec("prm_gym/Deduction-v0", num_envs=64, vectorization_mode="vec
 """
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -30,7 +30,7 @@ class StepVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], NDArray[Any]]):
 
     def __init__(
         self,
-        env_class: Callable[..., StepEnv],
+        env_class: type[StepEnv],
         num_envs: int = 1,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         **options: Any,
@@ -45,10 +45,9 @@ class StepVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], NDArray[Any]]):
         """
         if num_envs < 1:
             raise OptionError(f"num_envs must be at least 1, got {num_envs}")
-        specs = options.pop("verifiers", None)
-        first = env_class(**options, verifiers=specs)
+        self.envs: list[StepEnv] = env_class.make_many(num_envs, **options)
+        first = self.envs[0]
         self.verifiers = first.verifiers
-        self.envs: list[StepEnv] = [first, *(env_class(**options, verifiers=list(self.verifiers)) for _ in range(num_envs - 1))]
         self.num_envs = num_envs
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**first.metadata, "autoreset_mode": self.autoreset_mode}

@@ -16,6 +16,7 @@ PACKAGES = {
     "prm_gym/MCP-v0": "mcp",
     "prm_gym/MiniWoB-v0": "miniwob",
     "prm_gym/ReasoningGym-v0": "reasoning_gym",
+    "remote": "uvicorn",
     "reasoning_gym": "reasoning_gym",
     "confidence": "transformers",
     "implicit": "transformers",

@@ -86,7 +86,8 @@ def _run(program):
 
 
 @pytest.mark.parametrize(
-    "module", ["prm_gym", "prm_gym.rollout", "prm_gym.credit", "prm_gym.search", "prm_gym.store", "prm_gym.engines", "prm_gym.viewer.page"]
+    "module",
+    ["prm_gym", "prm_gym.rollout", "prm_gym.credit", "prm_gym.search", "prm_gym.store", "prm_gym.engines", "prm_gym.viewer.page", "prm_gym.serving.client"],
 )
 def test_importing_brings_nothing_heavy(module):
     assert _run(f"import sys, {module}; print(sorted(set(sys.modules) & set({HEAVY!r})))") == "[]"

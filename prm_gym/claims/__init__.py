@@ -7,7 +7,7 @@ A claim is a frozen record of plain JSON values, so that it can be stored with a
 needed to judge the claim is in the claim itself. To add one, subclass `Claim` and `msgspec.Struct` with a `tag`.
 """
 
-from prm_gym.claims.claim import Claim, ForeignClaim, Json, Malformed, Sparse, Spoilt, claim_from_json, decode_claims
+from prm_gym.claims.claim import Claim, ForeignClaim, Json, Malformed, Sparse, Spoilt, claim_from_json, claim_types, decode_claims
 from prm_gym.claims.code_steps import Probe, Refused
 from prm_gym.claims.databases import Conclusion, Exploration, TableStep
 from prm_gym.claims.logic import Answer, Consistent, Decision, Entailment, Equivalent, Statement
@@ -80,5 +80,6 @@ __all__ = [
     "Value",
     "WantedItem",
     "claim_from_json",
+    "claim_types",
     "decode_claims",
 ]

@@ -1,7 +1,8 @@
 """The base of all claims, the two that fit everywhere, and how stored claims are read."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -39,7 +40,12 @@ def _made(kind: Callable[..., Any], values: dict[str, Any]) -> Any:
 
 
 @functools.cache  # every claim of a file asks for them; a new type clears it
-def _claim_types() -> dict[str, type[msgspec.Struct]]:
+def claim_types() -> Mapping[str, type[msgspec.Struct]]:
+    """Every type of claim that is imported, by its tag.
+
+    Raises:
+        DuplicateNameError: two have one tag.
+    """
     found: dict[str, type[msgspec.Struct]] = {}
     pending: list[type[Claim]] = [Claim]
     while pending:
@@ -50,7 +56,7 @@ def _claim_types() -> dict[str, type[msgspec.Struct]]:
             other = found.setdefault(tag, kind)
             if (other.__module__, other.__qualname__) != (kind.__module__, kind.__qualname__):  # a module that was loaded again defines the same class anew
                 raise DuplicateNameError(f"the claims {_path(other)} and {_path(kind)} have one tag, {tag!r}: give one of them another (tag=...)")
-    return found
+    return MappingProxyType(found)
 
 
 def _path(kind: type) -> str:
@@ -65,7 +71,7 @@ class Claim(Sparse):
     def __init_subclass__(cls) -> None:
         """Have the types looked up anew: there is one more."""
         super().__init_subclass__()
-        _claim_types.cache_clear()
+        claim_types.cache_clear()
 
 
 class Malformed(Claim, msgspec.Struct, frozen=True, gc=False, tag="malformed"):
@@ -118,7 +124,7 @@ def claim_from_json(data: dict[str, Any]) -> Claim:
     if data.get("type") == "foreign":  # kept by a process that did not know the type; this one may
         data = {**data["fields"], "type": data["kind"]}
     tag = data.get("type")
-    kind = _claim_types().get(str(tag))
+    kind = claim_types().get(str(tag))
     if kind is None:
         return ForeignClaim(kind=str(tag), fields={k: v for k, v in data.items() if k != "type"})
     claim: Any = msgspec.convert(data, kind)

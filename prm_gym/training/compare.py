@@ -239,7 +239,8 @@ def _references(plan: Plan) -> tuple[tuple[Reference, ...], tuple[str, ...]]:
     agents.append(("random", "floor", partial(make_agent, "random", seed=0), RANDOM_ATTEMPTS))
     if constant is not None:
         agents.append((f"always {typed(constant, played.tools)}", "baseline", partial(make_agent, f"constant:{constant}"), 1))
-    agents.append(("scripted", "ceiling", partial(make_agent, "scripted"), 1))
+    if played.tells_solutions:
+        agents.append(("scripted", "ceiling", partial(make_agent, "scripted"), 1))
     references: list[Reference] = []
     for name, role, fresh, attempts in agents:
         agent = fresh()
@@ -266,6 +267,8 @@ def _comparison(plan: Plan, runs: Sequence[RunResult], references: tuple[Referen
     base = plan.base
     notes = [f"{len(runs)} of {len(plan.runs())} runs are finished; the same command goes on with the rest."] if len(runs) < len(plan.runs()) else []
     notes += [f"Failed: {failure}" for failure in failures]
+    if not any(reference.role == "ceiling" for reference in references):
+        notes.append("There is no ceiling: the environment does not tell its solutions.")
     if plan.workers > 1:
         notes.append(f"{plan.workers} runs were trained at once, so their wall times include the sharing of the machine.")
     if any(reward == "outcome" for reward in plan.rewards) and "verifiers" not in base.env_options and not make_method(base.method).needs_verdicts:
