@@ -11,8 +11,7 @@ from prm_gym.verdict_ledger import VerdictLedger, VerifierPair, VerifierUse, pai
 
 def _trajectory(outcome, *steps, valid=True):
     made = tuple(
-        Step(index=place, observation="", action="", state_key="", next_state_key="", reward=0.0, verdicts=verdicts)
-        for place, verdicts in enumerate(steps)
+        Step(index=place, observation="", action="", state_key="", next_state_key="", reward=0.0, verdicts=verdicts) for place, verdicts in enumerate(steps)
     )
     task = Task(key="", instructions="", question="")
     return Trajectory(id="0/0", group_id="0", task=task, seed=0, env_id="e", env_options={}, agent="a", outcome=outcome, valid=valid, steps=made)
