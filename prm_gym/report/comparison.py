@@ -145,6 +145,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         command: the exact command line.
         library_version: version of prm_gym.
         versions: version by package, of what the numbers depend on.
+        commit: of the source that ran, where it is a git checkout, with a plus sign where files differ from it; empty otherwise.
         machine: in words ("2 cores, no GPU").
         created: when, ISO 8601 in UTC.
         budget_env_steps: environment steps that every run may train on.
@@ -169,6 +170,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     library_version: str
     versions: dict[str, str]
     machine: str
+    commit: str = ""
     created: str
     budget_env_steps: int
     attempts: int
