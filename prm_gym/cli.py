@@ -23,7 +23,7 @@ from prm_gym.commands.searching import search
 from prm_gym.commands.training import train
 from prm_gym.commands.training_implicit import train_confidence, train_implicit
 from prm_gym.commands.training_prm import train_prm
-from prm_gym.errors import PrmGymError, UnknownNameError
+from prm_gym.errors import OptionError, PrmGymError, UnknownNameError
 
 
 class Command(NamedTuple):
@@ -96,6 +96,38 @@ def _broken(paragraph: str, width: int) -> str:
     return name[0] + ("\n" + " " * name.end()).join(lines)
 
 
+def gathered(given: Sequence[str], run: Callable[..., Any]) -> list[str]:
+    """The arguments of a command with all values of an option that is named several times behind its first name: `--verifier z3 --verifier search`.
+
+    Args:
+        given: the arguments after the command.
+        run: the command.
+
+    Raises:
+        OptionError: an option that takes one value is given twice.
+
+    >>> def command(verifier: tuple[str, ...] = (), seed: int = 0) -> None: ...
+    >>> gathered(["--verifier", "z3", "--seed=1", "--verifier=search"], command)
+    ['--verifier', 'z3', 'search', '--seed', '1']
+    """
+    several = {name for name, parameter in inspect.signature(run).parameters.items() if "tuple[" in str(parameter.annotation)}
+    loose: list[str] = []
+    options: dict[str, list[str]] = {}
+    at = loose
+    for word in given:
+        if not word.startswith("--"):
+            at.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        plain = name.removeprefix("--").replace("-", "_")
+        if plain in options and plain not in several:
+            raise OptionError(f"{name} is given twice; it takes one value")
+        at = options.setdefault(plain, [])
+        at += [value] if equals else []
+    named = [word for name, values in options.items() for word in (f"--{name.replace('_', '-')}", *values)]
+    return [*loose, *named]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command.
 
@@ -111,6 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if given[0] in commands:
             run = commands[given[0]]
             run.__doc__ = laid_out(run.__doc__ or "", width)
+            given = [given[0], *gathered(given[1:], run)]
         elif not given[0].startswith("-"):  # tyro has options of its own, which print completions of shells
             raise UnknownNameError("command", given[0], commands)
         tyro.extras.subcommand_cli_from_dict(commands, prog="prm-gym", args=given, description=__doc__)
