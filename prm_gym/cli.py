@@ -23,7 +23,7 @@ from prm_gym.commands.searching import search
 from prm_gym.commands.training import train
 from prm_gym.commands.training_implicit import train_confidence, train_implicit
 from prm_gym.commands.training_prm import train_prm
-from prm_gym.errors import OptionError, PrmGymError, UnknownNameError
+from prm_gym.errors import PrmGymError, UnknownNameError
 
 
 class Command(NamedTuple):
@@ -99,16 +99,15 @@ def _broken(paragraph: str, width: int) -> str:
 def gathered(given: Sequence[str], run: Callable[..., Any]) -> list[str]:
     """The arguments of a command with all values of an option that is named several times behind its first name: `--verifier z3 --verifier search`.
 
+    Of an option that takes one value the last counts, as is usual on command lines.
+
     Args:
         given: the arguments after the command.
         run: the command.
 
-    Raises:
-        OptionError: an option that takes one value is given twice.
-
     >>> def command(verifier: tuple[str, ...] = (), seed: int = 0) -> None: ...
-    >>> gathered(["--verifier", "z3", "--seed=1", "--verifier=search"], command)
-    ['--verifier', 'z3', 'search', '--seed', '1']
+    >>> gathered(["--verifier", "z3", "--seed=1", "--verifier=search", "--seed", "2"], command)
+    ['--verifier', 'z3', 'search', '--seed', '2']
     """
     several = {name for name, parameter in inspect.signature(run).parameters.items() if "tuple[" in str(parameter.annotation)}
     loose: list[str] = []
@@ -120,9 +119,9 @@ def gathered(given: Sequence[str], run: Callable[..., Any]) -> list[str]:
             continue
         name, equals, value = word.partition("=")
         plain = name.removeprefix("--").replace("-", "_")
-        if plain in options and plain not in several:
-            raise OptionError(f"{name} is given twice; it takes one value")
         at = options.setdefault(plain, [])
+        if plain not in several:
+            at.clear()
         at += [value] if equals else []
     named = [word for name, values in options.items() for word in (f"--{name.replace('_', '-')}", *values)]
     return [*loose, *named]
