@@ -1,3 +1,4 @@
+import inspect
 import json
 import re
 from importlib.metadata import entry_points
@@ -186,6 +187,11 @@ def test_play_adds_rewards_up_and_names_the_state(capsys, monkeypatch):
     assert float(second[1]) == pytest.approx(float(first[0]) + float(second[0]), abs=0.002)
     assert (first[2], second[2]) == ("1", "2")
     assert "\x1b[" not in shown  # it is no terminal
+
+
+def test_every_command_has_json():
+    for group in cli.COMMANDS.values():
+        assert all("json" in inspect.signature(command.run).parameters for command in group.values())
 
 
 def test_play_as_json_is_a_line_a_step(capsys):
