@@ -165,6 +165,16 @@ def test_a_part_that_fails_says_why(peers, tmp_path, monkeypatch):
     assert peers.run.measured("prm_gym", "start", {}) == {"failed": "no such page"}
 
 
+def test_tables_go_between_the_marks_of_the_readme_and_nowhere_else(peers, tmp_path, monkeypatch):
+    monkeypatch.setattr(peers.run, "HERE", tmp_path)
+    (tmp_path / "README.md").write_text("before\n<!-- measured -->\nold\n<!-- end -->\nafter\n", encoding="utf-8")
+    for text in ("first", "second"):
+        peers.run.into_readme(text)
+        assert (tmp_path / "README.md").read_text(encoding="utf-8") == f"before\n<!-- measured -->\n\n{text}\n\n<!-- end -->\nafter\n"
+    marks = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert marks.count("<!-- measured -->\n") == marks.count("<!-- end -->") == 1
+
+
 def test_every_peer_has_its_part_and_its_lock(peers):
     for name, peer in peers.roster.ROSTER.items():
         assert (FOLDER / "parts" / peer.part).is_file()
