@@ -100,6 +100,37 @@ def _broken(paragraph: str, width: int) -> str:
     return name[0] + ("\n" + " " * name.end()).join(lines)
 
 
+def gathered(given: Sequence[str], run: Callable[..., Any]) -> list[str]:
+    """The arguments of a command with all values of an option that is named several times behind its first name: `--verifier z3 --verifier search`.
+
+    Of an option that takes one value the last counts, as is usual on command lines.
+
+    Args:
+        given: the arguments after the command.
+        run: the command.
+
+    >>> def command(verifier: tuple[str, ...] = (), seed: int = 0) -> None: ...
+    >>> gathered(["--verifier", "z3", "--seed=1", "--verifier=search", "--seed", "2"], command)
+    ['--verifier', 'z3', 'search', '--seed', '2']
+    """
+    several = {name for name, parameter in inspect.signature(run).parameters.items() if "tuple[" in str(parameter.annotation)}
+    loose: list[str] = []
+    options: dict[str, list[str]] = {}
+    at = loose
+    for word in given:
+        if not word.startswith("--"):
+            at.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        plain = name.removeprefix("--").replace("-", "_")
+        at = options.setdefault(plain, [])
+        if plain not in several:
+            at.clear()
+        at += [value] if equals else []
+    named = [word for name, values in options.items() for word in (f"--{name.replace('_', '-')}", *values)]
+    return [*loose, *named]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command.
 
@@ -115,6 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if given[0] in commands:
             run = commands[given[0]]
             run.__doc__ = laid_out(run.__doc__ or "", width)
+            given = [given[0], *gathered(given[1:], run)]
         elif not given[0].startswith("-"):  # tyro has options of its own, which print completions of shells
             raise UnknownNameError("command", given[0], commands)
         tyro.extras.subcommand_cli_from_dict(commands, prog="prm-gym", args=given, description=__doc__)

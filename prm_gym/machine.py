@@ -3,8 +3,10 @@
 import os
 import platform
 import re
+import subprocess
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from prm_gym.errors import MissingExtraError, OptionError
 
@@ -24,6 +26,21 @@ def package_versions(packages: Iterable[str]) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def source_commit() -> str:
+    """The commit of the source that runs, with a plus sign where tracked files differ from it; empty where it is no git checkout, or there is no git."""
+    folder = Path(__file__).resolve().parent
+    if not (folder.parent / ".git").exists():  # an installed package may lie below a checkout of something else
+        return ""
+    try:
+        commit, changes = (
+            subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10.0).stdout.strip()
+            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return f"{commit}+" if changes else commit
 
 
 def machine_in_words(device: str = "auto") -> str:

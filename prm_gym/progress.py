@@ -38,7 +38,7 @@ def progress(unit: str, quiet: bool = False) -> Generator[Report]:
         with bars(unit) as show:
             yield show
     else:
-        yield _lines(unit)
+        yield lines(unit)
 
 
 @contextmanager
@@ -70,7 +70,12 @@ def bars(unit: str) -> Generator[Report]:
         yield show
 
 
-def _lines(unit: str) -> Report:
+def lines(unit: str) -> Report:
+    """Print a line on standard error every ten seconds, and one at the end.
+
+    Args:
+        unit: of what is counted, in the plural.
+    """
     began = said = time.monotonic()
 
     def say(what: str, done: int, total: int, note: str = "") -> None:

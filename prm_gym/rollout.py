@@ -25,6 +25,7 @@ from prm_gym.task import Task
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.transition import Situation
 from prm_gym.vector import StepVectorEnv
+from prm_gym.verdict_ledger import VerdictLedger
 
 
 class Episode(msgspec.Struct, frozen=True):
@@ -82,8 +83,7 @@ class Rollouts:
         self.env_options = dict(env_options or {})
         self.envs = make_envs(env_id, num_envs, self.env_options)
         self.steps_taken = 0
-        self.verdicts_given: dict[str, int] = {verifier.id: 0 for verifier in self.envs.verifiers}
-        self.abstentions: dict[str, int] = dict(self.verdicts_given)
+        self.ledger = VerdictLedger(verifier.id for verifier in self.envs.verifiers)
 
     def close(self) -> None:
         """Close environments and verifiers."""
@@ -143,10 +143,18 @@ class Rollouts:
         """Count the steps and verdicts of these episodes, which were played here or, in an engine's worker, elsewhere."""
         for trajectory in trajectories:
             self.steps_taken += len(trajectory.steps)
-            for step in trajectory.steps:
-                for verifier_id, verdict in step.verdicts.items():
-                    self.verdicts_given[verifier_id] += 1
-                    self.abstentions[verifier_id] += verdict.score is None
+            self.ledger.add(trajectory)
+
+    @property
+    def verdicts_given(self) -> dict[str, int]:
+        """Verdicts so far, by verifier."""
+        return self.ledger.total("calls")
+
+    @property
+    def abstentions(self) -> dict[str, int]:
+        """How many of them came without a score, by verifier."""
+        kinds = [self.ledger.total(kind) for kind in ("abstain", "timeout", "error")]
+        return {verifier: sum(kind[verifier] for kind in kinds) for verifier in self.ledger.verifiers}
 
     def _step(self, running: "Mapping[int, _Running]", slots: Sequence[int], actions: Sequence[Action]) -> None:
         before = [running[slot].env.situation for slot in slots]

@@ -62,12 +62,14 @@ class Verifier(ABC):
         version: changes whenever the same input may get another verdict.
         claims: claim types it understands; empty when it judges the step's text.
         pure: the same input always gets the same verdict, so that it may be cached and run again over stored trajectories.
+        hits: verdicts so far that it had given before and took from memory; None for one that keeps none.
     """
 
     id: str
     version: str
     claims: ClassVar[tuple[type[Claim], ...]] = ()
     pure: bool = True
+    hits: int | None = None
 
     @property
     def wants_claims(self) -> bool:

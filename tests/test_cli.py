@@ -1,4 +1,6 @@
+import inspect
 import json
+import re
 from importlib.metadata import entry_points
 
 import pytest
@@ -174,6 +176,42 @@ def test_play_shows_verdicts_and_ends(capsys, monkeypatch):
     shown = _run(capsys, "play", "--env-option", "difficulty=1")
     assert "z3: malformed" in shown
     assert "The episode is over" in shown
+
+
+def test_play_adds_rewards_up_and_names_the_state(capsys, monkeypatch):
+    answers = iter(["nonsense", "UNKNOWN"])
+    monkeypatch.setattr("builtins.input", lambda _: next(answers))
+    shown = _run(capsys, "play", "--env-option", "difficulty=1", "reward=dense")
+    first, second = re.findall(r"reward ([-+.0-9]+), ([-+.0-9]+) in (\d) steps?; state [0-9a-f]{12}\n", shown)
+    assert first[0] == first[1]
+    assert float(second[1]) == pytest.approx(float(first[0]) + float(second[0]), abs=0.002)
+    assert (first[2], second[2]) == ("1", "2")
+    assert "\x1b[" not in shown  # it is no terminal
+
+
+def test_every_command_has_json():
+    for group in cli.COMMANDS.values():
+        assert all("json" in inspect.signature(command.run).parameters for command in group.values())
+
+
+def test_play_as_json_is_a_line_a_step(capsys):
+    shown = [json.loads(line) for line in _run(capsys, "play", "--env-option", "difficulty=1", "--agent", "scripted", "--json").splitlines()]
+    assert [each["step"] for each in shown] == list(range(len(shown)))
+    assert shown[0]["instructions"]
+    assert shown[0]["observation"] != shown[1]["observation"]
+    assert [each["over"] for each in shown[1:]] == [False] * (len(shown) - 2) + [True]
+    assert (shown[-1]["outcome"], shown[-1]["total"]) == (1.0, sum(each["reward"] for each in shown[1:]))
+    assert all(each["verdicts"]["z3"]["score"] == 1.0 for each in shown[1:])
+
+
+def test_an_option_named_twice_keeps_both_values(capsys):
+    (record,) = json.loads(_run(capsys, "rollout", "--tasks", "1", "--attempts", "1", "--verifier", "z3", "--json", "--verifier=search"))
+    assert {name.partition(":")[0] for name in record["verdicts"]} == {"z3", "search"}
+
+
+def test_of_an_option_with_one_value_the_last_counts(capsys):
+    (record,) = json.loads(_run(capsys, "rollout", "--tasks", "1", "--attempts", "1", "--json", "--tasks", "2"))
+    assert record["episodes"] == 2
 
 
 def test_play_takes_calls_of_tools_without_json(capsys, monkeypatch):

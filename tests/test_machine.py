@@ -1,15 +1,31 @@
 import platform
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from prm_gym.errors import MissingExtraError, OptionError
-from prm_gym.machine import choose_device, gpu_name, machine_in_words, package_versions
+from prm_gym.machine import choose_device, gpu_name, machine_in_words, package_versions, source_commit
 
 
 def test_versions_are_those_of_what_is_installed():
     assert package_versions(("numpy", "no-such-package")) == {"python": platform.python_version(), "numpy": np.__version__}
+
+
+def test_the_commit_is_that_of_the_checkout_and_of_nothing_else():
+    root = Path(sys.modules[source_commit.__module__].__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        assert source_commit() == ""
+    else:
+        head = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        assert source_commit() in (head, f"{head}+")
+
+
+def test_without_git_there_is_no_commit(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert source_commit() == ""
 
 
 @pytest.mark.parametrize("name", ["tpu", "", "cuda:", "cuda:x", "cuda:-1", "CPU", "cpu:0", "cuda:0 "])

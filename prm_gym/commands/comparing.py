@@ -128,7 +128,7 @@ def compare(
         sys.exit(1)
 
 
-def report(path: Annotated[str, tyro.conf.Positional], graph: str = "", task: str = "") -> None:
+def report(path: Annotated[str, tyro.conf.Positional], graph: str = "", task: str = "", json: bool = False) -> None:
     """Print the table of a finished comparison again, and write its page and curves beside it.
 
     Args:
@@ -136,6 +136,7 @@ def report(path: Annotated[str, tyro.conf.Positional], graph: str = "", task: st
         graph: a file of trajectories, as the `trajectories.jsonl` of one of its runs: the page then shows the attempts at one of its tasks as a graph, with the
             credit of every assigner that needs nothing more, and what GiGPO compares in it.
         task: which, by its group_id; by default the one whose attempts take the most steps in common.
+        json: print the whole comparison as JSON instead.
     """
     from rich.console import Console
 
@@ -151,7 +152,10 @@ def report(path: Annotated[str, tyro.conf.Positional], graph: str = "", task: st
     comparison = read_results(Path(path))
     batch = StepBatch.from_trajectories(read_trajectories(graph)) if graph else None
     write_reports(comparison, Path(path).parent, None if batch is None else credit_pictures(batch, comparison.credits, task or None))
-    print_comparison(comparison, Console())
+    if json:
+        print(msgspec.json.encode(comparison).decode())
+    else:
+        print_comparison(comparison, Console())
 
 
 def _default_directory(base: Any) -> Any:

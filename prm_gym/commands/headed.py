@@ -115,7 +115,7 @@ def _place(sight: Sight) -> tuple[Any, ...]:
 
 def _told(env: "StepEnv", result: "StepResult", say: Callable[[str], None]) -> "StepResult":
     """Say what a step was: the milestones, the rules, the rows, the verdicts."""
-    from prm_gym.commands.playing import verdict_lines
+    from prm_gym.commands.step_view import verdict_lines
 
     observation, reward, _, _, info = result
     for line in observation.split("\n"):

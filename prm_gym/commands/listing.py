@@ -85,7 +85,7 @@ def doctor(json: bool = False) -> None:
             rows.append({"part": package, "state": "missing", "to get it": f"pip install 'prm-gym[{extra}]'" if extra else "pip install prm-gym"})
     gpu = gpu_name() or ("none: agents learn on the CPU" if find_spec("torch") else "unknown without torch")
     rows.append({"part": "GPU", "state": gpu, "to get it": ""})
-    rows += [_endpoint(), _sandbox(), *_browsers()]
+    rows += [_endpoint(), _sandbox(), *_browsers(), *_pages()]
     print_records(rows, json)
 
 
@@ -106,6 +106,19 @@ def _sandbox() -> dict[str, Any]:
     found = examine()
     state = "none: untrusted code cannot be run" if found.tier is None else f"tier {found.tier}: {found.details[found.tier]}"
     return {"part": "sandbox", "state": state, "to get it": "; ".join(found.reasons.values())}
+
+
+def _pages() -> list[dict[str, Any]]:
+    """What is written or served for a reader, and what of it is missing."""
+    rows: list[dict[str, Any]] = [{"part": "reports and viewer", "state": "pages of one file, which need nothing", "to get it": ""}]
+    for part, modules, remedy in (
+        ("servers", ("starlette", "uvicorn"), "pip install 'prm-gym[web]'"),
+        ("curves as pictures", ("matplotlib",), "pip install 'prm-gym[report]'"),
+        ("documentation site", ("mkdocs",), "make docs, in a checkout"),
+    ):
+        missing = [module for module in modules if find_spec(module) is None]
+        rows.append({"part": part, "state": f"missing: {', '.join(missing)}" if missing else "works", "to get it": remedy if missing else ""})
+    return rows
 
 
 def _browsers() -> list[dict[str, Any]]:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from prm_gym.commands.live_tally import live_tally
 from prm_gym.commands.records import print_records, read_env_options, require_seed
+from prm_gym.commands.step_view import StepView
 from prm_gym.errors import OptionError
 from prm_gym.options import stored_options
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from prm_gym.ordered_store import OrderedFile
     from prm_gym.rollout import Episode
     from prm_gym.trajectory import Trajectory
-    from prm_gym.verdict import Verdict
     from prm_gym.verifier import Verifier
 
 
@@ -33,6 +34,7 @@ def play(
     verifier: tuple[str, ...] = (),
     agent: str = "",
     headed: bool = False,
+    json: bool = False,
 ) -> None:
     """Take the steps yourself, or see an agent take them, and see the verdicts.
 
@@ -51,6 +53,7 @@ def play(
         verifier: specifications of the verifiers that judge its steps, as "z3" or "prm:DIR"; the environment's own unless given.
         agent: takes the steps instead of you: a name, as for `rollout`, or the folder of a saved one.
         headed: in a visible browser.
+        json: print a line of JSON for every step, and nothing else.
     """
     from prm_gym.agent import make_agent
     from prm_gym.commands.headed import headed_options, watch
@@ -58,8 +61,8 @@ def play(
 
     options = read_env_options(env_option, verifier)
     require_seed(seed)
-    if agent and headed:
-        raise OptionError("with --headed the steps are yours; leave --agent out")
+    if headed and (agent or json):
+        raise OptionError("with --headed the steps are yours, in a browser; leave --agent and --json out")
     with (
         closing(make_agent(agent)) if agent else nullcontext() as player,
         closing(make_envs(env, 1, headed_options(env, options) if headed else options).envs[0]) as made,
@@ -68,53 +71,47 @@ def play(
         if headed:
             watch(made)
             return
-        print(_instructions(made))
+        view = StepView(as_json=json)
+        view.begun(_instructions(made), observation, info)
         if player is None:
-            _play(made, observation, info)
+            _play(made, observation, info, view)
         else:
-            _show(made, player, seed)
+            _show(made, player, seed, view)
 
 
-def _show(env: "StepEnv", agent: "Agent", seed: int) -> None:
+def _show(env: "StepEnv", agent: "Agent", seed: int, view: StepView) -> None:
     """An episode of an agent, its actions and the verdicts on them."""
     from prm_gym.agent import prompt_of
     from prm_gym.tools import typed
 
     while True:
-        print(f"\n{env.situation.observation}\n")
+        view.say(f"\n{env.situation.observation}\n")
         (action,) = agent.act([prompt_of(env, agent.privileged, seed=seed + len(env.past_steps), episode="shown")])
-        print(f"> {typed(action.text, env.tools)}")
-        _, reward, terminated, truncated, info = env.spoil(f"the agent failed: {action.failure}") if action.failure else env.step(action.text)
-        _judged(info, reward)
+        view.say(f"> {typed(action.text, env.tools)}")
+        seen, reward, terminated, truncated, info = env.spoil(f"the agent failed: {action.failure}") if action.failure else env.step(action.text)
+        view.taken(action.text, seen, float(reward), info, terminated or truncated)
         if terminated or truncated:
-            print(f"\nThe episode is over. Outcome: {info['outcome']}")
             return
 
 
-def _judged(info: dict[str, Any], reward: float) -> None:
-    for line in verdict_lines(info["verdicts"]):
-        print(line)
-    print(f"  reward {reward:.3f}")
-
-
-def _play(env: "StepEnv", observation: str, info: dict[str, Any]) -> None:
+def _play(env: "StepEnv", observation: str, info: dict[str, Any], shown: StepView) -> None:
     from prm_gym.commands.browsing import HINT, action_of, page_text, view_of
     from prm_gym.tools import typed
 
     ended, view = False, view_of(env)
     while not ended:
-        print(f"\n{page_text(observation) if view else observation}\n")
+        shown.say(f"\n{page_text(observation) if view else observation}\n")
         if view:
-            print(HINT if not env.past_steps else "? lists what can be done")
+            shown.say(HINT if not env.past_steps else "? lists what can be done")
         elif len(info["actions"]) > MOST_LISTED:
-            print(f"  {len(info['actions'])} actions are listed: ? shows them")
+            shown.say(f"  {len(info['actions'])} actions are listed: ? shows them")
         else:
-            _list(typed(action, env.tools) for action in info["actions"])
+            _list((typed(action, env.tools) for action in info["actions"]), shown)
         try:
-            text = _typed(env)
+            text = _typed(env, shown)
             while text == "?":
-                _list(typed(action, env.tools) for action in info["actions"])
-                text = _typed(env)
+                _list((typed(action, env.tools) for action in info["actions"]), shown)
+                text = _typed(env, shown)
         except EOFError:
             return
         if not text:
@@ -124,23 +121,13 @@ def _play(env: "StepEnv", observation: str, info: dict[str, Any]) -> None:
         elif text.isdecimal() and 1 <= int(text) <= len(info["actions"]):
             text = info["actions"][int(text) - 1]
         observation, reward, terminated, truncated, info = env.step(text)
-        _judged(info, reward)
         ended = terminated or truncated
-    print(f"\nThe episode is over. Outcome: {info['outcome']}")
+        shown.taken(text, observation, float(reward), info, ended)
 
 
-def _list(actions: Iterable[str]) -> None:
+def _list(actions: Iterable[str], shown: StepView) -> None:
     for number, action in enumerate(actions, start=1):
-        print(f"  {number:>2}  {action}")
-
-
-def verdict_lines(verdicts: "Mapping[str, Verdict]") -> list[str]:
-    """The verdicts on a step, a line each."""
-    lines: list[str] = []
-    for verdict in verdicts.values():
-        score = "-" if verdict.score is None else f"{verdict.score:g}"
-        lines.append(f"  {verdict.verifier}: {verdict.label or verdict.status} ({score}): {verdict.reason}")
-    return lines
+        shown.say(f"  {number:>2}  {action}")
 
 
 def _instructions(env: "StepEnv") -> str:
@@ -159,19 +146,19 @@ def _instructions(env: "StepEnv") -> str:
     return env.task.instructions.replace(described(env.tools), "\n".join(lines))
 
 
-def _typed(env: "StepEnv") -> str:
+def _typed(env: "StepEnv", shown: StepView) -> str:
     """What the person types, with shorthand for calls of tools written out."""
     from prm_gym.tools import call_of, call_text, hint, text_argument
 
-    text = input("> ")
+    text = input("" if shown.as_json else "> ")
     tool = next((tool for tool in env.tools if tool.name == text.strip()), None)
     argument = None if tool is None else text_argument(tool)
     if tool is None or argument is None:
         if wanted := hint(text, env.tools):
-            print(f"  A call of this tool is: {wanted}")
+            shown.say(f"  A call of this tool is: {wanted}")
         return call_of(text, env.tools)
     lines: list[str] = []
-    while (line := input("... ")) != ".":
+    while (line := input("" if shown.as_json else "... ")) != ".":
         lines.append(line)
     return call_text(tool.name, **{argument: "\n".join(lines)})
 
@@ -242,10 +229,11 @@ def rollout(
             tally.add(_stored(file, env, options, player.id, {episode.id: episode.seed for episode in episodes}))
         held = file.held if file is not None else set[str]()
         plan = _Playing(where, player, partial(_player, agent, guide, samples), env, options)
-        with file or nullcontext():
+        with file or nullcontext(), live_tally(tally, len(episodes), quiet=json) as show:
             for trajectories in plan.seeded(episodes, held, draw) if player.seeded else plan.unseeded(episodes, held):
                 new = [trajectory for trajectory in trajectories if trajectory.id not in held]
                 tally.add(new)
+                show()
                 if file is not None:
                     file.write(new)
                 if SPOILT_IN_VAIN <= tally.invalid == tally.episodes < len(episodes):

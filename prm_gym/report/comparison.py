@@ -15,6 +15,7 @@ from prm_gym.report.checks import check_counts, check_share
 from prm_gym.report.statistics import FloatVector, Interval, PairedDifference, bootstrap_interval, holm, paired_difference
 from prm_gym.report.transfer import TransferCell, Transferred
 from prm_gym.store import write_json
+from prm_gym.verdict_ledger import VerifierPair, VerifierUse
 
 SCHEMA = 1
 """Version of the layout of results.json; a new number when a reader of the old one would misread it."""
@@ -62,6 +63,8 @@ class RunResult(Transferred, frozen=True, kw_only=True):
         wall_seconds: wall time of the run.
         file_success: success in each of the comparison's `file_bins`, in [0, 1]; None when no task file was evaluated.
         trajectories: how many trajectories the run stored.
+        verifiers: what each verifier has done in training, by id.
+        pairs: how often two verifiers were apart on a step of training.
     """
 
     credit: str
@@ -75,6 +78,8 @@ class RunResult(Transferred, frozen=True, kw_only=True):
     wall_seconds: float
     file_success: tuple[float, ...] | None = None
     trajectories: int = 0
+    verifiers: tuple[VerifierUse, ...] = ()
+    pairs: tuple[VerifierPair, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be, and a curve out of order."""
@@ -140,6 +145,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         command: the exact command line.
         library_version: version of prm_gym.
         versions: version by package, of what the numbers depend on.
+        commit: of the source that ran, where it is a git checkout, with a plus sign where files differ from it; empty otherwise.
         machine: in words ("2 cores, no GPU").
         created: when, ISO 8601 in UTC.
         budget_env_steps: environment steps that every run may train on.
@@ -164,6 +170,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     library_version: str
     versions: dict[str, str]
     machine: str
+    commit: str = ""
     created: str
     budget_env_steps: int
     attempts: int

@@ -138,3 +138,25 @@ function watch(svg) {
 }
 
 for (const svg of document.querySelectorAll("svg.curves, svg.bins")) watch(svg);
+
+// Where the clipboard is closed to the page (an old browser, a page that was not opened from a file or over https), the text is selected for the reader.
+async function copy(pre, button) {
+  const text = pre.querySelector("code").textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(pre.querySelector("code"));
+    button.textContent = "Selected: press Ctrl+C";
+  }
+  setTimeout(() => (button.textContent = button.dataset.said), 2000);
+}
+
+for (const pre of document.querySelectorAll("pre[data-copy]")) {
+  const button = textElement("button", `Copy the ${pre.dataset.copy}`, "copy");
+  button.type = "button";
+  button.dataset.said = button.textContent;
+  button.setAttribute("aria-live", "polite");
+  button.addEventListener("click", () => copy(pre, button));
+  pre.after(button);
+}

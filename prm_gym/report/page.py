@@ -16,6 +16,7 @@ from prm_gym.report.markup import Html, element, join
 from prm_gym.report.shell import page_of
 from prm_gym.report.tables import Column, Figure, section, table
 from prm_gym.report.transfer import options_in_words, same_in_words
+from prm_gym.report.verifier_section import verifier_section
 from prm_gym.store import write_whole
 
 NARROW_BELOW = 10
@@ -52,6 +53,7 @@ def render_page(comparison: Comparison, pictures: CreditPictures | None = None) 
         _difficulty(comparison),
         credit_section(pictures),
         _costs(comparison, cells),
+        verifier_section(comparison),
         _notes(comparison),
         _reproduction(comparison),
     )
@@ -285,11 +287,13 @@ def _reproduction(comparison: Comparison) -> Html:
         ("Seeds", ", ".join(str(seed) for seed in comparison.seeds) or "none"),
         ("Machine", comparison.machine),
         ("Versions", ", ".join([f"prm_gym {comparison.library_version}", *(f"{name} {version}" for name, version in comparison.versions.items())])),
+        *((("Commit", comparison.commit),) if comparison.commit else ()),
         ("Written", comparison.created),
     )
     terms = [element("div", element("dt", term), element("dd", text)) for term, text in facts]
-    command = element("pre", element("code", comparison.command), tabindex=0, aria_label="Command")
-    return section("reproduce", "How to reproduce", command, element("dl", *terms))
+    command = element("pre", element("code", comparison.command), tabindex=0, role="region", aria_label="Command", data_copy="command")
+    said = "The same command with these versions makes the same runs: seeds and tasks are fixed, times are not. results.json holds every number of this page."
+    return section("reproduce", "How to reproduce", command, element("dl", *terms), element("p", said, class_="caption"))
 
 
 def _panels(panels: list[Html]) -> Html:

@@ -19,7 +19,7 @@ from prm_gym.agent import Agent, find_saved, make_agent
 from prm_gym.credit import find_assigner
 from prm_gym.engines import Engine, ProcessEngine, Report
 from prm_gym.errors import MissingExtraError, OptionError, PrmGymError
-from prm_gym.machine import machine_in_words, package_versions
+from prm_gym.machine import machine_in_words, package_versions, source_commit
 from prm_gym.options import stored_options
 from prm_gym.report.comparison import Comparison, Reference, RunResult, write_results
 from prm_gym.report.credit_pictures import CreditPictures
@@ -294,6 +294,7 @@ def _comparison(plan: Plan, runs: Sequence[RunResult], references: tuple[Referen
         library_version=VERSION,
         versions=package_versions(_PACKAGES),
         machine=machine_in_words(str(base.agent_options.get("device", "auto"))),
+        commit=source_commit(),
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         budget_env_steps=base.budget,
         attempts=base.attempts,

@@ -1,5 +1,6 @@
 """Ground: where a run plays. The environments of its domains, tasks that are not held out, and what all of it has cost."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -92,6 +93,16 @@ class Ground:
     def abstentions(self) -> int:
         """How many of them came without a score."""
         return sum(sum(rollouts.abstentions.values()) for rollouts in self._all())
+
+    @property
+    def verdict_counts(self) -> Counter[str]:
+        """What the verifiers have done so far, likewise, by kind and verifier (see `prm_gym.verdict_ledger.uses`)."""
+        counts: Counter[str] = Counter()
+        for rollouts in self._all():
+            counts.update(rollouts.ledger.counts)
+        if self.shards is None:  # else some of them have answered in other processes
+            counts.update({f"remembered:{verifier.id}": verifier.hits for verifier in self.home.envs.verifiers if verifier.hits is not None})
+        return counts
 
     @property
     def tools(self) -> tuple[Tool, ...]:

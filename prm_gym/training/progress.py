@@ -1,4 +1,4 @@
-"""Progress of a comparison and of one run: a live bar on a terminal; elsewhere a line for every finished run, or for every evaluation."""
+"""Progress of a comparison and of one run: a live table or bar on a terminal; elsewhere a line for every finished run, or for every evaluation."""
 
 import sys
 import time
@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from prm_gym.progress import SECONDS, Report, bars
 from prm_gym.training.compare import Notice, Plan
 from prm_gym.training.config import TrainConfig
+from prm_gym.training.live_table import comparison_table
 from prm_gym.training.metrics import Sink
+
+REFRESH_SECONDS = 0.5
 
 
 @contextmanager
@@ -19,7 +22,6 @@ def progress_of(plan: Plan, quiet: bool = False) -> Generator[Notice]:
         plan: the comparison.
         quiet: show nothing.
     """
-    total = len(plan.runs()) * plan.base.budget
     steps: dict[tuple[str, str, int], int] = {}
     if quiet:
         yield _ignore
@@ -37,13 +39,21 @@ def progress_of(plan: Plan, quiet: bool = False) -> Generator[Notice]:
 
         yield say
         return
-    with bars("steps") as report:
-        report(f"{len(plan.runs())} runs", 0, total)
+    from rich.console import Console
+    from rich.live import Live
+
+    began, before, shown = time.monotonic(), 0, 0.0
+    with Live(comparison_table(plan, steps, 0.0), console=Console(stderr=True), auto_refresh=False, transient=True) as live:
 
         def show(config: TrainConfig, count: int) -> None:
-            steps[(config.credit, config.reward, config.seed)] = min(count, config.budget)
-            done = sum(value >= plan.base.budget for value in steps.values())
-            report(f"{len(plan.runs())} runs", sum(steps.values()), total, f", {done} runs done")
+            nonlocal before, shown
+            key, now = (config.credit, config.reward, config.seed), time.monotonic()
+            if key not in steps and count >= config.budget:  # it was finished before
+                before += config.budget
+            steps[key] = count
+            if now - shown > REFRESH_SECONDS or count >= config.budget:
+                shown = now
+                live.update(comparison_table(plan, steps, now - began, before), refresh=True)
 
         yield show
 

@@ -38,6 +38,7 @@ from prm_gym.training.sharded import players
 from prm_gym.training.starting import trainable
 from prm_gym.training.state import RunFolder, RunState, batches_of
 from prm_gym.trajectory import Trajectory
+from prm_gym.verdict_ledger import pairs, uses
 
 Progress = Callable[[int], None]
 
@@ -180,7 +181,7 @@ class _Run:
 
     def _batch(self, writer: TrajectoryWriter) -> None:
         state, config, ground = self.state, self.config, self.ground
-        before = ground.env_steps + self.columns.env_steps, ground.verdicts, ground.abstentions
+        before = ground.env_steps + self.columns.env_steps, ground.verdicts, ground.abstentions, ground.verdict_counts
         ground.forget()
         self.playing = (f"batch {state.batches + 1}", 0)
         rng = np.random.default_rng([config.seed, state.batches])
@@ -193,6 +194,8 @@ class _Run:
         state.env_steps += ground.env_steps + self.columns.env_steps - before[0]
         state.verifier_calls += ground.verdicts - before[1]
         state.abstentions += ground.abstentions - before[2]
+        for kind, count in ground.verdict_counts.items():
+            state.verdict_counts[kind] = state.verdict_counts.get(kind, 0.0) + count - before[3][kind]
         state.stored += writer.write(batch.trajectories[: config.store_groups * config.attempts])
         figures = {"batch": state.batches, "env_steps": state.env_steps, "success": success_rate(batch.played), **metrics}
         if config.refills:
@@ -293,4 +296,6 @@ class _Run:
             wall_seconds=time.monotonic() - self.began,
             file_success=self.ranks.by_first(lambda: self.evaluation.in_bins(self.agent.greedy())),
             trajectories=state.stored,
+            verifiers=uses(state.verdict_counts),
+            pairs=pairs(state.verdict_counts),
         )

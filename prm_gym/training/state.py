@@ -35,6 +35,7 @@ class RunState(msgspec.Struct, kw_only=True):
     env_steps: int = 0
     verifier_calls: int = 0
     abstentions: int = 0
+    verdict_counts: dict[str, float] = {}
     wall_seconds: float = 0.0
     stored: int = 0
     stored_bytes: int = 0

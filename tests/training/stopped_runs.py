@@ -27,6 +27,8 @@ def timeless(result):
     data = msgspec.to_builtins(result)
     for point in (data, *data.get("curve", ())):
         point.pop("wall_seconds", None)
+    for use in data.get("verifiers", ()):
+        del use["seconds"], use["queued_seconds"]
     return data
 
 
