@@ -143,9 +143,9 @@ class Rollouts:
         for trajectory in trajectories:
             self.steps_taken += len(trajectory.steps)
             for step in trajectory.steps:
-                for verifier_id, verdict in step.verdicts.items():
-                    self.verdicts_given[verifier_id] += 1
-                    self.abstentions[verifier_id] += verdict.score is None
+                for verifier_id, verdict in step.verdicts.items():  # some may come from where the environment runs
+                    self.verdicts_given[verifier_id] = self.verdicts_given.get(verifier_id, 0) + 1
+                    self.abstentions[verifier_id] = self.abstentions.get(verifier_id, 0) + (verdict.score is None)
 
     def _step(self, running: "Mapping[int, _Running]", slots: Sequence[int], actions: Sequence[Action]) -> None:
         before = [running[slot].env.situation for slot in slots]
