@@ -15,11 +15,6 @@ openenv = pytest.importorskip("openenv")
 uvicorn = pytest.importorskip("uvicorn")
 msgspec = pytest.importorskip("msgspec")
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of its dependencies
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
 ENV = "prm_gym/Deduction-v0"
 OPTIONS = {"reward": "dense", "difficulty": 1, "verifiers": ["z3"]}
 
