@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from prm_gym.errors import MissingExtraError, OptionError
-from prm_gym.integrations.episode import Episode, StepRecord
+from prm_gym.integrations.conversation import Conversation, StepRecord
 from prm_gym.labelling.labeller import label_together
 from prm_gym.labelling.solutions import solution_trajectory
 from prm_gym.trajectory import Trajectory
@@ -131,16 +131,15 @@ def play(env_id: str, env_options: Mapping[str, Any] | None = None) -> Solver:
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        episode = Episode(env_id, env_options)
+        episode = Conversation(env_id, env_options)
         try:
             opening = await episode.begin_async(state.metadata.get("seed"), state.metadata.get("options"))
             state.messages = [ChatMessageSystem(content=opening[0]["content"]), ChatMessageUser(content=opening[1]["content"])]
-            records: list[StepRecord] = []
             state.store.set(STORED, [])
             while not episode.ended:
                 state = await generate(state)
-                records.append(await episode.reply_async(state.output.completion))
-                state.store.set(STORED, [record.as_json() for record in records])
+                await episode.reply_async(state.output.completion)
+                state.store.set(STORED, [record.as_json() for record in episode.records])
                 if state.completed:
                     break
                 if not episode.ended:
@@ -209,7 +208,7 @@ def episodes(env_id: str, seeds: int = 20, first_seed: int = 0, env_options: Map
     if seeds < 1 or first_seed < 0:
         raise OptionError(f"seeds is at least 1 and first_seed at least 0, got {seeds} and {first_seed}")
     named = [name.strip() for name in verifiers.split(",") if name.strip()]
-    with Episode(env_id, env_options) as trial:
+    with Conversation(env_id, env_options) as trial:
         known = [verifier.id for verifier in trial.env.verifiers]
         for name in named:
             if name not in known:

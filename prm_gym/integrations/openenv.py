@@ -20,7 +20,7 @@ from typing import Any
 
 from prm_gym._version import VERSION
 from prm_gym.errors import ContractError, MissingExtraError, OptionError
-from prm_gym.integrations.episode import SCHEMA, Episode, StepRecord
+from prm_gym.integrations.conversation import SCHEMA, Conversation, StepRecord
 
 try:
     from openenv.core.env_server import create_app
@@ -93,7 +93,7 @@ class StepEnvironment(Environment[StepAction, StepObservation, State]):
             OptionError: it does not take such an option.
         """
         super().__init__()
-        self.episode = Episode(env_id, options)
+        self.episode = Conversation(env_id, options)
         self._state = State()
 
     def reset(self, seed: int | None = None, episode_id: str | None = None, **others: Any) -> StepObservation:

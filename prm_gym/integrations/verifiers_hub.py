@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 from prm_gym.errors import ContractError, MissingExtraError, OptionError
-from prm_gym.integrations.episode import SCHEMA, Episode, StepRecord
+from prm_gym.integrations.conversation import SCHEMA, Conversation, StepRecord
 from prm_gym.verdict import Verdict, abstained, failed, judged
 from prm_gym.verifier import StepContext, Verifier
 
@@ -61,7 +61,7 @@ class StepTask(vf.Task[StepData]):
 
     async def validate(self, runtime: Any) -> bool | None:
         """Whether the environment's own solution earns the outcome 1; None where it has none."""
-        episode = Episode(self.data.env_id, self.data.env_options)
+        episode = Conversation(self.data.env_id, self.data.env_options)
         try:
             await episode.begin_async(self.data.seed)
             try:
@@ -98,7 +98,7 @@ class StepTaskset(vf.Taskset[StepTask, StepTasksetConfig]):
     def load(self) -> Iterator[StepTask]:
         """The tasks, as they are drawn."""
         config = self.config
-        with Episode(config.env_id, config.env_options) as episode:
+        with Conversation(config.env_id, config.env_options) as episode:
             for seed in range(config.first_seed, config.first_seed + config.seeds):
                 system, user = episode.begin(seed)
                 data = StepData(
@@ -162,7 +162,7 @@ class StepRun(vf.Env[StepRunConfig]):
             EnvError: the environment's infrastructure failed.
         """
         data = task.data
-        episode = Episode(data.env_id, data.env_options)
+        episode = Conversation(data.env_id, data.env_options)
         nodes: list[int] = []
         try:
             await episode.begin_async(data.seed)
@@ -178,16 +178,16 @@ class StepRun(vf.Env[StepRunConfig]):
                         break
                     segment = await interaction.turn(episode.seen())
             if not trace.errors and episode.valid:
-                trace.record_reward("return", episode.total_reward)
-                # Cut by a limit of the run: it has not done in time what it should have.
-                trace.record_metric("outcome", episode.outcome if episode.outcome is not None else episode.env.truncation_outcome())
+                cut = 0.0 if episode.ended else episode.env.truncation_outcome()  # by a limit of the run: worth what one is that ran out of steps
+                trace.record_reward("return", episode.total_reward + cut)
+                trace.record_metric("outcome", cut if episode.outcome is None else episode.outcome)
         finally:
             await episode.close_async()
         if not episode.valid:
             raise vf.EnvError(f"the infrastructure of {data.env_id} spoilt the episode after {len(nodes)} steps")
 
 
-def _note(trace: Any, episode: Episode, nodes: Sequence[int]) -> None:
+def _note(trace: Any, episode: Conversation, nodes: Sequence[int]) -> None:
     """Keep what is known of the steps so far."""
     records: list[StepRecord] = episode.records
     trace.info[KEY] = {"schema": SCHEMA, "steps": [{"node": node, **record.as_json()} for node, record in zip(nodes, records, strict=True)]}

@@ -1,4 +1,4 @@
-"""An episode of one of our environments as the loops of other projects see it: messages in, replies out, and a record of every step as JSON values."""
+"""An environment of ours as a conversation, which is what the loops of other projects hold: messages out, replies in, and a record of every step."""
 
 import asyncio
 import functools
@@ -86,14 +86,15 @@ def make_env(env_id: str, options: Mapping[str, Any] | None = None) -> StepEnv:
     return made
 
 
-class Episode:
+class Conversation:
     """Episodes of one environment, driven by replies in text; used again and again.
 
-        episode = Episode("prm_gym/Countdown-v0", {"reward": "dense"})
+        episode = Conversation("prm_gym/Countdown-v0", {"reward": "dense"})
         messages = episode.begin(seed=3)          # a system message with the instructions, a user message with what is seen
         while not episode.ended:
-            episode.reply(ask(messages))          # a StepRecord
-            messages.append({"role": "user", "content": episode.seen()})
+            text = ask(messages)
+            episode.reply(text)                   # a StepRecord
+            messages += [{"role": "assistant", "content": text}, {"role": "user", "content": episode.seen()}]
 
     The environment and its verifiers are made and used in one thread of their own, since some of them are bound to the thread that made them; the coroutine
     methods wait for it, the others block.
@@ -206,7 +207,7 @@ class Episode:
         """`close`, without blocking the event loop."""
         await asyncio.get_running_loop().run_in_executor(None, self.close)
 
-    def __enter__(self) -> "Episode":
+    def __enter__(self) -> "Conversation":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,14 +7,14 @@ import gymnasium as gym
 import pytest
 
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError
-from prm_gym.integrations.episode import Episode, action_of, make_env
+from prm_gym.integrations.conversation import Conversation, action_of, make_env
 
 ENV = "prm_gym/Deduction-v0"
 OPTIONS = {"difficulty": 1, "verifiers": ["z3"], "reward": "dense"}
 
 
 def test_it_is_the_episode_of_the_environment():
-    env, episode = gym.make(ENV, **OPTIONS), Episode(ENV, OPTIONS, list_actions=False)
+    env, episode = gym.make(ENV, **OPTIONS), Conversation(ENV, OPTIONS, list_actions=False)
     for seed in (1, 2):
         seen, info = env.reset(seed=seed)
         system, user = episode.begin(seed)
@@ -39,14 +39,14 @@ def test_it_is_the_episode_of_the_environment():
 
 
 def test_admissible_actions_are_shown_where_there_are_any():
-    with Episode(ENV, OPTIONS) as episode:
+    with Conversation(ENV, OPTIONS) as episode:
         _, user = episode.begin(0)
         assert user["content"] == "\n".join([episode.env.situation.observation, "", "Admissible actions, one a line:", *episode.env.situation.actions])
 
 
 def test_the_coroutines_do_not_block_the_loop():
     async def play():
-        episodes = [Episode(ENV, OPTIONS) for _ in range(3)]
+        episodes = [Conversation(ENV, OPTIONS) for _ in range(3)]
         try:
             await asyncio.gather(*(episode.begin_async(seed) for seed, episode in enumerate(episodes)))
             records = await asyncio.gather(*(episode.reply_async("nonsense") for episode in episodes))
@@ -62,7 +62,7 @@ def test_a_spoilt_episode_is_not_valid(monkeypatch):
         raise EnvironmentFault("gone")
 
     monkeypatch.setattr("prm_gym.envs.logic.deduction.DeductionEnv.advance", broken)
-    with Episode(ENV, OPTIONS) as episode:
+    with Conversation(ENV, OPTIONS) as episode:
         episode.begin(0)
         record = episode.reply("nonsense")
         assert (record.valid, record.truncated, record.outcome, record.scores) == (False, True, None, {"z3": None})
@@ -77,10 +77,10 @@ def test_thoughts_are_no_part_of_an_action():
 
 def test_what_cannot_be():
     with pytest.raises(UnknownNameError, match="Did you mean 'prm_gym/Deduction-v0'"):
-        Episode("prm_gym/Deductoin-v0")
+        Conversation("prm_gym/Deductoin-v0")
     with pytest.raises(OptionError, match="dificulty"):
-        Episode(ENV, {"dificulty": 1})
+        Conversation(ENV, {"dificulty": 1})
     with pytest.raises(ContractError, match="no step environment"):
         make_env("CartPole-v1")
-    with Episode(ENV, OPTIONS) as episode, pytest.raises(gym.error.ResetNeeded):
+    with Conversation(ENV, OPTIONS) as episode, pytest.raises(gym.error.ResetNeeded):
         episode.reply("nonsense")
