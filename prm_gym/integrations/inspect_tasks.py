@@ -12,20 +12,14 @@ Source: Inspect 0.3.285, https://inspect.aisi.org.uk (scorers, solvers, extensio
 # Inspect has an environment of its own and is not installed where types are checked: what comes of it is unknown there.
 # pyright: basic, reportMissingImports=false
 
-import asyncio
-import functools
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import msgspec
 
 from prm_gym.errors import MissingExtraError, OptionError
 from prm_gym.integrations.conversation import Conversation, StepRecord
-from prm_gym.labelling.labeller import label_together
-from prm_gym.labelling.solutions import solution_trajectory
-from prm_gym.trajectory import Trajectory
-from prm_gym.verifier import make_verifiers
+from prm_gym.integrations.solutions import SolutionJudge
 
 try:
     from inspect_ai import Task, task
@@ -38,19 +32,6 @@ except ImportError as error:
 
 Aggregate = Literal["min", "mean", "last"]
 STORED = "prm_gym"  # key of the store of a sample
-
-
-class _Judge:
-    """Verifiers in a thread of their own, which is where they are made: some are bound to it."""
-
-    def __init__(self, specs: Sequence[str]) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prm_gym scorer")
-        self._verifiers = self._thread.submit(make_verifiers, specs).result()  # what cannot be made is said when the scorer is
-
-    async def label(self, trajectory: Trajectory) -> Trajectory:
-        """The trajectory with their verdicts, and the outcome where its answer can be graded."""
-        work = functools.partial(label_together, [trajectory], self._verifiers)
-        return (await asyncio.get_running_loop().run_in_executor(self._thread, work))[0]
 
 
 @scorer(metrics=[mean(), stderr()])
@@ -70,13 +51,14 @@ def step_verdicts(verifier: str = "arithmetic", aggregate: Aggregate = "min", st
     """
     if aggregate not in get_args(Aggregate) or steps not in ("completion", "messages"):
         raise OptionError(f"aggregate is one of {', '.join(get_args(Aggregate))} and steps 'completion' or 'messages', got {aggregate!r} and {steps!r}")
-    judge = _Judge([verifier])
+    judge = SolutionJudge([verifier])
 
     async def score(state: TaskState, target: Target) -> Score:
-        trajectory = _solution(state, target, steps)
+        written = state.output.completion
+        trajectory = await judge.judge_async(state.input_text, written if steps == "completion" else _messages(state), target.text)
         if isinstance(trajectory, str):
             return Score.unscored(reason="unreadable", answer=state.output.completion, explanation=trajectory)
-        verdicts = [next(iter(step.verdicts.values())) for step in (await judge.label(trajectory)).steps]
+        verdicts = [next(iter(step.verdicts.values())) for step in trajectory.steps]
         scores = [verdict.score for verdict in verdicts if verdict.score is not None]
         told = {"steps": [{"text": step.action, "verdict": msgspec.to_builtins(v)} for step, v in zip(trajectory.steps, verdicts, strict=True)]}
         wrong = next((f"step {place}: {v.reason}" for place, v in enumerate(verdicts) if v.score is not None and v.score < 0.5), "")
@@ -93,29 +75,22 @@ def step_verdicts(verifier: str = "arithmetic", aggregate: Aggregate = "min", st
 @scorer(metrics=[mean(), stderr()])
 def answer() -> Scorer:
     """Whether the final answer of a completion is the target: 1 or 0, NaN where `prm_gym.answers` cannot tell."""
-    judge = _Judge([])
+    judge = SolutionJudge([])
 
     async def score(state: TaskState, target: Target) -> Score:
-        trajectory = _solution(state, target, "completion")
+        trajectory = await judge.judge_async(state.input_text, state.output.completion, target.text)
         if isinstance(trajectory, str):
             return Score.unscored(reason="unreadable", answer=state.output.completion, explanation=trajectory)
-        outcome = (await judge.label(trajectory)).outcome
-        if outcome is None:
+        if trajectory.outcome is None:
             return Score.unscored(reason="undecided", answer=state.output.completion, explanation="the answer cannot be compared with the target")
-        return Score(value=outcome, answer=state.output.completion)
+        return Score(value=trajectory.outcome, answer=state.output.completion)
 
     return score
 
 
-def _solution(state: TaskState, target: Target, steps: str) -> Trajectory | str:
-    """What was written, with its claims; or why there is nothing to judge."""
-    written: str | list[str] = state.output.completion
-    if steps == "messages":
-        written = [message.text for message in state.messages if isinstance(message, ChatMessageAssistant) and message.text.strip()]
-    try:
-        return solution_trajectory({"problem": state.input_text, "response": written, "gold": target.text or None}, str(state.sample_id))
-    except OptionError as error:
-        return str(error)
+def _messages(state: TaskState) -> list[str]:
+    """What the model wrote, message by message."""
+    return [message.text for message in state.messages if isinstance(message, ChatMessageAssistant) and message.text.strip()]
 
 
 @solver
