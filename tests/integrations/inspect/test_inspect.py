@@ -153,3 +153,7 @@ def test_what_cannot_be():
         episodes(ENV, seeds=0)
     with pytest.raises(UnknownNameError, match="Deduction"):
         episodes("prm_gym/Deductoin-v0")
+
+
+def test_the_page_runs(page):
+    page("inspect")

@@ -222,3 +222,7 @@ def test_what_cannot_be(ours):
     with pytest.raises(OptionError, match="a reset takes"):
         there.reset(seed=0, task=3)
     there.close()
+
+
+def test_the_page_runs(page):
+    page("openenv")

@@ -350,3 +350,7 @@ def test_a_step_is_never_guessed():
         step_advantages("gigpo", torch.zeros(1, 4), [[(0, 2)]], ["a"])
     assert step_advantages("grpo", torch.zeros(2, 3), [[], []], ["a", "a"]).tolist() == [[0.0] * 3] * 2
     assert json.loads(json.dumps(StepScore([0.5, 0.25], [1, 2]))) == 0.75
+
+
+def test_the_page_runs(page):
+    page("verl")
