@@ -12,6 +12,7 @@ Source: Inspect 0.3.285, https://inspect.aisi.org.uk (scorers, solvers, extensio
 # Inspect has an environment of its own and is not installed where types are checked: what comes of it is unknown there.
 # pyright: basic, reportMissingImports=false
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
@@ -106,7 +107,7 @@ def play(env_id: str, env_options: Mapping[str, Any] | None = None) -> Solver:
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        episode = Conversation(env_id, env_options)
+        episode = await asyncio.to_thread(Conversation, env_id, env_options)
         try:
             opening = await episode.begin_async(state.metadata.get("seed"), state.metadata.get("options"))
             state.messages = [ChatMessageSystem(content=opening[0]["content"]), ChatMessageUser(content=opening[1]["content"])]

@@ -61,7 +61,7 @@ class StepTask(vf.Task[StepData]):
 
     async def validate(self, runtime: Any) -> bool | None:
         """Whether the environment's own solution earns the outcome 1; None where it has none."""
-        episode = Conversation(self.data.env_id, self.data.env_options)
+        episode = await asyncio.to_thread(Conversation, self.data.env_id, self.data.env_options)
         try:
             await episode.begin_async(self.data.seed)
             try:
@@ -162,7 +162,7 @@ class StepRun(vf.Env[StepRunConfig]):
             EnvError: the environment's infrastructure failed.
         """
         data = task.data
-        episode = Conversation(data.env_id, data.env_options)
+        episode = await asyncio.to_thread(Conversation, data.env_id, data.env_options)
         nodes: list[int] = []
         try:
             await episode.begin_async(data.seed)

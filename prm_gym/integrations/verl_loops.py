@@ -6,11 +6,12 @@ Source: verl 0.9.1, https://github.com/volcengine/verl (`experimental/agent_loop
 # verl has an environment of its own and is not installed where types are checked: what comes of it is unknown there.
 # pyright: basic, reportMissingImports=false
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from prm_gym.errors import MissingExtraError
+from prm_gym.errors import EnvironmentFault, MissingExtraError
 from prm_gym.integrations.conversation import Conversation
 from prm_gym.integrations.verl_rewards import StepScore
 
@@ -65,10 +66,12 @@ class StepAgentLoop(AgentLoopBase):
         Raises:
             UnknownNameError: no environment has that id; says the near miss.
             OptionError: it does not take such an option.
+            EnvironmentFault: the inference server gave nothing at all.
         """
         told = dict(row.get("extra_info") or {})
         seed = told.get("seed")
-        played = _Played(self, Conversation(told.get("env_id") or self.env_id, {**self.env_options, **(told.get("env_options") or {})}), sampling_params)
+        options = {**self.env_options, **(told.get("env_options") or {})}
+        played = _Played(self, await asyncio.to_thread(Conversation, told.get("env_id") or self.env_id, options), sampling_params)
         try:
             await played.play(None if seed is None else int(seed), told.get("options"))
         finally:
@@ -95,17 +98,20 @@ class _Played:
         request = uuid4().hex
         while True:
             text = await self._written(request)
+            if text is None and self.spans:
+                return
+            if text is None:  # verl takes no empty response, and what it cannot take says nothing of the model
+                raise EnvironmentFault("the inference server gave no token to begin with")
             await self.episode.reply_async(text)
-            before, messages = messages, [*messages, {"role": "assistant", "content": text}]
             if self.episode.ended or len(self.mask) >= self.limit:
                 return
-            before = messages
-            messages = [*messages, {"role": "user", "content": self.episode.seen()}]
+            before = [*messages, {"role": "assistant", "content": text}]
+            messages = [*before, {"role": "user", "content": self.episode.seen()}]
             if not await self._shown(before, messages):
                 return
 
-    async def _written(self, request: str) -> str:
-        """The next turn of the model."""
+    async def _written(self, request: str) -> str | None:
+        """The next turn of the model; None where it wrote no token, of which nothing could be learned."""
         with simple_timer("generate_sequences", self.metrics):
             output = await self.loop.server_manager.generate(request_id=request, prompt_ids=self.tokens, sampling_params=self.sampling)
         begin = len(self.mask)
@@ -115,7 +121,9 @@ class _Played:
         )
         self.tokens = merged.token_ids
         ours = [place for place in range(begin, len(self.mask)) if self.mask[place]]
-        self.spans.append((ours[0], ours[-1] + 1) if ours else (begin, begin))
+        if not ours:
+            return None
+        self.spans.append((ours[0], ours[-1] + 1))
         newest = {"max_global_steps": output.extra_fields.get("max_global_steps")} if self.extra else dict(output.extra_fields)
         self.extra.update({name: value for name, value in newest.items() if value is not None})
         return self.loop.tokenizer.decode(output.token_ids, skip_special_tokens=True)

@@ -170,6 +170,8 @@ def test_their_environment_is_one_of_ours():
         def step(self, action, timeout_s=None, **others):
             if action.amount == 13:
                 raise RuntimeError("the counter broke")
+            if action.amount == 7:
+                time.sleep(6.0)
             self.total += action.amount
             return Count(total=self.total, done=self.total >= 3, reward=None if self.total == 1 else 0.5)
 
@@ -195,6 +197,14 @@ def test_their_environment_is_one_of_ours():
         _, reward, terminated, truncated, info = env.step('{"amount": 13}')
         assert (reward, terminated, truncated, info["valid"], info["outcome"]) == (0.0, False, True, False, None)
         assert env.reset(seed=0)[0] == '{"goal": "reach 3", "total": 0}'
+        env.close()
+        # Neither does one that is silent.
+        env = gym.make("prm_gym/OpenEnv-v0", base_url=url, deadline=3.0)
+        env.reset(seed=0)
+        begun = time.monotonic()
+        *_, info = env.step('{"amount": 7}')
+        assert (info["valid"], info["outcome"]) == (False, None)
+        assert time.monotonic() - begun < 6.0
         env.close()
 
 

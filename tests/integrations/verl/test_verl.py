@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import pickle
+from types import SimpleNamespace
 
 import gymnasium as gym
 import msgspec
@@ -145,7 +146,7 @@ def test_an_episode_through_verls_own_worker(model):
     env.close()
 
 
-def _as_trained(model, seeds, reply, **options):
+def _as_trained(model, seeds, reply, agent="prm_gym_env", rewards=None, reward_model=None, **options):
     """What the loop hands to verl's newest trainer: `as_dict` of its output (`agent_loop_tq.py`)."""
     from verl.experimental.agent_loop.agent_loop import AgentLoopWorker
 
@@ -160,8 +161,11 @@ def _as_trained(model, seeds, reply, **options):
     async def played():
         worker = Worker(_config(model, **options.pop("rollout", {})), None)
         worker.llm_client = ScriptedServer(worker.tokenizer, reply)
-        rows = _rows(seeds, **options)
+        if rewards is not None:
+            worker.reward_loop_worker_handles = [SimpleNamespace(compute_score=SimpleNamespace(remote=rewards().compute_score))]
+        rows = _rows(seeds, agent)
         rows.non_tensor_batch["raw_prompt"] = _raw_prompts(len(seeds), "play")
+        rows.non_tensor_batch["reward_model"] = np.array([reward_model] * len(seeds), dtype=object)
         await worker.generate_sequences(rows)
 
     asyncio.run(played())
@@ -187,6 +191,26 @@ def test_an_episode_cut_by_the_length_is_worth_what_running_out_of_steps_is(mode
     assert 1 <= len(told["step_spans"]) < 32
     assert told["step_spans"][-1][1] <= 600
     assert {score for scores in told["step_scores"] for score in scores.values()} == {0.0}  # malformed
+
+
+def test_a_server_that_gives_no_token_ends_the_episode(model, monkeypatch):
+    """At the second turn it is cut; at the first one there is no response, which verl cannot take."""
+    scripted = ScriptedServer.generate
+
+    async def nothing(self, request_id, *, prompt_ids, **others):
+        if turns > len(self.asked):
+            return await scripted(self, request_id, prompt_ids=prompt_ids, **others)
+        return TokenOutput(token_ids=[], log_probs=[])
+
+    monkeypatch.setattr(ScriptedServer, "generate", nothing)
+    turns = 1
+    (field,) = _as_trained(model, [0], lambda asked: "nonsense")
+    told = field["extra_fields"]
+    assert (len(told["step_rewards"]), told["outcome"], told["valid"]) == (1, 0.0, True)
+    assert field["response_mask"].sum() == told["step_spans"][0][1] == len("nonsense") + 1
+    turns = 0
+    with pytest.raises(EnvironmentFault, match="no token"):
+        _as_trained(model, [0], lambda asked: "nonsense")
 
 
 def test_a_spoilt_episode_trains_nobody(model, monkeypatch):
@@ -308,6 +332,25 @@ def test_the_reward_manager_pays_the_steps_through_verls_own_worker(model):
     for row, score in enumerate((wrong, right)):
         assert [paid[row, end - 1].item() for end in ends] == pytest.approx(list(score.rewards))
         assert paid[row].sum() == pytest.approx(sum(score.rewards))
+
+
+def test_a_written_solution_is_paid_step_by_step_while_responses_come_in(model):
+    """The loop of one turn with our reward manager, asked as verl asks its reward workers; these are actors of Ray there."""
+    from verl.experimental.reward_loop.reward_loop import RewardLoopWorker
+
+    config = _config(model)
+    with open_dict(config):
+        config.reward.reward_manager.name = "prm_gym"
+    given = _as_trained(
+        model, [0], lambda asked: SOLUTION, agent="prm_gym_solution", rewards=lambda: RewardLoopWorker(config), reward_model={"ground_truth": "17"}
+    )
+    (field,) = given
+    lines = [len(line) for line in SOLUTION.splitlines(keepends=True)]
+    paid = field["rm_scores"].nonzero().flatten().tolist()
+    assert len(field["rm_scores"]) == len(SOLUTION) + 1
+    assert paid == [lines[0] - 1, lines[0] + lines[1] - 1]  # a true step and a false one; the wrong answer earns nothing
+    assert field["rm_scores"][paid[0]] > 0 > field["rm_scores"][paid[1]]
+    assert field["extra_fields"]["reward_extra_info"] == {"outcome": 0.0, "decided": 1.0, "steps": 3.0}
 
 
 def test_an_empty_response_is_no_answer(model):
