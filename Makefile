@@ -2,6 +2,7 @@
 # make demo-web  a shop in a real browser and without one: an agent at work, its verdicts, and how fast both are
 # make docs   build the pages of documentation into site/, from docs/ and from the code
 # make test   set everything up and run the tests
+# make integrations-test  the adapters to other projects, each with the real package in an environment of its own
 # make check  the linters and type checks that CI runs
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ STAMP := $(VENV)/.installed-$(shell cat requirements*.lock pyproject.toml 2>/dev
 
 FREEZE = .cache/lock/bin/python -m pip freeze --all --exclude-editable | grep -Ev '^(pip|prm-gym)[=@ ]' | sed 's/+cpu$$//'
 
-.PHONY: demo demo-web docs test test-fast test-sweeps check lock wheel-test browser clean
+.PHONY: demo demo-web docs test test-fast test-sweeps integrations-test check lock wheel-test browser clean
 
 demo: $(STAMP)
 	$(BIN)/prm-gym compare --env prm_gym/Deduction-v0 --env-option difficulty=1 --credit grpo,gigpo,salt --reward outcome,dense \
@@ -32,6 +33,10 @@ test-fast: browser
 # The same with many more cases of each kind: all tasks, seeds, levels and faults.
 test-sweeps: browser
 	PRM_GYM_SWEEPS=1 $(BIN)/pytest -q -n 2
+
+# The adapters to verifiers, OpenEnv, Inspect and verl, each with the real package in an environment of its own.
+integrations-test:
+	PYTHON=$(PYTHON) bash .ci/integrations
 
 check: $(STAMP)
 	$(BIN)/ruff check .

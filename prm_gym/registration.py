@@ -39,6 +39,7 @@ ENVIRONMENTS: dict[str, str] = {
 OVER_YOURS: dict[str, str] = {
     "prm_gym/BrowserGym-v0": "prm_gym.envs.adapters.browsergym:BrowserGymEnv",
     "prm_gym/Remote-v0": "prm_gym.serving.client:RemoteEnv",
+    "prm_gym/OpenEnv-v0": "prm_gym.envs.adapters.openenv:OpenEnvEnv",
     "prm_gym/Site-v0": "prm_gym.envs.web.own_site:SiteEnv",
 }  # environments over what the user brings: without it they cannot be made, and what the contract tests ask of all they show in their own tests
 

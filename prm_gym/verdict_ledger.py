@@ -89,11 +89,19 @@ class VerdictLedger:
         """Begin at nothing.
 
         Args:
-            verifiers: their ids.
+            verifiers: their ids; others join when an episode brings verdicts of theirs, as one from a server may.
         """
-        self.verifiers = tuple(verifiers)
+        self.verifiers: tuple[str, ...] = ()
         self.counts: dict[str, float] = defaultdict(float)
-        self._keys = {verifier: tuple(f"{kind}:{verifier}" for kind in _KINDS) for verifier in self.verifiers}
+        self._keys: dict[str, tuple[str, ...]] = {}
+        for verifier in verifiers:
+            self._join(verifier)
+
+    def _join(self, verifier: str) -> tuple[str, ...]:
+        """The names of a verifier's counts, which is known from now on."""
+        self.verifiers = (*self.verifiers, verifier)
+        self._keys[verifier] = tuple(f"{kind}:{verifier}" for kind in _KINDS)
+        return self._keys[verifier]
 
     def total(self, kind: str) -> dict[str, int]:
         """A count by verifier, those without any included.
@@ -120,7 +128,7 @@ class VerdictLedger:
         """Count the verdicts on a step; `refused` says of the verifiers that have scored a step whether they have refused one."""
         counts, sides = self.counts, dict[str, bool]()
         for verifier, verdict in verdicts.items():
-            calls, seconds, queued, *unscored = self._keys[verifier]
+            calls, seconds, queued, *unscored = self._keys.get(verifier) or self._join(verifier)
             counts[calls] += 1
             counts[seconds] += verdict.run_seconds
             counts[queued] += verdict.queued_seconds

@@ -1,1 +1,1 @@
-"""Thin adapters to other trainers and data sets; each imports its package when it is used."""
+"""Thin adapters to other projects. Each module needs the package that it is named after, and is imported by whoever uses it; importing this needs none."""

@@ -1,0 +1,183 @@
+"""Our environments behind an OpenEnv server: what its clients and the trainers that speak its protocol can step.
+
+    from prm_gym.integrations.openenv import app_of
+
+    app = app_of("prm_gym/Countdown-v0", {"reward": "dense"}, max_sessions=16)     # uvicorn my_server:app
+
+OpenEnv sends what an observation declares and may drop its `metadata`; it knows one `done`, and no truncation. So verdicts, the rewards of all steps so far,
+`terminated`, `truncated` and `outcome` are declared fields here. The agent is to be shown `text` (and `actions`) alone: the rest is the trainer's.
+
+`prm_gym/OpenEnv-v0` is the other side: any OpenEnv server as one of our environments.
+
+Source: OpenEnv 0.10, https://github.com/huggingface/OpenEnv (`core/env_server/interfaces.py`, `types.py`, `http_server.py`).
+"""
+
+# OpenEnv has an environment of its own and is not installed where types are checked: what comes of it is unknown there.
+# pyright: basic, reportMissingImports=false
+
+from collections.abc import Mapping
+from typing import Any
+
+from prm_gym._version import VERSION
+from prm_gym.errors import ContractError, MissingExtraError, OptionError
+from prm_gym.integrations.conversation import SCHEMA, Conversation, StepRecord
+
+try:
+    from openenv.core.env_server import create_app
+    from openenv.core.env_server.interfaces import Environment
+    from openenv.core.env_server.types import Action, ConcurrencyConfig, EnvironmentMetadata, Observation, State
+    from pydantic import Field
+except ImportError as error:
+    raise MissingExtraError("openenv", "openenv") from error
+
+
+class StepAction(Action):
+    """An action.
+
+    Attributes:
+        text: as the instructions say that it is written.
+    """
+
+    text: str = Field(description="the action, as the instructions say that it is written")
+
+
+class StepObservation(Observation):
+    """What came of a reset or a step. `reward` and `done` are OpenEnv's own fields; `reward` is None after a reset.
+
+    Attributes:
+        prm_gym: version of these fields.
+        text: what the agent sees.
+        instructions: how an action is written; the same all through an episode.
+        actions: admissible actions, where the environment lists them.
+        task_key: same task, same key.
+        state_key: of the state that the agent now sees.
+        verdicts: verdict by verifier id, on the step just taken; a score that nobody can tell is None.
+        step_rewards: of all steps so far, in order.
+        terminated: the task ended.
+        truncated: the episode was cut.
+        outcome: in [0, 1] at the end of a valid episode, else None.
+        valid: False where the infrastructure spoilt the episode.
+    """
+
+    prm_gym: int = SCHEMA
+    text: str
+    instructions: str = ""
+    actions: list[str] = Field(default_factory=list)
+    task_key: str = ""
+    state_key: str = ""
+    verdicts: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    step_rewards: list[float] = Field(default_factory=list)
+    terminated: bool = False
+    truncated: bool = False
+    outcome: float | None = None
+    valid: bool = True
+
+
+class StepEnvironment(Environment[StepAction, StepObservation, State]):
+    """One of our environments as an OpenEnv `Environment`; every session has one of its own.
+
+    A reset takes `seed` and `options` (those of `gymnasium.Env.reset`). `timeout_s` of a step is not honoured: verifiers have deadlines of their own.
+    """
+
+    SUPPORTS_CONCURRENT_SESSIONS = True
+
+    def __init__(self, env_id: str, options: Mapping[str, Any] | None = None) -> None:
+        """Make the environment.
+
+        Args:
+            env_id: as `gymnasium.make` takes it.
+            options: its keyword options.
+
+        Raises:
+            UnknownNameError: no environment has that id; says the near miss.
+            OptionError: it does not take such an option.
+        """
+        super().__init__()
+        self.episode = Conversation(env_id, options)
+        self._state = State()
+
+    def reset(self, seed: int | None = None, episode_id: str | None = None, **others: Any) -> StepObservation:
+        """Begin an episode.
+
+        Raises:
+            OptionError: something else than `options` came beside the seed, or no mapping.
+        """
+        options = others.pop("options", None)
+        if others or not (options is None or isinstance(options, dict)):
+            raise OptionError(f"a reset takes seed, episode_id and options (a JSON object), got also {sorted(others) or repr(options)}")
+        self.episode.begin(seed, options)
+        self._state = State(episode_id=episode_id)
+        return self._observed(None)
+
+    def step(self, action: StepAction, timeout_s: float | None = None, **others: Any) -> StepObservation:
+        """Take one step.
+
+        Raises:
+            ContractError: no episode runs.
+        """
+        if not self._begun or self.episode.ended:
+            raise ContractError("the episode has ended or has not begun: reset before a step")
+        record = self.episode.act(action.text)
+        self._state.step_count = record.index + 1
+        return self._observed(record)
+
+    @property
+    def state(self) -> State:
+        """Which episode runs, and how many steps it has taken."""
+        return self._state
+
+    def get_metadata(self) -> EnvironmentMetadata:
+        """The environment's id and what it asks for."""
+        said = (type(self.episode.env).__doc__ or "").partition("\n")[0]
+        return EnvironmentMetadata(name=self.episode.env_id, description=said, version=VERSION)
+
+    def close(self) -> None:
+        """Close the environment."""
+        self.episode.close()
+
+    @property
+    def _begun(self) -> bool:
+        return self.episode.env.origin is not None
+
+    def _observed(self, record: StepRecord | None) -> StepObservation:
+        env, situation = self.episode.env, self.episode.env.situation
+        return StepObservation(
+            text=situation.observation,
+            instructions=env.task.instructions,
+            actions=list(situation.actions),
+            task_key=env.task.key,
+            state_key=situation.state_key,
+            verdicts={} if record is None else record.as_json()["verdicts"],
+            step_rewards=[each.reward for each in self.episode.records],
+            reward=None if record is None else record.reward,
+            done=record is not None and record.ended,
+            terminated=record is not None and record.terminated,
+            truncated=record is not None and record.truncated,
+            outcome=None if record is None else record.outcome,
+            valid=record is None or record.valid,
+        )
+
+
+def app_of(env_id: str, options: Mapping[str, Any] | None = None, *, max_sessions: int = 16, session_timeout: float | None = 600.0) -> Any:
+    """The FastAPI application that serves an environment, made by OpenEnv's own `create_app`.
+
+    Anyone who reaches it can step the environment and reads the verdicts: put it on the loopback interface, or behind what lets only your trainer in.
+
+    Args:
+        env_id: as `gymnasium.make` takes it.
+        options: its keyword options.
+        max_sessions: sessions at once, each with an environment of its own; one more is refused with CAPACITY_REACHED.
+        session_timeout: seconds after which a session that is silent is closed; None for never.
+
+    Raises:
+        UnknownNameError: no environment has that id; says the near miss.
+        OptionError: it does not take such an option.
+    """
+    StepEnvironment(env_id, options).close()  # what cannot be made is said now, not to the first client
+    return create_app(
+        lambda: StepEnvironment(env_id, options),
+        StepAction,
+        StepObservation,
+        env_name=env_id.rpartition("/")[2],
+        concurrency_config=ConcurrencyConfig(max_concurrent_envs=max_sessions, session_timeout=session_timeout),
+    )
