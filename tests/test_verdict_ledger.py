@@ -1,5 +1,7 @@
 """What verifiers have done, counted by hand."""
 
+import time
+
 from prm_gym.agent import make_agent
 from prm_gym.compose import Cached
 from prm_gym.rollout import Rollouts, groups
@@ -7,6 +9,7 @@ from prm_gym.task import Task
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.verdict import Verdict, abstained, failed, judged
 from prm_gym.verdict_ledger import VerdictLedger, VerifierPair, VerifierUse, pairs, uses
+from prm_gym.verifier import Verifier
 
 
 def _trajectory(outcome, *steps, valid=True):
@@ -65,11 +68,23 @@ def test_ledgers_add_up():
     assert uses(both) == uses(_ledger(_trajectory(1.0, {"a": RIGHT}), _trajectory(1.0, {"a": WRONG})).counts)
 
 
+class Slow(Verifier):
+    """Takes a tenth of a second a step."""
+
+    id = "slow"
+    version = "1"
+
+    def verify(self, steps):
+        time.sleep(0.1 * len(steps))
+        return [judged("correct", 1.0, "") for _ in steps]
+
+
 def test_a_verdict_from_memory_costs_the_look_alone():
-    rollouts = Rollouts("prm_gym/Deduction-v0", {"verifiers": [Cached(["z3"])], "difficulty": 1}, 1)
+    rollouts = Rollouts("prm_gym/Deduction-v0", {"verifiers": [Cached([Slow()])], "difficulty": 1}, 1)
     first, again = (rollouts.play(make_agent("scripted"), groups([3], 1))[0] for _ in range(2))
     (cached,) = rollouts.envs.verifiers
     assert cached.hits == len(again.steps)  # the same steps once more
-    assert sum(step.verdicts["z3"].run_seconds for step in again.steps) < sum(step.verdicts["z3"].run_seconds for step in first.steps) / 2
+    assert all(step.verdicts["slow"].run_seconds >= 0.1 for step in first.steps)
+    assert all(step.verdicts["slow"].run_seconds < 0.05 for step in again.steps)
     assert [step.verdicts for step in again.steps] == [step.verdicts for step in first.steps]
     rollouts.close()

@@ -66,7 +66,7 @@ def pages(claims: Mapping[str, str], verifiers: Sequence[str]) -> dict[str, str]
 
 def family_of(env_class: type[StepEnv]) -> str:
     """The heading under which an environment stands."""
-    return FAMILIES[env_class.__module__.split(".")[2]]
+    return FAMILIES.get(env_class.__module__.split(".")[2], FAMILIES["adapters"])
 
 
 def default_names(env_class: type[StepEnv], verifiers: Sequence[str]) -> list[str]:

@@ -3,23 +3,17 @@
 import logging
 import os
 import sys
-from collections.abc import Iterable
-from itertools import chain
-from typing import Annotated, TypeAlias
 
-import tyro
+import msgspec
 
 from prm_gym.commands.records import read_options
 
-# `--env A B` and `--env A --env B` mean the same: what is forgotten in silence would be missed by clients.
-Several: TypeAlias = Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction]
-
 
 def serve(
-    env: Several = (),
-    env_option: Several = (),
-    client_option: Several = (),
-    verifier: Several = (),
+    env: tuple[str, ...] = (),
+    env_option: tuple[str, ...] = (),
+    client_option: tuple[str, ...] = (),
+    verifier: tuple[str, ...] = (),
     host: str = "127.0.0.1",
     port: int = 8000,
     token_file: str = "",
@@ -33,6 +27,7 @@ def serve(
     snapshot_mb: int = 256,
     memory_mb: int = 0,
     solutions: bool = False,
+    json: bool = False,
 ) -> None:
     """Serve environments and verifiers over HTTP, until it is told to end (Ctrl-C, SIGTERM). docs/serving.md says how to use them.
 
@@ -56,6 +51,7 @@ def serve(
         snapshot_mb: MiB of all snapshots together.
         memory_mb: MiB of address space that the process of a session may use beyond what it starts with; 0 for no cap, which a browser needs.
         solutions: tell scripted solutions to clients. They give the answers away.
+        json: say where it serves and what as JSON, on one line.
     """
     from prm_gym.secret import Secret
     from prm_gym.serving.connection import TOKEN_VARIABLE, read_tokens
@@ -77,18 +73,18 @@ def serve(
         memory_mb=memory_mb or None,
     )
     offer = Offer.of(
-        _all(env),
-        env_options=read_options(_all(env_option)),
-        client_options=_all(client_option),
-        verifiers=_all(verifier),
+        env,
+        env_options=read_options(env_option),
+        client_options=client_option,
+        verifiers=verifier,
         limits=limits,
         solutions=solutions,
     )
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
     server = Server(offer, host=host, port=port, tokens=tokens)
-    print(f"serving {', '.join([*offer.envs, *offer.verifiers])} at {server.url}{' to whoever has a token' if tokens else ''}", flush=True)
+    if json:
+        said = {"url": server.url, "environments": list(offer.envs), "verifiers": list(offer.verifiers), "token": bool(tokens)}
+        print(msgspec.json.encode(said).decode(), flush=True)
+    else:
+        print(f"serving {', '.join([*offer.envs, *offer.verifiers])} at {server.url}{' to whoever has a token' if tokens else ''}", flush=True)
     server.run()
-
-
-def _all(groups: Iterable[tuple[str, ...]]) -> list[str]:
-    return list(chain.from_iterable(groups))
