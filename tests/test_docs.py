@@ -150,9 +150,22 @@ def run_page(page, folder, *, long=False, timeout=280, change=lambda code: code)
 
 
 LOOPS = "docs/loops.md"
+ELSEWHERE = {  # pages that need a server or a project that is not installed here, with the tests that run what they show
+    "docs/serving.md": "tests/serving/test_documented.py",
+    **{f"docs/integrations/{name}.md": f"tests/integrations/{name}" for name in ("inspect", "openenv", "verifiers", "verl")},
+}
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != LOOPS])
+@pytest.mark.skipif(not PAGES, reason="the tests run without the checkout around them")
+def test_pages_that_run_elsewhere_are_there_and_so_are_their_tests():
+    assert ELSEWHERE.keys() <= PAGES.keys()
+    for page, tests in ELSEWHERE.items():
+        files = [ROOT / tests] if tests.endswith(".py") else sorted((ROOT / tests).glob("test_*.py"))
+        name = Path(page).stem
+        assert any(f'page("{name}")' in text or f'"{name}.md"' in text for text in (file.read_text(encoding="utf-8") for file in files)), page
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in {LOOPS, *ELSEWHERE}])
 def test_the_page_runs_as_it_stands(page, tmp_path):
     run_page(page, tmp_path)
 
@@ -166,7 +179,7 @@ def test_the_page_runs_with_what_takes_long(page, tmp_path):
 
 @pytest.mark.skipif(not PAGES, reason="the tests run without the checkout around them")
 def test_most_blocks_run_and_the_others_say_why():
-    blocks = [block for path in PAGES.values() for block in blocks_of(path.read_text(encoding="utf-8"))]
+    blocks = [block for page, path in PAGES.items() if page not in ELSEWHERE for block in blocks_of(path.read_text(encoding="utf-8"))]
     left_out = [block for block in blocks if {"long", "not run"} & block.marks.keys()]
     assert len(blocks) - len(left_out) >= 54  # as many as ran when this was last looked at; a page that loses its blocks, or its fences, is noticed
     assert all(len(reason) >= 10 for block in left_out for name, reason in block.marks.items() if name != "needs")

@@ -39,7 +39,7 @@ def test_the_trainers_lines(documented):
 
 def test_the_requests_of_any_other_language(documented):
     session, said = "", {}
-    for line in re.findall(r"^    .*curl -s (.*)$", PAGE.read_text(), re.MULTILINE):
+    for line in re.findall(r"^.*curl -s (.*)$", PAGE.read_text(), re.MULTILINE):
         path = re.search(r"\$url(\S+)", line)[1].replace("$session", session)
         body = re.search(r"-d '(.*?)'", line)
         status, _, said[path] = ask(documented.url, "DELETE" if "-X DELETE" in line else "POST", path, json.loads(body[1]) if body else None)
