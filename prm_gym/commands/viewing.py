@@ -1,5 +1,6 @@
 """Stored trajectories looked at in a browser: `view`."""
 
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -85,6 +86,7 @@ def _serve(collection: "Collection", port: int, open_browser: bool, as_json: boo
     from prm_gym.viewer.server import ViewServer
 
     with suppress(KeyboardInterrupt), ViewServer(collection, port) as server:  # an interruption is the way to end it
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # and so is being told to end
         _say(collection, {"served at": server.url}, as_json)
         print("Interrupt (Ctrl-C) ends it.", file=sys.stderr, flush=True)
         _opened(server.url, open_browser)
