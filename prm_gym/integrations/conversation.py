@@ -4,14 +4,14 @@ import asyncio
 import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import gymnasium
 import msgspec
 
 from prm_gym.env import StepEnv
-from prm_gym.errors import ContractError, UnknownNameError
 from prm_gym.judging.reading import without_thoughts
+from prm_gym.rollout import step_env_spec
 from prm_gym.verdict import Verdict
 
 T = TypeVar("T")
@@ -74,16 +74,11 @@ def make_env(env_id: str, options: Mapping[str, Any] | None = None) -> StepEnv:
 
     Raises:
         UnknownNameError: no environment has that id; says the near miss.
-        OptionError: it does not take such an option.
+        OptionError: it does not take such an option, or the module before the colon cannot be imported.
         ContractError: the id belongs to something else than a step environment.
     """
-    try:
-        made = gymnasium.make(env_id, disable_env_checker=True, **(options or {})).unwrapped
-    except (gymnasium.error.UnregisteredEnv, gymnasium.error.NameNotFound, gymnasium.error.NamespaceNotFound) as error:
-        raise UnknownNameError("environment", env_id, [name for name in gymnasium.registry if name.startswith("prm_gym/")]) from error
-    if not isinstance(made, StepEnv):
-        raise ContractError(f"{env_id} makes a {type(made).__name__}, which is no step environment: register it with prm_gym.register")
-    return made
+    step_env_spec(env_id)
+    return cast("StepEnv", gymnasium.make(env_id, disable_env_checker=True, **(options or {})).unwrapped)
 
 
 class Conversation:
