@@ -26,6 +26,10 @@ BROWSER_TESTS = Path(__file__).parent / "browser"
 IN_A_BROWSER = {"page_tests", "prm_gym/MiniWoB-v0", "prm_gym/PageBuilding-v0"}
 
 
+def pytest_addoption(parser):
+    parser.addoption("--at-most", type=int, metavar="K", help="of every test function at most K cases, spread evenly over all of them")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
     """Collect without collecting garbage: tests of everything are hundreds of thousands of objects, which all stay, and were looked through again and again."""
@@ -44,6 +48,10 @@ def pytest_collection_modifyitems(config, items):
     if sweeps:
         config.hook.pytest_deselected(items=sweeps)
         items[:] = [item for item in items if not item.get_closest_marker("sweep")]
+    if most := config.getoption("--at-most"):
+        kept = _spread(items, most)
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = [item for item in items if item in kept]
     for item in items:
         values = item.callspec.params.values() if hasattr(item, "callspec") else ()
         for package in sorted({PACKAGES[value] for value in values if isinstance(value, str) and value in PACKAGES}):
@@ -51,6 +59,14 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason=f"the package {package} is not installed"))
         if _needs_a_browser(item, values) and (missing := _missing_browser()) and not os.environ.get("CI"):
             item.add_marker(pytest.mark.skip(reason=f"NO REAL BROWSER: {missing}"))
+
+
+def _spread(items, most: int) -> set[pytest.Item]:
+    """At most so many cases of every test function, from the first to the last; items that are no function's stay."""
+    cases: dict[object, list[pytest.Item]] = {}
+    for item in items:
+        cases.setdefault(getattr(item, "function", item), []).append(item)
+    return {each[place * len(each) // most] if len(each) > most else each[place] for each in cases.values() for place in range(min(most, len(each)))}
 
 
 @pytest.fixture(scope="session")
