@@ -18,9 +18,14 @@ Source: OpenEnv 0.10, https://github.com/huggingface/OpenEnv (`core/env_server/i
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from prm_gym._version import VERSION
 from prm_gym.errors import ContractError, MissingExtraError, OptionError
-from prm_gym.integrations.conversation import SCHEMA, Conversation, StepRecord
+from prm_gym.integrations.conversation import Conversation
+from prm_gym.integrations.episodes import SCHEMA
+from prm_gym.integrations.own_thread import OwnThread
+from prm_gym.trajectory import Step
 
 try:
     from openenv.core.env_server import create_app
@@ -93,7 +98,7 @@ class StepEnvironment(Environment[StepAction, StepObservation, State]):
             OptionError: it does not take such an option.
         """
         super().__init__()
-        self.episode = Conversation(env_id, options)
+        self._talk = OwnThread(lambda: Conversation(env_id, options))  # the server steps in whichever thread is free
         self._state = State()
 
     def reset(self, seed: int | None = None, episode_id: str | None = None, **others: Any) -> StepObservation:
@@ -105,7 +110,7 @@ class StepEnvironment(Environment[StepAction, StepObservation, State]):
         options = others.pop("options", None)
         if others or not (options is None or isinstance(options, dict)):
             raise OptionError(f"a reset takes seed, episode_id and options (a JSON object), got also {sorted(others) or repr(options)}")
-        self.episode.begin(seed, options)
+        self._talk.call(Conversation.begin, seed, options)
         self._state = State(episode_id=episode_id)
         return self._observed(None)
 
@@ -115,11 +120,12 @@ class StepEnvironment(Environment[StepAction, StepObservation, State]):
         Raises:
             ContractError: no episode runs.
         """
-        if not self._begun or self.episode.ended:
+        episode = self._talk.held.episode
+        if episode.env.origin is None or episode.ended:
             raise ContractError("the episode has ended or has not begun: reset before a step")
-        record = self.episode.act(action.text)
-        self._state.step_count = record.index + 1
-        return self._observed(record)
+        step = self._talk.call(lambda _: episode.step(action.text))
+        self._state.step_count = len(episode.steps)
+        return self._observed(step)
 
     @property
     def state(self) -> State:
@@ -128,33 +134,29 @@ class StepEnvironment(Environment[StepAction, StepObservation, State]):
 
     def get_metadata(self) -> EnvironmentMetadata:
         """The environment's id and what it asks for."""
-        said = (type(self.episode.env).__doc__ or "").partition("\n")[0]
-        return EnvironmentMetadata(name=self.episode.env_id, description=said, version=VERSION)
+        said = (type(self._talk.held.env).__doc__ or "").partition("\n")[0]
+        return EnvironmentMetadata(name=self._talk.held.env_id, description=said, version=VERSION)
 
     def close(self) -> None:
         """Close the environment."""
-        self.episode.close()
+        self._talk.close()
 
-    @property
-    def _begun(self) -> bool:
-        return self.episode.env.origin is not None
-
-    def _observed(self, record: StepRecord | None) -> StepObservation:
-        env, situation = self.episode.env, self.episode.env.situation
+    def _observed(self, step: Step | None) -> StepObservation:
+        episode, env, situation = self._talk.held.episode, self._talk.held.env, self._talk.held.env.situation
         return StepObservation(
             text=situation.observation,
             instructions=env.task.instructions,
             actions=list(situation.actions),
             task_key=env.task.key,
             state_key=situation.state_key,
-            verdicts={} if record is None else record.as_json()["verdicts"],
-            step_rewards=[each.reward for each in self.episode.records],
-            reward=None if record is None else record.reward,
-            done=record is not None and record.ended,
-            terminated=record is not None and record.terminated,
-            truncated=record is not None and record.truncated,
-            outcome=None if record is None else record.outcome,
-            valid=record is None or record.valid,
+            verdicts={} if step is None else msgspec.to_builtins(step.verdicts),
+            step_rewards=[each.reward for each in episode.steps],
+            reward=None if step is None else step.reward,
+            done=episode.ended,
+            terminated=step is not None and step.terminated,
+            truncated=step is not None and step.truncated,
+            outcome=episode.outcome,
+            valid=episode.valid,
         )
 
 

@@ -5,8 +5,8 @@ import pytest
 from prm_gym.credit import StepBatch
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.integrations.completions import EnvironmentScorer, TextScorer, make_scorer, pieces_of, reset_options, text_of
+from prm_gym.integrations.spans import spans_of_turns, steps_of_turns
 from prm_gym.integrations.trl.rewards import as_reward_func, trajectory_reward
-from prm_gym.integrations.trl.spans import spans_of_turns, steps_of_turns
 from prm_gym.verdict import abstained, judged
 from prm_gym.verifier import Verifier
 

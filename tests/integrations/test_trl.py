@@ -23,9 +23,9 @@ from trl.chat_template_utils import qwen2_5_chat_template  # noqa: E402
 from prm_gym.credit import StepBatch, assign  # noqa: E402
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError  # noqa: E402
 from prm_gym.integrations.completions import TextScorer  # noqa: E402
+from prm_gym.integrations.spans import spans_of_pieces  # noqa: E402
 from prm_gym.integrations.trl import EnvironmentRollouts, as_reward_func, environment_dataset, environment_factory, trajectory_reward  # noqa: E402
 from prm_gym.integrations.trl.environments import OVER  # noqa: E402
-from prm_gym.integrations.trl.spans import spans_of_pieces  # noqa: E402
 from prm_gym.integrations.trl.step_trainer import StepGRPOTrainer, require_token_level  # noqa: E402
 from prm_gym.testing.tiny_models import tiny_causal_lm, tiny_tokenizer  # noqa: E402
 
