@@ -27,6 +27,7 @@ from prm_gym.errors import ContractError, MissingExtraError, OptionError
 from prm_gym.integrations.conversation import Conversation
 from prm_gym.integrations.episodes import SCHEMA, PlayedEpisode
 from prm_gym.integrations.own_thread import OwnThread, own_thread
+from prm_gym.integrations.verifiers_credit import KEY
 from prm_gym.verdict import Verdict, abstained, failed, judged
 from prm_gym.verifier import StepContext, Verifier
 
@@ -38,7 +39,6 @@ try:
 except ImportError as error:
     raise MissingExtraError("verifiers", "verifiers") from error
 
-KEY = "prm_gym"  # of what is kept in `trace.info`
 TRANSPORT_FAILED = 97  # exit code by which verifiers knows that the endpoint could not be reached
 
 
