@@ -24,7 +24,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("verl", "verl") from error
 
-MOST_STEPS = 32  # of a written solution, for the shares of a dense reward
+MOST_STEPS = 32  # of a written solution, which share a dense reward out; what follows belongs to the last one
 
 
 class StepScore(float):
@@ -85,7 +85,7 @@ class StepRewardManager(RewardManagerBase):
         """
         super().__init__(config, tokenizer, compute_score)
         options = dict(config.reward.get("reward_kwargs") or {})
-        self.judge = judge_of(options.get("verifier", "arithmetic"))
+        self.judge = judge_of(options.get("verifier", "arithmetic"), MOST_STEPS)
         self.scheme = make_reward(options.get("reward", "dense"), MOST_STEPS)
         self.undecided = float(options.get("undecided", 0.0))
 

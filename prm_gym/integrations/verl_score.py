@@ -19,9 +19,9 @@ QUESTION = ("question", "problem", "prompt")  # in `extra_info`, where data sets
 
 
 @functools.lru_cache(maxsize=8)
-def judge_of(verifier: str) -> OwnThread[TextScorer]:
+def judge_of(verifier: str, most_steps: int = MAX_STEPS) -> OwnThread[TextScorer]:
     """The judge of a specification, one a process: reward workers ask again and again, from threads of their own."""
-    return OwnThread(lambda: TextScorer([verifier] if verifier else [], most_steps=MAX_STEPS))
+    return OwnThread(lambda: TextScorer([verifier] if verifier else [], most_steps=most_steps))
 
 
 def question_of(extra_info: Mapping[str, Any] | None) -> str:
