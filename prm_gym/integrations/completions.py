@@ -8,7 +8,7 @@ Neither raises over what a model wrote, and where nothing can be told there is n
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import msgspec
 
@@ -29,8 +29,10 @@ Text: TypeAlias = str | Sequence[Message]
 """A text, or messages in the format of OpenAI's chats."""
 Columns: TypeAlias = Mapping[str, Sequence[Any]]
 
+UNKNOWN = "(the problem is not given)"
 
-class Scored(msgspec.Struct, frozen=True):
+
+class Scored(NamedTuple):
     """A completion as an episode.
 
     Attributes:
@@ -114,37 +116,68 @@ class TextScorer(CompletionScorer):
             if name is not None and name not in columns:
                 raise OptionError(f"the data set has no column {name!r}; it has {', '.join(sorted(columns)) or 'none'}")
         problems: Sequence[Text] = prompts if self.problem is None else columns[self.problem]
-        scored: list[Scored] = []
-        for row, (problem, completion) in enumerate(zip(problems, completions, strict=True)):
-            pieces = pieces_of(text_of(completion), self.split, self.most_steps)
-            gold = None if self.gold is None else gold_of({self.gold: columns[self.gold][row], "answer": columns[self.gold][row]}, (self.gold, "answer"))
-            if self.gold is not None and gold is None:
-                scored.append(Scored(None, pieces, f"the column {self.gold!r} states no answer that can be compared"))
-                continue
-            try:
-                scored.append(Scored(solution_of(str(row), text_of(problem, "user"), pieces, gold, {}), pieces))
-            except OptionError as error:  # longer than what is judged
-                scored.append(Scored(None, pieces, str(error)))
-        judged = iter(label_together([each.trajectory for each in scored if each.trajectory is not None], self.verifiers))
-        return [each if each.trajectory is None else self._paid(next(judged), each.pieces) for each in scored]
+        golds: Sequence[Any] = [None] * len(completions) if self.gold is None else columns[self.gold]
+        pieces = [pieces_of(text_of(completion), self.split, self.most_steps) for completion in completions]
+        known = [row for row, gold in enumerate(golds) if self.gold is None or _stated(gold) is not None]
+        judged = self.judge([text_of(problems[row], "user") for row in known], [pieces[row] for row in known], [golds[row] for row in known])
+        scored = dict(zip(known, map(self._scored, judged), strict=True))
+        reason = f"the column {self.gold!r} states no answer that can be compared"
+        return [scored.get(row) or Scored(None, each, reason) for row, each in enumerate(pieces)]
 
-    def _paid(self, trajectory: Trajectory, pieces: tuple[str, ...]) -> Scored:
+    def judge(self, problems: Sequence[str], solutions: Sequence[str | Sequence[str]], golds: Sequence[Any]) -> list[Scored]:
+        """Solutions with the verdicts on their steps, not paid; every verifier is called once on all of them.
+
+        Args:
+            problems: [B] what each solves; empty where that is not known.
+            solutions: [B] texts, which are split into steps, or the steps themselves.
+            golds: [B] right answers, or worked solutions that end with them; None where one is not known.
+
+        Returns:
+            [B], with the outcome 1 or 0, or None where the answer cannot be compared or no gold one is known; no trajectory where nothing is written, or more
+            than is judged.
+        """
+        found: list[Scored] = []
+        for row, (problem, solution, gold) in enumerate(zip(problems, solutions, golds, strict=True)):
+            pieces = tuple(solution)
+            if isinstance(solution, str):
+                pieces = pieces_of(solution, self.split, self.most_steps) if solution.strip() else ()
+            try:
+                found.append(Scored(solution_of(str(row), problem if problem.strip() else UNKNOWN, pieces, _stated(gold), {}), pieces))
+            except OptionError as error:
+                found.append(Scored(None, pieces, str(error)))
+        judged = iter(label_together([each.trajectory for each in found if each.trajectory is not None], self.verifiers))
+        return [each if each.trajectory is None else Scored(next(judged), each.pieces) for each in found]
+
+    def _scored(self, judged: Scored) -> Scored:
+        trajectory, pieces, _ = judged
+        if trajectory is None:
+            return judged
         if self.gold is not None and trajectory.outcome is None:
             return Scored(None, pieces, "whether the answer is right cannot be told")
         if self.gold is None and all(verdict.score is None for step in trajectory.steps for verdict in step.verdicts.values()):
             return Scored(None, pieces, "no verifier can tell anything of any step")
-        past: list[JudgedStep] = []
-        steps: list[Step] = []
-        for step in trajectory.steps:
-            judged = JudgedStep(step.verdicts, trajectory.outcome if step.terminated else None, step.terminated)
-            steps.append(msgspec.structs.replace(step, reward=self.scheme.reward(judged, past)))
-            past.append(judged)
-        return Scored(msgspec.structs.replace(trajectory, steps=tuple(steps)), pieces)
+        return Scored(paid(trajectory, self.scheme), pieces)
 
     def close(self) -> None:
         """Close the verifiers that were made from specifications."""
         for verifier in self._owned:
             verifier.close()
+
+
+def _stated(gold: Any) -> str | None:
+    """The right answer that a value states."""
+    return gold_of({"gold": gold})
+
+
+def paid(trajectory: Trajectory, scheme: RewardScheme) -> Trajectory:
+    """The trajectory of a solution with the rewards of a scheme over its verdicts and outcome."""
+    past: list[JudgedStep] = []
+    steps: list[Step] = []
+    for step in trajectory.steps:
+        judged = JudgedStep(step.verdicts, trajectory.outcome if step.terminated else None, step.terminated)
+        steps.append(msgspec.structs.replace(step, reward=scheme.reward(judged, past)))
+        past.append(judged)
+    return msgspec.structs.replace(trajectory, steps=tuple(steps))
 
 
 class EnvironmentScorer(CompletionScorer):

@@ -16,6 +16,9 @@ from prm_gym.transition import Situation
 from prm_gym.verdict import Verdict
 from prm_gym.verifier import badness
 
+SCHEMA = 1  # of `PlayedEpisode.as_json`
+_TOLD = ("index", "observation", "action", "reward", "state_key", "next_state_key", "terminated", "truncated")
+
 
 class EnvironmentPool:
     """Environments of one kind, as many as are asked for, which share their verifiers.
@@ -89,10 +92,10 @@ class PlayedEpisode:
     """
 
     def __init__(self, env: StepEnv, env_id: str, env_options: Mapping[str, Any], seed: int | None, agent: str) -> None:
-        """Record an episode that has just begun.
+        """Record an episode that has just begun, or is to.
 
         Args:
-            env: after its `reset`.
+            env: in which it runs.
             env_id: as it is registered.
             env_options: that it was made with.
             seed: of `reset`.
@@ -103,10 +106,15 @@ class PlayedEpisode:
         self.outcome: float | None = None
         self.valid, self.ended = True, False
 
-    def step(self, text: str, token_ids: tuple[int, ...] | None = None, logprobs: tuple[float, ...] | None = None) -> None:
-        """Take a step."""
+    def step(self, text: str) -> Step:
+        """Take a step.
+
+        Raises:
+            gymnasium.error.ResetNeeded: the episode has ended, or none has begun.
+        """
         before = self.env.situation
-        self.record(before, Action(text=text, token_ids=token_ids, logprobs=logprobs), self.env.step(text))
+        self.record(before, Action(text=text), self.env.step(text))
+        return self.steps[-1]
 
     def record(self, before: Situation, action: Action, result: StepResult) -> None:
         """Record a step that was just taken."""
@@ -121,6 +129,22 @@ class PlayedEpisode:
         if not self.valid:
             return None
         return sum(step.reward for step in self.steps) + (0.0 if self.ended else self.env.truncation_outcome())
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Every step as JSON values, with what of it its player may keep: no claims, which may hold the answer.
+
+        A score that nobody can tell is None; so is `outcome` but at the end of a valid episode, and `valid` is False of the step that was spoilt.
+        """
+        last = len(self.steps) - 1
+        return [
+            {
+                **{name: getattr(step, name) for name in _TOLD},
+                "verdicts": msgspec.to_builtins(step.verdicts),
+                "outcome": self.outcome if place == last else None,
+                "valid": self.valid or place != last,
+            }
+            for place, step in enumerate(self.steps)
+        ]
 
     def trajectory(self, identity: str, group: str, turns: Sequence[Sequence[int]] | None = None) -> Trajectory | None:
         """What happened, or None where nothing did or it is not valid. An episode that nobody has ended was cut: `truncated`, and paid accordingly.

@@ -12,15 +12,16 @@ Source: Inspect 0.3.285, https://inspect.aisi.org.uk (scorers, solvers, extensio
 # Inspect has an environment of its own and is not installed where types are checked: what comes of it is unknown there.
 # pyright: basic, reportMissingImports=false
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import msgspec
 
 from prm_gym.errors import MissingExtraError, OptionError
-from prm_gym.integrations.conversation import Conversation, StepRecord
-from prm_gym.integrations.solutions import SolutionJudge
+from prm_gym.integrations.completions import Scored, TextScorer
+from prm_gym.integrations.conversation import Conversation
+from prm_gym.integrations.own_thread import OwnThread, own_thread
+from prm_gym.labelling.written import MAX_STEPS
 
 try:
     from inspect_ai import Task, task
@@ -52,13 +53,12 @@ def step_verdicts(verifier: str = "arithmetic", aggregate: Aggregate = "min", st
     """
     if aggregate not in get_args(Aggregate) or steps not in ("completion", "messages"):
         raise OptionError(f"aggregate is one of {', '.join(get_args(Aggregate))} and steps 'completion' or 'messages', got {aggregate!r} and {steps!r}")
-    judge = SolutionJudge([verifier])
+    judge = _judge([verifier])
 
     async def score(state: TaskState, target: Target) -> Score:
-        written = state.output.completion
-        trajectory = await judge.judge_async(state.input_text, written if steps == "completion" else _messages(state), target.text)
-        if isinstance(trajectory, str):
-            return Score.unscored(reason="unreadable", answer=state.output.completion, explanation=trajectory)
+        trajectory, _, reason = await _judged(judge, state, target, state.output.completion if steps == "completion" else _messages(state))
+        if trajectory is None:
+            return Score.unscored(reason="unreadable", answer=state.output.completion, explanation=reason)
         verdicts = [next(iter(step.verdicts.values())) for step in trajectory.steps]
         scores = [verdict.score for verdict in verdicts if verdict.score is not None]
         told = {"steps": [{"text": step.action, "verdict": msgspec.to_builtins(v)} for step, v in zip(trajectory.steps, verdicts, strict=True)]}
@@ -75,18 +75,28 @@ def step_verdicts(verifier: str = "arithmetic", aggregate: Aggregate = "min", st
 
 @scorer(metrics=[mean(), stderr()])
 def answer() -> Scorer:
-    """Whether the final answer of a completion is the target: 1 or 0, NaN where `prm_gym.answers` cannot tell."""
-    judge = SolutionJudge([])
+    """Whether the final answer of a completion is the target: 1 or 0, NaN where `prm_gym.answers` cannot tell. Nothing written is no answer: 0."""
+    judge = _judge([])
 
     async def score(state: TaskState, target: Target) -> Score:
-        trajectory = await judge.judge_async(state.input_text, state.output.completion, target.text)
-        if isinstance(trajectory, str):
-            return Score.unscored(reason="unreadable", answer=state.output.completion, explanation=trajectory)
+        trajectory, _, reason = await _judged(judge, state, target, state.output.completion)
+        if trajectory is None:  # nothing was written, or far too much: no answer
+            return Score(value=0.0, answer=state.output.completion, explanation=reason)
         if trajectory.outcome is None:
             return Score.unscored(reason="undecided", answer=state.output.completion, explanation="the answer cannot be compared with the target")
         return Score(value=trajectory.outcome, answer=state.output.completion)
 
     return score
+
+
+def _judge(verifiers: Sequence[str]) -> OwnThread[TextScorer]:
+    """Inspect may ask from any event loop."""
+    return OwnThread(lambda: TextScorer(verifiers, most_steps=MAX_STEPS))
+
+
+async def _judged(judge: OwnThread[TextScorer], state: TaskState, target: Target, written: str | Sequence[str]) -> Scored:
+    (judged,) = await judge.wait(TextScorer.judge, [state.input_text], [written], [target.text])
+    return judged
 
 
 def _messages(state: TaskState) -> list[str]:
@@ -107,21 +117,19 @@ def play(env_id: str, env_options: Mapping[str, Any] | None = None) -> Solver:
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        episode = await asyncio.to_thread(Conversation, env_id, env_options)
-        try:
-            opening = await episode.begin_async(state.metadata.get("seed"), state.metadata.get("options"))
-            state.messages = [ChatMessageSystem(content=opening[0]["content"]), ChatMessageUser(content=opening[1]["content"])]
+        async with own_thread(lambda: Conversation(env_id, env_options)) as talk:
+            system, user = await talk.wait(Conversation.begin, state.metadata.get("seed"), state.metadata.get("options"))
+            state.messages = [ChatMessageSystem(content=system["content"]), ChatMessageUser(content=user["content"])]
             state.store.set(STORED, [])
+            episode = talk.held.episode
             while not episode.ended:
                 state = await generate(state)
-                await episode.reply_async(state.output.completion)
-                state.store.set(STORED, [record.as_json() for record in episode.records])
+                await talk.wait(Conversation.reply, state.output.completion)
+                state.store.set(STORED, episode.as_json())
                 if state.completed:
                     break
                 if not episode.ended:
-                    state.messages.append(ChatMessageUser(content=episode.seen()))
-        finally:
-            await episode.close_async()
+                    state.messages.append(ChatMessageUser(content=talk.held.seen()))
         return state
 
     return solve
@@ -132,14 +140,14 @@ def outcome() -> Scorer:
     """The outcome of the episode that `play` played: in [0, 1]; NaN where the infrastructure spoilt it; 0 where a limit of Inspect's cut it."""
 
     async def score(state: TaskState, target: Target) -> Score:  # noqa: ARG001 - Inspect's signature
-        records = _records(state)
-        last = records[-1] if records else None
-        if last is None or not last.ended:
-            return Score(value=0.0, reason="cut", explanation=f"cut after {len(records)} steps, before the episode ended")
-        if last.outcome is None:
+        steps = state.store.get(STORED, [])
+        if not steps or not (steps[-1]["terminated"] or steps[-1]["truncated"]):
+            return Score(value=0.0, reason="cut", explanation=f"cut after {len(steps)} steps, before the episode ended")
+        last = steps[-1]
+        if last["outcome"] is None:
             return Score.unscored(reason="spoilt", explanation="the infrastructure spoilt the episode")
-        told = {"total_reward": sum(record.reward for record in records), "steps": [record.as_json() for record in records]}
-        return Score(value=last.outcome, answer=last.action, explanation=f"{len(records)} steps{', truncated' if last.truncated else ''}", metadata=told)
+        told = {"total_reward": sum(step["reward"] for step in steps), "steps": steps}
+        return Score(value=last["outcome"], answer=last["action"], explanation=f"{len(steps)} steps{', truncated' if last['truncated'] else ''}", metadata=told)
 
     return score
 
@@ -153,17 +161,13 @@ def right_steps(verifier: str) -> Scorer:
     """
 
     async def score(state: TaskState, target: Target) -> Score:  # noqa: ARG001 - Inspect's signature
-        records = _records(state)
-        scores = [value for record in records if (value := record.scores.get(verifier)) is not None]
+        steps = state.store.get(STORED, [])
+        scores = [score for step in steps if verifier in step["verdicts"] and (score := step["verdicts"][verifier]["score"]) is not None]
         if not scores:
-            return Score.unscored(reason="undecided", explanation=f"{verifier!r} could judge none of the {len(records)} steps")
-        return Score(value=sum(scores) / len(scores), explanation=f"{len(scores)} of {len(records)} steps could be judged")
+            return Score.unscored(reason="undecided", explanation=f"{verifier!r} could judge none of the {len(steps)} steps")
+        return Score(value=sum(scores) / len(scores), explanation=f"{len(scores)} of {len(steps)} steps could be judged")
 
     return score
-
-
-def _records(state: TaskState) -> list[StepRecord]:
-    return msgspec.convert(state.store.get(STORED, []), list[StepRecord])
 
 
 @task
@@ -184,15 +188,15 @@ def episodes(env_id: str, seeds: int = 20, first_seed: int = 0, env_options: Map
     if seeds < 1 or first_seed < 0:
         raise OptionError(f"seeds is at least 1 and first_seed at least 0, got {seeds} and {first_seed}")
     named = [name.strip() for name in verifiers.split(",") if name.strip()]
-    with Conversation(env_id, env_options) as trial:
-        known = [verifier.id for verifier in trial.env.verifiers]
+    with OwnThread(lambda: Conversation(env_id, env_options)) as trial:
+        known = [verifier.id for verifier in trial.held.env.verifiers]
         for name in named:
             if name not in known:
                 raise OptionError(f"{env_id} has no verifier {name!r}; it has {', '.join(known) or 'none'}")
-        samples = [
-            Sample(input=trial.begin(seed)[1]["content"], id=f"{env_id}#{seed}", metadata={"seed": seed, "task_key": trial.env.task.key})
-            for seed in range(first_seed, first_seed + seeds)
-        ]
+        samples = []
+        for seed in range(first_seed, first_seed + seeds):
+            _, user = trial.call(Conversation.begin, seed)
+            samples.append(Sample(input=user["content"], id=f"{env_id}#{seed}", metadata={"seed": seed, "task_key": trial.held.env.task.key}))
     return Task(
         dataset=MemoryDataset(samples, name=env_id),
         solver=play(env_id, env_options),

@@ -7,25 +7,37 @@
 OpenEnv sends what an observation declares and may drop its `metadata`; it knows one `done`, and no truncation. So verdicts, the rewards of all steps so far,
 `terminated`, `truncated` and `outcome` are declared fields here. The agent is to be shown `text` (and `actions`) alone: the rest is the trainer's.
 
-`prm_gym/OpenEnv-v0` is the other side: any OpenEnv server as one of our environments.
+`prm_gym/OpenEnv-v0` is the other side: any OpenEnv server as one of our environments. `VerifierRubric` is a verifier of ours as the reward of theirs.
 
-Source: OpenEnv 0.10, https://github.com/huggingface/OpenEnv (`core/env_server/interfaces.py`, `types.py`, `http_server.py`).
+Source: OpenEnv 0.10, https://github.com/huggingface/OpenEnv (`core/env_server/interfaces.py`, `types.py`, `http_server.py`, `core/rubrics/base.py`).
 """
 
 # OpenEnv has an environment of its own and is not installed where types are checked: what comes of it is unknown there.
 # pyright: basic, reportMissingImports=false
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from prm_gym._version import VERSION
+from prm_gym.claims import Claim, FinalAnswer
 from prm_gym.errors import ContractError, MissingExtraError, OptionError
-from prm_gym.integrations.conversation import SCHEMA, Conversation, StepRecord
+from prm_gym.integrations.conversation import Conversation
+from prm_gym.integrations.episodes import SCHEMA
+from prm_gym.integrations.own_thread import OwnThread
+from prm_gym.task import Task, content_key
+from prm_gym.text_claims import equalities
+from prm_gym.trajectory import Step
+from prm_gym.verdict import Verdict
+from prm_gym.verifier import PastStep, StepContext, VerifierSpec, make_verifier, verify_batch
 
 try:
     from openenv.core.env_server import create_app
     from openenv.core.env_server.interfaces import Environment
     from openenv.core.env_server.types import Action, ConcurrencyConfig, EnvironmentMetadata, Observation, State
+    from openenv.core.rubrics import Rubric
     from pydantic import Field
 except ImportError as error:
     raise MissingExtraError("openenv", "openenv") from error
@@ -93,7 +105,7 @@ class StepEnvironment(Environment[StepAction, StepObservation, State]):
             OptionError: it does not take such an option.
         """
         super().__init__()
-        self.episode = Conversation(env_id, options)
+        self._talk = OwnThread(lambda: Conversation(env_id, options))  # the server steps in whichever thread is free
         self._state = State()
 
     def reset(self, seed: int | None = None, episode_id: str | None = None, **others: Any) -> StepObservation:
@@ -105,7 +117,7 @@ class StepEnvironment(Environment[StepAction, StepObservation, State]):
         options = others.pop("options", None)
         if others or not (options is None or isinstance(options, dict)):
             raise OptionError(f"a reset takes seed, episode_id and options (a JSON object), got also {sorted(others) or repr(options)}")
-        self.episode.begin(seed, options)
+        self._talk.call(Conversation.begin, seed, options)
         self._state = State(episode_id=episode_id)
         return self._observed(None)
 
@@ -115,11 +127,12 @@ class StepEnvironment(Environment[StepAction, StepObservation, State]):
         Raises:
             ContractError: no episode runs.
         """
-        if not self._begun or self.episode.ended:
+        episode = self._talk.held.episode
+        if episode.env.origin is None or episode.ended:
             raise ContractError("the episode has ended or has not begun: reset before a step")
-        record = self.episode.act(action.text)
-        self._state.step_count = record.index + 1
-        return self._observed(record)
+        step = self._talk.call(lambda _: episode.step(action.text))
+        self._state.step_count = len(episode.steps)
+        return self._observed(step)
 
     @property
     def state(self) -> State:
@@ -128,34 +141,112 @@ class StepEnvironment(Environment[StepAction, StepObservation, State]):
 
     def get_metadata(self) -> EnvironmentMetadata:
         """The environment's id and what it asks for."""
-        said = (type(self.episode.env).__doc__ or "").partition("\n")[0]
-        return EnvironmentMetadata(name=self.episode.env_id, description=said, version=VERSION)
+        said = (type(self._talk.held.env).__doc__ or "").partition("\n")[0]
+        return EnvironmentMetadata(name=self._talk.held.env_id, description=said, version=VERSION)
 
     def close(self) -> None:
         """Close the environment."""
-        self.episode.close()
+        self._talk.close()
 
-    @property
-    def _begun(self) -> bool:
-        return self.episode.env.origin is not None
-
-    def _observed(self, record: StepRecord | None) -> StepObservation:
-        env, situation = self.episode.env, self.episode.env.situation
+    def _observed(self, step: Step | None) -> StepObservation:
+        episode, env, situation = self._talk.held.episode, self._talk.held.env, self._talk.held.env.situation
         return StepObservation(
             text=situation.observation,
             instructions=env.task.instructions,
             actions=list(situation.actions),
             task_key=env.task.key,
             state_key=situation.state_key,
-            verdicts={} if record is None else record.as_json()["verdicts"],
-            step_rewards=[each.reward for each in self.episode.records],
-            reward=None if record is None else record.reward,
-            done=record is not None and record.ended,
-            terminated=record is not None and record.terminated,
-            truncated=record is not None and record.truncated,
-            outcome=None if record is None else record.outcome,
-            valid=record is None or record.valid,
+            verdicts={} if step is None else msgspec.to_builtins(step.verdicts),
+            step_rewards=[each.reward for each in episode.steps],
+            reward=None if step is None else step.reward,
+            done=episode.ended,
+            terminated=step is not None and step.terminated,
+            truncated=step is not None and step.truncated,
+            outcome=episode.outcome,
+            valid=episode.valid,
         )
+
+
+class VerifierRubric(Rubric):
+    """What a verifier of ours says of the steps of an OpenEnv environment, as its reward: P(the step is right), in [0, 1].
+
+        class MyEnvironment(Environment):
+            def __init__(self):
+                super().__init__(rubric=VerifierRubric("judge:MODEL"))
+
+            def reset(self, ...):
+                self.rubric.pose("How many pens?", "17")
+
+            def step(self, action, ...):
+                observation.reward = self._apply_rubric(action, observation)
+
+    It judges the text of an action after those before it, by what it says or by the equations in it, and at the end of an episode the answer. OpenEnv tells a
+    rubric nothing of the reset: what is asked, it is told by `pose`.
+
+    Attributes:
+        last_verdict: on the last step, with its reason; None before the first.
+    """
+
+    def __init__(self, verifier: VerifierSpec, *, undecided: float | None = None) -> None:
+        """Make the verifier.
+
+        Args:
+            verifier: a specification.
+            undecided: what a step earns that it cannot judge. None is a reward that OpenEnv passes on; its containers of rubrics need a number.
+
+        Raises:
+            UnknownNameError: no verifier has that name.
+            OptionError: the specification cannot be read.
+        """
+        super().__init__()
+        self.undecided = undecided
+        self._judge = OwnThread(lambda: make_verifier(verifier))
+        self.pose()
+
+    def pose(self, question: str = "", answer: str | None = None) -> None:
+        """Begin an episode.
+
+        Args:
+            question: what is asked; empty where nobody knows.
+            answer: the right answer; the agent is not shown it.
+        """
+        sealed = {} if answer is None else {"answer": answer}
+        self._task = Task(key=content_key("openenv", question), instructions="", question=question, sealed=sealed)
+        self._past: list[PastStep] = []
+        self._seen = question
+        self.last_verdict: Verdict | None = None
+
+    def reset(self) -> None:
+        """Begin an episode with the same question."""
+        self.pose(self._task.question, self._task.sealed.get("answer"))
+
+    def forward(self, action: Any, observation: Any) -> float | None:
+        """The score of the step that led to the observation.
+
+        Args:
+            action: whose `text` is judged, or what else it holds.
+            observation: what is seen then; `done` at the end.
+        """
+        text, question = _text_of(action), self._task.question
+        claims: tuple[Claim, ...] = equalities(text, [past.action for past in self._past], question)
+        if observation.done and "answer" in self._task.sealed:
+            claims = (*claims, FinalAnswer(answer=text, gold=self._task.sealed["answer"], question=question))
+        step = StepContext(task=self._task, observation=self._seen, action=text, claims=claims, previous=tuple(self._past), terminated=bool(observation.done))
+        ((self.last_verdict,),) = [verdicts.values() for verdicts in self._judge.call(lambda verifier: verify_batch([verifier], [step]))]
+        self._past.append(PastStep(self._seen, text, claims))
+        self._seen = _text_of(observation)
+        return self.undecided if self.last_verdict.score is None else self.last_verdict.score
+
+    def close(self) -> None:
+        """Close the verifier."""
+        self._judge.close()
+
+
+def _text_of(said: Any) -> str:
+    """Of an action or an observation its `text`, or the only text in it, or its JSON."""
+    own = said.model_dump(mode="json", exclude={"reward", "done", "metadata"})
+    texts = [own["text"]] if isinstance(own.get("text"), str) else [value for value in own.values() if isinstance(value, str)]
+    return texts[0] if len(texts) == 1 else json.dumps(own, ensure_ascii=False, sort_keys=True)
 
 
 def app_of(env_id: str, options: Mapping[str, Any] | None = None, *, max_sessions: int = 16, session_timeout: float | None = 600.0) -> Any:

@@ -24,7 +24,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 from prm_gym.errors import ContractError, MissingExtraError, OptionError
-from prm_gym.integrations.conversation import SCHEMA, Conversation, StepRecord
+from prm_gym.integrations.conversation import Conversation
+from prm_gym.integrations.episodes import SCHEMA, PlayedEpisode
+from prm_gym.integrations.own_thread import OwnThread, own_thread
+from prm_gym.integrations.verifiers_credit import KEY
 from prm_gym.verdict import Verdict, abstained, failed, judged
 from prm_gym.verifier import StepContext, Verifier
 
@@ -36,7 +39,6 @@ try:
 except ImportError as error:
     raise MissingExtraError("verifiers", "verifiers") from error
 
-KEY = "prm_gym"  # of what is kept in `trace.info`
 TRANSPORT_FAILED = 97  # exit code by which verifiers knows that the endpoint could not be reached
 
 
@@ -61,19 +63,16 @@ class StepTask(vf.Task[StepData]):
 
     async def validate(self, runtime: Any) -> bool | None:
         """Whether the environment's own solution earns the outcome 1; None where it has none."""
-        episode = await asyncio.to_thread(Conversation, self.data.env_id, self.data.env_options)
-        try:
-            await episode.begin_async(self.data.seed)
+        async with own_thread(lambda: Conversation(self.data.env_id, self.data.env_options)) as talk:
+            await talk.wait(Conversation.begin, self.data.seed)
             try:
-                solution = episode.env.solution()
+                solution = await talk.wait(lambda held: held.env.solution())
             except ContractError:
                 return None
             for action in solution:
-                if not episode.ended:
-                    await episode.reply_async(action)
-            return episode.outcome == 1.0
-        finally:
-            await episode.close_async()
+                if not talk.held.episode.ended:
+                    await talk.wait(Conversation.reply, action)
+            return talk.held.episode.outcome == 1.0
 
 
 class StepTasksetConfig(vf.TasksetConfig):
@@ -98,9 +97,9 @@ class StepTaskset(vf.Taskset[StepTask, StepTasksetConfig]):
     def load(self) -> Iterator[StepTask]:
         """The tasks, as they are drawn."""
         config = self.config
-        with Conversation(config.env_id, config.env_options) as episode:
+        with OwnThread(lambda: Conversation(config.env_id, config.env_options)) as talk:
             for seed in range(config.first_seed, config.first_seed + config.seeds):
-                system, user = episode.begin(seed)
+                system, user = talk.call(Conversation.begin, seed)
                 data = StepData(
                     name=f"{config.env_id}#{seed}",
                     prompt=user["content"],
@@ -108,7 +107,7 @@ class StepTaskset(vf.Taskset[StepTask, StepTasksetConfig]):
                     env_id=config.env_id,
                     env_options=config.env_options,
                     seed=seed,
-                    task_key=episode.env.task.key,
+                    task_key=talk.held.env.task.key,
                 )
                 yield StepTask(data, config.task)
 
@@ -162,38 +161,34 @@ class StepRun(vf.Env[StepRunConfig]):
             EnvError: the environment's infrastructure failed.
         """
         data = task.data
-        episode = await asyncio.to_thread(Conversation, data.env_id, data.env_options)
         nodes: list[int] = []
-        try:
-            await episode.begin_async(data.seed)
+        async with own_thread(lambda: Conversation(data.env_id, data.env_options)) as talk:
+            await talk.wait(Conversation.begin, data.seed)
+            episode = talk.held.episode
             async with agents.player.interaction(task) as interaction:
                 trace = interaction.trace
                 trace.rewards["return"] = trace.metrics["outcome"] = None
                 segment = await interaction.turn()
                 while not segment.terminated:
                     nodes.append(max(place for place, node in enumerate(trace.nodes) if node.sampled))
-                    await episode.reply_async(segment.last_reply)
+                    await talk.wait(Conversation.reply, segment.last_reply)
                     _note(trace, episode, nodes)
                     if episode.ended:
                         break
-                    segment = await interaction.turn(episode.seen())
+                    segment = await interaction.turn(talk.held.seen())
             if not trace.errors and episode.valid:
-                cut = 0.0 if episode.ended else episode.env.truncation_outcome()  # by a limit of the run: worth what one is that ran out of steps
-                trace.record_reward("return", episode.total_reward + cut)
-                trace.record_metric("outcome", cut if episode.outcome is None else episode.outcome)
-        finally:
-            await episode.close_async()
+                trace.record_reward("return", episode.total_reward)
+                trace.record_metric("outcome", episode.outcome if episode.ended else episode.env.truncation_outcome())
         if not episode.valid:
             raise vf.EnvError(f"the infrastructure of {data.env_id} spoilt the episode after {len(nodes)} steps")
 
 
-def _note(trace: Any, episode: Conversation, nodes: Sequence[int]) -> None:
+def _note(trace: Any, episode: PlayedEpisode, nodes: Sequence[int]) -> None:
     """Keep what is known of the steps so far."""
-    records: list[StepRecord] = episode.records
-    trace.info[KEY] = {"schema": SCHEMA, "steps": [{"node": node, **record.as_json()} for node, record in zip(nodes, records, strict=True)]}
-    trace.record_metric("steps", len(records))
-    for name in records[-1].verdicts:
-        scores = [score for record in records if (score := record.scores.get(name)) is not None]
+    trace.info[KEY] = {"schema": SCHEMA, "steps": [{"node": node, **told} for node, told in zip(nodes, episode.as_json(), strict=True)]}
+    trace.record_metric("steps", len(episode.steps))
+    for name in episode.steps[-1].verdicts:
+        scores = [score for step in episode.steps if name in step.verdicts and (score := step.verdicts[name].score) is not None]
         trace.metrics[f"verdict/{name}"] = sum(scores) / len(scores) if scores else None
 
 

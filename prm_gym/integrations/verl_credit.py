@@ -14,6 +14,7 @@ import numpy as np
 from prm_gym.credit import StepBatch, assign
 from prm_gym.credit.grouping import key_array
 from prm_gym.errors import CreditError, MissingExtraError
+from prm_gym.integrations.spans import spans_of_turns
 
 try:
     import torch
@@ -31,11 +32,7 @@ def steps_of_mask(response_mask: Any) -> list[list[tuple[int, int]]]:
     Args:
         response_mask: [B, T], 1 where the model wrote. In our agent loop, and in verl's with tools, something is shown after every turn.
     """
-    found: list[list[tuple[int, int]]] = []
-    for row in np.asarray(response_mask.cpu()) > 0:
-        edges = np.flatnonzero(np.diff(np.concatenate(([0], row.astype(np.int8), [0]))))
-        found.append(list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)))
-    return found
+    return [list(spans_of_turns(row)) for row in response_mask.cpu().numpy()]
 
 
 def step_advantages(spec: str, token_level_rewards: Any, spans: Sequence[Sequence[tuple[int, int]]], groups: Any, **columns: Sequence[Any]) -> Any:

@@ -6,13 +6,13 @@ Source: verl 0.9.1, https://github.com/volcengine/verl (`experimental/agent_loop
 # verl has an environment of its own and is not installed where types are checked: what comes of it is unknown there.
 # pyright: basic, reportMissingImports=false
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
 from prm_gym.errors import EnvironmentFault, MissingExtraError
 from prm_gym.integrations.conversation import Conversation
+from prm_gym.integrations.own_thread import OwnThread, own_thread
 from prm_gym.integrations.verl_rewards import StepScore
 
 try:
@@ -71,19 +71,17 @@ class StepAgentLoop(AgentLoopBase):
         told = dict(row.get("extra_info") or {})
         seed = told.get("seed")
         options = {**self.env_options, **(told.get("env_options") or {})}
-        played = _Played(self, await asyncio.to_thread(Conversation, told.get("env_id") or self.env_id, options), sampling_params)
-        try:
+        async with own_thread(lambda: Conversation(told.get("env_id") or self.env_id, options)) as talk:
+            played = _Played(self, talk, sampling_params)
             await played.play(None if seed is None else int(seed), told.get("options"))
-        finally:
-            await played.episode.close_async()
-        return played.output()
+            return played.output()
 
 
 class _Played:
     """An episode under way, and its tokens."""
 
-    def __init__(self, loop: StepAgentLoop, episode: Conversation, sampling_params: dict[str, Any]) -> None:
-        self.loop, self.episode, self.sampling = loop, episode, sampling_params
+    def __init__(self, loop: StepAgentLoop, talk: OwnThread[Conversation], sampling_params: dict[str, Any]) -> None:
+        self.loop, self.talk, self.sampling = loop, talk, sampling_params
         self.limit: int = loop.rollout_config.response_length
         self.tokens: list[int] = []
         self.mask: list[int] = []
@@ -93,7 +91,7 @@ class _Played:
         self.extra: dict[str, Any] = {}
 
     async def play(self, seed: int | None, options: Any) -> None:
-        messages = await self.episode.begin_async(seed, options)
+        messages = await self.talk.wait(Conversation.begin, seed, options)
         self.tokens = await self.loop.ct_build_initial_tokens(messages)
         request = uuid4().hex
         while True:
@@ -102,11 +100,11 @@ class _Played:
                 return
             if text is None:  # verl takes no empty response, and what it cannot take says nothing of the model
                 raise EnvironmentFault("the inference server gave no token to begin with")
-            await self.episode.reply_async(text)
-            if self.episode.ended or len(self.mask) >= self.limit:
+            await self.talk.wait(Conversation.reply, text)
+            if self.talk.held.episode.ended or len(self.mask) >= self.limit:
                 return
             before = [*messages, {"role": "assistant", "content": text}]
-            messages = [*before, {"role": "user", "content": self.episode.seen()}]
+            messages = [*before, {"role": "user", "content": self.talk.held.seen()}]
             if not await self._shown(before, messages):
                 return
 
@@ -137,24 +135,22 @@ class _Played:
         return True
 
     def output(self) -> StepAgentLoopOutput:
-        records, valid = self.episode.records, self.episode.valid
-        rewards = [record.reward for record in records]
-        outcome = self.episode.outcome
-        if not self.episode.ended:
-            outcome = self.episode.env.truncation_outcome()
-            rewards[-1] += outcome
+        episode = self.talk.held.episode
+        trajectory, valid = episode.trajectory("", ""), episode.valid
+        outcome, steps = (None, episode.steps) if trajectory is None else (trajectory.outcome, trajectory.steps)
+        rewards = [step.reward for step in steps]
         spans = [(begin, min(end, self.limit)) for begin, end in self.spans]
         self.extra |= {
             "step_rewards": rewards,
             "step_spans": spans,
-            "state_keys": [record.state_key for record in records],
-            "next_state_keys": [record.next_state_key for record in records],
-            "step_scores": [record.scores for record in records],
-            "outcome": outcome if valid else None,
+            "state_keys": [step.state_key for step in steps],
+            "next_state_keys": [step.next_state_key for step in steps],
+            "step_scores": [{name: verdict.score for name, verdict in step.verdicts.items()} for step in steps],
+            "outcome": outcome,
             "valid": valid,
             "turn_scores": rewards,
             "tool_rewards": [],
-            "reward_extra_info": {"outcome": outcome if valid and outcome is not None else 0.0, "valid": float(valid), "steps": float(len(records))},
+            "reward_extra_info": {"outcome": outcome or 0.0, "valid": float(valid), "steps": float(len(steps))},
         }
         count = len(self.mask)
         output = StepAgentLoopOutput(
@@ -162,7 +158,7 @@ class _Played:
             response_ids=self.tokens[len(self.tokens) - count :][: self.limit],
             response_mask=self.mask[: self.limit] if valid else [0] * min(count, self.limit),
             response_logprobs=self.logprobs[: self.limit] if self.logprobs else None,
-            num_turns=2 * len(records),
+            num_turns=2 * len(steps),
             metrics={"num_preempted": -1, **self.metrics},
             extra_fields=self.extra,
         )

@@ -6,14 +6,16 @@ Source: verl 0.9.1, https://github.com/volcengine/verl (`experimental/reward_loo
 # verl has an environment of its own and is not installed where types are checked: what comes of it is unknown there.
 # pyright: basic, reportMissingImports=false
 
-from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import Any
 
+import msgspec
+
 from prm_gym.errors import MissingExtraError
+from prm_gym.integrations.completions import TextScorer, paid
+from prm_gym.integrations.spans import spans_of_pieces
 from prm_gym.integrations.verl_score import judge_of, question_of
-from prm_gym.rewards import JudgedStep, make_reward
+from prm_gym.rewards import make_reward
 
 try:
     import torch
@@ -22,7 +24,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("verl", "verl") from error
 
-MOST_STEPS = 32  # of a written solution, for the shares of a dense reward
+MOST_STEPS = 32  # of a written solution, which share a dense reward out; what follows belongs to the last one
 
 
 class StepScore(float):
@@ -83,7 +85,7 @@ class StepRewardManager(RewardManagerBase):
         """
         super().__init__(config, tokenizer, compute_score)
         options = dict(config.reward.get("reward_kwargs") or {})
-        self.judge = judge_of(options.get("verifier", "arithmetic"))
+        self.judge = judge_of(options.get("verifier", "arithmetic"), MOST_STEPS)
         self.scheme = make_reward(options.get("reward", "dense"), MOST_STEPS)
         self.undecided = float(options.get("undecided", 0.0))
 
@@ -95,27 +97,15 @@ class StepRewardManager(RewardManagerBase):
         tokens = item.batch["responses"][:count].tolist()
         text = self.tokenizer.decode(tokens, skip_special_tokens=True)
         gold = (item.non_tensor_batch.get("reward_model") or {}).get("ground_truth")
-        judged = await self.judge.judge_async(question_of(item.non_tensor_batch.get("extra_info")), text, None if gold is None else str(gold))
-        if isinstance(judged, str):  # nothing was written, or far too much: no answer
+        question = question_of(item.non_tensor_batch.get("extra_info"))
+        ((trajectory, pieces, _),) = await self.judge.wait(TextScorer.judge, [question], [text], [gold])
+        if trajectory is None:  # nothing was written, or far too much: no answer
             return {"reward_score": StepScore([0.0], [count]), "reward_extra_info": {"outcome": 0.0, "decided": 1.0, "steps": 0.0}}
-        outcome = self.undecided if judged.outcome is None else judged.outcome
-        rewards: list[float] = []
-        past: list[JudgedStep] = []
-        for step in judged.steps:
-            taken = JudgedStep(step.verdicts, outcome if step.terminated else None, step.terminated)
-            rewards.append(self.scheme.reward(taken, past))
-            past.append(taken)
-        ends = self._ends([len(step.action) for step in judged.steps], tokens)
-        told = {"outcome": outcome, "decided": float(judged.outcome is not None), "steps": float(len(rewards))}
+        outcome = self.undecided if trajectory.outcome is None else trajectory.outcome
+        rewards = [step.reward for step in paid(msgspec.structs.replace(trajectory, outcome=outcome), self.scheme).steps]
+        ends = [end for _, end in spans_of_pieces(self.tokenizer, tokens, pieces) or ()]  # the pieces are of what the tokens say
+        told = {"outcome": outcome, "decided": float(trajectory.outcome is not None), "steps": float(len(rewards))}
         return {"reward_score": StepScore(rewards, ends), "reward_extra_info": told}
-
-    def _ends(self, lengths: Sequence[int], tokens: Sequence[int]) -> list[int]:
-        """Where steps of so many characters end among the tokens: the last at their end, with what closes the response."""
-        ends = [
-            bisect_left(range(len(tokens)), length, key=lambda count: len(self.tokenizer.decode(tokens[:count], skip_special_tokens=True)))
-            for length in accumulate(lengths)
-        ]
-        return [*ends[:-1], len(tokens)]
 
     @classmethod
     def assemble_rm_scores(cls, data: Any, scores: Sequence[float]) -> Any:

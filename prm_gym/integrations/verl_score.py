@@ -11,15 +11,17 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from prm_gym.integrations.solutions import SolutionJudge
+from prm_gym.integrations.completions import TextScorer
+from prm_gym.integrations.own_thread import OwnThread
+from prm_gym.labelling.written import MAX_STEPS
 
 QUESTION = ("question", "problem", "prompt")  # in `extra_info`, where data sets keep it
 
 
 @functools.lru_cache(maxsize=8)
-def judge_of(verifier: str) -> SolutionJudge:
-    """The judge of a specification, one a process: reward workers ask again and again."""
-    return SolutionJudge([verifier] if verifier else [])
+def judge_of(verifier: str, most_steps: int = MAX_STEPS) -> OwnThread[TextScorer]:
+    """The judge of a specification, one a process: reward workers ask again and again, from threads of their own."""
+    return OwnThread(lambda: TextScorer([verifier] if verifier else [], most_steps=most_steps))
 
 
 def question_of(extra_info: Mapping[str, Any] | None) -> str:
@@ -57,14 +59,14 @@ def compute_score(
         (`steps_judged`), and how many of these it holds wrong (`steps_wrong`).
     """
     _ = data_source, others
-    judged = judge_of(verifier).judge(question_of(extra_info), solution_str, str(ground_truth))
-    if isinstance(judged, str):  # nothing was written, or far too much: no answer
+    ((trajectory, _, _),) = judge_of(verifier).call(TextScorer.judge, [question_of(extra_info)], [solution_str], [ground_truth])
+    if trajectory is None:  # nothing was written, or far too much: no answer
         return {"score": 0.0, "decided": 1.0, "steps": 0.0, "steps_judged": 0.0, "steps_wrong": 0.0}
-    scores = [verdict.score for step in judged.steps for verdict in step.verdicts.values() if verdict.score is not None]
+    scores = [verdict.score for step in trajectory.steps for verdict in step.verdicts.values() if verdict.score is not None]
     return {
-        "score": undecided if judged.outcome is None else judged.outcome,
-        "decided": float(judged.outcome is not None),
-        "steps": float(len(judged.steps)),
+        "score": undecided if trajectory.outcome is None else trajectory.outcome,
+        "decided": float(trajectory.outcome is not None),
+        "steps": float(len(trajectory.steps)),
         "steps_judged": float(len(scores)),
         "steps_wrong": float(sum(score < 0.5 for score in scores)),
     }

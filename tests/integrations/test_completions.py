@@ -4,9 +4,9 @@ import pytest
 
 from prm_gym.credit import StepBatch
 from prm_gym.errors import OptionError, UnknownNameError
-from prm_gym.integrations.completions import EnvironmentScorer, TextScorer, make_scorer, pieces_of, reset_options, text_of
+from prm_gym.integrations.completions import EnvironmentScorer, TextScorer, make_scorer, paid, pieces_of, reset_options, text_of
+from prm_gym.integrations.spans import spans_of_turns, steps_of_turns
 from prm_gym.integrations.trl.rewards import as_reward_func, trajectory_reward
-from prm_gym.integrations.trl.spans import spans_of_turns, steps_of_turns
 from prm_gym.verdict import abstained, judged
 from prm_gym.verifier import Verifier
 
@@ -102,6 +102,27 @@ def test_more_steps_than_allowed_belong_to_the_last():
     scored = TextScorer("arithmetic", most_steps=2, split="line").score(["?"], ["1 + 1 = 2\n1 + 2 = 3\n#### 3"], {"answer": ["3"]})
     assert len(scored[0].trajectory.steps) == 2
     assert scored[0].trajectory.outcome == 1.0
+
+
+def test_solutions_are_judged_without_being_paid():
+    scorer = TextScorer(["sequence(arithmetic, equivalence)"])
+    problems, worked = ["2 + 3 * 4?", "", "2 + 3 * 4?"], "3 * 4 = 12, and so #### 14"
+    right, wrong, open_end = scorer.judge(problems, [RIGHT, WRONG.splitlines(keepends=True), RIGHT], [worked, 14, None])
+    assert [each.trajectory.outcome for each in (right, wrong, open_end)] == [1.0, 0.0, None]
+    scores = [[next(iter(step.verdicts.values())).score for step in each.trajectory.steps] for each in (right, wrong, open_end)]
+    # 3 * 4 = 13 is false, 2 + 13 = 15 is true; the last step states the answer, of which nothing is known in the third.
+    assert scores == [[1.0, 1.0, 1.0], [0.0, 1.0, 0.0], [1.0, 1.0, None]]
+    assert wrong.trajectory.task.question == "(the problem is not given)"
+    assert all(step.reward == 0.0 for each in (right, wrong, open_end) for step in each.trajectory.steps)
+    assert [step.reward for step in paid(right.trajectory, scorer.scheme).steps] == [0.0, 0.0, 1.0]
+    # Nothing written has no steps; more than is judged has a reason; nobody else suffers from it.
+    empty, none, endless, known = scorer.judge(["?"] * 4, [" \n", [], "1 + 1 = 2\n" * 20_000, RIGHT], [14] * 4)
+    assert [each.trajectory is None for each in (empty, none, endless, known)] == [True, True, True, False]
+    assert empty.reason == none.reason == "it has no steps"
+    assert "200,000 characters" in endless.reason
+    # As a completion that is to be paid, nothing written is a wrong answer, and not one that nobody can tell.
+    assert [each.trajectory.outcome for each in scorer.score(["?"], [""], {"answer": ["14"]})] == [0.0]
+    scorer.close()
 
 
 @pytest.mark.parametrize(

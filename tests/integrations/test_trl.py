@@ -5,6 +5,7 @@ Where what it writes must be known, its words are prescribed; all else is TRL's.
 
 import inspect
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -23,11 +24,20 @@ from trl.chat_template_utils import qwen2_5_chat_template  # noqa: E402
 from prm_gym.credit import StepBatch, assign  # noqa: E402
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, UnknownNameError  # noqa: E402
 from prm_gym.integrations.completions import TextScorer  # noqa: E402
-from prm_gym.integrations.trl import EnvironmentRollouts, as_reward_func, environment_dataset, environment_factory, trajectory_reward  # noqa: E402
+from prm_gym.integrations.spans import spans_of_pieces  # noqa: E402
+from prm_gym.integrations.trl import (  # noqa: E402
+    EnvironmentRollouts,
+    as_async_reward_func,
+    as_reward_func,
+    environment_dataset,
+    environment_factory,
+    trajectory_reward,
+)
 from prm_gym.integrations.trl.environments import OVER  # noqa: E402
-from prm_gym.integrations.trl.spans import spans_of_pieces  # noqa: E402
 from prm_gym.integrations.trl.step_trainer import StepGRPOTrainer, require_token_level  # noqa: E402
 from prm_gym.testing.tiny_models import tiny_causal_lm, tiny_tokenizer  # noqa: E402
+from prm_gym.verdict import judged  # noqa: E402
+from prm_gym.verifier import Verifier  # noqa: E402
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning:transformers"),
@@ -127,6 +137,38 @@ def test_a_reward_function_of_ours_in_trls_own_trainer(model, tmp_path):
     assert trainer.outputs[0]["advantages"].tolist() == pytest.approx([by_hand, -by_hand])
     assert trainer.state.log_history[0]["rewards/answer/mean"] == 0.5
     assert trainer.state.log_history[0]["answer/unscored_share"] == 0.0
+
+
+class _Meeting(Verifier):
+    """Holds a step right once another one is judged at the same time, in another thread."""
+
+    id, version = "meeting", "1"
+
+    def __init__(self, barrier):
+        self.barrier = barrier
+
+    def verify(self, steps):
+        self.barrier.wait(timeout=60)  # raises where nobody else comes, which is a verdict without a score
+        return [judged("correct", 1.0, "we met") for _ in steps]
+
+
+def test_async_reward_functions_judge_at_the_same_time(model, tmp_path):
+    barrier = threading.Barrier(2)
+    rewards = [
+        as_async_reward_func(_Meeting(barrier), gold=None, reward="dense", measure="min", name="first"),
+        as_async_reward_func(_Meeting(barrier), gold=None, reward="dense", measure="min", name="second"),
+        as_async_reward_func("equivalence", name="answer"),
+    ]
+    trainer = _trained(_Plain, model, [[RIGHT], [WRONG]], reward_funcs=rewards, args=_config(tmp_path, max_steps=1), train_dataset=_problems())
+    # One after the other they would never meet, and there would be no rewards.
+    figures = trainer.state.log_history[0]
+    assert [figures[f"rewards/{name}/mean"] for name in ("first", "second", "answer")] == [1.0, 1.0, 0.5]
+    assert [figures[f"{name}/unscored_share"] for name in ("first", "second", "answer")] == [0.0] * 3
+    assert [each.trajectory.outcome for each in rewards[2].scored] == [1.0, 0.0]
+    for reward in rewards:
+        reward.close()
+    with pytest.raises(UnknownNameError, match="arithmetic"):
+        as_async_reward_func("arithmetik")
 
 
 def test_an_answer_that_cannot_be_compared_moves_nobody(model, tmp_path):

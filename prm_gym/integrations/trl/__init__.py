@@ -4,13 +4,15 @@
 """
 
 from prm_gym.integrations.trl.environments import ToolEnvironment, environment_dataset, environment_factory
-from prm_gym.integrations.trl.rewards import RewardFunction, as_reward_func, trajectory_reward
+from prm_gym.integrations.trl.rewards import AsyncRewardFunction, RewardFunction, as_async_reward_func, as_reward_func, trajectory_reward
 from prm_gym.integrations.trl.rollouts import EnvironmentRollouts
 
 __all__ = [
+    "AsyncRewardFunction",
     "EnvironmentRollouts",
     "RewardFunction",
     "ToolEnvironment",
+    "as_async_reward_func",
     "as_reward_func",
     "environment_dataset",
     "environment_factory",

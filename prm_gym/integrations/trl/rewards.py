@@ -1,14 +1,15 @@
 """Reward functions for TRL's GRPOTrainer: `f(prompts, completions, **columns) -> list[float | None]`.
 
 Source: TRL 1.16, `GRPOTrainer._calculate_rewards`: None says that there is nothing to be told; such a completion is left out of its group's baseline and gets
-the advantage 0.
+the advantage 0. Functions are called one after the other, and then all those that are coroutines at once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.integrations.completions import CompletionScorer, Scored, Text, make_scorer
+from prm_gym.integrations.own_thread import OwnThread
 from prm_gym.prm.aggregation import AGGREGATORS, Undecided, aggregate, check_undecided
 from prm_gym.trajectory import Trajectory
 from prm_gym.verifier import VerifierSpec
@@ -42,12 +43,24 @@ class RewardFunction:
             completions: [B] likewise.
             **columns: [B] each, of the data set; and what TRL adds. Shares and reasons of what could not be told are logged where it can be.
         """
+        rewards = self.judge(prompts, completions, columns)
+        self.log(rewards, columns)
+        return rewards
+
+    def judge(self, prompts: Sequence[Text], completions: Sequence[Text], columns: Mapping[str, Any]) -> list[float | None]:
+        """Likewise, without logging."""
         count = len(completions)
         given = {name: cast("Sequence[Any]", values) for name, values in columns.items() if isinstance(values, list | tuple) and len(values) == count}  # pyright: ignore[reportUnknownArgumentType]
         self.scored = self.scorer.score(prompts, completions, given)
-        rewards = [self._reward(each.trajectory) for each in self.scored]
+        return [self._reward(each.trajectory) for each in self.scored]
+
+    def log(self, rewards: Sequence[float | None], columns: Mapping[str, Any]) -> None:
+        """Log how much of the last batch could not be told, and why, where TRL has given the means."""
         _log(columns, self.__name__, rewards, [each.reason for each in self.scored])
-        return rewards
+
+    def close(self) -> None:
+        """Close the scorer."""
+        self.scorer.close()
 
     def _reward(self, trajectory: Trajectory | None) -> float | None:
         if trajectory is None:
@@ -101,6 +114,47 @@ def as_reward_func(
     return RewardFunction(make_scorer(what, **options), measure, verifier, undecided, name)
 
 
+class AsyncRewardFunction:
+    """A reward function that judges in a thread of its own; see `as_async_reward_func`."""
+
+    def __init__(self, make: Callable[[], RewardFunction]) -> None:
+        """Make the function in the thread in which it judges."""
+        self._thread = OwnThread(make)
+        self.__name__ = self._thread.held.__name__
+
+    async def __call__(self, prompts: Sequence[Text], completions: Sequence[Text], **columns: Any) -> list[float | None]:
+        """The reward of each completion; see `RewardFunction`."""
+        rewards = await self._thread.wait(RewardFunction.judge, prompts, completions, columns)
+        self._thread.held.log(rewards, columns)
+        return rewards
+
+    @property
+    def scored(self) -> list[Scored]:
+        """What was said of the last batch, with the reasons where there is no reward."""
+        return self._thread.held.scored
+
+    def close(self) -> None:
+        """Close the scorer and end the thread."""
+        self._thread.close()
+
+
+def as_async_reward_func(what: VerifierSpec | Sequence[VerifierSpec] | CompletionScorer, **options: Any) -> AsyncRewardFunction:
+    """A reward function for TRL that others overlap with: TRL awaits all such functions at once.
+
+    It is worth it where several of them wait for something else than this process: a judge or another model over HTTP, programs in a sandbox, a solver in
+    processes of its own. What is computed here in Python takes turns, and is no faster.
+
+    Args:
+        what: see `as_reward_func`; specifications rather than objects, which are then made in the thread that uses them.
+        **options: of `as_reward_func`.
+
+    Raises:
+        UnknownNameError: no such verifier, environment or measure.
+        OptionError: an option does not fit.
+    """
+    return AsyncRewardFunction(lambda: as_reward_func(what, **options))
+
+
 def trajectory_reward(*, trajectory: Sequence[Trajectory | None], **columns: Any) -> list[float | None]:
     """The total reward of the trajectories that `EnvironmentRollouts` or `StepGRPOTrainer` hand over; None where there is none.
 
@@ -113,7 +167,7 @@ def trajectory_reward(*, trajectory: Sequence[Trajectory | None], **columns: Any
     return rewards
 
 
-def _log(columns: dict[str, Any], name: str, rewards: Sequence[float | None], reasons: Sequence[str] | None = None) -> None:
+def _log(columns: Mapping[str, Any], name: str, rewards: Sequence[float | None], reasons: Sequence[str] | None = None) -> None:
     metric: Callable[[str, float], None] | None = columns.get("log_metric")
     if metric is not None and rewards:
         metric(f"{name}/unscored_share", sum(reward is None for reward in rewards) / len(rewards))

@@ -22,9 +22,9 @@ from prm_gym.credit import Credit, StepBatch, assign
 from prm_gym.errors import ContractError, MissingExtraError, OptionError
 from prm_gym.integrations.completions import CompletionScorer
 from prm_gym.integrations.packages import package
+from prm_gym.integrations.spans import Spans, spans_of_pieces, spans_of_turns, steps_of_turns
 from prm_gym.integrations.trl.environments import ToolEnvironment, require_environment
 from prm_gym.integrations.trl.rewards import RewardFunction, trajectory_reward
-from prm_gym.integrations.trl.spans import Spans, spans_of_pieces, spans_of_turns, steps_of_turns
 from prm_gym.trajectory import Trajectory
 
 try:

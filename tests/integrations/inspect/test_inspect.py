@@ -115,6 +115,7 @@ def test_the_steps_of_a_solution_are_judged(tmp_path):
     assert mean[:2] == [1.0, 0.5]
     assert all(math.isnan(value) for value in [*least[2:], *mean[2:]])
     assert right[:2] == [1.0, 0.0]
+    assert right[3] == 0.0  # nothing written is no answer; unscored, a model that says nothing would be left out of the mean
     # In Inspect's mean are those that were scored: (1 + 0) / 2 and (1 + 1/2) / 2.
     means = {score.name: score.metrics["mean"].value for score in log.results.scores}
     assert (means["step_verdicts"], means["step_verdicts1"]) == (0.5, 0.75)

@@ -208,6 +208,112 @@ def test_their_environment_is_one_of_ours():
         env.close()
 
 
+@pytest.fixture
+def pens():
+    """An environment of theirs in which a solution is written step by step, and paid by a verifier of ours."""
+    from openenv.core.env_server.interfaces import Environment
+    from openenv.core.env_server.types import Action, Observation, State
+
+    class Write(Action):
+        text: str
+
+    class Written(Observation):
+        text: str = ""
+
+    class Pens(Environment):
+        def __init__(self, rubric):
+            super().__init__(rubric=rubric)
+
+        def reset(self, seed=None, episode_id=None, **others):
+            self.rubric.pose("3 boxes of 4 pens and 5 more: how many pens?", "17")
+            return Written(text="3 boxes of 4 pens and 5 more: how many pens?")
+
+        def step(self, action, timeout_s=None, **others):
+            seen = Written(text="go on", done="answer" in action.text)
+            seen.reward = self._apply_rubric(action, seen)
+            return seen
+
+        @property
+        def state(self):
+            return State()
+
+    def rewards(rubric, *texts):
+        env = Pens(rubric)
+        env.reset()
+        return [env.step(Write(text=text)).reward for text in texts]
+
+    return rewards
+
+
+def test_a_verifier_of_ours_pays_in_their_environment(pens):
+    from openenv.core.rubrics import WeightedSum
+
+    from prm_gym.integrations.openenv import VerifierRubric
+
+    rubric = VerifierRubric("arithmetic")
+    # 3 * 4 = 12 is true, 12 + 5 = 18 is not, and nothing can be told of a step that claims nothing: None, and not 0.
+    assert pens(rubric, "3 * 4 = 12", "I look at them.", "12 + 5 = 18") == [1.0, None, 0.0]
+    assert rubric.last_verdict.reason == "the left side is 17, the right side is 18"
+    assert rubric.last_score == 0.0
+    # A true equation that was written before says nothing new; in a new episode it does.
+    assert pens(rubric, "3 * 4 = 12", "3 * 4 = 12") == [1.0, None]
+    assert pens(rubric, "3 * 4 = 12") == [1.0]
+    rubric.close()
+    answer = VerifierRubric("equivalence", undecided=0.5)
+    assert pens(answer, "3 * 4 = 12", "The answer is 17.") == [0.5, 1.0]
+    assert pens(answer, "The answer is 18.") == [0.0]
+    # As one of several: their containers add numbers up. 3/4 * 1/2 + 1/4 * 1.
+    both = WeightedSum([answer, VerifierRubric("arithmetic", undecided=0.5)], [0.75, 0.25])
+    both.pose = answer.pose
+    assert pens(both, "3 * 4 = 12") == [pytest.approx(0.75 * 0.5 + 0.25)]
+
+
+def test_a_rubric_judges_what_there_is(pens):
+    from openenv.core.env_server.types import Action, Observation
+
+    from prm_gym.integrations.openenv import VerifierRubric
+    from prm_gym.verdict import judged
+    from prm_gym.verifier import Verifier
+
+    seen = []
+
+    class Watching(Verifier):
+        id, version = "watching", "1"
+
+        def verify(self, steps):
+            seen.extend(steps)
+            if steps[-1].action == "boom":
+                raise RuntimeError("no model here")
+            return [judged("correct", 1.0, "seen") for _ in steps]
+
+    class Two(Action):
+        first: int
+        second: str
+
+    class Cells(Observation):
+        cells: list[int]
+        hint: str = ""
+        note: str = ""
+
+    rubric = VerifierRubric(Watching())
+    rubric.pose("fill the cells")
+    assert rubric(Two(first=1, second="boo"), Cells(cells=[1, 2])) == 1.0
+    assert rubric(Two(first=2, second="boom"), Cells(cells=[], done=True)) is None
+    assert rubric.last_verdict.status == "error"
+    # An action with one text is that text; an observation with several is its JSON, without what it was paid.
+    assert [(step.observation, step.action, step.terminated) for step in seen[:2]] == [
+        ("fill the cells", "boo", False),
+        ('{"cells": [1, 2], "hint": "", "note": ""}', "boom", True),
+    ]
+    assert [past.action for past in seen[1].previous] == ["boo"]
+    rubric.reset()
+    rubric(Two(first=1, second="boo"), Cells(cells=[1, 2]))
+    assert (seen[-1].observation, seen[-1].previous) == ("fill the cells", ())
+    rubric.close()
+    with pytest.raises(UnknownNameError, match="arithmetic"):
+        VerifierRubric("arithmetik")
+
+
 def test_what_cannot_be(ours):
     with pytest.raises(OptionError, match="no OpenEnv server answers"):
         gym.make("prm_gym/OpenEnv-v0", base_url="http://127.0.0.1:9", deadline=2.0)

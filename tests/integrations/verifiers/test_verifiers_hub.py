@@ -6,9 +6,15 @@ import json
 import sys
 
 import gymnasium as gym
+import msgspec
+import numpy as np
 import pytest
 
-from prm_gym.errors import OptionError
+from prm_gym.agent import make_agent
+from prm_gym.credit import StepBatch, assign
+from prm_gym.errors import ContractError, OptionError
+from prm_gym.integrations.verifiers_credit import assign_advantages, trajectory_of
+from prm_gym.rollout import Rollouts, groups
 from prm_gym.task import Task
 from prm_gym.testing.chat_server import ChatServer
 from prm_gym.verifier import PastStep, StepContext
@@ -142,6 +148,66 @@ def test_a_spoilt_episode_is_an_error_without_a_reward(taskset, tmp_path, monkey
     (trace,) = episode.traces
     assert (trace.rewards["return"], trace.metrics["outcome"]) == (None, None)
     assert trace.info["prm_gym"]["steps"][0]["valid"] is False
+
+
+def _with_tokens(trace):
+    """As a training client records it: each message of the model has one token of the template and two of its own."""
+    for node in trace.nodes:
+        if node.sampled:
+            node.token_ids, node.mask, node.logprobs = [7, 8, 9], [False, True, True], [-0.5, -0.25]
+        else:
+            node.token_ids, node.mask = [1], [False]
+    return trace
+
+
+def test_their_traces_have_our_credit(taskset, tmp_path):
+    """Over their traces GiGPO gives what it gives over the same episodes played here; each step's on the tokens that the model wrote."""
+    traces = []
+    for name, reply in (("good", _proofs([0])), ("bad", lambda body: "UNKNOWN")):
+        with ChatServer(reply) as server:
+            episodes, written = _evaluate(taskset, server.url, tmp_path / name, seeds=1)
+        traces += episodes[0].traces
+    (read,) = vf.WireEpisode.model_validate(written[0]).traces
+    assert trajectory_of(read) == trajectory_of(traces[1])
+
+    local = Rollouts(ENV, OPTIONS, num_envs=1)
+    played = [local.play(make_agent(agent), groups([0], attempts=1, prefix=agent))[0] for agent in ("scripted", "constant:UNKNOWN")]
+    for trace, ours in zip(traces, played, strict=True):
+        theirs = trajectory_of(trace)
+        assert (theirs.task_key, theirs.outcome, theirs.seed, theirs.env_id) == (ours.task_key, ours.outcome, ours.seed, ours.env_id)
+        for step, known in zip(theirs.steps, ours.steps, strict=True):
+            assert (step.action, step.reward, step.state_key, step.terminated) == (known.action, known.reward, known.state_key, known.terminated)
+            assert step.verdicts["z3"].score == known.verdicts["z3"].score
+    expected = assign("gigpo?gamma=0.95", StepBatch.from_trajectories([msgspec.structs.replace(each, group_id="one") for each in played])).advantages
+
+    with pytest.raises(ContractError, match="no tokens"):
+        assign_advantages(traces)
+    given = assign_advantages([_with_tokens(trace) for trace in traces], "gigpo?gamma=0.95")
+    assert given.advantages == pytest.approx(expected)
+    assert np.abs(expected).max() > 0.1
+    found = [node.advantages for trace in traces for node in trace.nodes if node.sampled]
+    assert found == [[advantage, advantage] for advantage in given.advantages.tolist()]
+    assert all(node.advantages is None for trace in traces for node in trace.nodes if not node.sampled)
+    # Behind two messages of a token each the first of the model's: the template's token earns nothing.
+    assert traces[1].branches[0].advantages == [0.0, 0.0, 0.0, *found[-1]]
+
+
+def test_an_episode_that_is_cut_or_spoilt_in_their_run(taskset, tmp_path, monkeypatch):
+    with ChatServer(lambda body: "nonsense") as server:
+        ((cut,), _) = _evaluate(taskset, server.url, tmp_path / "cut", env={"player": {"max_turns": 2}}, seeds=1)
+    trajectory = trajectory_of(cut.traces[0])
+    assert (trajectory.truncated, trajectory.outcome, len(trajectory.steps)) == (True, 0.0, 2)
+    assert trajectory.total_reward == pytest.approx(cut.traces[0].reward)
+    with ChatServer(lambda body: "", faults=lambda body, nth: "500") as server:
+        ((broken,), _) = _evaluate(taskset, server.url, tmp_path / "broken", seeds=1)
+    assert assign_advantages(broken.traces) is None
+    # What the credit leaves out has none: two attempts that are worth the same teach nothing.
+    twins = [_with_tokens(cut.traces[0]), cut.traces[0].model_copy(update={"id": "twin"}, deep=True)]
+    assert not assign_advantages(twins, "zero_variance|grpo").keep.any()
+    assert cut.traces[0].branches[0].advantages is None
+    foreign = cut.traces[0].model_copy(update={"info": {}, "metrics": {}})
+    with pytest.raises(ContractError, match="none of StepRun"):
+        trajectory_of(foreign)
 
 
 def test_the_known_proofs_validate(taskset):

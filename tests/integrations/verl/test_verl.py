@@ -353,6 +353,25 @@ def test_a_written_solution_is_paid_step_by_step_while_responses_come_in(model):
     assert field["extra_fields"]["reward_extra_info"] == {"outcome": 0.0, "decided": 1.0, "steps": 3.0}
 
 
+def test_a_long_solution_earns_no_more_than_its_scheme_gives(model):
+    from verl.experimental.reward_loop.reward_loop import RewardLoopWorker
+
+    config = _config(model)
+    with open_dict(config):
+        config.reward.reward_manager.name = "prm_gym"
+
+    async def scored():
+        worker = RewardLoopWorker(config)
+        lines = [f"{number} + 1 = {number + 1}." for number in range(1, 51)]
+        return await worker.compute_score(_responses(worker.input_tokenizer, ["\n".join([*lines, "The answer is 51."])], "51"))
+
+    result = asyncio.run(scored())
+    # 51 lines are 32 steps, the last of which holds the rest; all are right: "dense" gives each 0.45 / 32, and 1 for the answer.
+    assert result["reward_extra_info"] == {"outcome": 1.0, "decided": 1.0, "steps": 32.0}
+    assert float(result["reward_score"]) == pytest.approx(1.45)
+    assert result["reward_score"].rewards == pytest.approx([0.45 / 32] * 31 + [1 + 0.45 / 32])
+
+
 def test_an_empty_response_is_no_answer(model):
     from verl.experimental.reward_loop.reward_loop import RewardLoopWorker
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 Spans: TypeAlias = tuple[tuple[int, int], ...]
 """Begin and end of each step among the tokens, in order."""
 
@@ -47,19 +50,14 @@ def _said(tokenizer: Any, ids: Sequence[int]) -> str:
     return str(tokenizer.decode(list(ids), skip_special_tokens=True)) if ids else ""
 
 
-def spans_of_turns(mask: Sequence[int]) -> Spans:
-    """The stretches of a mask of the policy's own tokens.
+def spans_of_turns(mask: npt.ArrayLike) -> Spans:
+    """The stretches of a mask of the policy's own tokens, [T]: 1 (or more) where it wrote.
 
     >>> spans_of_turns([1, 1, 0, 1])
     ((0, 2), (3, 4))
     """
-    spans: list[tuple[int, int]] = []
-    for place, own in enumerate(mask):
-        if own and (place == 0 or not mask[place - 1]):
-            spans.append((place, place + 1))
-        elif own:
-            spans[-1] = (spans[-1][0], place + 1)
-    return tuple(spans)
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], np.asarray(mask) > 0, [False]))))
+    return tuple(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def steps_of_turns(messages: Sequence[Mapping[str, Any]], tools: Sequence[str], calls: Sequence[int | None]) -> list[list[int]] | None:
