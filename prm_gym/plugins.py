@@ -70,8 +70,9 @@ class Registry(Generic[T]):
                 self._loaded[name] = cast("T", point.load())
             except MissingExtraError:
                 raise
-            except Exception as error:  # importing runs whatever the plug-in's module does
-                raise ContractError(f"The {self.kind} {name!r} ({point.value}, {_distribution(point)}) cannot be imported: {error}") from error
+            except (Exception, SystemExit) as error:  # importing runs whatever the plug-in's module does; a script calls sys.exit
+                said = f"{type(error).__name__}: {error}" if isinstance(error, SystemExit) else str(error)
+                raise ContractError(f"The {self.kind} {name!r} ({point.value}, {_distribution(point)}) cannot be imported: {said}") from error
         return self._loaded[name]
 
     def register(self, name: str, entry: T) -> None:

@@ -240,7 +240,7 @@ def _run(verifier: Verifier, steps: Sequence[StepContext]) -> list[Verdict]:
     started = time.perf_counter()
     try:
         verdicts: list[Any] = list(verifier.verify(steps))
-    except Exception as error:  # a plug-in may raise anything; it must not end the run
+    except (Exception, SystemExit) as error:  # a plug-in may raise anything; it must not end the run
         if verifier.pure and len(steps) > 1:
             return [_run(verifier, [step])[0] for step in steps]
         verdicts = [failed(f"verifier {verifier.id!r} raised {type(error).__name__}: {error}") for _ in steps]

@@ -1,15 +1,17 @@
 import inspect
 import json
 import re
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 import pytest
 
 from prm_gym import cli
+from prm_gym.commands.records import print_records
 from prm_gym.credit import SIGNALS
 from prm_gym.errors import MissingExtraError
 from prm_gym.store import read_trajectories
 from prm_gym.testing.chat_server import ChatServer
+from prm_gym.verifier import VERIFIERS
 
 
 def _run(capsys, *arguments):
@@ -43,6 +45,16 @@ def test_verifiers_are_listed_with_their_options(capsys):
         cli.main(["verifiers", "z33"])
     assert ended.value.code == 2
     assert "z3" in capsys.readouterr().err
+
+
+def test_a_verifier_that_cannot_be_imported_hides_no_other(capsys, monkeypatch):
+    broken = EntryPoint("torn", "no_such_module_here:Torn", "prm_gym.verifiers")
+    monkeypatch.setattr(VERIFIERS, "_declared", {**VERIFIERS._entry_points(), "torn": broken})
+    rows = {row["name"]: row["summary"] for row in json.loads(_run(capsys, "verifiers", "--json"))}
+    assert "cannot be imported: No module named 'no_such_module_here'" in rows["torn"]
+    assert rows["z3"]
+    with pytest.raises(SystemExit):
+        cli.main(["verifiers", "torn"])
 
 
 def test_a_rollout_goes_on_with_what_its_file_holds_and_with_nothing_else(capsys, tmp_path):
@@ -414,3 +426,8 @@ def _refused(capsys, name, message):
         cli.main(["credit", name])
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_names_of_stored_files_do_not_steer_the_terminal(capsys):
+    print_records([{"name": "a\x1b]0;owned\x07", "agents": {"b\x1b[2J\u202e": 1}, "lines": ["c\nd\u00e9"]}], False)
+    assert capsys.readouterr().out == "a\\x1b]0;owned\\x07\n    agents: b\\x1b[2J\\u202e 1\n    lines: c\nd\u00e9\n"

@@ -75,6 +75,7 @@ def test_an_unknown_name_gets_the_near_miss_and_the_list(install):
         ("", "plug_bad:Thing", r"The thing 'bad' \(plug_bad:Thing, package plug_bad\) cannot be imported: .*Thing"),
         ("", "no_such_module_here:Thing", "cannot be imported: No module named 'no_such_module_here'"),
         ("import no_such_module_here", "plug_bad:Thing", "cannot be imported: No module named 'no_such_module_here'"),
+        ("raise SystemExit(0)", "plug_bad:Thing", "cannot be imported: SystemExit: 0"),
         ("raise RuntimeError('no GPU')", "plug_bad:Thing", r"package plug_bad\) cannot be imported: no GPU"),
     ],
 )

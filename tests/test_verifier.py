@@ -1,3 +1,4 @@
+import sys
 import threading
 
 import msgspec
@@ -198,6 +199,7 @@ def test_a_verifier_that_raises_is_named_and_the_run_goes_on(pure):
         (lambda steps: [], "verifier 'saying' returned 0 verdicts for 3 steps"),
         (lambda steps: None, "verifier 'saying' raised TypeError"),
         (lambda steps: 1.0, "verifier 'saying' raised TypeError"),
+        (lambda steps: sys.exit(0), "verifier 'saying' raised SystemExit: 0"),
         (lambda steps: [1.0] * 3, "verifier 'saying' returned float instead of a Verdict"),
         (lambda steps: [None] * 3, "verifier 'saying' returned NoneType instead of a Verdict"),
         (lambda steps: "abc", "verifier 'saying' returned str instead of a Verdict"),

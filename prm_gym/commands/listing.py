@@ -40,7 +40,7 @@ def verifiers(name: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json:
         json: print JSON.
     """
     from prm_gym.compose import composition_names, load_composition
-    from prm_gym.errors import UnknownNameError
+    from prm_gym.errors import ContractError, MissingExtraError, UnknownNameError
     from prm_gym.option_docs import options_of
     from prm_gym.verifier import VERIFIERS
 
@@ -52,7 +52,13 @@ def verifiers(name: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json:
     rows: list[dict[str, Any]] = []
     for each in name or known:
         composed = each in compositions
-        factory: Any = load_composition(each) if composed else VERIFIERS.load(each)
+        try:
+            factory: Any = load_composition(each) if composed else VERIFIERS.load(each)
+        except (ContractError, MissingExtraError) as error:
+            if name:
+                raise
+            rows.append({"name": each, "summary": str(error), "claims": [], "options": []})  # one that cannot be imported hides no other
+            continue
         claims = ["those of its members"] if composed else [claim.__name__ for claim in getattr(factory, "claims", ())] or ["the step's text"]
         options = [] if composed else [msgspec.to_builtins(option) for option in options_of(factory)]
         rows.append({"name": f"{each}(...)" if composed else each, "summary": _summary(factory), "claims": claims, "options": options})

@@ -104,10 +104,15 @@ def print_records(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
         return
     for row in rows:
         (_, heading), *fields = row.items()
-        print(heading if fields and isinstance(heading, str) else "")
+        print(seen(heading) if fields and isinstance(heading, str) else "")
         for name, value in row.items() if not isinstance(heading, str) else fields:
             if value not in ("", None, [], {}):
-                print(f"    {name}: {_plainly(value)}")
+                print(seen(f"    {name}: {_plainly(value)}"))
+
+
+def seen(text: str) -> str:
+    """A text for a terminal: letters that would steer it, or that are not seen, are named. Names of stored files are anybody's."""
+    return text if text.isprintable() else "".join(each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode() for each in text)
 
 
 def _plainly(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from prm_gym.commands.records import print_records, read_names
+from prm_gym.commands.records import print_records, read_names, seen
 from prm_gym.errors import OptionError, StoreError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _say(collection: "Collection", where: dict[str, Any], as_json: bool) -> None
     summary = collection.summary()
     lines = collection.problem_lines()
     for line in lines[:SHOWN_PROBLEMS]:
-        print(f"prm-gym: {line}", file=sys.stderr)
+        print(seen(f"prm-gym: {line}"), file=sys.stderr)
     if len(lines) > SHOWN_PROBLEMS:
         print(f"prm-gym: and {len(lines) - SHOWN_PROBLEMS} more, all on the page", file=sys.stderr)
     if as_json:

@@ -5,6 +5,7 @@ the answer is right. A step can be wrong and hold only true equations: a formal 
 `benchmarks/verifier_fidelity` says how many it misses.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -72,7 +73,12 @@ def gold_of(row: Mapping[str, Any], names: Sequence[str] = GOLD) -> str | None:
         row: by column.
         names: of the columns that may hold it, the first that does.
     """
-    return next((answer for name in names if row.get(name) is not None and (answer := _gold(name, str(row[name])))), None)
+    return next((answer for name in names if _stated(row.get(name)) and (answer := _gold(name, str(row[name])))), None)
+
+
+def _stated(value: Any) -> bool:
+    """Whether a field holds something; NaN is how tables of pandas say that nothing is there."""
+    return value is not None and not (isinstance(value, float) and math.isnan(value))
 
 
 def _gold(name: str, value: str) -> str:

@@ -7,6 +7,7 @@ from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.integrations.completions import EnvironmentScorer, TextScorer, make_scorer, paid, pieces_of, reset_options, text_of
 from prm_gym.integrations.spans import spans_of_turns, steps_of_turns
 from prm_gym.integrations.trl.rewards import as_reward_func, trajectory_reward
+from prm_gym.integrations.verl_score import compute_score
 from prm_gym.verdict import abstained, judged
 from prm_gym.verifier import Verifier
 
@@ -171,3 +172,11 @@ def test_calls_are_steps_of_the_turn_that_made_them():
     assert steps_of_turns([_turn(("step", "no object"))], ["step"], []) == [[]]
     # More calls were counted than were made: nothing is guessed.
     assert steps_of_turns([_turn(("step", {}))], ["step"], [0, 1]) is None
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), ""])
+def test_an_answer_that_is_missing_makes_nothing_wrong(missing):
+    """Tables say by NaN that nothing is there; as a text it would be an answer that nobody gives."""
+    assert as_reward_func("equivalence")(["?"], ["#### 14"], answer=[missing]) == [None]
+    found = compute_score("", "#### 14", missing, undecided=0.25)
+    assert (found["score"], found["decided"]) == (0.25, 0.0)
