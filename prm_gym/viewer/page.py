@@ -134,6 +134,7 @@ def _troubles(collection: Collection) -> list[Html]:
     unread = sum(file.unread for file in collection.files)
     lines = collection.problem_lines()
     lines += [f"{file.path}: {note}" for file in collection.files for note in file.notes]
+    lines += [f"Columns by the signal {spec}, made anew for every file." for spec in collection.advantages.signals]
     lines += [f"No credit by {name}: {said}" for name in collection.advantages.names if (said := collection.advantages.said(name)) != "assigned"]
     if not lines:
         return []
