@@ -4,7 +4,7 @@ import contextlib
 import inspect
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 import msgspec
@@ -96,7 +96,7 @@ def _help(command: str) -> str:
 
 
 @contextlib.contextmanager
-def _environment(**set_to: str) -> Iterator[None]:
+def _environment(**set_to: str) -> Generator[None]:
     """Variables of the environment with other values, put back at the end."""
     before = {name: os.environ.get(name) for name in set_to}
     os.environ.update(set_to)

@@ -51,7 +51,7 @@ class Advantages:
         if len(set(fills)) < len(fills):
             raise OptionError(f"every learned signal is given once, got {', '.join(signals)}")
         self.names, self.signals = tuple(names), tuple(signals)
-        self._notice = notice or (lambda _: None)
+        self._notice = notice
         self._failed: dict[str, str] = {}
         self.reasons: dict[str, dict[str, str]] = {name: {} for name in names}
         self._values: dict[str, list[FloatArray | None]] = {name: [] for name in names}
@@ -75,8 +75,9 @@ class Advantages:
             except CreditError as error:
                 reason = str(error)
         self._failed = {}
-        for spec in self.signals if batch is not None else ():
-            batch = self._filled(spec, path, batch)
+        if batch is not None:
+            for spec in self.signals:
+                batch = self._filled(spec, path, batch)
         for name in self.names:
             found = self._assigned(name, path, batch, reason)
             parts = iter([] if found is None or batch is None else np.split(found, batch.offsets[1:-1]))
@@ -107,7 +108,7 @@ class Advantages:
         signal = make_signal(spec, seed=0)
         try:
             steps = signal.cost(batch)
-            if steps:
+            if steps and self._notice is not None:
                 self._notice(f"the signal {spec} takes about {steps:,} environment steps for {path}")
             if signal.learns_first:
                 signal.fit(batch)

@@ -13,7 +13,7 @@ from prm_gym.report.theme import shortened
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.verdict import SCHEMA_VERSION, Verdict
 from prm_gym.viewer.advantages import Advantages, lightened
-from prm_gym.viewer.reading import FileReport, Found, TrajectoryFile, find_files
+from prm_gym.viewer.reading import FileReport, Found, TrajectoryFile, find_files, problem_lines
 
 MARKS: Final = ("correct", "incorrect", "neutral", "trivial", "vacuous", "malformed", "abstain", "timeout", "error", "unlabelled")
 """What a verdict can be looked for by: its label; where it has none its status; `unlabelled` where it was reached and has a score alone, or nothing."""
@@ -150,16 +150,7 @@ class Collection:
 
     def problem_lines(self) -> list[str]:
         """What could not be read, a line each: path, line, reason."""
-        lines: list[str] = []
-        for file in self.files:
-            if not file.read and file.unread > 1:
-                first = file.problems[0]
-                lines.append(f"{file.path}: none of its {file.unread:,} lines is a trajectory; line {first.line}: {first.reason}")
-                continue
-            lines += [f"{file.path}, line {each.line}: {each.reason}" if each.line else f"{file.path}: {each.reason}" for each in file.problems]
-            if file.unread > len(file.problems):
-                lines.append(f"{file.path}: and {file.unread - len(file.problems):,} more lines like these")
-        return lines
+        return problem_lines(self.files)
 
     @property
     def sizes(self) -> list[int]:
