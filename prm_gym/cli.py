@@ -42,7 +42,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "verifiers": Command(verifiers, "list the verifiers and their options"),
         "credit": Command(credit, "list the credit assigners and what they need"),
         "view": Command(view, "look at stored trajectories in a browser"),
-        "export": Command(export, "write trajectories or their step labels for others: Parquet, TRL ..."),
+        "export": Command(export, "write trajectories or step labels for others"),
         "credit-graph": Command(credit_graph, "draw what the attempts at a task have in common"),
         "doctor": Command(doctor, "say what works here, and how to get the rest"),
         "play": Command(play, "take the steps of an episode yourself, or watch an agent"),

@@ -131,15 +131,6 @@ class Collection:
             raise StoreError(f"{source.path} was changed: line {entry.line} no longer holds {entry.id!r}; read the file again")
         return found
 
-    def lacks(self, number: int, needle: str) -> bool:
-        """Whether a trajectory is sure not to hold a text, in small letters: told without reading it, where that can be."""
-        entry = self.entries[number]
-        source = self._sources[entry.file]
-        try:
-            return source.lacks(entry.start, entry.length, needle)
-        except OSError as error:
-            raise StoreError(f"{source.path} cannot be read any longer: {error.strerror}") from error
-
     def again(self) -> "Collection":
         """The collection of the same paths, read anew.
 

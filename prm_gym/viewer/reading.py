@@ -114,19 +114,6 @@ class JsonLines:
         except OSError as error:
             raise StoreError(f"{self.path} cannot be read any longer: {error.strerror}") from error
 
-    def lacks(self, start: int, length: int, needle: str) -> bool:
-        r"""Whether no text of a line can hold another one, in small letters; told without reading the JSON, and False where only that can tell.
-
-        Letters of ASCII stand in JSON as they are, unless they are escaped: a backslash, a quote, what is no letter; behind `\u` any, and `/` where it pleases
-        a writer. Of other letters some are ASCII once they are small (the Kelvin sign).
-        """
-        if not needle.isascii() or not needle.isprintable() or set(needle) & set('"\\/'):
-            return False
-        with self.path.open("rb") as file:
-            file.seek(start)
-            line = file.read(length)
-        return line.isascii() and b"\\u" not in line and needle.encode() not in line.lower()
-
     @staticmethod
     def _found(number: int, start: int, line: bytes) -> Found | Unread:
         try:
@@ -172,10 +159,6 @@ class ParquetRows:
             return _of_row(self._group(start)[length])
         except (OSError, ValueError, IndexError) as error:
             raise StoreError(f"{self.path} cannot be read any longer: {error}") from error
-
-    def lacks(self, start: int, length: int, needle: str) -> bool:
-        """False: only a row that is read can tell."""
-        return False
 
     def _rows(self, group: int) -> list[dict[str, Any]]:
         return self._opened().read_row_group(group).to_pylist()

@@ -129,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         collection, number, until = self.view.collection, int(start), time.monotonic() + SEARCH_SECONDS
         hits: list[int] = []
         while number < len(collection.entries) and time.monotonic() < until:
-            if not collection.lacks(number, needle) and bears(collection.trajectory(number), needle):
+            if bears(collection.trajectory(number), needle):
                 hits.append(number)
             number += 1
         self._json({"hits": hits, "next": number})

@@ -7,7 +7,6 @@ from prm_gym.errors import StoreError
 from prm_gym.viewer import reading
 from prm_gym.viewer.collection import Collection
 from prm_gym.viewer.reading import Found, JsonLines, ParquetRows, Unread, find_files
-from prm_gym.viewer.server import bears
 
 
 def test_every_line_is_found_and_read_again_by_its_place(store, proofs):
@@ -109,19 +108,3 @@ def test_other_versions_are_read_and_said(store, proofs):
     assert file.read == 3
     assert file.notes == [note for note in file.notes if note.startswith("2 trajectories were written by prm_gym 0.0.1")]
     assert len(file.notes) == 1
-
-
-def test_a_line_that_lacks_a_text_is_known_unread_and_no_other_is(store, trajectory, step, tmp_path):
-    texts = ["Plain words", "a \u212aelvin sign", "caf\u00e9", 'say "no"', "a/b", "tab\there", "back\\slash", ""]
-    path = store([trajectory("g", n, [step(0, text, "A", "B", observation="", terminated=True)], 0.0) for n, text in enumerate(texts)])
-    foreign = tmp_path / "foreign.jsonl"  # of a writer that escapes what it need not
-    foreign.write_bytes(path.read_bytes().replace(b"Plain", b"\\u0050lain").replace(b"a/b", b"a\\/b"))
-    for needle in ("plain words", "kelvin", "caf\u00e9", "cafe", 'y "n', "a/b", "b\th", "k\\s", "zebra", "there", "how to leave g?"):
-        for collection in (Collection([path]), Collection([foreign])):
-            for number in range(len(texts)):
-                found = collection.trajectory(number)
-                assert not (collection.lacks(number, needle) and bears(found, needle)), (needle, number)
-    plain = Collection([path])
-    assert [plain.lacks(number, "zebra") for number in range(len(texts))] == [True, False, False, True, True, True, True, True]
-    assert not plain.lacks(0, "plain words")
-    assert plain.lacks(0, "plain  words")
