@@ -145,7 +145,7 @@ def test_the_overview_has_a_line_a_command_and_fits_a_narrow_terminal(capsys):
     assert max(map(len, shown.splitlines())) < 80
     assert len(shown.splitlines()) < 40
     names = [line.split()[0] for line in shown.splitlines() if line.startswith("  ")]
-    assert len(names) == len(set(names)) == 19
+    assert len(names) == len(set(names)) == 20
     for name in names:
         assert "--help" in _run_ended(capsys, 0, name, "--help").out
     assert _run_ended(capsys, 2).err == shown

@@ -166,9 +166,9 @@ class _Run:
             self.state = state
             self.folder.resume(state, self.agent, self.columns)
             self.curriculum.restore(state.curriculum)
+            self.progress(state.env_steps)
         for sink in self.sinks:
             sink.begin(self.state.batches)
-        self.progress(self.state.env_steps)  # of a fresh run 0: whoever counts knows what was there before
         if state is None:
             self.playing = ("demonstrations", 0)
             with self._diverging():

@@ -197,6 +197,20 @@ def test_the_command_writes_a_page_and_says_what_it_left_out(store, proofs, tmp_
     assert "lack value" not in (tmp_path / "t.html").read_text(encoding="utf-8")
 
 
+def test_the_command_takes_signals_and_refuses_what_is_none(store, proofs, capsys):
+    path = store(proofs)
+    main(["view", str(path), "--json", "--credit", "vineppo,grpo", "--signal", "mc_value:random?k=1"])
+    (said,) = json.loads(capsys.readouterr().out)
+    assert said["signals"] == ["mc_value:random?k=1"]
+    # These are paid for more than outcomes, of which roll-outs know nothing: said, and never 0.
+    assert "the signal mc_value:random?k=1 cannot fill it" in said["credit"]["vineppo"]
+    assert said["credit"]["grpo"] == "assigned"
+    with pytest.raises(SystemExit) as ended:
+        main(["view", str(path), "--signal", "mc_valu"])
+    assert ended.value.code == 2
+    assert "mc_value" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("case", ["nothing readable", "no file", "other page", "wrong credit", "no path"])
 def test_the_command_fails_with_2_and_a_reason(store, proofs, tmp_path, capsys, case):
     path = store(proofs)
