@@ -15,6 +15,7 @@ from prm_gym.commands.comparing import compare, report
 from prm_gym.commands.credit_graph import credit_graph
 from prm_gym.commands.crediting import credit
 from prm_gym.commands.evaluating_prm import eval_prm
+from prm_gym.commands.exporting import export
 from prm_gym.commands.labelling import label
 from prm_gym.commands.listing import doctor, envs, verifiers
 from prm_gym.commands.playing import play, rollout
@@ -41,6 +42,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "verifiers": Command(verifiers, "list the verifiers and their options"),
         "credit": Command(credit, "list the credit assigners and what they need"),
         "view": Command(view, "look at stored trajectories in a browser"),
+        "export": Command(export, "write trajectories or step labels for others"),
         "credit-graph": Command(credit_graph, "draw what the attempts at a task have in common"),
         "doctor": Command(doctor, "say what works here, and how to get the rest"),
         "play": Command(play, "take the steps of an episode yourself, or watch an agent"),

@@ -379,11 +379,13 @@ class StepEnv(gymnasium.Env[str, str], ABC):
 
         Raises:
             ContractError: the bytes are no snapshot, or one of another environment.
+            EnvironmentFault: what the episode lives on (a browser, a server) failed; the snapshot may be good. In either case no episode is running.
         """
         saved = Snapshot.decode(snapshot, type(self).__name__)
         try:
             self._put_back(saved)
-        except ContractError:
+        except (ContractError, EnvironmentFault):
+            self._running = False  # part of one episode, part of another
             raise
         except Exception as error:  # bytes of another version, or changed on the way
             self._running = False

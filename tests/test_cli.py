@@ -157,7 +157,7 @@ def test_the_overview_has_a_line_a_command_and_fits_a_narrow_terminal(capsys):
     assert max(map(len, shown.splitlines())) < 80
     assert len(shown.splitlines()) < 40
     names = [line.split()[0] for line in shown.splitlines() if line.startswith("  ")]
-    assert len(names) == len(set(names)) == 19
+    assert len(names) == len(set(names)) == 20
     for name in names:
         assert "--help" in _run_ended(capsys, 0, name, "--help").out
     assert _run_ended(capsys, 2).err == shown
@@ -322,6 +322,9 @@ def test_a_file_without_a_readable_trajectory_is_no_result(capsys, tmp_path):
         (["compare", "--credit", "grpo,zero_variance|", "--budget", "10", "--out", "OUT"], "'zero_variance|' has a part without a name"),
         (["compare", "--credit", "grpo,zero_variance|gigpo?gama=0.5", "--budget", "10", "--out", "OUT"], "Did you mean 'gamma'"),
         (["compare", "--credit", "zero_variance", "--budget", "10", "--out", "OUT"], "put it into a pipeline with an assigner: 'zero_variance|grpo'"),
+        (["credit", "zero_variance?of=foo"], "of must be one of 'rewards', 'outcomes', got 'foo'"),
+        (["credit", "zero_variance?of=outcome|grpo"], "Did you mean 'outcomes'"),
+        (["compare", "--credit", "grpo,zero_variance?of=foo|gigpo", "--budget", "10", "--out", "OUT"], "of must be one of 'rewards', 'outcomes'"),
         (["compare", "--reward", "dense?verifier=all(z3", "--out", "OUT"], "the brackets do not match"),
         (["rollout", "--agent", "randon"], "random"),
         (["rollout", "--seed", "-3"], "from 0 on, got -3"),

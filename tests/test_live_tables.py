@@ -16,6 +16,7 @@ from prm_gym.commands.tally import Tally
 from prm_gym.training.compare import Plan
 from prm_gym.training.config import TrainConfig
 from prm_gym.training.live_table import bar, comparison_table, last_success
+from prm_gym.training.progress import StepCount
 from prm_gym.verdict import Verdict, abstained, failed, judged
 
 
@@ -77,6 +78,16 @@ def test_a_comparison_shows_every_combination(plan):
     assert " 75%  0.300 over 2" in grpo
     assert " 0%  -" in salt
     assert "150 of 400 steps, 5/s, 10.0 s, about 50.0 s left" in text
+
+
+def test_what_runs_had_before_is_no_part_of_the_rate(plan):
+    # Of four runs of 100 steps: one finished before, one resumed at 60 that has taken 20 since, one that begins and has taken 30, one not heard of.
+    taken, (one, two, three, _) = StepCount(), [config for config, _ in plan.runs()]
+    for config, count in ((one, 100), (two, 60), (three, 0), (two, 70), (three, 30), (two, 80)):
+        taken.tell(config, count)
+    assert taken.before == 160
+    text = _text(comparison_table(plan, taken.steps, 10.0, taken.before))
+    assert "210 of 400 steps, 5/s, 10.0 s, about 38.0 s left" in text
 
 
 def test_bars_end_where_they_end():

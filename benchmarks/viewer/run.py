@@ -6,7 +6,8 @@
 2. The page: seconds of the processor to read the file and assign three credits, and to write the page; its size.
 3. Chromium, a fresh process for each of `REPEATS` openings: from the start of the navigation until the first frame in which the list is there and takes keys
    (`usable`), and until the whole file is read (`read`); then from an address or a key to the first frame with what was asked for. Memory is that of the
-   page's own process (resident), after it is opened and after the search has gone through all steps.
+   page's own process (resident), after it is opened and after the searches have gone through all steps. Of a search: the first hits in the list, its end,
+   and the longest time without a frame, in which the page would not answer a key; they count the 160 ms that it waits for the next letter.
 
 Times are medians; the largest one is given where an opening is promised to take less than two seconds.
 """
@@ -49,15 +50,29 @@ GONE = """async ([hash, wanted]) => {
   await new Promise((next) => requestAnimationFrame(() => setTimeout(next)));
   return performance.now() - start;
 }"""
+# Types a text, and says when there was a hit in the list, when the search was over, and how long the page took no frame meanwhile, in milliseconds.
 SEARCHED = """async (text) => {
+  const [box, progress, count] = ["search", "progress", "count"].map((id) => document.getElementById(id));
   const start = performance.now();
-  const box = document.getElementById("search");
-  box.value = text;
-  box.dispatchEvent(new Event("input"));
-  const progress = document.getElementById("progress");
-  while (!progress.textContent) await new Promise((next) => setTimeout(next));
-  while (progress.textContent) await new Promise((next) => setTimeout(next, 5));
-  return performance.now() - start;
+  let [first, frozen, last, going] = [null, 0, start, true];
+  const frame = () => {
+    const now = performance.now();
+    frozen = Math.max(frozen, now - last);
+    last = now;
+    if (going) requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+  await new Promise((done) => {
+    const seen = new MutationObserver(() => {
+      if (first === null && !count.textContent.startsWith("0 of")) first = performance.now() - start;
+      if (!progress.textContent) done(seen.disconnect());
+    });
+    seen.observe(progress, { childList: true });
+    box.value = text;
+    box.dispatchEvent(new Event("input"));
+  });
+  going = false;
+  return [first, performance.now() - start, frozen];
 }"""
 
 
@@ -93,7 +108,9 @@ def opened(browser: Browser, url: str, collection: Collection) -> dict[str, floa
     for name, suffix, wanted in (("trajectory", "", ".step"), ("attempts", "//attempts", ".aligned"), ("graph", "//graph", ".step-graph")):
         times: list[float] = [page.evaluate(GONE, [f"#{each}{suffix}", f"#view {wanted}"]) for each in ids]
         found |= {name: statistics.median(times), f"{name}, slowest": max(times)}
-    found["search"] = page.evaluate(SEARCHED, "int3")
+    for name, text in (("search", "int3"), ("search again", "fact3"), ("search for what is not there", "zebra")):
+        first, over, frozen = page.evaluate(SEARCHED, text)
+        found |= {f"{name}, over": over, f"{name}, longest without a frame": frozen} | ({} if first is None else {f"{name}, first hits": first})
     found["memory after the search"] = resident(browser, page)
     page.close()
     return found

@@ -4,9 +4,8 @@ import contextlib
 import inspect
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import Any
-from unittest import mock
 
 import msgspec
 
@@ -91,6 +90,21 @@ def _commands() -> str:
 def _help(command: str) -> str:
     """What `--help` prints at a width that fits a page."""
     printed = io.StringIO()
-    with mock.patch.dict(os.environ, {"COLUMNS": str(WIDTH), "NO_COLOR": "1"}), contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+    with _environment(COLUMNS=str(WIDTH), NO_COLOR="1"), contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         main([command, "--help"])
     return printed.getvalue()
+
+
+@contextlib.contextmanager
+def _environment(**set_to: str) -> Generator[None]:
+    """Variables of the environment with other values, put back at the end."""
+    before = {name: os.environ.get(name) for name in set_to}
+    os.environ.update(set_to)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

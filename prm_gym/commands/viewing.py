@@ -20,6 +20,7 @@ SHOWN_PROBLEMS = 12
 def view(
     path: Annotated[tuple[str, ...], tyro.conf.Positional],
     credit: str = "grpo,gigpo,salt",
+    signal: tuple[str, ...] = (),
     out: str = "",
     serve: bool = False,
     port: int = 0,
@@ -36,6 +37,8 @@ def view(
         path: files of trajectories (JSON lines or Parquet), or folders, of which all such files are shown.
         credit: credit assigners whose advantages are shown side by side, with commas between them; "" for none. One that needs more than trajectories hold is
             left out, and named.
+        signal: learned signals that fill columns which assigners need, with options, each made anew for every file: 'mc_value:random?k=9' (see
+            `prm-gym credit`). Those that play take their time.
         out: file of the page; by default beside the first path, under its name.
         serve: serve at a local address instead, until interrupted.
         port: of the server; 0 for any that is free.
@@ -50,7 +53,7 @@ def view(
     from prm_gym.viewer.collection import Collection
     from prm_gym.viewer.page import TooLargeError, write_view
 
-    collection = Collection(path, read_names(credit) if credit.strip() else ())
+    collection = Collection(path, read_names(credit) if credit.strip() else (), signal, _notice)
     if not serve:
         target = _target(path[0], out)
         try:
@@ -63,6 +66,10 @@ def view(
             _opened(written.path.resolve().as_uri(), open)
     if serve:
         _serve(collection, port, open, json)
+
+
+def _notice(text: str) -> None:
+    print(f"prm-gym: {text}", file=sys.stderr, flush=True)
 
 
 def _target(first: str, out: str) -> Path:

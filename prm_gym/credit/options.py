@@ -47,7 +47,7 @@ def require_above(name: str, value: float, low: float) -> None:
         raise OptionError(f"{name} must be above {low:g}, got {value!r}.")
 
 
-def require_choice(name: str, value: str, choices: Iterable[str]) -> None:
+def require_choice(name: str, value: object, choices: Iterable[str]) -> None:
     """Refuse a value that is none of the choices.
 
     Raises:

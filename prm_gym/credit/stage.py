@@ -7,11 +7,11 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any, ClassVar, Literal, cast
+from types import MappingProxyType, UnionType
+from typing import Any, ClassVar, Literal, Union, cast, get_args, get_origin
 
 from prm_gym.credit.columns import SOURCES
-from prm_gym.credit.options import near_miss
+from prm_gym.credit.options import near_miss, require_choice
 from prm_gym.credit.step_batch import StepBatch
 from prm_gym.errors import ContractError, CreditError, OptionError
 from prm_gym.plugins import misfit
@@ -98,10 +98,10 @@ class Stage:
             )
 
     def require_known(self, options: Mapping[str, object]) -> None:
-        """Refuse options that the function does not have, and texts where it wants numbers.
+        """Refuse options that the function does not have, texts where it wants numbers, and what is none of the choices that its signature lists.
 
         Raises:
-            OptionError: one is unknown (names the near miss and lists the known ones), or of another type.
+            OptionError: one is unknown (names the near miss and lists the known ones), of another type, or no choice.
         """
         for option, value in options.items():
             if option not in self.options:
@@ -110,6 +110,9 @@ class Stage:
             wanted = misfit(self._annotations[option], value)
             if wanted:
                 raise OptionError(f"{option} of the {self.kind} {self.name!r} is {wanted}, got {value!r}.")
+            choices = _choices(self._annotations[option], value)
+            if choices:
+                require_choice(option, value, choices)
 
     def __reduce__(self) -> str:
         """Pickle by name: the module holds this object under the function's own name."""
@@ -118,3 +121,13 @@ class Stage:
     def __repr__(self) -> str:
         """`Assigner('gigpo', needs=('state_key',))`."""
         return f"{type(self).__name__}({self.name!r}, needs={self.needs!r})"
+
+
+def _choices(annotation: object, value: object) -> tuple[str, ...]:
+    """The words among which a signature lets choose, where the value is to be one of them: a `Literal`, beside which another type may stand."""
+    parts: tuple[object, ...] = get_args(annotation) if isinstance(annotation, UnionType) or get_origin(annotation) is Union else (annotation,)
+    others = {part for part in parts if get_origin(part) is not Literal}
+    if type(value) in others or (value is None and None in others):
+        return ()
+    words = [word for part in parts if part not in others for word in get_args(part)]
+    return tuple(words) if words and all(isinstance(word, str) for word in words) else ()

@@ -108,13 +108,13 @@ def step_labels(
     rows: list[dict[str, Any]] = []
     left_out = labelled = steps = 0
     for trajectory in trajectories:
-        row = _labelled(trajectory, layout, unlabelled == "keep", policy) if trajectory.valid else None
+        row = label_row(trajectory, layout, unlabelled == "keep", policy) if trajectory.valid else None
         if row is None:
             left_out += 1
             continue
         rows.append(row)
         steps += len(trajectory.steps)
-        labelled += _labels_in(row, layout, len(trajectory.steps))
+        labelled += labels_in(row, layout, len(trajectory.steps))
     return StepLabels(_dataset(library, rows, _label_features(library, layout)), len(rows), left_out, labelled, steps - labelled)
 
 
@@ -162,7 +162,8 @@ def _features(library: Any, other_names: bool) -> Any:
     return library.Features(features)
 
 
-def _labelled(trajectory: Trajectory, layout: Layout, keep: bool, policy: LabelPolicy) -> dict[str, Any] | None:
+def label_row(trajectory: Trajectory, layout: Layout, keep: bool, policy: LabelPolicy) -> dict[str, Any] | None:
+    """A valid trajectory's row in a layout; None where nothing of it can be said there. For the arguments see `step_labels`."""
     if layout == "trl":
         return stepwise_row(trajectory, policy, keep_unknown=keep)
     if layout == "processbench":
@@ -172,7 +173,8 @@ def _labelled(trajectory: Trajectory, layout: Layout, keep: bool, policy: LabelP
     return prm800k_row(trajectory, keep_unknown=keep)
 
 
-def _labels_in(row: Mapping[str, Any], layout: Layout, steps: int) -> int:
+def labels_in(row: Mapping[str, Any], layout: Layout, steps: int) -> int:
+    """How many of so many steps have a label in a row of `label_row`."""
     if layout == "trl":
         return sum(label is not None for label in row["labels"])
     if layout == "processbench":

@@ -34,6 +34,8 @@ from prm_gym.verdict import Verdict, abstained
 from prm_gym.verifier import StepContext, Verifier, VerifierSpec
 
 _PREFIX = "the infrastructure failed: "
+_FAULTS = ("unreachable", "timeout", "bad_answer", "no_session", "environment_fault", "closing", "session_busy", "too_slow", "too_many_requests")
+"""What is no refusal: it may go better, or would have gone well before; so are answers of somebody in between (`http_502`)."""
 _REFUSALS = ("bad_option", "not_offered", "bad_request")
 
 
@@ -316,9 +318,17 @@ class RemoteEnv(StepEnv):
         return self._told("solution", SlotRequest(slot=self._slot), SolutionReply).actions
 
     def _told(self, what: str, message: msgspec.Struct, kind: type[Any]) -> Any:
+        """The server's answer.
+
+        Raises:
+            EnvironmentFault: the server, the session or what it stands on is gone, or has no time now.
+            ContractError: the server refuses what is asked.
+        """
         try:
             return self.block.call(what, message, kind)
         except ServingError as error:
+            if error.code in _FAULTS or error.code.startswith("http_"):
+                raise EnvironmentFault(f"{what}: {error.message}") from error
             raise ContractError(error.message) from error
 
     def close(self) -> None:

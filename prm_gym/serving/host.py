@@ -185,7 +185,9 @@ def _asked(work: Callable[[], Any]) -> Any:
     """What an environment does on demand, or why it does not."""
     try:
         return work()
-    except (ContractError, PrmGymError) as error:
+    except EnvironmentFault:
+        raise
+    except PrmGymError as error:
         raise _RefusalError("cannot", str(error)) from error
 
 

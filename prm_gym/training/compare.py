@@ -37,6 +37,7 @@ from prm_gym.training.lock import LockedError
 from prm_gym.training.methods import make_method
 from prm_gym.training.ranks import started_by_torchrun
 from prm_gym.training.run import read_result, train, trainable
+from prm_gym.training.state import RunFolder
 from prm_gym.training.task_file import TaskFile
 
 RANDOM_ATTEMPTS = 5
@@ -197,6 +198,8 @@ class _Trainer:
                 last = time.monotonic()
                 report(steps)
 
+        if RunFolder(job.directory).read(job.config) is None:
+            report(0)  # one that goes on says itself from where
         patient = time.monotonic() + PATIENCE
         while True:
             try:

@@ -22,11 +22,11 @@ def progress_of(plan: Plan, quiet: bool = False) -> Generator[Notice]:
         plan: the comparison.
         quiet: show nothing.
     """
-    steps: dict[tuple[str, str, int], int] = {}
     if quiet:
         yield _ignore
         return
     if not sys.stderr.isatty():
+        steps: dict[tuple[str, str, int], int] = {}
         started = time.monotonic()
 
         def say(config: TrainConfig, count: int) -> None:
@@ -42,20 +42,39 @@ def progress_of(plan: Plan, quiet: bool = False) -> Generator[Notice]:
     from rich.console import Console
     from rich.live import Live
 
-    began, before, shown = time.monotonic(), 0, 0.0
-    with Live(comparison_table(plan, steps, 0.0), console=Console(stderr=True), auto_refresh=False, transient=True) as live:
+    began, shown, taken = time.monotonic(), 0.0, StepCount()
+    with Live(comparison_table(plan, taken.steps, 0.0), console=Console(stderr=True), auto_refresh=False, transient=True) as live:
 
         def show(config: TrainConfig, count: int) -> None:
-            nonlocal before, shown
-            key, now = (config.credit, config.reward, config.seed), time.monotonic()
-            if key not in steps and count >= config.budget:  # it was finished before
-                before += config.budget
-            steps[key] = count
+            nonlocal shown
+            now = time.monotonic()
+            taken.tell(config, count)
             if now - shown > REFRESH_SECONDS or count >= config.budget:
                 shown = now
-                live.update(comparison_table(plan, steps, now - began, before), refresh=True)
+                live.update(comparison_table(plan, taken.steps, now - began, taken.before), refresh=True)
 
         yield show
+
+
+class StepCount:
+    """Environment steps of runs, and how many of them are older than the count.
+
+    Attributes:
+        steps: by credit, reward and seed of a run.
+        before: those that runs had when they were first heard of: a run says where it stands before it takes a step, one that was finished its whole budget.
+    """
+
+    def __init__(self) -> None:
+        """Begin at nothing."""
+        self.steps: dict[tuple[str, str, int], int] = {}
+        self.before = 0
+
+    def tell(self, config: TrainConfig, count: int) -> None:
+        """A run has taken so many steps by now."""
+        key = (config.credit, config.reward, config.seed)
+        if key not in self.steps:
+            self.before += min(count, config.budget)
+        self.steps[key] = count
 
 
 def _ignore(_config: TrainConfig, _count: int) -> None:

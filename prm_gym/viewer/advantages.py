@@ -1,6 +1,6 @@
 """Advantages: what several credit assigners say of every step of a collection. "Not known" is NaN with a reason, never 0."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -9,8 +9,10 @@ from prm_gym.credit import StepBatch
 from prm_gym.credit.array_types import FloatArray
 from prm_gym.credit.columns import SOURCES
 from prm_gym.credit.registry import find_assigner
+from prm_gym.credit.signal import SIGNALS, make_signal
 from prm_gym.credit.whole import assign_whole, lacking
-from prm_gym.errors import CreditError, OptionError
+from prm_gym.errors import CreditError, OptionError, PrmGymError
+from prm_gym.plugins import split_options
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.verdict import Verdict
 
@@ -25,19 +27,32 @@ class Advantages:
 
     Attributes:
         names: specifications of the assigners.
+        signals: specifications of learned signals, which fill columns that assigners need; each is made anew for every file.
         reasons: by assigner and path, why it says nothing of that file.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
-        """Make sure that there are such assigners.
+    def __init__(self, names: Sequence[str], signals: Sequence[str] = (), notice: Callable[[str], None] | None = None) -> None:
+        """Make sure that there are such assigners and signals.
+
+        Args:
+            names: of assigners.
+            signals: see the class.
+            notice: is told what takes long, before it is done.
 
         Raises:
             UnknownNameError: there is none of a name; says the near miss.
-            OptionError: an option of one is unknown.
+            OptionError: an option of one is unknown, or a signal is named twice.
         """
         for name in names:
             find_assigner(name)
-        self.names = tuple(names)
+        fills = [split_options(spec)[0].partition(":")[0] for spec in signals]
+        for name in fills:
+            SIGNALS.load(name)
+        if len(set(fills)) < len(fills):
+            raise OptionError(f"every learned signal is given once, got {', '.join(signals)}")
+        self.names, self.signals = tuple(names), tuple(signals)
+        self._notice = notice
+        self._failed: dict[str, str] = {}
         self.reasons: dict[str, dict[str, str]] = {name: {} for name in names}
         self._values: dict[str, list[FloatArray | None]] = {name: [] for name in names}
 
@@ -59,6 +74,10 @@ class Advantages:
                 batch = StepBatch.from_trajectories(learnt)
             except CreditError as error:
                 reason = str(error)
+        self._failed = {}
+        if batch is not None:
+            for spec in self.signals:
+                batch = self._filled(spec, path, batch)
         for name in self.names:
             found = self._assigned(name, path, batch, reason)
             parts = iter([] if found is None or batch is None else np.split(found, batch.offsets[1:-1]))
@@ -84,10 +103,32 @@ class Advantages:
             paths.setdefault(reason, []).append(path)
         return "; ".join(f"not in {', '.join(files)}: {reason}" for reason, files in paths.items()) or "assigned"
 
+    def _filled(self, spec: str, path: str, batch: StepBatch) -> StepBatch:
+        """The batch with the columns of a signal, which learns from it where that comes first; as it was where the signal cannot do with it."""
+        signal = make_signal(spec, seed=0)
+        try:
+            steps = signal.cost(batch)
+            if steps and self._notice is not None:
+                self._notice(f"the signal {spec} takes about {steps:,} environment steps for {path}")
+            if signal.learns_first:
+                signal.fit(batch)
+            return batch.with_columns(signal.columns(batch))
+        except PrmGymError as error:
+            self._failed |= dict.fromkeys((signal.name, *signal.also), f"the signal {spec} cannot fill it: {error}")
+            return batch
+        finally:
+            signal.close()
+
+    def _lack(self, column: str) -> str:
+        """A column that is missing, and how it could be had."""
+        said = self._failed.get(column) or SOURCES.get(column, "a column of your own")
+        hint = f"; view --signal {column} fills it" if column in SIGNALS.names() and column not in self._failed else ""
+        return f"{column} ({said}{hint})"
+
     def _assigned(self, name: str, path: str, batch: StepBatch | None, reason: str) -> FloatArray | None:
         if batch is not None:
             missing = lacking(name, batch)
-            reason = "" if not missing else "the trajectories lack " + "; ".join(f"{each} ({SOURCES.get(each, 'a column of your own')})" for each in missing)
+            reason = "" if not missing else "the trajectories lack " + "; ".join(self._lack(each) for each in missing)
         if batch is not None and not reason:
             try:
                 credit = assign_whole(name, batch)

@@ -1,7 +1,7 @@
 """Collection: the trajectories of several files, what a list shows of each, and where to read the rest."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from prm_gym.report.theme import shortened
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.verdict import SCHEMA_VERSION, Verdict
 from prm_gym.viewer.advantages import Advantages, lightened
-from prm_gym.viewer.reading import FileReport, Found, TrajectoryFile, find_files
+from prm_gym.viewer.reading import FileReport, Found, TrajectoryFile, find_files, problem_lines
 
 MARKS: Final = ("correct", "incorrect", "neutral", "trivial", "vacuous", "malformed", "abstain", "timeout", "error", "unlabelled")
 """What a verdict can be looked for by: its label; where it has none its status; `unlabelled` where it was reached and has a score alone, or nothing."""
@@ -88,21 +88,25 @@ class Collection:
         advantages: of the steps, by each assigner.
     """
 
-    def __init__(self, paths: Iterable[str | Path], credits: Sequence[str] = ()) -> None:
+    def __init__(
+        self, paths: Iterable[str | Path], credits: Sequence[str] = (), signals: Sequence[str] = (), notice: Callable[[str], None] | None = None
+    ) -> None:
         """Read all files once; of a trajectory no more is kept than the list and the assigners need.
 
         Args:
             paths: files, or folders of files.
             credits: specifications of credit assigners.
+            signals: of learned signals, for assigners that need their columns. The trajectories of one file are then in memory whole.
+            notice: is told what takes long, before it is done.
 
         Raises:
             StoreError: a path leads nowhere, or nothing can be read; says why.
             UnknownNameError: no assigner has the name.
             OptionError: an option of one is unknown.
         """
-        self._paths = tuple(paths)
+        self._paths, self._notice = tuple(paths), notice
         self._sources: list[TrajectoryFile] = find_files(self._paths)
-        self.advantages = Advantages(credits)
+        self.advantages = Advantages(credits, signals, notice)
         self.files = [FileReport(str(source.path)) for source in self._sources]
         self.groups: list[Group] = []
         self.entries: list[Entry] = []
@@ -133,20 +137,11 @@ class Collection:
         Raises:
             StoreError: nothing can be read any longer.
         """
-        return Collection(self._paths, self.advantages.names)
+        return Collection(self._paths, self.advantages.names, self.advantages.signals, self._notice)
 
     def problem_lines(self) -> list[str]:
         """What could not be read, a line each: path, line, reason."""
-        lines: list[str] = []
-        for file in self.files:
-            if not file.read and file.unread > 1:
-                first = file.problems[0]
-                lines.append(f"{file.path}: none of its {file.unread:,} lines is a trajectory; line {first.line}: {first.reason}")
-                continue
-            lines += [f"{file.path}, line {each.line}: {each.reason}" if each.line else f"{file.path}: {each.reason}" for each in file.problems]
-            if file.unread > len(file.problems):
-                lines.append(f"{file.path}: and {file.unread - len(file.problems):,} more lines like these")
-        return lines
+        return problem_lines(self.files)
 
     @property
     def sizes(self) -> list[int]:
@@ -167,6 +162,7 @@ class Collection:
             "truncated": sum(entry.truncated for entry in self.entries),
             "disagreements": sum(entry.split for entry in self.entries),
             "verdicts": dict(self.verdicts.most_common()),
+            "signals": list(self.advantages.signals),
             "credit": {name: self.advantages.said(name) for name in self.advantages.names},
             "files": [msgspec.to_builtins(file) for file in self.files],
             "unread": sum(file.unread for file in self.files),
@@ -187,7 +183,7 @@ class Collection:
                 self.groups.append(Group(number, trajectory.group_id, shortened(trajectory.task.question, SHORT)))
             place = (number, each.line, each.start, each.length, trajectory.id)
             entry = Entry(*place, groups[trajectory.group_id], envs.of(trajectory.env_id), agents.of(trajectory.agent), **_seen(trajectory, verifiers))
-            read.append((entry, lightened(trajectory)))
+            read.append((entry, trajectory if self.advantages.signals else lightened(trajectory)))
             self.verdicts.update(f"{verdict.verifier or name}: {mark_of(verdict)}" for step in trajectory.steps for name, verdict in step.verdicts.items())
             versions.update(_odd(trajectory))
         report.read = len(read)

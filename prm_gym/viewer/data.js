@@ -50,21 +50,44 @@ function packOf(starts, wanted) {
   return low;
 }
 
+// A record of a pack, or of the server.
 async function record(kind, starts, wanted) {
   if (index.server) return remembered(`${kind}/${wanted}`, () => asked(`${kind}/${wanted}`));
   const at = packOf(starts, wanted);
-  const pack = await remembered(`${kind}-${at}`, async () => unpacked(await block(`${kind}-${at}`)));
-  return { texts: pack.texts, ...pack.items[wanted - starts[at]] };
+  return (await unpackedOnce(`${kind}-${at}`))[wanted - starts[at]];
 }
 
-const trajectoryOf = (wanted) => record("trajectory", index.packs, wanted);
+const unpackedOnce = (name) => remembered(name, async () => unpacked(await block(name)));
+
+// A trajectory with the texts whose numbers it holds.
+async function trajectoryOf(wanted) {
+  if (index.server) return record("trajectory", [], wanted);
+  const [item, { texts }] = await Promise.all([record("trajectory", index.packs, wanted), unpackedOnce(`text-${packOf(index.texts, wanted)}`)]);
+  return { texts, ...item };
+}
+
 const graphOf = (wanted) => record("graph", index.graphs, wanted);
+
+const SOUGHT = 64 << 20; // letters that are kept unpacked for the next search; what is beyond is unpacked again
+const sought = new Map(); // number of a block of texts -> its texts in small letters, and whom they lead to
+let soughtLetters = 0;
+
+async function soughtIn(at) {
+  if (sought.has(at)) return sought.get(at);
+  const { texts, owners } = await unpacked(await block(`text-${at}`));
+  const found = { texts: texts.map((text) => text.toLowerCase()), owners };
+  const letters = texts.reduce((sum, text) => sum + text.length, owners.length);
+  if (!sought.has(at) && soughtLetters + letters <= SOUGHT) {
+    soughtLetters += letters;
+    sought.set(at, found);
+  }
+  return found;
+}
 
 // Trajectories whose steps hold a text, as they are found: told(numbers, share of all that is looked through).
 async function searchSteps(needle, told, stopped) {
-  const lower = needle.toLowerCase();
-  const count = index.id.length;
   if (index.server) {
+    const count = index.id.length;
     for (let from = 0; from < count && !stopped();) {
       const { hits, next } = await asked(`search?q=${encodeURIComponent(needle)}&from=${from}`);
       told(hits, next / count);
@@ -72,24 +95,33 @@ async function searchSteps(needle, told, stopped) {
     }
     return;
   }
-  const written = JSON.stringify(lower).slice(1, -1); // as it stands in the text of a pack, which is parsed only where it has it
+  const lower = needle.toLowerCase();
   let rested = performance.now();
-  for (const [at, start] of index.packs.entries()) {
+  let next = index.texts.length ? soughtIn(0) : null;
+  for (const [at, start] of index.texts.entries()) {
+    const block = await next;
     if (stopped()) return;
-    const raw = await inflated(await block(`trajectory-${at}`));
-    told(raw.toLowerCase().includes(written) ? found(JSON.parse(raw), lower, start) : [], (at + 1) / index.packs.length);
-    if (performance.now() - rested < 30) continue;
+    next = at + 1 < index.texts.length ? soughtIn(at + 1) : null; // unpacked beside the search, by a thread of the browser
+    const found = bearers(block, lower, start);
+    told(found, (at + 1) / index.texts.length);
+    if (performance.now() - rested < 12) continue;
     await new Promise((resolve) => setTimeout(resolve)); // keys and frames come first
     rested = performance.now();
   }
 }
 
-function found(pack, lower, start) {
-  const texts = new Set(pack.texts.flatMap((text, place) => (text.toLowerCase().includes(lower) ? [place] : [])));
-  return texts.size === 0 ? [] : pack.items.flatMap((item, place) => (bears(item, texts) ? [start + place] : []));
-}
-
-function bears(item, texts) {
-  return texts.has(item.question) || item.steps.some((step) => texts.has(step.observation) || texts.has(step.action)
-    || (step.verdicts ?? []).some((verdict) => texts.has(verdict.reason)));
+// Trajectories that a block's texts lead to: of each text how many, then the distance of each from the one before (`Texts.owners`).
+function bearers({ texts, owners }, lower, start) {
+  const found = new Set();
+  let [place, first] = [0, start];
+  for (const text of texts) {
+    const last = place + owners[place];
+    if (last > place && text.includes(lower)) {
+      let owner = first;
+      for (let each = place + 1; each <= last; each += 1) found.add((owner += owners[each]));
+    }
+    if (last > place) first += owners[place + 1];
+    place = last + 1;
+  }
+  return [...found];
 }

@@ -3,6 +3,7 @@
 import base64
 import math
 import re
+from itertools import pairwise
 from typing import Any, Final, cast
 
 import msgspec
@@ -25,19 +26,54 @@ _PICTURES: Final = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b
 
 
 class Texts:
-    """Texts, each once, by number."""
+    """Texts, each once, by number.
+
+    Attributes:
+        listed: all of them.
+        size: letters of all.
+    """
 
     def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
+        self.listed: list[str] = []
+        self.size = 0
+        self._numbers: dict[str, int] = {}
+        self._owners: dict[int, list[int]] = {}
 
     def of(self, text: str) -> int:
         """The number of a text."""
-        return self.numbers.setdefault(text, len(self.numbers))
+        number = self._numbers.setdefault(text, len(self.listed))
+        if number == len(self.listed):
+            self.listed.append(text)
+            self.size += len(text)
+        return number
 
-    @property
-    def listed(self) -> list[str]:
-        """All of them, by number."""
-        return list(self.numbers)
+    def sought(self, text: str, owner: int) -> int:
+        """The number of a text by which a search finds its owner.
+
+        Args:
+            text: any.
+            owner: number of a trajectory; those of later calls are no smaller.
+        """
+        number = self.of(text)
+        owners = self._owners.setdefault(number, [])
+        if not owners or owners[-1] != owner:
+            owners.append(owner)
+        return number
+
+    def owners(self, first: int) -> list[int]:
+        """Whom a search finds by each text, text after text: how many, then each as its distance from the one before.
+
+        Args:
+            first: from which the first one counts; then the first one of the text before.
+        """
+        found: list[int] = []
+        for number in range(len(self.listed)):
+            owners = self._owners.get(number, [])
+            found.append(len(owners))
+            if owners:
+                found += [after - before for before, after in pairwise([first, *owners])]
+                first = owners[0]
+        return found
 
 
 def details(trajectory: Trajectory, number: int, advantages: Advantages, texts: Texts) -> dict[str, Any]:
@@ -51,14 +87,14 @@ def details(trajectory: Trajectory, number: int, advantages: Advantages, texts: 
     """
     final = trajectory.final
     return {
-        "question": texts.of(trajectory.task.question),
+        "question": texts.sought(trajectory.task.question, number),
         "instructions": texts.of(trajectory.task.instructions),
         "metadata": plain(trajectory.task.metadata),
         "options": plain(trajectory.env_options),
         "task": trajectory.task.key,
         "seed": None if trajectory.seed is None else str(trajectory.seed),
         "version": trajectory.library_version,
-        "steps": [_step(step, texts) for step in trajectory.steps],
+        "steps": [_step(step, texts, number) for step in trajectory.steps],
         "advantages": [_rounded(advantages.of(name, number)) for name in advantages.names],
         "final": None if final is None else texts.of(final.observation),
     }
@@ -81,18 +117,18 @@ def plain(value: Any) -> Any:
             return value
 
 
-def _step(step: Step, texts: Texts) -> dict[str, Any]:
+def _step(step: Step, texts: Texts, number: int) -> dict[str, Any]:
     """A step; what is empty is left out."""
     shown = next((claim for claim in step.claims if isinstance(claim, PageShown)), None)
     record: dict[str, Any] = {
         "index": step.index,
-        "observation": texts.of(step.observation),
-        "action": texts.of(step.action),
+        "observation": texts.sought(step.observation, number),
+        "action": texts.sought(step.action, number),
         "state": content_key(step.state_key)[:12],
         "next": content_key(step.next_state_key)[:12],
         "reward": plain(step.reward),
         "actions": [texts.of(action) for action in step.actions],
-        "verdicts": [_verdict(name, verdict, texts) for name, verdict in step.verdicts.items()],
+        "verdicts": [_verdict(name, verdict, texts, number) for name, verdict in step.verdicts.items()],
         "claims": [_claim(claim) for claim in step.claims if not isinstance(claim, PageShown)],
         "image": None if shown is None else _picture(shown.image),
         "after": None if shown is None or not shown.text else texts.of(shown.text),
@@ -107,13 +143,13 @@ def _step(step: Step, texts: Texts) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name in kept or (value is not None and value != [] and value is not False)}
 
 
-def _verdict(name: str, verdict: Verdict, texts: Texts) -> dict[str, Any]:
+def _verdict(name: str, verdict: Verdict, texts: Texts, number: int) -> dict[str, Any]:
     record: dict[str, Any] = {
         "by": texts.of(name),
         "status": verdict.status,
         "label": verdict.label,
         "score": verdict.score,
-        "reason": texts.of(verdict.reason),
+        "reason": texts.sought(verdict.reason, number),
         "version": texts.of(verdict.version),
         "seconds": float(f"{verdict.run_seconds:.3g}"),
         "queued": float(f"{verdict.queued_seconds:.3g}") or None,

@@ -18,6 +18,7 @@ const WORDS = {
 const list = {
   rows: [], // numbers of trajectories; ~g for the heading of group g
   place: new Map(), // number of a trajectory -> its row
+  names: null, // what the search finds at once, in small letters, from the first search on
   found: null, // numbers that the search in steps has found, or null
   nodes: new Map(),
   selected: -1,
@@ -67,8 +68,8 @@ function chosenFilters() {
   if ($("split").checked) tests.push((n) => index.flags[n] & SPLIT);
   const needle = $("search").value.trim().toLowerCase();
   if (needle) {
-    const named = (n) => `${index.id[n]}\n${index.groups.title[index.group[n]]}\n${index.groups.id[index.group[n]]}`.toLowerCase().includes(needle);
-    tests.push((n) => list.found?.has(n) || named(n));
+    list.names ??= index.id.map((id, n) => `${id}\n${index.groups.title[index.group[n]]}\n${index.groups.id[index.group[n]]}`.toLowerCase());
+    tests.push((n) => list.found?.has(n) || list.names[n].includes(needle));
   }
   return tests;
 }
@@ -216,7 +217,7 @@ function search() {
   }
   list.found = new Set();
   $("progress").textContent = "Searching the steps\u2026";
-  let drawn = performance.now();
+  let drawn = -Infinity; // what is found first is shown first
   searchSteps(needle, (hits, share) => {
     if (mine !== searching) return;
     for (const hit of hits) list.found.add(hit);

@@ -1,4 +1,7 @@
-"""Packs: records for a page, several together, compressed, so that a browser unpacks those alone which it shows."""
+"""Packs: records for a page, several together, compressed, so that a browser unpacks those alone which it shows.
+
+What records say in words stands apart from them, once for many packs: a search unpacks that alone, which is a small part of all.
+"""
 
 import base64
 import zlib
@@ -19,43 +22,55 @@ def packed(value: Any) -> str:
 
 
 class Packer:
-    """Puts records into packs, in order.
+    """Puts records into packs, and their texts into blocks, in order. No pack has records with texts of two blocks.
 
     Attributes:
-        packs: the finished ones.
+        packs: the finished ones, each a list of records.
         starts: number of the first record of each.
+        blocks: the finished ones: `texts`, and `owners` (see `Texts`).
+        block_starts: number of the first record of each.
     """
 
     def __init__(self) -> None:
         self.packs: list[str] = []
         self.starts: list[int] = []
+        self.blocks: list[str] = []
+        self.block_starts: list[int] = []
         self._items: list[bytes] = []
         self._texts = Texts()
-        self._count = self._size = 0
+        self._count = self._size = self._block_start = 0
 
     def add(self, make: Callable[[Texts], Any]) -> None:
         """Add a record.
 
         Args:
-            make: makes it of the texts of its pack.
+            make: makes it of the texts of its block.
         """
-        known = len(self._texts.numbers)
         item = msgspec.json.encode(make(self._texts))
         self._items.append(item)
-        self._size += len(item) + sum(map(len, list(self._texts.numbers)[known:]))
+        self._size += len(item)
         self._count += 1
-        if self._size >= PACK_BYTES:
+        if self._texts.size >= PACK_BYTES:
             self.finish()
+        elif self._size >= PACK_BYTES:
+            self._finish_pack()
 
     def finish(self) -> None:
-        """Finish the pack that is begun, if one is."""
+        """Finish the pack and the block that are begun, if any are."""
+        self._finish_pack()
+        if self._texts.listed:
+            self.block_starts.append(self._block_start)
+            self.blocks.append(packed({"texts": self._texts.listed, "owners": self._texts.owners(self._block_start)}))
+        self._texts, self._block_start = Texts(), self._count
+
+    def _finish_pack(self) -> None:
         if not self._items:
             return
         self.starts.append(self._count - len(self._items))
-        self.packs.append(packed({"texts": self._texts.listed, "items": [msgspec.Raw(item) for item in self._items]}))
-        self._items, self._texts, self._size = [], Texts(), 0
+        self.packs.append(packed([msgspec.Raw(item) for item in self._items]))
+        self._items, self._size = [], 0
 
     @property
     def bytes(self) -> int:
-        """Of the finished packs."""
-        return sum(map(len, self.packs))
+        """Of the finished packs and blocks."""
+        return sum(map(len, self.packs)) + sum(map(len, self.blocks))

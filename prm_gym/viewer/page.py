@@ -55,11 +55,11 @@ def write_view(collection: Collection, path: Path, most_bytes: int = MOST_BYTES)
         graphs.add(lambda _, number=number: group_graph(collection, number))
     trajectories.finish()
     graphs.finish()
-    index = columns(collection) | {"packs": trajectories.starts, "graphs": graphs.starts, "server": False}
-    blocks = [("index", packed(index))]
-    blocks += [(f"{kind}-{at}", pack) for kind, packer in (("trajectory", trajectories), ("graph", graphs)) for at, pack in enumerate(packer.packs)]
+    index = columns(collection) | {"packs": trajectories.starts, "texts": trajectories.block_starts, "graphs": graphs.starts, "server": False}
+    kinds = (("text", trajectories.blocks), ("trajectory", trajectories.packs), ("graph", graphs.packs))
+    blocks = [_block(f"{kind}-{at}", each) for kind, of_kind in kinds for at, each in enumerate(of_kind)]
     # The index stands before the script, which shows the list while the browser still reads the rest.
-    page = _document(collection, data=[_block(*each) for each in blocks[1:]], before=_block(*blocks[0])).encode()
+    page = _document(collection, data=blocks, before=_block("index", packed(index))).encode()
     if len(page) > most_bytes:
         raise TooLargeError(f"a page of all would have {len(page):,} bytes; {most_bytes:,} are the most")
     write_whole(path, page)
@@ -134,6 +134,7 @@ def _troubles(collection: Collection) -> list[Html]:
     unread = sum(file.unread for file in collection.files)
     lines = collection.problem_lines()
     lines += [f"{file.path}: {note}" for file in collection.files for note in file.notes]
+    lines += [f"Columns by the signal {spec}, made anew for every file." for spec in collection.advantages.signals]
     lines += [f"No credit by {name}: {said}" for name in collection.advantages.names if (said := collection.advantages.said(name)) != "assigned"]
     if not lines:
         return []

@@ -1,7 +1,7 @@
 """Files of trajectories: where each one stands, so that it can be read again by itself, and what of the files cannot be read.
 
 JSON lines are addressed by byte offsets, Parquet by row group and row. A row of Parquet is a trajectory; its columns are the fields of `Trajectory`, of which
-`task`, `steps`, `env_options` and `final` may be JSON text: Arrow's own columns hold no evidence of any form.
+`task`, `steps`, `env_options`, `final` and `seed` may be JSON text: Arrow's own columns hold no evidence of any form, and no integer of any size.
 """
 
 import importlib
@@ -23,7 +23,7 @@ MOST_LINE = 256 << 20
 NAMED = 20
 """Problems of a file that are kept with their reasons; further ones are counted."""
 _BOM = b"\xef\xbb\xbf"
-_STRUCTURED = ("task", "steps", "env_options", "final")
+_STRUCTURED = ("task", "steps", "env_options", "final", "seed")
 
 
 class Found(NamedTuple):
@@ -194,6 +194,20 @@ def find_files(paths: Iterable[str | Path]) -> list[TrajectoryFile]:
         for file in inside:
             found.setdefault(file.resolve(), ParquetRows(file) if file.suffix.lower() == ".parquet" else JsonLines(file))
     return list(found.values())
+
+
+def problem_lines(files: Iterable[FileReport]) -> list[str]:
+    """What could not be read of files, a line each: path, line, reason."""
+    lines: list[str] = []
+    for file in files:
+        if not file.read and file.unread > 1:
+            first = file.problems[0]
+            lines.append(f"{file.path}: none of its {file.unread:,} lines is a trajectory; line {first.line}: {first.reason}")
+            continue
+        lines += [f"{file.path}, line {each.line}: {each.reason}" if each.line else f"{file.path}: {each.reason}" for each in file.problems]
+        if file.unread > len(file.problems):
+            lines.append(f"{file.path}: and {file.unread - len(file.problems):,} more lines like these")
+    return lines
 
 
 def _of_row(values: dict[str, Any]) -> Trajectory:

@@ -38,6 +38,6 @@ def moody():
     from prm_gym.serving.server import Server
 
     limits = Limits(sessions=4, session_envs=4, request_seconds=3.0, body_bytes=1 << 16, body_seconds=0.5, verify_steps=8, snapshot_bytes=4096)
-    offer = Offer.of([WORLD], env_options={"goal": 6}, client_options=["pause", "colour=red,blue"], verifiers=["arithmetic"], limits=limits)
+    offer = Offer.of([WORLD], env_options={"goal": 6}, client_options=["pause", "colour=red,blue,grey"], verifiers=["arithmetic"], limits=limits)
     with Server(offer, port=0) as running:
         yield running

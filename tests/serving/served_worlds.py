@@ -55,6 +55,8 @@ class MoodyEnv(StepEnv):
         return self.count
 
     def load_state(self, state):
+        if self.colour == "grey":
+            raise EnvironmentFault("the painter is ill")
         self.count = state
 
     def solution(self):

@@ -143,6 +143,31 @@ def test_snapshots_are_names_and_hold_while_there_is_room(moody):
     env.close()
 
 
+def test_a_restore_that_the_connection_does_not_carry_says_so_and_not_that_there_is_no_snapshot(moody):
+    # Answers: 0 the session, 1 the episode, 2 the snapshot, 3 to 6 the four times that the restore is tried: the line breaks each time.
+    line = BrokenLine(moody.port, [3, 4, 5, 6])
+    env = gym.make("prm_gym/Remote-v0", url=line.url, env=WORLD).unwrapped
+    env.reset(seed=0)
+    saved = env.snapshot()
+    with pytest.raises(EnvironmentFault, match=r"restore: .*cannot be reached") as lost:
+        env.restore(saved)
+    assert "no snapshot" not in str(lost.value)
+    with pytest.raises(gym.error.ResetNeeded):  # half of the one episode, half of the other: none
+        env.step("count")
+    env.restore(saved)  # the line is there again, and so is the snapshot
+    assert env.step("count")[0] == "at 1"
+    env.close()
+    line.close()
+
+
+def test_a_snapshot_that_meets_a_fault_of_the_infrastructure_there_is_a_fault_here(moody):
+    env = remote(moody, WORLD, {"colour": "grey"}).unwrapped
+    env.reset(seed=0)
+    with pytest.raises(EnvironmentFault, match="the painter is ill"):
+        env.restore(env.snapshot())
+    env.close()
+
+
 def test_a_snapshot_of_another_environment_is_refused(moody):
     env, other = remote(moody, WORLD).unwrapped, remote(moody, WORLD, {"colour": "blue"}).unwrapped
     env.reset(seed=0)

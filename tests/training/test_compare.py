@@ -11,6 +11,8 @@ from prm_gym.report.comparison import read_results
 from prm_gym.store import read_trajectories
 from prm_gym.training.compare import Plan, compare
 from prm_gym.training.config import TrainConfig
+from prm_gym.training.run import train
+from prm_gym.training.state import RunFolder
 from prm_gym.training.task_file import TaskFile
 
 TINY = {"budget": 60, "tasks": 2, "attempts": 2, "evaluate_every": 30, "eval_tasks": 6, "num_envs": 4, "env_options": {"difficulty": 1}}
@@ -50,6 +52,20 @@ def test_every_combination_is_trained_once_and_reported(tmp_path):
     again = compare(plan)
     assert again.runs == comparison.runs
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*/result.json")} == before
+
+
+@pytest.mark.slow
+def test_a_run_says_where_it_stands_before_it_takes_a_step(tmp_path):
+    # Seed 0 was stopped after its first batch; seed 1 has never run.
+    plan, told = _plan(tmp_path, credits=("grpo",), rewards=("outcome",)), {}
+    (config, directory), (other, _) = plan.runs()
+    with pytest.raises(KeyboardInterrupt):
+        train(config, directory, stop=lambda: True)
+    held = RunFolder(directory).read(config).env_steps
+    assert 0 < held < TINY["budget"]
+    compare(plan, lambda config, steps: told.setdefault(config.seed, []).append(steps))
+    assert {seed: steps[0] for seed, steps in told.items()} == {config.seed: held, other.seed: 0}
+    assert all(steps[-1] == TINY["budget"] for steps in told.values())
 
 
 @pytest.mark.slow

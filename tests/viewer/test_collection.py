@@ -6,12 +6,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from prm_gym.credit import StepBatch, assign
-from prm_gym.errors import OptionError, UnknownNameError
+from prm_gym.agent import make_agent
+from prm_gym.credit import StepBatch, assign, make_signal
+from prm_gym.errors import OptionError, PrmGymError, UnknownNameError
+from prm_gym.rollout import Rollouts, groups
 from prm_gym.viewer.advantages import NEGATIVE, NONE, POSITIVE, ZERO
 from prm_gym.viewer.collection import MARKS, Collection, disagreeing
 from prm_gym.viewer.details import Texts, details, plain
 from prm_gym.viewer.graphs import group_graph
+from prm_gym.viewer.page import served_page
 
 
 def test_groups_stand_together_whatever_the_order_of_the_file(store, proofs):
@@ -60,6 +63,41 @@ def test_what_credit_is_not_known_of_is_none_with_a_reason(store, proofs, trajec
     assert all(collection.advantages.of("gae", row) is None for row in range(7))
     assert "lack value" in collection.summary()["credit"]["gae"]
     assert collection.summary()["credit"]["grpo"] == "assigned"
+
+
+def test_a_signal_fills_what_an_assigner_needs(store):
+    rollouts = Rollouts("prm_gym/Countdown-v0", {"reward": "outcome", "difficulty": 1, "verifiers": []}, num_envs=4)
+    played = rollouts.play(make_agent("random", seed=1), groups([1, 2], 3))
+    rollouts.close()
+    signal, said = "mc_value:random?k=2", []
+    collection = Collection([store(played)], ["vineppo", "grpo", "prime"], [signal], said.append)
+    made = make_signal(signal, seed=0)
+    batch = StepBatch.from_trajectories(played)
+    made.fit(batch)
+    expected = assign("vineppo", batch.with_columns(made.columns(batch)))
+    made.close()
+    shown = np.concatenate([collection.advantages.of("vineppo", number) for number in range(6)])
+    np.testing.assert_array_equal(shown, np.where(expected.keep, expected.advantages, np.nan))
+    summary = collection.summary()
+    assert summary["signals"] == [signal]
+    assert summary["credit"]["vineppo"] == summary["credit"]["grpo"] == "assigned"
+    assert "; view --signal implicit_reward fills it" in summary["credit"]["prime"]
+    assert len(said) == 1
+    assert "environment steps for" in said[0]
+    assert f"Columns by the signal {signal}" in served_page(collection)
+
+
+def test_a_signal_that_cannot_do_with_a_file_is_the_reason_and_the_rest_is_shown(store, proofs, trajectory, step):
+    # Of an environment that is not known here, so that nobody can play on in it.
+    paid = [trajectory("g", n, [step(0, "out", "A", "B", float(n), terminated=True)], float(n)) for n in range(2)]
+    collection = Collection([store(paid)], ["vineppo", "grpo"], ["mc_value:random?k=2"])
+    reason = collection.summary()["credit"]["vineppo"]
+    assert "the signal mc_value:random?k=2 cannot fill it: " in reason
+    assert "prm_gym/Doors-v0" in reason
+    assert collection.summary()["credit"]["grpo"] == "assigned"
+    for signals, said in ((["mc_valu"], "mc_value"), (["progress", "progress?learning_rate=1"], "given once"), (["mc_value:random?kk=2"], "kk")):
+        with pytest.raises(PrmGymError, match=said):
+            Collection([store(proofs, "again.jsonl")], ["grpo"], signals)
 
 
 def test_a_filter_takes_steps_out_which_is_not_zero(store, proofs, step, trajectory):

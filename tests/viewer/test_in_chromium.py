@@ -15,7 +15,7 @@ from prm_gym.claims import Malformed, PageShown  # noqa: E402
 from prm_gym.verdict import judged  # noqa: E402
 from prm_gym.viewer.collection import Collection  # noqa: E402
 from prm_gym.viewer.page import write_view  # noqa: E402
-from prm_gym.viewer.server import ViewServer  # noqa: E402
+from prm_gym.viewer.server import ViewServer, bears  # noqa: E402
 
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000" + "1f15c4890000000d49444154789c636860606000000005000187a1" + "4ed40000000049454e44ae426082"
@@ -198,6 +198,46 @@ def test_the_search_looks_into_the_steps(reader, view, store, proofs, trajectory
             assert page.rows() == found
         page.page.fill("#search", "")
         page.page.wait_for_function("() => document.querySelectorAll('#rows a').length === 6")
+
+
+def test_the_search_of_thousands_finds_what_a_search_of_the_texts_does(reader, view, trajectory, step):
+    # Some 20 blocks of texts: each attempt has a text of its own, every third one shares one with others of all blocks.
+    def attempt(n):
+        texts = [f"you see {'door ' * 400}number {n}", f"you see {'a cat' if n % 3 else 'A Dog'}\nand {n // 100} birds"]
+        return trajectory(
+            f"t{n // 4}", n % 4, [step(at, f"open {n % 7}", "A", "B", observation=text, terminated=at == 1) for at, text in enumerate(texts)], 0.0
+        )
+
+    every = [attempt(n) for n in range(3000)]
+    page = reader().open(view(every, ()))
+    assert page.page.locator("script[id^=text-]").count() > 15
+    for needle in ("number 2999", "number 123", "a dog", "and 7 birds", "open 6", "door number", "no such text", "number 2999", "17 birds"):
+        wanted = sum(bears(each, needle) for each in every)
+        said = "3,000 trajectories" if wanted == 3000 else f"{wanted:,} of 3,000"
+        page.page.fill("#search", needle)
+        page.page.wait_for_function("said => document.querySelector('#count').textContent === said", arg=said)
+        page.page.wait_for_function("() => document.querySelector('#progress').textContent === ''")
+        assert page.text("#count") == said
+
+
+def test_a_search_that_is_typed_over_ends_and_the_page_takes_keys_meanwhile(reader, view, trajectory, step):
+    every = [trajectory(f"t{n}", 0, [step(0, f"go {n}", "A", "B", observation=f"{n} " * 500, terminated=True)], 0.0) for n in range(2000)]
+    page = reader().open(view(every, ()))
+    # In one task of the browser: a search begins, the next one takes its place; nothing of the first is in the list in the end.
+    page.page.evaluate(
+        """async () => {
+          const box = document.querySelector("#search");
+          for (const text of ["go 1", "go 19", "go 1999"]) {
+            box.value = text;
+            box.dispatchEvent(new Event("input"));
+            await new Promise((next) => setTimeout(next, 200));
+          }
+        }"""
+    )
+    page.page.wait_for_function("() => document.querySelector('#count').textContent === '1 of 2,000' && document.querySelector('#progress').textContent === ''")
+    page.page.focus("#list")
+    page.press("j")
+    page.shown("t1999/0")
 
 
 def test_a_step_shows_verdicts_counter_model_and_what_nobody_can_tell(reader, view):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import zlib
+from bisect import bisect_right
 from contextlib import contextmanager
 
 import pytest
@@ -25,6 +26,10 @@ from prm_gym.viewer.server import ViewServer
 
 def unpacked(page, name):
     (text,) = re.findall(f'<script type="application/octet-stream" id="{name}">([A-Za-z0-9+/=]*)</script>', page)
+    return decoded(text)
+
+
+def decoded(text):
     return json.loads(zlib.decompress(base64.b64decode(text)))
 
 
@@ -42,13 +47,13 @@ def test_the_page_holds_everything_and_loads_nothing(store, proofs, tmp_path):
     for tag in ("style", "script"):
         (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
         assert f"{tag}-src &#x27;sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}&#x27;" in policy
-    index, pack = unpacked(page, "index"), unpacked(page, "trajectory-0")
+    index, pack, texts = unpacked(page, "index"), unpacked(page, "trajectory-0"), unpacked(page, "text-0")["texts"]
     assert index["id"] == ["g/0", "g/1", "g/2", "h/0", "h/1"]
     assert index["outcome"] == [1.0, 0.0, None, 0.0, 0.5]
     assert index["groups"]["first"] == [0, 3]
-    assert [pack["texts"][item["steps"][0]["action"]] for item in pack["items"]] == ["left", "right", "left", "wait", "go"]
-    assert len(unpacked(page, "graph-0")["items"]) == 2
-    assert "the gold answer" not in json.dumps(pack)
+    assert [texts[item["steps"][0]["action"]] for item in pack] == ["left", "right", "left", "wait", "go"]
+    assert len(unpacked(page, "graph-0")) == 2
+    assert "the gold answer" not in json.dumps([pack, texts, index])
     # The same trajectories, the same page.
     write_view(collection, tmp_path / "w.html")
     assert (tmp_path / "w.html").read_bytes() == page.encode()
@@ -60,23 +65,35 @@ def test_a_served_page_may_ask_its_own_server_alone(store, proofs):
     assert "application/octet-stream" not in page
 
 
-def test_packs_hold_every_record_once_with_its_texts():
+def test_packs_hold_every_record_once_and_their_texts_apart():
     packer = Packer()
     wanted = [f"{number} " + "x" * (number % 7) * 1000 for number in range(400)]
-    for text in wanted:
-        packer.add(lambda texts, text=text: {"text": texts.of(text), "same": texts.of("same")})
+    for number, text in enumerate(wanted):
+        packer.add(lambda texts, text=text, number=number: {"text": texts.of(text), "same": texts.sought("same", number), "more": "y" * 12_000})
     packer.finish()
-    found = []
+    found, blocks = [], [decoded(block) for block in packer.blocks]
     for start, pack in zip(packer.starts, packer.packs, strict=True):
         assert start == len(found)
-        read = json.loads(zlib.decompress(base64.b64decode(pack)))
+        read = decoded(pack)
         assert len(json.dumps(read)) < 2 * PACK_BYTES
-        assert read["texts"].count("same") == 1
-        found += [read["texts"][item["text"]] for item in read["items"]]
+        block = bisect_right(packer.block_starts, start) - 1
+        assert bisect_right(packer.block_starts, start + len(read) - 1) - 1 == block  # of one block, whichever of its records is asked for
+        found += [blocks[block]["texts"][item["text"]] for item in read]
     assert found == wanted
-    assert len(packer.packs) > 3
+    assert all(block["texts"].count("same") == 1 for block in blocks)
+    assert len(packer.packs) > 2 * len(packer.blocks) > 6
     assert Texts().listed == []
     assert not set(packed({"x": "</script><!--"})) & set("<>&\"'")
+
+
+def test_of_every_text_it_is_known_whom_it_leads_to():
+    # Found by "a": 7 and 9; by "b": nobody (it is shown, not sought); by "c": 9, named twice, and 12.
+    # Distances count from 7, then from the first of the text before.
+    texts = Texts()
+    assert [texts.sought("a", 7), texts.of("b"), texts.sought("c", 9), texts.sought("a", 9), texts.sought("c", 9)] == [0, 1, 2, 0, 2]
+    assert texts.sought("c", 12) == 2
+    assert texts.owners(7) == [2, 0, 2, 0, 2, 2, 3]
+    assert (texts.listed, texts.size) == (["a", "b", "c"], 3)
 
 
 def test_what_does_not_fit_into_a_page_is_refused_and_nothing_is_written(store, proofs, tmp_path):
@@ -111,18 +128,18 @@ def test_the_server_answers_what_the_page_holds(store, proofs, tmp_path):
     collection = Collection([store(proofs)], ["grpo"])
     write_view(collection, tmp_path / "v.html")
     page = (tmp_path / "v.html").read_text(encoding="utf-8")
-    pack = unpacked(page, "trajectory-0")
+    pack, texts = unpacked(page, "trajectory-0"), unpacked(page, "text-0")["texts"]
     with serving(collection) as server:
         status, headers, body = get(server, "/")
         assert (status, headers["Content-Security-Policy"], headers["X-Content-Type-Options"]) == (200, "frame-ancestors 'none'", "nosniff")
         assert b'data-server="1"' in body
         index = json.loads(get(server, "/index")[2])
-        same = {name: value for name, value in unpacked(page, "index").items() if name not in ("packs", "graphs", "server")}
+        same = {name: value for name, value in unpacked(page, "index").items() if name not in ("packs", "texts", "graphs", "server")}
         assert same == {name: index[name] for name in same}
         for number in range(5):
             found = json.loads(get(server, f"/trajectory/{number}")[2])
-            assert found["texts"][found["steps"][0]["action"]] == pack["texts"][pack["items"][number]["steps"][0]["action"]]
-        assert json.loads(get(server, "/graph/0")[2]) == unpacked(page, "graph-0")["items"][0]
+            assert found["texts"][found["steps"][0]["action"]] == texts[pack[number]["steps"][0]["action"]]
+        assert json.loads(get(server, "/graph/0")[2]) == unpacked(page, "graph-0")[0]
         assert json.loads(get(server, "/search?q=DARK&from=0")[2]) == {"hits": [3], "next": 5}
         assert [get(server, path)[0] for path in ("/trajectory/5", "/graph/2", "/trajectory/-1", "/../../etc/passwd", "/search?q=x&from=y")] == [
             404,
@@ -178,6 +195,20 @@ def test_the_command_writes_a_page_and_says_what_it_left_out(store, proofs, tmp_
     assert f"{path}, line 6: " in page
     main(["view", str(path), "--credit", ""])  # a page of ours is written again
     assert "lack value" not in (tmp_path / "t.html").read_text(encoding="utf-8")
+
+
+def test_the_command_takes_signals_and_refuses_what_is_none(store, proofs, capsys):
+    path = store(proofs)
+    main(["view", str(path), "--json", "--credit", "vineppo,grpo", "--signal", "mc_value:random?k=1"])
+    (said,) = json.loads(capsys.readouterr().out)
+    assert said["signals"] == ["mc_value:random?k=1"]
+    # These are paid for more than outcomes, of which roll-outs know nothing: said, and never 0.
+    assert "the signal mc_value:random?k=1 cannot fill it" in said["credit"]["vineppo"]
+    assert said["credit"]["grpo"] == "assigned"
+    with pytest.raises(SystemExit) as ended:
+        main(["view", str(path), "--signal", "mc_valu"])
+    assert ended.value.code == 2
+    assert "mc_value" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("case", ["nothing readable", "no file", "other page", "wrong credit", "no path"])
