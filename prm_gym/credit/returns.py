@@ -36,6 +36,8 @@ def discounted_returns(rewards: FloatArray, offsets: IntArray, gamma: float) -> 
     returns = rewards.astype(np.float64, copy=True)
     lengths = np.diff(offsets)
     longest = int(lengths.max(initial=0))
+    if longest <= 1:
+        return returns
     # Steps from this one to the end of its trajectory, itself included.
     remaining = np.repeat(offsets[1:], lengths)
     remaining -= np.arange(rewards.size)
@@ -89,7 +91,11 @@ def trajectory_returns(rewards: FloatArray, offsets: IntArray) -> FloatArray:
         rewards: [N] float64, per step.
         offsets: [M+1] int64, trajectory i owns the rows offsets[i]:offsets[i+1].
     """
-    totals = np.zeros(offsets.size - 1)
-    some = offsets[1:] > offsets[:-1]  # between the beginnings of two that own steps there are the steps of the first alone
-    totals[some] = np.add.reduceat(rewards, offsets[:-1][some])
+    begins = offsets[:-1]
+    some = offsets[1:] > begins
+    if some.all():
+        # As many trajectories as steps: every one has one.
+        return rewards.astype(np.float64, copy=True) if begins.size == rewards.size else np.add.reduceat(rewards, begins)
+    totals = np.zeros(begins.size)
+    totals[some] = np.add.reduceat(rewards, begins[some])  # between the beginnings of two that own steps there are the steps of the first alone
     return totals
