@@ -44,8 +44,11 @@ class Grouping:
     @cached_property
     def first_rows(self) -> IntArray:
         """[count] int64, the first row of each group."""
+        begins = np.ones(self.codes.size, dtype=np.bool_)  # of a run of rows of one group: few where attempts at a task stand side by side
+        np.not_equal(self.codes[1:], self.codes[:-1], out=begins[1:])
+        runs = np.flatnonzero(begins)[::-1]
         first = np.empty(self.count, dtype=np.int64)
-        first[self.codes[::-1]] = np.arange(self.codes.size - 1, -1, -1, dtype=np.int64)  # of several assignments to one place numpy keeps the last
+        first[self.codes[runs]] = runs  # of several assignments to one place numpy keeps the last
         first.flags.writeable = False
         return first
 

@@ -33,11 +33,12 @@ def deviations(values: FloatArray, groups: Grouping) -> FloatArray:
     # Measured from the group's first value: adding up a million equal values would err by more than `NOISE`.
     centred = group_first(values, groups).take(groups.codes)
     np.subtract(values, centred, out=centred)
-    centred -= (group_sums(centred, groups) / groups.sizes).take(groups.codes)
+    scratch = (group_sums(centred, groups) / groups.sizes).take(groups.codes)
+    centred -= scratch
     # A group without any spread is 0 already, and one whose spread is no rounding of the largest value of all is none of its own. A spread is the size of one
     # of the deviations, so that the extremes of the groups are looked for only where one of those is so small.
     noise = NOISE * max(values.max(initial=0.0), -values.min(initial=0.0))
-    sizes = np.abs(centred)
+    sizes = np.abs(centred, out=scratch)
     if _within(sizes, noise):
         spreads = group_maxima(sizes, groups)
         if _within(spreads, noise):
