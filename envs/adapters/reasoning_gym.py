@@ -17,9 +17,8 @@ from prm_gym.env import ACTION_LENGTH, StepEnv
 from prm_gym.errors import EnvironmentFault, OptionError, WorkerError
 from prm_gym.procedural import Entry, ReasoningGymService, Source, refuse
 from prm_gym.procedural.catalogue import COMPOSITE
-from prm_gym.procedural.foresight import Begun, Foresight, drawn_index
+from prm_gym.procedural.foresight import Begun, Foresight, drawn_next
 from prm_gym.procedural.service import AHEAD
-from prm_gym.random_state import generator_of, random_state_of
 from prm_gym.spaces import recordable
 from prm_gym.task import Task, content_key
 from prm_gym.text_claims import equalities
@@ -136,8 +135,7 @@ class ReasoningGymEnv(StepEnv):
             return given if type(given) is int and 0 <= given < self.source.size else None
         if seed is not None and (type(seed) is not int or seed < 0):
             return None
-        generator = generator_of(random_state_of(self.np_random)) if seed is None else np_random(seed)[0]
-        return drawn_index(generator, self.source.size)
+        return drawn_next(self.np_random if seed is None else np_random(seed)[0], self.source.size, 1)[0]
 
     @classmethod
     def prepare(cls, envs: Sequence[StepEnv], actions: Sequence[str]) -> None:

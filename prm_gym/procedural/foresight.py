@@ -3,7 +3,6 @@
 A guess decides only what is made ahead of time. One that is wrong costs that time, and changes no episode.
 """
 
-import copy
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -58,11 +57,13 @@ class Foresight:
         if self._way == "listed":
             return list(range(self._last.place + 1, min(self._last.place + 1 + most, size)))
         if self._way == "drawn":
-            ahead = copy.deepcopy(self._last.generator)
-            return [drawn_index(ahead, size) for _ in range(most)]
-        return [drawn_index(np_random((self._last.seed or 0) + 1 + place)[0], size) for place in range(most)]
+            return drawn_next(self._last.generator, size, most)
+        return [drawn_next(np_random((self._last.seed or 0) + 1 + place)[0], size, 1)[0] for place in range(most)]
 
 
-def drawn_index(generator: np.random.Generator, size: int) -> int:
-    """The entry that an environment draws from its generator, as `StepEnv.choose_task` does."""
-    return int(generator.integers(size))
+def drawn_next(generator: np.random.Generator, size: int, count: int) -> list[int]:
+    """The entries that an environment is going to draw from its generator, as `StepEnv.choose_task` does; the generator stays where it stands."""
+    state = generator.bit_generator.state
+    drawn = [int(generator.integers(size)) for _ in range(count)]
+    generator.bit_generator.state = state
+    return drawn

@@ -93,7 +93,7 @@ class ReasoningGymService:
         known = _ENTRIES.get((source, index))
         if known is not None:
             return known
-        asked = (index, *_ENTRIES.unknown(source, ahead()))
+        asked = (index, *(other for other in _ENTRIES.unknown(source, ahead()) if other != index))
         result = self._pool("entry_maker").run((msgspec.structs.astuple(source), asked, AHEAD_SECONDS))
         if result.status != "ok" and len(asked) > 1:  # it may be one of the others that hangs or kills the worker
             asked = (index,)
@@ -148,8 +148,11 @@ class ReasoningGymService:
         pool, blocks = self._pool("answer_scorer"), _blocks(jobs, ANSWERS_TOGETHER)
         results: list[JobResult] = []
         for block, result in zip(blocks, pool.map(blocks), strict=True):
-            spoilt = result.status != "ok" and len(block) > 1
-            results += pool.map([(job,) for job in block]) if spoilt else _one_each(result, len(block))
+            if result.status != "ok" and len(block) > 1:
+                for alone in pool.map([(job,) for job in block]):
+                    results += _one_each(alone, 1)
+            else:
+                results += _one_each(result, len(block))
         return [_scored(claim.dataset, result) for claim, result in zip(claims, results, strict=True)]
 
     def close(self) -> None:
