@@ -57,6 +57,7 @@ class ReasoningGymEnv(StepEnv):
     `size` apart. An entry whose known answer does not earn 1 from its own scorer is passed over for the next one.
 
     The package runs in worker processes with a fixed hash seed, so that a seed gives the same episode in any process; six of its data sets depend on that.
+    Entries that the next episodes will probably ask for are made ahead; which entry an episode gets does not depend on it.
     """
 
     default_verifiers: ClassVar[tuple[str, ...]] = ("sequence(arithmetic, reasoning_gym)",)

@@ -53,7 +53,7 @@ class Scored(msgspec.Struct, frozen=True, gc=False):
 
 
 class ReasoningGymService:
-    """Makes entries and scores answers. All services of a process share two workers and what they remember; these end when the last service is closed.
+    """Makes entries and scores answers. All services of a process share their workers, which end when the last service is closed, and what they remember.
 
     May be pickled, and used again after `close`.
 
