@@ -6,14 +6,20 @@ as they are, but for the wall that `prm_gym.procedural` puts before them.
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar, cast
+
+from gymnasium.utils.seeding import np_random
 
 from prm_gym.claims import Json, Malformed, ReasoningGymAnswer
-from prm_gym.env import StepEnv
+from prm_gym.env import ACTION_LENGTH, StepEnv
 from prm_gym.errors import EnvironmentFault, OptionError, WorkerError
 from prm_gym.procedural import Entry, ReasoningGymService, Source, refuse
 from prm_gym.procedural.catalogue import COMPOSITE
+from prm_gym.procedural.foresight import Begun, Foresight, drawn_next
+from prm_gym.procedural.service import AHEAD
+from prm_gym.spaces import recordable
 from prm_gym.task import Task, content_key
 from prm_gym.text_claims import equalities
 from prm_gym.transition import Situation, Transition
@@ -51,6 +57,7 @@ class ReasoningGymEnv(StepEnv):
     `size` apart. An entry whose known answer does not earn 1 from its own scorer is passed over for the next one.
 
     The package runs in worker processes with a fixed hash seed, so that a seed gives the same episode in any process; six of its data sets depend on that.
+    Entries that the next episodes will probably ask for are made ahead; which entry an episode gets does not depend on it.
     """
 
     default_verifiers: ClassVar[tuple[str, ...]] = ("sequence(arithmetic, reasoning_gym)",)
@@ -94,6 +101,7 @@ class ReasoningGymEnv(StepEnv):
         self.exact = exact
         self._service = service
         self._service.try_out(self.source)
+        self._foresight = Foresight()
         self._thoughts: list[str] = []
         self._answer: str | None = None
 
@@ -104,10 +112,45 @@ class ReasoningGymEnv(StepEnv):
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
         """Draw an entry, or take the one that `options["task_index"]` names."""
-        index = self.choose_task(options)
-        task = _task(self._service.entry(self.source, index or 0), self.source.dataset)
+        index = self.choose_task(options) or 0
+        self._foresight.note(Begun(index, "task_index" in options, self.np_random, self.np_random_seed))
+        entry = self._service.entry(self.source, index, lambda: self._foresight.next(self.source.size, AHEAD))
+        task = _task(entry, self.source.dataset)
         self._thoughts, self._answer = [], None
         return task, self._describe(task)
+
+    @classmethod
+    def prepare_resets(cls, envs: Sequence[StepEnv], seeds: Sequence[int | None], options: Sequence[Mapping[str, Any]]) -> None:
+        """Have the entries of all episodes made side by side."""
+        own = cast("Sequence[ReasoningGymEnv]", envs)
+        indices = [env._expected(seed, given) for env, seed, given in zip(own, seeds, options, strict=True)]
+        wanted = [(env.source, index) for env, index in zip(own, indices, strict=True) if index is not None]
+        if len(wanted) > 1:
+            with suppress(WorkerError):  # the resets meet it themselves
+                own[0]._service.prefetch(wanted)
+
+    def _expected(self, seed: int | None, options: Mapping[str, Any]) -> int | None:
+        """The entry that a reset will take; None where it will be refused."""
+        if "task_index" in options:
+            given = options["task_index"]
+            return given if type(given) is int and 0 <= given < self.source.size else None
+        if seed is not None and (type(seed) is not int or seed < 0):
+            return None
+        return drawn_next(self.np_random if seed is None else np_random(seed)[0], self.source.size, 1)[0]
+
+    @classmethod
+    def prepare(cls, envs: Sequence[StepEnv], actions: Sequence[str]) -> None:
+        """Have the answers of all environments scored side by side."""
+        own = cast("Sequence[ReasoningGymEnv]", envs)
+        claims: list[ReasoningGymAnswer] = []
+        for env, action in zip(own, actions, strict=True):
+            text, defect = recordable(action, ACTION_LENGTH)
+            answer = read_action(text)[1] if defect is None else None
+            if answer is not None:
+                claims.append(_claim(env.task, answer))
+        if len(claims) > 1:
+            with suppress(WorkerError):  # the steps meet it themselves
+                own[0]._service.score(claims)
 
     def advance(self, action: str) -> Transition:
         """Note a thought, or score the answer and end."""

@@ -21,7 +21,8 @@ def group_diagnostics(groups: Grouping, advantages: FloatArray, prefix: str = ""
         `zero_std_share`: share in [0, 1] of the groups of two or more whose members all got 0, because they were all equal.
     """
     sizes = groups.sizes
-    moved = np.bincount(groups.codes, weights=advantages != 0.0, minlength=groups.count) > 0
+    moved = np.zeros(groups.count, dtype=np.bool_)
+    moved[groups.codes[advantages != 0.0]] = True
     several = sizes > 1
     report = {
         "groups": float(groups.count),

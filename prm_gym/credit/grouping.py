@@ -22,12 +22,12 @@ DENSE_RANGE = 4
 """Integer codes that span at most this many times their number are compressed through a table instead of a sort."""
 
 
-@dataclass(frozen=True, eq=False)  # not slotted: `sizes` is kept in the object's __dict__
+@dataclass(frozen=True, eq=False)  # not slotted: cached properties keep what they work out in the object's __dict__
 class Grouping:
     """Which rows belong together.
 
     Attributes:
-        codes: [N] int64, group of each row, in [0, count); not to be written to, as `sizes` is worked out once.
+        codes: [N] int64, group of each row, in [0, count); not to be written to, as what follows from them is worked out once.
         count: number of groups; each has at least one row.
     """
 
@@ -40,6 +40,17 @@ class Grouping:
         sizes = np.bincount(self.codes, minlength=self.count).astype(np.int64, copy=False)
         sizes.flags.writeable = False
         return sizes
+
+    @cached_property
+    def first_rows(self) -> IntArray:
+        """[count] int64, the first row of each group."""
+        begins = np.ones(self.codes.size, dtype=np.bool_)  # of a run of rows of one group: few where attempts at a task stand side by side
+        np.not_equal(self.codes[1:], self.codes[:-1], out=begins[1:])
+        runs = np.flatnonzero(begins)[::-1]
+        first = np.empty(self.count, dtype=np.int64)
+        first[self.codes[runs]] = runs  # of several assignments to one place numpy keeps the last
+        first.flags.writeable = False
+        return first
 
     def rows(self, index: IntArray) -> "Grouping":
         """The grouping of rows that each point at a member of this one (trajectories to their steps, say).
@@ -139,15 +150,13 @@ def group_sums(values: FloatArray, groups: Grouping) -> FloatArray:
 
 
 def group_first(values: FloatArray, groups: Grouping) -> FloatArray:
-    """[count] float64, value of the first row of each group. O(N).
+    """[count] float64, value of the first row of each group. O(count), and O(N) once for each grouping.
 
     Args:
         values: [N] float64.
         groups: of the N rows.
     """
-    first = np.empty(groups.count, dtype=np.float64)
-    first[groups.codes[::-1]] = values[::-1]  # of several assignments to one place numpy keeps the last
-    return first
+    return values.take(groups.first_rows).astype(np.float64, copy=False)
 
 
 def group_means(values: FloatArray, groups: Grouping) -> FloatArray:
@@ -159,7 +168,7 @@ def group_means(values: FloatArray, groups: Grouping) -> FloatArray:
     """
     # Measured from the group's first value: equal values then have an exact mean, and large offsets cost no digits.
     first = group_first(values, groups)
-    return first + group_sums(values - first[groups.codes], groups) / groups.sizes
+    return first + group_sums(values - first.take(groups.codes), groups) / groups.sizes
 
 
 def group_maxima(values: FloatArray, groups: Grouping) -> FloatArray:

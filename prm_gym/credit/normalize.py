@@ -31,16 +31,25 @@ def deviations(values: FloatArray, groups: Grouping) -> FloatArray:
     """
     values = np.asarray(values, dtype=np.float64)  # lengths and flags of a plug-in are integers and booleans
     # Measured from the group's first value: adding up a million equal values would err by more than `NOISE`.
-    centred = group_first(values, groups)[groups.codes]
+    centred = group_first(values, groups).take(groups.codes)
     np.subtract(values, centred, out=centred)
-    centred -= (group_sums(centred, groups) / groups.sizes)[groups.codes]
-    spreads = group_maxima(np.abs(centred), groups)
-    # A group without any spread is 0 already, and one whose spread is no rounding of the largest value of all is none of its own: few need a closer look.
-    largest = max(values.max(initial=0.0), -values.min(initial=0.0))
-    if ((spreads > 0.0) & (spreads <= NOISE * largest)).any():
-        equal = spreads <= NOISE * group_maxima(np.abs(values), groups)
-        centred[equal[groups.codes]] = 0.0
+    scratch = (group_sums(centred, groups) / groups.sizes).take(groups.codes)
+    centred -= scratch
+    # A group without any spread is 0 already, and one whose spread is no rounding of the largest value of all is none of its own. A spread is the size of one
+    # of the deviations, so that the extremes of the groups are looked for only where one of those is so small.
+    noise = NOISE * max(values.max(initial=0.0), -values.min(initial=0.0))
+    sizes = np.abs(centred, out=scratch)
+    if _within(sizes, noise):
+        spreads = group_maxima(sizes, groups)
+        if _within(spreads, noise):
+            equal = spreads <= NOISE * group_maxima(np.abs(values), groups)
+            centred[equal[groups.codes]] = 0.0
     return centred
+
+
+def _within(sizes: FloatArray, limit: float) -> bool:
+    """Whether one of them is in (0, limit]."""
+    return bool(((sizes > 0.0) & (sizes <= limit)).any())
 
 
 def group_stds(centred: FloatArray, groups: Grouping, ddof: int = 1) -> FloatArray:
@@ -122,9 +131,10 @@ def normalized(
     else:
         result = centred
         if centre == "leave_one_out":
-            result *= (sizes / np.maximum(sizes - 1, 1))[groups.codes]
-        if singleton == "raw":
-            result = np.where((sizes == 1)[groups.codes], values, result)
+            result *= (sizes / np.maximum(sizes - 1, 1)).take(groups.codes)
+        alone = sizes == 1
+        if singleton == "raw" and alone.any():
+            result = np.where(alone.take(groups.codes), values, result)
     if std is not None:
-        result /= (np.where(std > 0.0, std, 1.0) + eps)[groups.codes]
+        result /= (np.where(std > 0.0, std, 1.0) + eps).take(groups.codes)
     return result

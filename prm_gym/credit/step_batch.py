@@ -94,7 +94,7 @@ class StepBatch:
         columns = {name: _keys(column) for name, column in self.columns.items()}
         for name, column in columns.items():
             _require_length(name, column, steps, "steps")
-        _require_source(self.trajectories, np.diff(offsets))
+        _require_source(self.trajectories, offsets)
         converted = {"rewards": rewards, "offsets": offsets, "group_ids": group_ids, "outcomes": outcomes, "truncated": truncated}
         for name, value in (*converted.items(), ("columns", columns)):
             object.__setattr__(self, name, value)
@@ -186,7 +186,8 @@ class StepBatch:
     @cached_property
     def trajectory_of_step(self) -> IntArray:
         """[N] int64, which trajectory a step belongs to, in [0, M)."""
-        return _fixed(np.repeat(np.arange(self.offsets.size - 1, dtype=np.int64), self.lengths))
+        owners = np.arange(self.offsets.size - 1, dtype=np.int64)
+        return _fixed(owners if owners.size == self.rewards.size else np.repeat(owners, self.lengths))
 
     @cached_property
     def time_of_step(self) -> IntArray:
@@ -263,9 +264,9 @@ def _checked_offsets(values: Sequence[int] | IntArray, steps: int) -> IntArray:
     if offsets[0] != 0 or offsets[-1] != steps:
         raise CreditError(f"offsets must run from 0 to the number of rewards, {steps}, got {offsets[0]} to {offsets[-1]}.")
     lengths = np.diff(offsets)
-    if (lengths < 0).any():
+    if lengths.min(initial=1) < 0:
         raise CreditError(f"offsets must increase; the entry after {rows_text(lengths < 0)} is smaller.")
-    if (lengths == 0).any():
+    if lengths.min(initial=1) == 0:
         raise CreditError(f"Every trajectory needs a step; trajectories in {rows_text(lengths == 0)} have none. Leave them out.")
     return _fixed(offsets)
 
@@ -275,12 +276,12 @@ def _require_length(name: str, column: Column, length: int, unit: str) -> None:
         raise CreditError(f"{name} must have one entry for each of {length} {unit}, got shape {column.shape}.")
 
 
-def _require_source(trajectories: tuple[Trajectory, ...] | None, lengths: IntArray) -> None:
+def _require_source(trajectories: tuple[Trajectory, ...] | None, offsets: IntArray) -> None:
     if trajectories is None:
         return
     given = [len(trajectory.steps) for trajectory in trajectories]
-    if given != lengths.tolist():
-        raise CreditError(f"trajectories must be the source of the rows: their {len(given)} step counts differ from the {lengths.size} of offsets.")
+    if given != np.diff(offsets).tolist():
+        raise CreditError(f"trajectories must be the source of the rows: their {len(given)} step counts differ from the {offsets.size - 1} of offsets.")
 
 
 def _parent_rows(trajectories: Sequence[Trajectory]) -> IntArray:

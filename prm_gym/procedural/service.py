@@ -4,67 +4,36 @@ import json
 import math
 import weakref
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from prm_gym.claims import ReasoningGymAnswer
 from prm_gym.errors import EnvironmentFault, MissingExtraError, OptionError
 from prm_gym.procedural.catalogue import ALL_OR_NOTHING
+from prm_gym.procedural.entries import Entry, RecentEntries, Source
 from prm_gym.procedural.wall import AnswerError, admitted
 from prm_gym.task import content_key
 from prm_gym.workers import JobResult, WorkerPool
 from prm_gym.workers.pool import FORK_LOCK
 
+J = TypeVar("J")
+
+WORKERS = 2
 MAKE_SECONDS = 60.0
 SCORE_SECONDS = 5.0
 FORM_ALONE = 0.1  # scorers pay up to this for an answer that is wrong and well formed
 MOST_REMEMBERED = 4096
+MOST_KEPT_CHARACTERS = 1 << 25  # of entries
+AHEAD = 32  # entries that are made ahead of time, at most
+AHEAD_SECONDS = 0.01  # for the entry asked for and those ahead of it: one that takes longer to make is made alone
+ENTRIES_TOGETHER, ANSWERS_TOGETHER = 32, 8  # of a batch, that a worker is given at once
+TOGETHER_SECONDS = MAKE_SECONDS / 4  # after which it begins no other entry
 
 # Some data sets depend on the order of sets.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0"}
-
-
-class Source(msgspec.Struct, frozen=True, gc=False):
-    """Where entries come from.
-
-    Attributes:
-        dataset: name of a served data set, or "composite".
-        config: its options, as a JSON object.
-        difficulty: level of its curriculum, from 1 on; 0 for the configuration as it is.
-        seed: of the data set.
-        size: number of its entries.
-    """
-
-    dataset: str
-    config: str
-    difficulty: int
-    seed: int
-    size: int
-
-
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One entry of a data set.
-
-    Attributes:
-        question: the question.
-        entry: the entry as its scorer needs it, as JSON.
-        gold: a known answer, which earns the full score.
-        dataset: the data set it is from; of a composite, the part.
-        config: options of that data set, as JSON.
-        difficulty: level of its curriculum; 0 for none.
-        index: its place in the data set.
-    """
-
-    question: str
-    entry: str
-    gold: str
-    dataset: str
-    config: str
-    difficulty: int
-    index: int
 
 
 class Scored(msgspec.Struct, frozen=True, gc=False):
@@ -84,7 +53,7 @@ class Scored(msgspec.Struct, frozen=True, gc=False):
 
 
 class ReasoningGymService:
-    """Makes entries and scores answers. All services of a process share two workers and what they remember; these end when the last service is closed.
+    """Makes entries and scores answers. All services of a process share their workers, which end when the last service is closed, and what they remember.
 
     May be pickled, and used again after `close`.
 
@@ -105,21 +74,50 @@ class ReasoningGymService:
         """
         if source in _TRIED:
             return
-        result = self._pool("entry_maker").run((msgspec.structs.astuple(source), None))
+        result = self._pool("entry_maker").run((msgspec.structs.astuple(source), (), 0.0))
         if result.status != "ok":
             raise OptionError(f"reasoning-gym cannot make the data set {source.dataset!r} with these options: {result.reason}")
         _TRIED.add(source)
 
-    def entry(self, source: Source, index: int) -> Entry:
+    def entry(self, source: Source, index: int, ahead: Callable[[], Iterable[int]] = tuple) -> Entry:
         """Entry `index` of a data set. An entry without a known answer that its own scorer takes as right is passed over for the next.
+
+        Args:
+            source: the data set.
+            index: place in it.
+            ahead: called where the entry has to be made: which others will be wanted next. As many as take little time are made with it, and remembered.
 
         Raises:
             EnvironmentFault: the package makes none.
         """
-        result = self._pool("entry_maker").run((msgspec.structs.astuple(source), index))
+        known = _ENTRIES.get((source, index))
+        if known is not None:
+            return known
+        asked = (index, *(other for other in _ENTRIES.unknown(source, ahead()) if other != index))
+        result = self._pool("entry_maker").run((msgspec.structs.astuple(source), asked, AHEAD_SECONDS))
+        if result.status != "ok" and len(asked) > 1:  # it may be one of the others that hangs or kills the worker
+            asked = (index,)
+            result = self._pool("entry_maker").run((msgspec.structs.astuple(source), asked, 0.0))
         if result.status != "ok":
             raise EnvironmentFault(f"reasoning-gym makes no entry {index} of {source.dataset!r}: {result.reason}")
-        return Entry(**result.value)
+        return _kept(source, asked, result.value)[0]
+
+    def prefetch(self, wanted: Iterable[tuple[Source, int]]) -> None:
+        """Make entries that are about to be asked for, side by side. Those that cannot be made are left to whoever asks.
+
+        Raises:
+            WorkerError: the workers cannot be started.
+        """
+        indices: dict[Source, list[int]] = {}
+        for source, index in wanted:
+            indices.setdefault(source, []).append(index)
+        blocks = [(source, block) for source, listed in indices.items() for block in _blocks(_ENTRIES.unknown(source, listed), ENTRIES_TOGETHER)]
+        if not blocks:
+            return
+        results = self._pool("entry_maker").map([(msgspec.structs.astuple(source), block, TOGETHER_SECONDS) for source, block in blocks])
+        for (source, block), result in zip(blocks, results, strict=True):
+            if result.status == "ok":
+                _kept(source, block, result.value)
 
     def score(self, claims: Sequence[ReasoningGymAnswer]) -> list[Scored]:
         """What the answers are worth, in order.
@@ -127,7 +125,7 @@ class ReasoningGymService:
         Raises:
             WorkerError: the workers cannot be started.
         """
-        keys = [content_key(claim.dataset, claim.config, str(claim.difficulty), claim.entry, claim.answer) for claim in claims]
+        keys = [_key(claim, claim.answer) for claim in claims]
         with FORK_LOCK:
             found = {key: _SCORES[key] for key in keys if key in _SCORES}
         asked: dict[str, ReasoningGymAnswer] = {}
@@ -139,17 +137,23 @@ class ReasoningGymService:
                 asked[key] = claim
             else:
                 found[key] = refused
-        jobs = [(claim.dataset, claim.config, claim.difficulty, claim.entry, claim.answer) for claim in asked.values()]
-        if jobs:
-            results = self._pool("answer_scorer").map(jobs)
-            found.update((key, _scored(claim.dataset, result)) for (key, claim), result in zip(asked.items(), results, strict=True))
-        with FORK_LOCK:
-            for key in keys:
-                _SCORES[key] = found[key]
-                _SCORES.move_to_end(key)
-            while len(_SCORES) > MOST_REMEMBERED:
-                _SCORES.popitem(last=False)
+        if asked:
+            found.update(zip(asked, self._asked(list(asked.values())), strict=True))
+        _remember({key: found[key] for key in keys})
         return [found[key] for key in keys]
+
+    def _asked(self, claims: Sequence[ReasoningGymAnswer]) -> list[Scored]:
+        """What the scorers give. One that hangs or kills its worker spoils the scores of the answers beside it, which are then asked for one by one."""
+        jobs = [(claim.dataset, claim.config, claim.difficulty, claim.entry, claim.answer) for claim in claims]
+        pool, blocks = self._pool("answer_scorer"), _blocks(jobs, ANSWERS_TOGETHER)
+        results: list[JobResult] = []
+        for block, result in zip(blocks, pool.map(blocks), strict=True):
+            if result.status != "ok" and len(block) > 1:
+                for alone in pool.map([(job,) for job in block]):
+                    results += _one_each(alone, 1)
+            else:
+                results += _one_each(result, len(block))
+        return [_scored(claim.dataset, result) for claim, result in zip(claims, results, strict=True)]
 
     def close(self) -> None:
         """Let go of the workers; they end when nobody else in the process uses them."""
@@ -168,7 +172,7 @@ class ReasoningGymService:
             if pool is None:
                 seconds = MAKE_SECONDS if function == "entry_maker" else SCORE_SECONDS
                 path = f"prm_gym.procedural.worker:{function}"
-                pool = _POOLS[function] = WorkerPool(path, setup=(), workers=2, deadline=seconds, environment=_ENVIRONMENT)
+                pool = _POOLS[function] = WorkerPool(path, setup=(), workers=WORKERS, deadline=seconds, environment=_ENVIRONMENT)
             return pool
 
 
@@ -177,6 +181,46 @@ _POOLS: dict[str, WorkerPool] = {}
 _USERS: "weakref.WeakSet[ReasoningGymService]" = weakref.WeakSet()
 _TRIED: set[Source] = set()
 _SCORES: "OrderedDict[str, Scored]" = OrderedDict()
+_ENTRIES = RecentEntries(MOST_REMEMBERED, MOST_KEPT_CHARACTERS)
+
+
+def _remember(scores: Mapping[str, Scored]) -> None:
+    with FORK_LOCK:
+        for key, scored in scores.items():
+            _SCORES[key] = scored
+            _SCORES.move_to_end(key)
+        while len(_SCORES) > MOST_REMEMBERED:
+            _SCORES.popitem(last=False)
+
+
+def _kept(source: Source, indices: Sequence[int], made: Sequence[dict[str, Any] | None]) -> list[Entry]:
+    """The entries that a worker has made of the first of the indices, from now on remembered; and what their known answers earn, which it has found out."""
+    entries: list[Entry] = []
+    for index, fields in zip(indices, made, strict=False):  # the last ones may not have been begun
+        if fields is not None:
+            worth: float = fields.pop("worth")
+            entry = Entry(**fields)
+            _ENTRIES.put((source, index), entry)
+            _remember({_key(entry, entry.gold.strip()): _scored(entry.dataset, JobResult(status="ok", value=worth))})
+            entries.append(entry)
+    return entries
+
+
+def _key(of: Entry | ReasoningGymAnswer, answer: str) -> str:
+    return content_key(of.dataset, of.config, str(of.difficulty), of.entry, answer)
+
+
+def _blocks(jobs: Sequence[J], most: int) -> list[tuple[J, ...]]:
+    """The jobs in blocks of up to `most`, enough of them to give every worker one."""
+    size = max(1, min(most, math.ceil(len(jobs) / WORKERS)))
+    return [tuple(jobs[begin : begin + size]) for begin in range(0, len(jobs), size)]
+
+
+def _one_each(result: JobResult, count: int) -> list[JobResult]:
+    """The result of a block of answers as results of each; a text in place of a score says how the scorer failed."""
+    if result.status != "ok":
+        return [result] * count
+    return [JobResult(status="ok", value=score) if isinstance(score, float) else JobResult(status="error", reason=score) for score in result.value]
 
 
 def _refused(claim: ReasoningGymAnswer) -> Scored | None:

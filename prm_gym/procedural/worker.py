@@ -9,7 +9,8 @@ import json
 import os
 import random
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, cast
@@ -18,6 +19,7 @@ import numpy as np
 
 from prm_gym.procedural.catalogue import COMPOSITE, EXAMPLES, TUPLES
 from prm_gym.procedural.wall import admitted
+from prm_gym.workers.child import described
 
 Arguments = tuple[str, str, int, int, int]  # data set, its configuration as JSON, difficulty (0 for none), seed, size
 
@@ -33,6 +35,9 @@ _FORBIDDEN_OF_OS = (
 @lru_cache(maxsize=64)
 def _dataset(arguments: Arguments) -> Any:
     name, config, difficulty, seed, size = arguments
+    # Some generators draw from the global generators.
+    random.seed(repr(arguments))
+    np.random.seed(seed % 2**32)
     factory = importlib.import_module("reasoning_gym.factory")
     options: dict[str, Any] = json.loads(config)
     if name == COMPOSITE:
@@ -57,21 +62,35 @@ def _graded(curriculum: Any, difficulty: int, defaults: dict[str, Any]) -> Any:
     return curriculum.generate_configuration(defaults)
 
 
-def entry_maker() -> Callable[[tuple[Arguments, int | None]], dict[str, Any] | None]:
+def entry_maker() -> Callable[[tuple[Arguments, Sequence[int], float]], list[dict[str, Any] | None]]:
     """The function of a worker that makes entries."""
     importlib.import_module("reasoning_gym")
-    return _make
+    return _make_all
 
 
-def _make(job: tuple[Arguments, int | None]) -> dict[str, Any] | None:
-    """Entry `index` of a data set, or the next one after it that can be solved; None where only the data set is to be tried out."""
-    arguments, index = job
-    # Some generators draw from the global generators.
-    random.seed(repr(arguments))
-    np.random.seed(arguments[3] % 2**32)
+def _make_all(job: tuple[Arguments, Sequence[int], float]) -> list[dict[str, Any] | None]:
+    """Entries of a data set: the first of the indices, and as many of the others as are begun before the seconds are over; none where it is only tried out.
+
+    Of the others, None stands for one that cannot be made: whoever asks for it by itself is told why.
+    """
+    arguments, indices, seconds = job
+    until = time.monotonic() + seconds
+    if not indices:
+        _dataset(arguments)
+    made: list[dict[str, Any] | None] = [_make(arguments, index) for index in indices[:1]]
+    for index in indices[1:]:
+        if time.monotonic() >= until:
+            break
+        try:
+            made.append(_make(arguments, index))
+        except Exception:  # generators and scorers raise whatever they like
+            made.append(None)
+    return made
+
+
+def _make(arguments: Arguments, index: int) -> dict[str, Any]:
+    """Entry `index` of a data set, or the next one after it that can be solved, and under `worth` what its scorer gives for the known answer."""
     dataset = _dataset(arguments)
-    if index is None:
-        return None
     reason = ""
     for place in range(index, index + MOST_PASSED_OVER):
         random.seed(repr((arguments, place)))
@@ -85,8 +104,9 @@ def _make(job: tuple[Arguments, int | None]) -> dict[str, Any] | None:
         part = dataset.datasets[name] if arguments[0] == COMPOSITE else dataset
         text = json.dumps(entry, default=_plain, sort_keys=True)
         gold = _known_answer(name, entry)
-        if gold is not None and _solves(part, name, gold, text):
-            made = {"question": entry["question"], "entry": text, "gold": gold, "index": place % arguments[4]}
+        worth = 0.0 if gold is None else _worth(part, name, gold, text)
+        if worth >= 1.0:
+            made = {"question": entry["question"], "entry": text, "gold": gold, "index": place % arguments[4], "worth": worth}
             return {**made, "dataset": name, "config": config, "difficulty": difficulty}
         reason = "it has no known answer that its own scorer takes as right"
     raise ValueError(f"none of {MOST_PASSED_OVER} entries from {index} on can be used; of the last of them: {reason}")
@@ -108,12 +128,12 @@ def _known_answer(name: str, entry: dict[str, Any]) -> str | None:
     return gold if isinstance(gold, str) else None
 
 
-def _solves(dataset: Any, name: str, gold: str, entry: str) -> bool:
-    """Whether an answer that is written as an agent would write it passes the wall and earns the full score."""
+def _worth(dataset: Any, name: str, gold: str, entry: str) -> float:
+    """What a known answer earns that is written as an agent would write it; 0 where it does not pass the wall."""
     try:
-        return bool(gold.strip()) and _scored(dataset, name, gold.strip(), entry) >= 1.0
+        return _scored(dataset, name, gold.strip(), entry) if gold.strip() else 0.0
     except Exception:  # the wall refuses it, or the scorer fails over it, in whatever way it likes
-        return False
+        return 0.0
 
 
 def _plain(value: Any) -> Any:
@@ -124,8 +144,8 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def answer_scorer() -> Callable[[tuple[str, str, int, str, str]], float]:
-    """The function of a worker that scores answers."""
+def answer_scorer() -> Callable[[Sequence[tuple[str, str, int, str, str]]], list[float | str]]:
+    """The function of a worker that scores answers: for each its score, or in words how its scorer failed."""
     importlib.import_module("reasoning_gym")
     armed: list[bool] = []
 
@@ -135,18 +155,21 @@ def answer_scorer() -> Callable[[tuple[str, str, int, str, str]], float]:
 
     sys.addaudithook(hook)
 
-    def score(job: tuple[str, str, int, str, str]) -> float:
-        name, config, difficulty, entry, answer = job
-        dataset = _dataset((name, config, difficulty, 0, 10))
-        random.seed(entry)
-        np.random.seed(0)
-        armed.append(True)
+    def score(name: str, config: str, difficulty: int, entry: str, answer: str) -> float | str:
         try:
+            dataset = _dataset((name, config, difficulty, 0, 10))
+            random.seed(entry)
+            np.random.seed(0)
+            armed.append(True)
             return _scored(dataset, name, answer, entry)
+        except MemoryError:  # is the worker's to report
+            raise
+        except Exception as error:  # scorers fail in whatever way they like
+            return described(error)
         finally:
             armed.clear()
 
-    return score
+    return lambda jobs: [score(*job) for job in jobs]
 
 
 def _scored(dataset: Any, name: str, answer: str, entry_text: str) -> float:

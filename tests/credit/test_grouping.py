@@ -100,6 +100,20 @@ def test_group_statistics_by_hand():
     assert group_maxima(-values, groups).tolist() == [-7.0, 2.0]
 
 
+@pytest.mark.parametrize(
+    ("keys", "first"),
+    [([4, 4, 7, 7], [0, 2]), ([7, 4, 7, 4, 9], [1, 0, 4]), ([7, 7, 4], [2, 0]), ([3], [0]), ([], [])],
+    ids=["side by side", "interleaved", "in falling order", "one row", "nothing"],
+)
+def test_the_first_rows_of_groups(keys, first):
+    # Integer keys are numbered in rising order.
+    groups = factorise(np.array(keys, dtype=np.int64))
+    assert groups.first_rows.tolist() == first
+    if keys:
+        with pytest.raises(ValueError, match="read-only"):
+            groups.first_rows[0] = 1
+
+
 def test_the_mean_of_equal_values_is_the_value():
     # 0.7 added seven times and divided by seven is not 0.7 in floating point.
     assert sum([0.7] * 7) / 7 != 0.7

@@ -77,6 +77,15 @@ def test_what_counts_as_equal_is_a_matter_of_each_group_alone():
     assert [bool(np.any(centred[groups.codes == group])) for group in range(6)] == [False, True, False, True, False, False]
 
 
+def test_a_value_next_to_the_mean_of_a_group_that_differs_is_no_rounding():
+    # 2**-42 = 2.3e-13 is below 1e-12 times the largest value, 2. The mean of (0, 2, 1 + 3*2**-42) is 1 + 2**-42, so the third deviates by 2**-41, and stays.
+    # The second group is equal but for its last bit, and is still found beside the first.
+    values = np.array([0.0, 2.0, 1.0 + 3 * 2**-42, 1.0, 1.0 + 2**-52])
+    centred = deviations(values, factorise(np.array([0, 0, 0, 1, 1])))
+    assert centred[2] == pytest.approx(2**-41, rel=1e-3)
+    assert centred[3:].tolist() == [0.0, 0.0]
+
+
 def test_small_differences_on_a_large_offset_survive():
     # Squares of 1e8 lose the 1e-4; centring first keeps it. Deviations -1e-4, 0, 1e-4; std with ddof 1 = 1e-4.
     values = np.array([1e8 - 1e-4, 1e8, 1e8 + 1e-4])

@@ -48,6 +48,14 @@ def test_one_step_trajectories_keep_their_reward():
     rewards = np.array([3.0, -1.0, 2.0])
     assert discounted_returns(rewards, np.arange(4), gamma=1.0).tolist() == [3.0, -1.0, 2.0]
     assert trajectory_returns(rewards, np.arange(4)).tolist() == [3.0, -1.0, 2.0]
+    for own in (discounted_returns(rewards, np.arange(4), gamma=1.0), trajectory_returns(rewards, np.arange(4))):
+        assert not np.shares_memory(own, rewards)
+
+
+def test_as_many_trajectories_as_steps_need_not_have_one_each():
+    rewards, offsets = np.array([3.0, -1.0, 2.0]), np.array([0, 2, 2, 3])
+    assert discounted_returns(rewards, offsets, gamma=0.5).tolist() == [2.5, -1.0, 2.0]
+    assert trajectory_returns(rewards, offsets).tolist() == [2.0, 0.0, 2.0]
 
 
 @settings(derandomize=True, deadline=None, max_examples=60, database=None)

@@ -22,8 +22,8 @@ WITHOUT_THE_WALL = """
 import json, sys
 from prm_gym.procedural import worker
 worker.admitted = lambda dataset, answer, entry: answer
-entry = worker._make(((sys.argv[1], "{}", 0, 0, 10), 0))["entry"]
-print(worker.answer_scorer()((sys.argv[1], "{}", 0, entry, sys.argv[2])))
+entry = worker._make((sys.argv[1], "{}", 0, 0, 10), 0)["entry"]
+print(worker.answer_scorer()([(sys.argv[1], "{}", 0, entry, sys.argv[2])]))
 """
 
 
@@ -52,7 +52,7 @@ def test_some_entries_depend_on_the_hash_seed():
     program = """
 import sys
 from prm_gym.procedural import worker
-print([worker._make(((name, "{}", 0, 5, 10), place))["question"] for name in ("isomorphic_strings", "ransom_note") for place in range(5)])
+print([worker._make((name, "{}", 0, 5, 10), place)["question"] for name in ("isomorphic_strings", "ransom_note") for place in range(5)])
 """
     assert _run(program, "", "", PYTHONHASHSEED="1") != _run(program, "", "", PYTHONHASHSEED="2"), "the package has been mended"
 
