@@ -23,7 +23,7 @@ from prm_gym.algebra.expression import (
     write_relation,
 )
 from prm_gym.algebra.polynomial import Polynomial, is_linear
-from prm_gym.algebra.reading import read_statement
+from prm_gym.algebra.reading import read_expression, read_statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,16 @@ def restatement_key(text: str) -> str:
 def is_restated(one: Expression, other: Expression) -> bool:
     """Whether two expressions are the same in the same words (see `restatement_key`)."""
     return normal(one) == normal(other)
+
+
+@lru_cache(maxsize=1 << 12)
+def normal_of(text: str) -> Expression:
+    """The normal form of the expression that a text holds: equal for two that are the same in the same words.
+
+    Raises:
+        AlgebraError: the text is not read.
+    """
+    return normal(read_expression(text))
 
 
 def _relation_key(relation: Relation) -> str:

@@ -111,7 +111,12 @@ def read_expression(text: str, names: Collection[str] = ()) -> Expression:
     Raises:
         AlgebraError: it is not read; `kind` says in which way, the message where.
     """
-    reader = _Reader(text, frozenset(names))
+    return _read_expression(text, frozenset(names))
+
+
+@lru_cache(maxsize=1 << 12)
+def _read_expression(text: str, names: frozenset[str]) -> Expression:
+    reader = _Reader(text, names)
     expression = reader.sum()
     reader.require_end()
     return _shallow(expression)
