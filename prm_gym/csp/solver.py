@@ -17,6 +17,7 @@ from prm_gym.errors import ProblemError
 
 WORK_BUDGET = 300_000  # of one search, in nodes of the constraints that are propagated: some tenths of a second to about a second
 _KEPT_ANSWERS = 256
+_KEPT_BEGINNINGS = 32
 _KEPT_SOLVERS = 512
 
 Status: TypeAlias = Literal["forced", "possible", "impossible", "inconsistent"]
@@ -46,7 +47,8 @@ class Finding(msgspec.Struct, frozen=True):
 class Solver:
     """Answers questions about one problem.
 
-    It remembers what it has answered, and the first two solutions of the problem itself, but no answer depends on what was asked before.
+    It remembers what it has answered, the first two solutions of the problem itself, and where propagation ended, from which the next step of an episode
+    goes on. No answer depends on what was asked before: propagation ends in one place wherever it begins (`Network.propagate`).
     """
 
     def __init__(self, problem: Problem, budget: int = WORK_BUDGET) -> None:
@@ -64,6 +66,7 @@ class Solver:
         self._first: list[Domains] | None = None
         self._unique: bool | None = None
         self._answers: dict[tuple[frozenset[Is], Is], Finding] = {}
+        self._begun: dict[frozenset[Is], Domains] = {}  # domains that propagation of some atoms may begin with: they hold whatever these leave
 
     def solutions(self, assigned: Sequence[Is] = ()) -> Iterator[dict[str, Value]]:
         """Every solution in which the atoms hold.
@@ -114,20 +117,24 @@ class Solver:
         Raises:
             ProblemError: an atom that the problem does not have.
         """
-        key = (frozenset(assigned), atom)
+        atoms = frozenset(assigned)
+        key = (atoms, atom)
         found = self._answers.get(key)
         if found is None:
-            found = self._examined(self.network.narrowed(assigned), atom)
+            found = self._examined(atoms, self.network.narrowed(assigned), atom)
             if len(self._answers) >= _KEPT_ANSWERS:
                 self._answers.clear()
             self._answers[key] = found
         return found
 
-    def _examined(self, domains: Domains, atom: Is) -> Finding:
+    def _examined(self, assigned: frozenset[Is], domains: Domains, atom: Is) -> Finding:
         place, bit = self.network.place(atom)
-        narrow = self._propagated(domains)
+        narrow = self._propagated(assigned, domains)
         if narrow is None:
             return Finding("inconsistent", "propagation", "no solution is left, whatever comes")
+        if len(self._begun) >= _KEPT_BEGINNINGS:
+            self._begun.clear()
+        self._begun[assigned | {atom}] = narrow  # the next question, if the step is taken
         if not narrow[place] & bit:
             return self._impossible(domains, place, bit, "propagation")
         try:
@@ -159,15 +166,15 @@ class Solver:
         reason = "no solution remains" if broken is None else f"it breaks: {constraint_text(self.problem.constraints[broken])}"
         return Finding("impossible", by, reason)
 
-    def _propagated(self, domains: Domains) -> Domains | None:
-        """Where propagation ends, None where it fails; begun where it ended for the problem itself, so that only what the domains add is left to do."""
-        root = self._root
-        if root is None:
+    def _propagated(self, assigned: frozenset[Is], domains: Domains) -> Domains | None:
+        """Where propagation ends, None where it fails; begun where it ended a step before or for the problem itself, so that only what is new is looked at."""
+        begun = self._begun.get(assigned, self._root)
+        if begun is None:
             return None
-        narrow = [now & before for now, before in zip(domains, root, strict=True)]
-        if narrow == root:
+        narrow = [now & before for now, before in zip(domains, begun, strict=True)]
+        if narrow == begun:
             return narrow
-        changed = [place for place, (now, before) in enumerate(zip(narrow, root, strict=True)) if now != before]
+        changed = [place for place, (now, before) in enumerate(zip(narrow, begun, strict=True)) if now != before]
         return narrow if self.network.propagate(narrow, changed) is None else None
 
     # Search.

@@ -187,6 +187,25 @@ def test_propagation_ends_in_one_place_wherever_it_begins(seed):
     assert min(seen[key] for key in ((True, True), (False, True), (True, False), (False, False))) > 20
 
 
+def test_an_episode_gets_what_its_steps_get_alone():
+    # A solver that follows an episode goes on from where propagation ended the step before; one that is asked out of the blue begins anew.
+    rng = np.random.default_rng(17)
+    seen = Counter()
+    problems = [random_problem(rng, 5) for _ in range(80)] + [queens(6)] * 60
+    for problem in problems:
+        follows, assigned = Solver(problem), []
+        for place in rng.permutation(len(problem.variables)):
+            variable = problem.variables[place]
+            asked = [Is(variable.name, value) for value in rng.permutation(np.array(variable.domain, dtype=object))[:2]]
+            for atom in asked:  # the first is asked and not taken
+                found = follows.examine(assigned, atom)
+                assert found == Solver(problem).examine(assigned, atom)
+                seen[found.status, found.by] += 1
+            assigned.append(asked[-1])
+    assert min(seen[status, "propagation"] for status in ("forced", "impossible", "inconsistent")) > 20
+    assert min(seen[status, "search"] for status in ("forced", "possible")) > 5
+
+
 def test_solvers_are_found_by_what_a_problem_says_and_not_all_kept():
     # With a = 1 nothing is left of b but its second value, which differs from problem to problem: the solver of another one would not know it.
     problems = [Problem((Variable("a", (1, 2)), Variable("b", (1, 2 + number))), (AllDifferent(("a", "b")),)) for number in range(700)]
