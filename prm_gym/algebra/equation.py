@@ -137,7 +137,7 @@ def is_restated(one: Expression, other: Expression) -> bool:
     return normal(one) == normal(other)
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 10)
 def normal_of(text: str) -> Expression:
     """The normal form of the expression that a text holds: equal for two that are the same in the same words.
 
