@@ -24,7 +24,7 @@ from prm_gym.csp.propagation import Network
 from prm_gym.env import StepEnv
 from prm_gym.errors import OptionError
 from prm_gym.options import StepOptions, require_difficulty
-from prm_gym.task import Task, content_key
+from prm_gym.task import Task, framed, framed_key
 from prm_gym.transition import Situation, Transition
 
 Grid = tuple[int, ...]
@@ -97,16 +97,17 @@ class SudokuEnv(StepEnv):
         super().__init__(**options)
         self.difficulty, self.candidates = difficulty, candidates
         self._puzzle = Puzzle(LEVELS[difficulty].box, (), ())
+        self._problem = problem((2, 2), (0,) * 16)
         self._entropy = 0
         self._grid: Grid = ()
+        self._written: tuple[int, ...] = ()  # the cells that the agent has filled, in order
 
     def begin(self, options: Mapping[str, Any]) -> tuple[Task, Situation]:
         """Draw a puzzle."""
         if options:
             raise OptionError(f"reset of Sudoku takes no options, got {sorted(options)}")
         self._entropy = int(self.np_random.integers(1 << 62))
-        self._puzzle = generate(self._entropy, LEVELS[self.difficulty])
-        self._grid = self._puzzle.given
+        self._put_down(generate(self._entropy, LEVELS[self.difficulty]))
         task = _task(self._puzzle, self.difficulty)
         return task, self._describe(task)
 
@@ -121,9 +122,11 @@ class SudokuEnv(StepEnv):
         place = (row - 1) * size + column - 1
         if self._grid[place]:
             return self._unchanged(f"r{row}c{column} is filled")
-        filled = tuple(Is(cell_name(cell, size), now) for cell, (now, given) in enumerate(zip(self._grid, self._puzzle.given, strict=True)) if now != given)
-        claim = Assignment(problem(self._puzzle.box, self._puzzle.given), filled, f"r{row}c{column}", digit)
+        atoms = _atoms(self._puzzle.box)
+        filled = tuple([atoms[cell][self._grid[cell]] for cell in self._written])
+        claim = Assignment(self._problem, filled, atoms[place][digit].variable, digit)
         self._grid = (*self._grid[:place], digit, *self._grid[place + 1 :])
+        self._written = tuple(sorted((*self._written, place)))
         full = 0 not in self._grid
         outcome = float(self._grid == self._puzzle.solution) if full else None
         return Transition(situation=self._describe(self.task), claims=(claim,), terminated=full, outcome=outcome)
@@ -134,8 +137,10 @@ class SudokuEnv(StepEnv):
 
     def load_state(self, state: Any) -> None:
         """Generate the puzzle again and put back the grid."""
-        self._entropy, self.difficulty, self._grid = state["entropy"], state["difficulty"], tuple(state["grid"])
-        self._puzzle = generate(self._entropy, LEVELS[self.difficulty])
+        self._entropy, self.difficulty = state["entropy"], state["difficulty"]
+        self._put_down(generate(self._entropy, LEVELS[self.difficulty]))
+        self._grid = tuple(state["grid"])
+        self._written = tuple(cell for cell, (now, given) in enumerate(zip(self._grid, self._puzzle.given, strict=True)) if now != given)
 
     def solution(self) -> list[str]:
         """The missing digits, always the cell with the fewest digits left next."""
@@ -148,11 +153,15 @@ class SudokuEnv(StepEnv):
             steps.append(f"{cell_name(place, puzzle.size)} = {grid[place]}")
         return steps
 
+    def _put_down(self, puzzle: "Puzzle") -> None:
+        self._puzzle, self._problem = puzzle, problem(puzzle.box, puzzle.given)
+        self._grid, self._written = puzzle.given, ()
+
     def _unchanged(self, reason: str) -> Transition:
         return Transition(situation=self.situation, claims=(Malformed(reason),))
 
     def _describe(self, task: Task) -> Situation:
-        state_key = content_key(task.key, *map(str, self._grid))
+        state_key = framed_key(framed(task.key) + _framed_digits(self._grid))
         actions = _candidates(self._puzzle, self._grid, self.candidates, state_key) if self.candidates and 0 in self._grid else ()
         return Situation(observation=grid_text(self._puzzle.box, self._grid), state_key=state_key, actions=actions)
 
@@ -177,14 +186,35 @@ def cell_name(place: int, size: int) -> str:
 
 def grid_text(box: tuple[int, int], grid: Sequence[int]) -> str:
     """The grid with its boxes, one row a line."""
+    return _layout(box) % tuple([_SHOWN[digit] for digit in grid])
+
+
+# Digits as they are shown, and as the parts of a key.
+_SHOWN = (".", *map(str, range(1, 10)))
+_FRAMED = tuple(framed(str(digit)) for digit in range(10))
+
+
+def _framed_digits(grid: Sequence[int]) -> bytes:
+    return b"".join([_FRAMED[digit] for digit in grid])
+
+
+@lru_cache(maxsize=16)
+def _layout(box: tuple[int, int]) -> str:
+    """A grid with `%s` in every cell."""
     size, width = box[0] * box[1], box[1]
     lines: list[str] = []
     for row in range(size):
         if row and row % box[0] == 0:
             lines.append("    " + "-+-".join(["-" * (2 * width - 1)] * (size // width)))
-        digits = [str(digit or ".") for digit in grid[row * size : (row + 1) * size]]
-        lines.append(f"r{row + 1}  " + " | ".join(" ".join(digits[start : start + width]) for start in range(0, size, width)))
+        lines.append(f"r{row + 1}  " + " | ".join([" ".join(["%s"] * width)] * (size // width)))
     return "\n".join(lines)
+
+
+@lru_cache(maxsize=16)
+def _atoms(box: tuple[int, int]) -> tuple[tuple[Is, ...], ...]:
+    """For every cell and digit from 0 on, that it stands there."""
+    size = box[0] * box[1]
+    return tuple(tuple(Is(cell_name(place, size), digit) for digit in range(size + 1)) for place in range(size**2))
 
 
 @lru_cache(maxsize=16)
@@ -210,6 +240,37 @@ def possible_digits(box: tuple[int, int], grid: Sequence[int], place: int) -> li
     return [digit for digit in range(1, box[0] * box[1] + 1) if digit not in taken]
 
 
+def _digits_left(box: tuple[int, int], grid: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """For every empty cell what `possible_digits` gives, in one walk over the grid."""
+    taken = [0] * (3 * box[0] * box[1])  # of every unit, bit d for the digit d
+    units_of = _units_of(box)
+    for digit, (row, column, square) in zip(grid, units_of, strict=True):
+        bit = 1 << digit
+        taken[row] |= bit
+        taken[column] |= bit
+        taken[square] |= bit
+    found: dict[int, tuple[int, ...]] = {}
+    for place, (row, column, square) in enumerate(units_of):
+        if not grid[place]:
+            found[place] = _missing(taken[row] | taken[column] | taken[square], len(taken) // 3)
+    return found
+
+
+@lru_cache(maxsize=16)
+def _units_of(box: tuple[int, int]) -> tuple[tuple[int, int, int], ...]:
+    """For every cell the numbers of its row, column and box among the units."""
+    numbers: list[list[int]] = [[] for _ in range((box[0] * box[1]) ** 2)]
+    for number, unit in enumerate(_units(box)):
+        for cell in unit:
+            numbers[cell].append(number)
+    return tuple((row, column, square) for row, column, square in numbers)
+
+
+@lru_cache(maxsize=1 << 11)
+def _missing(taken: int, size: int) -> tuple[int, ...]:
+    return tuple(digit for digit in range(1, size + 1) if not taken >> digit & 1)
+
+
 @lru_cache(maxsize=1 << 10)
 def problem(box: tuple[int, int], given: Grid) -> Problem:
     """The puzzle as a constraint problem; a given digit is a domain of one value."""
@@ -222,7 +283,7 @@ def problem(box: tuple[int, int], given: Grid) -> Problem:
 def _task(puzzle: Puzzle, difficulty: int) -> Task:
     size, (rows, columns) = puzzle.size, puzzle.box
     return Task(
-        key=content_key("Sudoku-v0", *map(str, (*puzzle.box, *puzzle.given))),
+        key=framed_key(framed("Sudoku-v0") + _framed_digits((*puzzle.box, *puzzle.given))),
         instructions=(
             f"Fill the grid so that every row, every column and every box of {rows} rows and {columns} columns holds each digit from 1 to {size} once. "
             "Write one digit at a time, such as: r1c2 = 3, which says that row 1, column 2 holds a 3. There is exactly one solution, so every digit can be "
@@ -244,7 +305,8 @@ def _candidates(puzzle: Puzzle, grid: Grid, count: int, state_key: str) -> tuple
     box, size = puzzle.box, puzzle.size
     empty = [place for place, digit in enumerate(grid) if not digit]
     empty = [empty[i] for i in rng.permutation(len(empty)).tolist()]
-    options = {place: possible_digits(box, grid, place) for place in empty}
+    digits_left = _digits_left(box, grid)
+    options = {place: digits_left[place] for place in empty}
     singles = [place for place in empty if len(options[place]) == 1]
     cells = list(dict.fromkeys([*singles[: max(1, count // 6)], *empty]))
     texts: list[str] = []
@@ -311,7 +373,9 @@ def _emptied(full: Grid, level: Level, rng: np.random.Generator) -> Puzzle | Non
                 break
             if grid[place]:
                 grid[place] = 0
-                if not (_filled_by_singles(network, grid) if singles else _is_unique(level.box, grid)):
+                # A digit that is the only one left for its cell comes back at once, and then the grid is the one before, which singles fill.
+                shown = singles and len(possible_digits(level.box, grid, place)) == 1
+                if not (shown or (_filled_by_singles(network, grid) if singles else _is_unique(level.box, grid))):
                     grid[place] = full[place]
     if _filled_by_singles(network, grid) is not level.singles or grid.count(0) < level.blanks - 4:
         return None

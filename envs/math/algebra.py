@@ -150,8 +150,11 @@ class AlgebraEnv(StepEnv):
 def read_line(kind: Kind, action: str) -> Line | Malformed:
     """The line that an action writes."""
     text = " ".join(action.split()).strip("$ ").removesuffix(".")
-    if len(text) > MAX_LINE:
-        return Malformed(f"a line has at most {MAX_LINE} characters")
+    return _read_line(kind, text) if len(text) <= MAX_LINE else Malformed(f"a line has at most {MAX_LINE} characters")
+
+
+@lru_cache(maxsize=1 << 12)
+def _read_line(kind: Kind, text: str) -> Line | Malformed:
     parts = tuple(part.strip() for part in text.split(";"))
     if len(parts) != (2 if kind == "system" else 1):
         return Malformed("a line is the two equations of the system, with ';' between them" if kind == "system" else "one line at a time, without ';'")

@@ -5,7 +5,6 @@ et al. 2024, Stream of Search. Here a step is checked when it is made, and the s
 """
 
 import csv
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -291,9 +290,10 @@ def _some_of_both(moves: Sequence[Operation], numbers: Numbers, target: Fraction
 
 
 def _after(move: Operation, numbers: Numbers) -> Numbers:
-    left = Counter(numbers)
-    left.subtract((move.left, move.right))
-    return (*left.elements(), move.result)
+    left = list(numbers)
+    left.remove(move.left)
+    left.remove(move.right)
+    return (*left, move.result)
 
 
 def _shown(move: Operation, rng: np.random.Generator) -> str:

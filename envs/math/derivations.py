@@ -75,6 +75,7 @@ def next_lines(kind: Kind, line: Line) -> NextLines:
         return NextLines([], [])
 
 
+@lru_cache(maxsize=1 << 12)
 def is_finished(kind: Kind, line: Line) -> bool:
     """Whether a line is in the form that ends a task: every unknown equal to a reduced number, or an expression multiplied out and collected."""
     if kind == "rewriting":

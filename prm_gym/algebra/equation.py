@@ -23,7 +23,9 @@ from prm_gym.algebra.expression import (
     write_relation,
 )
 from prm_gym.algebra.polynomial import Polynomial, is_linear
-from prm_gym.algebra.reading import read_statement
+from prm_gym.algebra.reading import read_expression, read_statement
+
+_ZERO, _ONE = number(0), number(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,16 @@ def is_restated(one: Expression, other: Expression) -> bool:
     return normal(one) == normal(other)
 
 
+@lru_cache(maxsize=1 << 10)
+def normal_of(text: str) -> Expression:
+    """The normal form of the expression that a text holds: equal for two that are the same in the same words.
+
+    Raises:
+        AlgebraError: the text is not read.
+    """
+    return normal(read_expression(text))
+
+
 def _relation_key(relation: Relation) -> str:
     left, right, symbol = write(normal(relation.left)), write(normal(relation.right)), relation.symbol
     if symbol in (">", ">="):
@@ -154,14 +166,14 @@ def normal(expression: Expression) -> Expression:
         case Negative(inner):
             return _negated(normal(inner))
         case Sum(terms):
-            return _gathered(Sum, [normal(term) for term in terms], number(0))
+            return _gathered(Sum, [normal(term) for term in terms], _ZERO)
         case Product(factors):
             signs, plain = zip(*(_unsigned(normal(factor)) for factor in factors), strict=True)
-            product = _gathered(Product, list(plain), number(1))
+            product = _gathered(Product, list(plain), _ONE)
             return _negated(product) if sum(signs) % 2 else product
         case Quotient(numerator, denominator):
             (minus, top), (other, below) = _unsigned(normal(numerator)), _unsigned(normal(denominator))
-            quotient = top if below == number(1) else Quotient(top, below)
+            quotient = top if below == _ONE else Quotient(top, below)
             return _negated(quotient) if minus != other else quotient
         case Power(base, exponent):
             return normal(base) if exponent == 1 else Power(normal(base), exponent)
@@ -170,7 +182,7 @@ def normal(expression: Expression) -> Expression:
 
 
 def _negated(expression: Expression) -> Expression:
-    return expression.inner if isinstance(expression, Negative) else expression if expression == number(0) else Negative(expression)
+    return expression.inner if isinstance(expression, Negative) else expression if expression == _ZERO else Negative(expression)
 
 
 def _unsigned(expression: Expression) -> tuple[bool, Expression]:

@@ -10,7 +10,7 @@ not hold are left undecided.
 import hashlib
 from functools import lru_cache
 
-from prm_gym.algebra.equation import is_restated
+from prm_gym.algebra.equation import is_restated, normal_of
 from prm_gym.algebra.expansion import Expander, NoValueError, is_numeric
 from prm_gym.algebra.expression import Absolute, Expression, Name, Negative, Number, Power, Product, Quotient, Relation, Sum, names_of
 from prm_gym.algebra.finding import Finding, point_sentence, point_texts
@@ -41,8 +41,8 @@ def identity(left: str, right: str, earlier: tuple[str, ...] = ()) -> Finding:
     """
     finding = _identity(left, right)
     if finding.status == "equal" and earlier:
-        written = read_expression(right)
-        if any(is_restated(read_expression(text), written) for text in earlier):
+        written = normal_of(right)
+        if any(normal_of(text) == written for text in earlier):
             return Finding("trivial", "it was written before")
     return finding
 

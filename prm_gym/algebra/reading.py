@@ -56,6 +56,8 @@ MAX_EXPONENT = 100  # numerator of an exponent
 MAX_ROOT = 6  # denominator of an exponent
 MAX_RELATIONS = 16  # of a statement
 
+_LINE = 200  # characters of what is kept once it has been read
+
 Kind: TypeAlias = str  # "number", "word", "symbol", "relation", "superscript"
 
 
@@ -111,7 +113,17 @@ def read_expression(text: str, names: Collection[str] = ()) -> Expression:
     Raises:
         AlgebraError: it is not read; `kind` says in which way, the message where.
     """
-    reader = _Reader(text, frozenset(names))
+    return (_read_before if len(text) <= _LINE else _read_expression)(text, frozenset(names))
+
+
+@lru_cache(maxsize=1 << 12)
+def _read_before(text: str, names: frozenset[str]) -> Expression:
+    """An expression of usual length, read once: a step is read by its environment and by its verifiers, and stands before the next one."""
+    return _read_expression(text, names)
+
+
+def _read_expression(text: str, names: frozenset[str]) -> Expression:
+    reader = _Reader(text, names)
     expression = reader.sum()
     reader.require_end()
     return _shallow(expression)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from prm_gym.errors import PrmGymError
@@ -24,6 +25,7 @@ MAX_LENGTH = 1000  # characters of an expression
 MAX_NESTING = 64  # parentheses within parentheses
 MAX_DIGITS = 100  # of a number that is read, and of numerator and denominator of every result
 
+_SHORT = 32  # characters of what is kept once it has been read: some kilobytes each at worst
 _TOO_GREAT = 10**MAX_DIGITS
 _TOKEN = re.compile(r"[ \t]*(?:([0-9][0-9,]*(?:\.[0-9]+)?)|([-+*/()×÷−]))")
 _PLAIN_DIGITS = re.compile(r"[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3})+")
@@ -89,8 +91,16 @@ def parse_expression(text: str) -> Expression:
     Raises:
         ExpressionError: it has no value; `kind` says in which way, the message where.
     """
+    if len(text) <= _SHORT:
+        return _read_before(text)
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"the expression has {len(text):,} characters; at most {MAX_LENGTH:,} are read", "bounds")
+    return _Reader(text).read()
+
+
+@lru_cache(maxsize=1 << 12)
+def _read_before(text: str) -> Expression:
+    """A short text, read once: a step is read by its environment and by its verifiers, and its numbers come again in the next one."""
     return _Reader(text).read()
 
 

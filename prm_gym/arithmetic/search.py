@@ -54,8 +54,7 @@ def operations(left: Fraction, right: Fraction, integers_only: bool = False) -> 
         right: another; of `a + b` and `b + a` only the first is given.
         integers_only: only those whose result is a positive integer.
     """
-    found = _operations(_ratio(left), _ratio(right), integers_only)
-    return [Operation(Fraction(*a), symbol, Fraction(*b), Fraction(*value)) for a, symbol, b, value in dict.fromkeys(found)]
+    return list(_kept_operations(_ratio(left), _ratio(right), integers_only))
 
 
 def solve(numbers: Sequence[Fraction | int], target: Fraction | int, integers_only: bool = False, budget: int = NODE_BUDGET) -> tuple[str, ...] | None:
@@ -189,6 +188,12 @@ def _operations(a: Ratio, b: Ratio, integers_only: bool) -> list[tuple[Ratio, Sy
     if an:
         found.append((b, "/", a, _reduced(y, x)))
     return [entry for entry in found if _is_positive_integer(entry[3])] if integers_only else found
+
+
+@lru_cache(maxsize=1 << 12)
+def _kept_operations(a: Ratio, b: Ratio, integers_only: bool) -> tuple[Operation, ...]:
+    """What `operations` gives: the same pairs come again and again in the candidates of a state."""
+    return tuple(Operation(Fraction(*a), symbol, Fraction(*b), Fraction(*value)) for a, symbol, b, value in dict.fromkeys(_operations(a, b, integers_only)))
 
 
 def _partners(a: Ratio, target: Ratio) -> list[tuple[Symbol, bool, Ratio]]:

@@ -24,10 +24,7 @@ class Propagator(Protocol):
 
 
 class Network:
-    """A problem, compiled: variables and values by number, constraints as propagators.
-
-    `work` is what the last propagation cost: the nodes of the constraints that it looked at, one at least.
-    """
+    """A problem, compiled: variables and values by number, constraints as propagators. Asking it changes nothing, so threads may share one."""
 
     def __init__(self, problem: Problem) -> None:
         """Compile a problem."""
@@ -41,7 +38,6 @@ class Network:
         self.propagators = [self._compiled(constraint) for constraint in problem.constraints]
         self.watching: list[list[int]] = [[] for _ in self.names]
         self.costs = [size(constraint) for constraint in problem.constraints]
-        self.work = 0
         for place, constraint in enumerate(problem.constraints):
             for name in scope(constraint):
                 self.watching[self.index[name]].append(place)
@@ -56,9 +52,11 @@ class Network:
         Raises:
             ProblemError: an atom that the problem does not have.
         """
-        domains = self.domains.copy()
+        domains, full, index, bits = self.domains.copy(), self.domains, self.index, self.bits
         for atom in assigned:
-            place, bit = self.place(atom)
+            place, bit = index.get(atom.variable), bits.get(atom.value, 0)
+            if place is None or not full[place] & bit:
+                place, bit = self.place(atom)  # raises
             domains[place] &= bit
         return domains
 
@@ -76,6 +74,9 @@ class Network:
     def propagate(self, domains: Domains, changed: Sequence[int] | None = None) -> int | None:
         """Narrow domains, in place, until nothing more follows.
 
+        Where that ends does not depend on the order: a propagator leaves no more of a smaller domain than of a greater one, so there is one greatest fixed
+        point, and from any domains between it and the first ones propagation comes to it. Only which constraint fails first may differ.
+
         Args:
             domains: [V].
             changed: the variables whose domains changed since the last time; None for all.
@@ -83,22 +84,26 @@ class Network:
         Returns:
             None, or the number of a constraint that cannot hold any more; -1 when a domain was empty to begin with.
         """
-        self.work = 1
+        return self.propagate_counting(domains, changed)[0]
+
+    def propagate_counting(self, domains: Domains, changed: Sequence[int] | None = None) -> tuple[int | None, int]:
+        """What `propagate` gives, and what it cost: the nodes of the constraints that it looked at, one at least."""
+        work = 1
         if 0 in domains:
-            return -1
+            return -1, work
         pending = dict.fromkeys(range(len(self.propagators)) if changed is None else (c for variable in changed for c in self.watching[variable]))
         touched: list[int] = []
         while pending:
             place = next(iter(pending))
             del pending[place]
-            self.work += self.costs[place]
+            work += self.costs[place]
             if not self.propagators[place].prune(domains, touched):
-                return place
+                return place, work
             for variable in touched:
                 for watcher in self.watching[variable]:
                     pending[watcher] = None
             touched.clear()
-        return None
+        return None, work
 
     def broken(self, domains: Domains, variable: int) -> int | None:
         """The first constraint on a variable that cannot hold given these domains, looked at by itself."""

@@ -4,7 +4,9 @@ Source: maintaining consistency during search (Sabin and Freuder 1994), smallest
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
+from itertools import islice
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -15,6 +17,8 @@ from prm_gym.errors import ProblemError
 
 WORK_BUDGET = 300_000  # of one search, in nodes of the constraints that are propagated: some tenths of a second to about a second
 _KEPT_ANSWERS = 256
+_KEPT_BEGINNINGS = 32
+_KEPT_SOLVERS = 512
 
 Status: TypeAlias = Literal["forced", "possible", "impossible", "inconsistent"]
 
@@ -43,7 +47,8 @@ class Finding(msgspec.Struct, frozen=True):
 class Solver:
     """Answers questions about one problem.
 
-    It remembers what it has answered, and the first two solutions of the problem itself, but no answer depends on what was asked before.
+    It remembers what it has answered, the first two solutions of the problem itself, and where propagation ended, from which the next step of an episode
+    goes on. No answer depends on what was asked before: propagation ends in one place wherever it begins (`Network.propagate`).
     """
 
     def __init__(self, problem: Problem, budget: int = WORK_BUDGET) -> None:
@@ -61,6 +66,7 @@ class Solver:
         self._first: list[Domains] | None = None
         self._unique: bool | None = None
         self._answers: dict[tuple[frozenset[Is], Is], Finding] = {}
+        self._begun: dict[frozenset[Is], Domains] = {}  # domains that propagation of some atoms may begin with: they hold whatever these leave
 
     def solutions(self, assigned: Sequence[Is] = ()) -> Iterator[dict[str, Value]]:
         """Every solution in which the atoms hold.
@@ -82,15 +88,12 @@ class Solver:
     def unique(self) -> bool | None:
         """Whether the problem has exactly one solution; None when the budget does not suffice to tell."""
         if self._first is None:
-            self._first = []
-            try:
-                for found in self._search(self.network.domains.copy()):
-                    self._first.append(found)
-                    if len(self._first) == 2:
-                        break
-                self._unique = len(self._first) == 1
-            except BudgetSpentError:
-                self._unique = None
+            first, unique = list[Domains](), None
+            with suppress(BudgetSpentError):
+                for found in islice(self._search(self.network.domains.copy()), 2):
+                    first.append(found)
+                unique = len(first) == 1
+            self._unique, self._first = unique, first  # in this order: another thread takes it as found once the second is there
         return self._unique
 
     def breach(self, assigned: Sequence[Is]) -> str:
@@ -114,20 +117,24 @@ class Solver:
         Raises:
             ProblemError: an atom that the problem does not have.
         """
-        key = (frozenset(assigned), atom)
+        atoms = frozenset(assigned)
+        key = (atoms, atom)
         found = self._answers.get(key)
         if found is None:
-            found = self._examined(self.network.narrowed(assigned), atom)
+            found = self._examined(atoms, self.network.narrowed(assigned), atom)
             if len(self._answers) >= _KEPT_ANSWERS:
                 self._answers.clear()
             self._answers[key] = found
         return found
 
-    def _examined(self, domains: Domains, atom: Is) -> Finding:
+    def _examined(self, assigned: frozenset[Is], domains: Domains, atom: Is) -> Finding:
         place, bit = self.network.place(atom)
-        narrow = domains.copy()
-        if self.network.propagate(narrow) is not None:
+        narrow = self._propagated(assigned, domains)
+        if narrow is None:
             return Finding("inconsistent", "propagation", "no solution is left, whatever comes")
+        if len(self._begun) >= _KEPT_BEGINNINGS:
+            self._begun.clear()
+        self._begun[assigned | {atom}] = narrow  # the next question, if the step is taken
         if not narrow[place] & bit:
             return self._impossible(domains, place, bit, "propagation")
         try:
@@ -159,6 +166,17 @@ class Solver:
         reason = "no solution remains" if broken is None else f"it breaks: {constraint_text(self.problem.constraints[broken])}"
         return Finding("impossible", by, reason)
 
+    def _propagated(self, assigned: frozenset[Is], domains: Domains) -> Domains | None:
+        """Where propagation ends, None where it fails; begun where it ended a step before or for the problem itself, so that only what is new is looked at."""
+        begun = self._begun.get(assigned, self._root)
+        if begun is None:
+            return None
+        narrow = [now & before for now, before in zip(domains, begun, strict=True)]
+        if narrow == begun:
+            return narrow
+        changed = [place for place, (now, before) in enumerate(zip(narrow, begun, strict=True)) if now != before]
+        return narrow if self.network.propagate(narrow, changed) is None else None
+
     # Search.
 
     def _some(self, domains: Domains) -> Domains | None:
@@ -169,7 +187,7 @@ class Solver:
 
     @staticmethod
     def _fits(solution: Domains, domains: Domains) -> bool:
-        return all(bit & domain for bit, domain in zip(solution, domains, strict=True))
+        return 0 not in [bit & domain for bit, domain in zip(solution, domains, strict=True)]
 
     def _search(self, domains: Domains) -> Iterator[Domains]:
         """Every solution within the domains, as masks of one bit."""
@@ -180,8 +198,8 @@ class Solver:
         pending: list[tuple[Domains, tuple[int] | None]] = [([a & b for a, b in zip(domains, self._root, strict=True)], None)]
         while pending:
             here, changed = pending.pop()
-            broken = network.propagate(here, changed)
-            spent += network.work
+            broken, work = network.propagate_counting(here, changed)
+            spent += work
             if spent > self.budget:
                 raise BudgetSpentError
             if broken is not None:
@@ -215,10 +233,24 @@ def _smallest(domains: Domains) -> int | None:
 
 
 def shared_solver(problem: Problem) -> Solver:
-    """The solver of a problem, kept for the next question about it."""
-    return _solver(msgspec.msgpack.encode(problem))
+    """The solver of a problem, kept for the next question about it.
+
+    It is found by what the problem says. Writing that out costs more than most questions, so the objects asked about last are known by themselves: they
+    cannot change, and as long as one is kept no other has its identity.
+    """
+    kept = _known.get(id(problem))
+    if kept is not None and kept[0] is problem:
+        return kept[1]
+    solver = _solver(msgspec.msgpack.encode(problem))
+    if len(_known) >= _KEPT_SOLVERS:
+        _known.clear()
+    _known[id(problem)] = (problem, solver)
+    return solver
 
 
-@lru_cache(maxsize=1 << 9)
+_known: dict[int, tuple[Problem, Solver]] = {}
+
+
+@lru_cache(maxsize=_KEPT_SOLVERS)
 def _solver(encoded: bytes) -> Solver:
     return Solver(msgspec.msgpack.decode(encoded, type=Problem))

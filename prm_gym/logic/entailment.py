@@ -128,6 +128,14 @@ class EntailmentChecker:
         Raises:
             FormulaError: one of them is no formula.
         """
+        key = (facts, hypothesis, language)
+        status: Answer | None = self.kept(key)
+        if status is None:
+            status = self._status_of(facts, hypothesis, language)
+            self.keep(key, status)
+        return status
+
+    def _status_of(self, facts: tuple[str, ...], hypothesis: str, language: Language) -> Answer:
         premises = [language.parse(fact) for fact in facts]
         goal = language.parse(hypothesis)
         for answer, conclusion in (("PROVED", goal), ("DISPROVED", negation(goal))):

@@ -104,6 +104,8 @@ def appraise_all(known: Sequence[Statement], checker: EntailmentChecker, languag
 def open_assumptions(known: Sequence[Statement]) -> dict[str, frozenset[str]]:
     """The assumptions that each statement rests on, by label; of two with one label the first counts."""
     found: dict[str, frozenset[str]] = {}
+    if not any(statement.assumed for statement in known):
+        return {statement.label: frozenset() for statement in known}
     for statement in known:
         if statement.label not in found:
             below = frozenset[str]().union(*(found.get(label, frozenset()) for label in statement.cited))

@@ -352,11 +352,10 @@ class ServiceEnv(StepEnv):
         others = list(dict.fromkeys(self.distractors(rng, self._material[1], step)))
         scripted = () if step is None else (step.action,)
         if step is not None:
-            alike = [other for other in others if self.form_of(other) == self.form_of(step.action)]
-            if step.action in others:
-                others.remove(step.action)
-            elif alike:
-                others.remove(alike[-1])
+            wanted = self.form_of(step.action)
+            away = step.action if step.action in others else next((other for other in reversed(others) if self.form_of(other) == wanted), None)
+            if away is not None:
+                others.remove(away)
         order: list[int] = rng.permutation(len(others)).tolist()
         listed = [*scripted, *(others[i] for i in order)][: self.candidates]
         order = rng.permutation(len(listed)).tolist()

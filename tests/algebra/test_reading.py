@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prm_gym.algebra import AlgebraError, read_expression, read_statement, write, write_statement
+from prm_gym.algebra import AlgebraError, read_expression, read_statement, reading, write, write_statement
 from prm_gym.algebra.equation import names_in
 from prm_gym.algebra.expression import Absolute, Name, Negative, Number, Power, Product, Quotient, Sum, decimal_text, number
 from prm_gym.algebra.reading import MAX_LENGTH, two_ways
@@ -202,3 +202,15 @@ def test_decimals_are_written_exactly():
     assert decimal_text(Fraction(100)) == "100"
     with pytest.raises(ValueError, match="no finite decimal"):
         decimal_text(Fraction(1, 3))
+
+
+def test_what_is_kept_of_expressions_is_bounded_and_right():
+    # More distinct texts than are kept, twice: each is read as itself, and one that is longer than a line is not kept.
+    kept = reading._read_before.cache_info().maxsize
+    for _ in range(2):
+        for value in range(kept + 100):
+            assert read_expression(f"x + {value}") == Sum((Name("x"), Number(Fraction(value))))
+    assert reading._read_before.cache_info().currsize <= kept
+    before = reading._read_before.cache_info().misses
+    read_expression(" + ".join(["x"] * 100))
+    assert reading._read_before.cache_info().misses == before

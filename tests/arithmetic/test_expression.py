@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prm_gym.arithmetic import MAX_DIGITS, MAX_LENGTH, MAX_NESTING, ExpressionError, evaluate, parse_expression
+from prm_gym.arithmetic import MAX_DIGITS, MAX_LENGTH, MAX_NESTING, ExpressionError, evaluate, expression, parse_expression
 from prm_gym.errors import PrmGymError
 
 
@@ -202,3 +202,18 @@ def test_random_expressions_have_the_value_that_fractions_give(case):
 def test_no_text_raises_anything_else(text):
     with contextlib.suppress(ExpressionError):
         evaluate(text)
+
+
+def test_what_is_kept_of_short_texts_is_bounded_and_right():
+    # Twice more distinct texts than are kept, then all of them again: a value never depends on what was read before, and long texts are not kept.
+    kept = expression._read_before.cache_info().maxsize
+    for _ in range(2):
+        for number in range(2 * kept):
+            assert evaluate(f"{number} + 1") == number + 1
+    assert expression._read_before.cache_info().currsize <= kept
+    before = expression._read_before.cache_info().misses
+    long = " + ".join(["1"] * 30)
+    assert (len(long) > expression._SHORT, evaluate(long), expression._read_before.cache_info().misses) == (True, 30, before)
+    for _ in range(2):  # what cannot be read stays so
+        with pytest.raises(ExpressionError, match="divided by zero"):
+            evaluate("1 / 0")

@@ -1,9 +1,11 @@
 """The solver and the counts against trying everything, and against Z3."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from itertools import product
 from math import comb
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -28,6 +30,8 @@ from prm_gym.csp import (
     census,
     shared_solver,
 )
+from prm_gym.csp import solver as solver_module
+from prm_gym.csp.propagation import Network
 from prm_gym.errors import ProblemError
 
 # A second reading of the language: plain evaluation.
@@ -152,6 +156,81 @@ def test_no_answer_depends_on_what_was_asked_before():
         there = {question: one.examine(*question) for question in questions}
         back = {question: other.examine(*question) for question in reversed(questions)}
         assert there == back
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_propagation_ends_in_one_place_wherever_it_begins(seed):
+    # Propagators are monotone, so the greatest fixed point below some domains is one and the same: from those domains, all constraints looked at; from where
+    # propagation of the problem alone has ended, only the constraints of what has changed; and from where it has ended with a part of the atoms.
+    rng = np.random.default_rng(1_000 + seed)
+    seen = Counter()
+    for _ in range(400):
+        network = Network(random_problem(rng))
+        root = network.domains.copy()
+        if network.propagate(root) is not None:
+            continue
+        for _ in range(4):
+            domains = [domain & int(rng.integers(1 << 9)) if rng.random() < 0.4 else domain for domain in network.domains]
+            scratch = domains.copy()
+            fails = network.propagate(scratch) is not None
+            part = [domain if rng.random() < 0.5 else full for domain, full in zip(domains, root, strict=True)]
+            for begun in (root, part):
+                known = begun.copy()
+                if network.propagate(known) is not None:
+                    assert fails
+                    continue
+                later = [one & other for one, other in zip(domains, known, strict=True)]
+                changed = [place for place, (now, before) in enumerate(zip(later, known, strict=True)) if now != before]
+                assert (network.propagate(later, changed) is not None) is fails
+                assert fails or later == scratch
+                seen[fails, len(changed) > 1] += 1
+    assert min(seen[key] for key in ((True, True), (False, True), (True, False), (False, False))) > 20
+
+
+def test_an_episode_gets_what_its_steps_get_alone():
+    # A solver that follows an episode goes on from where propagation ended the step before; one that is asked out of the blue begins anew.
+    rng = np.random.default_rng(17)
+    seen = Counter()
+    problems = [random_problem(rng, 5) for _ in range(80)] + [queens(6)] * 60
+    for problem in problems:
+        follows, assigned = Solver(problem), []
+        for place in rng.permutation(len(problem.variables)):
+            variable = problem.variables[place]
+            asked = [Is(variable.name, value) for value in rng.permutation(np.array(variable.domain, dtype=object))[:2]]
+            for atom in asked:  # the first is asked and not taken
+                found = follows.examine(assigned, atom)
+                assert found == Solver(problem).examine(assigned, atom)
+                seen[found.status, found.by] += 1
+            assigned.append(asked[-1])
+    assert min(seen[status, "propagation"] for status in ("forced", "impossible", "inconsistent")) > 20
+    assert min(seen[status, "search"] for status in ("forced", "possible")) > 5
+
+
+def test_solvers_are_found_by_what_a_problem_says_and_not_all_kept():
+    # With a = 1 nothing is left of b but its second value, which differs from problem to problem: the solver of another one would not know it.
+    problems = [Problem((Variable("a", (1, 2)), Variable("b", (1, 2 + number))), (AllDifferent(("a", "b")),)) for number in range(700)]
+    for _ in range(2):
+        for number, problem in enumerate(problems):
+            assert shared_solver(problem).examine([Is("a", 1)], Is("b", 2 + number)).status == "forced"
+    assert len(solver_module._known) <= solver_module._KEPT_SOLVERS
+    same = Problem(problems[-1].variables, problems[-1].constraints)
+    assert shared_solver(same) is shared_solver(problems[-1])
+
+
+def test_threads_that_share_a_solver_get_what_one_gets():
+    hard = queens(7)
+    questions = [((Is("q0", first),), Is("q3", value)) for first in range(7) for value in range(7)]
+    expected = [Solver(hard).examine(*question) for question in questions]
+    for _ in range(3):
+        shared, start = Solver(hard), Barrier(8)
+
+        def ask(shift, shared=shared, start=start):
+            start.wait()
+            return [shared.examine(*questions[(place + 6 * shift) % len(questions)]) for place in range(len(questions))]
+
+        with ThreadPoolExecutor(8) as pool:
+            for shift, found in enumerate(pool.map(ask, range(8))):
+                assert found == [expected[(place + 6 * shift) % len(questions)] for place in range(len(questions))]
 
 
 def z3_of(problem, variables):

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from prm_gym.claims import Assignment, Malformed
 from prm_gym.csp import Is, shared_solver
-from prm_gym.envs.logic.sudoku import LEVELS, Puzzle, SudokuEnv, cell_name, generate, grid_text, possible_digits, problem
+from prm_gym.envs.logic.sudoku import LEVELS, Puzzle, SudokuEnv, _digits_left, cell_name, generate, grid_text, possible_digits, problem
 from prm_gym.errors import OptionError
+from prm_gym.task import content_key
 
 
 def rows_columns_boxes(box, grid):
@@ -279,3 +280,25 @@ def test_no_text_raises_or_wins(actions):
     for action in actions:
         assert env.step(action)[1] == 0.0
         assert isinstance(env.past_steps[-1].claims[0], Malformed | Assignment)
+
+
+@pytest.mark.parametrize("difficulty", [1, 2, 3])
+def test_claims_and_keys_are_those_of_the_grid_however_it_was_filled(difficulty):
+    # What is kept from step to step, against what the grid says: the filled cells in the order of the grid, and the key of all its digits.
+    env, rng = SudokuEnv(difficulty=difficulty, verifiers=[]), np.random.default_rng(difficulty)
+    for seed in range(3):
+        env.reset(seed=seed)
+        puzzle = generate(env.save_state()["entropy"], LEVELS[difficulty])
+        size, grid = puzzle.size, list(puzzle.given)
+        assert env.task.key == content_key("Sudoku-v0", *map(str, (*puzzle.box, *puzzle.given)))
+        for place in rng.permutation([place for place, digit in enumerate(grid) if not digit]).tolist():
+            assert _digits_left(puzzle.box, grid) == {cell: tuple(possible_digits(puzzle.box, grid, cell)) for cell, digit in enumerate(grid) if not digit}
+            if rng.random() < 0.3:
+                env.restore(env.snapshot())
+            before = tuple(Is(cell_name(cell, size), digit) for cell, digit in enumerate(grid) if digit and not puzzle.given[cell])
+            grid[place] = int(rng.integers(1, size + 1)) if rng.random() < 0.1 else puzzle.solution[place]
+            _, _, ended, _, info = env.step(f"{cell_name(place, size)} = {grid[place]}")
+            (claim,) = env.past_steps[-1].claims
+            assert claim == Assignment(problem(puzzle.box, puzzle.given), before, cell_name(place, size), grid[place])
+            assert info["state_key"] == content_key(env.task.key, *map(str, grid))
+        assert ended
