@@ -58,16 +58,16 @@ $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit("prm_gym needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 
-# What `prm-gym compare` and the tutorials need, at the pins of the lock file: about half of what `make test` installs.
+# What `prm-gym compare` and the tutorials need, at the pins of the lock file: without the tests, the browser driver and other projects.
 $(DEMO_STAMP): requirements.lock pyproject.toml | $(BIN)/pip
-	@echo "Installing into $(VENV): 5 GB with torch for GPUs, which is what the package index has for Linux, 2 GB with torch for CPUs; some minutes"
+	@echo "Installing into $(VENV): 5 GB with torch for GPUs, which is what the package index has for Linux, 1.5 GB with torch for CPUs; some minutes"
 	$(BIN)/python -m pip install -c requirements.lock setuptools wheel pytest
 	$(BIN)/python -m pip install -c requirements.lock --no-build-isolation -e '.[torch,report]'
 	rm -f $(VENV)/.demo-*
 	touch $@
 
 $(STAMP): requirements.lock requirements-docs.lock requirements-reasoning-gym.lock requirements-real-model.lock pyproject.toml | $(BIN)/pip
-	@echo "Installing everything that tests need into $(VENV): 7 GB with torch for GPUs, 4 GB with torch for CPUs; some minutes, silently"
+	@echo "Installing everything that tests need into $(VENV): 7 GB with torch for GPUs, 3 GB with torch for CPUs; some minutes, silently"
 	$(BIN)/python -m pip install -q -r requirements.lock
 	$(BIN)/python -m pip install -q -r requirements-docs.lock
 	$(BIN)/python -m pip install -q -r requirements-reasoning-gym.lock || \
