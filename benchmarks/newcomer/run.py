@@ -5,11 +5,12 @@
 1. A clone in an empty folder, with an empty home (so nothing is cached) and without the environment that this script runs in.
 2. The command for the demo as README.md has it; the time until it begins to train is that of installing.
 3. Its report in a fresh Chromium, three times: from the start of the navigation to the first frame after everything is loaded.
-4. Every block of the tutorial, in order, in a folder outside the clone: files are written as the page has them, commands and Python are run, and what they print is compared with what
-   the page shows. `pip` and `prm-gym` are those of the clone's environment.
+4. Every block of the tutorial, in order, in a folder outside the clone: files are written as the page has them, commands and Python are run, and what they
+   print is compared with what the page shows. `pip` and `prm-gym` are those of the clone's environment.
 5. The report that the tutorial's comparison has named, in Chromium: the row of the verifier that was plugged in.
 
-A command that fails, prints something else than its page, or takes longer than its limit ends the path: exit status 1, with the times so far. Needs git, make and Playwright with a browser.
+A command that fails, prints something else than its page, or takes longer than its limit ends the path: exit status 1, with the times so far. Needs git,
+make and Playwright with a browser.
 """
 
 import argparse
@@ -26,7 +27,7 @@ import tempfile
 import threading
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -52,7 +53,7 @@ ROW = """(name) => {
 }"""
 
 
-class PathEnds(Exception):
+class PathEndsError(Exception):
     """A newcomer would have got no further."""
 
 
@@ -121,7 +122,7 @@ def lines_in_time(arguments: list[str], folder: Path, variables: dict[str, str],
     """What a command took, and the lines that it printed, each with the seconds after which it came.
 
     Raises:
-        PathEnds: the command failed, or took too long; then it is killed with all that it has started.
+        PathEndsError: the command failed, or took too long; then it is killed with all that it has started.
     """
     began, printed = time.perf_counter(), list[tuple[float, str]]()
     late = threading.Event()
@@ -142,7 +143,7 @@ def lines_in_time(arguments: list[str], folder: Path, variables: dict[str, str],
         said = "".join([*(line for _, line in printed[-15:]), *errors.readlines()[-15:]])
     if status:
         why = f"took more than {limit:.0f} seconds" if late.is_set() else f"failed with status {status}"
-        raise PathEnds(f"{' '.join(arguments[-1:])}\n{why}\n{said}")
+        raise PathEndsError(f"{' '.join(arguments[-1:])}\n{why}\n{said}")
     return seconds, printed
 
 
@@ -156,11 +157,11 @@ def demo_command(readme: str) -> str:
     """The command that README.md gives for the demo.
 
     Raises:
-        PathEnds: it gives none.
+        PathEndsError: it gives none.
     """
     found = re.search(r"^\$ (make demo)\b(?!-)", readme, re.MULTILINE)
     if found is None:
-        raise PathEnds("README.md names no command for the demo")
+        raise PathEndsError("README.md names no command for the demo")
     return found[1]
 
 
@@ -168,12 +169,12 @@ def plugged_in(files: dict[str, str]) -> str:
     """The name under which a package enters a verifier, from its pyproject.toml.
 
     Raises:
-        PathEnds: the package enters not one verifier.
+        PathEndsError: the package enters not one verifier.
     """
     texts = [text for name, text in files.items() if Path(name).name == "pyproject.toml"]
     names = [name for text in texts for name in tomllib.loads(text)["project"].get("entry-points", {}).get("prm_gym.verifiers", {})]
     if len(names) != 1:
-        raise PathEnds(f"the files of the tutorial enter {len(names)} verifiers")
+        raise PathEndsError(f"the files of the tutorial enter {len(names)} verifiers")
     return names[0]
 
 
@@ -183,14 +184,14 @@ def lines_to_write(text: str) -> int:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[tuple[Page, float]]:
+def opened(path: Path) -> Generator[tuple[Page, float]]:
     """A page in a fresh Chromium, with the milliseconds until it could be used.
 
     Raises:
-        PathEnds: the page is not there, or a script of it has failed.
+        PathEndsError: the page is not there, or a script of it has failed.
     """
     if not path.is_file():
-        raise PathEnds(f"there is no report {path.name}")
+        raise PathEndsError(f"there is no report {path.name}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_browser().path, args=["--no-sandbox"])
         try:
@@ -200,7 +201,7 @@ def opened(path: Path) -> Iterator[tuple[Page, float]]:
             page.goto(path.as_uri())
             page.wait_for_function("() => window.usableAt && document.querySelector('#results') && document.querySelector('svg.curves')")
             if faults:
-                raise PathEnds(f"the report {path.name} fails: {faults[0]}")
+                raise PathEndsError(f"the report {path.name} fails: {faults[0]}")
             yield page, page.evaluate("window.usableAt")
         finally:
             browser.close()
@@ -215,7 +216,7 @@ def clone_and_demo(journey: Journey, source: str, python: str, folder: Path, hom
     seconds, printed = lines_in_time(["bash", "-c", f"{command} PYTHON={python}"], clone, variables, DEMO_LIMIT)
     installed = next((at for at, line in printed if TRAINING.match(line)), None)
     if installed is None:
-        raise PathEnds(f"{command} has not said when it began to train")
+        raise PathEndsError(f"{command} has not said when it began to train")
     journey.environment_mib = sum(path.stat().st_size for path in (clone / ".venv").rglob("*") if path.is_file() and not path.is_symlink()) >> 20
     journey.steps += [Step("install", installed, command), Step("train and compare", seconds - installed, command)]
     times: list[float] = []
@@ -242,13 +243,13 @@ def tutorial(journey: Journey, clone: Path, folder: Path, home: Path) -> None:
         seconds, printed = lines_in_time(command, folder, variables, LIMIT)
         text = "".join(line for _, line in printed)
         if block.shown is not None and not checker.check_output(block.shown, text, doctest.ELLIPSIS):
-            raise PathEnds(f"{block.code}\nshows\n{block.shown}\nand prints\n{text}")
+            raise PathEndsError(f"{block.code}\nshows\n{block.shown}\nand prints\n{text}")
         journey.steps.append(Step(*_what(block, seconds)))
         report = next(iter(re.findall(r"\S+report\.html", text)), report)
     with opened(folder / report) as (page, usable):
         found: dict[str, str] | None = page.evaluate(ROW, name)
     if found is None:
-        raise PathEnds(f"the report {report} has no row of the verifier {name}")
+        raise PathEndsError(f"the report {report} has no row of the verifier {name}")
     journey.row = found
     journey.steps.append(Step("open its report", usable / 1000, report))
 
@@ -302,7 +303,7 @@ def walked(source: str, python: str, folder: Path) -> Journey:
     own.mkdir()
     try:
         tutorial(journey, clone_and_demo(journey, source, python, folder, home), own, home)
-    except PathEnds as reason:
+    except PathEndsError as reason:
         journey.ended = str(reason)
     return journey
 

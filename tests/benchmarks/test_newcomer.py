@@ -86,30 +86,32 @@ def test_the_real_pages_have_what_the_path_needs(newcomer):
     files = {block.name: block.code for block in blocks if block.kind == "file"}
     assert newcomer.plugged_in(files) == "whole"
     commands = [block.code.split()[:2] for block in blocks if block.kind == "console"]
-    assert ["pip", "install"] in commands and ["prm-gym", "compare"] in commands
+    assert ["pip", "install"] in commands
+    assert ["prm-gym", "compare"] in commands
     assert newcomer.TRAINING.match(".venv/bin/prm-gym compare --env x\n")
     assert not newcomer.TRAINING.match("Collecting prm-gym compare \n")
 
 
 def test_a_readme_or_a_package_that_lacks_it_ends_the_path(newcomer):
-    with pytest.raises(newcomer.PathEnds, match="no command for the demo"):
+    with pytest.raises(newcomer.PathEndsError, match="no command for the demo"):
         newcomer.demo_command("$ make demo-web\n")
-    with pytest.raises(newcomer.PathEnds, match="enter 0 verifiers"):
+    with pytest.raises(newcomer.PathEndsError, match="enter 0 verifiers"):
         newcomer.plugged_in({"mine/pyproject.toml": "[project]\nname = 'mine'\n"})
 
 
 def test_lines_come_with_the_time_at_which_they_were_printed(newcomer, tmp_path):
     seconds, printed = newcomer.lines_in_time(["bash", "-c", "echo first; sleep 0.5; echo second"], tmp_path, newcomer.environment_of(tmp_path), 20)
     assert [line for _, line in printed] == ["first\n", "second\n"]
-    assert 0.5 <= printed[1][0] - printed[0][0] + 0.1 and printed[1][0] <= seconds
+    assert printed[1][0] - printed[0][0] >= 0.4
+    assert printed[1][0] <= seconds
 
 
 def test_what_fails_or_takes_too_long_ends_the_path_and_says_why(newcomer, tmp_path):
     variables = newcomer.environment_of(tmp_path)
-    with pytest.raises(newcomer.PathEnds, match=r"failed with status 3\nsaid before\nand complained"):
+    with pytest.raises(newcomer.PathEndsError, match=r"failed with status 3\nsaid before\nand complained"):
         newcomer.lines_in_time(["bash", "-c", "echo said before; echo and complained >&2; exit 3"], tmp_path, variables, 20)
     began = time.perf_counter()
-    with pytest.raises(newcomer.PathEnds, match="took more than 1 seconds"):
+    with pytest.raises(newcomer.PathEndsError, match="took more than 1 seconds"):
         newcomer.lines_in_time(["bash", "-c", "sleep 60 & wait"], tmp_path, variables, 1)
     assert time.perf_counter() - began < 30  # the child that holds the output is killed too
 
@@ -133,9 +135,9 @@ def a_report(path):
         trajectories=8, verifiers=uses,
     )  # fmt: skip
     comparison = Comparison(
-        title="A comparison", env_id="prm_gym/Countdown-v0", env_options={}, agent="candidate", credits=("grpo",), rewards=("dense",), command="prm-gym compare",
-        library_version="0.1.0", versions={}, machine="2 cores", created="2025-11-20T16:30:00Z", budget_env_steps=10, attempts=8, eval_tasks=20, runs=(run,),
-        references=(),
+        title="A comparison", env_id="prm_gym/Countdown-v0", env_options={}, agent="candidate", credits=("grpo",), rewards=("dense",),
+        command="prm-gym compare", library_version="0.1.0", versions={}, machine="2 cores", created="2025-11-20T16:30:00Z", budget_env_steps=10,
+        attempts=8, eval_tasks=20, runs=(run,), references=(),
     )  # fmt: skip
     write_page(comparison, path)
 
@@ -153,7 +155,7 @@ def test_the_row_of_the_plug_in_is_found_in_a_report_in_chromium(newcomer, tmp_p
         }  # fmt: skip
         assert page.evaluate(newcomer.ROW, "who") is None
         assert 0 < usable < 30_000
-    with pytest.raises(newcomer.PathEnds, match="no report"), newcomer.opened(tmp_path / "other.html"):
+    with pytest.raises(newcomer.PathEndsError, match="no report"), newcomer.opened(tmp_path / "other.html"):
         pass
 
 
