@@ -1,4 +1,4 @@
-# make demo   set everything up and run a comparison that ends within five minutes of training on two cores
+# make demo   install what a comparison needs, and run one that ends within five minutes of training on two cores
 # make demo-web  a shop in a real browser and without one: an agent at work, its verdicts, and how fast both are
 # make docs   build the pages of documentation into site/, from docs/ and from the code
 # make test   set everything up and run the tests
@@ -8,13 +8,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed-$(shell cat requirements*.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
+PINS := $(shell cat requirements*.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
+STAMP := $(VENV)/.installed-$(PINS)
+DEMO_STAMP := $(VENV)/.demo-$(PINS)
 
 FREEZE = .cache/lock/bin/python -m pip freeze --all --exclude-editable | grep -Ev '^(pip|prm-gym)[=@ ]' | sed 's/+cpu$$//'
 
 .PHONY: demo demo-web docs test test-fast test-sweeps integrations-test check lock wheel-test browser clean
 
-demo: $(STAMP)
+demo: $(or $(wildcard $(STAMP)),$(DEMO_STAMP))
 	$(BIN)/prm-gym compare --env prm_gym/Deduction-v0 --env-option difficulty=1 --credit grpo,gigpo,salt --reward outcome,dense \
 		--seeds 3 --budget 16000 --evaluate-every 2000 --device cpu --out runs/demo
 
@@ -51,9 +53,21 @@ docs: $(STAMP)
 wheel-test: $(STAMP)
 	bash .ci/wheel-test
 
-$(STAMP): requirements.lock requirements-docs.lock requirements-reasoning-gym.lock requirements-real-model.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("prm_gym needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else None'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+# pip is what `venv` makes last: an environment that was left without it is made again.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit("prm_gym needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+# What `prm-gym compare` and the tutorials need, at the pins of the lock file: without the tests, the browser driver and other projects.
+$(DEMO_STAMP): requirements.lock pyproject.toml | $(BIN)/pip
+	@echo "Installing into $(VENV): 5 GB with torch for GPUs, which is what the package index has for Linux, 1.5 GB with torch for CPUs; some minutes"
+	$(BIN)/python -m pip install -c requirements.lock setuptools wheel pytest
+	$(BIN)/python -m pip install -c requirements.lock --no-build-isolation -e '.[torch,report]'
+	rm -f $(VENV)/.demo-*
+	touch $@
+
+$(STAMP): requirements.lock requirements-docs.lock requirements-reasoning-gym.lock requirements-real-model.lock pyproject.toml | $(BIN)/pip
+	@echo "Installing everything that tests need into $(VENV): 7 GB with torch for GPUs, 3 GB with torch for CPUs; some minutes, silently"
 	$(BIN)/python -m pip install -q -r requirements.lock
 	$(BIN)/python -m pip install -q -r requirements-docs.lock
 	$(BIN)/python -m pip install -q -r requirements-reasoning-gym.lock || \

@@ -34,8 +34,8 @@ NEAR = 0.65  # similarity from which a name is offered: 'trained' must not get '
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    """The name that was probably meant, whatever its case and separators: one that begins so, or looks like it; "" for none."""
-    plain = {each.lower().replace("_", "-"): each for each in known}
+    """The name that was probably meant, whatever its case, separators and namespace: one that begins so, or looks like it; "" for none."""
+    plain = {part.lower().replace("_", "-"): each for each in known for part in (each.rpartition("/")[2], each)}
     said = name.lower().replace("_", "-")
     begins = [each for each in plain if len(said) >= 3 and each.startswith(said)]
     near = begins if len(begins) == 1 else difflib.get_close_matches(said, plain, n=1, cutoff=NEAR)
@@ -45,23 +45,24 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 class UnknownNameError(PrmGymError, LookupError):
     """A name was asked for that the registry does not hold."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], advice: str = "") -> None:
         """Say which names exist and which one was probably meant.
 
         Args:
             kind: what was looked up, in words ("verifier", "credit assigner").
             name: the name that was asked for.
             known: the names that exist.
+            advice: what to do where no name is like the one that was asked for; a sentence.
         """
-        self.kind, self.name, self.known = kind, name, sorted(known)
+        self.kind, self.name, self.known, self.advice = kind, name, sorted(known), advice
         near = _nearest(name, self.known)
-        hint = f" Did you mean {near!r}?" if near else ""
+        hint = f" Did you mean {near!r}?" if near else f" {advice}" if advice else ""
         listed = ", ".join(self.known) or "none"
         super().__init__(f"There is no {kind} named {name!r}.{hint} Known: {listed}.")
 
-    def __reduce__(self) -> tuple[type["UnknownNameError"], tuple[str, str, list[str]]]:
+    def __reduce__(self) -> tuple[type["UnknownNameError"], tuple[str, str, list[str], str]]:
         """Rebuild from the constructor's own arguments, so that the error crosses processes."""
-        return (UnknownNameError, (self.kind, self.name, self.known))
+        return (UnknownNameError, (self.kind, self.name, self.known, self.advice))
 
 
 class DuplicateNameError(PrmGymError):

@@ -20,6 +20,9 @@ from prm_gym.errors import ContractError, DuplicateNameError, MissingExtraError,
 
 T = TypeVar("T")
 
+NOT_INSTALLED = "One of your own is there once its package is installed in this environment (pip install)."
+"""Said of a name that no package declares and that is like none."""
+
 
 class Registry(Generic[T]):
     """The objects of one entry point group, loaded when first asked for."""
@@ -65,7 +68,7 @@ class Registry(Generic[T]):
         if name not in self._loaded:
             point = self._entry_points().get(name)
             if point is None:
-                raise UnknownNameError(self.kind, name, self.names())
+                raise UnknownNameError(self.kind, name, self.names(), NOT_INSTALLED)
             try:
                 self._loaded[name] = cast("T", point.load())
             except MissingExtraError:

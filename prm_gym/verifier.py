@@ -6,15 +6,16 @@ declare it as an entry point of the group `prm_gym.verifiers`. `prm_gym.testing.
 To use one without an environment, as in the reward function of a trainer, hand it claims: see `verify_claims`.
 """
 
+import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
 from prm_gym.claims import Claim, Malformed
-from prm_gym.errors import ContractError, OptionError
+from prm_gym.errors import ContractError, OptionError, PrmGymError
 from prm_gym.plugins import Registry, make, split_options
 from prm_gym.task import Origin, Task
 from prm_gym.verdict import Verdict, abstained, failed, judged
@@ -179,6 +180,27 @@ def make_verifiers(specs: Sequence[VerifierSpec]) -> tuple[Verifier, ...]:
         if ids.count(verifier_id) > 1:
             raise OptionError(f"two verifiers have the id {verifier_id!r}; their verdicts could not be told apart. Give one of them another id.")
     return made
+
+
+_NAMED = re.compile(r"(?:^|[(,])\s*([\w-]+)")
+"""The names in a specification, those of a composition's members among them."""
+
+
+def declared_versions(specs: Iterable[VerifierSpec]) -> dict[str, str]:
+    """The versions that registered verifiers declare, by name; no verifier is made.
+
+    Args:
+        specs: specifications, as `make_verifier` takes them. What is no text, is not there, cannot be imported here, or declares no version is left out.
+    """
+    found: dict[str, str] = {}
+    for name in {name for spec in specs if isinstance(spec, str) for name in _NAMED.findall(spec)}.intersection(VERIFIERS.names()):
+        try:
+            version = getattr(VERIFIERS.load(name), "version", None)
+        except PrmGymError:  # what cannot be imported has no version here; whoever makes it is told why
+            continue
+        if isinstance(version, str):
+            found[name] = version
+    return dict(sorted(found.items()))
 
 
 def _checked(verifier: Any) -> Verifier:

@@ -1,5 +1,6 @@
 """Registries over entry points, tried with packages that are really there: a module and a .dist-info folder on sys.path."""
 
+import pickle
 import sys
 
 import pytest
@@ -54,6 +55,23 @@ def test_names_are_listed_without_loading_anything(install):
     assert "plug_bomb" not in sys.modules
 
 
+def test_a_name_that_is_like_none_may_be_of_a_package_that_is_not_installed(install):
+    install("plug_other", "Thing = 1\n", thing="plug_other:Thing")
+    with pytest.raises(UnknownNameError, match=r"no thing named 'whole'\. One of your own is there once its package is installed .* Known: thing\.") as found:
+        _registry().load("whole")
+    assert str(pickle.loads(pickle.dumps(found.value))) == str(found.value)
+    with pytest.raises(UnknownNameError, match=r"no thing named 'thng'\. Did you mean 'thing'\? Known"):
+        _registry().load("thng")
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("Countdown", "prm_gym/Countdown-v0"), ("deduction-v0", "prm_gym/Deduction-v0"), ("Natural", "prm_gym/NaturalDeduction-v0")]
+)
+def test_an_environment_is_offered_to_who_leaves_its_namespace_away(said, meant):
+    known = ["prm_gym/Countdown-v0", "prm_gym/Deduction-v0", "prm_gym/NaturalDeduction-v0"]
+    assert f"Did you mean {meant!r}?" in str(UnknownNameError("environment", said, known))
+
+
 def test_nothing_is_read_before_it_is_needed(install):
     registry = _registry()
     install("plug_late", "Thing = 1\n", late="plug_late:Thing")
@@ -65,7 +83,7 @@ def test_an_unknown_name_gets_the_near_miss_and_the_list(install):
     with pytest.raises(UnknownNameError, match=r"There is no thing named 'alhpa'. Did you mean 'alpha'\? Known: alpha, beta\.") as caught:
         _registry().load("alhpa")
     assert isinstance(caught.value, LookupError)
-    with pytest.raises(UnknownNameError, match=r"There is no thing named 'x'\. Known: none\."):
+    with pytest.raises(UnknownNameError, match=r"There is no thing named 'x'\. One of your own is there once .* Known: none\."):
         Registry("test_plugins.empty", "thing").load("x")
 
 

@@ -21,7 +21,7 @@ from prm_gym.claims import (
 )
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
 from prm_gym.verdict import abstained, failed, judged
-from prm_gym.verifier import VERIFIERS, PastStep, make_verifier, make_verifiers, verify_batch, verify_claims
+from prm_gym.verifier import VERIFIERS, PastStep, declared_versions, make_verifier, make_verifiers, verify_batch, verify_claims
 from prm_gym.verifiers.arithmetic import ArithmeticVerifier
 from prm_gym.verifiers.z3 import Z3Verifier
 
@@ -430,3 +430,12 @@ def test_programs_traces_and_statements_are_judged_without_an_environment():
     assert [verdict.score for verdict in verify_claims("trace", answers)] == [1.0, 0.0]
     effects = [StatementEffect(code, 2, "f", cases), StatementEffect(code.replace("    return", "    n = 0\n    return"), 3, "f", cases)]
     assert [verdict.label for verdict in verify_claims("statement", effects)] == ["correct", "trivial"]
+
+
+def test_the_versions_of_verifiers_are_those_that_their_classes_declare():
+    both = {"arithmetic": ArithmeticVerifier.version, "z3": Z3Verifier.version}
+    assert declared_versions(["arithmetic", "z3?timeout=2"]) == both
+    assert declared_versions(["sequence(arithmetic, all(z3?timeout=2, nothing))"]) == both
+    assert declared_versions(["z3:runs/arithmetic/model"]) == {"z3": Z3Verifier.version}  # a path names no verifier
+    assert declared_versions(["no_such_verifier", Z3Verifier()]) == {}
+    assert declared_versions([]) == {}

@@ -42,13 +42,14 @@ def verifiers(name: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json:
     from prm_gym.compose import composition_names, load_composition
     from prm_gym.errors import ContractError, MissingExtraError, UnknownNameError
     from prm_gym.option_docs import options_of
+    from prm_gym.plugins import NOT_INSTALLED
     from prm_gym.verifier import VERIFIERS
 
     compositions = composition_names()
     known = [*VERIFIERS.names(), *compositions]
     for each in name:
         if each not in known:
-            raise UnknownNameError("verifier", each, known)
+            raise UnknownNameError("verifier", each, known, NOT_INSTALLED)
     rows: list[dict[str, Any]] = []
     for each in name or known:
         composed = each in compositions

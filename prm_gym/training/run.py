@@ -39,6 +39,7 @@ from prm_gym.training.starting import trainable
 from prm_gym.training.state import RunFolder, RunState, batches_of
 from prm_gym.trajectory import Trajectory
 from prm_gym.verdict_ledger import pairs, uses
+from prm_gym.verifier import declared_versions
 
 Progress = Callable[[int], None]
 
@@ -116,7 +117,7 @@ class _Run:
         self.curriculum = make_curriculum(config.curriculum, self.ground.domains)
         self.evaluation = Evaluation(config, self.ground)
         self.ground.held_out = self.evaluation.held_out
-        self.state = RunState(config=config)
+        self.state = RunState(config=config, verifiers=declared_versions(config.env_options.get("verifiers", ())))
         self.began = 0.0
         self.playing, self.ground.watch = ("", 0), self._watched
 

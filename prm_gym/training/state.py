@@ -22,6 +22,7 @@ from prm_gym.report.comparison import CurvePoint, RunResult
 from prm_gym.store import TrajectoryWriter, write_json
 from prm_gym.training.columns import Columns
 from prm_gym.training.config import TrainConfig
+from prm_gym.verifier import declared_versions
 
 GROWING = {"trajectories.jsonl": "stored_bytes", "metrics.jsonl": "metrics_bytes"}
 
@@ -31,6 +32,7 @@ class RunState(msgspec.Struct, kw_only=True):
 
     config: TrainConfig
     version: str = VERSION
+    verifiers: dict[str, str] = {}  # the versions of those that the settings name; a run of before they were kept has none
     batches: int = 0
     env_steps: int = 0
     verifier_calls: int = 0
@@ -68,7 +70,7 @@ class RunFolder:
         """Where the run of these settings stands; None where none has a checkpoint.
 
         Raises:
-            OptionError: the folder holds a run with other settings, or of another version.
+            OptionError: the folder holds a run with other settings, or of another version of prm_gym or of a verifier that the settings name.
             StoreError: its state cannot be read.
         """
         file = self.path / "state.json"
@@ -87,6 +89,13 @@ class RunFolder:
             raise StoreError(f"{file} cannot be read ({error}); remove {self.path} to start the run again") from error
         if state.config != config:
             raise OptionError(f"{self.path} holds a run with other settings; choose another directory, or remove it to start again")
+        now = declared_versions(state.verifiers)
+        for name, before in state.verifiers.items():
+            if now.get(name, before) != before:
+                raise OptionError(
+                    f"{self.path} holds a run with version {before} of the verifier {name!r} and this is {now[name]}; "
+                    "choose another directory, or remove it to start again"
+                )
         return state
 
     def result(self) -> RunResult | None:

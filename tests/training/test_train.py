@@ -1,5 +1,6 @@
 """The loop: what interrupts it, what goes wrong in it, and where its figures go."""
 
+import json
 import os
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from prm_gym.training.methods import METHODS
 from prm_gym.training.metrics import Sink, TensorBoard, WeightsAndBiases, require_finite
 from prm_gym.training.run import read_result, train, trainable
 from prm_gym.training.state import RunState
+from prm_gym.verifiers.arithmetic import ArithmeticVerifier
 
 
 @pytest.fixture(autouse=True)
@@ -167,6 +169,23 @@ def test_a_checkpoint_of_another_version_whatever_its_layout(tmp_path):
         train(config(), tmp_path)
     with pytest.raises(OptionError, match=r"holds a run of prm_gym 0\.0\.1 and this is"):
         read_result(config(), tmp_path)
+
+
+def test_a_run_whose_verifier_has_another_version_since_is_refused(tmp_path):
+    judged = config(env_options={"verifiers": ["arithmetic"]}, budget=20)
+    result = train(judged, tmp_path)
+    assert read_result(judged, tmp_path) == result
+    file, now = tmp_path / "state.json", ArithmeticVerifier.version
+    state = json.loads(file.read_text())
+    assert state["verifiers"] == {"arithmetic": now}
+    file.write_text(json.dumps({**state, "verifiers": {"arithmetic": "0"}}))
+    for again in (train, read_result):
+        with pytest.raises(OptionError, match=rf"version 0 of the verifier 'arithmetic' and this is {now}; choose another directory"):
+            again(judged, tmp_path)
+    # Of a run of before versions were kept, and of a verifier that is not installed any more, nothing can be said.
+    for unknown in ({}, {"no_such_verifier": "1"}):
+        file.write_text(json.dumps({**state, "verifiers": unknown}))
+        assert read_result(judged, tmp_path) == result
 
 
 @pytest.mark.parametrize(
