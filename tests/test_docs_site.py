@@ -84,7 +84,7 @@ def test_the_page_of_an_environment_plays_an_episode():
 def test_the_page_of_an_assigner_has_its_equation_and_what_it_makes_of_an_example():
     from site_pages import credit
 
-    page = credit.pages()["credit/dr_grpo.md"]
+    page = credit.pages()["assigners/dr_grpo.md"]
     # Two of four attempts succeed: 1 - 1/2 for their steps, 0 - 1/2 for the others.
     cells = re.findall(r"^\| (\d) \| ([01]) \|.*\| ([+-][\d.]+) \| yes \|$", page, re.MULTILINE)
     assert [(attempt, outcome, float(advantage)) for attempt, outcome, advantage in cells] == [
