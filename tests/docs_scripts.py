@@ -53,8 +53,7 @@ def parsed(script, *arguments):
 def run(script, arguments, said):
     """The exit status; on 0 the options have been written."""
     if not arguments and not re.search(r"\bparse_args\(|\btyro\.cli\(", Path(script).read_text(encoding="utf-8")):
-        print(json.dumps({"options": []}), flush=True)
-        return 0
+        return answered(said, [])
     parse = argparse.ArgumentParser.parse_args
 
     def parse_alone(parser, *given, **named):
@@ -72,15 +71,22 @@ def run(script, arguments, said):
     try:
         runpy.run_path(script, run_name="__main__")
     except Parsed as done:
-        said.seek(0)
-        said.truncate()
-        print(json.dumps({"options": done.args[0]}), flush=True)
-        return 0
+        return answered(said, done.args[0])
     except BaseException:
         traceback.print_exc()
         return 1
-    print("it ended without parsing its command line")
+    said.write("it ended without parsing its command line")
+    said.flush()
     return 1
+
+
+def answered(said, options):
+    """Says which options there are, in the place of all that the script has said."""
+    said.seek(0)
+    said.truncate()
+    json.dump({"options": options}, said)
+    said.flush()
+    return 0
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from prm_gym.cli import COMMANDS, gathered
 from prm_gym.errors import PrmGymError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from docs_commands import lines_of, options_named  # noqa: E402
+from docs_commands import lines_of, options_named
 
 sys.path.pop(0)
 tyro = pytest.importorskip("tyro")
