@@ -45,7 +45,7 @@ FEATURES: Mapping[str, Mapping[str, Line]] = {
     },
     "slow episodes hold up no others (asynchronous)": {
         "trl": ("experimental/async_grpo/async_rollout_worker.py", "class AsyncRolloutWorker"),
-        "verifiers": ("v1/cli/replay.py", "async def run_replay"),
+        "verifiers": ("v1/rollout.py", "async def step"),
         "verl": ("experimental/fully_async_policy/fully_async_rollouter.py", "class FullyAsyncRollouter"),
     },
     "stored episodes judged anew": {BASELINE: ("rescore.py", "def rescore("), "verifiers": ("v1/configs/cli/replay.py", "saved traces to re-score")},
@@ -55,7 +55,6 @@ FEATURES: Mapping[str, Mapping[str, Line]] = {
         "gem-llm": ("tools/mcp_tool.py", "fastmcp"),
         "openenv": ("core/mcp_client.py", "MCP Client classes"),
         "verifiers": ("v1/mcp/toolset.py", "from verifiers.v1.mcp.server"),
-        "verl": ("tools/tool_registry.py", "mcp"),
     },
     "works with another project of this table": {
         BASELINE: ("integrations/trl/step_trainer.py", "class StepGRPOTrainer"),

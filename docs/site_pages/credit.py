@@ -37,7 +37,7 @@ def _index(rows: Sequence[dict[str, Any]]) -> str:
     for kind, heading in HEADINGS.items():
         own = [row for row in rows if row["kind"] == kind]
         cells = [(link(row["name"], f"{row['name']}.md"), line(row["summary"]), _sure(row), ", ".join(map(code, row.get("needs", ())))) for row in own]
-        text += f"\n## {heading}\n\n{table(('', '', 'sure', 'needs'), cells)}"
+        text += f"\n## {heading}\n\n{table(('name', 'what it says', 'sure', 'needs'), cells)}"
     return text
 
 

@@ -17,6 +17,8 @@ from prm_gym.verifier import VERIFIERS
 from site_pages import credit, environments, included, others, reference, verifiers
 
 _EMPTY_HEADER = re.compile(r"<th( [^>]*)?></th>")
+_PICTURE = re.compile(r"""(?<!">)(<img\b[^>]*\bsrc=(["'])([^"']+)\2[^>]*>)(?!</a>)""")
+_SHORT = re.compile(r"<code>([^<\n]{1,20})</code>")
 _MARK = re.compile(r"^<!-- (?:needs|long|not run): .*? -->\n", re.MULTILINE)
 # The order of the pages that people have written; one that is not named stands at the end of "Guides", or under "Integrations" where it lies in that folder.
 LEARN = ("tutorial_environment", "tutorial_training_loop", "tutorial_verifier", "concepts")
@@ -75,8 +77,15 @@ def shared_places(files: Iterable[File]) -> list[str]:
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - MkDocs passes them by name
-    """The cell in the corner of a table heads nothing: a header without words is announced as one, so it is an ordinary cell."""
-    return _EMPTY_HEADER.sub(r"<td\1></td>", html)
+    """What Markdown cannot say, see `amended`."""
+    return amended(html)
+
+
+def amended(html: str) -> str:
+    """A page whose table cells without words are no headers, whose pictures open in full size, and whose short code is not broken in two."""
+    html = _EMPTY_HEADER.sub(r"<td\1></td>", html)
+    html = _PICTURE.sub(r'<a class="picture" href="\3">\1</a>', html)
+    return _SHORT.sub(r'<code class="short">\1</code>', html)
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - MkDocs passes them by name
