@@ -84,7 +84,7 @@ def test_the_page_of_an_environment_plays_an_episode():
 def test_the_page_of_an_assigner_has_its_equation_and_what_it_makes_of_an_example():
     from site_pages import credit
 
-    page = credit.pages()["credit/dr_grpo.md"]
+    page = credit.pages()["assigners/dr_grpo.md"]
     # Two of four attempts succeed: 1 - 1/2 for their steps, 0 - 1/2 for the others.
     cells = re.findall(r"^\| (\d) \| ([01]) \|.*\| ([+-][\d.]+) \| yes \|$", page, re.MULTILINE)
     assert [(attempt, outcome, float(advantage)) for attempt, outcome, advantage in cells] == [
@@ -113,3 +113,24 @@ def test_every_page_that_people_write_has_a_place_in_the_navigation():
 
     found = leaves(navigation(["loops", "brand_new", "integrations/trl"], ["environments/index.md", "environments/Shop.md"]))
     assert {"loops.md", "brand_new.md", "integrations/trl.md", "environments/Shop.md", "index.md"} <= set(found)
+
+
+def test_what_markdown_cannot_say_is_amended():
+    pytest.importorskip("mkdocs")
+    from site_pages.hook import amended
+
+    page = '<th style="text-align: left;"></th><th>a</th><p><img alt="A" src="a.png" /></p><code>None</code> <code>more than twenty letters</code>'
+    assert amended(page) == (
+        '<td style="text-align: left;"></td><th>a</th><p><a class="picture" href="a.png"><img alt="A" src="a.png" /></a></p>'
+        '<code class="short">None</code> <code>more than twenty letters</code>'
+    )
+    assert amended('<a href="b"><img src="a.png"></a>') == '<a href="b"><img src="a.png"></a>'
+
+
+def test_pages_that_would_overwrite_one_another_are_named():
+    files = pytest.importorskip("mkdocs.structure.files")
+    from site_pages.hook import shared_places
+
+    made = [files.File(name, "docs", "site", use_directory_urls=True) for name in ("credit.md", "credit/index.md", "credit/gae.md")]
+    assert shared_places(made) == ["credit.md and credit/index.md"]
+    assert shared_places(made[1:]) == []

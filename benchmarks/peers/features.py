@@ -5,7 +5,7 @@
 A cell without a line means that we have looked through the package's files and found none. That is weaker than a line: something may hide under other names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from roster import BASELINE, ROOT, build, folder
@@ -30,6 +30,7 @@ FEATURES: Mapping[str, Mapping[str, Line]] = {
     "a verdict that can say 'cannot tell'": {
         BASELINE: ("verdict.py", '"Cannot tell" is `score=None`'),
         "trl": ("rewards/accuracy_rewards.py", "list[float | None]"),
+        "verifiers": ("v1/utils/decorators.py", "as unscored (`None`)"),
     },
     "a failed or late verifier is told from a wrong answer": {BASELINE: ("verdict.py", "`timeout`, `error` (the verifier failed)")},
     "steps checked by a solver": {BASELINE: ("logic/z3_solver.py", "import z3")},
@@ -38,7 +39,29 @@ FEATURES: Mapping[str, Mapping[str, Line]] = {
     "state saved and put back": {BASELINE: ("env.py", "def restore("), "gem-llm": ("envs/math_env.py", "def set_state")},
     "curricula": {BASELINE: ("training/curricula.py", "def make_curriculum"), "reasoning-gym": ("graphs/course_schedule.py", "class CourseScheduleCurriculum")},
     "a hundred procedural data sets of its own": {"reasoning-gym": ("__init__.py", "create_dataset")},
-    "several agents in one environment": {"gem-llm": ("multiagent/multi_agent_env.py", "class MultiAgentEnv")},
+    "several agents in one environment": {
+        "gem-llm": ("multiagent/multi_agent_env.py", "class MultiAgentEnv"),
+        "verifiers": ("v1/env.py", "A multi-agent env declares"),
+    },
+    "slow episodes hold up no others (asynchronous)": {
+        "trl": ("experimental/async_grpo/async_rollout_worker.py", "class AsyncRolloutWorker"),
+        "verifiers": ("v1/rollout.py", "async def step"),
+        "verl": ("experimental/fully_async_policy/fully_async_rollouter.py", "class FullyAsyncRollouter"),
+    },
+    "stored episodes judged anew": {BASELINE: ("rescore.py", "def rescore("), "verifiers": ("v1/configs/cli/replay.py", "saved traces to re-score")},
+    "stored episodes in a page, with their verdicts and credit": {BASELINE: ("commands/viewing.py", "def view(")},
+    "tools of MCP servers": {
+        BASELINE: ("envs/adapters/mcp.py", "class McpEnv"),
+        "gem-llm": ("tools/mcp_tool.py", "fastmcp"),
+        "openenv": ("core/mcp_client.py", "MCP Client classes"),
+        "verifiers": ("v1/mcp/toolset.py", "from verifiers.v1.mcp.server"),
+    },
+    "works with another project of this table": {
+        BASELINE: ("integrations/trl/step_trainer.py", "class StepGRPOTrainer"),
+        "gem-llm": ("envs/reasoning_gym.py", "class ReasoningGymEnv"),
+        "trl": ("experimental/async_grpo/openenv_harness.py", "from openenv.core.harness"),
+        "verifiers": ("v1/tasksets/openenv/taskset.py", "openenv"),
+    },
     "environments in containers": {
         "gem-llm": ("envs/terminal/docker_env.py", "docker"),
         "openenv": ("core/containers/runtime/modal_provider.py", "modal"),
@@ -48,7 +71,12 @@ FEATURES: Mapping[str, Mapping[str, Line]] = {
         "openenv": ("cli/commands/push.py", "Hugging Face"),
         "verifiers": ("v1/tasksets/openenv/taskset.py", "openenv"),
     },
-    "an environment behind a server": {"openenv": ("core/env_server/http_server.py", "def create_app"), "verifiers": ("v1/serve/__init__.py", "serve")},
+    "an environment behind a server": {
+        BASELINE: ("commands/serving.py", "def serve("),
+        "openenv": ("core/env_server/http_server.py", "def create_app"),
+        "verifiers": ("v1/serve/__init__.py", "serve"),
+    },
+    "a verifier of steps behind a server": {BASELINE: ("serving/judges.py", "class ")},
     "pages in a browser, with screenshots": {BASELINE: ("browser/options.py", "screenshot"), "browsergym": ("core/env.py", '"screenshot"')},
     "images in problems": {"gem-llm": ("envs/math_visual_env.py", "class MathVisualEnv"), "verifiers": ("v1/types.py", "class ImageUrlContentPart")},
     "judges by language models": {
@@ -81,12 +109,25 @@ def evidence(root: Path, line: Line) -> str:
     raise LookupError(f"{path} has no line with {text!r}")
 
 
+def rows(root_of: Callable[[str], Path]) -> list[tuple[str, str, str]]:
+    """The rows of the table: the feature, our line, and the lines of the others, with the names of their packages.
+
+    Args:
+        root_of: where the package of a peer lies, by the peer's name.
+    """
+    found: list[tuple[str, str, str]] = []
+    for name, lines in FEATURES.items():
+        shown = {peer: evidence(root_of(peer), lines[peer]) for peer in PACKAGES if peer in lines}
+        ours = shown.pop(BASELINE, "")
+        found.append((name, ours, ", ".join(f"{peer} {where}" for peer, where in shown.items())))
+    return found
+
+
 def main() -> None:
     """Print the table."""
     for peer in PACKAGES:
         build(peer)
-    rows = [(name, *(evidence(package(peer), lines[peer]) if peer in lines else "" for peer in PACKAGES)) for name, lines in FEATURES.items()]
-    print(table(("", *PACKAGES), rows))
+    print(table(("feature", BASELINE, "others"), rows(package)))
 
 
 if __name__ == "__main__":

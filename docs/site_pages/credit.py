@@ -18,7 +18,7 @@ HEADINGS = {
     SIGNAL: "Learned signals",
 }
 FEW = 12
-INTRODUCTION = """# Credit
+INTRODUCTION = """# Credit assigners
 
 An assigner makes one advantage a step of a group of trajectories: `assign("gigpo?gamma=0.9", batch)`, `--credit gigpo`. Filters and transforms stand around it,
 with bars between: `zero_variance|grpo|clip?limit=2`. [How to use them](../credit.md); [how to write one](../write_an_assigner.md).
@@ -29,7 +29,7 @@ with bars between: `zero_variance|grpo|clip?limit=2`. [How to use them](../credi
 def pages() -> dict[str, str]:
     """The pages by their places in the site."""
     rows = listed_rows(load_signals=True)
-    return {"credit/index.md": _index(rows), **{f"credit/{row['name']}.md": _page(row) for row in rows}}
+    return {"assigners/index.md": _index(rows), **{f"assigners/{row['name']}.md": _page(row) for row in rows}}
 
 
 def _index(rows: Sequence[dict[str, Any]]) -> str:
@@ -37,7 +37,7 @@ def _index(rows: Sequence[dict[str, Any]]) -> str:
     for kind, heading in HEADINGS.items():
         own = [row for row in rows if row["kind"] == kind]
         cells = [(link(row["name"], f"{row['name']}.md"), line(row["summary"]), _sure(row), ", ".join(map(code, row.get("needs", ())))) for row in own]
-        text += f"\n## {heading}\n\n{table(('', '', 'sure', 'needs'), cells)}"
+        text += f"\n## {heading}\n\n{table(('name', 'what it says', 'sure', 'needs'), cells)}"
     return text
 
 

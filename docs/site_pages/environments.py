@@ -83,7 +83,7 @@ def _index(classes: Mapping[str, type[StepEnv]]) -> str:
             for name, env_class in classes.items()
             if family_of(env_class) == family
         ]
-        text += f"\n## {family}\n\n{table(('', '', 'verifiers'), rows)}"
+        text += f"\n## {family}\n\n{table(('name', 'what is to be done', 'verifiers'), rows)}"
     shared = [
         "\n## What all of them share\n",
         docstring(StepEnv.__doc__),

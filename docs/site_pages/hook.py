@@ -2,10 +2,12 @@
 
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -14,6 +16,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from prm_gym.verifier import VERIFIERS
 from site_pages import credit, environments, included, others, reference, verifiers
 
+_EMPTY_HEADER = re.compile(r"<th( [^>]*)?></th>")
+_PICTURE = re.compile(r"""(?<!">)(<img\b[^>]*\bsrc=(["'])([^"']+)\2[^>]*>)(?!</a>)""")
+_SHORT = re.compile(r"<code>([^<\n]{1,20})</code>")
 _MARK = re.compile(r"^<!-- (?:needs|long|not run): .*? -->\n", re.MULTILINE)
 # The order of the pages that people have written; one that is not named stands at the end of "Guides", or under "Integrations" where it lies in that folder.
 LEARN = ("tutorial_environment", "tutorial_training_loop", "tutorial_verifier", "concepts")
@@ -56,8 +61,31 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for copy in sorted(copies):
         if not copy.startswith("docs/"):
             files.append(File.generated(config, copy, content=(included.ROOT / copy).read_bytes()))
+    overwritten = shared_places(files)
+    if overwritten:
+        raise PluginError(f"pages that overwrite one another: {'; '.join(overwritten)}")
     config.nav = navigation(written, list(made))
     return files
+
+
+def shared_places(files: Iterable[File]) -> list[str]:
+    """Sources that become the same file of the site (`credit.md` and `credit/index.md`), of which MkDocs would show one and say nothing."""
+    by_place: dict[str, list[str]] = {}
+    for file in files:
+        by_place.setdefault(file.dest_uri, []).append(file.src_uri)
+    return [" and ".join(sources) for sources in by_place.values() if len(sources) > 1]
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - MkDocs passes them by name
+    """What Markdown cannot say, see `amended`."""
+    return amended(html)
+
+
+def amended(html: str) -> str:
+    """A page whose table cells without words are no headers, whose pictures open in full size, and whose short code is not broken in two."""
+    html = _EMPTY_HEADER.sub(r"<td\1></td>", html)
+    html = _PICTURE.sub(r'<a class="picture" href="\3">\1</a>', html)
+    return _SHORT.sub(r'<code class="short">\1</code>', html)
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - MkDocs passes them by name
@@ -86,7 +114,7 @@ def navigation(written: list[str], made: list[str]) -> list[Any]:
         {"Write your own": [*_of(WRITE, written), {"Contributing": "contributing.md"}]},
         {"Environments": _under("environments", made)},
         {"Verifiers": _under("verifiers", made)},
-        {"Credit": _under("credit", made)},
+        {"Credit": _under("assigners", made)},
         {
             "Reference": [
                 "reference/commands.md",

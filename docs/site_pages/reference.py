@@ -17,7 +17,7 @@ def pages() -> dict[str, str]:
     rows = [(link(f"prm_gym.{path.stem}", f"{path.stem}.md"), summary(_doc(path / "__init__.py" if path.is_dir() else path))) for path in units]
     about = "Public classes and functions, module by module: signatures as they are written. What a class inherits stands with the class that it comes from.\n"
     return {
-        "reference/api/index.md": f"# Python reference\n\n{about}\n{table(('', ''), rows)}",
+        "reference/api/index.md": f"# Python reference\n\n{about}\n{table(('module', 'what it holds'), rows)}",
         **{f"reference/api/{name}.md": text for name, text in found.items()},
     }
 

@@ -42,7 +42,7 @@ def _index(claims: Mapping[str, str]) -> str:
     return (
         '# Verifiers\n\nA verifier is named wherever an environment is made (`verifiers=["z3"]`, `--verifier z3`), with options behind a question mark: '
         "`prm:FOLDER?threshold=0.7`. Several make one by [compositions](compositions.md). Each environment says which it has by default.\n\n"
-        f"{table(('', '', 'understands'), rows)}"
+        f"{table(('name', 'what it does', 'understands'), rows)}"
     )
 
 
