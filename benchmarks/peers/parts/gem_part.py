@@ -20,12 +20,15 @@ def sums(work: Work) -> dict[str, Any]:
     """Episodes of one step, with the questions and the scorer of reasoning-gym."""
     env = package("gem").make("rg:chain_sum", size=10_000)
 
-    def episode() -> int:
+    def answered(off: int) -> int:
         env.reset()
-        _, reward, ended, _, _ = env.step(f"\\boxed{{{env.data['answer']}}}")
-        return int(ended and reward == 1.0)
+        _, reward, ended, _, _ = env.step(f"\\boxed{{{int(env.data['answer']) + off}}}")
+        return int(ended and (reward == 1.0) != bool(off))
 
-    return {"outcome only": rate(episode, work["seconds"])}
+    return {
+        "outcome only": rate(lambda: answered(0), work["seconds"]),
+        "outcome only, wrong answers": rate(lambda: answered(1), work["seconds"]),
+    }
 
 
 def _moves(env: Any) -> list[str]:

@@ -39,17 +39,18 @@ def _made(env_id: str, **options: Any) -> Any:
 
 
 def sums(work: Work) -> dict[str, Any]:
-    """Episodes of one step with the environment's own verifiers, and with none."""
-    return {"verified": _sums(work), "outcome only": _sums(work, verifiers=[])}
+    """Episodes of one step with the environment's own verifiers, and with none; wrong answers apart, which the package's scorer has not seen before."""
+    ways = (("verified", {}), ("outcome only", {"verifiers": []}))
+    return {f"{name}{said}": _sums(work, off, **options) for name, options in ways for said, off in (("", 0), (", wrong answers", 1))}
 
 
-def _sums(work: Work, **options: Any) -> dict[str, float]:
+def _sums(work: Work, off: int, **options: Any) -> dict[str, float]:
     env = _made(SUMS, dataset="chain_sum", **options)
 
     def episode() -> int:
         env.reset()
-        _, _, ended, _, info = env.step(f"answer: {env.unwrapped.task.sealed['answer']}")
-        return int(ended and info["outcome"] == 1.0)
+        _, _, ended, _, info = env.step(f"answer: {int(env.unwrapped.task.sealed['answer']) + off}")
+        return int(ended and (info["outcome"] == 1.0) != bool(off))
 
     return _checked(rate(episode, work["seconds"]))
 

@@ -24,11 +24,14 @@ def sums(work: Work) -> dict[str, Any]:
     data = package("reasoning_gym").create_dataset("chain_sum", size=count, seed=0)
     places = iter(range(10**9))
 
-    def episode() -> int:
+    def answered(off: int) -> int:
         entry = data[next(places) % count]
-        return int(data.score_answer(entry["answer"], entry) == 1.0)
+        return int((data.score_answer(str(int(entry["answer"]) + off), entry) == 1.0) != bool(off))
 
-    return {"outcome only": rate(episode, work["seconds"])}
+    return {
+        "outcome only": rate(lambda: answered(0), work["seconds"]),
+        "outcome only, wrong answers": rate(lambda: answered(1), work["seconds"]),
+    }
 
 
 def start(_: Work) -> dict[str, float]:
