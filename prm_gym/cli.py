@@ -19,6 +19,7 @@ from prm_gym.commands.exporting import export
 from prm_gym.commands.labelling import label
 from prm_gym.commands.listing import doctor, envs, verifiers
 from prm_gym.commands.playing import play, rollout
+from prm_gym.commands.records import read_names
 from prm_gym.commands.rescoring import rescore
 from prm_gym.commands.searching import search
 from prm_gym.commands.serving import serve
@@ -105,15 +106,18 @@ def _broken(paragraph: str, width: int) -> str:
 def gathered(given: Sequence[str], run: Callable[..., Any]) -> list[str]:
     """The arguments of a command with all values of an option that is named several times behind its first name: `--verifier z3 --verifier search`.
 
-    Of an option that takes one value the last counts, as is usual on command lines.
+    Verifiers may have commas between them, as credit and rewards have. Of an option that takes one value the last counts, as is usual on command lines.
 
     Args:
         given: the arguments after the command.
         run: the command.
 
+    Raises:
+        OptionError: the brackets of verifiers do not match.
+
     >>> def command(verifier: tuple[str, ...] = (), seed: int = 0) -> None: ...
-    >>> gathered(["--verifier", "z3", "--seed=1", "--verifier=search", "--seed", "2"], command)
-    ['--verifier', 'z3', 'search', '--seed', '2']
+    >>> gathered(["--verifier", "z3", "--seed=1", "--verifier=search,all(z3, cvc5)", "--seed", "2"], command)
+    ['--verifier', 'z3', 'search', 'all(z3, cvc5)', '--seed', '2']
     """
     several = {name for name, parameter in inspect.signature(run).parameters.items() if "tuple[" in str(parameter.annotation)}
     loose: list[str] = []
@@ -129,6 +133,8 @@ def gathered(given: Sequence[str], run: Callable[..., Any]) -> list[str]:
         if plain not in several:
             at.clear()
         at += [value] if equals else []
+    if verifiers := options.get("verifier"):
+        options["verifier"] = [name for each in verifiers for name in read_names(each)]
     named = [word for name, values in options.items() for word in (f"--{name.replace('_', '-')}", *values)]
     return [*loose, *named]
 

@@ -62,6 +62,8 @@ class OrderedFile:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+            if error is not None and self.path.stat().st_size == 0:
+                self.path.unlink()  # nothing came of it: an empty file would look like a rollout that found nothing
 
     def write(self, trajectories: Iterable[Trajectory]) -> None:
         """Append those that it does not hold.

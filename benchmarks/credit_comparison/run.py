@@ -5,6 +5,7 @@
 The comparisons themselves are made by the commands that the results carry (and that this prints); they take tens of minutes.
 """
 
+import argparse
 from pathlib import Path
 
 from prm_gym.report.comparison import Comparison, bin_success, read_results, summarise
@@ -58,4 +59,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()  # --help must not begin the work
     main()

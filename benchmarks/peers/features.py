@@ -5,6 +5,7 @@
 A cell without a line means that we have looked through the package's files and found none. That is weaker than a line: something may hide under other names.
 """
 
+import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -131,4 +132,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()  # --help must not begin the work
     main()
