@@ -51,7 +51,7 @@ function packOf(starts, wanted) {
 }
 
 async function record(kind, starts, wanted) {
-  if (index.server) return remembered(`${kind}/${wanted}`, () => asked(`${kind}/${wanted}`));
+  if (index.server) return remembered(`${kind}/${wanted}`, () => asked(`${kind}/${wanted}?reading=${index.reading}`));
   const at = packOf(starts, wanted);
   const pack = await remembered(`${kind}-${at}`, async () => unpacked(await block(`${kind}-${at}`)));
   return { texts: pack.texts, ...pack.items[wanted - starts[at]] };
@@ -66,7 +66,7 @@ async function searchSteps(needle, told, stopped) {
   const count = index.id.length;
   if (index.server) {
     for (let from = 0; from < count && !stopped();) {
-      const { hits, next } = await asked(`search?q=${encodeURIComponent(needle)}&from=${from}`);
+      const { hits, next } = await asked(`search?q=${encodeURIComponent(needle)}&from=${from}&reading=${index.reading}`);
       told(hits, next / count);
       from = next;
     }
