@@ -295,3 +295,23 @@ def test_a_head_that_does_not_come(monkeypatch, moody):
                 assert kept.getresponse().read()
             assert line.recv(1) == b""
             kept.close()
+
+
+def test_options_that_nest_too_deep_lose_no_episode(moody):
+    path = opened(moody.url, WORLD)
+    ask(moody.url, "POST", f"{path}/reset", {"seed": 1})
+    for levels in (100, 900):
+        deep = b'{"seed": 1, "options": {"x": ' + b'{"y":' * levels + b"1" + b"}" * levels + b"}}"
+        for what, body in (("reset", deep), ("batch/reset", b'{"resets": [' + deep + b"]}")):
+            status, _, said = ask(moody.url, "POST", f"{path}/{what}", body)
+            assert (status, said["code"]) == (400, "bad_request")
+    assert ask(moody.url, "POST", f"{path}/step", {"action": "count", "index": 0})[2]["info"]["valid"]
+    ask(moody.url, "DELETE", path)
+
+
+def test_an_action_that_is_said_to_be_long_is_one(moody):
+    path = opened(moody.url, WORLD)
+    ask(moody.url, "POST", f"{path}/reset", {"seed": 1})
+    said = ask(moody.url, "POST", f"{path}/step", {"action": "count", "length": 5_000_000})[2]
+    assert "has 5,000,000 characters" in said["malformed"]
+    ask(moody.url, "DELETE", path)
