@@ -34,6 +34,7 @@ class Registry(Generic[T]):
         self.group = group
         self.kind = kind
         self._declared: dict[str, EntryPoint] | None = None
+        self._clashes: dict[str, str] = {}
         self._loaded: dict[str, T] = {}
 
     def _entry_points(self) -> dict[str, EntryPoint]:
@@ -42,7 +43,7 @@ class Registry(Generic[T]):
             for point in entry_points(group=self.group):
                 other = declared.get(point.name)
                 if other is not None and other.value != point.value:
-                    raise DuplicateNameError(
+                    self._clashes[point.name] = (
                         f"Two packages declare the {self.kind} {point.name!r}: {other.value} ({_distribution(other)}) and "
                         f"{point.value} ({_distribution(point)}). Rename one of them or uninstall its package."
                     )
@@ -66,6 +67,8 @@ class Registry(Generic[T]):
             point = self._entry_points().get(name)
             if point is None:
                 raise UnknownNameError(self.kind, name, self.names())
+            if name in self._clashes:  # neither wins, and no other name suffers
+                raise DuplicateNameError(self._clashes[name])
             try:
                 self._loaded[name] = cast("T", point.load())
             except MissingExtraError:
