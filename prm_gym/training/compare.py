@@ -238,7 +238,7 @@ def _train(engine: Engine, waiting: Sequence[_Run], notice: Notice | None, failu
                 sys.excepthook(type(error), error, error.__traceback__)
             if isinstance(error, LostJobError) and not begun:
                 failures.append(
-                    "the other runs were not tried: the processes die before a step is taken; something in the environment, verifier or agent ends them"
+                    "the other runs were not tried: processes die before a step is taken; the environment, a verifier or the agent ends them"
                 )
                 return
 
