@@ -237,9 +237,7 @@ def _train(engine: Engine, waiting: Sequence[_Run], notice: Notice | None, failu
             if not isinstance(error, PrmGymError):
                 sys.excepthook(type(error), error, error.__traceback__)
             if isinstance(error, LostJobError) and not begun:
-                failures.append(
-                    "the other runs were not tried: processes die before a step is taken; the environment, a verifier or the agent ends them"
-                )
+                failures.append("the other runs were not tried: processes die before a step is taken; the environment, a verifier or the agent ends them")
                 return
 
 
