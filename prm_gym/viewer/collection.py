@@ -103,7 +103,7 @@ class Collection:
         self._paths = tuple(paths)
         self._sources: list[TrajectoryFile] = find_files(self._paths)
         self.advantages = Advantages(credits)
-        self.files = [FileReport(writable(source.path)) for source in self._sources]
+        self.files = [FileReport(str(source.path)) for source in self._sources]
         self.groups: list[Group] = []
         self.entries: list[Entry] = []
         self.verdicts: Counter[str] = Counter()
@@ -207,11 +207,6 @@ class _Names:
 
     def of(self, name: str) -> int:
         return self.numbers.setdefault(name, len(self.numbers))
-
-
-def writable(path: Path) -> str:
-    """A path as text that can be written in UTF-8: bytes of a name that are none are named."""
-    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def mark_of(verdict: Verdict) -> str:
