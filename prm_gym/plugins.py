@@ -51,6 +51,12 @@ class Registry(Generic[T]):
             self._declared = declared
         return self._declared
 
+    def _declaration(self, name: str) -> EntryPoint | None:
+        point = self._entry_points().get(name)
+        if name in self._clashes:  # neither wins, and no other name suffers
+            raise DuplicateNameError(self._clashes[name])
+        return point
+
     def names(self) -> list[str]:
         """All names, sorted; loads no plug-in."""
         return sorted({*self._entry_points(), *self._loaded})
@@ -64,11 +70,9 @@ class Registry(Generic[T]):
             ContractError: the plug-in cannot be imported; the cause is chained.
         """
         if name not in self._loaded:
-            point = self._entry_points().get(name)
+            point = self._declaration(name)
             if point is None:
                 raise UnknownNameError(self.kind, name, self.names())
-            if name in self._clashes:  # neither wins, and no other name suffers
-                raise DuplicateNameError(self._clashes[name])
             try:
                 self._loaded[name] = cast("T", point.load())
             except MissingExtraError:
