@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import tyro
 
+from prm_gym.commands import records
 from prm_gym.commands.comparing import compare, report
 from prm_gym.commands.credit_graph import credit_graph
 from prm_gym.commands.crediting import credit
@@ -159,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise UnknownNameError("command", given[0], commands)
         tyro.extras.subcommand_cli_from_dict(commands, prog="prm-gym", args=given, description=__doc__)
     except PrmGymError as error:
-        print(f"prm-gym: {error}", file=sys.stderr)
+        print(f"prm-gym: {records.seen(str(error))}", file=sys.stderr)  # a plug-in's words may be in it, or a file's
         sys.exit(2)
     except BrokenPipeError:  # whoever read the output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,6 +15,7 @@
     ├── SandboxError            no sandbox of the tier that is asked for can be had here
     ├── WorkerError             worker processes that cannot start, or a pool that is closed
     ├── EngineError             an engine that cannot be had, or jobs whose workers keep dying
+    │   └── LostJobError        a job over which workers die
     ├── ServingError            a server of environments that cannot be reached, or refuses
     ├── RefusedError            a tool of a service refuses a call; the agent is told, and nothing is changed
     └── EnvironmentFault        the infrastructure failed; the episode is invalid and trains nobody
@@ -123,6 +124,10 @@ class WorkerError(PrmGymError):
 
 class EngineError(PrmGymError):
     """An engine cannot be had or is not the one that was meant, or a job's workers have died too often; the message names the job and the last cause."""
+
+
+class LostJobError(EngineError):
+    """The workers of a job have died too often, whatever it is: nothing was raised in them."""
 
 
 class ServingError(PrmGymError):

@@ -37,6 +37,7 @@ class Registry(Generic[T]):
         self.group = group
         self.kind = kind
         self._declared: dict[str, EntryPoint] | None = None
+        self._clashes: dict[str, str] = {}
         self._loaded: dict[str, T] = {}
 
     def _entry_points(self) -> dict[str, EntryPoint]:
@@ -45,13 +46,19 @@ class Registry(Generic[T]):
             for point in entry_points(group=self.group):
                 other = declared.get(point.name)
                 if other is not None and other.value != point.value:
-                    raise DuplicateNameError(
+                    self._clashes[point.name] = (
                         f"Two packages declare the {self.kind} {point.name!r}: {other.value} ({_distribution(other)}) and "
                         f"{point.value} ({_distribution(point)}). Rename one of them or uninstall its package."
                     )
                 declared[point.name] = point
             self._declared = declared
         return self._declared
+
+    def _declaration(self, name: str) -> EntryPoint | None:
+        point = self._entry_points().get(name)
+        if name in self._clashes:  # neither wins, and no other name suffers
+            raise DuplicateNameError(self._clashes[name])
+        return point
 
     def names(self) -> list[str]:
         """All names, sorted; loads no plug-in."""
@@ -66,7 +73,7 @@ class Registry(Generic[T]):
             ContractError: the plug-in cannot be imported; the cause is chained.
         """
         if name not in self._loaded:
-            point = self._entry_points().get(name)
+            point = self._declaration(name)
             if point is None:
                 raise UnknownNameError(self.kind, name, self.names(), NOT_INSTALLED)
             try:

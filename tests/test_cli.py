@@ -7,7 +7,7 @@ import pytest
 
 from prm_gym import cli
 from prm_gym.commands.records import print_records
-from prm_gym.credit import SIGNALS
+from prm_gym.credit import ASSIGNERS, SIGNALS
 from prm_gym.errors import MissingExtraError
 from prm_gym.store import read_trajectories
 from prm_gym.testing.chat_server import ChatServer
@@ -55,6 +55,36 @@ def test_a_verifier_that_cannot_be_imported_hides_no_other(capsys, monkeypatch):
     assert rows["z3"]
     with pytest.raises(SystemExit):
         cli.main(["verifiers", "torn"])
+
+
+def test_a_verifier_that_two_packages_declare_hides_no_other(capsys, monkeypatch):
+    monkeypatch.setattr(VERIFIERS, "_clashes", {"z3": "Two packages declare the verifier 'z3'"})
+    monkeypatch.setattr(VERIFIERS, "_loaded", {})
+    rows = {row["name"]: row["summary"] for row in json.loads(_run(capsys, "verifiers", "--json"))}
+    assert rows["z3"] == "Two packages declare the verifier 'z3'"
+    assert "Two packages" not in rows["arithmetic"]
+    with pytest.raises(SystemExit):
+        cli.main(["verifiers", "z3"])
+
+
+def test_a_credit_assigner_that_cannot_be_imported_hides_no_other(capsys, monkeypatch):
+    broken = EntryPoint("torn", "no_such_module_here:torn", "prm_gym.credit")
+    monkeypatch.setattr(ASSIGNERS, "_declared", {**ASSIGNERS._entry_points(), "torn": broken})
+    shown = _run(capsys, "credit")
+    assert "cannot be imported: No module named 'no_such_module_here'" in shown
+    assert "gigpo" in shown
+    with pytest.raises(SystemExit):
+        cli.main(["credit", "torn"])
+
+
+def test_what_a_plug_in_says_does_not_steer_the_terminal(capsys, monkeypatch):
+    loud = EntryPoint("loud", "no_such\x1b[2J_module:Loud", "prm_gym.verifiers")
+    monkeypatch.setattr(VERIFIERS, "_declared", {**VERIFIERS._entry_points(), "loud": loud})
+    with pytest.raises(SystemExit):
+        cli.main(["verifiers", "loud"])
+    said = capsys.readouterr().err
+    assert "\x1b" not in said
+    assert r"no_such\x1b[2J_module" in said
 
 
 def test_a_rollout_goes_on_with_what_its_file_holds_and_with_nothing_else(capsys, tmp_path):

@@ -129,6 +129,11 @@ def test_two_packages_under_one_name_are_both_named(install):
         with pytest.raises(DuplicateNameError, match=says) as caught:
             registry.load("thing")
         assert all(package in str(caught.value) for package in ("package plug_one", "package plug_two"))
+    # Who uses another name is not kept from it.
+    assert registry.names() == ["fine", "thing"]
+    assert registry.load("fine") == 1
+    with pytest.raises(DuplicateNameError):
+        registry.register("thing", 3)
 
 
 def test_one_object_declared_twice_is_no_conflict(install):

@@ -4,10 +4,11 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from prm_gym.commands.records import seen
 from prm_gym.credit import ASSIGNERS, SIGNALS, TRANSFORMS, Pipeline, find_assigner, find_transform
 from prm_gym.credit.columns import SOURCES
 from prm_gym.credit.stage import Stage
-from prm_gym.errors import MissingExtraError, OptionError, UnknownNameError
+from prm_gym.errors import ContractError, DuplicateNameError, MissingExtraError, OptionError, UnknownNameError
 from prm_gym.option_docs import meanings_in, options_of
 from prm_gym.plugins import Registry, misfit, split_options
 
@@ -50,12 +51,21 @@ def listed_rows(load_signals: bool) -> list[dict[str, Any]]:
     Args:
         load_signals: whether those of learned signals say their options, for which packages as large as torch are imported; one that is missing is named.
     """
-    rows = [_stage(name, registry.load(name), {}) for registry in _stages() for name in registry.names()]
+    rows = [_stage_or_fault(registry, name) for registry in _stages() for name in registry.names()]
     return rows + [_signal(name, "", {}) if load_signals else _unloaded(name, rows) for name in SIGNALS.names()]
 
 
 def _stages() -> tuple[Registry[Any], ...]:
     return ASSIGNERS, TRANSFORMS
+
+
+def _stage_or_fault(registry: Registry[Any], name: str) -> dict[str, Any]:
+    """The record of a name; of a plug-in that is broken, why it is, so that it hides no other."""
+    try:
+        return _stage(name, registry.load(name), {})
+    except (ContractError, DuplicateNameError, MissingExtraError) as error:
+        kind = "credit assigner" if registry is ASSIGNERS else "credit transform"
+        return {"name": name, "kind": kind, "summary": seen(str(error)), "needs": [], "uses": [], "makes": [], "from": [], "options": [], "doc": ""}
 
 
 def _stage(name: str, stage: Stage, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def verifiers(name: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json:
         json: print JSON.
     """
     from prm_gym.compose import composition_names, load_composition
-    from prm_gym.errors import ContractError, MissingExtraError, UnknownNameError
+    from prm_gym.errors import ContractError, DuplicateNameError, MissingExtraError, UnknownNameError
     from prm_gym.option_docs import options_of
     from prm_gym.plugins import NOT_INSTALLED
     from prm_gym.verifier import VERIFIERS
@@ -55,7 +55,7 @@ def verifiers(name: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json:
         composed = each in compositions
         try:
             factory: Any = load_composition(each) if composed else VERIFIERS.load(each)
-        except (ContractError, MissingExtraError) as error:
+        except (ContractError, DuplicateNameError, MissingExtraError) as error:
             if name:
                 raise
             rows.append({"name": each, "summary": str(error), "claims": [], "options": []})  # one that cannot be imported hides no other

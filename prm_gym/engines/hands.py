@@ -4,6 +4,7 @@ A worker that dies costs the job that it was doing one of its retries. A job who
 go on.
 """
 
+import logging
 import time
 from abc import ABC, abstractmethod
 from collections import Counter, deque
@@ -14,13 +15,15 @@ from itertools import islice
 from typing import Any, Generic, Literal, TypeAlias
 
 from prm_gym.engines.engine import Crew, Finished, JobT, Notice, ResultT
-from prm_gym.errors import EngineError
+from prm_gym.errors import EngineError, LostJobError
 
 RETRIES = 3
 POLL = 0.5
 """Seconds between two looks at what is not said by itself."""
 PATIENCE = 300.0
 """Seconds in which a first worker, or after the loss of all another one, must be had."""
+
+_log = logging.getLogger(__name__)
 
 Kind: TypeAlias = Literal["ready", "refused", "said", "done", "failed", "lost"]
 
@@ -191,14 +194,15 @@ class _Course(Generic[JobT]):
         del self._held[index]
         del self._losses[index]
 
-    def lose(self, index: int, retries: int, why: str) -> EngineError | None:
+    def lose(self, index: int, retries: int, why: str) -> LostJobError | None:
         """Its worker is gone: it waits again, before all others; the error where it was lost too often."""
         job = self._held.pop(index)
         self._losses[index] += 1
         if self._losses[index] <= retries:
+            _log.warning("%s lost its worker (%s); it is begun again, %d of %d times", in_words(job), why, self._losses[index], retries)
             self._waiting.appendleft((index, job))
             return None
-        return EngineError(f"job {index} ({in_words(job)}) lost its worker {self._losses[index]} times; the last one: {why}")
+        return LostJobError(f"job {index} ({in_words(job)}) lost its worker {self._losses[index]} times; the last one: {why}")
 
 
 def in_words(job: object) -> str:

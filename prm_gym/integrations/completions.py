@@ -13,15 +13,19 @@ from typing import Any, NamedTuple, TypeAlias, cast
 import msgspec
 
 from prm_gym.agent import Action
-from prm_gym.env import StepEnv
+from prm_gym.claims import Malformed
+from prm_gym.env import ACTION_LENGTH, StepEnv
 from prm_gym.errors import OptionError
 from prm_gym.integrations.episodes import EnvironmentPool, PlayedEpisode, begin
 from prm_gym.labelling.labeller import label_together
 from prm_gym.labelling.solutions import gold_of, solution_of
+from prm_gym.labelling.written import MAX_STEPS
 from prm_gym.plugins import make
 from prm_gym.rewards import JudgedStep, RewardScheme, RewardSpec, make_reward
+from prm_gym.spaces import recordable
 from prm_gym.step_splitting import Splitting, split_steps
 from prm_gym.trajectory import Step, Trajectory
+from prm_gym.verdict import judged
 from prm_gym.verifier import VERIFIERS, Verifier, VerifierSpec, make_verifiers
 
 Message: TypeAlias = Mapping[str, Any]
@@ -70,7 +74,8 @@ class TextScorer(CompletionScorer):
     """Judges the steps of written solutions by their claims: the equations in them, and the answer.
 
     The outcome is 1 where the final answer is the gold one, 0 where it is not, None where `prm_gym.answers` cannot tell; rewards come from a reward scheme over
-    verdicts and outcome, as in an environment.
+    verdicts and outcome, as in an environment. A completion that is too long to be judged (`prm_gym.labelling.written`) is what an action is that is too long:
+    the writer's doing, one malformed step with the outcome 0.
     """
 
     def __init__(
@@ -92,14 +97,14 @@ class TextScorer(CompletionScorer):
             problem: column with the problem; None takes it from the prompt (of a chat, from the last message of the user).
             split: how a completion is split into steps; see `prm_gym.step_splitting.split_steps`.
             reward: scheme of the steps' rewards; `dense` shares its step_weight out over `most_steps`.
-            most_steps: that a completion is split into, >= 1; what follows belongs to the last one.
+            most_steps: that a completion is split into, in [1, 512]; what follows belongs to the last one.
 
         Raises:
             OptionError: a reward of outcomes without a gold answer, or a number out of range.
             UnknownNameError: there is no such verifier or reward scheme.
         """
-        if most_steps < 1:
-            raise OptionError(f"most_steps must be at least 1, got {most_steps}")
+        if not 1 <= most_steps <= MAX_STEPS:
+            raise OptionError(f"most_steps must be in [1, {MAX_STEPS}], got {most_steps}")
         self.gold, self.problem, self.most_steps = gold, problem, most_steps
         self.split: Splitting = split
         several = isinstance(verifiers, Sequence) and not isinstance(verifiers, str)
@@ -119,8 +124,10 @@ class TextScorer(CompletionScorer):
         golds: Sequence[Any] = [None] * len(completions) if self.gold is None else columns[self.gold]
         pieces = [pieces_of(text_of(completion), self.split, self.most_steps) for completion in completions]
         known = [row for row, gold in enumerate(golds) if self.gold is None or _stated(gold) is not None]
-        judged = self.judge([text_of(problems[row], "user") for row in known], [pieces[row] for row in known], [golds[row] for row in known])
-        scored = dict(zip(known, map(self._scored, judged), strict=True))
+        asked = [text_of(problems[row], "user") for row in known]
+        found = self.judge(asked, [pieces[row] for row in known], [golds[row] for row in known])
+        told = (self._malformed(problem, *each[1:]) if each.trajectory is None else each for problem, each in zip(asked, found, strict=True))
+        scored = dict(zip(known, map(self._scored, told), strict=True))
         reason = f"the column {self.gold!r} states no answer that can be compared"
         return [scored.get(row) or Scored(None, each, reason) for row, each in enumerate(pieces)]
 
@@ -145,13 +152,22 @@ class TextScorer(CompletionScorer):
                 found.append(Scored(solution_of(str(row), problem if problem.strip() else UNKNOWN, pieces, _stated(gold), {}), pieces))
             except OptionError as error:
                 found.append(Scored(None, pieces, str(error)))
-        judged = iter(label_together([each.trajectory for each in found if each.trajectory is not None], self.verifiers))
-        return [each if each.trajectory is None else Scored(next(judged), each.pieces) for each in found]
+        labelled = iter(label_together([each.trajectory for each in found if each.trajectory is not None], self.verifiers))
+        return [each if each.trajectory is None else Scored(next(labelled), each.pieces) for each in found]
 
-    def _scored(self, judged: Scored) -> Scored:
-        trajectory, pieces, _ = judged
+    def _malformed(self, problem: str, pieces: Sequence[str], reason: str) -> Scored:
+        """What is too long to be judged as one malformed step, of which the beginning is kept."""
+        whole = "".join(pieces)
+        beginning = solution_of("malformed", problem if problem.strip() else UNKNOWN, [recordable(whole, ACTION_LENGTH)[0]], None, {})
+        verdict = judged("malformed", 0.0, reason)
+        verdicts = {each.id: msgspec.structs.replace(verdict, verifier=each.id, version=each.version) for each in self.verifiers}
+        step = msgspec.structs.replace(beginning.steps[0], claims=(Malformed(reason),), verdicts=verdicts)
+        return Scored(msgspec.structs.replace(beginning, steps=(step,), outcome=None if self.gold is None else 0.0), (whole,))
+
+    def _scored(self, found: Scored) -> Scored:
+        trajectory, pieces, _ = found
         if trajectory is None:
-            return judged
+            return found
         if self.gold is not None and trajectory.outcome is None:
             return Scored(None, pieces, "whether the answer is right cannot be told")
         if self.gold is None and all(verdict.score is None for step in trajectory.steps for verdict in step.verdicts.values()):
@@ -259,9 +275,14 @@ def text_of(written: Text, role: str = "assistant") -> str:
     Args:
         written: a text or messages, whose content may be blocks.
         role: "assistant" or "user".
+
+    Raises:
+        OptionError: it is neither a text nor messages.
     """
     if isinstance(written, str):
         return written
+    if not isinstance(written, Sequence) or not all(isinstance(message, Mapping) for message in written):  # pyright: ignore[reportUnnecessaryIsInstance] - what a data set holds
+        raise OptionError(f"a prompt or completion is a text, or messages with a role and content; got {str(written)[:200]!r}, a {type(written).__name__}")
     texts = [_content(message.get("content")) for message in written if message.get("role") == role]
     return "\n".join(texts[-1:] if role == "user" else texts)
 
@@ -309,5 +330,7 @@ def _scored(episode: PlayedEpisode, pieces: tuple[str, ...], identity: str) -> S
 def _content(content: Any) -> str:
     if isinstance(content, str) or content is None:
         return content or ""
+    if not isinstance(content, Sequence):
+        raise OptionError(f"the content of a message is a text, or blocks of it; got {str(content)[:200]!r}, a {type(content).__name__}")
     blocks = cast("Sequence[Any]", content)
     return "".join(str(cast("Message", block).get("text", "")) for block in blocks if isinstance(block, Mapping))

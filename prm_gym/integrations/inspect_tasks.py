@@ -40,7 +40,7 @@ STORED = "prm_gym"  # key of the store of a sample
 def step_verdicts(verifier: str = "arithmetic", aggregate: Aggregate = "min", steps: Literal["completion", "messages"] = "completion") -> Scorer:
     """What a verifier says of the steps of a solution: one number in [0, 1], NaN where it could judge none of them.
 
-    The verdict on every step stands in the score's metadata.
+    The verdict on every step stands in the score's metadata. A solution that is too long to be judged scores 0, as a malformed step does.
 
     Args:
         verifier: a specification (`make_verifier`) of one that judges text, or claims of equations and final answers.
@@ -56,8 +56,10 @@ def step_verdicts(verifier: str = "arithmetic", aggregate: Aggregate = "min", st
     judge = _judge([verifier])
 
     async def score(state: TaskState, target: Target) -> Score:
-        trajectory, _, reason = await _judged(judge, state, target, state.output.completion if steps == "completion" else _messages(state))
-        if trajectory is None:
+        trajectory, pieces, reason = await _judged(judge, state, target, state.output.completion if steps == "completion" else _messages(state))
+        if trajectory is None and pieces:  # too long to be judged: the writer's doing, like any malformed step
+            return Score(value=0.0, answer=state.output.completion, explanation=reason)
+        if trajectory is None:  # there is no step
             return Score.unscored(reason="unreadable", answer=state.output.completion, explanation=reason)
         verdicts = [next(iter(step.verdicts.values())) for step in trajectory.steps]
         scores = [verdict.score for verdict in verdicts if verdict.score is not None]

@@ -111,7 +111,9 @@ class Service:
             ("POST", "/v1/sessions/{session}/solution", self._solution, True),
         ]
         routes = [Route(path, self._guarded(endpoint, secured), methods=[method]) for method, path, endpoint, secured in paths]
-        return Starlette(routes=routes, exception_handlers={HTTPException: lost}, lifespan=self._life)
+        application = Starlette(routes=routes, exception_handlers={HTTPException: lost}, lifespan=self._life)
+        application.router.redirect_slashes = False  # a redirection names the host that the request names, before anybody has looked at it
+        return application
 
     @contextlib.asynccontextmanager
     async def _life(self, _: Any) -> AsyncGenerator[None]:
@@ -176,6 +178,7 @@ class Service:
                         raise Problem("too_large", f"a body has at most {most:,} bytes")
         except TimeoutError as error:
             raise Problem("too_slow", f"the body did not come within {self.limits.body_seconds:g} s") from error
+        request.state.digest = sha256(body).hexdigest()
         decoder = self._decoders.get(kind)
         if decoder is None:
             decoder = self._decoders[kind] = msgspec.json.Decoder(kind, dec_hook=decode_claims)
@@ -278,11 +281,11 @@ class Service:
 
 
 def _key(request: "Request") -> str:
-    """The idempotency key of a request, with what it is asked for: the same key for something else is another one."""
+    """The idempotency key of a request whose body was read, with what it asks for: the same key for something else is another one."""
     key = request.headers.get("idempotency-key", "")
     if len(key) > MOST_KEY:
         raise Problem("bad_request", f"an idempotency key has at most {MOST_KEY} characters")
-    return f"{request.url.path} {key}" if key else ""
+    return f"{request.url.path} {request.state.digest} {key}" if key else ""
 
 
 def _results(parts: Sequence[bytes]) -> bytes:

@@ -20,6 +20,7 @@ from prm_gym.serving.problems import Problem
 
 ALWAYS = ("verifiers", "reward", "max_steps")  # options with rules of their own
 MOST_STEPS = 10_000
+MOST_NAME = 200  # characters of a name that a client gives
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +98,7 @@ class Choice(msgspec.Struct, frozen=True):
             if any(type(value) is type(known) and value == known for known in self.values):
                 return value
             raise Problem("bad_option", f"{self.name} is one of {', '.join(map(repr, self.values))}, got {_quoted(value)}")
-        if value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < 1e15):
+        if _plain(value):
             return value
         raise Problem("bad_option", f"{self.name} is a number, true, false or null here, got {_quoted(value)}")
 
@@ -205,6 +206,11 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
         return [may[_offered("verifier", each, may)] for each in cast("list[Any]", value)]
 
 
+def _plain(value: Any) -> bool:
+    """Whether a client's value is null, true, false or a number of a size that arithmetic bears."""
+    return value is None or (isinstance(value, int | float) and abs(value) < 1e15)
+
+
 def _reward(value: Any) -> Any:
     """A registered scheme, with plain options."""
     if not isinstance(value, str | dict):
@@ -213,7 +219,10 @@ def _reward(value: Any) -> Any:
     name, options = split_options(given) if isinstance(given, str) else (given.get("id"), {k: v for k, v in given.items() if k != "id"})
     _offered("reward scheme", name, REWARDS.names())
     for option, each in options.items():
-        if not isinstance(each, int | float | bool | None) and option != "verifier":
+        if option == "verifier" and isinstance(each, str):
+            if len(each) > MOST_NAME:
+                raise Problem("bad_option", f"a verifier has at most {MOST_NAME} characters, got {len(each):,}")
+        elif not _plain(each):
             raise Problem("bad_option", f"{_quoted(option)} of a reward scheme is a number, true, false or null, got {_quoted(each)}")
     return given
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
@@ -20,6 +21,7 @@ from prm_gym.serving.wire import Environments, OfferedEnvironment, OpenRequest
 
 STARTING_SECONDS = 20.0
 MOST_CONNECTIONS = 2048
+REQUEST_SECONDS = 80.0  # until a connection must have sent the head of a request; more than uvicorn keeps one open that sends nothing more
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -59,7 +61,8 @@ class Server:
             environments = _tried(offer)
             for name, spec in offer.verifiers.items():
                 judges.append(Judge(name, spec, offer.limits))
-            self.service = Service(Sessions(offer), environments, judges, tokens, LOOPBACK_NAMES if local else frozenset())
+            own = f"[{host}]" if ":" in host else host.lower()
+            self.service = Service(Sessions(offer), environments, judges, tokens, LOOPBACK_NAMES | {own} if local else frozenset())
             application: Any = self.service.application()
         except BaseException:
             self._socket.close()
@@ -93,9 +96,30 @@ class Server:
     def run(self) -> None:
         """Answer until the process is told to end (SIGINT, SIGTERM); then let what is under way be done, and close all sessions."""
         try:
-            asyncio.run(self._server.serve(sockets=[self._socket]))
+            asyncio.run(self._serve())
         finally:
             self._socket.close()
+
+    async def _serve(self) -> None:
+        sweeper = asyncio.create_task(self._sweep())
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            sweeper.cancel()
+
+    async def _sweep(self) -> None:
+        """Hang up on whoever sends no whole request for `REQUEST_SECONDS`, for ever: uvicorn waits for the head of one without end, and nobody else gets in."""
+        silent: dict[Any, tuple[Any, float]] = {}
+        while True:
+            await asyncio.sleep(REQUEST_SECONDS / 4)
+            now = time.monotonic()
+            # Of a request that is done, and where none has come: it is the same one as before as long as no other has come.
+            lines: list[Any] = [line for line in self._server.server_state.connections if hasattr(line, "cycle")]
+            idle = {line: line.cycle for line in lines if line.cycle is None or line.cycle.response_complete}
+            silent = {line: silent[line] if line in silent and silent[line][0] is cycle else (cycle, now) for line, cycle in idle.items()}
+            for line, (_, since) in silent.items():
+                if now - since > REQUEST_SECONDS:
+                    line.transport.close()
 
     def start(self) -> Self:
         """Answer in a thread of its own, until `close`.

@@ -241,6 +241,7 @@ class Sessions:
         async with session.lock:
             try:
                 described = session.description or await self.blocking(session.open)
+                session.used = time.monotonic()  # to be opened may have taken longer than it may be idle
             except BaseException:
                 self._sessions.pop(session.id, None)
                 await self.blocking(session.close)

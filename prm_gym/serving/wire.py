@@ -5,11 +5,13 @@ A message never holds anything of a task's sealed part: `PublicTask` has none, a
 
 import base64
 import binascii
-from typing import Annotated, Any, Literal, TypeAlias
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 import msgspec
 
 from prm_gym.claims import Claim
+from prm_gym.env import ACTION_LENGTH
 from prm_gym.spaces import recordable
 from prm_gym.task import Task
 from prm_gym.tools import Tool
@@ -17,6 +19,7 @@ from prm_gym.verdict import Verdict
 from prm_gym.verifier import StepContext
 
 MOST_LENGTH = 1 << 24  # of a cut action, as its length is told
+MOST_DEPTH = 64  # of lists and objects within one another in the options of a reset
 
 Slot: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 20, description="which environment of the session")]
 Seed: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
@@ -52,6 +55,11 @@ class ResetRequest(Received, frozen=True, kw_only=True):
     slot: Slot = 0
     seed: Seed | None = None
     options: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse options that could not be handed on to the process of a session, whose episodes would be lost over them."""
+        if _deeper(self.options, MOST_DEPTH):
+            raise ValueError(f"options have at most {MOST_DEPTH} levels of lists and objects within one another")
 
 
 class StepRequest(Received, frozen=True, kw_only=True):
@@ -371,6 +379,29 @@ def packed(action: str, limit: int, **rest: Any) -> StepRequest:
     return StepRequest(action=data, length=length, encoding="base64", **rest)
 
 
+class CutText(str):
+    """The beginning of a text that is too long to be an action; its length is that of the whole, of which nobody reads more than that it is too long.
+
+    >>> cut = CutText("abc", 20_000_000)
+    >>> len(cut), cut[:2], type(cut[:2])
+    (20000000, 'ab', <class 'str'>)
+    """
+
+    __slots__ = ("whole",)
+
+    def __new__(cls, beginning: str, whole: int) -> "CutText":
+        """Take the beginning, and the length of the whole in characters."""
+        made = super().__new__(cls, beginning)
+        made.whole = whole
+        return made
+
+    def __len__(self) -> int:
+        return self.whole
+
+    def __reduce__(self) -> tuple[type["CutText"], tuple[str, int]]:
+        return CutText, (str(self[:]), self.whole)
+
+
 def unpacked(request: StepRequest) -> str:
     """The action of a request; one that was cut is as long as it was, as far as anybody tells.
 
@@ -383,4 +414,15 @@ def unpacked(request: StepRequest) -> str:
             action = base64.b64decode(action, validate=True).decode("utf-8", "surrogatepass")
         except (binascii.Error, UnicodeDecodeError) as error:
             raise ValueError(f"the action is no base64 of a text in UTF-8: {error}") from error
-    return action.ljust(min(request.length or 0, MOST_LENGTH))
+    whole = min(request.length or 0, MOST_LENGTH)
+    if whole > max(len(action), ACTION_LENGTH):
+        return CutText(action, whole)
+    return action.ljust(whole)
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects stand within one another on more than so many levels."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = cast("Iterable[Any]", value.values() if isinstance(value, dict) else value)
+    return levels == 0 or any(_deeper(each, levels - 1) for each in inner)

@@ -1,5 +1,7 @@
 """The contract of verifiers, tried on steps whose verdicts are known beforehand."""
 
+import contextlib
+import copy
 import pickle
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias, get_args
@@ -72,7 +74,8 @@ def check_verifier(verifier: VerifierSpec, cases: Sequence[VerifierCase]) -> Non
     steps = [case.step for case in cases]
     before = msgspec.msgpack.encode(steps)
     verdicts = _verdicts(made, steps)
-    require(msgspec.msgpack.encode(steps) == before, subject, "the steps stay as they are", "changed steps", "Copy what is to be changed.")
+    _require_unchanged(subject, steps, before)
+    _check_changes_nothing(made, steps)
     _check_cases(subject, cases, verdicts)
     require(made.verify([]) == [], subject, "no verdicts for no steps", made.verify([]), "Return an empty list.")
     for row in verify_batch([made], steps):
@@ -81,10 +84,11 @@ def check_verifier(verifier: VerifierSpec, cases: Sequence[VerifierCase]) -> Non
         require(stamped, subject, "id, version and a time not below 0 on every verdict", verdict, "Leave run_seconds at 0, or measure it.")
     if made.claims:
         _check_other_claims(made, steps[0])
-    copy = _pickled_verifier(made)
+    twin = _pickled_verifier(made)
     if made.pure:
-        _check_purity(made, copy, steps, verdicts)
-    for closing in (made, made, *([copy] if copy is not None else [])):
+        _check_purity(made, twin, steps, verdicts)
+    _require_unchanged(subject, steps, before)
+    for closing in (made, made, *([twin] if twin is not None else [])):
         closing.close()
 
 
@@ -115,6 +119,25 @@ def _verdicts(made: Verifier, steps: Sequence[StepContext]) -> list[Verdict]:
         remedy = "Use lists instead of tuples, texts as keys, finite numbers."
         require(again == verdict, subject, "the verdict is the same after storage as JSON", first_difference(verdict, again, "verdict"), remedy)
     return found
+
+
+def _require_unchanged(subject: str, steps: Sequence[StepContext], before: bytes) -> None:
+    """Steps are shared: what one verifier changes, others judge, and is stored."""
+    require(msgspec.msgpack.encode(steps) == before, subject, "the steps stay as they are", "changed steps", "Copy what is to be changed.")
+
+
+def _check_changes_nothing(made: Verifier, steps: Sequence[StepContext]) -> None:
+    """Let it see steps with something in each mapping: where a case leaves one empty, nobody would see that it is emptied."""
+    filled = [msgspec.structs.replace(step, task=_filled(step.task)) for step in steps]
+    before = msgspec.msgpack.encode(filled)
+    with contextlib.suppress(Exception):  # what it makes of facts that it does not know is not the question
+        made.verify(filled)
+    _require_unchanged(f"verifier {made.id!r}", filled, before)
+
+
+def _filled(task: Task) -> Task:
+    fact = {"check_verifier": ["not to be changed"]}
+    return msgspec.structs.replace(task, sealed=copy.deepcopy(task.sealed) | fact, metadata=copy.deepcopy(task.metadata) | copy.deepcopy(fact))
 
 
 def _check_cases(subject: str, cases: Sequence[VerifierCase], verdicts: Sequence[Verdict]) -> None:
@@ -156,14 +179,14 @@ def _pickled_verifier(made: Verifier) -> Verifier | None:
         ) from error
 
 
-def _check_purity(made: Verifier, copy: Verifier | None, steps: Sequence[StepContext], verdicts: Sequence[Verdict]) -> None:
+def _check_purity(made: Verifier, twin: Verifier | None, steps: Sequence[StepContext], verdicts: Sequence[Verdict]) -> None:
     ways: dict[str, list[Verdict]] = {
         "asked again": _verdicts(made, steps),
         "asked one by one": [_verdicts(made, [step])[0] for step in steps],
         "asked in reverse order": _verdicts(made, steps[::-1])[::-1],
     }
-    if copy is not None:
-        ways["asked after pickling"] = _verdicts(copy, steps)
+    if twin is not None:
+        ways["asked after pickling"] = _verdicts(twin, steps)
     for how, found in ways.items():
         for place, (one, other) in enumerate(zip(verdicts, found, strict=True)):
             remedy = "Judge each step by itself, without a clock, chance or memory; or declare pure = False."

@@ -18,7 +18,7 @@ from prm_gym._version import VERSION
 from prm_gym.agent import Agent, find_saved, make_agent
 from prm_gym.credit import find_assigner
 from prm_gym.engines import Engine, ProcessEngine, Report
-from prm_gym.errors import MissingExtraError, OptionError, PrmGymError
+from prm_gym.errors import LostJobError, MissingExtraError, OptionError, PrmGymError
 from prm_gym.machine import machine_in_words, package_versions, source_commit
 from prm_gym.options import stored_options
 from prm_gym.report.comparison import Comparison, Reference, RunResult, write_results
@@ -216,18 +216,32 @@ class _Trainer:
 
 
 def _train(engine: Engine, waiting: Sequence[_Run], notice: Notice | None, failures: list[str]) -> None:
-    """Train the runs; one that fails must not end the comparison: it is named in the report."""
+    """Train the runs; one that fails must not end the comparison: it is named in the report.
+
+    Unless its processes die before any run has taken a step: the others would meet the same end (a verifier that calls `os._exit`), each as often.
+    """
     if not waiting:
         return
+    begun = False  # whether any run has come to something
+
+    def reported(index: int, steps: int) -> None:
+        nonlocal begun
+        begun = begun or steps > 0
+        _tell(notice, waiting[index].config, steps)
+
     with engine.crew(partial(_Trainer, waiting[0].config.agent)) as crew:
-        for finished in crew.run(waiting, lambda index, steps: _tell(notice, waiting[index].config, steps)):
+        for finished in crew.run(waiting, reported):
             run, error = waiting[finished.index], finished.error
             if error is None:
+                begun = True
                 _tell(notice, run.config, run.config.budget)
                 continue
             failures.append(f"{run}: {type(error).__name__}: {error}")
             if not isinstance(error, PrmGymError):
                 sys.excepthook(type(error), error, error.__traceback__)
+            if isinstance(error, LostJobError) and not begun:
+                failures.append("the other runs were not tried: processes die before a step is taken; the environment, a verifier or the agent ends them")
+                return
 
 
 def _references(plan: Plan) -> tuple[tuple[Reference, ...], tuple[str, ...]]:

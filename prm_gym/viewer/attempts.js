@@ -1,6 +1,8 @@
 // A group's attempts beside one another, rows aligned where they are in the same state.
 
 const COLUMNS = 12;
+const FIRST_ROWS = 200;
+const MOST_GLYPHS = 12;
 
 // Names of the states that several attempts came by.
 function sharedStates(sequences) {
@@ -41,12 +43,13 @@ function nextShared(waiting, open, state, ahead, at) {
 function attemptCell(shown, n, at, assigner, largest, names) {
   const step = shown.steps[at];
   const values = shown.advantages[assigner];
+  const verdicts = step.verdicts ?? [];
   return el("td", { class: names.has(step.state) ? "shared" : "" },
     el("a", { href: hashOf({ n, step: at }), class: "action", title: `Step ${step.index}` }, bidi(shortened(shown.texts[step.action], 70)), el("span", { class: "unseen" }, `, step ${step.index}`)),
-    el("span", { class: "glyphs" }, (step.verdicts ?? []).map((verdict) => {
+    el("span", { class: "glyphs" }, verdicts.slice(0, MOST_GLYPHS).map((verdict) => {
       const mark = glyphOf(verdict);
       return el("span", { class: `glyph ${mark}`, title: `${shown.texts[verdict.by]}: ${WORDS[mark]}` }, GLYPHS[mark], el("span", { class: "unseen" }, ` ${shown.texts[verdict.by]} ${mark} `));
-    })),
+    }), verdicts.length > MOST_GLYPHS ? el("a", { href: hashOf({ n, step: at }), class: "soft fine" }, ` ${verdicts.length - MOST_GLYPHS} more`) : null),
     index.credits.length ? bar(values ? values[at] : undefined, largest, values ? "taken out" : creditReason(n, assigner)) : null);
 }
 
@@ -72,7 +75,7 @@ async function attemptsView(n) {
     const head = el("tr", {}, el("th", { scope: "col" }, "state"), members.map((member) => el("th", { scope: "col", class: member === n ? "own" : "" },
       el("a", { href: hashOf({ n: member }) }, bidi(index.id[member])), " ", el("span", { class: `outcome ${outcomeClass(member)}` }, outcomeText(member)))));
     const largest = largestOf(shown.flatMap((each) => each.advantages[assigner] ?? []));
-    const rows = aligned(sequences, names).map(({ state, row }) => el("tr", {}, el("th", { scope: "row", class: state === null ? "state soft" : "state", title: state }, names.get(state) ?? el("span", { class: "unseen" }, "states of one attempt")),
+    const rows = inParts(el("tbody", {}), aligned(sequences, names), FIRST_ROWS, "rows", ({ state, row }) => el("tr", {}, el("th", { scope: "row", class: state === null ? "state soft" : "state", title: state }, names.get(state) ?? el("span", { class: "unseen" }, "states of one attempt")),
       members.map((member, attempt) => (row.has(attempt) ? attemptCell(shown[attempt], member, row.get(attempt), assigner, largest, names) : el("td", { class: "empty" })))));
     const left = all.length - count;
     box.replaceChildren(
@@ -81,7 +84,8 @@ async function attemptsView(n) {
         assigner = chosen;
         draw();
       }),
-      el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Attempts side by side" }, el("table", { class: "aligned" }, el("caption", { class: "unseen" }, "Attempts side by side"), el("thead", {}, head), el("tbody", {}, rows))),
+      el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Attempts side by side" }, el("table", { class: "aligned" }, el("caption", { class: "unseen" }, "Attempts side by side"), el("thead", {}, head), rows.box)),
+      rows.button ?? "",
       left > 0 ? el("button", { type: "button", class: "more", onclick: () => {
         count += COLUMNS;
         draw();

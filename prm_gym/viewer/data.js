@@ -52,7 +52,7 @@ function packOf(starts, wanted) {
 
 // A record of a pack, or of the server.
 async function record(kind, starts, wanted) {
-  if (index.server) return remembered(`${kind}/${wanted}`, () => asked(`${kind}/${wanted}`));
+  if (index.server) return remembered(`${kind}/${wanted}`, () => asked(`${kind}/${wanted}?reading=${index.reading}`));
   const at = packOf(starts, wanted);
   return (await unpackedOnce(`${kind}-${at}`))[wanted - starts[at]];
 }
@@ -89,7 +89,7 @@ async function searchSteps(needle, told, stopped) {
   if (index.server) {
     const count = index.id.length;
     for (let from = 0; from < count && !stopped();) {
-      const { hits, next } = await asked(`search?q=${encodeURIComponent(needle)}&from=${from}`);
+      const { hits, next } = await asked(`search?q=${encodeURIComponent(needle)}&from=${from}&reading=${index.reading}`);
       told(hits, next / count);
       from = next;
     }

@@ -19,6 +19,9 @@ MOST_EVIDENCE = 100_000
 """Characters of a verdict's evidence, or of a claim, as JSON; more is left out, and its length said."""
 MOST_IMAGE = 4 << 20
 """Bytes of a picture."""
+MOST_DEPTH = 100
+"""Levels of lists and objects within one another that are shown."""
+TOO_DEEP: Final = f"left out: nested deeper than {MOST_DEPTH} levels"
 SAFE_INTEGER = 2**53
 """From which on a browser rounds integers; such ones are given as text."""
 _LONG_INTEGER = re.compile(rb"(?<![\d.])\d{16,}(?![\d.eE])")
@@ -100,13 +103,18 @@ def details(trajectory: Trajectory, number: int, advantages: Advantages, texts: 
     }
 
 
-def plain(value: Any) -> Any:
-    """JSON values that a browser reads as they are: integers beyond 2^53 and numbers that are not finite as text."""
+def plain(value: Any, depth: int = 0) -> Any:
+    """JSON values that a browser reads as they are: integers beyond 2^53 and numbers that are not finite as text.
+
+    What is nested deeper than `MOST_DEPTH` levels is left out, which is said in its place.
+    """
     match value:
+        case dict() | list() | tuple() if depth >= MOST_DEPTH:
+            return TOO_DEEP
         case dict():
-            return {str(key): plain(each) for key, each in cast("dict[Any, Any]", value).items()}
+            return {str(key): plain(each, depth + 1) for key, each in cast("dict[Any, Any]", value).items()}
         case list() | tuple():
-            return [plain(each) for each in cast("list[Any]", value)]
+            return [plain(each, depth + 1) for each in cast("list[Any]", value)]
         case bool():
             return value
         case int() if abs(value) > SAFE_INTEGER:
@@ -163,7 +171,10 @@ def _claim(claim: Claim) -> Any:
 
 
 def _bounded(value: Any) -> Any:
-    encoded = msgspec.json.encode(value)
+    try:
+        encoded = msgspec.json.encode(value)
+    except RecursionError:
+        return {"left out": TOO_DEEP}
     if len(encoded) > MOST_EVIDENCE:
         return {"left out": f"{len(encoded):,} characters; at most {MOST_EVIDENCE:,} are shown"}
     return plain(value) if _LONG_INTEGER.search(encoded) else msgspec.Raw(encoded)

@@ -21,9 +21,11 @@ function parsedHash() {
 }
 
 function nameAll() {
+  const times = new Map(); // of an id, so that ten thousand that are equal are told apart at once
   for (const [n, id] of index.id.entries()) {
-    let [key, again] = [id, 2];
+    let [key, again] = [id, times.get(id) ?? 2];
     while (numbers.has(key)) key = `${id}~${again++}`;
+    times.set(id, again);
     keys.push(key);
     numbers.set(key, n);
   }
@@ -157,7 +159,7 @@ function rememberedTheme() {
 // A file that grows while it is looked at.
 function watchFiles() {
   const timer = setInterval(async () => {
-    const changed = await asked("changes").catch(() => null);
+    const changed = await asked(`changes?reading=${index.reading}`).catch(() => null);
     if (changed === null) clearInterval(timer);
     $("changed").textContent = changed === null ? "The server has ended; what is not unpacked yet cannot be shown." : changed.changed ? "The files have changed: reload the page to read them again." : "";
   }, 5000);

@@ -53,7 +53,7 @@ class FileReport(msgspec.Struct):
     """What became of one file.
 
     Attributes:
-        path: of it.
+        path: of it; bytes of a name that are no text are named.
         read: trajectories.
         unread: lines or rows that hold none.
         problems: the first of these.
@@ -65,6 +65,10 @@ class FileReport(msgspec.Struct):
     unread: int = 0
     problems: list[Unread] = []
     notes: list[str] = []
+
+    def __post_init__(self) -> None:
+        """Make the path one that can be written in UTF-8."""
+        self.path = self.path.encode("utf-8", "backslashreplace").decode()
 
     def add(self, problem: Unread) -> None:
         """Count a problem, and keep it while there are few."""

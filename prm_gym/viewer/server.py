@@ -42,6 +42,7 @@ class ViewServer(ThreadingHTTPServer):
             OptionError: the port is taken, or none.
         """
         self.lock = threading.Lock()
+        self.readings = 0  # of the files; the numbers of trajectories are those of one of them
         try:
             super().__init__((HOST, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -65,8 +66,9 @@ class ViewServer(ThreadingHTTPServer):
             return self.collection
 
     def _take(self, collection: Collection) -> None:
+        self.readings += 1
         self.collection, self.sizes = collection, collection.sizes
-        self.index = msgspec.json.encode(columns(collection) | {"packs": [], "graphs": [], "server": True})
+        self.index = msgspec.json.encode(columns(collection) | {"packs": [], "graphs": [], "server": True, "reading": self.readings})
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -86,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._answer()
         except (StoreError, OptionError) as error:
-            self._send(409, "text/plain", str(error).encode())
+            self._send(409, "text/plain", str(error).encode("utf-8", "backslashreplace"))
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
@@ -95,15 +97,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         url = urlsplit(self.path)
-        collection = self.view.collection
+        collection, query = self.view.collection, parse_qs(url.query)
+        outdated = query.get("reading", [str(self.view.readings)])[0] != str(self.view.readings)
         if url.path == "/":
             self._send(200, "text/html", served_page(self.view.refreshed()).encode())
         elif url.path == "/index":
             self._send(200, "application/json", self.view.index)
         elif url.path == "/changes":
-            self._json({"changed": collection.sizes != self.view.sizes})
+            self._json({"changed": outdated or collection.sizes != self.view.sizes})
+        elif outdated:  # another page had the files read again, and the numbers are others
+            raise StoreError("the files have changed; reload the page to read them again")
         elif url.path == "/search":
-            self._search(parse_qs(url.query))
+            self._search(query)
         elif (found := _RECORD.match(url.path)) is not None:
             self._record(found[1], int(found[2]))
         else:

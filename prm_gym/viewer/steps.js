@@ -2,6 +2,8 @@
 
 const FIRST_STEPS = 60;
 const MOST_COLUMNS = 400;
+const FIRST_VERDICTS = 30;
+const FIRST_VERIFIERS = 30;
 
 // Advantage as a bar from the middle, and its number; what is not known is said in words.
 function bar(value, largest, reason) {
@@ -23,7 +25,25 @@ function creditReason(n, assigner) {
 }
 
 function largestOf(values) {
-  return Math.max(0, ...(values ?? []).filter((value) => value !== null).map(Math.abs));
+  return (values ?? []).reduce((most, value) => (value === null ? most : Math.max(most, Math.abs(value))), 0);
+}
+
+// What is made of items, put into a box so many at a time: a page that draws thousands of them at once stands still. Returns the box, with a button for more.
+function inParts(box, items, most, words, make) {
+  const button = el("button", { type: "button", class: "more" });
+  let there = 0;
+
+  function next() {
+    const from = there;
+    there = Math.min(items.length, from + most);
+    box.append(...items.slice(from, there).map((item, at) => make(item, from + at)));
+    button.hidden = there === items.length;
+    button.textContent = `Show ${Math.min(most, items.length - there)} more of ${items.length} ${words}`;
+  }
+
+  button.addEventListener("click", next);
+  next();
+  return { box, button: items.length > most ? button : null };
 }
 
 function glyphOf(verdict) {
@@ -32,13 +52,14 @@ function glyphOf(verdict) {
 
 function strip(shown, n) {
   const steps = shown.steps.slice(0, MOST_COLUMNS);
-  const by = [...new Set(steps.flatMap((step) => (step.verdicts ?? []).map((verdict) => verdict.by)))];
+  const of = steps.map((step) => new Map((step.verdicts ?? []).map((verdict) => [verdict.by, verdict])));
+  const by = [...new Set(of.flatMap((verdicts) => [...verdicts.keys()]))];
+  const judged = inParts(el("tbody", {}), by, FIRST_VERIFIERS, "verifiers", (verifier) => el("tr", {}, el("th", { scope: "row" }, bidi(shown.texts[verifier])), of.map((verdicts) => {
+    const verdict = verdicts.get(verifier);
+    const mark = verdict && glyphOf(verdict);
+    return el("td", {}, verdict ? el("span", { class: `glyph ${mark}`, title: WORDS[mark] }, GLYPHS[mark], el("span", { class: "unseen" }, mark)) : el("span", { class: "soft", title: "no verdict" }, "-"));
+  })));
   const rows = [
-    ...by.map((verifier) => el("tr", {}, el("th", { scope: "row" }, bidi(shown.texts[verifier])), steps.map((step) => {
-      const verdict = (step.verdicts ?? []).find((each) => each.by === verifier);
-      const mark = verdict && glyphOf(verdict);
-      return el("td", {}, verdict ? el("span", { class: `glyph ${mark}`, title: WORDS[mark] }, GLYPHS[mark], el("span", { class: "unseen" }, mark)) : el("span", { class: "soft", title: "no verdict" }, "-"));
-    }))),
     el("tr", {}, el("th", { scope: "row" }, "reward"), steps.map((step) => el("td", { class: "number" }, signed(step.reward)))),
     ...index.credits.map(({ name }, assigner) => {
       const values = shown.advantages[assigner];
@@ -49,8 +70,8 @@ function strip(shown, n) {
   ];
   const head = el("tr", {}, el("th", { scope: "col" }, "step"), steps.map((step, at) => el("th", { scope: "col" }, el("a", { href: hashOf({ n, step: at }), "data-step": at }, String(step.index)))));
   const left = shown.steps.length - steps.length;
-  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Steps at a glance" },
-    el("table", { class: "strip" }, el("caption", {}, `Verdicts, rewards and advantages${left ? `; the first ${MOST_COLUMNS} of ${shown.steps.length} steps` : ""}`), el("thead", {}, head), el("tbody", {}, rows)));
+  const table = el("table", { class: "strip" }, el("caption", {}, `Verdicts, rewards and advantages${left ? `; the first ${MOST_COLUMNS} of ${shown.steps.length} steps` : ""}`), el("thead", {}, head), judged.box, el("tbody", {}, rows));
+  return el("div", {}, el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Steps at a glance" }, table), judged.button);
 }
 
 function verdictView(verdict, texts) {
@@ -67,6 +88,12 @@ function verdictView(verdict, texts) {
     model ? counterModel(counterexample) : null,
     Object.keys(evidence).length ? el("details", { open: JSON.stringify(evidence).length < 400 }, el("summary", {}, "Evidence"), jsonView(evidence)) : null,
     el("p", { class: "soft fine" }, `${verdict.status}${texts[verdict.version] ? `, version ${texts[verdict.version]}` : ""}, ${seconds}`));
+}
+
+function verdictsView(verdicts, texts) {
+  if (verdicts.length === 0) return el("p", { class: "soft" }, "No verifier judged this step.");
+  const { box, button } = inParts(el("ul", { class: "verdicts" }), verdicts, FIRST_VERDICTS, "verdicts", (verdict) => verdictView(verdict, texts));
+  return el("div", {}, box, button);
 }
 
 function picture(image, after) {
@@ -99,7 +126,7 @@ function stepView(shown, n, at) {
     el("h4", {}, "Action"), textBlock(texts[step.action], { label: `Action of step ${step.index}` }),
     picture(step.image, step.after === undefined ? "" : texts[step.after]));
   const right = el("div", { class: "judged" },
-    el("h4", {}, "Verdicts"), (step.verdicts ?? []).length ? el("ul", { class: "verdicts" }, step.verdicts.map((verdict) => verdictView(verdict, texts))) : el("p", { class: "soft" }, "No verifier judged this step."),
+    el("h4", {}, "Verdicts"), verdictsView(step.verdicts ?? [], texts),
     creditTable(shown, n, at),
     step.claims && more(`Claims (${step.claims.length})`, () => jsonView(step.claims.length === 1 ? step.claims[0] : step.claims)),
     step.actions && more(`Admissible actions (${step.actions.length})`, () => el("ol", {}, step.actions.slice(0, 500).map((action) => el("li", {}, bidi(texts[action]))))));

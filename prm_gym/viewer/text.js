@@ -151,8 +151,10 @@ function counterModel(model) {
 }
 
 function isModel(value) {
-  const lists = (list) => Array.isArray(list) && list.every((each) => Array.isArray(each) && each.length > 0);
+  const words = (list) => Array.isArray(list) && list.every((each) => each === null || typeof each !== "object"); // an object may have no text
+  const lists = (list) => Array.isArray(list) && list.every((each) => words(each) && each.length > 0);
   const plainObject = (each) => each === undefined || (typeof each === "object" && each !== null && !Array.isArray(each));
-  return typeof value === "object" && value !== null && Array.isArray(value.domain) && lists(value.true) && plainObject(value.constants)
-    && plainObject(value.sorts) && Object.values(value.sorts ?? {}).every(Array.isArray) && (value.functions === undefined || lists(value.functions));
+  return typeof value === "object" && value !== null && words(value.domain) && lists(value.true) && plainObject(value.constants)
+    && words(Object.values(value.constants ?? {}))
+    && plainObject(value.sorts) && Object.values(value.sorts ?? {}).every(words) && (value.functions === undefined || lists(value.functions));
 }

@@ -2,7 +2,9 @@
 
 import pytest
 
+from prm_gym.claims import Malformed
 from prm_gym.credit import StepBatch
+from prm_gym.env import ACTION_LENGTH
 from prm_gym.errors import OptionError, UnknownNameError
 from prm_gym.integrations.completions import EnvironmentScorer, TextScorer, make_scorer, paid, pieces_of, reset_options, text_of
 from prm_gym.integrations.spans import spans_of_turns, steps_of_turns
@@ -126,10 +128,47 @@ def test_solutions_are_judged_without_being_paid():
     scorer.close()
 
 
+ENDLESS = "1 + 1 = 2\n" * 20_000  # 200,000 characters, of which 131,072 are judged
+
+
+@pytest.mark.parametrize(("reward", "worth"), [("outcome", 0.0), ("dense", -0.2 * 0.45 / 32)])  # a wrong step costs a fifth of what a right one of 32 earns
+def test_what_is_too_long_to_be_judged_is_wrong_for_all_trainers_alike(reward, worth):
+    """As an action is that is too long: one malformed step, the outcome 0. Unscored, a model would be left out of the baseline for what it did itself."""
+    answers = ["14", "14"]
+    with_answer = as_reward_func("arithmetic", reward=reward)
+    paid_rewards = with_answer(["?"] * 2, [ENDLESS, RIGHT], answer=answers)
+    assert paid_rewards[0] == pytest.approx(worth)
+    assert paid_rewards[1] >= 1.0
+    endless = with_answer.scored[0]
+    (step,) = endless.trajectory.steps
+    assert (endless.trajectory.outcome, step.terminated, step.claims) == (0.0, True, (Malformed(step.claims[0].reason),))
+    assert "200,000 characters" in step.verdicts["arithmetic"].reason
+    assert (step.verdicts["arithmetic"].label, step.verdicts["arithmetic"].score) == ("malformed", 0.0)
+    assert endless.pieces == (ENDLESS,)
+    assert len(step.action) == ACTION_LENGTH
+    assert compute_score("", ENDLESS, "14")["score"] == 0.0
+    assert compute_score("", ENDLESS, "14")["decided"] == 1.0
+    with_answer.close()
+
+
+def test_what_is_too_long_where_there_are_no_answers():
+    steps_alone = as_reward_func("arithmetic", gold=None, reward="dense", measure="min")
+    assert steps_alone(["?"], [ENDLESS]) == [0.0]  # the score of its one step
+    assert steps_alone.scored[0].trajectory.outcome is None
+    steps_alone.close()
+
+
+@pytest.mark.parametrize("completion", [14, None, ["14"], [{"role": "assistant", "content": 14}]])
+def test_a_completion_that_is_no_text(completion):
+    with pytest.raises(OptionError, match="a text"):
+        as_reward_func("arithmetic")(["?"], [completion], answer=["14"])
+
+
 @pytest.mark.parametrize(
     ("make", "error", "says"),
     [
         (lambda: TextScorer("arithmetic", gold=None), OptionError, "gold=None"),
+        (lambda: TextScorer("arithmetic", most_steps=513), OptionError, "most_steps"),
         (lambda: TextScorer("arithmetic", most_steps=0), OptionError, "most_steps"),
         (lambda: make_scorer("arithmetik"), UnknownNameError, "arithmetic"),
         (lambda: make_scorer("prm_gym/Countdwn-v0"), UnknownNameError, "Countdown"),

@@ -1,13 +1,20 @@
 """What an operator's words mean."""
 
+import base64
+import pickle
+import tracemalloc
+
+import msgspec
 import pytest
 
 from prm_gym.cli import main
+from prm_gym.env import ACTION_LENGTH
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
 from prm_gym.random_state import generator_of
 from prm_gym.serving.offer import Choice, Limits, Offer
 from prm_gym.serving.problems import CODES, Problem
-from prm_gym.serving.wire import packed, unpacked
+from prm_gym.serving.wire import MOST_DEPTH, BatchStep, ResetRequest, StepRequest, packed, unpacked
+from prm_gym.spaces import recordable
 
 COUNTDOWN, DEDUCTION = "prm_gym/Countdown-v0", "prm_gym/Deduction-v0"
 
@@ -76,6 +83,36 @@ def test_an_action_is_what_it_was_as_far_as_it_is_read(action):
     again = unpacked(packed(action, 20))
     assert again[:20] == action[:20]
     assert len(again) == len(action)
+
+
+@pytest.mark.parametrize("encoding", ["text", "base64"])
+def test_telling_that_an_action_was_long_takes_no_memory(encoding):
+    """3 KB of request: 32 slots, each with one character that takes four bytes, and says that it was cut from 2^24 of them (2 GB in all)."""
+    action = "😀" if encoding == "text" else base64.b64encode("😀".encode()).decode()
+    body = msgspec.json.encode(BatchStep([StepRequest(action=action, slot=slot, length=1 << 24, encoding=encoding) for slot in range(32)]))
+    assert len(body) < 4096
+    asked = msgspec.json.decode(body, type=BatchStep)
+    tracemalloc.start()
+    try:
+        actions = [unpacked(request) for request in asked.steps]
+        kept = [recordable(each, ACTION_LENGTH) for each in actions]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 20
+    assert kept == [("😀", f"the action has 16,777,216 characters; at most {ACTION_LENGTH:,} are read")] * 32
+    again = pickle.loads(pickle.dumps(actions[0]))
+    assert (len(again), again[:]) == (1 << 24, "😀")
+
+
+def test_options_of_a_reset_are_not_nested_without_end():
+    def nested(levels):
+        return b'{"options":{"x":' + b"[" * levels + b"]" * levels + b"}}"
+
+    assert msgspec.json.decode(nested(MOST_DEPTH - 1), type=ResetRequest).options["x"]
+    for levels in (MOST_DEPTH, 300, 900):
+        with pytest.raises(msgspec.ValidationError, match="levels"):
+            msgspec.json.decode(nested(levels), type=ResetRequest)
 
 
 def test_a_random_state_names_a_generator_and_nothing_else():

@@ -1,5 +1,6 @@
 """What a server is sent by clients that mean harm or err."""
 
+import http.client
 import json
 import os
 import socket
@@ -241,3 +242,76 @@ def test_no_process_is_left_of_what_could_not_be_made(moody):
     for _ in range(3):
         assert ask(moody.url, "POST", "/v1/sessions", {"env": WORLD, "options": {"reward": "dense?verifier=z3"}})[0] == 400
     assert children(os.getpid()) == before
+
+
+@pytest.mark.parametrize(
+    "reward",
+    [{"id": "dense", "verifier": {"a": 1}}, {"id": "dense", "verifier": [[]]}, {"id": "dense", "step_weight": 10**400}, {"id": "dense", "verifier": "x" * 500}],
+)
+def test_a_reward_whose_options_are_none(moody, reward):
+    status, _, said = ask(moody.url, "POST", "/v1/sessions", {"env": WORLD, "options": {"reward": reward}})
+    assert (status, said["code"]) == (400, "bad_option")
+    assert len(said["detail"]) < 500
+
+
+def test_no_redirection_to_where_the_request_says(moody):
+    assert ask(moody.url, "GET", "/health/", Host="evil.example")[0] == 404
+
+
+def test_the_same_key_for_something_else_is_another_one(moody):
+    path = opened(moody.url, WORLD)
+    first, again, other = (ask(moody.url, "POST", f"{path}/reset", {"seed": seed}, Idempotency_Key="one")[2]["info"]["task_key"] for seed in (1, 1, 2))
+    assert first == again != other
+    ask(moody.url, "DELETE", path)
+    made = ask(moody.url, "POST", "/v1/sessions", {"env": WORLD}, Idempotency_Key="two")[2]["session"]
+    assert ask(moody.url, "POST", "/v1/sessions", {"env": "nobody's"}, Idempotency_Key="two")[2]["code"] == "not_offered"
+    ask(moody.url, "DELETE", f"/v1/sessions/{made}")
+
+
+def test_another_loopback_address_is_a_name_too():
+    with Server(Offer.of([WORLD]), host="127.0.0.2", port=0) as running:
+        assert ask(running.url, "GET", "/health")[0] == 200
+        assert ask(running.url, "GET", "/health", Host="evil.example")[2]["code"] == "bad_host"
+
+
+def test_a_session_that_took_long_to_open_is_not_idle_yet():
+    with Server(Offer.of([WORLD], limits=Limits(idle_seconds=0.4)), port=0) as running:
+        path = opened(running.url, WORLD)
+        assert ask(running.url, "POST", f"{path}/reset", {"seed": 1})[0] == 200
+
+
+def test_a_head_that_does_not_come(monkeypatch, moody):
+    """A connection that never says what it wants takes the place of another one; one that is at work, or asks again and again, does not go."""
+    monkeypatch.setattr("prm_gym.serving.server.REQUEST_SECONDS", 1.0)
+    with Server(Offer.of([WORLD]), port=0) as running:
+        path = opened(running.url, WORLD)
+        ask(running.url, "POST", f"{path}/reset", {"seed": 1})
+        with socket.create_connection(("127.0.0.1", running.port), timeout=20) as line:
+            line.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ")
+            kept = http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)
+            for _ in range(8):
+                time.sleep(0.3)
+                kept.request("GET", "/health")
+                assert kept.getresponse().read()
+            assert line.recv(1) == b""
+            kept.close()
+
+
+def test_options_that_nest_too_deep_lose_no_episode(moody):
+    path = opened(moody.url, WORLD)
+    ask(moody.url, "POST", f"{path}/reset", {"seed": 1})
+    for levels in (100, 900):
+        deep = b'{"seed": 1, "options": {"x": ' + b'{"y":' * levels + b"1" + b"}" * levels + b"}}"
+        for what, body in (("reset", deep), ("batch/reset", b'{"resets": [' + deep + b"]}")):
+            status, _, said = ask(moody.url, "POST", f"{path}/{what}", body)
+            assert (status, said["code"]) == (400, "bad_request")
+    assert ask(moody.url, "POST", f"{path}/step", {"action": "count", "index": 0})[2]["info"]["valid"]
+    ask(moody.url, "DELETE", path)
+
+
+def test_an_action_that_is_said_to_be_long_is_one(moody):
+    path = opened(moody.url, WORLD)
+    ask(moody.url, "POST", f"{path}/reset", {"seed": 1})
+    said = ask(moody.url, "POST", f"{path}/step", {"action": "count", "length": 5_000_000})[2]
+    assert "has 5,000,000 characters" in said["malformed"]
+    ask(moody.url, "DELETE", path)

@@ -96,6 +96,34 @@ class ChangesTheStep(Judge):
         return super().check(claim, step)
 
 
+class EmptiesTheSealedPart(Judge):
+    """Of the cases none has one."""
+
+    def check(self, claim, step):
+        step.task.sealed.clear()
+        return super().check(claim, step)
+
+
+class ReachesIntoTheSealedPart(Judge):
+    def check(self, claim, step):
+        for each in step.task.sealed.values():
+            each.append("seen")
+        return super().check(claim, step)
+
+
+class ChangesLater(Judge):
+    """Not when it is first asked."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def check(self, claim, step):
+        self.asked += 1
+        if self.asked > 2 * len(SAME):
+            step.task.metadata["asked"] = self.asked
+        return super().check(claim, step)
+
+
 class NothingForNothing(Judge):
     def verify(self, steps):
         return super().verify(steps) or [abstained("nothing")]
@@ -189,6 +217,9 @@ def test_what_a_verifier_may_do_when_it_says_so(verifier):
         (NumpyEvidence, "what is stored holds JSON values alone"),
         (TupleEvidence, r"verdict\['evidence'\]\['pair'\]: \(1, 2\) and \[1, 2\]"),
         (ChangesTheStep, "the steps stay as they are"),
+        (EmptiesTheSealedPart, "the steps stay as they are"),
+        (ReachesIntoTheSealedPart, "the steps stay as they are"),
+        (ChangesLater, "the steps stay as they are"),
         (NothingForNothing, "no verdicts for no steps"),
         (TimeTraveller, "a time not below 0"),
         (HoldsALockToo, "it can be pickled, or raises a PrmGymError that says why not, got TypeError"),

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from prm_gym.engines import ProcessEngine
 from prm_gym.errors import CheckpointError, OptionError, UnknownNameError
 from prm_gym.report.comparison import read_results
 from prm_gym.store import read_trajectories
@@ -14,6 +15,7 @@ from prm_gym.training.config import TrainConfig
 from prm_gym.training.run import train
 from prm_gym.training.state import RunFolder
 from prm_gym.training.task_file import TaskFile
+from prm_gym.verifier import VERIFIERS
 
 TINY = {"budget": 60, "tasks": 2, "attempts": 2, "evaluate_every": 30, "eval_tasks": 6, "num_envs": 4, "env_options": {"difficulty": 1}}
 
@@ -76,6 +78,29 @@ def test_a_failing_combination_is_named_and_the_rest_is_finished(tmp_path):
     assert any(note.startswith("Failed") and "grpo" in note and "gamma" in note for note in comparison.notes)
 
 
+def test_a_verifier_that_ends_its_process_ends_the_comparison(tmp_path, monkeypatch, caplog):
+    """Each run would be begun again as often, and die: after the first it is known."""
+    (tmp_path / "compare_exiting.py").write_text(
+        "import os\nfrom prm_gym import Verifier\n\n\nclass Exiting(Verifier):\n    id = 'exiting'\n    version = '1'\n\n"
+        "    def verify(self, steps):\n        os._exit(7)\n"
+    )
+    (tmp_path / "compare_exiting-1.dist-info").mkdir()
+    (tmp_path / "compare_exiting-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: compare-exiting\nVersion: 1\n")
+    (tmp_path / "compare_exiting-1.dist-info" / "entry_points.txt").write_text("[prm_gym.verifiers]\nexiting = compare_exiting:Exiting\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(VERIFIERS, "_declared", None)
+    plan = _plan(tmp_path / "out", credits=("grpo",), rewards=("dense",), seeds=(0, 1, 2), env_options={"difficulty": 1, "verifiers": ["exiting"]})
+    with ProcessEngine(1, retries=1) as engine:
+        comparison = compare(plan, engine=engine)
+    assert comparison.runs == ()
+    failed = [note for note in comparison.notes if note.startswith("Failed")]
+    assert "grpo + dense, seed 0: LostJobError" in failed[0]
+    assert "lost its worker 2 times; the last one: the process ended with code 7" in failed[0]
+    assert "the other runs were not tried" in failed[1]
+    assert len(failed) == 2
+    assert "grpo + dense, seed 0 lost its worker (the process ended with code 7); it is begun again, 1 of 1 times" in caplog.text
+
+
 @pytest.mark.parametrize(("changes", "near"), [({"credits": ("grop",)}, "grpo"), ({"rewards": ("dens",)}, "dense")])
 def test_a_wrong_name_fails_before_anything_is_trained(tmp_path, changes, near):
     with pytest.raises(UnknownNameError, match=near):
@@ -116,6 +141,7 @@ from pathlib import Path
 from prm_gym.training.compare import Plan, compare
 from prm_gym.training.config import TrainConfig
 from prm_gym.training.task_file import TaskFile
+from prm_gym.verifier import VERIFIERS
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run as a background job, which a shell makes deaf to it
     base = TrainConfig(env_id="prm_gym/Deduction-v0", env_options={"difficulty": 1}, budget=1_000_000, tasks=2, attempts=2, evaluate_every=50, eval_tasks=4)

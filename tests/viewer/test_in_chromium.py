@@ -450,3 +450,30 @@ def served_at(collection):
 @contextmanager
 def nothing(address):
     yield address
+
+
+def test_thousands_of_verdicts_and_steps_are_drawn_when_they_are_asked_for(reader, view, step, trajectory):
+    """A page that drew 3,000 verdicts and as many rows of 5,000 steps at once stood still for minutes."""
+    verdicts = {f"v{number}": judged("correct", 1.0, "") for number in range(3000)}
+    long = [step(index, f"go {index}", f"s{index}", f"s{index + 1}", terminated=index == 4999) for index in range(5000)]
+    crowd = trajectory("crowd", 0, [step(0, "look", "A", "B", terminated=True, verdicts=verdicts)], 1.0)
+    page = reader().open(view([crowd, trajectory("long", 0, long, 1.0)], credits=()) + "#crowd%2F0")
+    page.shown("crowd/0")
+    count = page.page.locator
+    assert (count(".verdict").count(), count(".strip tbody:first-of-type tr").count()) == (30, 30)
+    page.page.get_by_role("button", name="Show 30 more of 3000 verdicts").click()
+    page.page.get_by_role("button", name="Show 30 more of 3000 verifiers").click()
+    assert (count(".verdict").count(), count(".strip tbody:first-of-type tr").count()) == (60, 60)
+    page.open(page.page.url.split("#")[0] + "#long%2F0")
+    page.shown("long/0")
+    page.press("a")
+    page.page.wait_for_selector(".aligned")
+    assert count(".aligned tbody tr").count() == 200
+    page.page.get_by_role("button", name="Show 200 more of 5000 rows").click()
+    assert count(".aligned tbody tr").count() == 400
+    page.open(page.page.url.split("#")[0] + "#crowd%2F0")
+    page.shown("crowd/0")
+    page.press("a")
+    page.page.wait_for_selector(".aligned")
+    assert count(".aligned .glyph").count() == 12
+    assert page.text(".aligned td .fine").strip() == "2988 more"

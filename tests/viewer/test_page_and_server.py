@@ -253,3 +253,41 @@ def test_what_is_too_large_for_a_page_is_served_until_it_is_told_to_end(store, t
         process.kill()
     assert process.returncode == 0
     assert "it is served instead" in err
+
+
+def test_a_page_from_before_the_files_were_read_again_is_told_so(store, proofs):
+    """Its numbers are those of the files as they were: the first trajectory is another one now."""
+    path = store(proofs)
+    with serving(Collection([path])) as server:
+        reading = json.loads(get(server, "/index")[2])["reading"]
+        assert get(server, f"/trajectory/0?reading={reading}")[0] == 200
+        store(proofs[::-1][:2])
+        assert get(server, "/")[0] == 200  # the page of somebody else
+        for asked in ("/trajectory/0", "/graph/0", "/search?q=x&from=0"):
+            status, _, body = get(server, f"{asked}{'&' if '?' in asked else '?'}reading={reading}")
+            assert (status, b"reload the page" in body) == (409, True)
+        assert json.loads(get(server, f"/changes?reading={reading}")[2]) == {"changed": True}
+        assert json.loads(get(server, f"/changes?reading={reading + 1}")[2]) == {"changed": False}
+
+
+def test_what_is_nested_too_deep_is_left_out_and_hides_nothing_else(tmp_path, store, proofs):
+    deep = '"env_options":{"x":' + "[" * 700 + "12345678901234567890" + "]" * 700 + "}"
+    line = store(proofs[:1]).read_text().replace('"env_options":{}', deep)
+    assert deep in line
+    path = tmp_path / "deep.jsonl"
+    path.write_text(line)
+    write_view(Collection([path]), tmp_path / "v.html")
+    item = unpacked((tmp_path / "v.html").read_text(encoding="utf-8"), "trajectory-0")["items"][0]
+    assert "nested deeper" in json.dumps(item["options"])
+    assert item["steps"]
+
+
+def test_a_file_whose_name_is_no_text(store, proofs, tmp_path):
+    path = tmp_path / os.fsdecode(b"bad\xff.jsonl")
+    store(proofs).rename(path)
+    collection = Collection([path])
+    write_view(collection, tmp_path / "v.html")
+    assert unpacked((tmp_path / "v.html").read_text(encoding="utf-8"), "index")["files"][0]["path"].endswith("bad\\udcff.jsonl")
+    with serving(collection) as server:
+        path.unlink()
+        assert get(server, "/trajectory/0")[0] == 409

@@ -103,6 +103,8 @@ WRITTEN = {
     # Nothing that arithmetic could judge.
     "words": "I think there are a dozen pens.\nThat is all.",
     "empty": "",
+    # 200,000 characters are more than is judged: the writer's doing, like a malformed step.
+    "endless": "1 + 1 = 2\n" * 20_000,
 }
 
 
@@ -113,12 +115,13 @@ def test_the_steps_of_a_solution_are_judged(tmp_path):
     least, mean, right = (_values(log, name) for name in ("step_verdicts", "step_verdicts1", "answer"))
     assert least[:2] == [1.0, 0.0]
     assert mean[:2] == [1.0, 0.5]
-    assert all(math.isnan(value) for value in [*least[2:], *mean[2:]])
+    assert all(math.isnan(value) for value in [*least[2:4], *mean[2:4]])
+    assert least[4] == mean[4] == right[4] == 0.0
     assert right[:2] == [1.0, 0.0]
     assert right[3] == 0.0  # nothing written is no answer; unscored, a model that says nothing would be left out of the mean
-    # In Inspect's mean are those that were scored: (1 + 0) / 2 and (1 + 1/2) / 2.
+    # In Inspect's mean are those that were scored: (1 + 0 + 0) / 3 and (1 + 1/2 + 0) / 3.
     means = {score.name: score.metrics["mean"].value for score in log.results.scores}
-    assert (means["step_verdicts"], means["step_verdicts1"]) == (0.5, 0.75)
+    assert (means["step_verdicts"], means["step_verdicts1"]) == pytest.approx((1 / 3, 0.5))
     verdicts = [step["verdict"]["score"] for step in log.samples[1].scores["step_verdicts"].metadata["steps"]]
     assert verdicts == [1.0, 0.0, None]
     assert "step 1" in log.samples[1].scores["step_verdicts"].explanation
