@@ -74,7 +74,6 @@ def test_what_does_not_belong_there_is_refused(tmp_path):
 def test_what_fails_before_anything_is_written_leaves_no_empty_file(tmp_path):
     for kept in ([], ["0"]):
         path = tmp_path / f"t{len(kept)}"
-        with pytest.raises(RuntimeError), OrderedFile(path, IDS) as file:
-            file.write(_trajectory(identity) for identity in kept)
-            raise RuntimeError
+        with pytest.raises(StoreError, match="'9'"), OrderedFile(path, IDS) as file:
+            file.write(_trajectory(identity) for identity in [*kept, "9"])
         assert path.exists() == bool(kept)

@@ -141,8 +141,11 @@ class Leaving(Verifier):
     id = "leaving"
     version = "1"
 
+    def __init__(self, kind):
+        self.kind = kind
+
     def verify(self, steps):
-        raise SystemExit(3)
+        raise self.kind(3)
 
 
 def _ask(actor, *sent):
@@ -178,10 +181,13 @@ def test_what_several_callers_send_is_judged_together():
 
 
 def test_a_verifier_that_leaves_ends_no_actor():
-    actor = VerifierActor(pickle.dumps(Leaving()), 5, 0.0)
+    actor = VerifierActor(pickle.dumps(Leaving(KeyboardInterrupt)), 5, 0.0)
     for _ in range(2):
-        with pytest.raises(WorkerError, match="SystemExit: 3"):
+        with pytest.raises(WorkerError, match="KeyboardInterrupt: 3"):
             actor.verify("me", pickle.dumps([_step()]), False)
+    actor = VerifierActor(pickle.dumps(Leaving(SystemExit)), 5, 0.0)  # a script's way to end: a failure as any other
+    (verdict,) = pickle.loads(actor.verify("me", pickle.dumps([_step()]), False)).verdicts
+    assert (verdict.status, verdict.score) == ("error", None)
 
 
 # What is refused.

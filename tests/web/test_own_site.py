@@ -293,7 +293,7 @@ def test_a_live_site_cannot_be_saved_but_steps_can_be_taken_again(made, task, de
     assert [env.step(action) for action in rest] == one
     desk.reset()
     changed = made(task(milestones=MILESTONES, setup=lambda: desk.run("UPDATE tickets SET open = 0")), replay=True)
-    with pytest.raises(ContractError, match="does not repeat itself"):
+    with pytest.raises(EnvironmentFault, match="does not repeat itself"):
         changed.restore(saved)
 
 
