@@ -95,7 +95,7 @@ def test_a_signal_that_cannot_do_with_a_file_is_the_reason_and_the_rest_is_shown
     assert "the signal mc_value:random?k=2 cannot fill it: " in reason
     assert "prm_gym/Doors-v0" in reason
     assert collection.summary()["credit"]["grpo"] == "assigned"
-    for signals, said in ((["mc_valu"], "mc_value"), (["progress", "progress?learning_rate=1"], "given once"), (["mc_value:random?kk=2"], "kk")):
+    for signals, said in ((["mc_valu"], "mc_value"), (["mc_value:random?k=2", "mc_value:random?k=3"], "given once"), (["mc_value:random?kk=2"], "kk")):
         with pytest.raises(PrmGymError, match=said):
             Collection([store(proofs, "again.jsonl")], ["grpo"], signals)
 
