@@ -157,7 +157,7 @@ def _advantages(records: Sequence[Record]) -> str:
     rows: list[tuple[str, ...]] = []
     for peer, values in found.items():
         for way in values[0]:
-            size = way.partition(",")[0]
+            size = f"{way.partition(',')[0]}, batch made anew"  # as the other projects take them: rewards and the groups they are of
             rates, base = [each[way]["per_second"] for each in values], [each[size]["per_second"] for each in found.get(BASELINE, [])]
             apart = _apart(values[0][way]["first"], found[BASELINE][0][size]["first"]) if BASELINE in found else ""
             rows.append((peer, way, spread(rates), ratio(rates, base) if base and peer != BASELINE else "1", apart))

@@ -177,18 +177,21 @@ def advantages(work: Work) -> dict[str, Any]:
     for size, groups in work["groups"].items():
         rewards = numpy.array(groups, dtype=numpy.float64)
         count, attempts = rewards.shape
-        batch = credit.StepBatch(
-            rewards=rewards.ravel(),
-            offsets=numpy.arange(count * attempts + 1),
-            group_ids=numpy.repeat(numpy.arange(count), attempts),
-            outcomes=rewards.ravel(),
-            truncated=numpy.zeros(count * attempts, dtype=bool),
-        )
+        of_all, group_ids = rewards.ravel(), numpy.repeat(numpy.arange(count), attempts)
 
-        def once(batch: Any = batch) -> int:
-            return len(credit.assign("grpo", batch).advantages)
+        def made(rewards: Any = of_all, group_ids: Any = group_ids) -> Any:
+            rows = len(rewards)
+            return credit.StepBatch(
+                rewards=rewards, offsets=numpy.arange(rows + 1), group_ids=group_ids, outcomes=rewards, truncated=numpy.zeros(rows, dtype=bool)
+            )
 
-        found[size] = {**rate(once, work["seconds"]), "first": credit.assign("grpo", batch).advantages[:attempts].tolist()}
+        kept = made()
+        for way, batch in (("batch made anew", made), ("batch kept", lambda kept=kept: kept)):
+
+            def once(batch: Any = batch) -> int:
+                return len(credit.assign("grpo", batch()).advantages)
+
+            found[f"{size}, {way}"] = {**rate(once, work["seconds"]), "first": credit.assign("grpo", kept).advantages[:attempts].tolist()}
     return found
 
 
