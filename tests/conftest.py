@@ -76,6 +76,19 @@ def chromium():
         pytest.fail(f"NO REAL BROWSER: {missing}")
 
 
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """A headless Chromium that Playwright drives; tests open contexts of their own in it."""
+    from playwright.sync_api import sync_playwright
+
+    from prm_gym.browser import find_browser
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=find_browser().path, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
 def _needs_a_browser(item, values):
     in_one = "chromium" in getattr(item, "fixturenames", ()) or item.path.parent == BROWSER_TESTS
     return in_one or any(isinstance(value, str) and value in IN_A_BROWSER for value in values)

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 
-from prm_gym.browser import find_browser  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 SITE = ROOT / "site"
@@ -37,14 +36,6 @@ def address():
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=find_browser().path, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @pytest.fixture

@@ -2,18 +2,9 @@
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 
-from prm_gym.browser import find_browser  # noqa: E402
-from prm_gym.report.page import write_page  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=find_browser().path, args=["--no-sandbox"])
-        yield found
-        found.close()
+from prm_gym.report.page import write_page
 
 
 @pytest.fixture

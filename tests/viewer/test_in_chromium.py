@@ -8,26 +8,17 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 
-from prm_gym.browser import find_browser  # noqa: E402
-from prm_gym.claims import Malformed, PageShown  # noqa: E402
-from prm_gym.verdict import judged  # noqa: E402
-from prm_gym.viewer.collection import Collection  # noqa: E402
-from prm_gym.viewer.page import write_view  # noqa: E402
-from prm_gym.viewer.server import ViewServer, bears  # noqa: E402
+from prm_gym.claims import Malformed, PageShown
+from prm_gym.verdict import judged
+from prm_gym.viewer.collection import Collection
+from prm_gym.viewer.page import write_view
+from prm_gym.viewer.server import ViewServer, bears
 
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000" + "1f15c4890000000d49444154789c636860606000000005000187a1" + "4ed40000000049454e44ae426082"
 )
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=find_browser().path, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 class Reader:
