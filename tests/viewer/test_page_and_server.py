@@ -277,7 +277,7 @@ def test_what_is_nested_too_deep_is_left_out_and_hides_nothing_else(tmp_path, st
     path = tmp_path / "deep.jsonl"
     path.write_text(line)
     write_view(Collection([path]), tmp_path / "v.html")
-    item = unpacked((tmp_path / "v.html").read_text(encoding="utf-8"), "trajectory-0")["items"][0]
+    item = unpacked((tmp_path / "v.html").read_text(encoding="utf-8"), "trajectory-0")[0]
     assert "nested deeper" in json.dumps(item["options"])
     assert item["steps"]
 
