@@ -52,7 +52,8 @@ def _assignment(claim: Assignment) -> Verdict:
         case "forced":
             return judged("correct", 1.0, f"{text} is forced: no other value leaves a solution", **evidence)
         case "possible" if claim.follows:
-            return judged("incorrect", 0.0, f"{text} does not follow: another value is possible", **evidence, counterexample=finding.other)
+            other = finding.other and dict(finding.other)  # a copy: what is found is kept for whoever asks again
+            return judged("incorrect", 0.0, f"{text} does not follow: another value is possible", **evidence, counterexample=other)
         case "possible":
             return judged("neutral", 0.5, f"{text} is possible, and so is another value", **evidence)
         case "impossible":

@@ -159,7 +159,7 @@ class _Search:
 
 
 def _ratio(number: Fraction | int) -> Ratio:
-    return (number.numerator, number.denominator)
+    return (int(number.numerator), int(number.denominator))  # of numpy too, whose integers overflow
 
 
 def _reduced(numerator: int, denominator: int) -> Ratio:

@@ -1,5 +1,6 @@
 """Stored trajectories in the files of others: `export`."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -41,8 +42,8 @@ def export(
 
     prm800k         question and steps with ratings -1, 0 and 1
 
-    What cannot be read is counted and named; the exit status is 2 where nothing can be read or written. An interrupted export leaves nothing behind: what is
-    written has another name until it is whole.
+    What cannot be read is counted and named; the exit status is 2 where nothing can be read or written. What is written has another name until it is whole: an
+    export that is interrupted, or told to end by SIGTERM, leaves nothing behind.
 
     Args:
         path: files of trajectories (JSON lines or Parquet), folders of them, or folders of datasets that this has written.
@@ -61,6 +62,7 @@ def export(
     from prm_gym.integrations.exporting import size_of
     from prm_gym.labelling.layouts import LabelPolicy
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     policy = LabelPolicy(undecided=undecided, neutral_is_right=neutral == "right", stop_at_error=stop_at_error)
     total = (size_of(path) >> 20) + 1
     with progress("MiB", quiet=json) as show:

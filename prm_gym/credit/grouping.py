@@ -47,7 +47,7 @@ class Grouping:
         begins = np.ones(self.codes.size, dtype=np.bool_)  # of a run of rows of one group: few where attempts at a task stand side by side
         np.not_equal(self.codes[1:], self.codes[:-1], out=begins[1:])
         runs = np.flatnonzero(begins)[::-1]
-        first = np.empty(self.count, dtype=np.int64)
+        first = np.zeros(self.count, dtype=np.int64)
         first[self.codes[runs]] = runs  # of several assignments to one place numpy keeps the last
         first.flags.writeable = False
         return first
@@ -156,6 +156,8 @@ def group_first(values: FloatArray, groups: Grouping) -> FloatArray:
         values: [N] float64.
         groups: of the N rows.
     """
+    if not values.size:
+        return np.zeros(groups.count)
     return values.take(groups.first_rows).astype(np.float64, copy=False)
 
 

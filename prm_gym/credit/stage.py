@@ -7,7 +7,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from types import MappingProxyType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Any, ClassVar, Literal, Union, cast, get_args, get_origin
 
 from prm_gym.credit.columns import SOURCES
@@ -127,7 +127,9 @@ def _choices(annotation: object, value: object) -> tuple[str, ...]:
     """The words among which a signature lets choose, where the value is to be one of them: a `Literal`, beside which another type may stand."""
     parts: tuple[object, ...] = get_args(annotation) if isinstance(annotation, UnionType) or get_origin(annotation) is Union else (annotation,)
     others = {part for part in parts if get_origin(part) is not Literal}
-    if type(value) in others or (value is None and None in others):
+    if value is None and NoneType in others:
         return ()
+    if others - {NoneType} and (not isinstance(value, str) or others & {str, object, Any}):
+        return ()  # one of another type that may stand there
     words = [word for part in parts if part not in others for word in get_args(part)]
     return tuple(words) if words and all(isinstance(word, str) for word in words) else ()

@@ -244,7 +244,8 @@ def shared_solver(problem: Problem) -> Solver:
     solver = _solver(msgspec.msgpack.encode(problem))
     if len(_known) >= _KEPT_SOLVERS:
         _known.clear()
-    _known[id(problem)] = (problem, solver)
+    if isinstance(problem.variables, tuple) and isinstance(problem.constraints, tuple):  # as they are typed; a list could change
+        _known[id(problem)] = (problem, solver)
     return solver
 
 

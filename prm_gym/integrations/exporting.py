@@ -14,6 +14,7 @@ What is written has another name until it is whole. All formats but hf are writt
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 from uuid import uuid4
@@ -21,7 +22,7 @@ from uuid import uuid4
 import msgspec
 
 from prm_gym.errors import OptionError, StoreError
-from prm_gym.integrations.hf_datasets import Layout, from_dataset, label_row, labels_in, to_dataset
+from prm_gym.integrations.hf_datasets import Layout, from_row, label_row, labels_in, to_dataset
 from prm_gym.integrations.packages import package
 from prm_gym.labelling.layouts import DEFAULT_POLICY, LabelPolicy
 from prm_gym.store import encode_trajectory
@@ -93,26 +94,42 @@ def export(
     if keep_unlabelled and to not in ("trl", "prm800k"):
         raise OptionError(f"the format {to!r} has no place for steps without a label; trl and prm800k have")
     source = _Source(sources, told or (lambda _count, _bytes: None))
-    _require_room(out, sources, replace)
+    _require_room(out, to, source, replace)
     found = Exported(to, str(out))
     found.left_out = found.labelled_steps = found.unlabelled_steps = 0 if to in LABELS else None
-    out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f"{out.name}.{uuid4().hex}.part")
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         _write(to, source, part, found, policy, keep_unlabelled)
         found.trajectories, found.unread, found.problems = source.count, sum(file.unread for file in source.files), problem_lines(source.files)
         if not source.count:
             raise StoreError("no trajectory can be read:\n" + "\n".join(f"  {line}" for line in found.problems))
         if not found.rows:
             raise StoreError(f"no verdict of the {source.count:,} trajectories labels a step, so there is nothing to write; `prm-gym rescore` has them judged")
-        if replace and out.is_dir():
-            shutil.rmtree(out)
-        part.replace(out)
+        _put(part, out)
+    except OSError as error:
+        raise StoreError(f"{out} cannot be written: {error.strerror or error}") from error
     finally:
         if part.is_dir():
             shutil.rmtree(part)
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return found
+
+
+def _put(part: Path, out: Path) -> None:
+    """Give what is whole its name; what was there goes when that is done."""
+    old = out.with_name(f"{part.name}.old") if out.is_dir() else None
+    if old is not None:
+        out.rename(old)
+    try:
+        part.replace(out)
+    except BaseException:
+        if old is not None:
+            old.rename(out)
+        raise
+    if old is not None:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 class _Source:
@@ -124,6 +141,7 @@ class _Source:
     """
 
     def __init__(self, paths: Sequence[str | Path], told: Callable[[int, int], None]) -> None:
+        self._named = [Path(path).resolve() for path in paths]
         self._folders = [Path(path) for path in paths if _is_dataset(Path(path))]
         self._files = find_files([path for path in paths if not _is_dataset(Path(path))])
         self._told = told
@@ -143,13 +161,19 @@ class _Source:
             self._told(self.count, done)
         for folder in self._folders:
             report = self._report(folder)
-            for number, row in enumerate(package("datasets", "datasets").load_from_disk(str(folder)), start=1):
+            for number, row in _rows(folder, report):
                 try:
-                    (trajectory,) = from_dataset([row])
+                    trajectory = from_row(row)
                 except StoreError as error:
                     report.add(Unread(number, str(error)))
                 else:
                     yield self._read(report, trajectory, done)
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path is read, or a part of what is, or a folder with something that is."""
+        target, folders = path.resolve(), [folder.resolve() for folder in self._folders]
+        read = {*self._named, *folders, *(file.path.resolve() for file in self._files)}
+        return target in read or any(target in each.parents for each in read) or any(folder in target.parents for folder in folders)
 
     def _report(self, path: Path) -> FileReport:
         self.files.append(FileReport(str(path)))
@@ -160,6 +184,16 @@ class _Source:
         self.count += 1
         self._told(self.count, done)
         return trajectory
+
+
+def _rows(folder: Path, report: FileReport) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a folder of `datasets`, as far as they can be read, from 1 on."""
+    number = 0
+    try:
+        for number, row in enumerate(package("datasets", "datasets").load_from_disk(str(folder)), start=1):
+            yield number, row
+    except (OSError, ValueError, KeyError) as error:  # those of JSON and of Arrow are ValueErrors
+        report.add(Unread(number + 1, f"nothing can be read from here on: {error}"))
 
 
 def _end(found: Found) -> int:
@@ -179,16 +213,18 @@ def _is_dataset(path: Path) -> bool:
     return (path / "dataset_info.json").is_file() and (path / "state.json").is_file()
 
 
-def _require_room(out: Path, sources: Sequence[str | Path], replace: bool) -> None:
+def _require_room(out: Path, to: Format, source: _Source, replace: bool) -> None:
     """Refuse to write over what is read, or over what is there unless that is asked for."""
-    if any(out.resolve() == Path(path).resolve() or out.resolve() in Path(path).resolve().parents for path in sources):
-        raise StoreError(f"{out} is what is read; name another file")
+    if source.holds(out):
+        raise StoreError(f"{out} is what is read, or a part of it; name another file")
     if not out.exists():
         return
     if not replace:
         raise StoreError(f"{out} is there already; name another one, or say that it is to be replaced")
     if out.is_dir() and not _is_dataset(out):
         raise StoreError(f"{out} is a folder that no export has written, and is not replaced")
+    if not out.is_dir() and (to == "hf" or not out.is_file()):
+        raise StoreError(f"{out} is no {'folder' if to == 'hf' else 'file'}, and is not replaced")
 
 
 def _write(to: Format, source: _Source, part: Path, found: Exported, policy: LabelPolicy, keep: bool) -> None:

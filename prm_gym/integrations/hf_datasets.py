@@ -51,13 +51,22 @@ def from_dataset(dataset: Iterable[Mapping[str, Any]]) -> Iterator[Trajectory]:
         StoreError: a row has no record, or one that cannot be read; says which.
     """
     for number, row in enumerate(dataset):
-        record = row.get(RECORD)
-        if not isinstance(record, str):
-            raise StoreError(f"row {number} has no text in the column {RECORD!r}; only data sets of to_dataset() can be read back")
         try:
-            yield decode_trajectory(record.encode("utf-8"))
+            yield from_row(row)
         except StoreError as error:
-            raise StoreError(f"the record of row {number} cannot be read: {error}") from error
+            raise StoreError(f"row {number} cannot be read: {error}") from error
+
+
+def from_row(row: Mapping[str, Any]) -> Trajectory:
+    """The trajectory of a row.
+
+    Raises:
+        StoreError: it has no record, or one that cannot be read.
+    """
+    record = row.get(RECORD)
+    if not isinstance(record, str):
+        raise StoreError(f"there is no text in the column {RECORD!r}; only data sets of to_dataset() can be read back")
+    return decode_trajectory(record.encode("utf-8"))
 
 
 class StepLabels(NamedTuple):

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
+from threading import Thread
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 
 class Closable(Protocol):
@@ -77,8 +78,18 @@ class OwnThread(Generic[Held]):
 @asynccontextmanager
 async def own_thread(make: Callable[[], Held]) -> AsyncGenerator[OwnThread[Held]]:
     """An object in a thread of its own for as long as the block lasts; the event loop waits neither for its making nor for its closing."""
-    thread = await asyncio.to_thread(OwnThread, make)
+    making = asyncio.ensure_future(asyncio.to_thread(OwnThread, make))
+    try:
+        thread = await asyncio.shield(making)
+    except asyncio.CancelledError:  # it is made all the same, and nobody else would close it
+        making.add_done_callback(_closed)
+        raise
     try:
         yield thread
     finally:
         await asyncio.to_thread(thread.close)
+
+
+def _closed(making: "asyncio.Future[OwnThread[Any]]") -> None:
+    if not making.cancelled() and making.exception() is None:
+        Thread(target=making.result().close).start()

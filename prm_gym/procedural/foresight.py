@@ -64,6 +64,7 @@ class Foresight:
 def drawn_next(generator: np.random.Generator, size: int, count: int) -> list[int]:
     """The entries that an environment is going to draw from its generator, as `StepEnv.choose_task` does; the generator stays where it stands."""
     state = generator.bit_generator.state
-    drawn = [int(generator.integers(size)) for _ in range(count)]
-    generator.bit_generator.state = state
-    return drawn
+    try:
+        return [int(generator.integers(size)) for _ in range(count)]
+    finally:
+        generator.bit_generator.state = state

@@ -117,7 +117,7 @@ class _Run:
         self.curriculum = make_curriculum(config.curriculum, self.ground.domains)
         self.evaluation = Evaluation(config, self.ground)
         self.ground.held_out = self.evaluation.held_out
-        self.state = RunState(config=config, verifiers=declared_versions(config.env_options.get("verifiers", ())))
+        self.state = RunState(config=config, verifiers=declared_versions(config.env_options.get("verifiers") or ()))
         self.began = 0.0
         self.playing, self.ground.watch = ("", 0), self._watched
 

@@ -122,7 +122,8 @@ class Advantages:
     def _lack(self, column: str) -> str:
         """A column that is missing, and how it could be had."""
         said = self._failed.get(column) or SOURCES.get(column, "a column of your own")
-        hint = f"; view --signal {column} fills it" if column in SIGNALS.names() and column not in self._failed else ""
+        spec = f"{column}:AGENT" if column == "mc_value" else column
+        hint = f"; view --signal {spec} may fill it" if column in SIGNALS.names() and column not in self._failed else ""
         return f"{column} ({said}{hint})"
 
     def _assigned(self, name: str, path: str, batch: StepBatch | None, reason: str) -> FloatArray | None:

@@ -159,3 +159,8 @@ def test_rows_in_words():
     assert rows_text(np.array([False, True])) == "row 1"
     assert rows_text(np.array([True, True])) == "rows 0 and 1"
     assert rows_text(np.ones(17, dtype=bool)) == "rows 0, 1, 2, 3, 4 and 12 more"
+
+
+def test_a_group_without_rows_reads_no_memory_that_nobody_wrote():
+    assert Grouping(np.array([0, 2]), 3).first_rows.tolist() == [0, 0, 1]
+    assert group_first(np.zeros(0), Grouping(np.zeros(0, dtype=np.int64), 1)).tolist() == [0.0]

@@ -1,5 +1,6 @@
 import importlib
 from importlib.metadata import entry_points
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -121,3 +122,15 @@ def test_options_in_a_specification_are_those_beside_it():
         assign("reinforce?gamma=0.5", batch, gamma=0.9)
     with pytest.raises(OptionError, match="gamma"):
         find_assigner("reinforce?gama=0.5")
+
+
+def test_a_word_may_be_chosen_where_another_type_stands_too():
+    @assigner(needs=())
+    def choosing(batch, *, weight: Literal["auto"] | float = "auto", factors: Literal["none"] | list[float] = "none"):
+        """Of words and numbers."""
+        return gigpo(batch)
+
+    for option, value in (("weight", 1), ("weight", np.float64(2.0)), ("weight", "auto"), ("factors", [0.5])):
+        choosing.require_known({option: value})
+    with pytest.raises(OptionError, match="weight"):
+        choosing.require_known({"weight": "automatic"})

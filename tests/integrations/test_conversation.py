@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 
 import gymnasium as gym
 import pytest
@@ -142,3 +143,26 @@ def test_what_cannot_be():
     with pytest.raises(gym.error.ResetNeeded):
         talk.reply("nonsense")
     talk.close()
+
+
+def test_what_is_made_for_somebody_who_has_left_is_closed():
+    closed = threading.Event()
+
+    class Slow:
+        def __init__(self):
+            time.sleep(0.3)
+
+        def close(self):
+            closed.set()
+
+    async def leave():
+        async def use():
+            async with own_thread(Slow):
+                pass
+
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(use(), 0.05)
+        await asyncio.sleep(0.5)
+
+    asyncio.run(leave())
+    assert closed.wait(5)

@@ -145,3 +145,34 @@ def test_the_command_says_what_it_wrote_and_what_it_could_not_read(stored, tmp_p
     said, err = capsys.readouterr()
     assert "not read: 2" in said
     assert "7 trajectories" in err
+
+
+def test_what_is_read_is_never_replaced(stored, tmp_path):
+    before = stored.read_bytes()
+    with pytest.raises(StoreError, match="is what is read"):  # named by its folder
+        export([tmp_path], "prm800k", stored, replace=True)
+    assert stored.read_bytes() == before
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StoreError, match="no export has written"):
+        export([stored], "jsonl", tmp_path / "folder", replace=True)
+    with pytest.raises(StoreError, match="cannot be written"):
+        export([stored], "jsonl", stored / "below")
+    assert left_over(tmp_path) == []
+
+
+def test_a_folder_that_is_damaged_is_named_and_the_rest_is_written(stored, tmp_path):
+    pytest.importorskip("datasets")
+    export([stored], "hf", tmp_path / "ds")
+    with pytest.raises(StoreError, match="or a part of it"):
+        export([tmp_path / "ds"], "jsonl", tmp_path / "ds" / "state.json", replace=True)
+    file = tmp_path / "f.jsonl"
+    file.write_text("")
+    with pytest.raises(StoreError, match="is no folder"):
+        export([stored], "hf", file, replace=True)
+    export([stored], "hf", tmp_path / "ds", replace=True)  # the new folder is there, and the old one gone
+    assert [each.name for each in tmp_path.iterdir() if "ds" in each.name] == ["ds"]
+    for arrow in (tmp_path / "ds").glob("*.arrow"):
+        arrow.unlink()
+    found = export([tmp_path / "ds", stored], "jsonl", tmp_path / "out.jsonl")
+    assert (found.rows, found.unread) == (7, 3)
+    assert any("nothing can be read from here on" in problem for problem in found.problems)

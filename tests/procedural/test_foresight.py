@@ -61,3 +61,21 @@ def test_of_any_other_way_nothing_is_expected(episodes):
     generators = {"a": np.random.default_rng(1), "b": np.random.default_rng(2)}
     foresight = _seen(*(Begun(place, listed, generators[name], seed) for place, listed, name, seed in episodes))
     assert foresight.next(1000, 10) == []
+
+
+def test_a_draw_that_is_interrupted_leaves_the_generator_where_it_stood():
+    class Interrupted:
+        def __init__(self, generator):
+            self.bit_generator, self._generator, self._left = generator.bit_generator, generator, 2
+
+        def integers(self, size):
+            self._left -= 1
+            if self._left < 0:
+                raise KeyboardInterrupt
+            return self._generator.integers(size)
+
+    generator, _ = np_random(3)
+    before = generator.bit_generator.state
+    with pytest.raises(KeyboardInterrupt):
+        drawn_next(Interrupted(generator), 100, 5)
+    assert generator.bit_generator.state == before

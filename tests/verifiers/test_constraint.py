@@ -22,6 +22,8 @@ def test_the_constraint_that_is_broken_is_named():
 def test_what_does_not_follow_has_a_counterexample():
     found = verdict("constraint", Assignment(PAIR, (), "a", 1, follows=True))
     assert found.evidence["counterexample"] == {"a": 2, "b": 1}
+    found.evidence["counterexample"]["a"] = "changed by whoever reads it"
+    assert verdict("constraint", Assignment(PAIR, (), "a", 1, follows=True)).evidence["counterexample"] == {"a": 2, "b": 1}
 
 
 def test_probabilities_are_fractions():

@@ -81,7 +81,7 @@ def test_a_signal_fills_what_an_assigner_needs(store):
     summary = collection.summary()
     assert summary["signals"] == [signal]
     assert summary["credit"]["vineppo"] == summary["credit"]["grpo"] == "assigned"
-    assert "; view --signal implicit_reward fills it" in summary["credit"]["prime"]
+    assert "; view --signal implicit_reward may fill it" in summary["credit"]["prime"]
     assert len(said) == 1
     assert "environment steps for" in said[0]
     assert f"Columns by the signal {signal}" in served_page(collection)
