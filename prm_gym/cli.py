@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import tyro
 
-from prm_gym.commands import records
 from prm_gym.commands.comparing import compare, report
 from prm_gym.commands.credit_graph import credit_graph
 from prm_gym.commands.crediting import credit
@@ -20,7 +19,7 @@ from prm_gym.commands.exporting import export
 from prm_gym.commands.labelling import label
 from prm_gym.commands.listing import doctor, envs, verifiers
 from prm_gym.commands.playing import play, rollout
-from prm_gym.commands.records import read_names
+from prm_gym.commands.records import read_names, seen
 from prm_gym.commands.rescoring import rescore
 from prm_gym.commands.searching import search
 from prm_gym.commands.serving import serve
@@ -160,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise UnknownNameError("command", given[0], commands)
         tyro.extras.subcommand_cli_from_dict(commands, prog="prm-gym", args=given, description=__doc__)
     except PrmGymError as error:
-        print(f"prm-gym: {records.seen(str(error))}", file=sys.stderr)  # a plug-in's words may be in it, or a file's
+        print(f"prm-gym: {seen(str(error))}", file=sys.stderr)  # a plug-in's words may be in it, or a file's
         sys.exit(2)
     except BrokenPipeError:  # whoever read the output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

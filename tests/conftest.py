@@ -23,11 +23,17 @@ PACKAGES = {
     "prm": "transformers",
 }
 BROWSER_TESTS = Path(__file__).parent / "browser"
+CONTRACTS = Path(__file__).parent / "contracts"
 IN_A_BROWSER = {"page_tests", "prm_gym/MiniWoB-v0", "prm_gym/PageBuilding-v0"}
 
 
 def pytest_addoption(parser):
-    parser.addoption("--at-most", type=int, metavar="K", help="of every test function at most K cases, spread evenly over all of them")
+    parser.addoption(
+        "--at-most",
+        type=int,
+        metavar="K",
+        help="of every test function at most K cases, from the first to the last; in tests/contracts all, which are one for every part",
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -62,11 +68,12 @@ def pytest_collection_modifyitems(config, items):
 
 
 def _spread(items, most: int) -> set[pytest.Item]:
-    """At most so many cases of every test function, from the first to the last; items that are no function's stay."""
+    """At most so many cases of every test function, from the first to the last; all of the contracts, of which each case tries another part of ours."""
     cases: dict[object, list[pytest.Item]] = {}
     for item in items:
-        cases.setdefault(getattr(item, "function", item), []).append(item)
-    return {each[place * len(each) // most] if len(each) > most else each[place] for each in cases.values() for place in range(min(most, len(each)))}
+        cases.setdefault(item if item.path.parent == CONTRACTS else getattr(item, "function", item), []).append(item)
+    kept = ((each, min(most, len(each))) for each in cases.values())
+    return {each[place * (len(each) - 1) // max(1, count - 1)] for each, count in kept for place in range(count)}
 
 
 @pytest.fixture(scope="session")

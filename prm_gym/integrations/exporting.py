@@ -27,7 +27,7 @@ from prm_gym.integrations.packages import package
 from prm_gym.labelling.layouts import DEFAULT_POLICY, LabelPolicy
 from prm_gym.store import encode_trajectory
 from prm_gym.trajectory import Trajectory
-from prm_gym.viewer.reading import FileReport, Found, Unread, find_files, problem_lines
+from prm_gym.trajectory_files import FileReport, Found, Unread, find_files, problem_lines
 
 Format: TypeAlias = Literal["parquet", "hf", "jsonl", "trl", "processbench", "math-shepherd", "prm800k"]
 LABELS: tuple[str, ...] = get_args(Layout)
@@ -108,7 +108,7 @@ def export(
             raise StoreError(f"no verdict of the {source.count:,} trajectories labels a step, so there is nothing to write; `prm-gym rescore` has them judged")
         _put(part, out)
     except OSError as error:
-        raise StoreError(f"{out} cannot be written: {error.strerror or error}") from error
+        raise StoreError(f"{out} cannot be written: {error}") from error
     finally:
         if part.is_dir():
             shutil.rmtree(part)

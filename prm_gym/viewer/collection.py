@@ -11,9 +11,9 @@ from prm_gym._version import VERSION
 from prm_gym.errors import StoreError
 from prm_gym.report.theme import shortened
 from prm_gym.trajectory import Step, Trajectory
+from prm_gym.trajectory_files import FileReport, Found, TrajectoryFile, find_files, problem_lines
 from prm_gym.verdict import SCHEMA_VERSION, Verdict
 from prm_gym.viewer.advantages import Advantages, lightened
-from prm_gym.viewer.reading import FileReport, Found, TrajectoryFile, find_files, problem_lines
 
 MARKS: Final = ("correct", "incorrect", "neutral", "trivial", "vacuous", "malformed", "abstain", "timeout", "error", "unlabelled")
 """What a verdict can be looked for by: its label; where it has none its status; `unlabelled` where it was reached and has a score alone, or nothing."""

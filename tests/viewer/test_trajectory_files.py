@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from prm_gym.errors import StoreError
+from prm_gym.trajectory_files import Found, JsonLines, ParquetRows, Unread, find_files
 from prm_gym.viewer import reading
 from prm_gym.viewer.collection import Collection
-from prm_gym.viewer.reading import Found, JsonLines, ParquetRows, Unread, find_files
 
 
 def test_every_line_is_found_and_read_again_by_its_place(store, proofs):
