@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
+from prm_gym import trajectory_files
 from prm_gym.errors import StoreError
 from prm_gym.trajectory_files import Found, JsonLines, ParquetRows, Unread, find_files
-from prm_gym.viewer import reading
 from prm_gym.viewer.collection import Collection
 
 
@@ -45,7 +45,7 @@ def test_a_line_beyond_all_bounds_is_passed_over(store, proofs, monkeypatch, tmp
     good = store(proofs[:1]).read_bytes()
     path = tmp_path / "long.jsonl"
     path.write_bytes(good + b"x" * (3 * len(good)) + b"\n" + good + b"y" * (2 * len(good)))
-    monkeypatch.setattr(reading, "MOST_LINE", len(good))
+    monkeypatch.setattr(trajectory_files, "MOST_LINE", len(good))
     found = list(JsonLines(path).scan())
     assert [(type(each), each.line) for each in found] == [(Found, 1), (Unread, 2), (Found, 3), (Unread, 4)]
     assert JsonLines(path).read(found[2].start, found[2].length) == proofs[0]
@@ -56,11 +56,11 @@ def test_a_foreign_file_does_not_fill_memory_with_its_reasons(store, proofs, tmp
     foreign.write_text('{"loss": 1}\n' * 500)
     half.write_bytes(store(proofs).read_bytes() + b"x\n" * 70)
     collection = Collection([foreign, half])
-    assert [(file.read, file.unread, len(file.problems)) for file in collection.files] == [(0, 500, reading.NAMED), (5, 70, reading.NAMED)]
+    assert [(file.read, file.unread, len(file.problems)) for file in collection.files] == [(0, 500, trajectory_files.NAMED), (5, 70, reading.NAMED)]
     first, *others, last = collection.problem_lines()
     assert first.startswith(f"{foreign}: none of its 500 lines is a trajectory; line 1: ")
     assert others[0].startswith(f"{half}, line 6: ")
-    assert last == f"{half}: and {70 - reading.NAMED} more lines like these"
+    assert last == f"{half}: and {70 - trajectory_files.NAMED} more lines like these"
     assert collection.summary()["unread"] == 570
 
 
