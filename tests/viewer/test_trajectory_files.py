@@ -56,7 +56,7 @@ def test_a_foreign_file_does_not_fill_memory_with_its_reasons(store, proofs, tmp
     foreign.write_text('{"loss": 1}\n' * 500)
     half.write_bytes(store(proofs).read_bytes() + b"x\n" * 70)
     collection = Collection([foreign, half])
-    assert [(file.read, file.unread, len(file.problems)) for file in collection.files] == [(0, 500, trajectory_files.NAMED), (5, 70, reading.NAMED)]
+    assert [(file.read, file.unread, len(file.problems)) for file in collection.files] == [(0, 500, trajectory_files.NAMED), (5, 70, trajectory_files.NAMED)]
     first, *others, last = collection.problem_lines()
     assert first.startswith(f"{foreign}: none of its 500 lines is a trajectory; line 1: ")
     assert others[0].startswith(f"{half}, line 6: ")
