@@ -280,7 +280,10 @@ def ended(pid):
 
 
 def resident_kib(pid="self"):
-    return int(Path(f"/proc/{pid}/status").read_text(encoding="ascii").partition("VmRSS:")[2].split()[0])
+    try:
+        return int(Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").partition("VmRSS:")[2].split()[0])
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return 0  # it has ended
 
 
 def test_memory_descriptors_and_processes_stay_flat():
@@ -296,7 +299,7 @@ def test_memory_descriptors_and_processes_stay_flat():
         files, processes, memory = len(os.listdir("/proc/self/fd")), len(descendants()), resident_kib()
         of_zygotes = sum(resident_kib(pid) for pid in descendants())
         rounds(2000)
-        assert len(os.listdir("/proc/self/fd")) == files
-        assert len(descendants()) == processes
+        assert len(os.listdir("/proc/self/fd")) <= files  # fewer, if what another test left behind has ended meanwhile
+        assert len(descendants()) <= processes
         assert resident_kib() - memory < 4096
         assert sum(resident_kib(pid) for pid in descendants()) - of_zygotes < 2048
