@@ -29,7 +29,7 @@ from prm_gym.task import Origin, Task
 from prm_gym.tools import Tool
 from prm_gym.transition import Situation, Transition
 from prm_gym.verdict import Verdict, failed
-from prm_gym.verifier import PastStep, StepContext, Verifier, VerifierSpec, make_verifiers, verify_batch
+from prm_gym.verifier import PastStep, StepContext, Verifier, VerifierSpec, make_verifiers, unjudged, verify_batch
 
 OBSERVATION_LENGTH = 1 << 20
 ACTION_LENGTH = 1 << 14
@@ -346,8 +346,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         self._require_ready("")
         self._running = False
         spoilt = Transition(situation=self._situation, claims=(Spoilt(reason),))
-        unjudged = {verifier.id: msgspec.structs.replace(failed(reason), version=verifier.version) for verifier in verifiers}
-        return self._settle((self._situation.observation, "", spoilt, True, None, False), unjudged)
+        return self._settle((self._situation.observation, "", spoilt, True, None, False), unjudged(reason, verifiers))
 
     def render(self) -> str | None:
         """The current observation in the mode "ansi"."""

@@ -225,6 +225,16 @@ def verify_batch(verifiers: Sequence[Verifier], steps: Sequence[StepContext]) ->
     return [{verifier_id: column[row] for verifier_id, column in columns} for row in range(len(steps))]
 
 
+def unjudged(reason: str, verifiers: Iterable[Verifier]) -> dict[str, Verdict]:
+    """What is stored for verifiers that would have judged a step that did not take place.
+
+    Args:
+        reason: why it did not, for a person.
+        verifiers: that were not asked.
+    """
+    return {verifier.id: msgspec.structs.replace(failed(reason), verifier=verifier.id, version=verifier.version) for verifier in verifiers}
+
+
 def verify_claims(verifier: VerifierSpec, claims: Sequence[Claim]) -> list[Verdict]:
     """One verdict per claim, in order, without an environment; the whole batch at once.
 

@@ -1,8 +1,9 @@
 """Bringing environments to where a prefix ends: by a snapshot of it, or of its nearest beginning, and by replaying the rest."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,6 +13,8 @@ from prm_gym.errors import ContractError, EnvironmentFault, OptionError, PrmGymE
 from prm_gym.montecarlo.prefix import Prefix
 from prm_gym.task import Origin
 
+_Result = TypeVar("_Result")
+
 MOST_BYTES, MOST_ENDS = 1 << 28, 100_000  # of all snapshots that are kept; ended prefixes whose outcomes are
 
 
@@ -19,7 +22,7 @@ class UnreachableError(PrmGymError):
     """A prefix at whose end no environment can be brought to stand; the message says why."""
 
 
-class _SpoiltError(UnreachableError):
+class SpoiltError(UnreachableError):
     """The infrastructure failed; another try may do better."""
 
 
@@ -65,10 +68,7 @@ class Places:
         Raises:
             UnreachableError: it cannot be brought there; says why.
         """
-        for _ in range(MOST_TRIES - 1):
-            with suppress(_SpoiltError):
-                return self._bring(env, prefix)
-        return self._bring(env, prefix)
+        return _tried(lambda: self._bring(env, prefix))
 
     def _bring(self, env: StepEnv, prefix: Prefix) -> Standing:
         keys = prefix.keys
@@ -77,7 +77,7 @@ class Places:
         known = next((place for place in range(len(prefix), -1, -1) if keys[place] in self._saved), None)
         if known is not None:
             self._saved.move_to_end(keys[known])
-            env.restore(self._saved[keys[known]])
+            _restored(env, self._saved[keys[known]])
         else:
             self._begin(env, prefix)
             known = 0
@@ -135,7 +135,7 @@ class Places:
     def _step(env: StepEnv, action: str) -> float | None:
         _, _, terminated, truncated, info = StepEnv.step_batch([env], [action], ())[0]
         if not info["valid"]:
-            raise _SpoiltError("the infrastructure failed while the prefix was replayed")
+            raise SpoiltError("the infrastructure failed while the prefix was replayed")
         return info["outcome"] if terminated or truncated else None
 
     def _save(self, env: StepEnv, key: str) -> None:
@@ -152,11 +152,39 @@ class Places:
             self._bytes -= len(self._saved.popitem(last=False)[1])
 
 
+def put_back(env: StepEnv, snapshot: bytes) -> None:
+    """Restore a snapshot; where the infrastructure fails, once more.
+
+    Args:
+        env: is given this episode, whatever it was doing.
+        snapshot: of an environment of the same class and options.
+
+    Raises:
+        SpoiltError: it failed each time; says why.
+        ContractError: the bytes are no snapshot of it.
+    """
+    _tried(lambda: _restored(env, snapshot))
+
+
+def _tried(bring: Callable[[], _Result]) -> _Result:
+    for _ in range(MOST_TRIES - 1):
+        with suppress(SpoiltError):
+            return bring()
+    return bring()
+
+
+def _restored(env: StepEnv, snapshot: bytes) -> None:
+    try:
+        env.restore(snapshot)
+    except EnvironmentFault as fault:
+        raise SpoiltError(f"the infrastructure failed: the state could not be put back: {fault}") from fault
+
+
 def _rewound(env: StepEnv, origin: Origin) -> Any:
     """Begin an episode once more."""
     try:
         return env.rewind(origin)
     except EnvironmentFault as fault:
-        raise _SpoiltError(f"the episode could not be begun once more: {fault}") from fault
+        raise SpoiltError(f"the episode could not be begun once more: {fault}") from fault
     except (ContractError, OptionError) as error:
         raise UnreachableError(f"the episode cannot be begun once more: {error}") from error

@@ -32,7 +32,7 @@ from prm_gym.search.result import Candidate, SearchResult
 from prm_gym.search.stage import Job, Stage
 from prm_gym.task import Task
 from prm_gym.trajectory import Trajectory
-from prm_gym.verifier import VerifierSpec, verify_batch
+from prm_gym.verifier import Verifier, VerifierSpec, verify_batch
 
 
 class _Search:
@@ -237,22 +237,34 @@ class Searcher:
         if not isinstance(agent, DraftingAgent) or self._verifier is None:
             raise OptionError(f"the agent {agent.id!r} cannot begin an action and finish it later (prm_gym.drafting.DraftingAgent): leave early rejection out")
         for batch in self._stage.batches(jobs):
-            prompts = self._stage.prompts(batch, agent.privileged)
-            drafts: list[Draft] = []
-            for most in sorted({job.most_tokens or 0 for job in batch}):
-                rows = [row for row, job in enumerate(batch) if job.most_tokens == most]
-                drafts += agent.draft([prompts[row] for row in rows], most)
-            order = sorted(range(len(batch)), key=lambda row: (batch[row].most_tokens or 0, row))
-            by_row = dict(zip(order, drafts, strict=True))
-            texts = [self._stage.context(job, by_row[row].text) for row, job in enumerate(batch)]
-            scores = [found[self._verifier.id].score for found in verify_batch([self._verifier], texts)]
-            for row, score in enumerate(scores):
-                yield msgspec.structs.replace(by_row[row], score=score)
+            there = [job for job in batch if not job.lost]
+            begun = iter(self._drafts(agent, self._verifier, there))
+            for job in batch:
+                yield Draft("", ()) if job.lost else next(begun)  # what is to finish it finds that out for itself
+
+    def _drafts(self, agent: DraftingAgent, verifier: Verifier, batch: Sequence[Job]) -> Iterator[Draft]:
+        if not batch:
+            return
+        prompts = self._stage.prompts(batch, agent.privileged)
+        drafts: list[Draft] = []
+        for most in sorted({job.most_tokens or 0 for job in batch}):
+            rows = [row for row, job in enumerate(batch) if job.most_tokens == most]
+            drafts += agent.draft([prompts[row] for row in rows], most)
+        order = sorted(range(len(batch)), key=lambda row: (batch[row].most_tokens or 0, row))
+        by_row = dict(zip(order, drafts, strict=True))
+        texts = [self._stage.context(job, by_row[row].text) for row, job in enumerate(batch)]
+        for row, found in enumerate(verify_batch([verifier], texts)):
+            yield msgspec.structs.replace(by_row[row], score=found[verifier.id].score)
 
     def _move(self, jobs: Sequence[Job]) -> Iterator[Node]:
         """The nodes that the steps lead to; what comes to a state that is known already is that node."""
         for batch in self._stage.batches(jobs):
-            yield from self._stage.step(batch, self._actions(batch))
+            there = [job for job in batch if not job.lost]
+            reached = iter(self._stage.step(there, self._actions(there)))
+            for job in batch:
+                if job.lost:
+                    job.ledger.settle(0, job.most_tokens)
+                yield self._stage.lost(job) if job.lost else next(reached)
 
     def _actions(self, batch: Sequence[Job]) -> list[Action]:
         """The action of each job, asked for in one batch an agent."""

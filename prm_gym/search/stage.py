@@ -6,17 +6,18 @@ Brings one to each node that is to be expanded, has the steps judged in one batc
 from collections.abc import Iterator, Sequence
 
 from prm_gym.agent import Action, Prompt, prompt_of, recorded, take
-from prm_gym.claims import Malformed
+from prm_gym.claims import Malformed, Spoilt
 from prm_gym.drafting import Draft
 from prm_gym.env import StepEnv, StepResult
 from prm_gym.errors import ContractError
 from prm_gym.montecarlo.prefix import Prefix
-from prm_gym.montecarlo.standing import Places
+from prm_gym.montecarlo.standing import Places, SpoiltError, put_back
 from prm_gym.search.budget import Ledger
-from prm_gym.search.node import Expand, Node, Request, summed
+from prm_gym.search.node import Expand, Node, Request, Take, summed
 from prm_gym.task import Origin, Task
+from prm_gym.trajectory import Step
 from prm_gym.transition import Situation
-from prm_gym.verifier import StepContext, Verifier
+from prm_gym.verifier import StepContext, Verifier, unjudged
 
 
 class Job:
@@ -32,12 +33,13 @@ class Job:
         episode: see `prm_gym.agent.Prompt.episode`.
         seed: of the agent's choice; the node that it leads to has it too.
         env: that stands there.
+        lost: why none could be brought there: the infrastructure failed; "" otherwise.
     """
 
     def __init__(self, node: Node, ledger: Ledger, request: Request, judge: bool, agent: int, most_tokens: int | None) -> None:
-        """Take what was asked for; `episode`, `seed` and `env` follow."""
+        """Take what was asked for; `episode`, `seed`, `env` and `lost` follow."""
         self.node, self.ledger, self.request, self.judge, self.agent, self.most_tokens = node, ledger, request, judge, agent, most_tokens
-        self.episode, self.seed = "", 0
+        self.episode, self.seed, self.lost = "", 0, ""
         self.env: StepEnv | None = None
 
     @property
@@ -94,7 +96,7 @@ class Stage:
         return 0 if self.can_save else node.depth
 
     def batches(self, jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
-        """The jobs in order, in batches, each with an environment of its own at its node.
+        """The jobs in order, in batches, each with an environment of its own at its node; one that is `lost` has none.
 
         Args:
             jobs: any number.
@@ -117,11 +119,16 @@ class Stage:
                 free.discard(place)
                 job.env = self._envs[place]
         for job, place in zip(away, sorted(free), strict=False):
-            job.env, self._standing[place] = self._envs[place], job.node
-            if isinstance(job.node.snapshot, bytes):
-                job.env.restore(job.node.snapshot)
+            env, self._standing[place] = self._envs[place], None
+            try:
+                if isinstance(job.node.snapshot, bytes):
+                    put_back(env, job.node.snapshot)
+                else:
+                    self._replays.bring(env, _prefix(job.node))
+            except SpoiltError as error:
+                job.lost = str(error)
             else:
-                self._replays.bring(job.env, _prefix(job.node))
+                job.env, self._standing[place] = env, job.node
 
     def prompts(self, batch: Sequence[Job], privileged: bool) -> list[Prompt]:
         """What an agent is shown at each node.
@@ -167,6 +174,26 @@ class Stage:
         for (node, text, judge), row in shared.items():
             node.children[text, judge] = made[row]
         return [made[row] if row in made else job.node.children[actions[row].text, job.judge] for row, job in enumerate(batch)]
+
+    def lost(self, job: Job) -> Node:
+        """What a job that is `lost` leads to: a spoilt end, where nothing was done and nothing is judged."""
+        parent, request = job.node, job.request
+        verifiers = [self._verifier] if job.judge and self._verifier is not None else []
+        step = Step(
+            index=parent.depth,
+            observation=parent.situation.observation,
+            action=request.action if isinstance(request, Take) else "",
+            actions=parent.situation.actions,
+            claims=(Spoilt(job.lost),),
+            state_key=parent.situation.state_key,
+            next_state_key=parent.situation.state_key,
+            reward=0.0,
+            verdicts=unjudged(job.lost, verifiers),
+            truncated=True,
+        )
+        node = Node(parent.situation, job.seed, job.episode, parent, step)
+        node.scores, node.agent, node.valid = (*parent.scores, None), job.agent, False
+        return node
 
     def _node(self, job: Job, action: Action, result: StepResult) -> Node:
         env, parent, info = job.place, job.node, result[4]

@@ -65,6 +65,22 @@ class BreakingEnv(ChainEnv):
         return super().advance(action)
 
 
+class LostEnv(ChainEnv):
+    """A state that is to be put back is lost in `broken` of every 12 tries."""
+
+    tries = 0
+
+    def __init__(self, *, broken=12, **options):
+        super().__init__(**options)
+        self.broken = broken
+
+    def load_state(self, state):
+        type(self).tries += 1
+        if type(self).tries % 12 < self.broken:
+            raise EnvironmentFault("the session is gone")
+        super().load_state(state)
+
+
 class LiveEnv(LuckyEnv):
     """Likewise, and cannot be saved."""
 
@@ -105,7 +121,7 @@ class StrippingEnv(ChainEnv):
         return Situation(observation=f"{self.number}", state_key=f"{self.taken} {self.sound}", actions=("right", "wrong"))
 
 
-for kind in (StrippingEnv, ChainEnv, LuckyEnv, BreakingEnv, LiveEnv, RestlessEnv, ListedEnv):
+for kind in (StrippingEnv, ChainEnv, LuckyEnv, BreakingEnv, LostEnv, LiveEnv, RestlessEnv, ListedEnv):
     prm_gym.register(f"test_montecarlo/{kind.__name__}", f"{__name__}:{kind.__name__}")
 
 

@@ -125,6 +125,17 @@ def test_what_the_infrastructure_spoils_is_drawn_again_and_is_no_failure():
     assert "infrastructure failed" in unreachable.reason
 
 
+def test_a_state_that_is_lost_says_nothing_of_its_prefix():
+    prefixes = [chain(), chain("right"), chain("right", "right")]
+    with estimator(0.5, "LostEnv", {"broken": 2}) as shaky, estimator(0.5) as firm:  # the third try succeeds at the latest
+        assert [found.soft for found in shaky.estimate(prefixes, 8)] == [found.soft for found in firm.estimate(prefixes, 8)]
+    with estimator(1.0, "LostEnv") as roller:
+        found = roller.estimate(prefixes, 8)
+    # The first roll-out stands where the episode has just begun; nothing is ever put back.
+    assert [(each.soft, each.trials) for each in found] == [(1.0, 1), (None, 0), (None, 0)]
+    assert all("the session is gone" in each.reason for each in found)
+
+
 def test_budgets():
     prefixes = [chain(seed=seed) for seed in range(4)]
     with estimator(0.0, budget=Budget(rollouts=10)) as roller:

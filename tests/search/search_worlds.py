@@ -71,6 +71,22 @@ class BrokenPathEnv(PathEnv):
         raise EnvironmentFault("gone")
 
 
+class LostPathEnv(PathEnv):
+    """A state that is to be put back is lost in `broken` of every 12 tries."""
+
+    tries = 0
+
+    def __init__(self, *, broken=12, **options):
+        super().__init__(**options)
+        self.broken = broken
+
+    def load_state(self, state):
+        type(self).tries += 1
+        if type(self).tries % 12 < self.broken:
+            raise EnvironmentFault("the session is gone")
+        super().load_state(state)
+
+
 class AbsentPathEnv(PathEnv):
     """No episode can be begun."""
 
@@ -78,7 +94,7 @@ class AbsentPathEnv(PathEnv):
         raise EnvironmentFault("nobody there")
 
 
-for kind in (AbsentPathEnv, PathEnv, LuckyPathEnv, LivePathEnv, BrokenPathEnv):
+for kind in (AbsentPathEnv, PathEnv, LuckyPathEnv, LivePathEnv, BrokenPathEnv, LostPathEnv):
     prm_gym.register(f"test_search/{kind.__name__}", f"{__name__}:{kind.__name__}")
 
 

@@ -144,6 +144,43 @@ def test_what_the_infrastructure_spoils_says_nothing_of_the_method():
             assert "spoilt every attempt" in result.reason
 
 
+LOST = "test_search/LostPathEnv"
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_state_that_is_lost_ends_the_attempts_through_it_and_not_the_search(spec):
+    # Of twelve tries to put a state back nine fail one after the other: two of three states, each of which is tried three times.
+    agent, helper = PathAgent(), PathAgent(0.9)
+    with searcher(agent, helper=helper, env=LOST, options={"broken": 9}) as made:
+        results = made.search(spec, range(6), Budget(agent_steps=60))
+    assert all(result.valid or "spoilt every attempt" in result.reason for result in results)
+    assert any(result.valid for result in results)
+    candidates = [each.trajectory for result in results for each in result.candidates]
+    spoilt = [each for each in candidates if not each.valid]
+    assert spoilt or spec.startswith(("rest-mcts", "omega"))  # which keep none of them
+    assert all((each.outcome, each.steps[-1].truncated, each.steps[-1].reward) == (None, True, 0.0) for each in spoilt)
+    assert all("the session is gone" in each.steps[-1].claims[0].reason for each in spoilt)
+    assert all(verdict.status == "error" for each in spoilt for verdict in each.steps[-1].verdicts.values())
+    assert all("the session is gone" not in str(each.steps) for each in candidates if each.valid)
+    assert sum(result.spent.tokens for result in results) == agent.written + helper.written
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_state_that_is_put_back_at_the_second_or_third_try_changes_nothing(spec):
+    budget = Budget(agent_steps=60)
+    with searcher(env=LOST, options={"broken": 2}) as shaky, searcher(env=LOST, options={"broken": 0}) as firm:
+        found, known = (each.search(spec, range(3), budget) for each in (shaky, firm))
+    for one, other in zip(found, known, strict=True):
+        assert (one.outcome, one.best_outcome, one.spent, one.valid, len(one.candidates)) == (
+            other.outcome,
+            other.best_outcome,
+            other.spent,
+            True,
+            len(other.candidates),
+        )
+        assert [each.trajectory.steps for each in one.candidates] == [each.trajectory.steps for each in other.candidates]
+
+
 class DyingAgent(PathAgent):
     """What it stands on dies before every second answer."""
 
