@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import Any, ClassVar, Protocol, TypeAlias, cast
 
 import gymnasium
 import msgspec
@@ -43,6 +43,19 @@ StepResult: TypeAlias = tuple[str, float, bool, bool, dict[str, Any]]
 _Taken: TypeAlias = tuple[str, str, Transition, bool, float | None, bool]
 
 
+class Watcher(Protocol):
+    """Is told what happens in an environment, after it has happened; a `prm_gym.recording.Recorder` is one."""
+
+    def begun(self, env: "StepEnv", seed: int | None) -> None:
+        """An episode has begun, with this seed of `reset`."""
+
+    def stepped(self, env: "StepEnv", result: StepResult) -> None:
+        """A step was taken and judged, or the episode was spoilt in place of one."""
+
+    def moved(self, env: "StepEnv") -> None:
+        """A snapshot was put back, or was to be."""
+
+
 class StepEnv(gymnasium.Env[str, str], ABC):
     """A Gymnasium environment that emits verdicts on every step.
 
@@ -65,6 +78,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
     default_verifiers: ClassVar[tuple[str, ...]] = ()
     default_max_steps: ClassVar[int] = 32
     constant_action: ClassVar[str | None] = None
+    watcher: Watcher | None = None
 
     def __init__(
         self,
@@ -265,6 +279,8 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         self._past.clear()
         self._judged.clear()
         self._running = True
+        if self.watcher is not None:
+            self.watcher.begun(self, seed)
         return self._situation.observation, self._info({}, None, True)
 
     @property
@@ -331,7 +347,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         self._require_ready(action)
         taken = self._take(action)
         verdicts = verify_batch(self.verifiers, (self._context(taken),))[0] if self.verifiers else {}
-        return self._settle(taken, verdicts)
+        return self._told(self._settle(taken, verdicts))
 
     def spoil(self, reason: str, verifiers: Sequence[Verifier] = ()) -> StepResult:
         """End the episode in place of a step, since something that is not the environment's has failed: truncated, not valid, reward 0, no outcome.
@@ -346,7 +362,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         self._require_ready("")
         self._running = False
         spoilt = Transition(situation=self._situation, claims=(Spoilt(reason),))
-        return self._settle((self._situation.observation, "", spoilt, True, None, False), unjudged(reason, verifiers))
+        return self._told(self._settle((self._situation.observation, "", spoilt, True, None, False), unjudged(reason, verifiers)))
 
     def render(self) -> str | None:
         """The current observation in the mode "ansi"."""
@@ -381,6 +397,8 @@ class StepEnv(gymnasium.Env[str, str], ABC):
             EnvironmentFault: what the episode lives on (a browser, a server) failed; the snapshot may be good. In either case no episode is running.
         """
         saved = Snapshot.decode(snapshot, type(self).__name__)
+        if self.watcher is not None:
+            self.watcher.moved(self)
         try:
             self._put_back(saved)
         except (ContractError, EnvironmentFault):
@@ -416,9 +434,9 @@ class StepEnv(gymnasium.Env[str, str], ABC):
                 kind.prepare([envs[row] for row in rows], [actions[row] for row in rows])
         taken = [env._take(action) for env, action in zip(envs, actions, strict=True)]
         if not verifiers:
-            return [env._settle(step, {}) for env, step in zip(envs, taken, strict=True)]
+            return [env._told(env._settle(step, {})) for env, step in zip(envs, taken, strict=True)]
         verdicts = verify_batch(verifiers, [env._context(step) for env, step in zip(envs, taken, strict=True)])
-        return [env._settle(step, judged) for env, step, judged in zip(envs, taken, verdicts, strict=True)]
+        return [env._told(env._settle(step, judged)) for env, step, judged in zip(envs, taken, verdicts, strict=True)]
 
     # The two halves of a step; `step_batch` puts the verifiers between them. Plain tuples, because this is the hot path.
 
@@ -471,6 +489,11 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         self._past.append(PastStep(observation, action, transition.claims))
         self._judged.append(judged)
         return self._situation.observation, reward, terminated, truncated, self._info(verdicts.copy(), outcome, valid)
+
+    def _told(self, result: StepResult) -> StepResult:
+        if self.watcher is not None:
+            self.watcher.stepped(self, result)
+        return result
 
     def _info(self, verdicts: dict[str, Verdict], outcome: float | None, valid: bool) -> dict[str, Any]:
         situation = self._situation

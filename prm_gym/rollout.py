@@ -15,15 +15,13 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode
 
-from prm_gym._version import VERSION
-from prm_gym.agent import Action, Agent, Prompt, prompt_of, recorded, take
-from prm_gym.env import StepEnv, StepResult
+from prm_gym.agent import Action, Agent, Prompt, prompt_of, take
+from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
-from prm_gym.options import stored_options
 from prm_gym.random_state import derived_seed
+from prm_gym.recording import EpisodeRecord
 from prm_gym.task import Task
-from prm_gym.trajectory import Step, Trajectory
-from prm_gym.transition import Situation
+from prm_gym.trajectory import Trajectory
 from prm_gym.vector import StepVectorEnv
 from prm_gym.verdict_ledger import VerdictLedger
 
@@ -163,44 +161,22 @@ class Rollouts:
             running[slot].record(situation, action, result)
 
     def _finished(self, run: "_Running", agent: Agent) -> Trajectory:
-        return Trajectory(
-            id=run.episode.id,
-            group_id=run.episode.group_id,
-            task=run.env.task,
-            seed=run.episode.seed,
-            env_id=self.env_id,
-            env_options=stored_options(self.env_options),
-            agent=agent.id,
-            outcome=run.outcome,
-            valid=run.valid,
-            steps=tuple(run.steps),
-            library_version=VERSION,
-            final=run.env.situation if run.valid and run.steps[-1].truncated else None,
-        )
+        episode = run.episode
+        return run.as_trajectory(episode.id, episode.group_id, seed=episode.seed, env_id=self.env_id, env_options=self.env_options, agent=agent.id)
 
 
-class _Running:
+class _Running(EpisodeRecord):
     """An episode under way."""
 
     def __init__(self, episode: Episode, env: StepEnv, seed: int | None) -> None:
+        super().__init__(env)
         self.episode = episode
-        self.env = env
         self.seed = None if seed is None else derived_seed(seed, episode.id)
-        self.steps: list[Step] = []
-        self.outcome: float | None = None
-        self.valid = True
-        self.ended = False
 
     def prompt(self, privileged: bool) -> Prompt:
         # A number of its own for every step: the agent's generator mixes it.
         seed = None if self.seed is None else self.seed + 1 + len(self.steps)
         return prompt_of(self.env, privileged, seed=seed, episode=self.episode.id)
-
-    def record(self, before: Situation, action: Action, result: StepResult) -> None:
-        _, _, terminated, truncated, info = result
-        self.steps.append(recorded(self.env, before, action, result))
-        self.outcome, self.valid = info["outcome"], info["valid"]
-        self.ended = terminated or truncated
 
 
 def make_envs(env_id: str, num_envs: int, env_options: Mapping[str, Any]) -> StepVectorEnv:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prm_gym.engines import Engine
     from prm_gym.env import StepEnv
     from prm_gym.ordered_store import OrderedFile
+    from prm_gym.recording import Recorder
     from prm_gym.rollout import Episode
     from prm_gym.trajectory import Trajectory
     from prm_gym.verifier import Verifier
@@ -34,6 +35,7 @@ def play(
     verifier: tuple[str, ...] = (),
     agent: str = "",
     headed: bool = False,
+    out: str = "",
     json: bool = False,
 ) -> None:
     """Take the steps yourself, or see an agent take them, and see the verdicts.
@@ -53,10 +55,12 @@ def play(
         verifier: specifications of the verifiers that judge its steps, as "z3" or "prm:DIR"; the environment's own unless given.
         agent: takes the steps instead of you: a name, as for `rollout`, or the folder of a saved one.
         headed: in a visible browser.
+        out: the episode is appended to this file of trajectories when it ends, as for `view`, `credit` or `export`.
         json: print a line of JSON for every step, and nothing else.
     """
     from prm_gym.agent import make_agent
     from prm_gym.commands.headed import headed_options, watch
+    from prm_gym.recording import Recorder
     from prm_gym.rollout import make_envs
 
     options = read_env_options(env_option, verifier)
@@ -65,18 +69,27 @@ def play(
         raise OptionError("with --headed the steps are yours, in a browser; leave --agent and --json out")
     with (
         closing(make_agent(agent)) if agent else nullcontext() as player,
-        closing(make_envs(env, 1, headed_options(env, options) if headed else options).envs[0]) as made,
+        closing(make_envs(env, 1, headed_options(env, options) if headed else options)) as envs,
+        Recorder(envs, out, agent=agent or "person") if out else nullcontext() as recorder,
     ):
+        made, view = envs.envs[0], StepView(as_json=json)
         observation, info = made.reset(seed=seed)
         if headed:
             watch(made)
+            _kept(recorder, out, view)
             return
-        view = StepView(as_json=json)
         view.begun(_instructions(made), observation, info)
         if player is None:
             _play(made, observation, info, view)
         else:
             _show(made, player, seed, view)
+        _kept(recorder, out, view)
+
+
+def _kept(recorder: "Recorder | None", path: str, view: StepView) -> None:
+    if recorder is not None:
+        ended = recorder.kept + recorder.spoilt
+        view.say(f"The episode is in {path}." if ended else f"The episode had not ended: nothing was written to {path}.")
 
 
 def _show(env: "StepEnv", agent: "Agent", seed: int, view: StepView) -> None:
@@ -113,6 +126,7 @@ def _play(env: "StepEnv", observation: str, info: dict[str, Any], shown: StepVie
                 _list((typed(action, env.tools) for action in info["actions"]), shown)
                 text = _typed(env, shown)
         except EOFError:
+            shown.say("")
             return
         if not text:
             return

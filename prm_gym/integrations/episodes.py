@@ -5,14 +5,12 @@ from typing import Any
 
 import msgspec
 
-from prm_gym._version import VERSION
-from prm_gym.agent import Action, recorded
-from prm_gym.env import StepEnv, StepResult
+from prm_gym.agent import Action
+from prm_gym.env import StepEnv
 from prm_gym.errors import EnvironmentFault, OptionError
-from prm_gym.options import stored_options
+from prm_gym.recording import EpisodeRecord
 from prm_gym.rollout import make_envs
 from prm_gym.trajectory import Step, Trajectory
-from prm_gym.transition import Situation
 from prm_gym.verdict import Verdict
 from prm_gym.verifier import badness
 
@@ -80,16 +78,8 @@ def _fault(env: StepEnv, seed: int | None, options: dict[str, Any] | None) -> st
     return ""
 
 
-class PlayedEpisode:
-    """An episode under way in an environment, and what has been recorded of it.
-
-    Attributes:
-        env: in which it runs.
-        steps: that were taken.
-        outcome: in [0, 1] once it has ended; None before, and where it is not valid.
-        valid: False once the infrastructure has spoilt it.
-        ended: whether it has.
-    """
+class PlayedEpisode(EpisodeRecord):
+    """An episode that another program plays, step by step."""
 
     def __init__(self, env: StepEnv, env_id: str, env_options: Mapping[str, Any], seed: int | None, agent: str) -> None:
         """Record an episode that has just begun, or is to.
@@ -101,10 +91,8 @@ class PlayedEpisode:
             seed: of `reset`.
             agent: who plays it.
         """
-        self.env, self._env_id, self._env_options, self._seed, self._agent = env, env_id, env_options, seed, agent
-        self.steps: list[Step] = []
-        self.outcome: float | None = None
-        self.valid, self.ended = True, False
+        super().__init__(env)
+        self._env_id, self._env_options, self._seed, self._agent = env_id, env_options, seed, agent
 
     def step(self, text: str) -> Step:
         """Take a step.
@@ -115,13 +103,6 @@ class PlayedEpisode:
         before = self.env.situation
         self.record(before, Action(text=text), self.env.step(text))
         return self.steps[-1]
-
-    def record(self, before: Situation, action: Action, result: StepResult) -> None:
-        """Record a step that was just taken."""
-        _, _, terminated, truncated, info = result
-        self.steps.append(recorded(self.env, before, action, result))
-        self.outcome, self.valid = info["outcome"], info["valid"]
-        self.ended = terminated or truncated
 
     @property
     def total_reward(self) -> float | None:
@@ -161,23 +142,12 @@ class PlayedEpisode:
         steps = list(self.steps) if turns is None else self._merged(turns)
         if not self.valid or not steps:
             return None
-        outcome = self.outcome
-        if not self.ended:
-            outcome = self.env.truncation_outcome()
-            steps[-1] = msgspec.structs.replace(steps[-1], truncated=True, reward=steps[-1].reward + outcome)
-        return Trajectory(
-            id=identity,
-            group_id=group,
-            task=self.env.task,
-            seed=self._seed,
-            env_id=self._env_id,
-            env_options=stored_options(self._env_options),
-            agent=self._agent,
-            outcome=outcome,
-            steps=tuple(steps),
-            library_version=VERSION,
-            final=self.env.situation if steps[-1].truncated else None,
-        )
+        played = self.as_trajectory(identity, group, seed=self._seed, env_id=self._env_id, env_options=self._env_options, agent=self._agent)
+        if self.ended:
+            return msgspec.structs.replace(played, steps=tuple(steps))
+        outcome = self.env.truncation_outcome()
+        steps[-1] = msgspec.structs.replace(steps[-1], truncated=True, reward=steps[-1].reward + outcome)
+        return msgspec.structs.replace(played, steps=tuple(steps), outcome=outcome, final=self.env.situation)
 
     def _merged(self, turns: Sequence[Sequence[int]]) -> list[Step]:
         if [place for turn in turns for place in turn] != list(range(len(self.steps))):
