@@ -26,6 +26,7 @@ from prm_gym.store import TrajectoryWriter
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.transition import Situation
 
+_LETTERS = 8  # of a task's key in an id; two tasks that share them share the numbers
 _UNSAID = Action(text="")  # the environment knows the text, nobody the tokens
 
 
@@ -94,8 +95,8 @@ class EpisodeRecord:
 class Recorder:
     """Keeps every episode that ends in some environments as a `Trajectory`, whatever loop plays it.
 
-    Attempts at one task form a group, which is named by the task's key; their ids are `<key>/<number>`. Episodes that are left before their end are not kept,
-    as by Gymnasium's `RecordEpisodeStatistics`; nor is one in which a snapshot was put back, from there on.
+    Attempts at one task form a group, which is named by the task's key; their ids are `<its first letters>/<number>`. Episodes that are left before their end
+    are not kept, as by Gymnasium's `RecordEpisodeStatistics`; nor is one in which a snapshot was put back, from there on.
 
     Attributes:
         kept: episodes that ended, and are valid.
@@ -193,8 +194,9 @@ class Recorder:
 
     def _keep(self, env: StepEnv, record: EpisodeRecord, seed: int | None) -> None:
         key, (env_id, options) = env.task.key, self._sources[env]
-        trajectory = record.as_trajectory(f"{key}/{self._numbers[key]}", key, seed=seed, env_id=env_id, env_options=options, agent=self._agent)
-        self._numbers[key] += 1
+        name = key[:_LETTERS]
+        trajectory = record.as_trajectory(f"{name}/{self._numbers[name]}", key, seed=seed, env_id=env_id, env_options=options, agent=self._agent)
+        self._numbers[name] += 1
         if trajectory.valid:
             self.kept += 1
         else:
