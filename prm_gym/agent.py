@@ -276,7 +276,7 @@ def recorded(env: StepEnv, before: Situation, action: Action, result: StepResult
         state_key=before.state_key,
         next_state_key=info["state_key"],
         reward=reward,
-        verdicts=info["verdicts"],
+        verdicts=dict(info["verdicts"]),
         terminated=terminated,
         truncated=truncated,
         token_ids=action.token_ids,

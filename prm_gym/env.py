@@ -44,7 +44,7 @@ _Taken: TypeAlias = tuple[str, str, Transition, bool, float | None, bool]
 
 
 class Watcher(Protocol):
-    """Is told what happens in an environment, after it has happened; a `prm_gym.recording.Recorder` is one."""
+    """Is told what happens in an environment, after it has happened, and raises nothing; a `prm_gym.recording.Recorder` is one."""
 
     def begun(self, env: "StepEnv", seed: int | None) -> None:
         """An episode has begun, with this seed of `reset`."""
@@ -347,7 +347,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         self._require_ready(action)
         taken = self._take(action)
         verdicts = verify_batch(self.verifiers, (self._context(taken),))[0] if self.verifiers else {}
-        return self._told(self._settle(taken, verdicts))
+        return self._watched(self._settle(taken, verdicts))
 
     def spoil(self, reason: str, verifiers: Sequence[Verifier] = ()) -> StepResult:
         """End the episode in place of a step, since something that is not the environment's has failed: truncated, not valid, reward 0, no outcome.
@@ -362,7 +362,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         self._require_ready("")
         self._running = False
         spoilt = Transition(situation=self._situation, claims=(Spoilt(reason),))
-        return self._told(self._settle((self._situation.observation, "", spoilt, True, None, False), unjudged(reason, verifiers)))
+        return self._watched(self._settle((self._situation.observation, "", spoilt, True, None, False), unjudged(reason, verifiers)))
 
     def render(self) -> str | None:
         """The current observation in the mode "ansi"."""
@@ -433,10 +433,11 @@ class StepEnv(gymnasium.Env[str, str], ABC):
                 rows = [row for row, env in enumerate(envs) if type(env) is kind]
                 kind.prepare([envs[row] for row in rows], [actions[row] for row in rows])
         taken = [env._take(action) for env, action in zip(envs, actions, strict=True)]
-        if not verifiers:
-            return [env._told(env._settle(step, {})) for env, step in zip(envs, taken, strict=True)]
-        verdicts = verify_batch(verifiers, [env._context(step) for env, step in zip(envs, taken, strict=True)])
-        return [env._told(env._settle(step, judged)) for env, step, judged in zip(envs, taken, verdicts, strict=True)]
+        verdicts: list[dict[str, Verdict]] = [{} for _ in envs]
+        if verifiers:
+            verdicts = verify_batch(verifiers, [env._context(step) for env, step in zip(envs, taken, strict=True)])
+        results = [env._settle(step, judged) for env, step, judged in zip(envs, taken, verdicts, strict=True)]
+        return [env._watched(result) for env, result in zip(envs, results, strict=True)]
 
     # The two halves of a step; `step_batch` puts the verifiers between them. Plain tuples, because this is the hot path.
 
@@ -490,7 +491,7 @@ class StepEnv(gymnasium.Env[str, str], ABC):
         self._judged.append(judged)
         return self._situation.observation, reward, terminated, truncated, self._info(verdicts.copy(), outcome, valid)
 
-    def _told(self, result: StepResult) -> StepResult:
+    def _watched(self, result: StepResult) -> StepResult:
         if self.watcher is not None:
             self.watcher.stepped(self, result)
         return result

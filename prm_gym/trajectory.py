@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from prm_gym.claims import Claim
-from prm_gym.task import Task
+from prm_gym.task import Origin, Task
 from prm_gym.transition import Situation
 from prm_gym.verdict import Verdict
 
@@ -66,6 +66,7 @@ class Trajectory(msgspec.Struct, frozen=True, kw_only=True):
         library_version: version of prm_gym that wrote it.
         final: the situation in which a valid episode was cut, so that a critic can say what might have followed; None where it was finished, or
             nobody kept it.
+        origin: how the episode began, where no seed says it: one that an autoreset began, or a reset without a seed.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Trajectory(msgspec.Struct, frozen=True, kw_only=True):
     env_options: dict[str, Any] = {}
     library_version: str = ""
     final: Situation | None = None
+    origin: Origin | None = None
 
     @property
     def task_key(self) -> str:

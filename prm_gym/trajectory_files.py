@@ -1,7 +1,7 @@
 """Files of trajectories: where each one stands, so that it can be read again by itself, and what of the files cannot be read.
 
 JSON lines are addressed by byte offsets, Parquet by row group and row. A row of Parquet is a trajectory; its columns are the fields of `Trajectory`, of which
-`task`, `steps`, `env_options`, `final` and `seed` may be JSON text: Arrow's own columns hold no evidence of any form, and no integer of any size.
+`task`, `steps`, `env_options`, `final`, `seed` and `origin` may be JSON text: Arrow's own columns hold no evidence of any form, and no integer of any size.
 """
 
 import importlib
@@ -23,7 +23,7 @@ MOST_LINE = 256 << 20
 NAMED = 20
 """Problems of a file that are kept with their reasons; further ones are counted."""
 _BOM = b"\xef\xbb\xbf"
-_STRUCTURED = ("task", "steps", "env_options", "final", "seed")
+_STRUCTURED = ("task", "steps", "env_options", "final", "seed", "origin")
 
 
 class Found(NamedTuple):

@@ -1,5 +1,7 @@
 """A recorder keeps what a loop of one's own plays, and changes nothing of it."""
 
+import copy
+import pickle
 from io import StringIO
 
 import gymnasium as gym
@@ -12,11 +14,12 @@ import prm_gym
 from prm_gym import cli
 from prm_gym.agent import make_agent
 from prm_gym.credit import StepBatch, assign
-from prm_gym.errors import ContractError, EnvironmentFault, OptionError
+from prm_gym.errors import ContractError, EnvironmentFault, OptionError, StoreError
 from prm_gym.integrations.encoding import TextEncoding
-from prm_gym.recording import Recorder
+from prm_gym.montecarlo import RolloutEstimator, prefixes_of
+from prm_gym.recording import Recorder, RecordingFault
 from prm_gym.rollout import Rollouts, groups
-from prm_gym.store import read_trajectories
+from prm_gym.store import decode_trajectory, encode_trajectory, read_trajectories
 
 COUNTDOWN = "prm_gym/Countdown-v0"
 
@@ -60,7 +63,8 @@ def test_attempts_at_one_task_are_a_group_and_credit_is_assigned_to_them():
             play(env, 3, lambda actions: actions[draw.integers(len(actions))])
         play(env, 4)
     found = recorder.take()
-    assert [each.id for each in found] == [*(f"{found[0].task_key[:8]}/{n}" for n in range(4)), f"{found[4].task_key[:8]}/0"]
+    letters = found[0].id[9:15]
+    assert [each.id for each in found] == [*(f"{found[0].task_key[:8]}/{letters}-{n}" for n in range(4)), f"{found[4].task_key[:8]}/{letters}-0"]
     assert len({each.group_id for each in found}) == 2
     batch = StepBatch.from_trajectories(found)
     assert assign("gigpo", batch).advantages.shape == batch.rewards.shape
@@ -180,7 +184,7 @@ def test_a_file_is_written_as_episodes_end_and_gone_on_with(tmp_path):
             file.write(b'{"id": "torn')
     with pytest.warns(UserWarning, match="line [48]"):
         found = list(read_trajectories(path))
-    assert [each.id.rpartition("/")[2] for each in found] == ["0", "1", "0", "2", "3", "1"]
+    assert [each.id.rpartition("-")[2] for each in found] == ["0", "1", "0"] * 2
     assert len({each.id for each in found}) == 6
 
 
@@ -211,9 +215,94 @@ def test_what_a_person_plays_is_kept_when_it_ends(tmp_path, monkeypatch, capsys)
         monkeypatch.setattr("sys.stdin", StringIO("".join(f"{line}\n" for line in typed)))
         cli.main(command)
         assert said in capsys.readouterr().out
+        assert path.exists() is ("had not" not in said)
     cli.main([*command, "--agent", "scripted"])
     person, agent = read_trajectories(path)
     assert (person.agent, agent.agent) == ("person", "scripted")
     assert [step.action for step in person.steps] == [step.action for step in agent.steps] == answer
     assert (person.outcome, person.env_options, person.seed) == (1.0, {"difficulty": 1}, 0)
-    assert (person.group_id, person.id[-2:], agent.id[-2:]) == (agent.group_id, "/0", "/1")
+    assert person.group_id == agent.group_id
+    assert person.id != agent.id
+    with pytest.raises(SystemExit):
+        cli.main([*command[:-1], str(tmp_path), "--agent", "scripted"])
+    assert f"{tmp_path} cannot be written" in capsys.readouterr().err
+
+
+def test_a_trainer_goes_on_when_nothing_can_be_written(tmp_path):
+    envs = gym.make_vec(COUNTDOWN, num_envs=3, vectorization_mode="vector_entry_point", autoreset_mode=AutoresetMode.SAME_STEP, difficulty=1)
+    recorder = Recorder(envs, tmp_path / "full.jsonl", in_memory=True)
+
+    def full(trajectories):
+        raise OSError(28, "No space left on device")
+
+    def ends():
+        steps = (envs.step([env.situation.actions[0] for env in envs.envs]) for _ in range(30))
+        return sum(int((terminated | truncated).sum()) for _, _, terminated, truncated, _ in steps)
+
+    recorder._writer.write = full
+    envs.reset(seed=0)
+    with pytest.warns(RecordingFault, match="No space left") as said:
+        ended = ends()
+    assert len(said) == 1
+    assert ended == len(recorder.take()) == recorder.kept > 5
+    with pytest.raises(StoreError, match="not every episode could be written"):
+        recorder.close()
+    recorder.close()
+    assert envs.envs[0].watcher is None
+    with pytest.raises(StoreError, match="cannot be written"):
+        Recorder(envs, tmp_path)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_a_copy_of_an_environment_is_not_recorded(copied):
+    env = gym.make(COUNTDOWN, difficulty=1)
+    with Recorder(env) as recorder:
+        env.reset(seed=0)
+        other = copied(env.unwrapped)
+        play(other, 0)
+        assert (recorder.kept, recorder.left) == (0, 0)
+        play(env, 1)
+        assert recorder.kept == 1
+
+
+def test_what_a_loop_does_to_its_infos_does_not_reach_the_record():
+    env = gym.make(COUNTDOWN, verifiers=["arithmetic"], difficulty=1)
+    with Recorder(env) as recorder:
+        _, info = env.reset(seed=0)
+        while info["outcome"] is None:
+            _, _, _, _, info = env.step(info["actions"][0])
+            info["verdicts"].clear()
+    assert all(step.verdicts for step in recorder.take()[0].steps)
+
+
+def test_an_episode_without_a_seed_can_be_begun_again():
+    # An autoreset gives no seed: the state of the generator is stored instead, and roll-outs begin from there.
+    envs = gym.make_vec(COUNTDOWN, num_envs=1, vectorization_mode="vector_entry_point", autoreset_mode=AutoresetMode.SAME_STEP, difficulty=1)
+    with Recorder(envs) as recorder:
+        envs.reset(seed=7)
+        while recorder.kept < 3:
+            envs.step([envs.envs[0].situation.actions[0]])
+    first, second, third = (decode_trajectory(encode_trajectory(each)) for each in recorder.take())
+    assert (first.seed, first.origin, second.seed, third.seed) == (7, None, None, None)
+    assert len({first.task_key, second.task_key, third.task_key}) == 3
+    with RolloutEstimator(make_agent("scripted"), COUNTDOWN, {"difficulty": 1}) as roller:
+        for each in (first, second, third):
+            (estimate,) = roller.estimate(prefixes_of(each)[:1], 2)
+            assert (estimate.soft, estimate.reason) == (1.0, "")
+
+
+def test_recorders_one_after_the_other_and_side_by_side_share_a_file(tmp_path):
+    path = tmp_path / "both.jsonl"
+    train, held_out = gym.make(COUNTDOWN, difficulty=1), gym.make(COUNTDOWN, difficulty=1)
+    with Recorder(train, path), Recorder(held_out, path):
+        for env in (train, held_out, train):
+            play(env, 0)
+    assert len({each.id for each in read_trajectories(path)}) == 3
+
+
+def test_an_environment_made_by_its_class_is_named_by_whoever_made_it():
+    env = BreakingEnv(max_steps=3)
+    with Recorder(env, env_id="mine/Breaking-v0", env_options={"max_steps": 3}) as recorder:
+        play(env, 0)
+    (found,) = recorder.take()
+    assert (found.env_id, found.env_options) == ("mine/Breaking-v0", {"max_steps": 3})

@@ -80,7 +80,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         stopped: roll-outs ended with the first success: whether there is one is known, their share of successes is not.
         spoilt: roll-outs that the infrastructure spoilt. They were drawn again, and count for nothing.
         steps: of the environment that the roll-outs took, spoilt ones too.
-        reason: why nothing is known, where that is so; else empty.
+        reason: why nothing is known, or less than was asked for: no environment could be brought here (any more); else empty.
         success: the least outcome that counts as a success.
     """
 

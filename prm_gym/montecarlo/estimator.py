@@ -19,7 +19,7 @@ from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, OptionError
 from prm_gym.montecarlo.estimate import SUCCESS, Estimate, Rollout
 from prm_gym.montecarlo.prefix import Prefix
-from prm_gym.montecarlo.standing import Places, UnreachableError
+from prm_gym.montecarlo.standing import Places, UnreachableError, reseed
 from prm_gym.random_state import derived_seed
 from prm_gym.rollout import make_envs
 
@@ -297,7 +297,11 @@ class RolloutEstimator:
         if self._is_used_up:
             return None
         seed = derived_seed(self.seed, drawing.key, job.number, job.attempt)
-        env.reseed(seed)
+        try:
+            reseed(env, seed)
+        except UnreachableError as error:
+            drawing.reason = str(error)
+            return None
         self.spent.rollouts += 1
         return _Running(job, env, seed, self.agent.privileged)
 

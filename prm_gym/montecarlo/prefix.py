@@ -95,9 +95,10 @@ def prefixes_of(trajectory: Trajectory) -> list[Prefix]:
     """[T + 1] the beginnings of a trajectory: before its first step, and after each.
 
     Args:
-        trajectory: with the seed that it was begun with. That the options of its `reset` are not stored does no harm where they chose a listed task.
+        trajectory: with the seed that it was begun with, or its origin. That the options of a `reset` with a seed are not stored does no harm where they chose
+            a listed task.
     """
-    origin = None if trajectory.seed is None else Origin.of_seed(trajectory.seed)
+    origin = trajectory.origin if trajectory.seed is None else Origin.of_seed(trajectory.seed)
     whole = _prefix(origin, trajectory.task_key, trajectory.steps)
     return [whole.cut(steps) for steps in range(len(whole) + 1)]
 

@@ -77,7 +77,11 @@ class Places:
         known = next((place for place in range(len(prefix), -1, -1) if keys[place] in self._saved), None)
         if known is not None:
             self._saved.move_to_end(keys[known])
-            _restored(env, self._saved[keys[known]])
+            try:
+                _restored(env, self._saved[keys[known]])
+            except SpoiltError:
+                self._bytes -= len(self._saved.pop(keys[known]))  # the next try begins further back: a server keeps snapshots as long as it has room
+                raise
         else:
             self._begin(env, prefix)
             known = 0
@@ -123,7 +127,7 @@ class Places:
             if outcome is not None:
                 raise UnreachableError(f"the episode ended at step {place} of {len(prefix)} when it was replayed")
             if place in reseeds:
-                env.reseed(reseeds[place])
+                reseed(env, reseeds[place])
             if prefix.observations and env.situation.observation != prefix.observations[place]:
                 raise UnreachableError(f"step {place} was not shown what it was shown then: the environment is another one, or cannot be replayed")
             outcome = self._step(env, prefix.actions[place])
@@ -146,6 +150,8 @@ class Places:
         except ContractError:  # it says so itself: a live site
             self.can_save = False
             return
+        except EnvironmentFault:  # it stands here all the same
+            return
         self._bytes += len(snapshot) - len(self._saved.get(key, b""))
         self._saved[key] = snapshot
         while len(self._saved) > self.limit or self._bytes > MOST_BYTES:
@@ -164,6 +170,22 @@ def put_back(env: StepEnv, snapshot: bytes) -> None:
         ContractError: the bytes are no snapshot of it.
     """
     _tried(lambda: _restored(env, snapshot))
+
+
+def reseed(env: StepEnv, seed: int) -> None:
+    """Have an environment draw from another generator.
+
+    Args:
+        env: see `StepEnv.reseed`.
+        seed: likewise.
+
+    Raises:
+        SpoiltError: the infrastructure failed.
+    """
+    try:
+        env.reseed(seed)
+    except EnvironmentFault as fault:
+        raise SpoiltError(f"the infrastructure failed: the generator could not be seeded: {fault}") from fault
 
 
 def _tried(bring: Callable[[], _Result]) -> _Result:

@@ -17,6 +17,8 @@ Unit: TypeAlias = Literal["agent_steps", "verifier_calls", "env_steps", "tokens"
 class Spent(msgspec.Struct, kw_only=True):
     """What was spent on a task.
 
+    A step from a state that the infrastructure could not put back counts as if it had been taken: so a search ends though nothing comes back.
+
     Attributes:
         agent_steps: actions that agents were asked for. A step that an agent begins and finishes later is one.
         verifier_calls: steps, or beginnings of steps, that the verifier was given.

@@ -20,12 +20,14 @@ class Statistics(msgspec.Struct):
         total: sum of what they found, each in [0, 1].
         children: states that were reached from it, distinct, with how often each was drawn.
         asked: next steps that were asked for.
+        closed: the infrastructure spoilt all that followed.
     """
 
     visits: int = 0
     total: float = 0.0
     children: dict[Node, int] = {}
     asked: int = 0
+    closed: bool = False
 
     @property
     def mean(self) -> float:
@@ -117,7 +119,7 @@ class Mcts(SearchMethod, frozen=True, kw_only=True):
         return {f"visits: {node.step.action}": float(known[node].visits) for node in known[tree.root].children if node.step is not None}
 
     def _leaf(self, root: Node, known: dict[Node, Statistics]) -> Asking[Node | None]:
-        """A state to value: a new one, or an ended one; None where the budget is used up."""
+        """A state to value: a new one, or an ended one; None where the budget is used up, or the infrastructure spoilt every way."""
         node = root
         while not node.ended:
             found = known[node]
@@ -134,25 +136,29 @@ class Mcts(SearchMethod, frozen=True, kw_only=True):
                     known.setdefault(child, Statistics())
                     found.children[child] = found.children.get(child, 0) + 1
                 return child
-            if not found.children:  # the infrastructure spoilt them all
+            going = {child: drawn for child, drawn in found.children.items() if not known[child].closed}
+            if going:
+                node = self._selected(found.visits, going, known)
+            elif node is root:
                 return None
-            node = self._selected(found, known)
+            else:
+                found.closed, node = True, root
         return node
 
     def _wanted(self, visits: int) -> int:
         """How many next steps a state has after so many visits."""
         return math.ceil(self.branches * max(1, visits) ** self.widening)
 
-    def _selected(self, found: Statistics, known: Mapping[Node, Statistics]) -> Node:
-        priors = priors_of(found.children)
+    def _selected(self, visits: int, going: Mapping[Node, int], known: Mapping[Node, Statistics]) -> Node:
+        priors = priors_of(going)
 
         def worth(node: Node) -> float:
             child = known[node]
             if self.select == "uct":
-                return uct(child.mean, child.visits, found.visits, self.c)
-            return puct(child.mean, child.visits, found.visits, priors[node], self.c)
+                return uct(child.mean, child.visits, visits, self.c)
+            return puct(child.mean, child.visits, visits, priors[node], self.c)
 
-        return max(found.children, key=worth)
+        return max(going, key=worth)
 
 
 def priors_of(children: Mapping[Node, int]) -> dict[Node, float]:

@@ -34,8 +34,8 @@ class Node:
         episode: see `prm_gym.agent.Prompt.episode`.
         asked: how many next steps were asked for here.
         children: that were reached, by their action and whether they were judged.
-        snapshot: of the environment; None where the episode has ended. Where the environment cannot be saved, the root holds how the episode began, and it is
-            replayed.
+        snapshot: of the environment; None where the episode has ended, or the infrastructure failed to save it. Where the environment cannot be saved, the root
+            holds how the episode began, and it is replayed.
     """
 
     __slots__ = ("agent", "asked", "children", "episode", "logprob", "outcome", "parent", "scores", "seed", "situation", "snapshot", "step", "valid")

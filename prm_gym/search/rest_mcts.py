@@ -12,6 +12,7 @@ class _Count:
 
     def __init__(self, value: float) -> None:
         self.visits, self.value, self.children = 1, value, list[Node]()
+        self.spoilt = False  # all that was to follow, by the infrastructure
 
 
 class RestMcts(SearchMethod, frozen=True, kw_only=True):
@@ -59,8 +60,11 @@ class RestMcts(SearchMethod, frozen=True, kw_only=True):
             if leaf is None:
                 break
             children = yield from self._grown(leaf)
-            if not children:
+            if children is None:
                 break
+            if not children:
+                known[leaf].spoilt = True
+                continue
             known[leaf].children = children
             known.update((child, _Count(tree.value(child))) for child in children)
             ended += [child for child in children if child.ended]
@@ -74,9 +78,11 @@ class RestMcts(SearchMethod, frozen=True, kw_only=True):
             done += 1
         return tree.choice(ended, simulations=float(done), nodes=float(len(known)), root_value=known[tree.root].value)
 
-    def _grown(self, node: Node) -> Asking[list[Node]]:
-        """Distinct valid next states; none where the budget is used up."""
+    def _grown(self, node: Node) -> Asking[list[Node] | None]:
+        """Distinct valid next states, none where the infrastructure spoilt them all; None where the budget holds not one."""
         reached = yield from reach([Expand(node) for _ in range(self.branches)])
+        if all(child is None for child in reached):
+            return None
         return list(dict.fromkeys(child for child in reached if child is not None and child.valid))
 
     def _looked_ahead(self, tree: Tree, node: Node) -> Asking[list[Node]]:
@@ -104,9 +110,9 @@ class RestMcts(SearchMethod, frozen=True, kw_only=True):
         return node
 
     def _closed(self, node: Node, known: dict[Node, _Count]) -> bool:
-        """Whether everything from here on has ended."""
+        """Whether everything from here on has ended, or was spoilt."""
         children = known[node].children
-        return node.ended or (bool(children) and all(self._closed(child, known) for child in children))
+        return node.ended or known[node].spoilt or (bool(children) and all(self._closed(child, known) for child in children))
 
     @staticmethod
     def _carry_back(leaf: Node, known: dict[Node, _Count]) -> None:

@@ -4,12 +4,13 @@ Brings one to each node that is to be expanded, has the steps judged in one batc
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from prm_gym.agent import Action, Prompt, prompt_of, recorded, take
 from prm_gym.claims import Malformed, Spoilt
 from prm_gym.drafting import Draft
 from prm_gym.env import StepEnv, StepResult
-from prm_gym.errors import ContractError
+from prm_gym.errors import ContractError, EnvironmentFault
 from prm_gym.montecarlo.prefix import Prefix
 from prm_gym.montecarlo.standing import Places, SpoiltError, put_back
 from prm_gym.search.budget import Ledger
@@ -123,6 +124,8 @@ class Stage:
             try:
                 if isinstance(job.node.snapshot, bytes):
                     put_back(env, job.node.snapshot)
+                elif self.can_save:
+                    raise SpoiltError("the infrastructure failed: the state could not be saved when it was reached")
                 else:
                     self._replays.bring(env, _prefix(job.node))
             except SpoiltError as error:
@@ -203,7 +206,8 @@ class Stage:
         node.scores = (*parent.scores, None if judged is None else judged.score)
         node.agent, node.logprob, node.outcome, node.valid = job.agent, summed(action), info["outcome"], info["valid"]
         if not node.ended:
-            node.snapshot = self._saved(env)
+            with suppress(EnvironmentFault):  # it goes on from here, and cannot come back
+                node.snapshot = self._saved(env)
         self._standing[self._envs.index(env)] = None if node.ended else node
         return node
 

@@ -34,7 +34,7 @@ from prm_gym.verdict import Verdict, abstained
 from prm_gym.verifier import StepContext, Verifier, VerifierSpec
 
 _PREFIX = "the infrastructure failed: "
-_FAULTS = ("unreachable", "timeout", "bad_answer", "no_session", "environment_fault", "closing", "session_busy", "too_slow", "too_many_requests")
+_FAULTS = ("unreachable", "timeout", "bad_answer", "no_session", "environment_fault", "closing", "session_busy", "too_slow", "too_many_requests", "no_snapshot")
 """What is no refusal: it may go better, or would have gone well before; so are answers of somebody in between (`http_502`)."""
 _REFUSALS = ("bad_option", "not_offered", "bad_request")
 

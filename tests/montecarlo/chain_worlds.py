@@ -81,6 +81,24 @@ class LostEnv(ChainEnv):
         super().load_state(state)
 
 
+class MoodyEnv(ChainEnv):
+    """The infrastructure fails when a state is to be saved, or the generator to be seeded."""
+
+    def __init__(self, *, where="snapshot", **options):
+        super().__init__(**options)
+        self.where = where
+
+    def snapshot(self):
+        if self.where == "snapshot":
+            raise EnvironmentFault("no room")
+        return super().snapshot()
+
+    def reseed(self, seed):
+        if self.where == "reseed":
+            raise EnvironmentFault("no seed")
+        super().reseed(seed)
+
+
 class LiveEnv(LuckyEnv):
     """Likewise, and cannot be saved."""
 
@@ -121,7 +139,7 @@ class StrippingEnv(ChainEnv):
         return Situation(observation=f"{self.number}", state_key=f"{self.taken} {self.sound}", actions=("right", "wrong"))
 
 
-for kind in (StrippingEnv, ChainEnv, LuckyEnv, BreakingEnv, LostEnv, LiveEnv, RestlessEnv, ListedEnv):
+for kind in (StrippingEnv, ChainEnv, LuckyEnv, BreakingEnv, LostEnv, MoodyEnv, LiveEnv, RestlessEnv, ListedEnv):
     prm_gym.register(f"test_montecarlo/{kind.__name__}", f"{__name__}:{kind.__name__}")
 
 

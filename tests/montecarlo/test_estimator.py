@@ -125,15 +125,24 @@ def test_what_the_infrastructure_spoils_is_drawn_again_and_is_no_failure():
     assert "infrastructure failed" in unreachable.reason
 
 
-def test_a_state_that_is_lost_says_nothing_of_its_prefix():
+def test_a_state_that_is_lost_is_played_again_from_the_beginning():
     prefixes = [chain(), chain("right"), chain("right", "right")]
     with estimator(0.5, "LostEnv", {"broken": 2}) as shaky, estimator(0.5) as firm:  # the third try succeeds at the latest
         assert [found.soft for found in shaky.estimate(prefixes, 8)] == [found.soft for found in firm.estimate(prefixes, 8)]
     with estimator(1.0, "LostEnv") as roller:
         found = roller.estimate(prefixes, 8)
-    # The first roll-out stands where the episode has just begun; nothing is ever put back.
-    assert [(each.soft, each.trials) for each in found] == [(1.0, 1), (None, 0), (None, 0)]
-    assert all("the session is gone" in each.reason for each in found)
+    # Nothing is ever put back: each roll-out but the first one replays the steps before it, one to begin with, and so do the next eight.
+    assert [(each.soft, each.trials, each.reason) for each in found] == [(1.0, 8, "")] * 3
+    assert roller.spent.replayed == 8 * 1 + 8 * 2
+
+
+def test_a_fault_beside_the_steps_ends_no_labelling():
+    with estimator(1.0, "MoodyEnv") as roller:  # what cannot be saved is replayed
+        assert [(each.soft, each.trials) for each in roller.estimate([chain(), chain("right")], 4)] == [(1.0, 4)] * 2
+    with estimator(1.0, "MoodyEnv", {"where": "reseed"}) as roller:
+        found = roller.estimate([chain(), chain("right")], 4)
+    assert [(each.soft, each.trials) for each in found] == [(None, 0)] * 2
+    assert all("no seed" in each.reason for each in found)
 
 
 def test_budgets():

@@ -87,6 +87,24 @@ class LostPathEnv(PathEnv):
         super().load_state(state)
 
 
+class OneLostPathEnv(PathEnv):
+    """The state that the first word "wrong" leads to cannot be put back."""
+
+    def load_state(self, state):
+        if list(state[1]) == ["wrong"]:
+            raise EnvironmentFault("the session is gone")
+        super().load_state(state)
+
+
+class UnsavedPathEnv(PathEnv):
+    """No state but the first can be saved, for the moment."""
+
+    def save_state(self):
+        if self.path:
+            raise EnvironmentFault("the server has no room")
+        return super().save_state()
+
+
 class AbsentPathEnv(PathEnv):
     """No episode can be begun."""
 
@@ -94,7 +112,7 @@ class AbsentPathEnv(PathEnv):
         raise EnvironmentFault("nobody there")
 
 
-for kind in (AbsentPathEnv, PathEnv, LuckyPathEnv, LivePathEnv, BrokenPathEnv, LostPathEnv):
+for kind in (AbsentPathEnv, PathEnv, LuckyPathEnv, LivePathEnv, BrokenPathEnv, LostPathEnv, OneLostPathEnv, UnsavedPathEnv):
     prm_gym.register(f"test_search/{kind.__name__}", f"{__name__}:{kind.__name__}")
 
 

@@ -181,6 +181,28 @@ def test_a_state_that_is_put_back_at_the_second_or_third_try_changes_nothing(spe
         assert [each.trajectory.steps for each in one.candidates] == [each.trajectory.steps for each in other.candidates]
 
 
+@pytest.mark.parametrize("spec", ["mcts", "mcts?listed=true&choose=visits", "mcts?select=puct&evaluate=value", "rest-mcts", "beam", "smc", "omega"])
+def test_one_state_that_never_comes_back_is_searched_around(spec):
+    # What is right lies on the other side. Only ReST-MCTS, which draws its three next steps of the root once, may have none that leads there.
+    found = {}
+    for env in (PATH, "test_search/OneLostPathEnv"):
+        with searcher(PathAgent(0.7), env=env, options={"depth": 3}) as made:
+            found[env] = made.search(spec, range(6), Budget(agent_steps=80, env_steps=80))
+    whole, broken = found.values()
+    spent = [sum(result.spent.agent_steps for result in results) for results in (whole, broken)]
+    if spec.startswith("mcts"):
+        assert spent[1] > 0.6 * spent[0]  # it ended at the first third when the lost state ended it
+    assert sum(result.valid for result in broken) >= 4
+    assert sum(result.best_outcome == 1.0 for result in broken) == sum(result.best_outcome == 1.0 for result in whole) >= 4
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_state_that_cannot_be_saved_is_left_for_good_and_no_search_ends(spec):
+    with searcher(PathAgent(0.9), env="test_search/UnsavedPathEnv", options={"depth": 2}) as made:
+        results = made.search(spec, range(3), Budget(agent_steps=60))
+    assert all(result.valid or "spoilt every attempt" in result.reason for result in results)
+
+
 class DyingAgent(PathAgent):
     """What it stands on dies before every second answer."""
 

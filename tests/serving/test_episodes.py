@@ -15,6 +15,7 @@ from serving_tools import BrokenLine, ask, opened, plain, remote
 
 from prm_gym.agent import make_agent
 from prm_gym.errors import ContractError, EnvironmentFault, OptionError, ServingError
+from prm_gym.recording import Recorder
 from prm_gym.rollout import Rollouts, groups
 from prm_gym.testing import check_step_env
 
@@ -113,6 +114,28 @@ def test_rollouts_are_those_beside_it(server):
     there.close()
 
 
+def test_a_recorder_at_served_environments_keeps_what_the_server_says(server):
+    options = {"num_envs": 2, "vectorization_mode": "vector_entry_point", "autoreset_mode": "SameStep"}
+    there = gym.make_vec("prm_gym/Remote-v0", url=server.url, env="prm_gym/Countdown-v0", env_options={"difficulty": 1}, reward="dense", **options)
+    here = gym.make_vec("prm_gym/Countdown-v0", difficulty=1, reward="dense", **options)
+    with Recorder(here) as one, Recorder(there) as other:
+        for envs in (here, there):
+            envs.reset(seed=3)
+        for _ in range(4):
+            actions = [env.situation.actions[0] for env in here.envs]
+            here.step(actions)
+            there.step(actions)
+        mine, theirs = one.take(), other.take()
+    assert len(mine) >= 2
+    for ours, served in zip(mine, theirs, strict=False):  # after an autoreset the server's generator and ours are two
+        if ours.seed is not None:
+            assert [(step.action, step.reward, step.state_key) for step in ours.steps] == [(step.action, step.reward, step.state_key) for step in served.steps]
+            assert [sorted(step.verdicts) for step in ours.steps] == [sorted(step.verdicts) for step in served.steps]
+            assert (ours.outcome, ours.task_key, served.origin) == (served.outcome, served.task_key, None)
+    here.close()
+    there.close()
+
+
 def test_bytes_and_what_the_environment_adds_come_through(moody):
     env = remote(moody, WORLD, {"colour": "blue"})
     assert env.reset(seed=0)[1]["picture"] is None
@@ -135,7 +158,7 @@ def test_snapshots_are_names_and_hold_while_there_is_room(moody):
     assert copy.step("count")[0] == env.step("count")[0] == "at 3"
     for _ in range(20):  # 4096 bytes hold some of them: the first is gone then
         env.snapshot()
-    with pytest.raises(ContractError, match="newer ones have taken its place"):
+    with pytest.raises(EnvironmentFault, match="newer ones have taken its place"):
         env.restore(saved)
     with pytest.raises(ContractError, match="does not tell solutions"):
         env.solution()
