@@ -99,7 +99,9 @@ function number(value, digits = 3) {
   return (Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 10 ** -digits) ? value.toExponential(2) : value.toFixed(digits)).replace("-", MINUS);
 }
 
+// Of rewards and advantages, which are sums: what is left of 0.1 + 0.2 - 0.3 is nothing.
 function signed(value) {
+  if (typeof value === "number" && Math.abs(value) < 1e-12) return "0";
   const text = number(value);
   return value > 0 ? `+${text}` : text;
 }

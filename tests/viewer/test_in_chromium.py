@@ -272,6 +272,15 @@ def test_attempts_stand_side_by_side_where_they_are_in_one_state(reader, view, t
     assert rows == [["to B", ""], ["to C", "to A"], ["", "to C"], ["to !", "to !"]]
 
 
+def test_what_rounding_leaves_of_a_sum_is_shown_as_nothing(reader, view, trajectory, step):
+    ways = [step(0, "a", "A", "B", 0.1), step(1, "b", "B", "C", 0.2), step(2, "c", "C", "!", -0.3)]
+    page = reader().open(view([trajectory("r", 0, ways, 0.0)]) + "#r%2F0")
+    page.shown("r/0")
+    assert 0 < abs(sum(each.reward for each in ways)) < 1e-12
+    assert page.text(".facts div:nth-child(2) dd") == "0"
+    assert "e-1" not in page.text("#view")
+
+
 def test_a_step_of_the_graph_lists_where_it_was_taken(reader, view, trajectory, step):
     same = [trajectory("k", attempt, [step(0, "open", "A", "B", terminated=True)], float(attempt == 0)) for attempt in range(3)]
     page = reader().open(view([msgspec.structs.replace(each, id=f"k/{i}") for i, each in enumerate(same)]) + "#k%2F0//graph")
