@@ -47,17 +47,23 @@ class ChatCache:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            with contextlib.suppress(sqlite3.OperationalError):  # a file system that cannot: slower, and as safe
-                self._file.execute("PRAGMA journal_mode = WAL")
-            self._file.execute("PRAGMA synchronous = NORMAL")
-            (layout,) = self._file.execute("PRAGMA user_version").fetchone()
-            if layout not in (0, _LAYOUT):
-                raise StoreError(f"the cache {self.path} has the layout {layout}, this version of prm_gym reads {_LAYOUT}: give another file")
-            self._file.execute(_TABLE)
-            if layout == 0:
-                self._file.execute(f"PRAGMA user_version = {_LAYOUT}")
+            with contextlib.ExitStack() as opened:
+                opened.callback(self._file.close)
+                self._prepare()
+                opened.pop_all()
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"the cache {self.path} cannot be opened: {error}") from error
+
+    def _prepare(self) -> None:
+        with contextlib.suppress(sqlite3.OperationalError):  # a file system that cannot: slower, and as safe
+            self._file.execute("PRAGMA journal_mode = WAL")
+        self._file.execute("PRAGMA synchronous = NORMAL")
+        (layout,) = self._file.execute("PRAGMA user_version").fetchone()
+        if layout not in (0, _LAYOUT):
+            raise StoreError(f"the cache {self.path} has the layout {layout}, this version of prm_gym reads {_LAYOUT}: give another file")
+        self._file.execute(_TABLE)
+        if layout == 0:
+            self._file.execute(f"PRAGMA user_version = {_LAYOUT}")
 
     def get(self, keys: Sequence[str]) -> dict[str, ChatReply]:
         """What is there of these keys.

@@ -5,13 +5,13 @@ A message never holds anything of a task's sealed part: `PublicTask` has none, a
 
 import base64
 import binascii
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal, TypeAlias, cast
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
 from prm_gym.claims import Claim
 from prm_gym.env import ACTION_LENGTH
+from prm_gym.nesting import MOST_DEPTH, deeper
 from prm_gym.spaces import recordable
 from prm_gym.task import Task
 from prm_gym.tools import Tool
@@ -19,7 +19,6 @@ from prm_gym.verdict import Verdict
 from prm_gym.verifier import StepContext
 
 MOST_LENGTH = 1 << 24  # of a cut action, as its length is told
-MOST_DEPTH = 64  # of lists and objects within one another in the options of a reset
 
 Slot: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 20, description="which environment of the session")]
 Seed: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
@@ -58,7 +57,7 @@ class ResetRequest(Received, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse options that could not be handed on to the process of a session, whose episodes would be lost over them."""
-        if _deeper(self.options, MOST_DEPTH):
+        if deeper(self.options, MOST_DEPTH):
             raise ValueError(f"options have at most {MOST_DEPTH} levels of lists and objects within one another")
 
 
@@ -418,11 +417,3 @@ def unpacked(request: StepRequest) -> str:
     if whole > max(len(action), ACTION_LENGTH):
         return CutText(action, whole)
     return action.ljust(whole)
-
-
-def _deeper(value: Any, levels: int) -> bool:
-    """Whether lists and objects stand within one another on more than so many levels."""
-    if not isinstance(value, dict | list):
-        return False
-    inner = cast("Iterable[Any]", value.values() if isinstance(value, dict) else value)
-    return levels == 0 or any(_deeper(each, levels - 1) for each in inner)

@@ -28,6 +28,7 @@ from typing import Any, TypeAlias, cast
 import msgspec
 
 from prm_gym.claims import Json
+from prm_gym.nesting import MOST_DEPTH, deeper
 from prm_gym.tools.tool import Tool
 
 # Repetitions give nothing back (`*+`), so that reading takes time in proportion to the length.
@@ -249,6 +250,8 @@ def _loaded(text: str) -> Any:
     """
     # Line feeds and tabs within a text are no JSON, and what models write when they write a program.
     data = json.loads(text, strict=False, object_pairs_hook=_distinct, parse_constant=_refuse, parse_float=_finite, parse_int=_small)
+    if deeper(data, MOST_DEPTH):
+        raise RecursionError
     json.dumps(data, ensure_ascii=False).encode()  # a lone surrogate raises UnicodeEncodeError, which is a ValueError
     return data
 

@@ -69,8 +69,9 @@ class Recorder:
     its last event, and those that are gone.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, inlined: "Inlined") -> None:
         self.most = most
+        self.inlined = inlined
         self.events: list[Any] = []
         self.final: list[Any] = []
         self.whole = True
@@ -81,17 +82,22 @@ class Recorder:
         """Trace the frames of the program."""
         if event != "call" or frame.f_code.co_filename != PROGRAM or frame.f_code.co_name in INLINED:
             return None
-        number, seen = self.frames, dict[str, str]()
+        number, seen, last = self.frames, dict[str, str](), [0]
         self.frames += 1
 
         def follow(frame: Any, event: str, _: Any) -> Any:
             if event == "line":
+                if self.inlined.holds(frame, last[0]):
+                    return follow
+                last[0] = frame.f_lineno
                 if len(self.events) >= self.most or self.space > MOST_SPACE:
                     self.whole = False
                     raise Enough
                 self.events.append([number, frame.f_lineno, *self._changes(frame, seen)])
             elif event == "return" and number == 0:
-                self.final = [[name, type(value).__name__, copied(value)] for name, value in frame.f_locals.items() if name[0] != "."]
+                local = {name: value for name, value in frame.f_locals.items() if name[0] != "."}
+                order = [*(name for name in seen if name in local), *(name for name in local if name not in seen)]  # Python 3.13 has another
+                self.final = [[name, type(local[name]).__name__, copied(local[name])] for name in order]
             return follow
 
         return follow
@@ -110,6 +116,39 @@ class Recorder:
                 changed.append([name, type(value).__name__, copy])
                 self.space += len(mark)
         return [changed, gone]
+
+
+class Inlined:
+    """Where comprehensions run: from Python 3.12 on as part of the frame around them (PEP 709), with events of their own, which 3.11 does not have.
+
+    So the events are the same in all versions; those of a comprehension over several lines are not.
+    """
+
+    def __init__(self, code: str) -> None:
+        self.spans = [
+            ((node.lineno, node.col_offset), (node.end_lineno or node.lineno, node.end_col_offset or 0))
+            for node in (ast.walk(ast.parse(code)) if sys.version_info >= (3, 12) else ())
+            if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp))
+        ]
+        self.places: dict[Any, list[Any]] = {}
+
+    def holds(self, frame: Any, last: int) -> bool:
+        """Whether what runs next belongs to a comprehension that is under way: the line before it was one of the same.
+
+        Args:
+            frame: at an event "line".
+            last: line of the event before it in this frame, from 1; 0 at the first.
+        """
+        if not self.spans:
+            return False
+        code = frame.f_code
+        places = self.places.get(code)
+        if places is None:
+            places = self.places[code] = list(code.co_positions())
+        first, end, column, end_column = places[frame.f_lasti // 2]
+        if None in (first, end, column, end_column):
+            return False
+        return any(begin <= (first, column) and (end, end_column) <= stop and begin[0] <= last <= stop[0] for begin, stop in self.spans)
 
 
 def blocks(code: str) -> list[list[int]]:
@@ -134,7 +173,7 @@ def trace(code: str, function: str, arguments: list[Any], most: int) -> dict[str
     """
     shape = blocks(code)
     module = types.ModuleType("__main__")
-    recorder, paper, kept = Recorder(most), Paper(), sys.stdout
+    recorder, paper, kept = Recorder(most, Inlined(code)), Paper(), sys.stdout
     ending, value = "returned", None
     try:
         exec(compile(code, PROGRAM, "exec", dont_inherit=True), module.__dict__)
