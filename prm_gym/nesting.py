@@ -1,9 +1,6 @@
 """How deep lists and objects of JSON stand within one another: a bound of our own, since Python's differs from version to version."""
 
-from collections.abc import Iterable
 from typing import Any, cast
-
-MOST_DEPTH = 64  # of what an agent or a client writes
 
 
 def deeper(value: Any, levels: int) -> bool:
@@ -16,7 +13,13 @@ def deeper(value: Any, levels: int) -> bool:
     >>> deeper([[1], 2], 1), deeper([[1], 2], 2)
     (True, False)
     """
-    if not isinstance(value, dict | list):
-        return False
-    inner = cast("Iterable[Any]", value.values() if isinstance(value, dict) else value)
-    return levels == 0 or any(deeper(each, levels - 1) for each in inner)
+    layer = [value] if isinstance(value, dict | list) else []
+    for _ in range(levels):
+        if not layer:
+            return False
+        layer = [each for outer in layer for each in _parts(outer) if isinstance(each, dict | list)]
+    return bool(layer)
+
+
+def _parts(value: Any) -> Any:
+    return cast("dict[str, Any]", value).values() if isinstance(value, dict) else value

@@ -11,7 +11,7 @@ import msgspec
 
 from prm_gym.claims import Claim
 from prm_gym.env import ACTION_LENGTH
-from prm_gym.nesting import MOST_DEPTH, deeper
+from prm_gym.nesting import deeper
 from prm_gym.spaces import recordable
 from prm_gym.task import Task
 from prm_gym.tools import Tool
@@ -19,6 +19,7 @@ from prm_gym.verdict import Verdict
 from prm_gym.verifier import StepContext
 
 MOST_LENGTH = 1 << 24  # of a cut action, as its length is told
+MOST_DEPTH = 64  # of lists and objects within one another in the options of a reset
 
 Slot: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 20, description="which environment of the session")]
 Seed: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
