@@ -1,5 +1,6 @@
 """How deep lists and objects of JSON stand within one another: a bound of our own, since Python's differs from version to version."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 
@@ -13,13 +14,15 @@ def deeper(value: Any, levels: int) -> bool:
     >>> deeper([[1], 2], 1), deeper([[1], 2], 2)
     (True, False)
     """
-    layer = [value] if isinstance(value, dict | list) else []
+    layer: list[Any] = [value]
     for _ in range(levels):
+        layer = [part for each in layer for part in _parts(each)]
         if not layer:
             return False
-        layer = [each for outer in layer for each in _parts(outer) if isinstance(each, dict | list)]
-    return bool(layer)
+    return any(isinstance(each, dict | list) for each in layer)
 
 
-def _parts(value: Any) -> Any:
-    return cast("dict[str, Any]", value).values() if isinstance(value, dict) else value
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value).values()
+    return cast("list[Any]", value) if isinstance(value, list) else ()

@@ -31,9 +31,9 @@ from prm_gym.claims import Json
 from prm_gym.nesting import deeper
 from prm_gym.tools.tool import Tool
 
-# Repetitions give nothing back (`*+`), so that reading takes time in proportion to the length.
 MOST_DEPTH = 600  # of lists and objects within one another
 
+# Repetitions give nothing back (`*+`), so that reading takes time in proportion to the length.
 _TAG = re.compile(
     r"<function=([\w-]{1,64})>"
     r"|\[TOOL_CALLS\] ?([\w-]{1,64})(?:\[CALL_ID\]\w{1,64})?(?:\[ARGS\])? ?(?=\{)"
