@@ -30,7 +30,7 @@ _LETTERS = 8  # of a task's key in an id; two tasks that share them share the nu
 _UNSAID = Action(text="")  # the environment knows the text, nobody the tokens
 
 
-class EpisodeRecord:
+class OpenEpisode:
     """An episode under way, and what has been recorded of it.
 
     Attributes:
@@ -145,7 +145,7 @@ class Recorder:
         self._sources = {each: (env_id or name, options if env_options is None else dict(env_options)) for each, (name, options) in noted.items()}
         self._agent, self._in_memory = agent, path is None if in_memory is None else in_memory
         self._lock = Lock()  # episodes of one batch may begin in several threads
-        self._running: dict[StepEnv, tuple[EpisodeRecord, Situation, int | None]] = {}
+        self._running: dict[StepEnv, tuple[OpenEpisode, Situation, int | None]] = {}
         self._ended: list[Trajectory] = []
         self._letters, self._numbers = uuid4().hex[:6], Counter[str]()
         self._fault: StoreError | None = None
@@ -215,7 +215,7 @@ class Recorder:
         with self._lock:
             self._leave(env)
             if env in self._sources:  # and is no shallow copy
-                self._running[env] = EpisodeRecord(env), env.situation, seed
+                self._running[env] = OpenEpisode(env), env.situation, seed
 
     def stepped(self, env: StepEnv, result: StepResult) -> None:
         """A step was taken, or the episode was spoilt."""
@@ -240,7 +240,7 @@ class Recorder:
         open_now = self._running.pop(env, None)
         self.left += int(open_now is not None and bool(open_now[0].steps))
 
-    def _keep(self, env: StepEnv, record: EpisodeRecord, seed: int | None) -> None:
+    def _keep(self, env: StepEnv, record: OpenEpisode, seed: int | None) -> None:
         key, (env_id, options) = env.task.key, self._sources[env]
         name = f"{key[:_LETTERS]}/{self._letters}"
         trajectory = record.as_trajectory(f"{name}-{self._numbers[name]}", key, seed=seed, env_id=env_id, env_options=options, agent=self._agent)

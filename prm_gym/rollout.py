@@ -19,7 +19,7 @@ from prm_gym.agent import Action, Agent, Prompt, prompt_of, take
 from prm_gym.env import StepEnv
 from prm_gym.errors import ContractError, OptionError, UnknownNameError
 from prm_gym.random_state import derived_seed
-from prm_gym.recording import EpisodeRecord
+from prm_gym.recording import OpenEpisode
 from prm_gym.task import Task
 from prm_gym.trajectory import Trajectory
 from prm_gym.vector import StepVectorEnv
@@ -165,7 +165,7 @@ class Rollouts:
         return run.as_trajectory(episode.id, episode.group_id, seed=episode.seed, env_id=self.env_id, env_options=self.env_options, agent=agent.id)
 
 
-class _Running(EpisodeRecord):
+class _Running(OpenEpisode):
     """An episode under way."""
 
     def __init__(self, episode: Episode, env: StepEnv, seed: int | None) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from prm_gym.agent import Action
 from prm_gym.env import StepEnv
 from prm_gym.errors import EnvironmentFault, OptionError
-from prm_gym.recording import EpisodeRecord
+from prm_gym.recording import OpenEpisode
 from prm_gym.rollout import make_envs
 from prm_gym.trajectory import Step, Trajectory
 from prm_gym.verdict import Verdict
@@ -78,7 +78,7 @@ def _fault(env: StepEnv, seed: int | None, options: dict[str, Any] | None) -> st
     return ""
 
 
-class PlayedEpisode(EpisodeRecord):
+class PlayedEpisode(OpenEpisode):
     """An episode that another program plays, step by step."""
 
     def __init__(self, env: StepEnv, env_id: str, env_options: Mapping[str, Any], seed: int | None, agent: str) -> None:
